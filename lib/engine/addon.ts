@@ -1,0 +1,184 @@
+/**
+ * The native contract: everything that csrc/addon.cc exports, one declaration for each export, and nothing else.
+ * No call blocks the event loop for longer than its docstring says; whatever a native thread throws reaches the promise
+ * (or the caller, for a synchronous call) as an Error whose `code` is one of ErrorCode.
+ */
+
+export type DataType = 'float32' | 'float16' | 'bfloat16';
+export type Precision = 'fp32' | 'fp16' | 'bf16';
+
+/** ESM-2: pre-norm transformer with rotary positions; token embeddings are scaled by 0.88 (token dropout at inference). */
+export interface Esm2Architecture {
+  family: 'esm2';
+  layers: number;
+  width: number;
+  heads: number;
+  feedForward: number;
+  /** Number of rows of the token embedding: 33 for every published size. */
+  vocabulary: number;
+}
+
+/** DNABERT-2 and DNABERT-S: post-norm transformer with ALiBi positions and a gated-GELU feed-forward. */
+export interface DnabertArchitecture {
+  family: 'dnabert2';
+  layers: number;
+  width: number;
+  heads: number;
+  feedForward: number;
+  vocabulary: number;
+  tokenTypes: number;
+  layerNormEpsilon: number;
+}
+
+/** Linear(inputs, hidden), BatchNorm (running statistics), ReLU, Linear(hidden, 2), softmax. */
+export interface ClassifierArchitecture {
+  family: 'classifier';
+  inputs: number;
+  hidden: number;
+  batchNormEpsilon: number;
+}
+
+export type Architecture = Esm2Architecture | DnabertArchitecture | ClassifierArchitecture;
+
+/** Where the values of one parameter come from when an archive is written. */
+export type ParameterSource =
+  | {
+      /** A strided tensor inside a file; the file is mapped, its bytes are not copied. */
+      kind: 'file';
+      path: string;
+      /** Byte offset of element 0. */
+      offset: number;
+      dtype: DataType;
+      /** In elements; checked against the size of the file. */
+      strides: readonly number[];
+    }
+  | { kind: 'normal'; mean: number; standardDeviation: number; seed: number }
+  | { kind: 'constant'; value: number };
+
+export interface ArchiveParameter {
+  /** Dotted path of the parameter in the archive, e.g. `layers.0.query.weight`. */
+  name: string;
+  shape: readonly number[];
+  source: ParameterSource;
+}
+
+export interface ArchiveRequest {
+  /** Written whole at this path; the caller gives a temporary name and renames. */
+  path: string;
+  architecture: Architecture;
+  /** Data type of the parameters in the archive. */
+  dtype: DataType;
+  /** Must be exactly those that the architecture asks for (see csrc/model/parameters.h). */
+  parameters: readonly ArchiveParameter[];
+  /** Extra files of the archive: name to text, e.g. `virnucpro.json`, `tokenizer.json`. */
+  extraFiles: Readonly<Record<string, string>>;
+}
+
+/** A parsed tokenizer.json of the byte-pair kind, flattened for the native encoder. */
+export interface BytePairVocabulary {
+  /** Text of every token, by id. */
+  tokens: readonly string[];
+  /** Flat triples left id, right id, merged id; a merge's rank is its position. */
+  merges: Int32Array;
+  unknown: number;
+  /** Ids put before and after every sequence ([CLS], [SEP]). */
+  prefix: number;
+  suffix: number;
+}
+
+/** Tokenizes synchronously on the calling thread: about 1 million bases a second or faster. */
+export interface NativeBytePairTokenizer {
+  /**
+   * @param text the sequences end to end, as ASCII letters
+   * @param offsets n+1 byte positions in `text`: sequence i is `text[offsets[i]..offsets[i+1]]`
+   * @returns the token ids end to end and their n+1 offsets
+   */
+  encode(text: Uint8Array, offsets: Int32Array): PackedTokens;
+}
+
+/** Sequences of token ids laid end to end: sequence i is `tokens[offsets[i]..offsets[i+1]]`. */
+export interface PackedTokens {
+  tokens: Int32Array;
+  offsets: Int32Array;
+}
+
+export interface NativeDevice {
+  /** `cpu`, `cuda:0`, … */
+  id: string;
+  name: string;
+  /** Compute capability, e.g. `9.0`; empty for the CPU. */
+  capability: string;
+  /** Bytes. */
+  memoryTotal: number;
+  memoryFree: number;
+  /** Whether bf16 is computed natively (AVX512-BF16 or AMX on a CPU, capability >= 8 on CUDA). */
+  bf16: boolean;
+}
+
+export interface ModelPart<A extends Architecture> {
+  /** The TorchScript archive. */
+  path: string;
+  architecture: A;
+}
+
+export interface OpenRequest {
+  /** `cpu` or `cuda:N`. */
+  device: string;
+  precision: Precision;
+  /** Threads for the CPU's matrix work; on CUDA, host threads. */
+  threads: number;
+  /** `packed`: this addon's own forward. `torchscript`: the archive's forward, padded, for comparison. */
+  engine: 'packed' | 'torchscript';
+  dna: ModelPart<DnabertArchitecture>;
+  protein: ModelPart<Esm2Architecture>;
+  classifier: ModelPart<ClassifierArchitecture>;
+}
+
+export interface FrameBatchTokens {
+  dna: PackedTokens;
+  /** Same number of sequences as `dna`: pair i is one frame. */
+  protein: PackedTokens;
+}
+
+export interface BatchResult {
+  /** [frames, 2]: others, virus. */
+  scores: Float32Array;
+  /** [frames, dna width + protein width] when asked for. */
+  embeddings?: Float32Array;
+  /** Seconds on the device's thread. */
+  seconds: { dna: number; protein: number; classifier: number };
+}
+
+export interface EmbeddingResult {
+  /** [sequences, width]: the mean that the classifier reads. */
+  mean: Float32Array;
+  /** When asked for: layers+1 tensors of [tokens, width]; the first is the scaled token embedding, the last is after the final norm. */
+  layers?: Float32Array[];
+}
+
+/**
+ * One worker thread that owns the models on one device. At most two jobs wait or run; a third call is answered with a
+ * rejected promise (VNP_ARGUMENT), so that the caller's own back-pressure is never hidden here.
+ */
+export interface NativeWorker {
+  run(batch: FrameBatchTokens, options: { embeddings: boolean }): Promise<BatchResult>;
+  embed(part: 'dna' | 'protein', tokens: PackedTokens, options: { layers: boolean }): Promise<EmbeddingResult>;
+  /** @param features [rows, inputs] @returns [rows, 2]: others, virus */
+  classify(features: Float32Array): Promise<Float32Array>;
+  /** Bytes: what the weights take on the device. */
+  readonly weightBytes: number;
+  /** Waits for the running job, rejects those that wait (VNP_CLOSED), joins the thread. Closing twice is harmless. */
+  close(): Promise<void>;
+}
+
+export interface Addon {
+  readonly versions: { libtorch: string; addon: string; compiler: string };
+  /** The CPU first, then the CUDA devices in the driver's order. */
+  devices(): NativeDevice[];
+  /** Names and shapes of the parameters that an archive of this architecture holds, in their order. */
+  parametersOf(architecture: Architecture): { name: string; shape: number[] }[];
+  writeArchive(request: ArchiveRequest): Promise<void>;
+  BytePairTokenizer: new (vocabulary: BytePairVocabulary) => NativeBytePairTokenizer;
+  /** Loads the archives on a thread of its own. */
+  openWorker(request: OpenRequest): Promise<NativeWorker>;
+}

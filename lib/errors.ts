@@ -1,0 +1,34 @@
+/**
+ * Every failure that a user can cause or meet has one of these codes. They are a promise: a code keeps its meaning
+ * between releases, the text of its message may change.
+ */
+export type ErrorCode =
+  | 'VNP_USAGE' // a wrong option or argument
+  | 'VNP_INPUT_MISSING' // an input path that does not exist or cannot be read
+  | 'VNP_INPUT_FORMAT' // an input that is not FASTA, or a binary file
+  | 'VNP_OUTPUT' // the output directory cannot be used or written
+  | 'VNP_MODEL_MISSING' // no such model, or none installed
+  | 'VNP_MODEL_INVALID' // a model folder or archive that is damaged or of another kind
+  | 'VNP_CHECKPOINT' // a published checkpoint that cannot be read: truncated, corrupt, hostile, of another family
+  | 'VNP_LIBTORCH' // libtorch or the addon cannot be found or loaded
+  | 'VNP_DEVICE' // a device that does not exist or cannot be used
+  | 'VNP_MEMORY' // a device or the machine ran out of memory
+  | 'VNP_CLOSED' // a call on something that was closed
+  | 'VNP_ARGUMENT' // a wrong argument to a library or native call
+  | 'VNP_NATIVE'; // a failure inside libtorch that has no code of its own
+
+/** An error that is meant for the user: its message says what was expected, what came, and what to do next. */
+export class VirnucproError extends Error {
+  override readonly name = 'VirnucproError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The one way in which this project words a mismatch: "Expected X for Y but received Z. What to do next". */
+export function expected(code: ErrorCode, what: string, forWhat: string, received: string, next = ''): VirnucproError {
+  return new VirnucproError(code, `Expected ${what} for ${forWhat} but received ${received}${next && `. ${next}`}`);
+}

@@ -1,0 +1,22 @@
+/** The letters of one record, in memory when short and in a temporary file when long, so that memory stays bounded. */
+export interface StoredSequence {
+  /** Number of letters. */
+  readonly length: number;
+  /** Letters [start, end) as they were read, white space removed. Valid until `release`. */
+  read(start: number, end: number): Uint8Array;
+  /** Gives back the memory or the temporary file. Reading afterwards is an error. */
+  release(): void;
+}
+
+/** One FASTA record, as it was read. */
+export interface SequenceRecord {
+  /** Position in the whole input, from 0. */
+  readonly index: number;
+  /** The first whitespace-delimited word of the header; empty when the header is. */
+  readonly id: string;
+  /** The header line without `>`, right-stripped. */
+  readonly header: string;
+  /** The path that it was read from, `-` for standard input. */
+  readonly source: string;
+  readonly sequence: StoredSequence;
+}

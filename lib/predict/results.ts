@@ -1,0 +1,79 @@
+import type { FrameName } from '../windows/frame.js';
+
+/** The classifier's softmax for one kept frame; both are float32 values and add up to 1 but for rounding. */
+export interface FrameScore {
+  readonly frame: FrameName;
+  readonly others: number;
+  readonly virus: number;
+}
+
+export type WindowStatus =
+  /** At least one frame was scored. */
+  | 'scored'
+  /** Every frame has a stop codon or no codon: nothing to embed. */
+  | 'no_frame'
+  /** The engine could not score it; `reason` says why. */
+  | 'failed';
+
+export interface WindowResult {
+  readonly kind: 'window';
+  /** Position of the record in the whole input, from 0. */
+  readonly record: number;
+  readonly contig: string;
+  /** From 1 within the record. */
+  readonly number: number;
+  /** 0-based, half-open [start, end) on the forward strand. */
+  readonly start: number;
+  readonly end: number;
+  readonly status: WindowStatus;
+  /** Empty when scored. */
+  readonly reason: string;
+  /** In the classic order F1..R3, only those kept. */
+  readonly frames: readonly FrameScore[];
+  /**
+   * The frame that decides the window: the one with the highest score of either class (a tie goes to virus), so that
+   * `virusScore >= 0.5` is exactly the classic rule max(score2) >= max(score1). Absent unless scored.
+   */
+  readonly bestFrame?: FrameScore;
+}
+
+export type ContigVerdict = 'virus' | 'other' | 'none';
+
+export type ContigStatus =
+  /** Every window that has a frame was scored. */
+  | 'scored'
+  /** Some windows failed. */
+  | 'partial'
+  /** No window has a frame without a stop. */
+  | 'no_frame'
+  /** The record has no letters. */
+  | 'empty'
+  /** Every window that has a frame failed. */
+  | 'failed';
+
+export interface ContigResult {
+  readonly kind: 'contig';
+  readonly record: number;
+  readonly contig: string;
+  /** The whole header line without `>`. */
+  readonly header: string;
+  readonly source: string;
+  /** Letters. */
+  readonly length: number;
+  /** Letters other than A, C, G, T, in either case. */
+  readonly ambiguous: number;
+  readonly verdict: ContigVerdict;
+  readonly windows: number;
+  readonly windowsScored: number;
+  /** Scored windows with virus score >= the threshold. */
+  readonly windowsVirus: number;
+  /** Mean and maximum of the windows' virus scores; absent when none was scored. */
+  readonly meanVirusScore?: number;
+  readonly maxVirusScore?: number;
+  readonly status: ContigStatus;
+  /** Empty when scored. */
+  readonly reason: string;
+}
+
+/** Results leave in input order: the windows of a record, then the record. */
+export type PredictionResult = WindowResult | ContigResult;
