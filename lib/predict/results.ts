@@ -1,4 +1,5 @@
-import type { FrameName } from '../windows/frame.js';
+import type { StoredSequence } from '../input/record.js';
+import type { FrameName, KeptFrame } from '../windows/frame.js';
 
 /** The classifier's softmax for one kept frame; both are float32 values and add up to 1 but for rounding. */
 export interface FrameScore {
@@ -35,6 +36,8 @@ export interface WindowResult {
    * `virusScore >= 0.5` is exactly the classic rule max(score2) >= max(score1). Absent unless scored.
    */
   readonly bestFrame?: FrameScore;
+  /** Only when asked for: the window's letters as read, and every kept frame (scored or not), in the classic order. */
+  readonly sequences?: { readonly letters: Uint8Array; readonly kept: readonly KeptFrame[] };
 }
 
 export type ContigVerdict = 'virus' | 'other' | 'none';
@@ -70,6 +73,8 @@ export interface ContigResult {
   /** Mean and maximum of the windows' virus scores; absent when none was scored. */
   readonly meanVirusScore?: number;
   readonly maxVirusScore?: number;
+  /** The record's letters as read; can be read until the next result is asked for. */
+  readonly sequence: StoredSequence;
   readonly status: ContigStatus;
   /** Empty when scored. */
   readonly reason: string;
