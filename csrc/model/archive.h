@@ -1,0 +1,60 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/architecture.h"
+
+namespace virnucpro {
+
+struct FileSource {
+  std::string path;
+  int64_t offset = 0;  // bytes
+  c10::ScalarType dtype = c10::kFloat;
+  std::vector<int64_t> strides;  // elements
+};
+
+struct NormalSource {
+  double mean = 0;
+  double standard_deviation = 0;
+  uint64_t seed = 0;
+};
+
+struct ConstantSource {
+  double value = 0;
+};
+
+struct ArchiveParameter {
+  std::string name;
+  std::vector<int64_t> shape;
+  std::variant<FileSource, NormalSource, ConstantSource> source;
+};
+
+struct ArchiveRequest {
+  std::string path;
+  Architecture architecture;
+  c10::ScalarType dtype = c10::kFloat;
+  std::vector<ArchiveParameter> parameters;
+  std::map<std::string, std::string> extra_files;
+};
+
+// Parameters by dotted path.
+using ParameterMap = std::map<std::string, at::Tensor>;
+
+// Writes a TorchScript archive. Sources are mapped, so memory stays within the size of the archive.
+// Throws kCheckpoint for a source that does not fit its file or its shape, kOutput for a failing write.
+void write_archive(const ArchiveRequest& request);
+
+// Opens the archive's module on the CPU, in evaluation mode. Throws kModelInvalid.
+torch::jit::Module read_module(const std::string& path);
+
+// The parameters of an archive, checked by name and shape against the architecture. Throws kModelInvalid.
+ParameterMap read_parameters(const torch::jit::Module& module, const Architecture& architecture, const std::string& path);
+
+}  // namespace virnucpro

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/architecture.h"
+
+namespace virnucpro {
+
+struct ParameterShape {
+  std::string name;
+  std::vector<int64_t> shape;
+};
+
+// Every parameter of an archive, by dotted path, in the order in which the data meets them. D = width, F = feed-forward
+// width, V = vocabulary, L = layers.
+//
+// esm2:       embed_tokens.weight [V,D]
+//             layers.{i}.attention_norm.{weight,bias} [D]
+//             layers.{i}.{query,key,value,attention_output}.weight [D,D], .bias [D]
+//             layers.{i}.feed_forward_norm.{weight,bias} [D]
+//             layers.{i}.up.weight [F,D], .bias [F]; layers.{i}.down.weight [D,F], .bias [D]
+//             final_norm.{weight,bias} [D]
+// dnabert2:   word_embeddings.weight [V,D]; token_type_embeddings.weight [T,D]; embedding_norm.{weight,bias} [D]
+//             layers.{i}.query_key_value.weight [3D,D], .bias [3D]
+//             layers.{i}.attention_output.weight [D,D], .bias [D]; layers.{i}.attention_norm.{weight,bias} [D]
+//             layers.{i}.gated.weight [2F,D] (first F rows go through GELU, the rest is multiplied)
+//             layers.{i}.down.weight [D,F], .bias [D]; layers.{i}.output_norm.{weight,bias} [D]
+// classifier: hidden.weight [H,inputs], .bias [H]; norm.{weight,bias,running_mean,running_var} [H];
+//             output.weight [2,H], .bias [2]
+std::vector<ParameterShape> parameters_of(const Architecture& architecture);
+
+}  // namespace virnucpro
