@@ -29,6 +29,8 @@ struct ParameterShape {
 //             layers.{i}.down.weight [D,F], .bias [D]; layers.{i}.output_norm.{weight,bias} [D]
 // classifier: hidden.weight [H,inputs], .bias [H]; norm.{weight,bias,running_mean,running_var} [H];
 //             output.weight [2,H], .bias [2]
+//
+// Throws kArgument for sizes that no model has: not positive, or heads that do not divide the width.
 std::vector<ParameterShape> parameters_of(const Architecture& architecture);
 
 }  // namespace virnucpro
