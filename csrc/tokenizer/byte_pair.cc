@@ -1,0 +1,238 @@
+#include "tokenizer/byte_pair.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "error.h"
+
+namespace virnucpro {
+namespace {
+
+constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+// No pair of ids, since ids are not negative.
+constexpr uint64_t kFreeSlot = std::numeric_limits<uint64_t>::max();
+
+enum class CharacterClass : uint8_t { kWord, kOther, kSpace };
+
+uint64_t pair_of(int32_t left, int32_t right) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+}
+
+uint64_t scattered(uint64_t pair) { return pair * 0x9E3779B97F4A7C15u; }
+
+CharacterClass class_of_ascii(unsigned char letter) {
+  if ((letter >= '0' && letter <= '9') || (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') ||
+      letter == '_') {
+    return CharacterClass::kWord;
+  }
+  return letter == ' ' || (letter >= '\t' && letter <= '\r') ? CharacterClass::kSpace : CharacterClass::kOther;
+}
+
+// Bytes of the character that starts here: 1 for a byte that is not UTF-8.
+size_t character_length(const char* text, size_t length) {
+  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto continues = [&](size_t i, unsigned char low = 0x80, unsigned char high = 0xBF) {
+    return i < length && byte(i) >= low && byte(i) <= high;
+  };
+  const unsigned char first = byte(0);
+  if (first >= 0xC2 && first <= 0xDF && continues(1)) return 2;
+  if (first >= 0xE0 && first <= 0xEF && continues(1, first == 0xE0 ? 0xA0 : 0x80, first == 0xED ? 0x9F : 0xBF) &&
+      continues(2)) {
+    return 3;
+  }
+  if (first >= 0xF0 && first <= 0xF4 && continues(1, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF) &&
+      continues(2) && continues(3)) {
+    return 4;
+  }
+  return 1;
+}
+
+// Unicode's White_Space outside ASCII, in UTF-8.
+bool is_wide_space(std::string_view character) {
+  static constexpr std::array<std::string_view, 19> kSpaces = {
+      "\u0085", "\u00A0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",
+      "\u2007", "\u2008", "\u2009", "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
+  return std::find(kSpaces.begin(), kSpaces.end(), character) != kSpaces.end();
+}
+
+struct Character {
+  size_t length;
+  CharacterClass kind;
+};
+
+Character character_at(const char* text, size_t length) {
+  const auto first = static_cast<unsigned char>(*text);
+  if (first < 0x80) return {1, class_of_ascii(first)};
+  const size_t bytes = character_length(text, length);
+  return {bytes, is_wide_space({text, bytes}) ? CharacterClass::kSpace : CharacterClass::kWord};
+}
+
+void expect_id(const char* what, int64_t id, size_t count) {
+  if (id >= 0 && static_cast<size_t>(id) < count) return;
+  throw Error(code::kArgument, std::string("Expected an id below ") + std::to_string(count) + " for " + what +
+                                   " but received " + std::to_string(id) + ". Check the model's tokenizer.json.");
+}
+
+}  // namespace
+
+BytePairTokenizer::BytePairTokenizer(std::vector<std::string> tokens, const int32_t* merges, size_t count,
+                                     int32_t unknown, int32_t prefix, int32_t suffix)
+    : unknown_(unknown), prefix_(prefix), suffix_(suffix) {
+  if (tokens.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()) || count >= kNone / 2) {
+    throw Error(code::kArgument, "Expected fewer than 2147483647 tokens and merges for a tokenizer but received " +
+                                     std::to_string(tokens.size()) + " and " + std::to_string(count) +
+                                     ". Check the model's tokenizer.json.");
+  }
+  expect_id("the unknown token", unknown, tokens.size());
+  expect_id("the prefix", prefix, tokens.size());
+  expect_id("the suffix", suffix, tokens.size());
+  add_characters(tokens);
+  add_merges(tokens, merges, count);
+}
+
+void BytePairTokenizer::add_characters(const std::vector<std::string>& tokens) {
+  ascii_ids_.fill(unknown_);
+  std::unordered_map<std::string_view, size_t> seen;
+  seen.reserve(tokens.size());
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    const std::string& token = tokens[id];
+    if (token.empty()) continue;
+    const auto [first, is_new] = seen.emplace(token, id);
+    if (!is_new) {
+      throw Error(code::kArgument, "Expected every token's text once for a tokenizer but received the same text for " +
+                                       std::to_string(first->second) + " and " + std::to_string(id) +
+                                       ". Check the model's tokenizer.json.");
+    }
+    const auto letter = static_cast<unsigned char>(token[0]);
+    if (letter < 0x80) {
+      if (token.size() == 1) ascii_ids_[letter] = static_cast<int32_t>(id);
+    } else if (token.size() == character_length(token.data(), token.size())) {
+      other_ids_.emplace(token, static_cast<int32_t>(id));
+    }
+  }
+}
+
+void BytePairTokenizer::add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count) {
+  uint32_t bits = 4;
+  while ((size_t{1} << bits) < 2 * count) ++bits;
+  slot_shift_ = 64 - bits;
+  slots_.assign(size_t{1} << bits, Slot{kFreeSlot, kNone});
+  merges_.reserve(count);
+  for (size_t rank = 0; rank < count; ++rank) {
+    const Merge merge{merges[3 * rank], merges[3 * rank + 1], merges[3 * rank + 2]};
+    expect_id("the left part of a merge", merge.left, tokens.size());
+    expect_id("the right part of a merge", merge.right, tokens.size());
+    expect_id("the result of a merge", merge.merged, tokens.size());
+    const std::string &left = tokens[merge.left], &right = tokens[merge.right], &merged = tokens[merge.merged];
+    if (left.empty() || right.empty() || left + right != merged) {
+      throw Error(code::kArgument, "Expected the text of both its parts for merge " + std::to_string(rank) +
+                                       " of a tokenizer but received token " + std::to_string(merge.merged) +
+                                       " for " + std::to_string(merge.left) + " and " + std::to_string(merge.right) +
+                                       ". Check the model's tokenizer.json.");
+    }
+    merges_.push_back(merge);
+    const uint64_t pair = pair_of(merge.left, merge.right);
+    size_t slot = scattered(pair) >> slot_shift_;
+    while (slots_[slot].pair != kFreeSlot && slots_[slot].pair != pair) slot = (slot + 1) & (slots_.size() - 1);
+    // Of a pair that is listed twice the later rank counts, as in `tokenizers`.
+    slots_[slot] = {pair, static_cast<uint32_t>(rank)};
+  }
+}
+
+uint32_t BytePairTokenizer::rank_of(int32_t left, int32_t right) const {
+  const uint64_t pair = pair_of(left, right);
+  for (size_t slot = scattered(pair) >> slot_shift_;; slot = (slot + 1) & (slots_.size() - 1)) {
+    if (slots_[slot].pair == pair) return slots_[slot].rank;
+    if (slots_[slot].pair == kFreeSlot) return kNone;
+  }
+}
+
+void BytePairTokenizer::encode(const char* text, size_t length, std::vector<int32_t>& out) const {
+  if (length >= kNone) {
+    throw Error(code::kArgument, "Expected fewer than 4294967295 letters for a sequence but received " +
+                                     std::to_string(length) + ". Split it into windows first.");
+  }
+  Scratch scratch;
+  out.push_back(prefix_);
+  for (size_t start = 0; start < length;) {
+    const Character first = character_at(text + start, length - start);
+    size_t end = start + first.length;
+    while (end < length) {
+      const Character character = character_at(text + end, length - end);
+      if (character.kind != first.kind) break;
+      end += character.length;
+    }
+    if (first.kind != CharacterClass::kSpace) encode_word(text + start, end - start, scratch, out);
+    start = end;
+  }
+  out.push_back(suffix_);
+}
+
+void BytePairTokenizer::encode_word(const char* word, size_t length, Scratch& scratch,
+                                    std::vector<int32_t>& out) const {
+  split_characters(word, length, scratch.symbols);
+  merge_symbols(scratch);
+  for (uint32_t i = 0; i != kNone; i = scratch.symbols[i].next) out.push_back(scratch.symbols[i].id);
+}
+
+void BytePairTokenizer::split_characters(const char* word, size_t length, std::vector<Symbol>& symbols) const {
+  symbols.clear();
+  for (size_t i = 0; i < length;) {
+    const auto letter = static_cast<unsigned char>(word[i]);
+    int32_t id = unknown_;
+    size_t bytes = 1;
+    if (letter < 0x80) {
+      id = ascii_ids_[letter];
+    } else {
+      bytes = character_length(word + i, length - i);
+      const auto found = other_ids_.find(std::string(word + i, bytes));
+      if (found != other_ids_.end()) id = found->second;
+    }
+    const auto position = static_cast<uint32_t>(symbols.size());
+    symbols.push_back({id, position - 1, position + 1});
+    i += bytes;
+  }
+  symbols.front().previous = kNone;
+  symbols.back().next = kNone;
+}
+
+// Always the merge of the lowest rank, the leftmost among equals. A candidate is a rank and the position of its left
+// symbol; it is out of date when the pair there is another by now (a pair at a position only ever grows longer, so it
+// never becomes an earlier one again).
+void BytePairTokenizer::merge_symbols(Scratch& scratch) const {
+  std::vector<Symbol>& symbols = scratch.symbols;
+  std::vector<uint64_t>& heap = scratch.candidates;
+  const auto candidate = [&](uint32_t left) {
+    const uint32_t rank = rank_of(symbols[left].id, symbols[symbols[left].next].id);
+    if (rank != kNone) heap.push_back(static_cast<uint64_t>(rank) << 32 | left);
+    return rank != kNone;
+  };
+  const auto offer = [&](uint32_t left) {
+    if (candidate(left)) std::push_heap(heap.begin(), heap.end(), std::greater<>());
+  };
+  heap.clear();
+  for (uint32_t i = 0; i + 1 < symbols.size(); ++i) candidate(i);
+  std::make_heap(heap.begin(), heap.end(), std::greater<>());
+  while (!heap.empty()) {
+    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+    const Merge& merge = merges_[heap.back() >> 32];
+    const auto position = static_cast<uint32_t>(heap.back());
+    heap.pop_back();
+    Symbol& left = symbols[position];
+    if (left.id != merge.left || left.next == kNone || symbols[left.next].id != merge.right) continue;
+    Symbol& right = symbols[left.next];
+    left.id = merge.merged;
+    left.next = right.next;
+    right.id = -1;
+    if (left.next != kNone) {
+      symbols[left.next].previous = position;
+      offer(position);
+    }
+    if (left.previous != kNone) offer(left.previous);
+  }
+}
+
+}  // namespace virnucpro

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace virnucpro {
+
+// A byte-pair encoder that gives the ids of huggingface `tokenizers` for a tokenizer.json with
+// - no normalizer, the pre-tokenizer Whitespace (`\w+|[^\w\s]+`: runs of word letters and runs of others apart, space dropped),
+// - a BPE model without dropout, without a subword prefix or suffix, without byte fallback, and with an unknown token of
+//   its own for every unknown character (fuse_unk false),
+// - a post-processor that puts one id before and one after.
+// Texts of special tokens are not looked for within the text. Characters outside ASCII count as word letters unless
+// Unicode calls them white space; a byte that is not UTF-8 counts as one unknown character.
+//
+// Encoding changes nothing in the object: any number of threads may share one.
+class BytePairTokenizer {
+ public:
+  // tokens: text by id; an empty text marks an unused id. merges: `count` triples of ids (left, right, merged), the
+  // rank of a merge is its position. Throws kArgument for an id outside `tokens`, a text that occurs twice, or a merge
+  // whose text is not left + right.
+  BytePairTokenizer(std::vector<std::string> tokens, const int32_t* merges, size_t count, int32_t unknown,
+                    int32_t prefix, int32_t suffix);
+
+  // Appends prefix, the ids of the text, suffix to `out`. Time grows with length * log(length) at worst.
+  void encode(const char* text, size_t length, std::vector<int32_t>& out) const;
+
+ private:
+  struct Merge {
+    int32_t left;
+    int32_t right;
+    int32_t merged;
+  };
+  struct Slot {
+    uint64_t pair;
+    uint32_t rank;
+  };
+  struct Symbol {
+    int32_t id;
+    uint32_t previous;
+    uint32_t next;
+  };
+  // Reused from word to word within one call of encode.
+  struct Scratch {
+    std::vector<Symbol> symbols;
+    std::vector<uint64_t> candidates;
+  };
+
+  void add_characters(const std::vector<std::string>& tokens);
+  void add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count);
+  uint32_t rank_of(int32_t left, int32_t right) const;
+  void split_characters(const char* word, size_t length, std::vector<Symbol>& symbols) const;
+  void encode_word(const char* word, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
+  void merge_symbols(Scratch& scratch) const;
+
+  std::array<int32_t, 128> ascii_ids_;
+  std::unordered_map<std::string, int32_t> other_ids_;
+  std::vector<Merge> merges_;
+  // Open addressing: a power of two of slots, at most half of them taken.
+  std::vector<Slot> slots_;
+  uint32_t slot_shift_ = 0;
+  int32_t unknown_;
+  int32_t prefix_;
+  int32_t suffix_;
+};
+
+}  // namespace virnucpro
