@@ -1,7 +1,6 @@
 #include "tokenizer/byte_pair.h"
 
 #include <algorithm>
-#include <functional>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -14,6 +13,7 @@ namespace {
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 // No pair of ids, since ids are not negative.
 constexpr uint64_t kFreeSlot = std::numeric_limits<uint64_t>::max();
+constexpr uint64_t kNoCandidate = std::numeric_limits<uint64_t>::max();
 
 enum class CharacterClass : uint8_t { kWord, kOther, kSpace };
 
@@ -199,39 +199,37 @@ void BytePairTokenizer::split_characters(const char* word, size_t length, std::v
   symbols.back().next = kNone;
 }
 
-// Always the merge of the lowest rank, the leftmost among equals. A candidate is a rank and the position of its left
-// symbol; it is out of date when the pair there is another by now (a pair at a position only ever grows longer, so it
-// never becomes an earlier one again).
+// Rank and position in one number, so that the lowest is the merge of the lowest rank, the leftmost among equals.
+uint64_t BytePairTokenizer::candidate_at(const std::vector<Symbol>& symbols, uint32_t position) const {
+  const uint32_t next = symbols[position].next;
+  const uint32_t rank = next == kNone ? kNone : rank_of(symbols[position].id, symbols[next].id);
+  return rank == kNone ? kNoCandidate : static_cast<uint64_t>(rank) << 32 | position;
+}
+
 void BytePairTokenizer::merge_symbols(Scratch& scratch) const {
   std::vector<Symbol>& symbols = scratch.symbols;
-  std::vector<uint64_t>& heap = scratch.candidates;
-  const auto candidate = [&](uint32_t left) {
-    const uint32_t rank = rank_of(symbols[left].id, symbols[symbols[left].next].id);
-    if (rank != kNone) heap.push_back(static_cast<uint64_t>(rank) << 32 | left);
-    return rank != kNone;
+  std::vector<uint64_t>& tree = scratch.tree;
+  size_t leaves = 2;
+  while (leaves < symbols.size()) leaves *= 2;
+  tree.assign(2 * leaves, kNoCandidate);
+  for (uint32_t i = 0; i < symbols.size(); ++i) tree[leaves + i] = candidate_at(symbols, i);
+  for (size_t i = leaves - 1; i > 0; --i) tree[i] = std::min(tree[2 * i], tree[2 * i + 1]);
+  const auto replace = [&](uint32_t position, uint64_t candidate) {
+    size_t node = leaves + position;
+    tree[node] = candidate;
+    for (node /= 2; node > 0; node /= 2) tree[node] = std::min(tree[2 * node], tree[2 * node + 1]);
   };
-  const auto offer = [&](uint32_t left) {
-    if (candidate(left)) std::push_heap(heap.begin(), heap.end(), std::greater<>());
-  };
-  heap.clear();
-  for (uint32_t i = 0; i + 1 < symbols.size(); ++i) candidate(i);
-  std::make_heap(heap.begin(), heap.end(), std::greater<>());
-  while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
-    const Merge& merge = merges_[heap.back() >> 32];
-    const auto position = static_cast<uint32_t>(heap.back());
-    heap.pop_back();
-    Symbol& left = symbols[position];
-    if (left.id != merge.left || left.next == kNone || symbols[left.next].id != merge.right) continue;
-    Symbol& right = symbols[left.next];
-    left.id = merge.merged;
-    left.next = right.next;
-    right.id = -1;
-    if (left.next != kNone) {
-      symbols[left.next].previous = position;
-      offer(position);
-    }
-    if (left.previous != kNone) offer(left.previous);
+  while (tree[1] != kNoCandidate) {
+    const Merge& merge = merges_[tree[1] >> 32];
+    const auto position = static_cast<uint32_t>(tree[1]);
+    Symbol& symbol = symbols[position];
+    const uint32_t absorbed = symbol.next;
+    symbol.id = merge.merged;
+    symbol.next = symbols[absorbed].next;
+    if (symbol.next != kNone) symbols[symbol.next].previous = position;
+    replace(absorbed, kNoCandidate);
+    replace(position, candidate_at(symbols, position));
+    if (symbol.previous != kNone) replace(symbol.previous, candidate_at(symbols, symbol.previous));
   }
 }
 

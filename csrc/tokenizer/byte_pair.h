@@ -47,12 +47,14 @@ class BytePairTokenizer {
   // Reused from word to word within one call of encode.
   struct Scratch {
     std::vector<Symbol> symbols;
-    std::vector<uint64_t> candidates;
+    // A binary tree over the positions: leaf i is the merge possible at symbol i, every other node the lower of its two.
+    std::vector<uint64_t> tree;
   };
 
   void add_characters(const std::vector<std::string>& tokens);
   void add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count);
   uint32_t rank_of(int32_t left, int32_t right) const;
+  uint64_t candidate_at(const std::vector<Symbol>& symbols, uint32_t position) const;
   void split_characters(const char* word, size_t length, std::vector<Symbol>& symbols) const;
   void encode_word(const char* word, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
   void merge_symbols(Scratch& scratch) const;
