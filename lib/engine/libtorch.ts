@@ -1,0 +1,141 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { cacheFolder } from './cache-folder.js';
+import { nvidiaDriver } from './nvidia-driver.js';
+
+/** The releases of libtorch that the addon's compiled code fits. */
+export const supportedLibtorch = '2.11';
+
+export type LibtorchSource = 'environment' | 'python' | 'cache';
+
+export interface Libtorch {
+  /** The folder that holds lib/ (and, for builds, include/). */
+  root: string;
+  source: LibtorchSource;
+  /** As libtorch names itself, e.g. `2.11.0+cu130`. */
+  version: string;
+  /** Whether libtorch_cuda.so is there; its own companions may still be missing. */
+  cuda: boolean;
+}
+
+/** One place that was looked at, and what was found there, in words. */
+export interface LibtorchCandidate {
+  source: LibtorchSource;
+  /** The folder, or what was asked when no folder came of it. */
+  place: string;
+  verdict: string;
+}
+
+export interface LibtorchSearch {
+  /** Nothing when no place holds a libtorch of a supported release. */
+  chosen: Libtorch | undefined;
+  /** In the order of the search, up to and including the chosen one. */
+  considered: readonly LibtorchCandidate[];
+}
+
+export interface LibtorchSearchOptions {
+  environment?: NodeJS.ProcessEnv;
+  /** Whether a libtorch without CUDA is passed over while another may have it; default: when an NVIDIA driver is present. */
+  cuda?: boolean;
+}
+
+/** The folder in the cache that `npm run setup` unpacks this release into. */
+export function cachedLibtorchFolder(version: string, environment: NodeJS.ProcessEnv = process.env): string {
+  return join(cacheFolder(environment), `libtorch-${version}-${process.platform}-${process.arch}`);
+}
+
+/**
+ * Looks for libtorch in $LIBTORCH (which then is the only place asked), in the torch of the `python3` on PATH (which is
+ * located, not imported), and in the cache, in this order. Never throws; what was passed over keeps its reason.
+ */
+export function findLibtorch(options: LibtorchSearchOptions = {}): LibtorchSearch {
+  const environment = options.environment ?? process.env;
+  const cuda = options.cuda ?? nvidiaDriver(environment) !== undefined;
+  const considered: LibtorchCandidate[] = [];
+  const places: Iterable<Place> = environment['LIBTORCH']
+    ? [{ source: 'environment', place: resolve(environment['LIBTORCH']) }]
+    : fallbackPlaces(environment);
+  for (const place of places) {
+    const examined = examine(place, cuda);
+    if (typeof examined !== 'string') {
+      considered.push({ ...nameOf(place), verdict: `chosen: libtorch ${examined.version}` });
+      return { chosen: examined, considered };
+    }
+    considered.push({ ...nameOf(place), verdict: examined });
+  }
+  return { chosen: undefined, considered };
+}
+
+/** The search as lines for a person, one place a line. */
+export function describeSearch(search: LibtorchSearch): string[] {
+  const names = { environment: '$LIBTORCH', python: 'python3 on PATH', cache: 'cache' };
+  return search.considered.map(({ source, place, verdict }) => `${names[source]} (${place}): ${verdict}`);
+}
+
+interface Place {
+  source: LibtorchSource;
+  place: string;
+  /** Set when there is no folder to examine. */
+  absent?: string;
+}
+
+function nameOf({ source, place }: Place): { source: LibtorchSource; place: string } {
+  return { source, place };
+}
+
+/** A generator, so that Python is not started when $LIBTORCH is given, nor the cache read when Python has a torch. */
+function* fallbackPlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
+  yield pythonPlace(environment);
+  yield* cachePlaces(environment);
+}
+
+/** A found spec is not executed: this costs the start of an interpreter, where `import torch` costs seconds. */
+const locateTorch = `
+import importlib.util, sys
+sys.path[:] = [entry for entry in sys.path if entry]
+spec = importlib.util.find_spec("torch")
+print(list(spec.submodule_search_locations)[0] if spec and spec.origin else "")
+`;
+
+function pythonPlace(environment: NodeJS.ProcessEnv): Place {
+  const asked = spawnSync('python3', ['-c', locateTorch], { encoding: 'utf8', env: environment, timeout: 30_000 });
+  if (asked.error || asked.status !== 0) {
+    const reason = asked.error?.message ?? asked.stderr.trim().split('\n').at(-1) ?? `exit ${asked.status}`;
+    return { source: 'python', place: 'python3', absent: `cannot be asked: ${reason}` };
+  }
+  const folder = asked.stdout.trim();
+  return folder ? { source: 'python', place: folder } : { source: 'python', place: 'python3', absent: 'has no torch' };
+}
+
+function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
+  const folder = cacheFolder(environment);
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const fitting = names
+    .filter((name) => name.startsWith(`libtorch-${supportedLibtorch}.`))
+    .filter((name) => name.endsWith(`-${process.platform}-${process.arch}`))
+    .sort((one, other) => other.localeCompare(one, 'en', { numeric: true }));
+  if (fitting.length === 0) yield { source: 'cache', place: folder, absent: 'holds no libtorch' };
+  for (const name of fitting) yield { source: 'cache', place: join(folder, name, 'torch') };
+}
+
+/** The libtorch in this place, or why there is none to use. */
+function examine({ source, place, absent }: Place, cudaWanted: boolean): Libtorch | string {
+  if (absent !== undefined) return absent;
+  if (!existsSync(join(place, 'lib', 'libtorch_cpu.so'))) return 'has no lib/libtorch_cpu.so';
+  if (source === 'cache' && !existsSync(join(dirname(place), 'nvidia'))) return 'is incomplete';
+  const version = readVersion(place);
+  if (version === undefined) return 'does not say its version (version.py or build-version)';
+  if (!version.startsWith(`${supportedLibtorch}.`)) return `is libtorch ${version}, not ${supportedLibtorch}.x`;
+  const cuda = existsSync(join(place, 'lib', 'libtorch_cuda.so'));
+  if (source === 'python' && cudaWanted && !cuda) return `is libtorch ${version} without CUDA, on a machine with a GPU`;
+  return { root: place, source, version, cuda };
+}
+
+/** From the text of the Python package's version.py, or of the file that a libtorch archive has in its place. */
+function readVersion(root: string): string | undefined {
+  const python = join(root, 'version.py');
+  if (existsSync(python)) return /^__version__ = '([^']+)'/m.exec(readFileSync(python, 'utf8'))?.[1];
+  const archive = join(root, 'build-version');
+  return existsSync(archive) ? readFileSync(archive, 'utf8').trim() : undefined;
+}

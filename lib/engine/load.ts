@@ -1,0 +1,132 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { VirnucproError } from '../errors.js';
+import type { Addon } from './addon.js';
+import { describeSearch, findLibtorch, supportedLibtorch, type Libtorch } from './libtorch.js';
+
+/** Whether libtorch's CUDA half could be brought in. `absent`: this machine has no NVIDIA driver. */
+export type CudaState =
+  | { state: 'absent' }
+  | { state: 'loaded' }
+  | {
+      /** There is a driver and it cannot be used: never to be passed over in silence. */
+      state: 'unusable';
+      reason: string;
+      /** What to do about it. */
+      next: string;
+    };
+
+export interface LoadedAddon {
+  addon: Addon;
+  /** The path of virnucpro.node. */
+  path: string;
+  libtorch: Libtorch;
+  cuda: CudaState;
+}
+
+interface Loader {
+  /** dlopen with RTLD_NOW | RTLD_GLOBAL; throws with the linker's words. */
+  load(path: string): void;
+}
+
+const require = createRequire(import.meta.url);
+let loaded: LoadedAddon | undefined;
+
+/**
+ * Loads libtorch and the addon into this process; later calls return the same. Takes about half a second.
+ * @throws VNP_LIBTORCH with the command that mends it when either is missing or does not fit
+ */
+export function loadAddon(): LoadedAddon {
+  loaded ??= load();
+  return loaded;
+}
+
+function load(): LoadedAddon {
+  const folder = addonFolder();
+  const search = findLibtorch();
+  if (!search.chosen) {
+    throw failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${describeSearch(search).join('; ')}`);
+  }
+  const libtorch = search.chosen;
+  const loader = nativeModule<Loader>(join(folder, 'virnucpro_loader.node'));
+  try {
+    loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));
+  } catch (cause) {
+    throw failure(`Expected libtorch in ${libtorch.root} to load but the linker says: ${messageOf(cause)}`, cause);
+  }
+  const cuda = loadCuda(loader, libtorch);
+  const path = join(folder, 'virnucpro.node');
+  return { addon: nativeModule<Addon>(path), path, libtorch, cuda };
+}
+
+function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {
+  try {
+    loader.load('libcuda.so.1');
+  } catch {
+    return { state: 'absent' };
+  }
+  if (!libtorch.cuda) {
+    const next = `Unset LIBTORCH, then run \`${setupCommand()}\``;
+    return { state: 'unusable', reason: `libtorch ${libtorch.version} in ${libtorch.root} has no CUDA`, next };
+  }
+  try {
+    loader.load(join(libtorch.root, 'lib', 'libtorch_cuda.so'));
+    return { state: 'loaded' };
+  } catch (cause) {
+    return { state: 'unusable', reason: messageOf(cause), next: `Run \`${setupCommand()}\` on this machine` };
+  }
+}
+
+function nativeModule<T>(path: string): T {
+  try {
+    return require(path) as T;
+  } catch (cause) {
+    throw failure(`Expected ${path} to load but Node says: ${messageOf(cause)}`, cause);
+  }
+}
+
+/** $VIRNUCPRO_ADDON (for those who build the addon elsewhere), what was built here, what came with the package. */
+function addonFolder(): string {
+  const given = process.env['VIRNUCPRO_ADDON'];
+  const folders = given
+    ? [given]
+    : [
+        join(packageRoot(), 'build', 'Release'),
+        join(packageRoot(), 'prebuilds', `${process.platform}-${process.arch}`),
+      ];
+  const found = folders.find((folder) =>
+    ['virnucpro.node', 'virnucpro_loader.node'].every((name) => existsSync(join(folder, name))),
+  );
+  if (found === undefined) throw failure(`Expected virnucpro.node and its loader in ${folders.join(' or ')}`);
+  return found;
+}
+
+/** The folder of this package's package.json, wherever below it this file was compiled to. */
+function packageRoot(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const manifest = join(folder, 'package.json');
+    if (
+      existsSync(manifest) &&
+      (JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string }).name === 'virnucpro'
+    ) {
+      return folder;
+    }
+    if (folder === dirname(folder)) throw new Error(`Expected the package.json of virnucpro above ${import.meta.url}`);
+  }
+}
+
+/** In a checkout the npm script, in an installed package (which npm gives no scripts to run) the file behind it. */
+function setupCommand(): string {
+  const root = packageRoot();
+  return existsSync(join(root, 'tsconfig.json')) ? 'npm run setup' : `node ${join(root, 'scripts', 'setup.mjs')}`;
+}
+
+function failure(message: string, cause?: unknown): VirnucproError {
+  return new VirnucproError('VNP_LIBTORCH', `${message}. Run \`${setupCommand()}\``, { cause });
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
