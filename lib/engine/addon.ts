@@ -172,7 +172,8 @@ export interface NativeWorker {
 }
 
 export interface Addon {
-  readonly versions: { libtorch: string; addon: string; compiler: string };
+  /** What the addon was compiled against and with. */
+  readonly versions: { libtorch: string; compiler: string };
   /** The CPU first, then the CUDA devices in the driver's order. */
   devices(): NativeDevice[];
   /** Names and shapes of the parameters that an archive of this architecture holds, in their order. */

@@ -1,0 +1,32 @@
+// The exports and nothing else; lib/engine/addon.ts declares each of them.
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/archive_binding.h"
+#include "binding/device_binding.h"
+#include "binding/exports.h"
+#include "binding/tokenizer_binding.h"
+#include "binding/worker_binding.h"
+
+namespace {
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  using namespace virnucpro;
+  auto held = std::make_unique<Exports>();
+  held->worker = Napi::Persistent(WorkerBinding::define(env));
+  env.SetInstanceData(held.release());  // freed by the environment when it ends
+
+  exports.Set("versions", versions(env));
+  exports.Set("devices", Napi::Function::New<devices_binding>(env, "devices"));
+  exports.Set("parametersOf", Napi::Function::New<parameters_of_binding>(env, "parametersOf"));
+  exports.Set("writeArchive", Napi::Function::New<write_archive_binding>(env, "writeArchive"));
+  exports.Set("BytePairTokenizer", TokenizerBinding::define(env));
+  exports.Set("openWorker", Napi::Function::New<&WorkerBinding::open>(env, "openWorker"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(virnucpro, initialize)

@@ -1,0 +1,137 @@
+#include "binding/arguments.h"
+
+#include <cmath>
+
+#include "error.h"
+
+namespace virnucpro {
+
+namespace {
+
+std::string describe(const Napi::Value& value) {
+  switch (value.Type()) {
+    case napi_undefined:
+      return "undefined";
+    case napi_null:
+      return "null";
+    case napi_boolean:
+      return "a boolean";
+    case napi_number:
+      return value.ToString().Utf8Value();
+    case napi_string:
+      return "\"" + value.As<Napi::String>().Utf8Value() + "\"";
+    case napi_function:
+      return "a function";
+    default:
+      return value.IsArray() ? "an array" : value.IsTypedArray() ? "a typed array of another kind" : "an object";
+  }
+}
+
+[[noreturn]] void mismatch(const char* what, const char* name, const Napi::Value& value) {
+  throw Error(code::kArgument,
+              std::string("Expected ") + what + " for `" + name + "` but received " + describe(value));
+}
+
+Napi::Object as_object(const Napi::Value& value, const char* name) {
+  if (!value.IsObject() || value.IsArray()) mismatch("an object", name, value);
+  return value.As<Napi::Object>();
+}
+
+std::string as_string(const Napi::Value& value, const char* name) {
+  if (!value.IsString()) mismatch("a string", name, value);
+  return value.As<Napi::String>().Utf8Value();
+}
+
+int64_t as_integer(const Napi::Value& value, const char* name, int64_t lowest, int64_t highest) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (!(number >= static_cast<double>(lowest) && number <= static_cast<double>(highest)) ||
+      number != std::floor(number)) {
+    const auto range = "a whole number from " + std::to_string(lowest) + " to " + std::to_string(highest);
+    mismatch(range.c_str(), name, value);
+  }
+  return static_cast<int64_t>(number);
+}
+
+constexpr int64_t kLargestSafeInteger = (int64_t{1} << 53) - 1;
+
+}  // namespace
+
+Napi::Object object_argument(const Napi::CallbackInfo& info, size_t position, const char* name) {
+  return as_object(info[position], name);
+}
+
+std::string string_argument(const Napi::CallbackInfo& info, size_t position, const char* name) {
+  return as_string(info[position], name);
+}
+
+Napi::Object object_field(const Napi::Object& object, const char* name) { return as_object(object.Get(name), name); }
+
+Napi::Array array_field(const Napi::Object& object, const char* name) {
+  const auto value = object.Get(name);
+  if (!value.IsArray()) mismatch("an array", name, value);
+  return value.As<Napi::Array>();
+}
+
+std::string string_field(const Napi::Object& object, const char* name) { return as_string(object.Get(name), name); }
+
+double number_field(const Napi::Object& object, const char* name) {
+  const auto value = object.Get(name);
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
+  if (!std::isfinite(number)) mismatch("a finite number", name, value);
+  return number;
+}
+
+int64_t integer_field(const Napi::Object& object, const char* name, int64_t lowest, int64_t highest) {
+  return as_integer(object.Get(name), name, lowest, highest);
+}
+
+bool boolean_field(const Napi::Object& object, const char* name) {
+  const auto value = object.Get(name);
+  if (!value.IsBoolean()) mismatch("a boolean", name, value);
+  return value.As<Napi::Boolean>().Value();
+}
+
+std::vector<int64_t> integers_field(const Napi::Object& object, const char* name) {
+  const auto array = array_field(object, name);
+  std::vector<int64_t> numbers;
+  for (uint32_t i = 0; i < array.Length(); ++i) numbers.push_back(as_integer(array.Get(i), name, 0, kLargestSafeInteger));
+  return numbers;
+}
+
+std::vector<int32_t> int32_array_field(const Napi::Object& object, const char* name) {
+  const auto value = object.Get(name);
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    mismatch("an Int32Array", name, value);
+  }
+  const auto array = value.As<Napi::Int32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+PackedTokens packed_tokens_from(const Napi::Object& object) {
+  return {int32_array_field(object, "tokens"), int32_array_field(object, "offsets")};
+}
+
+Architecture architecture_from(const Napi::Object& object) {
+  constexpr int64_t kMost = int64_t{1} << 24;
+  const auto size = [&](const char* name) { return integer_field(object, name, 1, kMost); };
+  const auto family = string_field(object, "family");
+  if (family == "classifier") {
+    return ClassifierArchitecture{size("inputs"), size("hidden"), number_field(object, "batchNormEpsilon")};
+  }
+  if (family != "esm2" && family != "dnabert2") {
+    throw Error(code::kArgument, "Expected esm2, dnabert2 or classifier for `family` but received " + family);
+  }
+  const auto width = size("width");
+  const auto heads = size("heads");
+  if (width % heads != 0 || (width / heads) % 2 != 0) {
+    throw Error(code::kArgument, "Expected a width that divides into heads of an even width for `heads` but received " +
+                                     std::to_string(width) + " / " + std::to_string(heads));
+  }
+  if (family == "esm2") return Esm2Architecture{size("layers"), width, heads, size("feedForward"), size("vocabulary")};
+  return DnabertArchitecture{size("layers"),     width,
+                             heads,              size("feedForward"),
+                             size("vocabulary"), size("tokenTypes"),
+                             number_field(object, "layerNormEpsilon")};
+}
+
+}  // namespace virnucpro

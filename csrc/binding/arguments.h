@@ -1,0 +1,33 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/architecture.h"
+#include "model/packed_tokens.h"
+
+namespace virnucpro {
+
+// Every reader throws kArgument, "Expected X for `name` but received Z", when the value is of another kind.
+
+Napi::Object object_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
+std::string string_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
+
+Napi::Object object_field(const Napi::Object& object, const char* name);
+Napi::Array array_field(const Napi::Object& object, const char* name);
+std::string string_field(const Napi::Object& object, const char* name);
+double number_field(const Napi::Object& object, const char* name);
+// A whole number in [lowest, highest].
+int64_t integer_field(const Napi::Object& object, const char* name, int64_t lowest, int64_t highest);
+bool boolean_field(const Napi::Object& object, const char* name);
+std::vector<int64_t> integers_field(const Napi::Object& object, const char* name);
+std::vector<int32_t> int32_array_field(const Napi::Object& object, const char* name);
+
+// A copy, so that the caller may reuse or transfer its arrays at once.
+PackedTokens packed_tokens_from(const Napi::Object& object);
+Architecture architecture_from(const Napi::Object& object);
+
+}  // namespace virnucpro

@@ -1,0 +1,42 @@
+#include "binding/completion.h"
+
+#include <utility>
+
+#include "binding/failure.h"
+
+namespace virnucpro {
+
+Completion::Completion(Napi::Env env, std::function<void()> settled)
+    : deferred_(Napi::Promise::Deferred::New(env)),
+      settled_(std::move(settled)),
+      channel_(Channel::New(env, "virnucpro", /*maxQueueSize=*/0, /*initialThreadCount=*/1)) {}
+
+void Completion::resolve(MakeValue make_value) { send(std::move(make_value), nullptr); }
+
+void Completion::reject(std::exception_ptr reason) { send(nullptr, std::move(reason)); }
+
+void Completion::send(MakeValue make_value, std::exception_ptr reason) {
+  auto settlement = std::make_unique<Settlement>(
+      Settlement{deferred_, std::move(settled_), std::move(make_value), std::move(reason)});
+  // The channel owns what it has accepted and gives it to `settle`.
+  if (channel_.NonBlockingCall(settlement.get()) == napi_ok) static_cast<void>(settlement.release());
+  channel_.Release();
+}
+
+void Completion::settle(Napi::Env env, Napi::Function, std::nullptr_t*, Settlement* given) {
+  const std::unique_ptr<Settlement> settlement(given);
+  if (env == nullptr) return;
+  const Napi::HandleScope scope(env);
+  settlement->settled();
+  if (settlement->reason) {
+    settlement->deferred.Reject(to_javascript(env, settlement->reason).Value());
+    return;
+  }
+  try {
+    settlement->deferred.Resolve(settlement->make_value(env));
+  } catch (const Napi::Error& error) {
+    settlement->deferred.Reject(error.Value());
+  }
+}
+
+}  // namespace virnucpro

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <napi.h>
+
+#include <exception>
+
+namespace virnucpro {
+
+// A JavaScript Error with a `code` of lib/errors.ts, one line of text.
+Napi::Error to_javascript(Napi::Env env, std::exception_ptr failure);
+
+// Runs a synchronous call: what it throws becomes a JavaScript exception with a code.
+template <typename Call>
+Napi::Value guarded(Napi::Env env, Call call) {
+  try {
+    return call();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw to_javascript(env, std::current_exception());
+  }
+}
+
+// Runs the synchronous start of an asynchronous call: what it throws rejects the promise.
+template <typename Call>
+Napi::Value promised(Napi::Env env, Call call) {
+  const auto rejected = [env](const Napi::Error& error) {
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    deferred.Reject(error.Value());
+    return deferred.Promise();
+  };
+  try {
+    return call();
+  } catch (const Napi::Error& error) {
+    return rejected(error);
+  } catch (...) {
+    return rejected(to_javascript(env, std::current_exception()));
+  }
+}
+
+}  // namespace virnucpro

@@ -1,0 +1,217 @@
+#include "binding/worker_binding.h"
+
+#include <ATen/ATen.h>
+
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "binding/arguments.h"
+#include "binding/exports.h"
+#include "binding/failure.h"
+#include "error.h"
+
+namespace virnucpro {
+
+namespace {
+
+at::ScalarType compute_type(const std::string& precision) {
+  if (precision == "fp32") return at::kFloat;
+  if (precision == "fp16") return at::kHalf;
+  if (precision == "bf16") return at::kBFloat16;
+  throw Error(code::kArgument, "Expected fp32, fp16 or bf16 for `precision` but received " + precision);
+}
+
+EngineKind engine_kind(const std::string& engine) {
+  if (engine == "packed") return EngineKind::kPacked;
+  if (engine == "torchscript") return EngineKind::kTorchScript;
+  throw Error(code::kArgument, "Expected packed or torchscript for `engine` but received " + engine);
+}
+
+template <typename Family>
+ModelPart model_part(const Napi::Object& request, const char* name) {
+  const auto part = object_field(request, name);
+  auto architecture = architecture_from(object_field(part, "architecture"));
+  if (!std::holds_alternative<Family>(architecture)) {
+    throw Error(code::kArgument, std::string("Expected a model of the right family for `") + name +
+                                     "` but received " + string_field(object_field(part, "architecture"), "family"));
+  }
+  return {string_field(part, "path"), std::move(architecture)};
+}
+
+OpenRequest open_request_from(const Napi::Object& object) {
+  OpenRequest request;
+  request.device = string_field(object, "device");
+  request.dtype = compute_type(string_field(object, "precision"));
+  request.threads = static_cast<int>(integer_field(object, "threads", 1, 1024));
+  request.engine = engine_kind(string_field(object, "engine"));
+  request.dna = model_part<DnabertArchitecture>(object, "dna");
+  request.protein = model_part<Esm2Architecture>(object, "protein");
+  request.classifier = model_part<ClassifierArchitecture>(object, "classifier");
+  return request;
+}
+
+Napi::Float32Array float_array(Napi::Env env, const at::Tensor& tensor) {
+  const auto values = tensor.contiguous();
+  auto array = Napi::Float32Array::New(env, static_cast<size_t>(values.numel()));
+  std::memcpy(array.Data(), values.data_ptr<float>(), values.nbytes());
+  return array;
+}
+
+}  // namespace
+
+Napi::Function WorkerBinding::define(Napi::Env env) {
+  return DefineClass(env, "NativeWorker",
+                     {InstanceMethod<&WorkerBinding::run>("run"), InstanceMethod<&WorkerBinding::embed>("embed"),
+                      InstanceMethod<&WorkerBinding::classify>("classify"),
+                      InstanceMethod<&WorkerBinding::close>("close"),
+                      InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes")});
+}
+
+WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WorkerBinding>(info) {}
+
+Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return promised(env, [&] {
+    auto request = open_request_from(object_argument(info, 0, "request"));
+    const auto object = env.GetInstanceData<Exports>()->worker.New({});
+    return Unwrap(object)->start(env, std::move(request));
+  });
+}
+
+std::shared_ptr<Completion> WorkerBinding::completion(Napi::Env env) {
+  Ref();
+  return std::make_shared<Completion>(env, [this] { Unref(); });
+}
+
+Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request) {
+  const auto done = completion(env);
+  const auto opened = [this, done](int64_t bytes) {
+    done->resolve([this, bytes](Napi::Env) {
+      weight_bytes_ = bytes;
+      return Value();
+    });
+  };
+  const auto failed = [done](std::exception_ptr reason) { done->reject(std::move(reason)); };
+  worker_ = std::make_unique<DeviceWorker>(std::move(request), opened, failed);
+  return done->promise();
+}
+
+template <typename Result>
+Napi::Value WorkerBinding::submit(Napi::Env env, std::function<Result(PipelineModels&)> compute,
+                                  std::function<Napi::Value(Napi::Env, const Result&)> make_value) {
+  if (!worker_) throw Error(code::kClosed, "Expected an open worker for a batch but it was closed");
+  const auto done = completion(env);
+  const auto run = [done, compute = std::move(compute), make_value = std::move(make_value)](PipelineModels& models) {
+    auto result = std::make_shared<Result>(compute(models));
+    return std::function<void()>([done, make_value, result = std::move(result)] {
+      done->resolve([make_value, result](Napi::Env env) { return make_value(env, *result); });
+    });
+  };
+  const auto fail = [done](std::exception_ptr reason) { done->reject(std::move(reason)); };
+  try {
+    worker_->submit({run, fail});
+  } catch (const Error&) {
+    fail(std::current_exception());
+  }
+  return done->promise();
+}
+
+Napi::Value WorkerBinding::run(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return promised(env, [&] {
+    const auto batch = object_argument(info, 0, "batch");
+    auto dna = packed_tokens_from(object_field(batch, "dna"));
+    auto protein = packed_tokens_from(object_field(batch, "protein"));
+    const bool embeddings = boolean_field(object_argument(info, 1, "options"), "embeddings");
+    return submit<BatchScores>(
+        env,
+        [dna = std::move(dna), protein = std::move(protein), embeddings](PipelineModels& models) {
+          return models.score(dna, protein, embeddings);
+        },
+        [](Napi::Env env, const BatchScores& result) -> Napi::Value {
+          auto value = Napi::Object::New(env);
+          auto seconds = Napi::Object::New(env);
+          seconds.Set("dna", result.dna_seconds);
+          seconds.Set("protein", result.protein_seconds);
+          seconds.Set("classifier", result.classifier_seconds);
+          value.Set("scores", float_array(env, result.scores));
+          value.Set("seconds", seconds);
+          if (result.embeddings.defined()) value.Set("embeddings", float_array(env, result.embeddings));
+          return value;
+        });
+  });
+}
+
+Napi::Value WorkerBinding::embed(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return promised(env, [&] {
+    const auto part = string_argument(info, 0, "part");
+    if (part != "dna" && part != "protein") {
+      throw Error(code::kArgument, "Expected dna or protein for `part` but received " + part);
+    }
+    const auto model = part == "dna" ? LanguageModel::kDna : LanguageModel::kProtein;
+    auto sequences = packed_tokens_from(object_argument(info, 1, "tokens"));
+    const bool layers = boolean_field(object_argument(info, 2, "options"), "layers");
+    return submit<SequenceEmbeddings>(
+        env,
+        [model, sequences = std::move(sequences), layers](PipelineModels& models) {
+          return models.embed(model, sequences, layers);
+        },
+        [layers](Napi::Env env, const SequenceEmbeddings& result) -> Napi::Value {
+          auto value = Napi::Object::New(env);
+          value.Set("mean", float_array(env, result.mean));
+          if (!layers) return value;
+          auto list = Napi::Array::New(env);
+          for (size_t i = 0; i < result.layers.size(); ++i) {
+            list.Set(static_cast<uint32_t>(i), float_array(env, result.layers[i]));
+          }
+          value.Set("layers", list);
+          return value;
+        });
+  });
+}
+
+Napi::Value WorkerBinding::classify(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return promised(env, [&] {
+    const auto given = info[0];
+    if (!given.IsTypedArray() || given.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
+      throw Error(code::kArgument, "Expected a Float32Array for `features` but received another kind of value");
+    }
+    const auto array = given.As<Napi::Float32Array>();
+    std::vector<float> features(array.Data(), array.Data() + array.ElementLength());
+    return submit<at::Tensor>(
+        env,
+        [features = std::move(features)](PipelineModels& models) mutable {
+          return models.classify(features);
+        },
+        [](Napi::Env env, const at::Tensor& scores) -> Napi::Value { return float_array(env, scores); });
+  });
+}
+
+Napi::Value WorkerBinding::close(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return promised(env, [&] {
+    const auto done = completion(env);
+    const auto closed = [this, done] {
+      done->resolve([this](Napi::Env env) {
+        // The thread has nothing left to do but to return, so joining it here does not wait.
+        worker_.reset();
+        return env.Undefined();
+      });
+    };
+    if (worker_) {
+      worker_->close(closed);
+    } else {
+      closed();
+    }
+    return done->promise();
+  });
+}
+
+Napi::Value WorkerBinding::weight_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(weight_bytes_));
+}
+
+}  // namespace virnucpro

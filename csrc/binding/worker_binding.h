@@ -1,0 +1,42 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "binding/completion.h"
+#include "device/worker.h"
+
+namespace virnucpro {
+
+// `NativeWorker` of lib/engine/addon.ts. The JavaScript object owns the device's thread; it keeps itself alive while a
+// promise of its is open, so that it is collected, and the thread joined, only when idle.
+class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  // openWorker(request): Promise<NativeWorker>
+  static Napi::Value open(const Napi::CallbackInfo& info);
+
+  explicit WorkerBinding(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value start(Napi::Env env, OpenRequest request);
+  Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value embed(const Napi::CallbackInfo& info);
+  Napi::Value classify(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+  Napi::Value weight_bytes(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<Completion> completion(Napi::Env env);
+  // Computes on the device's thread, then makes the promise's value of the result on this one.
+  template <typename Result>
+  Napi::Value submit(Napi::Env env, std::function<Result(PipelineModels&)> compute,
+                     std::function<Napi::Value(Napi::Env, const Result&)> make_value);
+
+  int64_t weight_bytes_ = 0;
+  std::unique_ptr<DeviceWorker> worker_;
+};
+
+}  // namespace virnucpro

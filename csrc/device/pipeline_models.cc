@@ -1,0 +1,84 @@
+#include "device/pipeline_models.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <chrono>
+
+#include "error.h"
+
+namespace virnucpro {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::unique_ptr<Encoder> encoder(const ModelPart& part, const OpenRequest& request, at::Device device) {
+  return make_encoder(part.path, part.architecture, {device, request.dtype}, request.engine);
+}
+
+}  // namespace
+
+PipelineModels::PipelineModels(const OpenRequest& request)
+    : device_(usable_device(request.device)),
+      dna_architecture_(request.dna.architecture),
+      protein_architecture_(request.protein.architecture),
+      dna_(encoder(request.dna, request, device_)),
+      protein_(encoder(request.protein, request, device_)),
+      classifier_(request.classifier.path, std::get<ClassifierArchitecture>(request.classifier.architecture), device_) {
+}
+
+at::Tensor PipelineModels::mean(Encoder& encoder, const Architecture& architecture, const PackedTokens& sequences) {
+  return mean_embedding(encoder.forward(sequences, nullptr), sequences, pooled_tokens(architecture));
+}
+
+BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings) {
+  if (dna.sequences() != protein.sequences()) {
+    throw Error(code::kArgument, "Expected as many DNA as protein sequences for a batch but received " +
+                                     std::to_string(dna.sequences()) + " and " + std::to_string(protein.sequences()));
+  }
+  BatchScores result;
+  auto start = Clock::now();
+  const auto dna_mean = mean(*dna_, dna_architecture_, dna);
+  result.dna_seconds = seconds_since(start);
+  start = Clock::now();
+  const auto protein_mean = mean(*protein_, protein_architecture_, protein);
+  result.protein_seconds = seconds_since(start);
+  start = Clock::now();
+  const auto features = at::cat({dna_mean, protein_mean}, 1);
+  result.scores = classifier_(features).cpu();
+  if (embeddings) result.embeddings = features.cpu();
+  result.classifier_seconds = seconds_since(start);
+  return result;
+}
+
+SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens& sequences, bool layers) {
+  auto& encoder = model == LanguageModel::kDna ? *dna_ : *protein_;
+  const auto& architecture = model == LanguageModel::kDna ? dna_architecture_ : protein_architecture_;
+  SequenceEmbeddings result;
+  const auto hidden = encoder.forward(sequences, layers ? &result.layers : nullptr);
+  result.mean = mean_embedding(hidden, sequences, pooled_tokens(architecture)).cpu();
+  for (auto& layer : result.layers) layer = layer.cpu();
+  return result;
+}
+
+at::Tensor PipelineModels::classify(std::vector<float>& features) {
+  const auto inputs = classifier_.inputs();
+  const auto count = static_cast<int64_t>(features.size());
+  if (count % inputs != 0) {
+    throw Error(code::kArgument, "Expected rows of " + std::to_string(inputs) + " values for `features` but received " +
+                                     std::to_string(count) + " values");
+  }
+  const auto rows = at::from_blob(features.data(), {count / inputs, inputs}, at::kFloat);
+  return classifier_(rows.to(device_)).cpu();
+}
+
+int64_t PipelineModels::weight_bytes() const {
+  return dna_->weight_bytes() + protein_->weight_bytes() + classifier_.weight_bytes();
+}
+
+}  // namespace virnucpro

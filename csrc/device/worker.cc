@@ -1,0 +1,102 @@
+#include "device/worker.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <utility>
+
+#include "error.h"
+
+namespace virnucpro {
+
+DeviceWorker::DeviceWorker(OpenRequest request, std::function<void(int64_t)> opened,
+                           std::function<void(std::exception_ptr)> failed)
+    : thread_([this, request = std::move(request), opened = std::move(opened), failed = std::move(failed)] {
+        main(request, opened, failed);
+      }) {}
+
+DeviceWorker::~DeviceWorker() {
+  close([] {});
+  thread_.join();
+}
+
+void DeviceWorker::submit(Job job) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (closing_ || ended_) throw Error(code::kClosed, "Expected an open worker for a batch but it was closed");
+  if (waiting_.size() + (running_ ? 1 : 0) >= kCapacity) {
+    throw Error(code::kArgument, "Expected at most " + std::to_string(kCapacity) +
+                                     " jobs at a time for a worker but received one more. Await a result first");
+  }
+  waiting_.push_back(std::move(job));
+  changed_.notify_one();
+}
+
+void DeviceWorker::close(std::function<void()> closed) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+    if (!ended_) {
+      closed_.push_back(std::move(closed));
+      changed_.notify_one();
+      return;
+    }
+  }
+  closed();
+}
+
+void DeviceWorker::main(const OpenRequest& request, const std::function<void(int64_t)>& opened,
+                        const std::function<void(std::exception_ptr)>& failed) {
+  // OpenMP's thread count belongs to the calling thread, so it is set on the one that computes.
+  at::set_num_threads(request.threads);
+  const c10::InferenceMode inference;
+  try {
+    PipelineModels models(request);
+    opened(models.weight_bytes());
+    serve(models);
+  } catch (...) {
+    failed(std::current_exception());
+  }
+  end();
+}
+
+void DeviceWorker::serve(PipelineModels& models) {
+  for (;;) {
+    Job job;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      changed_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
+      if (closing_) return;
+      job = std::move(waiting_.front());
+      waiting_.pop_front();
+      running_ = true;
+    }
+    std::function<void()> hand_over;
+    try {
+      hand_over = job.run(models);
+    } catch (...) {
+      hand_over = [&job, reason = std::current_exception()] { job.fail(reason); };
+    }
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      running_ = false;
+    }
+    hand_over();
+  }
+}
+
+void DeviceWorker::end() {
+  std::deque<Job> left;
+  std::vector<std::function<void()>> closed;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    ended_ = true;
+    left.swap(waiting_);
+    closed.swap(closed_);
+  }
+  const auto reason =
+      std::make_exception_ptr(Error(code::kClosed, "Expected an open worker for a batch but it was closed"));
+  for (auto& job : left) job.fail(reason);
+  for (auto& done : closed) done();
+}
+
+}  // namespace virnucpro

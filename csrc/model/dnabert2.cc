@@ -1,0 +1,89 @@
+#include "model/dnabert2.h"
+
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <string>
+
+#include "model/alibi.h"
+#include "model/attention.h"
+
+namespace virnucpro {
+
+Dnabert2::Dnabert2(const DnabertArchitecture& architecture, const ParameterMap& parameters, const Placement& placement)
+    : architecture_(architecture), placement_(placement) {
+  const auto width = architecture.width;
+  const double query_scale = 1.0 / std::sqrt(static_cast<double>(width / architecture.heads));
+  const auto norm = [&](const std::string& name) {
+    return LayerNorm(parameters.at(name + ".weight"), parameters.at(name + ".bias"), architecture.layer_norm_epsilon,
+                     placement);
+  };
+  embedding_ = placement.vector(parameters.at("word_embeddings.weight"))
+                   .add(placement.vector(parameters.at("token_type_embeddings.weight")).select(0, 0));
+  embedding_norm_ = norm("embedding_norm");
+  for (int64_t i = 0; i < architecture.layers; ++i) {
+    const auto prefix = "layers." + std::to_string(i) + ".";
+    const auto linear = [&](const std::string& name) {
+      return Linear(parameters.at(prefix + name + ".weight"), parameters.at(prefix + name + ".bias"), placement);
+    };
+    // The scale of the logits goes into the query's weights, in float32, before they are cast.
+    const auto scaled = [&](const std::string& kind) {
+      auto fused = parameters.at(prefix + "query_key_value." + kind).to(at::kFloat).clone();
+      fused.narrow(0, 0, width).mul_(query_scale);
+      return fused;
+    };
+    layers_.push_back({Linear(scaled("weight"), scaled("bias"), placement), linear("attention_output"),
+                       norm(prefix + "attention_norm"), Linear(parameters.at(prefix + "gated.weight"), {}, placement),
+                       linear("down"), norm(prefix + "output_norm")});
+  }
+}
+
+const at::Tensor& Dnabert2::position_bias(int64_t longest) {
+  if (!position_bias_.defined() || position_bias_.size(1) < longest) {
+    const auto options = at::TensorOptions(placement_.device).dtype(at::kFloat);
+    const auto position = at::arange(longest, options);
+    const auto distance = position.unsqueeze(0).sub(position.unsqueeze(1)).abs();
+    const auto slopes = at::tensor(alibi_slopes(architecture_.heads)).to(placement_.device);
+    position_bias_ = distance.unsqueeze(0).mul(slopes.view({-1, 1, 1})).neg();
+  }
+  return position_bias_;
+}
+
+at::Tensor Dnabert2::attend(const Layer& layer, const PackedTokens& sequences, const at::Tensor& bias,
+                            const at::Tensor& hidden) const {
+  const auto head_width = architecture_.width / architecture_.heads;
+  const auto heads = layer.query_key_value(hidden.to(placement_.dtype))
+                         .view({hidden.size(0), 3, architecture_.heads, head_width});
+  const auto mixed = packed_attention(heads.select(1, 0), heads.select(1, 1), heads.select(1, 2), sequences, bias);
+  return layer.attention_norm(layer.attention_output(mixed).to(at::kFloat).add_(hidden));
+}
+
+at::Tensor Dnabert2::feed_forward(const Layer& layer, const at::Tensor& hidden) const {
+  const auto both = layer.gated(hidden.to(placement_.dtype));
+  const auto half = architecture_.feed_forward;
+  auto wide = at::gelu(both.narrow(1, 0, half)).mul_(both.narrow(1, half, half));
+  return layer.output_norm(layer.down(wide).to(at::kFloat).add_(hidden));
+}
+
+at::Tensor Dnabert2::forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) {
+  sequences.check(architecture_.vocabulary, pooled_tokens(architecture_).shortest_sequence());
+  auto hidden = embedding_norm_(embedding_.index_select(0, sequences.ids(placement_.device)));
+  const auto& bias = position_bias(sequences.longest());
+  if (layers != nullptr) layers->push_back(hidden);
+  for (const auto& layer : layers_) {
+    hidden = feed_forward(layer, attend(layer, sequences, bias, hidden));
+    if (layers != nullptr) layers->push_back(hidden);
+  }
+  return hidden;
+}
+
+int64_t Dnabert2::weight_bytes() const {
+  int64_t bytes = bytes_of(embedding_) + embedding_norm_.bytes();
+  for (const auto& layer : layers_) {
+    bytes += layer.query_key_value.bytes() + layer.attention_output.bytes() + layer.attention_norm.bytes() +
+             layer.gated.bytes() + layer.down.bytes() + layer.output_norm.bytes();
+  }
+  return bytes;
+}
+
+}  // namespace virnucpro

@@ -1,0 +1,45 @@
+#include "model/encoder.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "error.h"
+#include "model/archive.h"
+#include "model/dnabert2.h"
+#include "model/esm2.h"
+#include "model/torchscript_encoder.h"
+
+namespace virnucpro {
+
+PooledTokens pooled_tokens(const Architecture& architecture) {
+  if (std::holds_alternative<Esm2Architecture>(architecture)) return {1, 1, 1024};
+  return {};
+}
+
+std::unique_ptr<Encoder> make_encoder(const std::string& path, const Architecture& architecture,
+                                      const Placement& placement, EngineKind engine) {
+  auto module = read_module(path);
+  const auto parameters = read_parameters(module, architecture, path);
+  if (engine == EngineKind::kTorchScript) return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
+  if (const auto* esm2 = std::get_if<Esm2Architecture>(&architecture)) {
+    return std::make_unique<Esm2>(*esm2, parameters, placement);
+  }
+  if (const auto* dnabert = std::get_if<DnabertArchitecture>(&architecture)) {
+    return std::make_unique<Dnabert2>(*dnabert, parameters, placement);
+  }
+  throw Error(code::kModelInvalid, "Expected a language model for an encoder but received a classifier: " + path);
+}
+
+at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled) {
+  auto means = at::empty({sequences.sequences(), hidden.size(1)}, hidden.options());
+  for (int64_t i = 0; i < sequences.sequences(); ++i) {
+    const auto first = sequences.begin(i) + pooled.skipped_front;
+    const auto length = std::min(sequences.end(i) - pooled.skipped_back - first, pooled.at_most);
+    auto mean = means.select(0, i);
+    at::mean_out(mean, hidden.narrow(0, first, length), 0);
+  }
+  return means;
+}
+
+}  // namespace virnucpro

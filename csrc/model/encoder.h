@@ -1,0 +1,52 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/architecture.h"
+#include "model/packed_tokens.h"
+#include "model/placement.h"
+
+namespace virnucpro {
+
+// The tokens whose embeddings are averaged into a sequence's one embedding.
+struct PooledTokens {
+  int64_t skipped_front = 0;
+  int64_t skipped_back = 0;
+  int64_t at_most = INT64_MAX;
+
+  int64_t shortest_sequence() const { return skipped_front + skipped_back + 1; }
+};
+
+// ESM-2: residues only (no <cls>, no <eos>), at most the first 1024. DNABERT: every token, [CLS] and [SEP] included.
+PooledTokens pooled_tokens(const Architecture& architecture);
+
+// A language model on one device. Used by one thread at a time.
+class Encoder {
+ public:
+  Encoder() = default;
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+  virtual ~Encoder() = default;
+
+  // The last hidden state, [tokens, width] float32, after the final norm. When `layers` is given, the states after the
+  // embedding and after every layer are appended to it, float32, the last one after the final norm.
+  virtual at::Tensor forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) = 0;
+  virtual int64_t weight_bytes() const = 0;
+};
+
+enum class EngineKind { kPacked, kTorchScript };
+
+// Takes the parameters out of the archive's module (packed), or keeps the module itself (torchscript).
+std::unique_ptr<Encoder> make_encoder(const std::string& path, const Architecture& architecture,
+                                      const Placement& placement, EngineKind engine);
+
+// [sequences, width] float32: the mean over each sequence's pooled tokens.
+at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled);
+
+}  // namespace virnucpro

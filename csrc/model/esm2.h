@@ -1,0 +1,46 @@
+#pragma once
+
+#include <vector>
+
+#include "model/archive.h"
+#include "model/encoder.h"
+#include "model/layers.h"
+
+namespace virnucpro {
+
+// ESM-2 over a packed batch (Lin et al. 2023; the numbers are fair-esm 2.0.0's): pre-norm, rotary positions that restart
+// with each sequence, erf GELU, a final norm.
+class Esm2 final : public Encoder {
+ public:
+  Esm2(const Esm2Architecture& architecture, const ParameterMap& parameters, const Placement& placement);
+
+  at::Tensor forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) override;
+  int64_t weight_bytes() const override;
+
+ private:
+  struct Layer {
+    LayerNorm attention_norm;
+    Linear query_key_value;
+    Linear attention_output;
+    LayerNorm feed_forward_norm;
+    Linear up;
+    Linear down;
+  };
+  struct Rotary {
+    at::Tensor cosine;  // [tokens, 1, head width / 2]
+    at::Tensor sine;
+  };
+
+  Rotary rotary(const PackedTokens& sequences);
+  void attend(const Layer& layer, const PackedTokens& sequences, const Rotary& rotary, at::Tensor& residual) const;
+  void feed_forward(const Layer& layer, at::Tensor& residual) const;
+
+  Esm2Architecture architecture_;
+  Placement placement_;
+  at::Tensor embedding_;  // [vocabulary, width] float32, scaled
+  std::vector<Layer> layers_;
+  LayerNorm final_norm_;
+  at::Tensor rotary_angles_;  // [longest so far, head width / 2] float32
+};
+
+}  // namespace virnucpro

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace virnucpro {
+
+// A file mapped for reading, for as long as the object lives. A file that another process cuts short meanwhile ends the
+// process at the next read beyond its end, as with any mapping.
+class MappedFile {
+ public:
+  // Throws kCheckpoint when there is no such regular file or it cannot be mapped.
+  static std::shared_ptr<const MappedFile> open(const std::string& path);
+
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  ~MappedFile();
+
+  // Null for an empty file.
+  const std::byte* data() const { return data_; }
+  int64_t size() const { return size_; }
+  const std::string& path() const { return path_; }
+
+ private:
+  MappedFile(const std::byte* data, int64_t size, std::string path);
+
+  const std::byte* data_;
+  int64_t size_;
+  std::string path_;
+};
+
+}  // namespace virnucpro

@@ -1,0 +1,52 @@
+#include "model/packed_tokens.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <string>
+
+#include "error.h"
+
+namespace virnucpro {
+
+int64_t PackedTokens::longest() const {
+  int64_t longest = 0;
+  for (int64_t i = 0; i < sequences(); ++i) longest = std::max(longest, end(i) - begin(i));
+  return longest;
+}
+
+void PackedTokens::check(int64_t vocabulary, int64_t shortest) const {
+  if (offsets.empty() || offsets.front() != 0 || offsets.back() != static_cast<int64_t>(tokens.size())) {
+    throw Error(code::kArgument, "Expected offsets from 0 to " + std::to_string(tokens.size()) +
+                                     " for packed tokens but received " + std::to_string(offsets.size()) +
+                                     " offsets that do not span them");
+  }
+  for (int64_t i = 0; i < sequences(); ++i) {
+    if (end(i) - begin(i) < shortest) {
+      throw Error(code::kArgument, "Expected at least " + std::to_string(shortest) + " tokens for sequence " +
+                                       std::to_string(i) + " but received " + std::to_string(end(i) - begin(i)));
+    }
+  }
+  for (const int32_t id : tokens) {
+    if (id < 0 || id >= vocabulary) {
+      throw Error(code::kArgument, "Expected a token id from 0 to " + std::to_string(vocabulary - 1) +
+                                       " for this model but received " + std::to_string(id));
+    }
+  }
+}
+
+at::Tensor PackedTokens::ids(at::Device device) const {
+  const auto host = at::from_blob(const_cast<int32_t*>(tokens.data()), {static_cast<int64_t>(tokens.size())}, at::kInt);
+  return host.to(at::kLong).to(device);
+}
+
+at::Tensor PackedTokens::positions(at::Device device) const {
+  auto host = at::empty({static_cast<int64_t>(tokens.size())}, at::kLong);
+  auto* position = host.data_ptr<int64_t>();
+  for (int64_t i = 0; i < sequences(); ++i) {
+    for (int64_t k = begin(i); k < end(i); ++k) position[k] = k - begin(i);
+  }
+  return host.to(device);
+}
+
+}  // namespace virnucpro
