@@ -18,5 +18,8 @@ export interface SequenceRecord {
   readonly header: string;
   /** The path that it was read from, `-` for standard input. */
   readonly source: string;
+  /** Letters other than A, C, G, T, in either case. */
+  readonly ambiguous: number;
+  /** The reader of records must release it. */
   readonly sequence: StoredSequence;
 }

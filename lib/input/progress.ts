@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+
+/** An input that was read to its end. */
+export interface ReadInput {
+  readonly path: string;
+  readonly bytes: number;
+  /** SHA-256 of all its bytes, in hexadecimal. */
+  readonly sha256: string;
+}
+
+/** How far the reading of all inputs has come; kept up to date by the reader, looked at by anyone. */
+export class InputProgress {
+  readonly #finished: ReadInput[] = [];
+  #bytesRead = 0;
+  #bytesOfCurrent = 0;
+  #hash: Hash = createHash('sha256');
+
+  /** Bytes of all inputs so far. */
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** The inputs read to their end, in the order of reading. */
+  get finished(): readonly ReadInput[] {
+    return this.#finished;
+  }
+
+  /** For the reader: an input begins. */
+  begin(): void {
+    this.#bytesOfCurrent = 0;
+    this.#hash = createHash('sha256');
+  }
+
+  /** For the reader: a block of the input that was begun. */
+  add(block: Uint8Array): void {
+    this.#hash.update(block);
+    this.#bytesOfCurrent += block.length;
+    this.#bytesRead += block.length;
+  }
+
+  /** For the reader: the input that was begun is at its end. */
+  end(path: string): void {
+    this.#finished.push({ path, bytes: this.#bytesOfCurrent, sha256: this.#hash.digest('hex') });
+  }
+}

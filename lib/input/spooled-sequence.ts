@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { VirnucproError } from '../errors.js';
+import { checkRange } from './memory-sequence.js';
+import type { StoredSequence } from './record.js';
+
+const READ_BLOCK = 256 * 1024;
+
+function temporaryFailure(folder: string, doing: string, cause: unknown): VirnucproError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message =
+    `Expected to ${doing} a temporary file for a long sequence in ${folder} but received: ${reason}. ` +
+    'Set TMPDIR to a folder with room for the longest sequence';
+  return new VirnucproError('VNP_OUTPUT', message, { cause });
+}
+
+/** Letters that are too many for memory, in a file that has no name: nothing is left behind, however the process ends. */
+export class SequenceSpool {
+  readonly #folder: string;
+  #descriptor: number;
+  #length = 0;
+
+  /** @param folder where the file is made; the system's temporary folder (TMPDIR) unless given */
+  constructor(folder = tmpdir()) {
+    this.#folder = folder;
+    const path = join(folder, `virnucpro-${randomUUID()}`);
+    try {
+      this.#descriptor = openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
+      unlinkSync(path);
+    } catch (cause) {
+      throw temporaryFailure(folder, 'make', cause);
+    }
+  }
+
+  /** Number of letters written. */
+  get length(): number {
+    return this.#length;
+  }
+
+  write(letters: Uint8Array): void {
+    try {
+      for (let written = 0; written < letters.length;) {
+        written += writeSync(this.#descriptor, letters, written, letters.length - written, this.#length + written);
+      }
+    } catch (cause) {
+      throw temporaryFailure(this.#folder, 'write', cause);
+    }
+    this.#length += letters.length;
+  }
+
+  /** Fills `target` with the letters from `start`. */
+  read(target: Uint8Array, start: number): void {
+    for (let filled = 0; filled < target.length;) {
+      let count: number;
+      try {
+        count = readSync(this.#descriptor, target, filled, target.length - filled, start + filled);
+      } catch (cause) {
+        throw temporaryFailure(this.#folder, 'read', cause);
+      }
+      if (count === 0) throw temporaryFailure(this.#folder, 'read', new Error('unexpected end of file'));
+      filled += count;
+    }
+  }
+
+  close(): void {
+    if (this.#descriptor >= 0) closeSync(this.#descriptor);
+    this.#descriptor = -1;
+  }
+}
+
+/** A sequence read back from its spool in blocks; reading it from start to end reads the file once. */
+export class SpooledSequence implements StoredSequence {
+  readonly length: number;
+  #spool: SequenceSpool | undefined;
+  #block = new Uint8Array(0);
+  #blockStart = 0;
+
+  constructor(spool: SequenceSpool) {
+    this.length = spool.length;
+    this.#spool = spool;
+  }
+
+  read(start: number, end: number): Uint8Array {
+    checkRange(start, end, this.length, this.#spool !== undefined);
+    if (start < this.#blockStart || end > this.#blockStart + this.#block.length) {
+      // A new block each time, since views on the last one stay valid.
+      const block = new Uint8Array(Math.max(end - start, Math.min(READ_BLOCK, this.length - start)));
+      this.#spool!.read(block, start);
+      this.#block = block;
+      this.#blockStart = start;
+    }
+    return this.#block.subarray(start - this.#blockStart, end - this.#blockStart);
+  }
+
+  release(): void {
+    this.#spool?.close();
+    this.#spool = undefined;
+    this.#block = new Uint8Array(0);
+  }
+}
