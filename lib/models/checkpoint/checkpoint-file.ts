@@ -1,0 +1,58 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { expected } from '../../errors.js';
+import { damaged } from './tensor.js';
+
+/** A file that is read in parts: checkpoints of 12 GB never come into memory whole. */
+export class CheckpointFile {
+  private constructor(
+    readonly path: string,
+    /** Bytes. */
+    readonly size: number,
+    private readonly handle: FileHandle,
+  ) {}
+
+  /** Opens the file, hands it to `use`, and closes it whatever happens. */
+  static async use<T>(path: string, use: (file: CheckpointFile) => Promise<T>): Promise<T> {
+    let handle: FileHandle;
+    try {
+      handle = await open(path, 'r');
+    } catch (error) {
+      throw expected('VNP_CHECKPOINT', 'a readable file', path, (error as Error).message);
+    }
+    try {
+      const status = await handle.stat();
+      if (!status.isFile()) throw expected('VNP_CHECKPOINT', 'a regular file', path, 'something else');
+      return await use(new CheckpointFile(path, status.size, handle));
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Bytes [offset, offset + length). Throws VNP_CHECKPOINT when they are not all in the file. */
+  async read(offset: number, length: number, what: string): Promise<Buffer> {
+    if (!this.contains(offset, length)) {
+      throw damaged(
+        this.path,
+        `truncated or corrupt: ${what} should take ${length} bytes at ${offset}, but the file has ${this.size}. Download it again`,
+      );
+    }
+    const bytes = Buffer.alloc(length);
+    for (let done = 0; done < length;) {
+      const { bytesRead } = await this.handle.read(bytes, done, length - done, offset + done);
+      if (bytesRead === 0) throw damaged(this.path, `became shorter while ${what} was read`);
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  contains(offset: number, length: number): boolean {
+    return (
+      Number.isSafeInteger(offset) &&
+      Number.isSafeInteger(length) &&
+      offset >= 0 &&
+      length >= 0 &&
+      offset <= this.size &&
+      length <= this.size - offset
+    );
+  }
+}

@@ -1,0 +1,142 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { expected } from '../../errors.js';
+import { CheckpointFile } from './checkpoint-file.js';
+import type { PickledValue } from './pickle-values.js';
+import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
+import { namedTensors } from './state-dict.js';
+import { isJsonObject, parseStrictJson, property, type JsonObject } from './strict-json.js';
+import { damaged, quoted, type StoredTensor } from './tensor.js';
+import { readTorchFile, torchLayout } from './torch-file.js';
+
+/** What a published checkpoint holds, read without its values. */
+export interface Checkpoint {
+  /** As it was given: a file or a folder. */
+  readonly path: string;
+  /** The folder that its companions (`config.json`, `tokenizer.json`) lie in. */
+  readonly folder: string;
+  /** The files of weights. */
+  readonly files: readonly string[];
+  /** By their names in the state dict. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** What torch.save was given; absent for safetensors and for shards. */
+  readonly root?: PickledValue;
+  /** `config.json` of the folder, where there is one. */
+  readonly config?: JsonObject;
+}
+
+interface Weights {
+  files: string[];
+  tensors: Map<string, StoredTensor>;
+  root?: PickledValue;
+}
+
+const LONGEST_JSON = 50_000_000;
+
+/** In the order in which transformers prefers them. */
+const FOLDER_FILES = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+] as const;
+
+/**
+ * Reads a checkpoint: a file (safetensors, or torch.save in either format, told apart by content and not by name), or a
+ * folder as transformers writes it. Only headers are read, never the weights, and no code in them is run.
+ *
+ * @throws VNP_CHECKPOINT when it is missing, truncated, corrupt, or of an unknown kind
+ */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const isFolder = await isDirectory(path);
+  const folder = isFolder ? path : dirname(path);
+  const weights = isFolder ? await readFolder(path) : await readWeights(path);
+  const config = await readOptionalJson(join(folder, 'config.json'));
+  return { path, folder, ...weights, ...(config && { config }) };
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    throw expected('VNP_CHECKPOINT', 'a checkpoint file or folder', path, (error as Error).message);
+  }
+}
+
+async function readFolder(folder: string): Promise<Weights> {
+  for (const name of FOLDER_FILES) {
+    const path = join(folder, name);
+    if (!(await exists(path))) continue;
+    return name.endsWith('.json') ? await readShards(folder, path) : await readWeights(path);
+  }
+  throw expected('VNP_CHECKPOINT', `one of ${FOLDER_FILES.join(', ')}`, `the folder ${folder}`, 'none of them');
+}
+
+/** A shard named by the index must lie in the folder itself: a name with a path in it would reach any file. */
+async function readShards(folder: string, index: string): Promise<Weights> {
+  const map = property((await readOptionalJson(index)) ?? {}, 'weight_map');
+  if (!isJsonObject(map)) throw damaged(index, 'has no weight_map');
+  const places = Object.entries(map);
+  const files = [...new Set(places.map(([, file]) => file))].map((file) => {
+    if (typeof file !== 'string' || basename(file) !== file || file === '..' || file === '.' || file.includes('\0')) {
+      throw damaged(index, `names the shard ${quoted(String(file))}, which is no name of a file in its folder`);
+    }
+    return join(folder, file);
+  });
+  const tensors = new Map<string, StoredTensor>();
+  for (const file of files) {
+    for (const [name, tensor] of (await readWeights(file)).tensors) {
+      if (tensors.has(name)) throw damaged(index, `the tensor ${quoted(name)} is in two shards`);
+      tensors.set(name, tensor);
+    }
+  }
+  for (const [name, file] of places) {
+    if (tensors.get(name)?.path === join(folder, file as string)) continue;
+    throw damaged(index, `the tensor ${quoted(name)} is not in the shard ${quoted(String(file))}`);
+  }
+  return { files, tensors };
+}
+
+function readWeights(path: string): Promise<Weights> {
+  return CheckpointFile.use(path, async (file) => {
+    const layout = await torchLayout(file);
+    if (layout !== undefined) {
+      const torch = await readTorchFile(file, layout);
+      return { files: [path], tensors: namedTensors(torch), root: torch.root };
+    }
+    if (await looksLikeSafetensors(file)) return { files: [path], tensors: await readSafetensors(file) };
+    throw await unknownKind(file);
+  });
+}
+
+async function unknownKind(file: CheckpointFile): Promise<Error> {
+  const start = (await file.read(0, Math.min(file.size, 64), 'the start of the file')).toString('latin1');
+  let received = 'something else';
+  if (file.size === 0) received = 'an empty file';
+  else if (start.startsWith('version https://git-lfs'))
+    received = 'a Git LFS pointer (run "git lfs pull" to get the file)';
+  else if (/^\s*<(!doctype|html)/i.test(start)) received = 'an HTML page';
+  return expected('VNP_CHECKPOINT', 'a safetensors file or a file of torch.save', file.path, received);
+}
+
+/** A JSON object; undefined when there is no such file. */
+async function readOptionalJson(path: string): Promise<JsonObject | undefined> {
+  if (!(await exists(path))) return undefined;
+  if ((await stat(path)).size > LONGEST_JSON) throw damaged(path, `is larger than ${LONGEST_JSON} bytes`);
+  let value: unknown;
+  try {
+    value = parseStrictJson(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw damaged(path, `is ${(error as Error).message}`, { cause: error });
+  }
+  if (!isJsonObject(value)) throw damaged(path, 'is not a JSON object');
+  return value;
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}

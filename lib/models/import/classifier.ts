@@ -1,0 +1,81 @@
+import type { ClassifierArchitecture } from '../../engine/addon.js';
+import { expected } from '../../errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { kindOf, PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js';
+import { familyOf, wrongFamily } from './family.js';
+import { mapParameters, type ImportedPart } from './parameter-map.js';
+
+const OPTION = '--classifier';
+const WANTED = 'a VirNucPro classifier (MLPClassifier)';
+
+/** torch's default, for a state dict, which does not hold it. */
+const DEFAULT_EPSILON = 1e-5;
+
+const MODULES: ReadonlyMap<string, string> = new Map([
+  ['hidden', 'hidden_layer'],
+  ['norm', 'bn1'],
+  ['output', 'output_layer'],
+]);
+
+/** Classes of the submodules that compute; those of the others do nothing at inference, or hold no weights. */
+const MODULE_CLASSES: ReadonlyMap<string, string> = new Map([
+  ['hidden_layer', 'torch.nn.modules.linear.Linear'],
+  ['bn1', 'torch.nn.modules.batchnorm.BatchNorm1d'],
+  ['output_layer', 'torch.nn.modules.linear.Linear'],
+]);
+const HARMLESS_CLASSES = new Set([
+  'torch.nn.modules.dropout.Dropout',
+  'torch.nn.modules.activation.ReLU',
+  'torch.nn.modules.activation.Softmax',
+]);
+
+/**
+ * The classifier of VirNucPro: the pickled module `__main__.MLPClassifier`, or its state dict.
+ *
+ * @throws VNP_CHECKPOINT
+ */
+export function importClassifier(checkpoint: Checkpoint): ImportedPart<ClassifierArchitecture> {
+  if (familyOf(checkpoint) !== 'classifier') throw wrongFamily(checkpoint, WANTED, OPTION);
+  const [hidden, inputs] = checkpoint.tensors.get('hidden_layer.weight')?.shape ?? [];
+  if (hidden === undefined || inputs === undefined) {
+    throw expected(
+      'VNP_CHECKPOINT',
+      'the weight hidden_layer.weight [hidden, inputs]',
+      checkpoint.path,
+      'no such weight',
+    );
+  }
+  const architecture: ClassifierArchitecture = {
+    family: 'classifier',
+    inputs,
+    hidden,
+    batchNormEpsilon: batchNormEpsilon(checkpoint),
+  };
+  return mapParameters(checkpoint, architecture, {
+    sourceName: renamed,
+    ignored: /^bn1\.num_batches_tracked$/,
+  });
+}
+
+function renamed(name: string): string {
+  const dot = name.indexOf('.');
+  return MODULES.get(name.slice(0, dot))! + name.slice(dot);
+}
+
+function batchNormEpsilon({ root, path }: Checkpoint): number {
+  if (!(root instanceof PickledRecord)) return DEFAULT_EPSILON;
+  const modules = root.attributes.get('_modules');
+  if (!(modules instanceof Map)) throw expected('VNP_CHECKPOINT', 'a module of torch', path, kindOf(modules));
+  for (const [name, module] of modules) checkModule(path, name, module);
+  const norm = modules.get('bn1');
+  const epsilon = norm instanceof PickledRecord ? norm.attributes.get('eps') : undefined;
+  if (typeof epsilon === 'number' && epsilon > 0 && Number.isFinite(epsilon)) return epsilon;
+  throw expected('VNP_CHECKPOINT', 'a positive eps', `bn1 of ${path}`, kindOf(epsilon));
+}
+
+function checkModule(path: string, name: PickledValue, module: PickledValue): void {
+  const type = module instanceof PickledRecord ? module.type.path : kindOf(module);
+  const wanted = typeof name === 'string' ? MODULE_CLASSES.get(name) : undefined;
+  if (wanted === undefined ? HARMLESS_CLASSES.has(type) : type === wanted) return;
+  throw expected('VNP_CHECKPOINT', wanted ?? 'no further layer', `${String(name).slice(0, 40)} of ${path}`, type);
+}

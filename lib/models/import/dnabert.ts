@@ -1,0 +1,64 @@
+import type { DnabertArchitecture } from '../../engine/addon.js';
+import { expected } from '../../errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { familyOf, wrongFamily } from './family.js';
+import { mapParameters, type ImportedPart } from './parameter-map.js';
+import { Settings } from './settings.js';
+
+const WANTED = 'a DNABERT-2 or DNABERT-S checkpoint';
+const OPTION = '--dna';
+
+const MODULES: ReadonlyMap<string, string> = new Map([
+  ['word_embeddings', 'embeddings.word_embeddings'],
+  ['token_type_embeddings', 'embeddings.token_type_embeddings'],
+  ['embedding_norm', 'embeddings.LayerNorm'],
+  ['query_key_value', 'attention.self.Wqkv'],
+  ['attention_output', 'attention.output.dense'],
+  ['attention_norm', 'attention.output.LayerNorm'],
+  ['gated', 'mlp.gated_layers'],
+  ['down', 'mlp.wo'],
+  ['output_norm', 'mlp.layernorm'],
+]);
+
+/**
+ * A DNABERT-2 or DNABERT-S checkpoint: a folder of transformers, names with or without the prefix `bert.`.
+ * A plain BERT has the same config.json; the names of its weights tell it apart, and it is refused.
+ *
+ * @throws VNP_CHECKPOINT
+ */
+export function importDnabert(checkpoint: Checkpoint): ImportedPart<DnabertArchitecture> {
+  if (familyOf(checkpoint) !== 'dnabert2') throw wrongFamily(checkpoint, WANTED, OPTION);
+  if (checkpoint.config === undefined) {
+    throw expected('VNP_CHECKPOINT', 'config.json', `${OPTION} ${checkpoint.path}`, 'no such file beside the weights');
+  }
+  const settings = Settings.ofJson(`config.json of ${checkpoint.path}`, checkpoint.config);
+  settings.require('model_type', 'bert');
+  settings.require('hidden_act', 'gelu');
+  const architecture: DnabertArchitecture = {
+    family: 'dnabert2',
+    layers: settings.size('num_hidden_layers'),
+    width: settings.size('hidden_size'),
+    heads: settings.size('num_attention_heads'),
+    feedForward: settings.size('intermediate_size'),
+    vocabulary: settings.size('vocab_size'),
+    tokenTypes: settings.size('type_vocab_size'),
+    layerNormEpsilon: settings.positive('layer_norm_eps'),
+  };
+  if (architecture.width % architecture.heads !== 0) {
+    const received = `${architecture.width} values for ${architecture.heads} heads`;
+    throw expected('VNP_CHECKPOINT', 'a whole number of values per head', `${OPTION} ${checkpoint.path}`, received);
+  }
+  const prefix = checkpoint.tensors.has('bert.embeddings.word_embeddings.weight') ? 'bert.' : '';
+  return mapParameters(checkpoint, architecture, {
+    sourceName: (name) => prefix + renamed(name),
+    ignored: /^((bert\.)?(pooler\.|embeddings\.position_ids$)|cls\.|classifier\.)/,
+  });
+}
+
+/** `layers.3.gated.weight` in the checkpoint's words. */
+function renamed(name: string): string {
+  const parts = name.split('.');
+  const suffix = parts.pop()!;
+  const module = MODULES.get(parts.at(-1)!)!;
+  return parts.length === 1 ? `${module}.${suffix}` : `encoder.layer.${parts[1]}.${module}.${suffix}`;
+}
