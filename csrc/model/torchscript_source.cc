@@ -45,7 +45,8 @@ def attended(self, x: Tensor, padding: Tensor, cosine: Tensor, sine: Tensor, hea
     key = self.rotated(key.view(shape).transpose(1, 2), cosine, sine)
     scores = torch.matmul(query, key.transpose(2, 3)).float().masked_fill(padding, float('-inf'))
     values = torch.matmul(torch.softmax(scores, dim=-1).type_as(x), value.view(shape).transpose(1, 2))
-    return torch.linear(values.transpose(1, 2).reshape(x.size()), self.attention_output.weight, self.attention_output.bias)
+    values = values.transpose(1, 2).reshape(x.size())
+    return torch.linear(values, self.attention_output.weight, self.attention_output.bias)
 
 def forward(self, x: Tensor, padding: Tensor, cosine: Tensor, sine: Tensor, heads: int) -> Tensor:
     width = [x.size(2)]
@@ -82,7 +83,8 @@ def attended(self, x: Tensor, bias: Tensor, heads: int) -> Tensor:
     value = projected.select(2, 2).transpose(1, 2)
     scores = torch.matmul(query, key.transpose(2, 3)).float() + bias
     values = torch.matmul(torch.softmax(scores, dim=-1).type_as(x), value)
-    return torch.linear(values.transpose(1, 2).reshape(x.size()), self.attention_output.weight, self.attention_output.bias)
+    values = values.transpose(1, 2).reshape(x.size())
+    return torch.linear(values, self.attention_output.weight, self.attention_output.bias)
 
 def forward(self, x: Tensor, bias: Tensor, heads: int, epsilon: float) -> Tensor:
     width = [x.size(2)]
@@ -95,19 +97,17 @@ def forward(self, x: Tensor, bias: Tensor, heads: int, epsilon: float) -> Tensor
     return torch.layer_norm(x, width, self.output_norm.weight, self.output_norm.bias, epsilon)
 )";
 
-// Slopes of ALiBi: a geometric sequence for a power of two; for another number of heads those of the next lower power of
-// two, then every second one of the next higher.
+// Slopes of ALiBi: a geometric sequence for a power of two; for another number of heads those of the next lower power
+// of two, then every second one of the next higher.
 constexpr const char* kDnabertRoot = R"(
 def slopes(self, tokens: Tensor, heads: int) -> Tensor:
     lower = 1
     while lower * 2 <= heads:
         lower *= 2
-    first = torch.arange(1, lower + 1, device=tokens.device).float() * (8.0 / lower)
-    rest = torch.arange(1, 2 * (heads - lower), 2, device=tokens.device).float() * (4.0 / lower)
-    if heads == lower:
-        exponents = first
-    else:
-        exponents = torch.cat([first, rest])
+    exponents = torch.arange(1, lower + 1, device=tokens.device).float() * (8.0 / lower)
+    if lower < heads:
+        odd = torch.arange(1, 2 * (heads - lower), 2, device=tokens.device).float()
+        exponents = torch.cat([exponents, odd * (4.0 / lower)])
     return torch.pow(2.0, -exponents)
 
 def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
