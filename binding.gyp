@@ -1,0 +1,17 @@
+{
+  # Compiles nothing itself: calls the recipe in csrc/CMakeLists.txt, so that node-gyp and prebuildify work.
+  'targets': [
+    {
+      'target_name': 'virnucpro',
+      'type': 'none',
+      'actions': [
+        {
+          'action_name': 'cmake',
+          'inputs': [],
+          'outputs': ['<(PRODUCT_DIR)/virnucpro.node', '<(PRODUCT_DIR)/virnucpro_loader.node'],
+          'action': ['node', 'scripts/setup.mjs', 'typescript', 'libtorch', 'addon'],
+        },
+      ],
+    },
+  ],
+}

@@ -1,0 +1,86 @@
+// @ts-check
+import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { run } from './child.mjs';
+import { SetupFailure } from './failure.mjs';
+import { filesBelow, fingerprint, readStamp, removeStamp, writeStamp } from './fingerprint.mjs';
+import { chosenLibtorch } from './libtorch.mjs';
+import { inRepository, repositoryRoot } from './repository.mjs';
+import { findCompiler } from './tools.mjs';
+
+/** @typedef {import('../../lib/engine/libtorch.js').Libtorch} Libtorch */
+/** @typedef {import('./step.mjs').Step} Step */
+
+/** A compiler of libtorch's headers takes up to 2 GB of memory: no more at once than a small machine has. */
+const parallelJobs = 2;
+const modules = ['virnucpro_loader.node', 'virnucpro.node'];
+
+/** csrc/ into build/Release/, by csrc/CMakeLists.txt. @param {Step} step */
+export async function buildAddon(step) {
+  const libtorch = await chosenLibtorch();
+  const stamp = inRepository('build', 'Release', '.virnucpro-setup');
+  const wanted = addonFingerprint(libtorch);
+  const complete = modules.every((name) => existsSync(inRepository('build', 'Release', name)));
+  if (complete && readStamp(stamp) === wanted) return step.upToDate();
+  removeStamp(stamp);
+  step.say(`compiling against libtorch ${libtorch.version} in ${libtorch.root}`);
+  await configure(libtorch);
+  await compile(step);
+  for (const name of modules) publish(name);
+  writeStamp(stamp, wanted);
+  step.done('built');
+}
+
+/** @param {Libtorch} libtorch */
+function addonFingerprint({ root, version }) {
+  const packages = ['node-addon-api', 'node-api-headers', 'cmake-js'].map(
+    (name) => JSON.parse(readFileSync(inRepository('node_modules', name, 'package.json'), 'utf8')).version,
+  );
+  const compiler = realpathSync(findCompiler() ?? '');
+  const { size, mtimeMs } = statSync(compiler);
+  const sources = [inRepository('CMakeLists.txt'), ...filesBelow(inRepository('csrc'))];
+  return fingerprint(sources, [root, version, packages, compiler, size, mtimeMs, process.arch]);
+}
+
+/** @param {Libtorch} libtorch */
+async function configure(libtorch) {
+  const first = await cmake('configure', `--CDLIBTORCH=${libtorch.root}`);
+  if (first.succeeded) return;
+  // CMake refuses a build folder that was made elsewhere or for another generator: that is mended by a new one.
+  rmSync(inRepository('build', 'native'), { recursive: true, force: true });
+  const second = await cmake('configure', `--CDLIBTORCH=${libtorch.root}`);
+  if (!second.succeeded) throw new SetupFailure(`The addon cannot be configured:\n${second.output.trim()}`);
+}
+
+/** @param {Step} step */
+async function compile(step) {
+  const { succeeded, output } = await cmake('build', '--parallel', String(parallelJobs), (line) => {
+    const position = /^\[(\d+)\/(\d+)\]/.exec(line);
+    const percent = /^\[ *(\d+)%\]/.exec(line);
+    if (position) step.progress('compiling', Number(position[1]) / Number(position[2]));
+    else if (percent) step.progress('compiling', Number(percent[1]) / 100);
+  });
+  if (!succeeded) throw new SetupFailure(`The addon does not compile:\n${output.trim()}`);
+  if (output.includes('warning:')) step.say(`warnings of the compiler:\n${output.trim()}`);
+}
+
+/** @param {string} command @param {...(string | ((line: string) => void))} rest arguments, and last a listener */
+function cmake(command, ...rest) {
+  const args = rest.filter((item) => typeof item === 'string');
+  const onLine = rest.find((item) => typeof item === 'function');
+  const program = inRepository('node_modules', 'cmake-js', 'bin', 'cmake-js');
+  return run(
+    process.execPath,
+    [program, command, '-d', repositoryRoot, '-O', inRepository('build', 'native'), '-B', 'Release', ...args],
+    onLine ? { onLine } : {},
+  );
+}
+
+/** Built elsewhere and renamed in: a process that loads the addon meanwhile gets the old one or the new one, whole. */
+/** @param {string} name */
+function publish(name) {
+  const target = inRepository('build', 'Release', name);
+  const partial = `${target}.partial`;
+  mkdirSync(inRepository('build', 'Release'), { recursive: true });
+  copyFileSync(inRepository('build', 'native', 'Release', name), partial);
+  renameSync(partial, target);
+}

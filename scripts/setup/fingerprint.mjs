@@ -1,0 +1,48 @@
+// @ts-check
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+/**
+ * Every file below a folder, sorted; none when there is no such folder.
+ * @param {string} folder
+ * @returns {string[]}
+ */
+export function filesBelow(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/**
+ * One hash for the names and contents of files and for any further facts.
+ * @param {readonly string[]} files
+ * @param {readonly unknown[]} [facts]
+ */
+export function fingerprint(files, facts = []) {
+  const hash = createHash('sha256').update(JSON.stringify(facts));
+  for (const file of files) {
+    const content = readFileSync(file);
+    hash.update(`\0${file}\0${content.length}\0`).update(content);
+  }
+  return hash.digest('hex');
+}
+
+/** What a step was last completed with; empty when it never was. @param {string} path */
+export function readStamp(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
+}
+
+/** @param {string} path @param {string} text */
+export function writeStamp(path, text) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.${process.pid}`, `${text}\n`);
+  renameSync(`${path}.${process.pid}`, path);
+}
+
+/** Before a step begins, so that an interrupted one is never taken for complete. @param {string} path */
+export function removeStamp(path) {
+  rmSync(path, { force: true });
+}

@@ -1,0 +1,77 @@
+// @ts-check
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { identityFrom, isAlive, nameFor, thisProcess } from './process-identity.mjs';
+
+const heartbeatMilliseconds = 10_000;
+/** A holder on another machine whose heart has not beaten for this long is taken for dead. */
+const silenceMilliseconds = 120_000;
+
+/**
+ * Runs an action while no other process runs one under the same lock.
+ *
+ * The lock is a folder of files, each named after one process. A process puts its own there, then looks at the others:
+ * alone among the living it holds the lock, else it takes its file back and tries later. Of two that come at once at
+ * least the later sees the other, so never do both go on; and since a dead process's name never comes back, removing
+ * its file can hit nobody else.
+ *
+ * @template T
+ * @param {string} folder
+ * @param {(holder: string) => void} onWait told once, when there is someone to wait for
+ * @param {() => Promise<T>} action
+ * @returns {Promise<T>}
+ */
+export async function withLock(folder, onWait, action) {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, nameFor(thisProcess()));
+  let told = false;
+  for (;;) {
+    let holder = otherHolder(folder, file);
+    if (holder === undefined) {
+      writeFileSync(file, '', { flag: 'wx' });
+      holder = otherHolder(folder, file);
+      if (holder === undefined) break;
+      rmSync(file, { force: true });
+    } else if (!told) {
+      onWait(holder);
+      told = true;
+    }
+    await sleep(100 + Math.random() * 200);
+  }
+  const heartbeat = setInterval(() => beat(file), heartbeatMilliseconds);
+  try {
+    return await action();
+  } finally {
+    clearInterval(heartbeat);
+    rmSync(file, { force: true });
+  }
+}
+
+/** @param {string} folder @param {string} own @returns {string | undefined} a living holder, in words */
+function otherHolder(folder, own) {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (path === own) continue;
+    const identity = identityFrom(name);
+    if (identity && (isAlive(identity) ?? beatsStill(path))) return `process ${identity.pid} on ${identity.machine}`;
+    rmSync(path, { force: true });
+  }
+  return undefined;
+}
+
+/** @param {string} path */
+function beatsStill(path) {
+  const status = statSync(path, { throwIfNoEntry: false });
+  return status !== undefined && Date.now() - status.mtimeMs < silenceMilliseconds;
+}
+
+/** @param {string} path */
+function beat(path) {
+  const now = new Date();
+  try {
+    utimesSync(path, now, now);
+  } catch {
+    // The folder was removed under us: the action still runs, and there is no file left to keep alive.
+  }
+}

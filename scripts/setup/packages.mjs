@@ -1,0 +1,23 @@
+// @ts-check
+import { fingerprint, readStamp, removeStamp, writeStamp } from './fingerprint.mjs';
+import { run } from './child.mjs';
+import { SetupFailure } from './failure.mjs';
+import { inRepository, repositoryRoot } from './repository.mjs';
+
+/** The packages of package-lock.json, exactly. @param {import('./step.mjs').Step} step */
+export async function installPackages(step) {
+  const stamp = inRepository('node_modules', '.virnucpro-setup');
+  const wanted = fingerprint([inRepository('package-lock.json')], [process.versions.modules]);
+  if (readStamp(stamp) === wanted) return step.upToDate();
+  removeStamp(stamp);
+  step.say('npm ci');
+  const { succeeded, output } = await run('npm', ['ci'], { cwd: repositoryRoot });
+  if (!succeeded) throw new SetupFailure(`npm ci failed:\n${lastLines(output)}`);
+  writeStamp(stamp, wanted);
+  step.done('installed');
+}
+
+/** @param {string} output */
+function lastLines(output) {
+  return output.trim().split('\n').slice(-15).join('\n');
+}

@@ -1,0 +1,54 @@
+// @ts-check
+
+/** One line a step on standard output, and its progress in between: rewritten on a terminal, plain lines elsewhere. */
+export class Step {
+  #name;
+  #started = performance.now();
+  #lastTenth = -1;
+  #rewriting = false;
+
+  /** @param {string} name */
+  constructor(name) {
+    this.#name = name;
+  }
+
+  /** What is going on, said when it begins. @param {string} text */
+  say(text) {
+    this.#lastTenth = -1;
+    this.#line(text);
+  }
+
+  /** @param {string} what @param {number} fraction 0 to 1 */
+  progress(what, fraction) {
+    const percent = Math.floor(Math.min(1, fraction) * 100);
+    const tenth = Math.floor(percent / 10);
+    if (process.stdout.isTTY) {
+      process.stdout.write(`\r\x1b[K${this.#prefix()}${what} ${percent} %`);
+      this.#rewriting = true;
+    } else if (tenth > this.#lastTenth) {
+      this.#line(`${what} ${percent} %`);
+    }
+    this.#lastTenth = tenth;
+  }
+
+  /** @param {string} text */
+  done(text) {
+    this.#line(`${text} (${((performance.now() - this.#started) / 1000).toFixed(1)} s)`);
+  }
+
+  /** @param {string} [text] */
+  upToDate(text) {
+    this.#line(text ? `up to date: ${text}` : 'up to date');
+  }
+
+  #prefix() {
+    return `${this.#name.padEnd(12)} `;
+  }
+
+  /** @param {string} text */
+  #line(text) {
+    if (this.#rewriting) process.stdout.write('\r\x1b[K');
+    this.#rewriting = false;
+    console.log(`${this.#prefix()}${text}`);
+  }
+}

@@ -1,0 +1,106 @@
+// @ts-check
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { run } from './child.mjs';
+import { SetupFailure } from './failure.mjs';
+import { inRepository, isCheckout } from './repository.mjs';
+import { diskSpace, torch } from './versions.mjs';
+
+const minimumNode = [20, 19];
+
+/** @typedef {import('./step.mjs').Step} Step */
+
+/**
+ * Looks for everything that the later steps call, and names all that is missing at once.
+ * Programs are looked up, not started, unless something is to be fetched or built with them.
+ * @param {Step} step
+ */
+export async function checkTools(step) {
+  const missing = [missingNode(), ...(isCheckout ? await missingBuildTools() : []), ...(await missingForDownload())];
+  const lines = missing.filter((line) => line !== undefined);
+  if (lines.length > 0) throw new SetupFailure(lines.join('\n'));
+  step.upToDate();
+}
+
+/** Where a program lies on PATH. @param {string} name */
+export function findProgram(name) {
+  const candidates = name.includes('/')
+    ? [resolve(name)]
+    : (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder || '.', name));
+  return candidates.find((path) => isExecutable(path));
+}
+
+/** The compiler that CMake will choose. */
+export function findCompiler() {
+  const names = process.env['CXX'] ? [process.env['CXX']] : ['c++', 'g++', 'clang++'];
+  return names.map((name) => findProgram(name)).find((path) => path !== undefined);
+}
+
+function missingNode() {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const [leastMajor = 0, leastMinor = 0] = minimumNode;
+  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return undefined;
+  return `Node ${process.versions.node} is too old: install Node >= ${minimumNode.join('.')}, e.g. \`nvm install 22\``;
+}
+
+async function missingBuildTools() {
+  const compiler = findCompiler();
+  return [
+    findProgram('npm') ? undefined : 'npm is missing: it comes with Node, else `apt-get install npm`',
+    compiler ? await missingStandard(compiler) : 'A C++17 compiler is missing: `apt-get install g++`',
+    findProgram('cmake') ? undefined : 'cmake is missing: `apt-get install cmake`',
+    findProgram('ninja') || findProgram('make') ? undefined : 'ninja or make is missing: `apt-get install ninja-build`',
+  ];
+}
+
+/** @param {string} compiler */
+async function missingStandard(compiler) {
+  if (existsSync(inRepository('build', 'Release', 'virnucpro.node'))) return undefined;
+  const source = inRepository('scripts', 'setup', 'standard-probe.cc');
+  const { succeeded } = await run(compiler, ['-std=c++17', '-fsyntax-only', source]);
+  return succeeded ? undefined : `${compiler} does not compile C++17: install GCC >= 9, e.g. \`apt-get install g++\``;
+}
+
+/** Asked only when it may come to a download: no libtorch was given, and none was fetched yet. */
+async function missingForDownload() {
+  const cache = cacheFolder();
+  const fetched = join(cache, `libtorch-${torch.version}-${process.platform}-${process.arch}`);
+  if (process.env['LIBTORCH'] || existsSync(fetched)) return [];
+  return [await missingPip(), missingSpace(cache)];
+}
+
+async function missingPip() {
+  if (!findProgram('python3')) return 'python3 is missing: `apt-get install python3 python3-pip`';
+  const { succeeded } = await run('python3', ['-m', 'pip', '--version']);
+  return succeeded ? undefined : 'pip is missing for python3: `apt-get install python3-pip`';
+}
+
+/** @param {string} folder */
+function missingSpace(folder) {
+  let existing = folder;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const { bavail, bsize } = statfsSync(existing);
+  const free = (bavail * bsize) / 1e9;
+  if (free >= diskSpace.cpu) return undefined;
+  return (
+    `libtorch needs ${diskSpace.cpu} GB but ${existing} has ${free.toFixed(1)} GB free: ` +
+    'make room, or `export VIRNUCPRO_CACHE=/a/larger/disk`, or `export LIBTORCH=/an/unpacked/libtorch`'
+  );
+}
+
+/** The same rule as lib/engine/cache-folder.ts, which is not compiled yet when this is asked. */
+function cacheFolder() {
+  const cacheHome = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+  return process.env['VIRNUCPRO_CACHE'] || join(cacheHome, 'virnucpro');
+}
+
+/** @param {string} path */
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,48 @@
+// @ts-check
+import { existsSync, rmSync } from 'node:fs';
+import { relative } from 'node:path';
+import { run } from './child.mjs';
+import { SetupFailure } from './failure.mjs';
+import { filesBelow, fingerprint, readStamp, removeStamp, writeStamp } from './fingerprint.mjs';
+import { inRepository, repositoryRoot } from './repository.mjs';
+
+/** lib/ and test/ into dist/. @param {import('./step.mjs').Step} step */
+export async function compileTypeScript(step) {
+  const stamp = inRepository('dist', '.virnucpro-setup');
+  const sources = ['lib', 'test'].flatMap((folder) => filesBelow(inRepository(folder))).filter(isSource);
+  const settings = ['tsconfig.json', 'node_modules/typescript/package.json'].map((file) => inRepository(file));
+  const wanted = fingerprint([...settings, ...sources]);
+  const complete = sources.every((source) => existsSync(compiledFrom(source)));
+  if (complete && readStamp(stamp) === wanted) return step.upToDate();
+  removeStamp(stamp);
+  removeOrphans(sources);
+  // The compiler's own record would have it skip files that it once wrote and that someone removed since.
+  if (!complete) rmSync(inRepository('dist', '.tsbuildinfo'), { force: true });
+  const { succeeded, output } = await run(
+    process.execPath,
+    [inRepository('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'],
+    { cwd: repositoryRoot },
+  );
+  if (!succeeded) throw new SetupFailure(`TypeScript does not compile:\n${output.trim()}`);
+  writeStamp(stamp, wanted);
+  step.done(`compiled ${sources.length} files`);
+}
+
+/** @param {string} path */
+function isSource(path) {
+  return path.endsWith('.ts') && !path.endsWith('.d.ts');
+}
+
+/** @param {string} source */
+function compiledFrom(source) {
+  return inRepository('dist', relative(repositoryRoot, source).replace(/\.ts$/, '.js'));
+}
+
+/** Outputs whose source is gone: an old test would run on, an old module could still be imported. @param {string[]} sources */
+function removeOrphans(sources) {
+  const wanted = new Set(sources.map(compiledFrom));
+  const outputs = ['lib', 'test'].flatMap((folder) => filesBelow(inRepository('dist', folder)));
+  for (const output of outputs) {
+    if (!wanted.has(output.replace(/(\.d\.ts|\.js\.map)$/, '.js'))) rmSync(output);
+  }
+}
