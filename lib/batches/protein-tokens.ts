@@ -8,13 +8,13 @@ export const END_TOKEN = 2;
 /** Tokens that a protein has besides its letters. */
 export const PROTEIN_EXTRA_TOKENS = 2;
 
-/** Ids from this one on mean, in a table of letters, that the letter is not in the alphabet. */
+/** Ids from this one on, and those below 0, mean in a table of letters that the letter is not in the alphabet. */
 export const NOT_IN_ALPHABET = 0xff;
 
 /**
  * Token ids of proteins: BEGIN_TOKEN, one token a letter, END_TOKEN.
  * @param proteins ASCII letters
- * @param table id of every byte, 256 of them; NOT_IN_ALPHABET or more for a byte without one
+ * @param table id of every byte, 256 of them; NOT_IN_ALPHABET or more, or less than 0, for a byte without one
  * @throws VirnucproError VNP_ARGUMENT for a letter that is not in the alphabet
  */
 export function encodeProteins(proteins: readonly Uint8Array[], table: ArrayLike<number>): PackedTokens {
@@ -28,7 +28,7 @@ export function encodeProteins(proteins: readonly Uint8Array[], table: ArrayLike
     tokens[written++] = BEGIN_TOKEN;
     for (let position = 0; position < protein.length; position++) {
       const id = table[protein[position]!] ?? NOT_IN_ALPHABET;
-      if (!(id < NOT_IN_ALPHABET)) throw strangeLetter(protein[position]!);
+      if (!(id >= 0 && id < NOT_IN_ALPHABET)) throw strangeLetter(protein[position]!);
       tokens[written++] = id;
     }
     tokens[written++] = END_TOKEN;

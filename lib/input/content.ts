@@ -1,6 +1,6 @@
 import { expected } from '../errors.js';
 import type { VirnucproError } from '../errors.js';
-import { printablePath, quoteStart } from './text.js';
+import { inputName, quoteStart } from './text.js';
 
 /** How many of an input's first bytes are looked at to tell what it is. */
 export const CONTENT_BYTES = 64 * 1024;
@@ -68,6 +68,11 @@ function textProblem(head: Uint8Array, whole: boolean): ContentProblem | undefin
 export function formatError(path: string, head: Uint8Array, whole: boolean): VirnucproError | undefined {
   const problem = contentProblem(head, whole);
   if (problem === undefined) return undefined;
-  const source = path === '-' ? 'standard input' : `input ${printablePath(path)}`;
-  return expected('VNP_INPUT_FORMAT', 'FASTA (a line that starts with ">")', source, problem.received, problem.next);
+  return expected(
+    'VNP_INPUT_FORMAT',
+    'FASTA (a line that starts with ">")',
+    inputName(path),
+    problem.received,
+    problem.next,
+  );
 }

@@ -1,5 +1,5 @@
 import { expected } from '../errors.js';
-import { decodeText } from './text.js';
+import { decodeText, inputName } from './text.js';
 import type { SequenceRecord } from './record.js';
 import { CARRIAGE_RETURN, HEADER_MARK, LINE_FEED, SequenceBuilder } from './sequence-builder.js';
 import type { SequenceBuilderOptions } from './sequence-builder.js';
@@ -93,7 +93,7 @@ export class FastaParser {
       throw expected(
         'VNP_INPUT_FORMAT',
         `header lines of at most ${HEADER_LIMIT} bytes`,
-        `input ${this.#options.source}`,
+        inputName(this.#options.source),
         `a longer one for record ${this.#index + 1}`,
         'Check that the file is FASTA',
       );

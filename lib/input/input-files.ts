@@ -2,7 +2,7 @@ import { open, readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { VirnucproError, expected } from '../errors.js';
 import { CONTENT_BYTES, formatError } from './content.js';
-import { printablePath } from './text.js';
+import { inputName, printablePath } from './text.js';
 
 /** The name that stands for standard input. */
 export const STANDARD_INPUT = '-';
@@ -22,7 +22,7 @@ export function unreadable(path: string, cause: unknown): VirnucproError {
   const code = (cause as NodeJS.ErrnoException).code;
   const reasons: Record<string, string> = { ENOENT: 'nothing at that path', EACCES: 'a refusal of permission' };
   const reason = reasons[code ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
-  const message = `Expected a readable file for input ${printablePath(path)} but received ${reason}. Check the path`;
+  const message = `Expected a readable file for ${inputName(path)} but received ${reason}. Check the path`;
   return new VirnucproError('VNP_INPUT_MISSING', message, { cause });
 }
 

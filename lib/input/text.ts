@@ -22,6 +22,11 @@ export function quoteStart(bytes: Uint8Array, characters = 40): string {
   return `"${escaped}"${bytes.byteLength > characters ? '…' : ''}`;
 }
 
+/** How a message calls an input. */
+export function inputName(path: string): string {
+  return path === '-' ? 'standard input' : `input ${printablePath(path)}`;
+}
+
 /** A path as it is, or in quotes when a control character would break the line that names it. */
 export function printablePath(path: string): string {
   // eslint-disable-next-line no-control-regex

@@ -26,7 +26,8 @@ describe('the tokens of proteins', () => {
 
   it('do not exist for letters outside the alphabet', () => {
     const wider = Int32Array.from(proteinTable, (id) => (id === 0xff ? 0xffff : id));
-    for (const table of [proteinTable, wider, [...proteinTable], []]) {
+    const signed = Int32Array.from(proteinTable, (id) => (id === 0xff ? -1 : id));
+    for (const table of [proteinTable, wider, signed, [...proteinTable], []]) {
       assert.throws(() => encodeProteins([bytes('MA'), bytes('MJ')], table), {
         code: 'VNP_ARGUMENT',
         message: /^Expected letters of the alphabet for a protein to tokenize but received "/,
