@@ -1,0 +1,38 @@
+import type { ContigResult } from '../predict/results.js';
+import type { BufferedFile, Wait } from './buffered-file.js';
+import { escapeCell, escapeControls } from './cell.js';
+import { CONTIGS_TABLE, headerLine } from './files.js';
+import { float32Text } from './float-text.js';
+import type { ResultWriter } from './result-writer.js';
+
+export class ContigsTableWriter implements ResultWriter {
+  readonly #file: BufferedFile;
+
+  constructor(file: BufferedFile, comment: string) {
+    this.#file = file;
+    void file.append(`# ${escapeControls(comment)}\n${headerLine(CONTIGS_TABLE)}`);
+  }
+
+  contig(result: ContigResult): Wait {
+    const cells = [
+      escapeCell(result.contig),
+      result.length,
+      result.ambiguous,
+      result.verdict,
+      result.windows,
+      result.windowsScored,
+      result.windowsVirus,
+      scoreCell(result.meanVirusScore),
+      scoreCell(result.maxVirusScore),
+      result.status,
+      escapeCell(result.reason),
+      escapeCell(result.source),
+    ];
+    return this.#file.append(cells.join('\t') + '\n');
+  }
+}
+
+// The mean is a double, but of float32 scores: as a float32 it reads like them, and equals the score of a lone window.
+function scoreCell(score: number | undefined): string {
+  return score === undefined ? '' : float32Text(score);
+}

@@ -1,0 +1,188 @@
+/** A column of a table, in the words of the documentation. */
+export interface OutputColumn {
+  readonly name: string;
+  readonly meaning: string;
+  /** Empty for text. */
+  readonly unit: string;
+}
+
+/** A file that a run writes. The writers take names and headers from here, and the documentation is checked against it. */
+export interface OutputFile {
+  /** `{input}` stands for the input's name without its last extension, `{size}` for the window length in bases. */
+  readonly name: string;
+  readonly when: 'always' | 'keep-intermediate' | 'failures';
+  readonly format: string;
+  readonly meaning: string;
+  /** In their order; empty when the file is no table. */
+  readonly columns: readonly OutputColumn[];
+}
+
+function column(name: string, meaning: string, unit = ''): OutputColumn {
+  return { name, meaning, unit };
+}
+
+const SCORE = '0 to 1, float32, shortest text that reads back to the same value';
+
+export const PREDICTION_RESULTS: OutputFile = {
+  name: 'prediction_results.txt',
+  when: 'always',
+  format: 'tab-separated with a header line, exactly as the classic tool writes it: ids are not escaped',
+  meaning: 'One row for each scored frame, in input order.',
+  columns: [
+    column('Sequence_ID', 'Frame id: contig, `_chunk_`, number of the window, frame (F1 to F3, R1 to R3)'),
+    column('Prediction', '`virus` when score2 is greater than score1, else `others`'),
+    column('score1', 'Score of the class `others`', SCORE),
+    column('score2', 'Score of the class `virus`', SCORE),
+  ],
+};
+
+export const HIGHEST_SCORE: OutputFile = {
+  name: 'prediction_results_highestscore.csv',
+  when: 'always',
+  format: 'tab-separated in spite of its name, exactly as the classic tool writes it: ids are not escaped',
+  meaning:
+    'One row for each window id that has a scored frame, sorted by code point. Windows with the same id (contigs with ' +
+    'the same name) share one row.',
+  columns: [
+    column('Modified_ID', 'Window id: contig, `_chunk_`, number of the window'),
+    column(
+      'Is_Virus',
+      "`True` when the highest score2 of the id's frames is at least their highest score1, else `False`",
+    ),
+  ],
+};
+
+const TABLE_FORMAT =
+  'UTF-8, tab-separated, one comment line that starts with `#`, one header line, then rows. A missing value is an empty ' +
+  'cell. In text a backslash is `\\\\`, a tab `\\t`, a line end `\\n` or `\\r`, another control character `\\xNN` or ' +
+  '`\\uNNNN`; a text that starts with `=`, `+`, `-`, `@`, `#`, `"` or an apostrophe has an apostrophe put before it, so ' +
+  'that no program takes it for a formula, a comment or a quotation. Skip the comment by its position (pandas ' +
+  '`skiprows=1`, R `skip = 1`), for `#` is a common letter of ids';
+
+export const WINDOWS_TABLE: OutputFile = {
+  name: 'windows.tsv',
+  when: 'always',
+  format: TABLE_FORMAT,
+  meaning: 'One row for each window of each record, scored or not, in input order.',
+  columns: [
+    column('contig', 'Id of the record: the first word of its header'),
+    column('window', 'Number of the window within its record', 'from 1'),
+    column('start', 'First base of the window on the forward strand', 'bases, 0-based as in BED'),
+    column('end', 'End of the window on the forward strand', 'bases, 0-based, not included (half-open) as in BED'),
+    column('strand', 'Strand of the deciding frame, `+` or `-`; empty when no frame was scored'),
+    column('frame', 'Reading frame of the deciding frame; empty when no frame was scored', '1 to 3'),
+    column(
+      'virus_score',
+      'Score of the class virus in the deciding frame, the one with the highest score of either class; empty when no ' +
+        'frame was scored',
+      SCORE,
+    ),
+    column('call', '`virus` when virus_score is at least the threshold, else `other`; `none` when no frame was scored'),
+    column('frames', 'Number of frames that were scored: those without a stop codon', 'frames, 0 to 6'),
+    column('status', '`scored`, `no_frame` (a stop codon in every frame, or no codon) or `failed`'),
+    column('reason', 'Why the window has no score; empty when it has one'),
+  ],
+};
+
+export const CONTIGS_TABLE: OutputFile = {
+  name: 'contigs.tsv',
+  when: 'always',
+  format: TABLE_FORMAT,
+  meaning: 'One row for each input record, scored or not, in input order.',
+  columns: [
+    column('contig', 'Id of the record: the first word of its header'),
+    column('length', 'Length of the record', 'letters'),
+    column('ambiguous', 'Letters other than A, C, G and T, in either case', 'letters'),
+    column('verdict', '`virus`, `other`, or `none` when no window was scored'),
+    column('windows', 'Windows of the record', 'windows'),
+    column('windows_scored', 'Windows with at least one scored frame', 'windows'),
+    column('windows_virus', 'Scored windows whose virus_score is at least the threshold', 'windows'),
+    column(
+      'mean_virus_score',
+      'Mean virus_score of the scored windows; empty when none was scored',
+      '0 to 1, rounded to float32, shortest text that reads back to the same value',
+    ),
+    column('max_virus_score', 'Highest virus_score of the scored windows; empty when none was scored', SCORE),
+    column('status', '`scored`, `partial` (some windows failed), `no_frame`, `empty` (no letters) or `failed`'),
+    column('reason', 'Why the record has no or only part of its scores; empty when it has all'),
+    column('source', 'Path that the record was read from, `-` for standard input'),
+  ],
+};
+
+export const VIRUS_SEQUENCES: OutputFile = {
+  name: 'virus.fna',
+  when: 'always',
+  format: 'FASTA, wrapped at 60 columns',
+  meaning: 'The records with the verdict `virus`: whole header, all letters in their original case, in input order.',
+  columns: [],
+};
+
+export const CHUNKED: OutputFile = {
+  name: '{input}_chunked{size}.fa',
+  when: 'keep-intermediate',
+  format: 'FASTA, wrapped at 60 columns, exactly as the classic tool writes it',
+  meaning: 'The letters of every window.',
+  columns: [],
+};
+
+export const IDENTIFIED_NUCLEOTIDE: OutputFile = {
+  name: '{input}_identified_nucleotide.fa',
+  when: 'keep-intermediate',
+  format: 'FASTA, one line a sequence, exactly as the classic tool writes it',
+  meaning: 'The bases of every kept frame: what the DNA model reads.',
+  columns: [],
+};
+
+export const IDENTIFIED_PROTEIN: OutputFile = {
+  name: '{input}_identified_protein.faa',
+  when: 'keep-intermediate',
+  format: 'FASTA, one line a sequence, exactly as the classic tool writes it',
+  meaning: 'The amino acids of every kept frame: what the protein model reads.',
+  columns: [],
+};
+
+export const FAILED_FILES: OutputFile = {
+  name: 'failed_files.txt',
+  when: 'failures',
+  format:
+    'one line a failure, three fields separated by `|`, no header; control characters and backslashes are escaped as in the tables',
+  meaning: 'What could not be computed, and why.',
+  columns: [
+    column('file_path', 'The input, and what of it failed'),
+    column('stage', '`DNABERT-S` or `ESM-2`'),
+    column('error_message', 'The error; it may contain further `|`'),
+  ],
+};
+
+export const RUN_MANIFEST: OutputFile = {
+  name: 'run.json',
+  when: 'always',
+  format: 'JSON, written last: a directory with a run.json is a finished run',
+  meaning:
+    'How the results were made: versions, model, inputs, parameters, devices, counts, times, and every file written.',
+  columns: [],
+};
+
+/** Every file that a run can write, in the order in which they are documented. */
+export const OUTPUT_FILES: readonly OutputFile[] = [
+  CONTIGS_TABLE,
+  WINDOWS_TABLE,
+  VIRUS_SEQUENCES,
+  PREDICTION_RESULTS,
+  HIGHEST_SCORE,
+  CHUNKED,
+  IDENTIFIED_NUCLEOTIDE,
+  IDENTIFIED_PROTEIN,
+  FAILED_FILES,
+  RUN_MANIFEST,
+];
+
+/** The name of a file in the directory of one run. */
+export function outputFileName(file: OutputFile, inputName: string, chunkSize: number): string {
+  return file.name.replace('{size}', String(chunkSize)).replace('{input}', () => inputName);
+}
+
+/** The header line of a table, with its line end. */
+export function headerLine(file: OutputFile): string {
+  return file.columns.map(({ name }) => name).join('\t') + '\n';
+}

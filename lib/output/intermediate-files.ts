@@ -1,0 +1,36 @@
+import { expected } from '../errors.js';
+import type { WindowResult } from '../predict/results.js';
+import { windowId } from '../windows/window.js';
+import { both, type BufferedFile, type Wait } from './buffered-file.js';
+import { unwrapped, wrapped } from './fasta.js';
+import type { ResultWriter } from './result-writer.js';
+
+/** The classic tool's intermediate files: windows, and the bases and amino acids of their kept frames. */
+export class IntermediateFilesWriter implements ResultWriter {
+  readonly #chunked: BufferedFile;
+  readonly #nucleotide: BufferedFile;
+  readonly #protein: BufferedFile;
+
+  constructor(files: { chunked: BufferedFile; nucleotide: BufferedFile; protein: BufferedFile }) {
+    this.#chunked = files.chunked;
+    this.#nucleotide = files.nucleotide;
+    this.#protein = files.protein;
+  }
+
+  window(result: WindowResult): Wait {
+    const id = windowId(result.contig, result.number);
+    if (result.sequences === undefined) {
+      return Promise.reject(expected('VNP_ARGUMENT', 'sequences', `the intermediate files at ${id}`, 'none'));
+    }
+    let wait = appendRecord(this.#chunked, id, wrapped(result.sequences.letters));
+    for (const { name, nucleotide, protein } of result.sequences.kept) {
+      wait = both(wait, appendRecord(this.#nucleotide, id + name, unwrapped(nucleotide)));
+      wait = both(wait, appendRecord(this.#protein, id + name, unwrapped(protein)));
+    }
+    return wait;
+  }
+}
+
+function appendRecord(file: BufferedFile, id: string, lines: Uint8Array): Wait {
+  return both(file.append(`>${id}\n`), file.appendBytes(lines));
+}

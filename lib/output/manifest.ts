@@ -1,0 +1,158 @@
+/** The version of run.json's layout; it grows when a field changes its meaning or goes. */
+export const MANIFEST_FORMAT_VERSION = 1;
+
+/** What every result of a model with random weights must carry. */
+export const RANDOM_WEIGHTS_WARNING = 'random weights: not a prediction';
+
+/** One archive of the model. */
+export interface ManifestModelPart {
+  readonly role: 'dna' | 'protein' | 'classifier';
+  /** File name within the model's folder. */
+  readonly file: string;
+  /** Of the file, hexadecimal. */
+  readonly sha256: string;
+  /** Data type of the stored parameters: `float32`, `float16` or `bfloat16`. */
+  readonly dtype: string;
+  /** Family and sizes: layers, width, heads … */
+  readonly architecture: Readonly<Record<string, string | number>>;
+}
+
+export interface ManifestModel {
+  readonly name: string;
+  /** Whether the weights are random: made for tests of speed and plumbing, without any knowledge of viruses. */
+  readonly random: boolean;
+  /** Window length, in bases. */
+  readonly chunkSize: number;
+  readonly parts: readonly ManifestModelPart[];
+}
+
+export interface ManifestInput {
+  /** As given on the command line; `-` for standard input. */
+  readonly path: string;
+  /** Size as read, before decompression. */
+  readonly bytes: number;
+  /** Of these bytes, hexadecimal. */
+  readonly sha256: string;
+}
+
+/** What decides the results, as it was in force: options given and defaults alike. */
+export interface ManifestParameters {
+  /** A window is called virus when its virus_score is at least this. */
+  readonly threshold: number;
+  /** A contig is called virus when at least this share of its scored windows is. */
+  readonly minFraction: number;
+  /** The most tokens in a batch of each model. */
+  readonly batchTokens: { readonly dna: number; readonly protein: number };
+  /** As asked for: `auto`, `fp32`, `fp16` or `bf16`; what a device chose stands with the device. */
+  readonly precision: string;
+  /** Further options by their long name, without dashes. */
+  readonly [option: string]: unknown;
+}
+
+export interface ManifestDevice {
+  /** `cpu`, `cuda:0` … */
+  readonly id: string;
+  readonly name: string;
+  /** What it computed in: `fp32`, `fp16` or `bf16`. */
+  readonly precision: string;
+  /** Threads for the CPU's matrix work, or host threads of a GPU. */
+  readonly threads: number;
+  readonly batches: number;
+  readonly frames: number;
+  /** Of both language models together. */
+  readonly tokens: number;
+  /** Seconds in which it computed. */
+  readonly busySeconds: number;
+}
+
+/**
+ * What went through the run. `finish` compares these with the rows that it wrote, and these hold:
+ * records = contigsVirus + contigsOther + contigsNone; windows = windowsScored + windowsNoFrame + windowsFailed;
+ * framesScored <= framesKept.
+ */
+export interface RunCounts {
+  /** Records read: rows of contigs.tsv. */
+  readonly records: number;
+  /** Records without letters. */
+  readonly empty: number;
+  /** Rows of windows.tsv. */
+  readonly windows: number;
+  /** Reading frames without a stop codon. */
+  readonly framesKept: number;
+  /** Rows of prediction_results.txt. */
+  readonly framesScored: number;
+  readonly windowsScored: number;
+  /** Windows in which every frame has a stop codon, or no codon. */
+  readonly windowsNoFrame: number;
+  readonly windowsFailed: number;
+  /** Contigs by verdict. */
+  readonly contigsVirus: number;
+  readonly contigsOther: number;
+  readonly contigsNone: number;
+}
+
+export interface ManifestFile {
+  /** Within the output directory. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
+/** What the caller of `finish` knows about its run. */
+export interface RunDescription {
+  readonly versions: { readonly virnucpro: string; readonly libtorch: string; readonly node: string };
+  /** ISO 8601, UTC. */
+  readonly started: string;
+  /** ISO 8601, UTC: when the last result was written. */
+  readonly finished: string;
+  /** The words of the command line, the program first. */
+  readonly commandLine: readonly string[];
+  /**
+   * `complete`: every window that has a frame was scored. `partial`: some failed, the others are all here.
+   * `stopped`: the run gave up before the end of its input; what is here is right, but it is not all.
+   */
+  readonly outcome: 'complete' | 'partial' | 'stopped';
+  readonly model: ManifestModel;
+  readonly inputs: readonly ManifestInput[];
+  readonly parameters: ManifestParameters;
+  readonly devices: readonly ManifestDevice[];
+  readonly counts: RunCounts;
+  /** Seconds by stage, e.g. `load`, `compute`, `total`; stages overlap, so they need not add up. */
+  readonly seconds: Readonly<Record<string, number>>;
+  /** The most memory that the process held at once, in bytes. */
+  readonly peakResidentBytes: number;
+  /** What a reader of the results must know. */
+  readonly warnings: readonly string[];
+}
+
+/** The content of run.json. */
+export interface RunManifest extends RunDescription {
+  readonly formatVersion: number;
+  /** Always true: a run whose counts in and out differ is not put in place. */
+  readonly countsChecked: true;
+  /** Every other file of the run, in the order in which they were put in place. */
+  readonly files: readonly ManifestFile[];
+}
+
+/** The manifest of a run, from its description and its files; a model with random weights always brings its warning. */
+export function runManifest(run: RunDescription, files: readonly ManifestFile[]): RunManifest {
+  const warned = !run.model.random || run.warnings.includes(RANDOM_WEIGHTS_WARNING);
+  const warnings = warned ? run.warnings : [RANDOM_WEIGHTS_WARNING, ...run.warnings];
+  return { formatVersion: MANIFEST_FORMAT_VERSION, ...run, warnings, countsChecked: true, files };
+}
+
+/** What the comment line of a table says about its run. */
+export interface CommentFields {
+  readonly version: string;
+  readonly model: string;
+  readonly random: boolean;
+  /** Further words, e.g. `threshold: 0.5`; written as `name=value`. */
+  readonly parameters?: Readonly<Record<string, string | number>>;
+}
+
+/** The comment of the tables, without its `#`: `virnucpro 0.1.0 model=NAME threshold=0.5 …`. */
+export function tableComment({ version, model, random, parameters = {} }: CommentFields): string {
+  const words = Object.entries({ model, ...parameters }).map(([name, value]) => ` ${name}=${value}`);
+  return `virnucpro ${version}${words.join('')}${random ? `; ${RANDOM_WEIGHTS_WARNING}` : ''}`;
+}

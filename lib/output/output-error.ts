@@ -1,0 +1,23 @@
+import { expected, type VirnucproError } from '../errors.js';
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ENOSPC: 'Free some space or choose another output directory, then run again',
+  EDQUOT: 'Free some of your quota or choose another output directory, then run again',
+  EACCES: 'Choose a directory that you may write to',
+  EPERM: 'Choose a directory that you may write to',
+  EROFS: 'Choose a directory on a file system that can be written to',
+  ENOTDIR: 'A part of the path is a file: choose another output directory',
+  ENAMETOOLONG: 'Choose a shorter name',
+  EMFILE: 'Raise the limit of open files (ulimit -n)',
+  EIO: 'Check the disk',
+};
+
+/** Turns a failure of the file system into the user's error, which names the file as the user knows it. */
+export function outputError(what: string, path: string, cause: unknown): VirnucproError {
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  const received = cause instanceof Error ? cause.message : String(cause);
+  const advice = ADVICE[code] ?? 'Choose another output directory or mend this one, then run again';
+  const error = expected('VNP_OUTPUT', what, path, received, advice);
+  error.cause = cause;
+  return error;
+}

@@ -1,0 +1,224 @@
+import { rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expected, VirnucproError } from '../errors.js';
+import type { PredictionResult } from '../predict/results.js';
+import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
+import { ContigsTableWriter } from './contigs-table.js';
+import { ExternalSort } from './external-sort.js';
+import { FailedFilesWriter, type Failure } from './failed-files.js';
+import * as files from './files.js';
+import { HighestScoreWriter } from './highest-score.js';
+import { IntermediateFilesWriter } from './intermediate-files.js';
+import {
+  RANDOM_WEIGHTS_WARNING,
+  type RunDescription,
+  runManifest,
+  type ManifestFile,
+  type RunManifest,
+} from './manifest.js';
+import { claimDirectory, type ClaimedDirectory, releaseDirectory } from './output-directory.js';
+import { outputError } from './output-error.js';
+import { PredictionResultsWriter } from './prediction-results.js';
+import type { ResultWriter } from './result-writer.js';
+import { Tally } from './tally.js';
+import { VirusSequencesWriter } from './virus-sequences.js';
+import { WindowsTableWriter } from './windows-table.js';
+
+export interface ResultDirectoryOptions {
+  /** Made where it is missing, with the directories above it. */
+  readonly directory: string;
+  /** Writes into a directory that is not empty, and replaces the results of an earlier run. Default false. */
+  readonly force?: boolean;
+  /** Also writes the classic intermediate files; every window must then bring its `sequences`. Default false. */
+  readonly keepIntermediate?: boolean;
+  /** Window length in bases, for the name of an intermediate file. */
+  readonly chunkSize: number;
+  /** The input's file name without its last extension, for the names of the intermediate files. */
+  readonly inputName: string;
+  /** The first line of the tables, without its `#`: see `tableComment`. */
+  readonly comment: string;
+  /** A window is called virus when its score is at least this. Default 0.5. */
+  readonly threshold?: number;
+  /** How files are opened for writing; for tests. */
+  readonly openFile?: OpenFile;
+  /** Memory for sorting before it goes to disk, in bytes, and the runs merged at once: see ExternalSortOptions. */
+  readonly sortRunBytes?: number;
+  readonly sortFanIn?: number;
+}
+
+/**
+ * Opens a directory for the results of one run. Nothing appears in it under its own name before `finish`.
+ *
+ * @throws VNP_OUTPUT where the directory holds something and `force` is not given, where a file has its name, where
+ *   another run writes to it, or where it cannot be written to
+ */
+export async function openResultDirectory(options: ResultDirectoryOptions): Promise<ResultDirectory> {
+  checkInputName(options.inputName);
+  const claimed = await claimDirectory(options.directory, options.force === true);
+  try {
+    for (const file of files.OUTPUT_FILES) {
+      const path = join(options.directory, files.outputFileName(file, options.inputName, options.chunkSize));
+      if ((await stat(path).catch(() => undefined))?.isDirectory() === true) {
+        throw expected('VNP_OUTPUT', 'a file or nothing', path, 'a directory', 'Move it away');
+      }
+    }
+    return new ResultDirectory(options, claimed);
+  } catch (error) {
+    await releaseDirectory(claimed, { unused: true });
+    throw error;
+  }
+}
+
+function checkInputName(name: string): void {
+  if (name !== '' && !/[/\0]/.test(name)) return;
+  throw expected('VNP_ARGUMENT', 'a file name without a slash', 'inputName', JSON.stringify(name));
+}
+
+type State = 'open' | 'finishing' | 'finished' | 'aborted';
+
+/** The result files of one run. Made by `openResultDirectory`; ended by `finish` or `abort`. */
+export class ResultDirectory {
+  readonly #options: ResultDirectoryOptions;
+  readonly #claimed: ClaimedDirectory;
+  readonly #files: BufferedFile[] = [];
+  readonly #names: string[] = [];
+  readonly #writers: readonly ResultWriter[];
+  readonly #failures: FailedFilesWriter;
+  readonly #failuresFile: BufferedFile;
+  readonly #tally = new Tally();
+  #state: State = 'open';
+
+  /** @internal use `openResultDirectory` */
+  constructor(options: ResultDirectoryOptions, claimed: ClaimedDirectory) {
+    this.#options = options;
+    this.#claimed = claimed;
+    this.#writers = this.#makeWriters();
+    this.#failuresFile = this.#newFile(files.FAILED_FILES);
+    this.#failures = new FailedFilesWriter(this.#failuresFile);
+  }
+
+  /**
+   * Writes one result to every file that it belongs to. Where a promise comes back, await it before the next call and
+   * before the result's sequence is released; a failed write comes back from here or from `finish`.
+   *
+   * @throws VNP_OUTPUT with the file's name
+   */
+  write(result: PredictionResult): Wait {
+    this.#checkOpen();
+    let wait: Wait;
+    if (result.kind === 'window') {
+      this.#tally.window(result);
+      for (const writer of this.#writers) wait = both(wait, writer.window?.(result));
+    } else {
+      this.#tally.contig(result);
+      for (const writer of this.#writers) wait = both(wait, writer.contig?.(result));
+    }
+    return heard(wait);
+  }
+
+  /** Writes a line to failed_files.txt, which is there only when something failed. Await as with `write`. */
+  recordFailure(failure: Failure): Wait {
+    this.#checkOpen();
+    return heard(this.#failures.failure(failure));
+  }
+
+  /**
+   * Completes all files, checks that what was written is what the run counted, and puts them in place, run.json last.
+   * After an error here `abort` is still to be called.
+   *
+   * @throws VNP_OUTPUT
+   */
+  async finish(run: RunDescription): Promise<RunManifest> {
+    this.#checkOpen();
+    this.#state = 'finishing';
+    this.#checkRun(run);
+    for (const writer of this.#writers) await writer.end?.();
+    const manifest = runManifest(run, await this.#closeFiles());
+    await this.#putInPlace(manifest);
+    this.#state = 'finished';
+    await releaseDirectory(this.#claimed, { unused: false }).catch(() => undefined);
+    return manifest;
+  }
+
+  /** Removes what was written, and the directory where it was made for this run. Harmless after `finish`. */
+  async abort(): Promise<void> {
+    if (this.#state === 'finished' || this.#state === 'aborted') return;
+    this.#state = 'aborted';
+    await Promise.all(this.#files.map((file) => file.abandon()));
+    await releaseDirectory(this.#claimed, { unused: true }).catch((cause: unknown) => {
+      throw outputError('an unfinished folder that can be removed', this.#claimed.unfinished, cause);
+    });
+  }
+
+  #makeWriters(): ResultWriter[] {
+    const { comment, threshold = 0.5, sortRunBytes: runBytes, sortFanIn: fanIn } = this.#options;
+    const open = this.#options.openFile ?? openNewFile;
+    const sort = new ExternalSort({ folder: this.#claimed.unfinished, open, runBytes, fanIn });
+    const writers: ResultWriter[] = [
+      new ContigsTableWriter(this.#newFile(files.CONTIGS_TABLE), comment),
+      new WindowsTableWriter(this.#newFile(files.WINDOWS_TABLE), comment, threshold),
+      new VirusSequencesWriter(this.#newFile(files.VIRUS_SEQUENCES)),
+      new PredictionResultsWriter(this.#newFile(files.PREDICTION_RESULTS)),
+      new HighestScoreWriter(this.#newFile(files.HIGHEST_SCORE, 'latin1'), sort),
+    ];
+    if (this.#options.keepIntermediate !== true) return writers;
+    const chunked = this.#newFile(files.CHUNKED);
+    const nucleotide = this.#newFile(files.IDENTIFIED_NUCLEOTIDE);
+    const protein = this.#newFile(files.IDENTIFIED_PROTEIN);
+    return [...writers, new IntermediateFilesWriter({ chunked, nucleotide, protein })];
+  }
+
+  #newFile(definition: files.OutputFile, encoding: 'utf8' | 'latin1' = 'utf8'): BufferedFile {
+    const name = files.outputFileName(definition, this.#options.inputName, this.#options.chunkSize);
+    const path = join(this.#claimed.unfinished, name);
+    const shownPath = join(this.#options.directory, name);
+    const file = new BufferedFile({ path, shownPath, open: this.#options.openFile ?? openNewFile, encoding });
+    this.#files.push(file);
+    this.#names.push(name);
+    return file;
+  }
+
+  #checkOpen(): void {
+    if (this.#state === 'open') return;
+    throw new VirnucproError('VNP_CLOSED', `Expected an open result directory but it is ${this.#state}`);
+  }
+
+  #checkRun(run: RunDescription): void {
+    this.#tally.check(run);
+    if (run.model.random && !this.#options.comment.includes(RANDOM_WEIGHTS_WARNING)) {
+      throw expected('VNP_ARGUMENT', `"${RANDOM_WEIGHTS_WARNING}"`, 'the comment of the tables', this.#options.comment);
+    }
+  }
+
+  async #closeFiles(): Promise<ManifestFile[]> {
+    const summaries: ManifestFile[] = [];
+    for (const [index, file] of this.#files.entries()) {
+      if (file === this.#failuresFile && this.#failures.failures === 0) continue;
+      summaries.push({ name: this.#names[index] as string, ...(await file.close()) });
+    }
+    return summaries;
+  }
+
+  async #putInPlace(manifest: RunManifest): Promise<void> {
+    const { directory, inputName, chunkSize } = this.#options;
+    const nameOf = (file: files.OutputFile): string => files.outputFileName(file, inputName, chunkSize);
+    const last = nameOf(files.RUN_MANIFEST);
+    let name = last;
+    try {
+      await writeFile(join(this.#claimed.unfinished, last), JSON.stringify(manifest, null, 2) + '\n', { flush: true });
+      // First the old run.json goes: without one, a mixture of two runs cannot be taken for a finished run.
+      for (name of [last, nameOf(files.FAILED_FILES)]) await rm(join(this.#claimed.path, name), { force: true });
+      for (name of [...manifest.files.map((file) => file.name), last]) {
+        await rename(join(this.#claimed.unfinished, name), join(this.#claimed.path, name));
+      }
+    } catch (cause) {
+      throw outputError('a finished file that can be put in place', join(directory, name), cause);
+    }
+  }
+}
+
+/** A caller that gives up may never look at its last promise; the failure is kept by the file, so it is not lost. */
+function heard(wait: Wait): Wait {
+  wait?.catch(() => undefined);
+  return wait;
+}

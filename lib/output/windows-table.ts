@@ -1,0 +1,41 @@
+import type { WindowResult } from '../predict/results.js';
+import type { BufferedFile, Wait } from './buffered-file.js';
+import { escapeCell, escapeControls } from './cell.js';
+import { headerLine, WINDOWS_TABLE } from './files.js';
+import { float32Text } from './float-text.js';
+import type { ResultWriter } from './result-writer.js';
+
+const STRANDS: Readonly<Record<string, string>> = { F: '+', R: '-' };
+
+export class WindowsTableWriter implements ResultWriter {
+  readonly #file: BufferedFile;
+  readonly #threshold: number;
+  #contig = '';
+  #contigCell = '';
+
+  constructor(file: BufferedFile, comment: string, threshold: number) {
+    this.#file = file;
+    this.#threshold = threshold;
+    const positions = 'start and end are 0-based, half-open';
+    void file.append(`# ${escapeControls(comment)}; ${positions}\n${headerLine(WINDOWS_TABLE)}`);
+  }
+
+  window(result: WindowResult): Wait {
+    if (result.contig !== this.#contig) {
+      this.#contig = result.contig;
+      this.#contigCell = escapeCell(result.contig);
+    }
+    const place = `${this.#contigCell}\t${result.number}\t${result.start}\t${result.end}`;
+    const reason = escapeCell(result.reason);
+    return this.#file.append(
+      `${place}\t${this.#decision(result)}\t${result.frames.length}\t${result.status}\t${reason}\n`,
+    );
+  }
+
+  #decision({ bestFrame }: WindowResult): string {
+    if (bestFrame === undefined) return '\t\t\tnone';
+    const { frame, virus } = bestFrame;
+    const call = virus >= this.#threshold ? 'virus' : 'other';
+    return `${STRANDS[frame.charAt(0)]}\t${frame.charAt(1)}\t${float32Text(virus)}\t${call}`;
+  }
+}
