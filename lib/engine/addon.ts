@@ -4,6 +4,8 @@
  * (or the caller, for a synchronous call) as an Error whose `code` is one of ErrorCode.
  */
 
+import type { PackedTokens } from '../batches/packed-tokens.js';
+
 export type DataType = 'float32' | 'float16' | 'bfloat16';
 export type Precision = 'fp32' | 'fp16' | 'bf16';
 
@@ -94,12 +96,6 @@ export interface NativeBytePairTokenizer {
    * @returns the token ids end to end and their n+1 offsets
    */
   encode(text: Uint8Array, offsets: Int32Array): PackedTokens;
-}
-
-/** Sequences of token ids laid end to end: sequence i is `tokens[offsets[i]..offsets[i+1]]`. */
-export interface PackedTokens {
-  tokens: Int32Array;
-  offsets: Int32Array;
 }
 
 export interface NativeDevice {

@@ -1,0 +1,125 @@
+import { VirnucproError } from '../errors.js';
+import type { Addon, BatchResult, FrameBatchTokens, NativeDevice, NativeWorker, OpenRequest } from './addon.js';
+
+/** One job runs and one is ready: what keeps a device busy and results near their input. */
+const JOBS_A_WORKER = 2;
+
+/** What one worker has done so far. */
+export interface WorkerUsage {
+  readonly device: NativeDevice;
+  readonly request: OpenRequest;
+  /** Bytes. */
+  readonly weightBytes: number;
+  batches: number;
+  frames: number;
+  dnaTokens: number;
+  proteinTokens: number;
+  /** Seconds on the device's thread. */
+  seconds: { dna: number; protein: number; classifier: number };
+}
+
+interface PooledWorker {
+  readonly native: NativeWorker;
+  readonly usage: WorkerUsage;
+  jobs: number;
+}
+
+/** One batch's way through the pool: accepted now, its result later. */
+export interface AcceptedBatch {
+  readonly result: Promise<BatchResult>;
+}
+
+/**
+ * All devices behind one queue of length zero: `submit` waits until a device has room, so a device takes the next batch
+ * when it is ready for it and the load balances by itself.
+ */
+export class DevicePool {
+  readonly #workers: PooledWorker[];
+  #waiting: (() => void)[] = [];
+
+  private constructor(workers: PooledWorker[]) {
+    this.#workers = workers;
+  }
+
+  /** Opens a worker for every request, at the same time. When one fails, those that opened are closed again. */
+  static async open(addon: Addon, requests: readonly OpenRequest[]): Promise<DevicePool> {
+    const devices = addon.devices();
+    const opened = await Promise.allSettled(requests.map((request) => addon.openWorker(request)));
+    const failure = opened.find((outcome) => outcome.status === 'rejected');
+    if (failure) {
+      await Promise.all(opened.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.close() : undefined)));
+      throw asVirnucproError(failure.reason);
+    }
+    const workers = opened.flatMap((outcome, index) => {
+      if (outcome.status === 'rejected') return [];
+      const request = requests[index]!;
+      const device = devices.find(({ id }) => id === request.device)!;
+      return [{ native: outcome.value, usage: unused(device, request, outcome.value.weightBytes), jobs: 0 }];
+    });
+    return new DevicePool(workers);
+  }
+
+  /** What every worker has done so far, in the order of the requests. */
+  get usage(): readonly WorkerUsage[] {
+    return this.#workers.map(({ usage }) => usage);
+  }
+
+  /** Resolves when a device has taken the batch. */
+  async submit(batch: FrameBatchTokens): Promise<AcceptedBatch> {
+    for (;;) {
+      const free = this.#leastBusy();
+      if (free) return { result: this.#run(free, batch) };
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** Embeds with the first worker; for checks, not for runs. */
+  get first(): NativeWorker {
+    return this.#workers[0]!.native;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map(({ native }) => native.close()));
+  }
+
+  #leastBusy(): PooledWorker | undefined {
+    let least: PooledWorker | undefined;
+    for (const worker of this.#workers) {
+      if (worker.jobs < JOBS_A_WORKER && (!least || worker.jobs < least.jobs)) least = worker;
+    }
+    return least;
+  }
+
+  async #run(worker: PooledWorker, batch: FrameBatchTokens): Promise<BatchResult> {
+    worker.jobs++;
+    try {
+      const result = await worker.native.run(batch, { embeddings: false });
+      count(worker.usage, batch, result);
+      return result;
+    } catch (error) {
+      throw asVirnucproError(error);
+    } finally {
+      worker.jobs--;
+      this.#waiting.shift()?.();
+    }
+  }
+}
+
+function unused(device: NativeDevice, request: OpenRequest, weightBytes: number): WorkerUsage {
+  const seconds = { dna: 0, protein: 0, classifier: 0 };
+  return { device, request, weightBytes, batches: 0, frames: 0, dnaTokens: 0, proteinTokens: 0, seconds };
+}
+
+function count(usage: WorkerUsage, batch: FrameBatchTokens, result: BatchResult): void {
+  usage.batches++;
+  usage.frames += batch.dna.offsets.length - 1;
+  usage.dnaTokens += batch.dna.tokens.length;
+  usage.proteinTokens += batch.protein.tokens.length;
+  for (const part of ['dna', 'protein', 'classifier'] as const) usage.seconds[part] += result.seconds[part];
+}
+
+/** The addon's errors carry a code of ErrorCode already; only their class is the runtime's. */
+export function asVirnucproError(error: unknown): unknown {
+  if (error instanceof VirnucproError || !(error instanceof Error) || !('code' in error)) return error;
+  return new VirnucproError(error.code as VirnucproError['code'], error.message, { cause: error });
+}

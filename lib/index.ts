@@ -1,0 +1,46 @@
+/**
+ * The public API: the only module that a user imports.
+ *
+ * ```ts
+ * const predictor = await open({ model: 'virnucpro-500' });
+ * for await (const result of predictor.predict('contigs.fa')) {
+ *   if (result.kind === 'contig') console.log(result.contig, result.verdict);
+ * }
+ * await predictor.close();
+ * ```
+ */
+import { Predictor } from './predict/predictor.js';
+import type { OpenOptions } from './predict/options.js';
+
+/**
+ * Loads a model on its devices. Takes as long as reading the weights does.
+ * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_LIBTORCH, VNP_DEVICE, VNP_MEMORY, VNP_ARGUMENT
+ */
+export async function open(options: OpenOptions = {}): Promise<Predictor> {
+  return await Predictor.open(options);
+}
+
+export type { Predictor, Prediction } from './predict/predictor.js';
+export type { OpenOptions, PredictOptions } from './predict/options.js';
+export { DEFAULT_BATCH_TOKENS, LEAST_BATCH_TOKENS } from './predict/options.js';
+export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';
+export type { BatchFailure, RunCounts, RunSummary } from './predict/summary.js';
+export type {
+  ContigResult,
+  ContigStatus,
+  ContigVerdict,
+  FrameScore,
+  PredictionResult,
+  WindowResult,
+  WindowStatus,
+} from './predict/results.js';
+export type { FrameName, KeptFrame } from './windows/frame.js';
+export type { StoredSequence } from './input/record.js';
+export { checkInputs } from './input/input-files.js';
+export type { InputFile } from './input/input-files.js';
+export { VirnucproError } from './errors.js';
+export type { ErrorCode } from './errors.js';
+export { DEFAULT_PRECISION, PRECISIONS } from './engine/precision.js';
+export type { PrecisionChoice } from './engine/precision.js';
+export type { NativeDevice } from './engine/addon.js';
+export type { WorkerUsage } from './engine/pool.js';

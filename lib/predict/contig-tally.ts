@@ -1,0 +1,69 @@
+import type { SequenceRecord } from '../input/record.js';
+import { contigVerdict } from './calls.js';
+import type { CallRule } from './calls.js';
+import type { ContigResult, ContigStatus, WindowResult } from './results.js';
+
+/** Adds up a contig's windows as they are settled; a contig of a million windows takes no more memory than one of two. */
+export class ContigTally {
+  #windows = 0;
+  #scored = 0;
+  #virus = 0;
+  #failed = 0;
+  #sum = 0;
+  #highest = 0;
+  #reason = '';
+
+  add(window: WindowResult, rule: CallRule): void {
+    this.#windows++;
+    if (window.status === 'failed') {
+      this.#failed++;
+      this.#reason ||= window.reason;
+    }
+    if (window.status !== 'scored' || !window.bestFrame) return;
+    const score = window.bestFrame.virus;
+    this.#scored++;
+    this.#sum += score;
+    this.#highest = Math.max(this.#highest, score);
+    if (score >= rule.threshold) this.#virus++;
+  }
+
+  finish(record: SequenceRecord, rule: CallRule): ContigResult {
+    const status = this.#status(record.sequence.length);
+    return {
+      kind: 'contig',
+      record: record.index,
+      contig: record.id,
+      header: record.header,
+      source: record.source,
+      length: record.sequence.length,
+      ambiguous: record.ambiguous,
+      verdict: contigVerdict(this.#scored, this.#virus, rule),
+      windows: this.#windows,
+      windowsScored: this.#scored,
+      windowsVirus: this.#virus,
+      ...(this.#scored > 0 && { meanVirusScore: this.#sum / this.#scored, maxVirusScore: this.#highest }),
+      sequence: record.sequence,
+      status,
+      reason: this.#reasonOf(status),
+    };
+  }
+
+  #status(length: number): ContigStatus {
+    if (length === 0) return 'empty';
+    if (this.#failed > 0) return this.#scored > 0 ? 'partial' : 'failed';
+    return this.#scored > 0 ? 'scored' : 'no_frame';
+  }
+
+  #reasonOf(status: ContigStatus): string {
+    switch (status) {
+      case 'scored':
+        return '';
+      case 'empty':
+        return 'the record has no letters';
+      case 'no_frame':
+        return 'no reading frame without a stop codon';
+      default:
+        return `${this.#failed} of ${this.#windows} windows failed: ${this.#reason}`;
+    }
+  }
+}

@@ -1,0 +1,163 @@
+import type { FrameBatch } from '../batches/frame-batcher.js';
+import type { BatchResult } from '../engine/addon.js';
+import type { SequenceRecord } from '../input/record.js';
+import type { FrameName, KeptFrame } from '../windows/frame.js';
+import type { SequenceWindow } from '../windows/window.js';
+import { decidingFrame } from './calls.js';
+import type { CallRule } from './calls.js';
+import { ContigTally } from './contig-tally.js';
+import type { FrameScore, PredictionResult, WindowResult } from './results.js';
+
+interface PendingWindow {
+  readonly kind: 'window';
+  readonly record: SequenceRecord;
+  readonly tally: ContigTally;
+  readonly number: number;
+  readonly start: number;
+  readonly end: number;
+  readonly frames: readonly FrameName[];
+  /** NaN until scored. */
+  readonly scores: Float32Array;
+  unsettled: number;
+  reason: string;
+  readonly sequences: WindowResult['sequences'];
+}
+
+interface PendingContig {
+  readonly kind: 'contig';
+  readonly record: SequenceRecord;
+  readonly tally: ContigTally;
+}
+
+interface PendingFrame {
+  readonly window: PendingWindow;
+  readonly position: number;
+}
+
+/**
+ * Every window and record that is on its way, in input order. Scores arrive in any order; results leave in input order,
+ * each exactly once: nothing that was entered can vanish.
+ */
+export class Ledger {
+  readonly #rule: CallRule;
+  readonly #keepSequences: boolean;
+  readonly #frames = new Map<number, PendingFrame>();
+  #queue: (PendingWindow | PendingContig)[] = [];
+  #head = 0;
+  #nextTag = 0;
+
+  constructor(rule: CallRule, keepSequences: boolean) {
+    this.#rule = rule;
+    this.#keepSequences = keepSequences;
+  }
+
+  /** Enters a window; gives the tag of its first frame, the others follow in order. */
+  enterWindow(
+    record: SequenceRecord,
+    tally: ContigTally,
+    window: SequenceWindow,
+    kept: readonly KeptFrame[],
+  ): number {
+    const pending: PendingWindow = {
+      kind: 'window',
+      record,
+      tally,
+      number: window.number,
+      start: window.start,
+      end: window.start + window.letters.length,
+      frames: kept.map(({ name }) => name),
+      scores: new Float32Array(2 * kept.length).fill(NaN),
+      unsettled: kept.length,
+      reason: '',
+      sequences: this.#keepSequences ? { letters: window.letters, kept } : undefined,
+    };
+    const firstTag = this.#nextTag;
+    for (let position = 0; position < kept.length; position++) {
+      this.#frames.set(this.#nextTag++, { window: pending, position });
+    }
+    this.#queue.push(pending);
+    return firstTag;
+  }
+
+  /** Enters the end of a record, after its windows. */
+  enterContig(record: SequenceRecord, tally: ContigTally): void {
+    this.#queue.push({ kind: 'contig', record, tally });
+  }
+
+  settleScores(batch: FrameBatch, { scores }: BatchResult): void {
+    batch.tags.forEach((tag, row) => {
+      const { window, position } = this.#take(tag);
+      const others = scores[2 * row]!;
+      const virus = scores[2 * row + 1]!;
+      window.scores[2 * position] = others;
+      window.scores[2 * position + 1] = virus;
+      if (!Number.isFinite(others) || !Number.isFinite(virus)) {
+        window.reason ||= `the model gave no number for frame ${window.frames[position]!}`;
+      }
+    });
+  }
+
+  settleFailure(batch: FrameBatch, reason: string): void {
+    for (const tag of batch.tags) this.#take(tag).window.reason ||= reason;
+  }
+
+  /** The results that can leave now, oldest first. */
+  *settled(): Generator<PredictionResult> {
+    for (;;) {
+      const next = this.#queue[this.#head];
+      if (!next || (next.kind === 'window' && next.unsettled > 0)) break;
+      this.#head++;
+      yield next.kind === 'window' ? this.#windowResult(next) : next.tally.finish(next.record, this.#rule);
+      if (next.kind === 'contig') next.record.sequence.release();
+    }
+    this.#forget();
+  }
+
+  /** Gives back the letters of the records whose end was entered but which have not left: for a run that is given up. */
+  release(): void {
+    for (const entry of this.#queue.slice(this.#head)) if (entry.kind === 'contig') entry.record.sequence.release();
+    this.#queue = [];
+    this.#head = 0;
+    this.#frames.clear();
+  }
+
+  #take(tag: number): PendingFrame {
+    const frame = this.#frames.get(tag)!;
+    this.#frames.delete(tag);
+    frame.window.unsettled--;
+    return frame;
+  }
+
+  #windowResult(pending: PendingWindow): WindowResult {
+    const frames: FrameScore[] = pending.frames.map((frame, position) => ({
+      frame,
+      others: pending.scores[2 * position]!,
+      virus: pending.scores[2 * position + 1]!,
+    }));
+    const status = pending.reason ? 'failed' : frames.length > 0 ? 'scored' : 'no_frame';
+    const best = status === 'scored' ? decidingFrame(frames) : undefined;
+    const result: WindowResult = {
+      kind: 'window',
+      record: pending.record.index,
+      contig: pending.record.id,
+      number: pending.number,
+      start: pending.start,
+      end: pending.end,
+      status,
+      reason: pending.reason || (status === 'no_frame' ? 'no reading frame without a stop codon' : ''),
+      // A frame without scores is none that a reader could take for one.
+      frames: status === 'scored' ? frames : frames.filter(({ others, virus }) => Number.isFinite(others + virus)),
+      ...(best && { bestFrame: best }),
+      ...(pending.sequences && { sequences: pending.sequences }),
+    };
+    pending.tally.add(result, this.#rule);
+    return result;
+  }
+
+  /** Drops what has left, now and then, so that the queue stays as long as what is on its way. */
+  #forget(): void {
+    if (this.#head < 1024 || this.#head * 2 < this.#queue.length) return;
+    this.#queue = this.#queue.slice(this.#head);
+    this.#head = 0;
+  }
+}

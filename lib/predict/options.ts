@@ -1,0 +1,71 @@
+import { availableParallelism } from 'node:os';
+import type { Precision } from '../engine/addon.js';
+import { DEFAULT_PRECISION } from '../engine/precision.js';
+import type { PrecisionChoice } from '../engine/precision.js';
+import { expected } from '../errors.js';
+import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './calls.js';
+
+/** Tokens that a batch of one model holds, on every device so far. */
+export const DEFAULT_BATCH_TOKENS = 4096;
+/** Fewer tokens than this waste a device; with bf16, whose matrix units are wider, the higher one holds. */
+export const LEAST_BATCH_TOKENS: Readonly<Record<Precision, number>> = { fp32: 2048, fp16: 3072, bf16: 3072 };
+
+export interface OpenOptions {
+  /** Name of an installed model. Defaults to the only one that is installed. */
+  readonly model?: string;
+  /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
+  readonly models?: string;
+  /** Defaults to `auto`. */
+  readonly precision?: PrecisionChoice;
+  /** `cpu` or `cuda:N`. Defaults to every CUDA device there is, else the CPU. */
+  readonly devices?: readonly string[];
+  /** CPU threads for matrix work. Defaults to all cores that this process may use. */
+  readonly threads?: number;
+  /** `packed`: this project's own forward. `torchscript`: the archive's own, for comparison. Defaults to `packed`. */
+  readonly engine?: 'packed' | 'torchscript';
+  /** Tokens of a batch for ESM-2. Defaults to DEFAULT_BATCH_TOKENS; a longer sequence runs alone. */
+  readonly esmBatchTokens?: number;
+  /** Tokens of a batch for DNABERT. Defaults to DEFAULT_BATCH_TOKENS; a longer sequence runs alone. */
+  readonly dnabertBatchTokens?: number;
+}
+
+export interface PredictOptions {
+  /** A window is called virus from this virus score on, 0 to 1. Defaults to 0.5, the classic rule. */
+  readonly threshold?: number;
+  /** A contig is called virus when at least this share of its scored windows is, 0 to 1. Defaults to 0.5. */
+  readonly minFraction?: number;
+  /** Whether window results carry their letters and kept frames. Defaults to false. */
+  readonly sequences?: boolean;
+  /** What the input `-` reads. Defaults to the process's standard input. */
+  readonly standardInput?: AsyncIterable<Uint8Array>;
+}
+
+function whole(name: string, value: number, least: number): number {
+  if (Number.isInteger(value) && value >= least) return value;
+  throw expected('VNP_ARGUMENT', `a whole number of at least ${least}`, name, String(value));
+}
+
+function share(name: string, value: number): number {
+  if (value >= 0 && value <= 1) return value;
+  throw expected('VNP_ARGUMENT', 'a number from 0 to 1', name, String(value));
+}
+
+/** @throws VirnucproError VNP_ARGUMENT */
+export function resolveOpenOptions(options: OpenOptions) {
+  return {
+    precision: options.precision ?? DEFAULT_PRECISION,
+    threads: whole('threads', options.threads ?? availableParallelism(), 1),
+    engine: options.engine ?? ('packed' as const),
+    esmBatchTokens: whole('esmBatchTokens', options.esmBatchTokens ?? DEFAULT_BATCH_TOKENS, 1),
+    dnabertBatchTokens: whole('dnabertBatchTokens', options.dnabertBatchTokens ?? DEFAULT_BATCH_TOKENS, 1),
+  };
+}
+
+/** @throws VirnucproError VNP_ARGUMENT */
+export function resolvePredictOptions(options: PredictOptions) {
+  return {
+    threshold: share('threshold', options.threshold ?? DEFAULT_THRESHOLD),
+    minFraction: share('minFraction', options.minFraction ?? DEFAULT_MIN_FRACTION),
+    sequences: options.sequences ?? false,
+  };
+}

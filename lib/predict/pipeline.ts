@@ -1,0 +1,110 @@
+import { FrameBatcher } from '../batches/frame-batcher.js';
+import type { FrameBatch, FrameBatcherOptions } from '../batches/frame-batcher.js';
+import type { DevicePool } from '../engine/pool.js';
+import { VirnucproError } from '../errors.js';
+import type { SequenceRecord } from '../input/record.js';
+import { keptFrames } from '../windows/kept-frames.js';
+import { readWindows } from '../windows/read-windows.js';
+import type { CallRule } from './calls.js';
+import { ContigTally } from './contig-tally.js';
+import { Ledger } from './ledger.js';
+import type { PredictionResult } from './results.js';
+import type { RunSummary } from './summary.js';
+
+/**
+ * Windows between two batches. A batch that waits for more frames holds up the results behind it; where hardly any
+ * window has a frame it is sent half full after this many, so that what is on its way stays bounded.
+ */
+const WINDOWS_A_BATCH = 20_000;
+
+export interface PipelineOptions {
+  /** Letters a window. */
+  readonly chunkSize: number;
+  readonly batches: FrameBatcherOptions;
+  readonly rule: CallRule;
+  /** Whether window results carry their letters and frames. */
+  readonly sequences: boolean;
+}
+
+/** The whole way of the data: records, windows, frames, batches, scores, calls. Results leave in input order. */
+export async function* predictRecords(
+  records: AsyncIterable<SequenceRecord>,
+  pool: DevicePool,
+  options: PipelineOptions,
+  summary: RunSummary,
+): AsyncGenerator<PredictionResult> {
+  const ledger = new Ledger(options.rule, options.sequences);
+  const batcher = new FrameBatcher(options.batches);
+  const dispatcher = new Dispatcher(pool, ledger, summary);
+  let windowsSinceBatch = 0;
+  let unentered: SequenceRecord | undefined;
+  try {
+    for await (const record of records) {
+      unentered = record;
+      summary.enterRecord(record);
+      const tally = new ContigTally();
+      for (const window of readWindows(record, options.chunkSize)) {
+        const kept = keptFrames(window.letters);
+        summary.enterFrames(kept.length);
+        let tag = ledger.enterWindow(record, tally, window, kept);
+        for (const frame of kept) {
+          for (const batch of batcher.add(tag++, frame)) {
+            windowsSinceBatch = 0;
+            await dispatcher.send(batch);
+          }
+        }
+        if (++windowsSinceBatch >= WINDOWS_A_BATCH) {
+          windowsSinceBatch = 0;
+          for (const batch of batcher.flush()) await dispatcher.send(batch);
+        }
+        yield* summary.leaving(ledger.settled());
+      }
+      ledger.enterContig(record, tally);
+      unentered = undefined;
+      yield* summary.leaving(ledger.settled());
+    }
+    for (const batch of batcher.flush()) await dispatcher.send(batch);
+    await dispatcher.finished();
+    yield* summary.leaving(ledger.settled());
+  } finally {
+    await dispatcher.finished();
+    ledger.release();
+    unentered?.sequence.release();
+  }
+}
+
+/** Sends batches to the devices and enters what comes back into the ledger. */
+class Dispatcher {
+  readonly #pool: DevicePool;
+  readonly #ledger: Ledger;
+  readonly #summary: RunSummary;
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(pool: DevicePool, ledger: Ledger, summary: RunSummary) {
+    this.#pool = pool;
+    this.#ledger = ledger;
+    this.#summary = summary;
+  }
+
+  /** Waits until a device has room for the batch. */
+  async send(batch: FrameBatch): Promise<void> {
+    const { result } = await this.#pool.submit(batch.tokens);
+    const settling = result.then(
+      (scores) => this.#ledger.settleScores(batch, scores),
+      (error: unknown) => this.#fail(batch, error),
+    );
+    this.#running.add(settling);
+    void settling.finally(() => this.#running.delete(settling));
+  }
+
+  async finished(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  #fail(batch: FrameBatch, error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const code = error instanceof VirnucproError ? error.code : 'VNP_NATIVE';
+    this.#summary.failures.push({ code, reason, frames: batch.tags.length });
+    this.#ledger.settleFailure(batch, reason);
+  }
+}

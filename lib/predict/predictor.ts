@@ -1,0 +1,134 @@
+import type { NativeBytePairTokenizer, NativeDevice, OpenRequest } from '../engine/addon.js';
+import { loadAddon } from '../engine/load.js';
+import { DevicePool } from '../engine/pool.js';
+import type { WorkerUsage } from '../engine/pool.js';
+import { precisionFor } from '../engine/precision.js';
+import { VirnucproError, expected } from '../errors.js';
+import { checkInputs } from '../input/input-files.js';
+import { readRecords } from '../input/records.js';
+import type { OpenedModel } from '../models/pipeline.js';
+import { PROTEIN_TOKENS } from '../models/protein-alphabet.js';
+import { ModelRegistry, modelsFolder } from '../models/registry.js';
+import { resolveOpenOptions, resolvePredictOptions } from './options.js';
+import type { OpenOptions, PredictOptions } from './options.js';
+import { predictRecords } from './pipeline.js';
+import type { PredictionResult } from './results.js';
+import { RunSummary } from './summary.js';
+
+/** One run over some inputs. Iterate it once; `summary` is up to date at any moment and final afterwards. */
+export interface Prediction extends AsyncIterable<PredictionResult> {
+  readonly summary: RunSummary;
+}
+
+/** A model, loaded on its devices. Several may be open in one process; one run at a time for each. */
+export class Predictor {
+  /** What was loaded. */
+  readonly model: OpenedModel;
+  readonly #pool: DevicePool;
+  readonly #tokenizer: NativeBytePairTokenizer;
+  readonly #batchTokens: { esm: number; dnabert: number };
+  #running = false;
+  #closed = false;
+
+  private constructor(
+    model: OpenedModel,
+    pool: DevicePool,
+    tokenizer: NativeBytePairTokenizer,
+    batchTokens: { esm: number; dnabert: number },
+  ) {
+    this.model = model;
+    this.#pool = pool;
+    this.#tokenizer = tokenizer;
+    this.#batchTokens = batchTokens;
+  }
+
+  /** @internal use `open` */
+  static async open(options: OpenOptions): Promise<Predictor> {
+    const { precision, threads, engine, esmBatchTokens, dnabertBatchTokens } = resolveOpenOptions(options);
+    const model = await findModel(options);
+    const { addon, cuda } = loadAddon();
+    if (cuda.state === 'unusable' && !options.devices) {
+      throw new VirnucproError(
+        'VNP_LIBTORCH',
+        `Expected a libtorch that can use this machine's NVIDIA driver but ${cuda.reason}. ${cuda.next}, ` +
+          'or choose the CPU by name (--device cpu)',
+      );
+    }
+    const requests = chooseDevices(addon.devices(), options.devices).map((device): OpenRequest => {
+      const { dna, protein, classifier } = model;
+      return { device: device.id, precision: precisionFor(device, precision), threads, engine, dna, protein, classifier };
+    });
+    const tokenizer = new addon.BytePairTokenizer(model.tokenizer);
+    const pool = await DevicePool.open(addon, requests);
+    return new Predictor(model, pool, tokenizer, { esm: esmBatchTokens, dnabert: dnabertBatchTokens });
+  }
+
+  /** Every device that the model was loaded on, with what it has done so far in all runs. */
+  get devices(): readonly WorkerUsage[] {
+    return this.#pool.usage;
+  }
+
+  /** The most tokens in a batch of each model. */
+  get batchTokens(): { readonly esm: number; readonly dnabert: number } {
+    return this.#batchTokens;
+  }
+
+  /**
+   * Predicts every record of the inputs: paths of FASTA files, directories of them, or `-`. Results come in input order:
+   * the windows of a record, then the record. Breaking out of the loop ends the run.
+   *
+   * @throws VirnucproError VNP_ARGUMENT at once; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT before anything
+   *   is computed for a wrong input, VNP_CLOSED after close
+   */
+  predict(inputs: string | readonly string[], options: PredictOptions = {}): Prediction {
+    const { sequences, ...rule } = resolvePredictOptions(options);
+    const summary = new RunSummary(() => this.#pool.usage);
+    const results = this.#run(typeof inputs === 'string' ? [inputs] : inputs, { sequences, rule }, options, summary);
+    return { summary, [Symbol.asyncIterator]: () => results };
+  }
+
+  /** Frees the models and ends their threads, after the batches that run. Closing twice is harmless. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#pool.close();
+  }
+
+  async *#run(
+    inputs: readonly string[],
+    { sequences, rule }: { sequences: boolean; rule: { threshold: number; minFraction: number } },
+    { standardInput }: PredictOptions,
+    summary: RunSummary,
+  ): AsyncGenerator<PredictionResult> {
+    if (this.#closed) throw new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a run but it was closed');
+    if (this.#running) throw new VirnucproError('VNP_ARGUMENT', 'Expected one run at a time for a predictor. Await the other, or open a second one');
+    this.#running = true;
+    try {
+      await checkInputs(inputs);
+      const records = readRecords(inputs, { progress: summary.input, ...(standardInput && { standardInput }) });
+      const batches = {
+        proteinTokens: this.#batchTokens.esm,
+        dnaTokens: this.#batchTokens.dnabert,
+        dnaTokenizer: this.#tokenizer,
+        proteinTable: PROTEIN_TOKENS,
+      };
+      yield* predictRecords(records, this.#pool, { chunkSize: this.model.chunkSize, batches, rule, sequences }, summary);
+    } finally {
+      this.#running = false;
+    }
+  }
+}
+
+async function findModel({ model, models }: OpenOptions): Promise<OpenedModel> {
+  return await new ModelRegistry(modelsFolder(models)).find(model);
+}
+
+function chooseDevices(present: readonly NativeDevice[], asked: readonly string[] | undefined): NativeDevice[] {
+  const cuda = present.filter(({ id }) => id !== 'cpu');
+  if (!asked) return cuda.length > 0 ? cuda : [...present];
+  if (asked.length === 0) throw expected('VNP_ARGUMENT', 'at least one device', 'devices', 'none');
+  return asked.map((id) => {
+    const device = present.find((candidate) => candidate.id === id);
+    if (device) return device;
+    throw expected('VNP_DEVICE', `one of ${present.map((known) => known.id).join(', ')}`, 'a device', id);
+  });
+}

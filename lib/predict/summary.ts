@@ -1,0 +1,100 @@
+import type { WorkerUsage } from '../engine/pool.js';
+import type { ErrorCode } from '../errors.js';
+import { InputProgress } from '../input/progress.js';
+import type { ReadInput } from '../input/progress.js';
+import type { SequenceRecord } from '../input/record.js';
+import type { PredictionResult } from './results.js';
+
+/** Everything that went in and came out; every number grows by whole records, windows and frames. */
+export interface RunCounts {
+  records: number;
+  /** Records without letters. */
+  empty: number;
+  windows: number;
+  framesKept: number;
+  framesScored: number;
+  windowsScored: number;
+  windowsNoFrame: number;
+  windowsFailed: number;
+  contigsVirus: number;
+  contigsOther: number;
+  contigsNone: number;
+}
+
+/** A batch that the engine could not score. */
+export interface BatchFailure {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  /** Frames without a score because of it. */
+  readonly frames: number;
+}
+
+const COUNT_OF_STATUS = { scored: 'windowsScored', no_frame: 'windowsNoFrame', failed: 'windowsFailed' } as const;
+const COUNT_OF_VERDICT = { virus: 'contigsVirus', other: 'contigsOther', none: 'contigsNone' } as const;
+
+/** What a run has done so far; final when its last result has left. */
+export class RunSummary {
+  readonly counts: RunCounts = {
+    records: 0,
+    empty: 0,
+    windows: 0,
+    framesKept: 0,
+    framesScored: 0,
+    windowsScored: 0,
+    windowsNoFrame: 0,
+    windowsFailed: 0,
+    contigsVirus: 0,
+    contigsOther: 0,
+    contigsNone: 0,
+  };
+  readonly failures: BatchFailure[] = [];
+  readonly input = new InputProgress();
+  readonly #usage: () => readonly WorkerUsage[];
+  #letters = 0;
+
+  /** @param usage what every worker has done, counted from the start of the run */
+  constructor(usage: () => readonly WorkerUsage[]) {
+    this.#usage = usage;
+  }
+
+  /** What every device has done. */
+  get devices(): readonly WorkerUsage[] {
+    return this.#usage();
+  }
+
+  /** Inputs read to their end. */
+  get inputs(): readonly ReadInput[] {
+    return this.input.finished;
+  }
+
+  /** Letters of all records read so far. */
+  get letters(): number {
+    return this.#letters;
+  }
+
+  /** For the pipeline: a record was read. */
+  enterRecord(record: SequenceRecord): void {
+    this.counts.records++;
+    this.#letters += record.sequence.length;
+    if (record.sequence.length === 0) this.counts.empty++;
+  }
+
+  /** For the pipeline: a window's kept frames. */
+  enterFrames(kept: number): void {
+    this.counts.framesKept += kept;
+  }
+
+  /** For the pipeline: counts results as they leave. */
+  *leaving(results: Iterable<PredictionResult>): Generator<PredictionResult> {
+    for (const result of results) {
+      if (result.kind === 'contig') {
+        this.counts[COUNT_OF_VERDICT[result.verdict]]++;
+      } else {
+        this.counts.windows++;
+        this.counts[COUNT_OF_STATUS[result.status]]++;
+        this.counts.framesScored += result.frames.length;
+      }
+      yield result;
+    }
+  }
+}
