@@ -2,6 +2,9 @@ import { expected } from '../../errors.js';
 import type { PickledValue } from '../checkpoint/pickle-values.js';
 import { property, type JsonObject } from '../checkpoint/strict-json.js';
 
+/** More than any model has. */
+export const MOST_LAYERS = 1000;
+
 /** The named settings that come with a checkpoint (config.json, a Namespace), each checked as it is read. */
 export class Settings {
   constructor(
@@ -18,11 +21,11 @@ export class Settings {
     return new Settings(where, (name) => attributes.get(name));
   }
 
-  /** A whole number from 1 to a million. */
-  size(name: string): number {
+  /** A whole number from 1; the limit keeps a hostile number of layers from becoming work. */
+  size(name: string, largest = 1_000_000): number {
     const value = this.valueOf(name);
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 1_000_000) return value;
-    throw expected('VNP_CHECKPOINT', 'a positive whole number', `${name} in ${this.where}`, show(value));
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= largest) return value;
+    throw expected('VNP_CHECKPOINT', `a whole number from 1 to ${largest}`, `${name} in ${this.where}`, show(value));
   }
 
   positive(name: string): number {

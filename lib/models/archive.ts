@@ -1,0 +1,89 @@
+import type { Architecture, DataType } from '../engine/addon.js';
+import { VirnucproError } from '../errors.js';
+import { readArchitecture } from './architecture.js';
+import { CheckpointFile } from './checkpoint/checkpoint-file.js';
+import { parseStrictJson } from './checkpoint/strict-json.js';
+import { damaged } from './checkpoint/tensor.js';
+import { ZipFile } from './checkpoint/zip.js';
+import { JsonFields } from './json-fields.js';
+
+/** Names of the extra files in an archive. */
+export const METADATA_FILE = 'virnucpro.json';
+export const TOKENIZER_FILE = 'tokenizer.json';
+
+const LONGEST_EXTRA_FILE = 50_000_000;
+
+/** What an archive says of itself, in its extra file `virnucpro.json`. */
+export interface ArchiveMetadata {
+  readonly format: 1;
+  readonly architecture: Architecture;
+  /** Data type of the stored parameters. */
+  readonly dtype: DataType;
+  readonly source: {
+    /** Name of the checkpoint's file or folder, or of the published size for random weights. */
+    readonly name: string;
+    /** Of the checkpoint's weights, see sha256OfFiles; null for random weights. */
+    readonly sha256: string | null;
+  };
+  /** Whether the weights are random: such a model has scores, but no meaning. */
+  readonly random: boolean;
+  /** Program and version that wrote the archive. */
+  readonly createdBy: string;
+}
+
+export interface ArchiveContents {
+  readonly metadata: ArchiveMetadata;
+  /** Text of `tokenizer.json`, where the archive has one. */
+  readonly tokenizer?: string;
+}
+
+/**
+ * Reads the extra files of an archive without loading its weights.
+ *
+ * @throws VNP_MODEL_INVALID when it is missing, damaged, or not written by this project
+ */
+export async function readArchiveMetadata(path: string): Promise<ArchiveContents> {
+  try {
+    return await CheckpointFile.use(path, async (file) => {
+      const zip = await ZipFile.open(file);
+      const metadata = await readExtra(zip, METADATA_FILE);
+      if (metadata === undefined) throw damaged(path, `has no ${METADATA_FILE}: it was not written by virnucpro`);
+      const tokenizer = await readExtra(zip, TOKENIZER_FILE);
+      return { metadata: parseMetadata(metadata, path), ...(tokenizer !== undefined && { tokenizer }) };
+    });
+  } catch (error) {
+    if (!(error instanceof VirnucproError) || error.code !== 'VNP_CHECKPOINT') throw error;
+    throw new VirnucproError('VNP_MODEL_INVALID', `The archive ${error.message}. Import the model again`, {
+      cause: error,
+    });
+  }
+}
+
+/** TorchScript keeps extra files at `NAME/extra/FILE`, NAME being the archive's own. */
+async function readExtra(zip: ZipFile, name: string): Promise<string | undefined> {
+  const suffix = `/extra/${name}`;
+  const entry = [...zip.entries.keys()].find(
+    (one) => one.endsWith(suffix) && one.indexOf('/') === one.length - suffix.length,
+  );
+  return entry === undefined ? undefined : (await zip.read(entry, LONGEST_EXTRA_FILE)).toString('utf8');
+}
+
+function parseMetadata(text: string, path: string): ArchiveMetadata {
+  const where = `${METADATA_FILE} of ${path}`;
+  let value: unknown;
+  try {
+    value = parseStrictJson(text);
+  } catch (error) {
+    throw new VirnucproError('VNP_MODEL_INVALID', `${where} is ${(error as Error).message}`, { cause: error });
+  }
+  const fields = JsonFields.of(value, where);
+  const source = fields.inner('source');
+  return {
+    format: fields.oneOf('format', 1),
+    architecture: readArchitecture(fields.inner('architecture')),
+    dtype: fields.oneOf('dtype', 'float32', 'float16', 'bfloat16'),
+    source: { name: source.text('name'), sha256: source.isNull('sha256') ? null : source.sha256('sha256') },
+    random: fields.flag('random'),
+    createdBy: fields.text('createdBy'),
+  };
+}

@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type {
+  Addon,
+  Architecture,
+  ClassifierArchitecture,
+  DataType,
+  DnabertArchitecture,
+  Esm2Architecture,
+} from '../engine/addon.js';
+import { expected, VirnucproError } from '../errors.js';
+import { TOKENIZER_FILE } from './archive.js';
+import { readCheckpoint, type Checkpoint } from './checkpoint/checkpoint.js';
+import { importClassifier } from './import/classifier.js';
+import { importDnabert } from './import/dnabert.js';
+import { importEsm2 } from './import/esm2.js';
+import type { ImportedPart } from './import/parameter-map.js';
+import { LONGEST_CHUNK, SHORTEST_CHUNK, type OpenedModel, type PartName } from './pipeline.js';
+import type { ModelRegistry } from './registry.js';
+import { sha256OfFiles } from './sha256.js';
+import { parseTokenizer } from './tokenizer.js';
+import { writeModel, type NewPart, type OnModelProgress } from './write-model.js';
+
+export interface ImportRequest {
+  /** The name to install the model under. */
+  readonly name: string;
+  /** An ESM-2 checkpoint: a `.pt` of fair-esm, or a folder of transformers. */
+  readonly esm: string;
+  /** A DNABERT-S or DNABERT-2 checkpoint: a folder of transformers with `tokenizer.json`. */
+  readonly dna: string;
+  /** A classifier of VirNucPro: `300_model.pth` or `500_model.pth`. */
+  readonly classifier: string;
+  /** Window length in bases that the classifier was trained with: 300 or 500 for the published ones. */
+  readonly chunkSize: number;
+  /** Data type of the two language models in the archives. Defaults to `keep`: as in the checkpoints. */
+  readonly dtype?: 'keep' | DataType;
+  /** Whether an installed model of this name is replaced. Defaults to false. */
+  readonly overwrite?: boolean;
+  readonly registry: ModelRegistry;
+  readonly addon: Pick<Addon, 'writeArchive'>;
+  readonly onProgress?: OnModelProgress;
+}
+
+interface ReadPart<A extends Architecture> {
+  readonly checkpoint: Checkpoint;
+  readonly imported: ImportedPart<A>;
+}
+
+/**
+ * Makes a model of published checkpoints and installs it. The checkpoints are read as data: nothing in them is run.
+ *
+ * @throws VNP_CHECKPOINT for a checkpoint that is damaged or of another kind, VNP_USAGE for a name or window length that
+ *   does not work; the registry is then as it was
+ */
+export async function importModel(request: ImportRequest): Promise<OpenedModel> {
+  const { name, chunkSize, registry, addon, onProgress, overwrite = false } = request;
+  checkChunkSize(chunkSize);
+  await registry.checkFree(name, overwrite);
+  const dna = await readPart(request.dna, importDnabert);
+  const tokenizer = await readTokenizer(dna.checkpoint, dna.imported.architecture);
+  const protein = await readPart(request.esm, importEsm2);
+  const classifier = await readPart(request.classifier, importClassifier);
+  checkInputs(dna.imported.architecture, protein.imported.architecture, classifier);
+  const parts = {
+    dna: await newPart('dna', dna, request, { [TOKENIZER_FILE]: tokenizer }),
+    protein: await newPart('protein', protein, request),
+    // The classifier is computed in float32 whatever the models are.
+    classifier: await newPart('classifier', classifier, { ...request, dtype: 'keep' }),
+  };
+  const options = { registry, addon, overwrite, ...(onProgress && { onProgress }) };
+  return writeModel({ name, chunkSize, random: false, parts }, options);
+}
+
+/** Throws VNP_USAGE for a window length that no window can have. */
+export function checkChunkSize(chunkSize: number): void {
+  if (Number.isInteger(chunkSize) && chunkSize >= SHORTEST_CHUNK && chunkSize <= LONGEST_CHUNK) return;
+  const wanted = `a whole number from ${SHORTEST_CHUNK} to ${LONGEST_CHUNK}`;
+  throw expected(
+    'VNP_USAGE',
+    wanted,
+    'the window length',
+    String(chunkSize),
+    'The published classifiers have 300 or 500',
+  );
+}
+
+async function readPart<A extends Architecture>(
+  path: string,
+  importer: (checkpoint: Checkpoint) => ImportedPart<A>,
+): Promise<ReadPart<A>> {
+  const checkpoint = await readCheckpoint(resolve(path));
+  return { checkpoint, imported: importer(checkpoint) };
+}
+
+async function newPart(
+  part: PartName,
+  { checkpoint, imported }: ReadPart<Architecture>,
+  { dtype = 'keep', onProgress }: Pick<ImportRequest, 'dtype' | 'onProgress'>,
+  extraFiles: Readonly<Record<string, string>> = {},
+): Promise<NewPart> {
+  onProgress?.({ part, step: 'read' });
+  return {
+    architecture: imported.architecture,
+    parameters: imported.parameters,
+    dtype: dtype === 'keep' ? imported.dtype : dtype,
+    source: { name: basename(checkpoint.path), sha256: await sha256OfFiles(checkpoint.files) },
+    extraFiles,
+  };
+}
+
+/** The text of `tokenizer.json`, once it is known to be one that is reproduced exactly. */
+async function readTokenizer({ folder }: Checkpoint, { vocabulary }: DnabertArchitecture): Promise<string> {
+  const path = join(folder, TOKENIZER_FILE);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new VirnucproError(
+      'VNP_CHECKPOINT',
+      `Expected ${TOKENIZER_FILE} beside the weights for --dna but received: ${(error as Error).message}`,
+    );
+  }
+  const { tokens } = parseTokenizer(text, path);
+  if (tokens.length <= vocabulary) return text;
+  throw expected('VNP_CHECKPOINT', `at most ${vocabulary} tokens, as the weights have`, path, String(tokens.length));
+}
+
+function checkInputs(
+  dna: DnabertArchitecture,
+  protein: Esm2Architecture,
+  { checkpoint, imported }: ReadPart<ClassifierArchitecture>,
+): void {
+  const width = dna.width + protein.width;
+  const { inputs } = imported.architecture;
+  if (inputs === width) return;
+  throw expected(
+    'VNP_CHECKPOINT',
+    `${width} inputs (${dna.width} of --dna and ${protein.width} of --esm)`,
+    `--classifier ${checkpoint.path}`,
+    String(inputs),
+    'The published classifiers go with DNABERT-S (768) and esm2_t36_3B_UR50D (2560)',
+  );
+}

@@ -1,0 +1,205 @@
+import { readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type {
+  Architecture,
+  BytePairVocabulary,
+  ClassifierArchitecture,
+  DataType,
+  DnabertArchitecture,
+  Esm2Architecture,
+} from '../engine/addon.js';
+import { expected, VirnucproError } from '../errors.js';
+import { readArchiveMetadata, TOKENIZER_FILE, type ArchiveContents, type ArchiveMetadata } from './archive.js';
+import { parseStrictJson } from './checkpoint/strict-json.js';
+import { JsonFields } from './json-fields.js';
+import { sha256OfFile } from './sha256.js';
+import { parseTokenizer } from './tokenizer.js';
+
+export const PIPELINE_FILE = 'pipeline.json';
+
+/** Bases of a window that make sense: one codon, and far more than either model was trained on. */
+export const SHORTEST_CHUNK = 3;
+export const LONGEST_CHUNK = 1_000_000;
+
+export const PART_NAMES = ['dna', 'protein', 'classifier'] as const;
+export type PartName = (typeof PART_NAMES)[number];
+
+/** A part as `pipeline.json` records it. */
+export interface PipelinePart {
+  /** Path of the archive in the model's folder, with `/`. */
+  readonly archive: string;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly bytes: number;
+}
+
+/** The file `pipeline.json` of a model's folder. */
+export interface Pipeline {
+  readonly format: 1;
+  readonly name: string;
+  /** Window length in bases. */
+  readonly chunkSize: number;
+  readonly random: boolean;
+  readonly dna: PipelinePart;
+  readonly protein: PipelinePart;
+  readonly classifier: PipelinePart;
+}
+
+export interface OpenedPart<A extends Architecture> {
+  /** The archive. */
+  readonly path: string;
+  readonly architecture: A;
+  readonly dtype: DataType;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly bytes: number;
+  readonly source: ArchiveMetadata['source'];
+  readonly createdBy: string;
+}
+
+/** Everything that a run needs to know of a model; no weights are loaded. */
+export interface OpenedModel {
+  readonly name: string;
+  readonly folder: string;
+  /** Window length in bases. */
+  readonly chunkSize: number;
+  /** Whether any weights are random, so that scores mean nothing. */
+  readonly random: boolean;
+  readonly dna: OpenedPart<DnabertArchitecture>;
+  readonly protein: OpenedPart<Esm2Architecture>;
+  readonly classifier: OpenedPart<ClassifierArchitecture>;
+  readonly tokenizer: BytePairVocabulary;
+}
+
+/**
+ * Opens a model's folder: reads `pipeline.json` and what the archives say of themselves, and checks that they fit together.
+ * The archives' sizes are checked; their hashes only by `verifyModel`, for it takes a while.
+ *
+ * @throws VNP_MODEL_MISSING without a pipeline.json, VNP_MODEL_INVALID when something is damaged or does not fit
+ */
+export async function openModel(folder: string): Promise<OpenedModel> {
+  const pipeline = await readPipeline(folder);
+  const [dna, protein, classifier] = (await Promise.all(
+    PART_NAMES.map((part) => readArchive(join(folder, pipeline[part].archive), pipeline[part])),
+  )) as [ArchiveContents, ArchiveContents, ArchiveContents];
+  const model: OpenedModel = {
+    name: pipeline.name,
+    folder,
+    chunkSize: pipeline.chunkSize,
+    random: [dna, protein, classifier].some(({ metadata }) => metadata.random) || pipeline.random,
+    dna: openPart(folder, pipeline.dna, dna.metadata, isDnabert, 'a DNABERT archive'),
+    protein: openPart(folder, pipeline.protein, protein.metadata, isEsm2, 'an ESM-2 archive'),
+    classifier: openPart(folder, pipeline.classifier, classifier.metadata, isClassifier, 'a classifier archive'),
+    tokenizer: readTokenizer(join(folder, pipeline.dna.archive), dna),
+  };
+  checkFit(model);
+  return model;
+}
+
+/** Compares the archives with the hashes of `pipeline.json`; takes seconds per GB. Throws VNP_MODEL_INVALID naming the file. */
+export async function verifyModel(model: OpenedModel): Promise<void> {
+  for (const { path, sha256 } of [model.dna, model.protein, model.classifier]) {
+    const found = await sha256OfFile(path);
+    if (found === sha256) continue;
+    throw expected(
+      'VNP_MODEL_INVALID',
+      `the SHA-256 ${sha256}`,
+      path,
+      found,
+      'The file was changed; import the model again',
+    );
+  }
+}
+
+async function readPipeline(folder: string): Promise<Pipeline> {
+  const path = join(folder, PIPELINE_FILE);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw expected('VNP_MODEL_MISSING', `a model's folder with ${PIPELINE_FILE}`, folder, (error as Error).message);
+  }
+  let value: unknown;
+  try {
+    value = parseStrictJson(text);
+  } catch (error) {
+    throw new VirnucproError('VNP_MODEL_INVALID', `${path} is ${(error as Error).message}`, { cause: error });
+  }
+  const fields = JsonFields.of(value, path);
+  return {
+    format: fields.oneOf('format', 1),
+    // The folder's name is the model's: a folder can be renamed.
+    name: basename(folder) || fields.text('name'),
+    chunkSize: fields.whole('chunkSize', SHORTEST_CHUNK, LONGEST_CHUNK),
+    random: fields.flag('random'),
+    dna: readPart(fields.inner('dna'), path),
+    protein: readPart(fields.inner('protein'), path),
+    classifier: readPart(fields.inner('classifier'), path),
+  };
+}
+
+function readPart(fields: JsonFields, path: string): PipelinePart {
+  const archive = fields.text('archive');
+  if (!archive.split('/').every((name) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(name))) {
+    throw expected(
+      'VNP_MODEL_INVALID',
+      'the path of a file in the folder',
+      `archive of ${path}`,
+      JSON.stringify(archive.slice(0, 80)),
+    );
+  }
+  return { archive, sha256: fields.sha256('sha256'), bytes: fields.whole('bytes', 1, Number.MAX_SAFE_INTEGER) };
+}
+
+async function readArchive(path: string, { bytes }: PipelinePart): Promise<ArchiveContents> {
+  let size: number;
+  try {
+    ({ size } = await stat(path));
+  } catch (error) {
+    throw expected('VNP_MODEL_INVALID', 'an archive', path, (error as Error).message, 'Import the model again');
+  }
+  if (size !== bytes)
+    throw expected('VNP_MODEL_INVALID', `${bytes} bytes`, path, `${size} bytes`, 'Import the model again');
+  return readArchiveMetadata(path);
+}
+
+const isDnabert = (one: Architecture): one is DnabertArchitecture => one.family === 'dnabert2';
+const isEsm2 = (one: Architecture): one is Esm2Architecture => one.family === 'esm2';
+const isClassifier = (one: Architecture): one is ClassifierArchitecture => one.family === 'classifier';
+
+function openPart<A extends Architecture>(
+  folder: string,
+  { archive, sha256, bytes }: PipelinePart,
+  { architecture, dtype, source, createdBy }: ArchiveMetadata,
+  isRight: (architecture: Architecture) => architecture is A,
+  what: string,
+): OpenedPart<A> {
+  const path = join(folder, archive);
+  if (!isRight(architecture)) throw expected('VNP_MODEL_INVALID', what, path, `one of ${architecture.family}`);
+  return { path, architecture, dtype, sha256, bytes, source, createdBy };
+}
+
+function readTokenizer(path: string, { tokenizer }: ArchiveContents): BytePairVocabulary {
+  if (tokenizer === undefined) throw expected('VNP_MODEL_INVALID', `the extra file ${TOKENIZER_FILE}`, path, 'none');
+  try {
+    return parseTokenizer(tokenizer, `${TOKENIZER_FILE} of ${path}`);
+  } catch (error) {
+    throw new VirnucproError('VNP_MODEL_INVALID', (error as Error).message, { cause: error });
+  }
+}
+
+function checkFit({ folder, dna, protein, classifier, tokenizer }: OpenedModel): void {
+  const width = dna.architecture.width + protein.architecture.width;
+  if (classifier.architecture.inputs !== width) {
+    throw expected(
+      'VNP_MODEL_INVALID',
+      `${width} inputs`,
+      `the classifier in ${folder}`,
+      String(classifier.architecture.inputs),
+    );
+  }
+  if (tokenizer.tokens.length > dna.architecture.vocabulary) {
+    const received = `${tokenizer.tokens.length} tokens for ${dna.architecture.vocabulary} embeddings`;
+    throw expected('VNP_MODEL_INVALID', 'an embedding for every token', `the DNA part in ${folder}`, received);
+  }
+}

@@ -1,0 +1,105 @@
+import { derivedSeed, seededNumbers } from './seeded-random.js';
+
+const SPECIAL = ['[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]'];
+const BASES = ['A', 'C', 'G', 'T'];
+
+/** Enough that the pairs of the last merges still appear. */
+const TRAINING_BASES = 60_000;
+const MERGES_PER_COUNT = 64;
+
+/**
+ * Text of a `tokenizer.json` for random weights: byte pairs of A, C, G and T, learned from random DNA, in the layout of
+ * DNABERT-S's own. Tokens of 4096 are 5 bases long on average.
+ *
+ * @param size number of tokens, special tokens and letters included
+ */
+export function randomTokenizer(size: number, seed: number): string {
+  const tokens = [...SPECIAL, ...BASES];
+  const merges = learnMerges(tokens, size, seed);
+  const ids = Object.fromEntries(tokens.map((token, id) => [token, id]));
+  return JSON.stringify({
+    version: '1.0',
+    truncation: null,
+    padding: null,
+    added_tokens: SPECIAL.map(addedToken),
+    normalizer: null,
+    pre_tokenizer: { type: 'Whitespace' },
+    post_processor: postProcessor(),
+    decoder: null,
+    model: {
+      type: 'BPE',
+      dropout: null,
+      unk_token: '[UNK]',
+      continuing_subword_prefix: null,
+      end_of_word_suffix: null,
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: ids,
+      merges,
+    },
+  });
+}
+
+/** Adds tokens up to `size` by merging the most frequent pairs, many at a time, which is quick and near enough. */
+function learnMerges(tokens: string[], size: number, seed: number): [string, string][] {
+  const merges: [string, string][] = [];
+  const known = new Set(tokens);
+  let text = randomDna(seed);
+  while (tokens.length < size) {
+    const before = tokens.length;
+    for (const [left, right] of frequentPairs(text, size)) {
+      const merged = tokens[left]! + tokens[right]!;
+      if (known.has(merged) || tokens.length === size) continue;
+      merges.push([tokens[left]!, tokens[right]!]);
+      known.add(merged);
+      text = mergePair(text, left, right, tokens.push(merged) - 1);
+    }
+    if (tokens.length === before) throw new Error(`a vocabulary of ${size} tokens is too large for the training text`);
+  }
+  return merges;
+}
+
+function randomDna(seed: number): Int32Array {
+  const next = seededNumbers(derivedSeed(seed, 'tokenizer'));
+  return Int32Array.from({ length: TRAINING_BASES }, () => SPECIAL.length + (next() >>> 30));
+}
+
+function frequentPairs(text: Int32Array, size: number): [number, number][] {
+  const counts = new Map<number, number>();
+  for (let at = 1; at < text.length; at++) {
+    const pair = text[at - 1]! * size + text[at]!;
+    counts.set(pair, (counts.get(pair) ?? 0) + 1);
+  }
+  const ranked = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+  // The first pairs change the counts of the others most, so only half of a few pairs are taken.
+  const taken = Math.max(1, Math.min(MERGES_PER_COUNT, ranked.length >> 1));
+  return ranked.slice(0, taken).map(([pair]) => [Math.floor(pair / size), pair % size]);
+}
+
+function mergePair(text: Int32Array, left: number, right: number, merged: number): Int32Array {
+  let written = 0;
+  for (let at = 0; at < text.length; at++) {
+    const isPair = text[at] === left && at + 1 < text.length && text[at + 1] === right;
+    text[written++] = isPair ? merged : text[at]!;
+    if (isPair) at++;
+  }
+  return text.subarray(0, written);
+}
+
+function addedToken(content: string, id: number): object {
+  return { id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+}
+
+function postProcessor(): object {
+  const special = (id: string, type_id: number): object => ({ SpecialToken: { id, type_id } });
+  const sequence = (id: string, type_id: number): object => ({ Sequence: { id, type_id } });
+  const single = [special('[CLS]', 0), sequence('A', 0), special('[SEP]', 0)];
+  const entry = (id: string): object => ({ id, ids: [SPECIAL.indexOf(id)], tokens: [id] });
+  return {
+    type: 'TemplateProcessing',
+    single,
+    pair: [...single, sequence('B', 1), special('[SEP]', 1)],
+    special_tokens: { '[CLS]': entry('[CLS]'), '[SEP]': entry('[SEP]') },
+  };
+}

@@ -1,0 +1,196 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { expected } from '../errors.js';
+import { openModel, PIPELINE_FILE, type OpenedModel } from './pipeline.js';
+
+const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
+const HOW_TO_GET_ONE =
+  'Import the published weights with "virnucpro models import", or make a random model to try things with "virnucpro models random"';
+
+/** Folders of an unfinished import and of a model that is being replaced begin with a dot, so that no model has their name. */
+const LEFTOVER = /^\.(.+)\.(incoming|replaced)-[0-9a-f]+$/;
+const LEFTOVER_MILLISECONDS = 48 * 3600 * 1000;
+
+/**
+ * Where models are installed: the option, else $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models, else
+ * ~/.local/share/virnucpro/models. Empty values count as absent.
+ */
+export function modelsFolder(option?: string, environment: NodeJS.ProcessEnv = process.env): string {
+  const named = option || environment['VIRNUCPRO_MODELS'];
+  if (named) return resolve(named);
+  const data = environment['XDG_DATA_HOME'] || join(environment['HOME'] || homedir(), '.local', 'share');
+  return join(data, 'virnucpro', 'models');
+}
+
+/** Throws VNP_USAGE for a name that is no plain name of a folder: at most 64 of A-Z, a-z, 0-9, `.`, `_`, `-`, no dot first. */
+export function checkModelName(name: string): void {
+  if (NAME.test(name)) return;
+  throw expected(
+    'VNP_USAGE',
+    'at most 64 letters, digits, ".", "_" and "-", not beginning with "."',
+    'the name of a model',
+    JSON.stringify(name.slice(0, 80)),
+  );
+}
+
+/** The models that are installed in one folder, each a folder of its own under its name. */
+export class ModelRegistry {
+  constructor(readonly folder: string) {}
+
+  /** Names of the installed models, sorted. A folder that does not exist holds none. */
+  async list(): Promise<string[]> {
+    const names = (await this.entries()).filter((name) => NAME.test(name));
+    const installed = await Promise.all(names.map((name) => isFile(join(this.folder, name, PIPELINE_FILE))));
+    return names.filter((_, index) => installed[index]).sort();
+  }
+
+  /**
+   * The model of this name; without a name, the only one that is installed.
+   *
+   * @throws VNP_MODEL_MISSING listing what there is, VNP_MODEL_INVALID when it is damaged
+   */
+  async find(name?: string): Promise<OpenedModel> {
+    return openModel(join(this.folder, await this.resolveName(name)));
+  }
+
+  /** Deletes an installed model. Throws VNP_MODEL_MISSING when there is none of this name. */
+  async remove(name: string): Promise<void> {
+    const found = await this.resolveName(name);
+    try {
+      await rm(await this.putAside(found, randomBytes(6).toString('hex')), { recursive: true });
+    } catch (error) {
+      throw wrapped(error, this.folder);
+    }
+  }
+
+  /**
+   * Installs a model whole or not at all: `build` fills a temporary folder beside the final one, which is renamed when it
+   * is complete. When `build` fails, the registry is as it was.
+   *
+   * @returns the model's folder
+   * @throws VNP_USAGE for a name that is invalid, or taken while `overwrite` is not set
+   */
+  async install(name: string, overwrite: boolean, build: (folder: string) => Promise<void>): Promise<string> {
+    await this.checkFree(name, overwrite);
+    const mark = randomBytes(6).toString('hex');
+    const incoming = join(this.folder, `.${name}.incoming-${mark}`);
+    try {
+      await this.removeLeftovers();
+      await mkdir(incoming, { recursive: true });
+      await build(incoming);
+      return await this.putInPlace(name, overwrite, incoming, mark);
+    } catch (error) {
+      await rm(incoming, { recursive: true, force: true });
+      throw wrapped(error, this.folder);
+    }
+  }
+
+  /** Throws VNP_USAGE for a name that is invalid, or taken while `overwrite` is not set. */
+  async checkFree(name: string, overwrite: boolean): Promise<void> {
+    checkModelName(name);
+    if (overwrite || !(await exists(join(this.folder, name)))) return;
+    throw expected(
+      'VNP_USAGE',
+      'a new name',
+      `the model in ${this.folder}`,
+      `${name}, which exists`,
+      'Ask to overwrite it, or remove it',
+    );
+  }
+
+  private async putInPlace(name: string, overwrite: boolean, incoming: string, mark: string): Promise<string> {
+    const place = join(this.folder, name);
+    // Another import may have taken the name meanwhile.
+    await this.checkFree(name, overwrite);
+    if (!(await exists(place))) {
+      await rename(incoming, place);
+      return place;
+    }
+    const replaced = await this.putAside(name, mark);
+    try {
+      await rename(incoming, place);
+    } catch (error) {
+      await rename(replaced, place);
+      throw error;
+    }
+    await rm(replaced, { recursive: true, force: true });
+    return place;
+  }
+
+  /** Renames a model, so that it is gone at once however long its files take to delete. */
+  private async putAside(name: string, mark: string): Promise<string> {
+    const aside = join(this.folder, `.${name}.replaced-${mark}`);
+    await rename(join(this.folder, name), aside);
+    return aside;
+  }
+
+  private async resolveName(name: string | undefined): Promise<string> {
+    const names = await this.list();
+    const there = names.length === 0 ? 'none is installed' : `there is ${names.join(', ')}`;
+    if (name !== undefined) {
+      checkModelName(name);
+      if (names.includes(name)) return name;
+      throw expected('VNP_MODEL_MISSING', 'an installed model', this.folder, `${name}; ${there}`, HOW_TO_GET_ONE);
+    }
+    if (names.length === 1) return names[0]!;
+    if (names.length === 0)
+      throw expected('VNP_MODEL_MISSING', 'an installed model', this.folder, 'none', HOW_TO_GET_ONE);
+    throw expected('VNP_MODEL_MISSING', 'the name of a model', this.folder, `none; ${there}`, 'Say which one to use');
+  }
+
+  /**
+   * Deletes what killed imports left behind: unfinished models after two days (a younger one may still be at work), and
+   * replaced models, unless the new one never came to be in their place.
+   */
+  private async removeLeftovers(): Promise<void> {
+    for (const leftover of await this.entries()) {
+      const [, name, kind] = LEFTOVER.exec(leftover) ?? [];
+      if (name === undefined) continue;
+      const path = join(this.folder, leftover);
+      const isOld = Date.now() - (await stat(path)).mtimeMs > LEFTOVER_MILLISECONDS;
+      if (isOld && (kind === 'incoming' || (await exists(join(this.folder, name))))) {
+        await rm(path, { recursive: true, force: true });
+      }
+    }
+  }
+
+  private async entries(): Promise<string[]> {
+    try {
+      return await readdir(this.folder);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return [];
+      throw expected('VNP_MODEL_MISSING', 'a readable folder', 'the installed models', message);
+    }
+  }
+}
+
+function wrapped(error: unknown, folder: string): unknown {
+  if (!(error instanceof Error) || !('syscall' in error)) return error;
+  return expected(
+    'VNP_OUTPUT',
+    'to write a model',
+    folder,
+    error.message,
+    'Free space there, or choose another folder',
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+}
