@@ -36,7 +36,12 @@ const steps = isCheckout
 async function runStep(name, options) {
   const action = steps[name];
   if (!action) throw new SetupFailure(`Expected a step of ${Object.keys(steps).join(', ')} but received ${name}`);
-  await action(new Step(name), options);
+  const step = new Step(name);
+  try {
+    await action(step, options);
+  } finally {
+    step.interrupted();
+  }
 }
 
 async function setUp() {

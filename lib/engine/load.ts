@@ -50,7 +50,7 @@ function load(): LoadedAddon {
     throw failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${describeSearch(search).join('; ')}`);
   }
   const libtorch = search.chosen;
-  const loader = nativeModule<Loader>(join(folder, 'virnucpro_loader.node'));
+  const loader = nativeModule(join(folder, 'virnucpro_loader.node')) as Loader;
   try {
     loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));
   } catch (cause) {
@@ -58,7 +58,7 @@ function load(): LoadedAddon {
   }
   const cuda = loadCuda(loader, libtorch);
   const path = join(folder, 'virnucpro.node');
-  return { addon: nativeModule<Addon>(path), path, libtorch, cuda };
+  return { addon: nativeModule(path) as Addon, path, libtorch, cuda };
 }
 
 function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {
@@ -79,9 +79,9 @@ function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {
   }
 }
 
-function nativeModule<T>(path: string): T {
+function nativeModule(path: string): unknown {
   try {
-    return require(path) as T;
+    return require(path);
   } catch (cause) {
     throw failure(`Expected ${path} to load but Node says: ${messageOf(cause)}`, cause);
   }

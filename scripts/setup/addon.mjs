@@ -75,8 +75,10 @@ function cmake(command, ...rest) {
   );
 }
 
-/** Built elsewhere and renamed in: a process that loads the addon meanwhile gets the old one or the new one, whole. */
-/** @param {string} name */
+/**
+ * Built elsewhere and renamed in: a process that loads the addon meanwhile gets the old one or the new one, whole.
+ * @param {string} name
+ */
 function publish(name) {
   const target = inRepository('build', 'Release', name);
   const partial = `${target}.partial`;

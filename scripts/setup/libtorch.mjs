@@ -17,6 +17,9 @@ import { downloadWheel, unpackWheel } from './wheel.mjs';
  * @typedef {{ name: 'torch' | 'nvidia', wheels: readonly Wheel[], kept: string }} Part
  */
 
+/** Megabytes: smaller wheels are there before anyone would ask. */
+const worthProgress = 50;
+
 /** Lists, inside a part, the wheels that it was made of. */
 const partRecord = 'virnucpro-wheels.json';
 
@@ -123,9 +126,9 @@ async function fetchPart(step, folder, partial, part) {
   const tree = join(partial, part.name);
   for (const wheel of part.wheels) {
     step.say(`downloading ${titleOf(wheel)} (${wheel.megabytes} MB)`);
-    const path = await downloadWheel(wheel, join(partial, 'download'), (fraction) =>
-      step.progress(`downloading ${titleOf(wheel)}`, fraction),
-    );
+    const path = await downloadWheel(wheel, join(partial, 'download'), (fraction) => {
+      if (wheel.megabytes >= worthProgress) step.progress(`downloading ${titleOf(wheel)}`, fraction);
+    });
     await unpackWheel(path, tree, part.kept);
     rmSync(join(partial, 'download'), { recursive: true });
   }
@@ -133,8 +136,10 @@ async function fetchPart(step, folder, partial, part) {
   putInPlace(tree, folder, join(partial, 'replaced'));
 }
 
-/** The part itself comes last and by one rename: it is there in full or not at all. */
-/** @param {string} tree @param {string} folder @param {string} replaced */
+/**
+ * The part itself comes last and by one rename: it is there in full or not at all.
+ * @param {string} tree @param {string} folder @param {string} replaced
+ */
 function putInPlace(tree, folder, replaced) {
   mkdirSync(folder, { recursive: true });
   mkdirSync(replaced, { recursive: true });

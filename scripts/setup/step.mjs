@@ -41,6 +41,12 @@ export class Step {
     this.#line(text ? `up to date: ${text}` : 'up to date');
   }
 
+  /** Leaves the line of a progress that will not be finished. */
+  interrupted() {
+    if (this.#rewriting) process.stdout.write('\n');
+    this.#rewriting = false;
+  }
+
   #prefix() {
     return `${this.#name.padEnd(12)} `;
   }

@@ -1,7 +1,7 @@
 // @ts-check
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { homedir } from 'node:os';
+import { cacheFolder } from './cache-folder.mjs';
 import { run } from './child.mjs';
 import { SetupFailure } from './failure.mjs';
 import { inRepository, isCheckout } from './repository.mjs';
@@ -20,7 +20,7 @@ export async function checkTools(step) {
   const missing = [missingNode(), ...(isCheckout ? await missingBuildTools() : []), ...(await missingForDownload())];
   const lines = missing.filter((line) => line !== undefined);
   if (lines.length > 0) throw new SetupFailure(lines.join('\n'));
-  step.upToDate();
+  step.say('all present');
 }
 
 /** Where a program lies on PATH. @param {string} name */
@@ -87,12 +87,6 @@ function missingSpace(folder) {
     `libtorch needs ${diskSpace.cpu} GB but ${existing} has ${free.toFixed(1)} GB free: ` +
     'make room, or `export VIRNUCPRO_CACHE=/a/larger/disk`, or `export LIBTORCH=/an/unpacked/libtorch`'
   );
-}
-
-/** The same rule as lib/engine/cache-folder.ts, which is not compiled yet when this is asked. */
-function cacheFolder() {
-  const cacheHome = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return process.env['VIRNUCPRO_CACHE'] || join(cacheHome, 'virnucpro');
 }
 
 /** @param {string} path */

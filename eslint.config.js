@@ -1,0 +1,88 @@
+import eslint from '@eslint/js';
+import { defineConfig } from 'eslint/config';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/**
+ * The layers: what the files of each folder of lib/ may import besides their own folder. Whatever is not named here is
+ * an error, so that imports run one way: cli, index, predict, models, engine, with the stages of the data beside them.
+ */
+const layers = {
+  input: ['errors.ts'],
+  windows: ['errors.ts', 'input'],
+  batches: ['errors.ts', 'windows'],
+  engine: ['errors.ts', 'batches'],
+  models: ['errors.ts', 'batches', 'engine'],
+  predict: ['errors.ts', 'input', 'windows', 'batches', 'models', 'engine'],
+  'index.ts': ['errors.ts', 'input', 'windows', 'batches', 'models', 'engine', 'predict'],
+  // Sinks and views know the results and events of a prediction, and nothing of how they came about.
+  output: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/summary.ts', 'windows/window.ts'],
+  monitor: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/summary.ts', 'windows/window.ts'],
+  cli: ['errors.ts', 'index.ts', 'output', 'monitor'],
+  'errors.ts': [],
+};
+
+const zones = Object.entries(layers).map(([layer, allowed]) => ({
+  target: `./lib/${layer}`,
+  from: './lib',
+  except: [layer, ...allowed].map((path) => `./${path}`),
+  message: `lib/${layer} may import only ${[layer, ...allowed].join(', ')}.`,
+}));
+
+export default defineConfig(
+  { ignores: ['dist', 'build', 'prebuilds', 'coverage', 'test/fixtures'] },
+  eslint.configs.recommended,
+  {
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/extensions': ['.ts', '.js', '.mjs'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      'import-x/resolver-next': [createNodeResolver({ extensionAlias: { '.js': ['.ts', '.js'] } })],
+    },
+    rules: {
+      'import-x/no-cycle': 'error',
+      'import-x/no-restricted-paths': ['error', { zones, basePath: import.meta.dirname }],
+      'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      // Numbers read well in a message as they are.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      // Sequences are ASCII: a character is a letter.
+      '@typescript-eslint/no-misused-spread': 'off',
+      // An index inside a loop's bounds: the compiler asks for the proof, this is how it is given.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+    },
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: { '@typescript-eslint/require-await': 'off' },
+  },
+  {
+    files: ['lib/**/*.ts'],
+    rules: { 'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }] },
+  },
+  {
+    files: ['**/*.js', '**/*.mjs', '**/*.cjs'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        performance: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
+      },
+    },
+  },
+  {
+    files: ['**/*.cjs'],
+    languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly', module: 'writable' } },
+  },
+);
