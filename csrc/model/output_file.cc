@@ -17,10 +17,17 @@ namespace {
 // Linux writes no more at once than about 2 GiB; smaller pieces keep the page cache even.
 constexpr size_t kLargestWrite = size_t{64} << 20;
 
+// A file of that name makes way instead of being emptied: whoever has it mapped, the sources of this very archive
+// perhaps, keeps its bytes.
+int create(const std::string& path) {
+  struct stat status = {};
+  if (::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) ::unlink(path.c_str());
+  return ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+}
+
 }  // namespace
 
-OutputFile::OutputFile(std::string path)
-    : path_(std::move(path)), file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) {
+OutputFile::OutputFile(std::string path) : path_(std::move(path)), file_(create(path_)) {
   if (file_.get() < 0) fail(errno);
   struct stat status = {};
   // A device or a pipe is not ours to remove.

@@ -10,7 +10,7 @@ namespace virnucpro {
 // A file that is either written whole or removed.
 class OutputFile {
  public:
-  // Creates or empties it. Throws kOutput.
+  // Creates it; a file of that name makes way. Throws kOutput.
   explicit OutputFile(std::string path);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;

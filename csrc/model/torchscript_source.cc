@@ -1,18 +1,20 @@
 #include "model/torchscript_source.h"
 
-#include <cstdio>
+#include <iomanip>
+#include <locale>
+#include <sstream>
 #include <string_view>
 #include <variant>
 
 namespace virnucpro {
 namespace {
 
+// Whatever the locale of the process.
 std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.17g", value);
-  std::string literal = text;
-  // Without a point or an exponent TorchScript would read an int.
-  return literal.find_first_of(".e") == std::string::npos ? literal + ".0" : literal;
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  text << std::scientific << std::setprecision(16) << value;
+  return text.str();
 }
 
 std::string replaced(std::string text, std::string_view placeholder, const std::string& value) {
