@@ -64,10 +64,6 @@ export class BufferedFile {
     this.shownPath = options.shownPath;
   }
 
-  get failure(): Error | undefined {
-    return this.#failure;
-  }
-
   append(text: string): Wait {
     this.#text += text;
     this.#pending += text.length;

@@ -66,12 +66,13 @@ export interface ManifestDevice {
 }
 
 /**
- * What went through the run. `finish` compares these with the rows that it wrote, and these hold:
+ * What went through the run. `finish` compares these with the rows that it wrote, so these hold:
  * records = contigsVirus + contigsOther + contigsNone; windows = windowsScored + windowsNoFrame + windowsFailed;
- * framesScored <= framesKept.
+ * framesScored <= framesKept. Where the outcome is `stopped`, `records` and `empty` may be more than the rows: they
+ * were read, but the run did not come to their end.
  */
 export interface RunCounts {
-  /** Records read: rows of contigs.tsv. */
+  /** Records read: as many as contigs.tsv has rows. */
   readonly records: number;
   /** Records without letters. */
   readonly empty: number;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { escapeCell, unescapeCell } from '../../lib/output/cell.js';
 
-const LINE_BREAKS = /[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/; // where Python's splitlines breaks a line
+/** Where Python's splitlines breaks a line. */
+const LINE_BREAKS = ['\n', '\r', '\v', '\f', '\x1c', '\x1d', '\x1e', '\x85', '\u2028', '\u2029'];
 
 const hostile = fc.oneof(
   fc.string({ unit: 'binary' }),
@@ -55,8 +56,7 @@ describe('The cell of a text', () => {
     fc.assert(
       fc.property(hostile, (text) => {
         const cell = escapeCell(text);
-        assert.doesNotMatch(cell, LINE_BREAKS);
-        assert.doesNotMatch(cell, /\t/);
+        for (const breaking of ['\t', ...LINE_BREAKS]) assert.ok(!cell.includes(breaking), cell);
         assert.doesNotMatch(cell, /^[=+\-@#"]/);
       }),
       { numRuns: 1000 },

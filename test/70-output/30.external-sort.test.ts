@@ -13,7 +13,9 @@ const replacing: OpenFile = (path) => open(path, 'w');
 const score = fc.float({ min: 0, max: 1, noNaN: true, noDefaultInfinity: true });
 // Letters on both sides of the surrogates, where the orders by code point and by UTF-16 unit differ.
 const id = fc.string({ unit: fc.constantFrom('a', 'b', '_', '1', 'é', '\uffee', '😀'), minLength: 1, maxLength: 4 });
-const entries = fc.array(fc.record({ key: id.map(utf8Key), others: score, virus: score }), { maxLength: 200 });
+const entries = fc.array(fc.record({ key: id.map(utf8Key), others: score, virus: score }, { noNullPrototype: true }), {
+  maxLength: 200,
+});
 
 async function sorted(sort: ExternalSort, added: readonly HighestScores[]): Promise<HighestScores[]> {
   for (const entry of added) await sort.add(entry);

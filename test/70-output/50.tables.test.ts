@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { unescapeCell } from '../../lib/output/cell.js';
+import { CONTIGS_TABLE, WINDOWS_TABLE } from '../../lib/output/files.js';
+import { RANDOM_WEIGHTS_WARNING, tableComment } from '../../lib/output/manifest.js';
+import type { FrameScore, PredictionResult } from '../../lib/predict/results.js';
+import { contigResult, optionsIn, rowsOf, temporaryFolder, windowResult, writeRun } from './results.js';
+
+const FRAMES: FrameScore[] = [
+  { frame: 'F1', others: Math.fround(0.4), virus: Math.fround(0.6) },
+  { frame: 'R3', others: Math.fround(0.1), virus: Math.fround(0.9) },
+];
+const BEST = FRAMES[1] as FrameScore;
+
+describe('The tables', () => {
+  const folder = temporaryFolder();
+  const path = (name: string): string => join(folder.path, 'out', name);
+  const firstLines = (name: string): string[] => readFileSync(path(name), 'utf8').split('\n').slice(0, 2);
+
+  async function windowRow(result: Partial<Parameters<typeof windowResult>[2]>, threshold = 0.5): Promise<string[]> {
+    const results = [windowResult('a', 2, result), contigResult('a', 'ACGT', { windows: 1 })];
+    await writeRun(optionsIn(folder.path, { threshold }), results);
+    return rowsOf(path('windows.tsv'))[0] ?? [];
+  }
+
+  it('start with a comment and the header that is documented', async () => {
+    await writeRun(optionsIn(folder.path, { comment: 'virnucpro 0.1.0 model=x\ny' }), []);
+    const [comment, header] = firstLines('windows.tsv');
+    assert.equal(comment, '# virnucpro 0.1.0 model=x\\ny; start and end are 0-based, half-open');
+    assert.equal(header, WINDOWS_TABLE.columns.map(({ name }) => name).join('\t'));
+    assert.deepEqual(firstLines('contigs.tsv'), [
+      '# virnucpro 0.1.0 model=x\\ny',
+      CONTIGS_TABLE.columns.map(({ name }) => name).join('\t'),
+    ]);
+  });
+
+  it('say in their comment that random weights predict nothing', () => {
+    const fields = { version: '0.1.0', model: 'tiny', parameters: { threshold: 0.5 } };
+    assert.equal(tableComment({ ...fields, random: false }), 'virnucpro 0.1.0 model=tiny threshold=0.5');
+    assert.ok(tableComment({ ...fields, random: true }).endsWith(RANDOM_WEIGHTS_WARNING));
+  });
+
+  it('give a scored window its place, its deciding frame and its call', async () => {
+    const row = await windowRow({ frames: FRAMES, bestFrame: BEST });
+    assert.deepEqual(row, ['a', '2', '500', '1000', '-', '3', '0.9', 'virus', '2', 'scored', '']);
+  });
+
+  it('leave what is missing empty in a window without a score', async () => {
+    const row = await windowRow({ status: 'failed', reason: 'out of\tmemory' });
+    assert.deepEqual(row, ['a', '2', '500', '1000', '', '', '', 'none', '0', 'failed', 'out of\\tmemory']);
+  });
+
+  for (const [threshold, call] of [
+    [BEST.virus, 'virus'],
+    [0.91, 'other'],
+  ] as const) {
+    it(`call a window of score 0.9 ${call} at the threshold ${threshold}`, async () => {
+      const row = await windowRow({ frames: FRAMES, bestFrame: BEST }, threshold);
+      assert.equal(row[WINDOWS_TABLE.columns.findIndex(({ name }) => name === 'call')], call);
+    });
+  }
+
+  it('give a contig its verdict, its counts and its scores', async () => {
+    const scores = { meanVirusScore: (Math.fround(0.2) + Math.fround(0.9)) / 2, maxVirusScore: Math.fround(0.9) };
+    const counts = { ambiguous: 1, windowsScored: 2, windowsVirus: 1 };
+    await writeRun(optionsIn(folder.path), [
+      contigResult('a', 'ACGTN', { ...counts, ...scores, verdict: 'virus', source: 'in put.fa' }),
+      contigResult('b', '', { verdict: 'none', status: 'empty', reason: 'no letters' }),
+    ]);
+    assert.deepEqual(rowsOf(path('contigs.tsv')), [
+      ['a', '5', '1', 'virus', '0', '2', '1', '0.55', '0.9', 'scored', '', 'in put.fa'],
+      ['b', '0', '0', 'none', '0', '0', '0', '', '', 'empty', 'no letters', 'input.fa'],
+    ]);
+  });
+
+  it('keep every row and cell whatever ids, reasons and paths hold', async () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: fc.constantFrom('\t', '\n', '\r', '\\', '"', "'", '=', '#', 'a') }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(text, text, text), { minLength: 1, maxLength: 5 }), async (texts) => {
+        const results = texts.flatMap(([id, reason, source]): PredictionResult[] => [
+          windowResult(id, 1, { status: 'failed', reason }),
+          contigResult(id, 'ACGT', { windows: 1, reason, source, status: 'failed', verdict: 'none' }),
+        ]);
+        await writeRun(optionsIn(folder.path, { force: true }), results);
+        const windows = rowsOf(path('windows.tsv'));
+        const contigs = rowsOf(path('contigs.tsv'));
+        for (const row of windows) assert.equal(row.length, WINDOWS_TABLE.columns.length);
+        for (const row of contigs) assert.equal(row.length, CONTIGS_TABLE.columns.length);
+        const read = (row: string[], cells: number[]): string[] => cells.map((cell) => unescapeCell(row[cell] ?? ''));
+        assert.deepEqual(
+          windows.map((row) => read(row, [0, 10])),
+          texts.map(([id, reason]) => [id, reason]),
+        );
+        assert.deepEqual(
+          contigs.map((row) => read(row, [0, 10, 11])),
+          texts,
+        );
+      }),
+      { numRuns: 40 },
+    );
+  });
+});

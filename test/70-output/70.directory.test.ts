@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { openResultDirectory, type ResultDirectoryOptions } from '../../lib/output/result-directory.js';
+import type { PredictionResult } from '../../lib/predict/results.js';
+import { contigResult, optionsIn, temporaryFolder, windowResult, writeAll, writeRun } from './results.js';
+
+const RESULTS = [windowResult('a', 1), contigResult('a', 'ACGT', { windows: 1, verdict: 'virus' })];
+const RESULT_FILES = [
+  'contigs.tsv',
+  'prediction_results.txt',
+  'prediction_results_highestscore.csv',
+  'run.json',
+  'virus.fna',
+  'windows.tsv',
+];
+
+/** The number of a process that was there and is gone. */
+function deadProcess(): number {
+  return spawnSync(process.execPath, ['--version']).pid;
+}
+
+const CRASHING_RUN = `
+  const { openResultDirectory } = await import(process.argv[1]);
+  const directory = await openResultDirectory(JSON.parse(process.argv[2]));
+  await directory.write(JSON.parse(process.argv[3]));
+  process.kill(process.pid, 'SIGKILL');
+`;
+
+/** Runs until after its first result, then dies without any chance to tidy up. */
+function crash(options: ResultDirectoryOptions, result: PredictionResult): void {
+  const module = new URL('../../lib/output/result-directory.js', import.meta.url).href;
+  const words = [module, JSON.stringify(options), JSON.stringify(result)];
+  const { signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', CRASHING_RUN, ...words]);
+  assert.equal(signal, 'SIGKILL', stderr.toString());
+}
+
+describe('The result directory', () => {
+  const folder = temporaryFolder();
+  const out = (...names: string[]): string => join(folder.path, 'out', ...names);
+  const refuses = async (pattern: RegExp, changes = {}): Promise<void> => {
+    await assert.rejects(openResultDirectory(optionsIn(folder.path, changes)), {
+      code: 'VNP_OUTPUT',
+      message: pattern,
+    });
+  };
+
+  it('holds the result files after finish, and nothing else', async () => {
+    await writeRun(optionsIn(folder.path), RESULTS);
+    assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+  });
+
+  it('is made with the directories above it, and is empty but for the unfinished folder before finish', async () => {
+    const directory = await openResultDirectory(optionsIn(folder.path, { directory: out('deep', 'er') }));
+    await writeAll(directory, RESULTS);
+    assert.deepEqual(readdirSync(out('deep', 'er')), [`.unfinished-${process.pid}`]);
+    await directory.abort();
+  });
+
+  it('is gone after abort with the directories that were made for it, and only those', async () => {
+    mkdirSync(out());
+    const directory = await openResultDirectory(optionsIn(folder.path, { directory: out('deep', 'er') }));
+    await writeAll(directory, RESULTS);
+    await directory.abort();
+    await directory.abort();
+    assert.deepEqual(readdirSync(out()), []);
+  });
+
+  it('stays after abort when it was there before, with what was in it', async () => {
+    mkdirSync(out());
+    writeFileSync(out('notes.txt'), 'mine');
+    const directory = await openResultDirectory(optionsIn(folder.path, { force: true }));
+    await directory.abort();
+    assert.deepEqual(readdirSync(out()), ['notes.txt']);
+  });
+
+  it('is closed after finish and after abort', async () => {
+    const directory = await openResultDirectory(optionsIn(folder.path));
+    await directory.abort();
+    assert.throws(() => directory.write(RESULTS[0] as (typeof RESULTS)[0]), { code: 'VNP_CLOSED' });
+  });
+
+  it('is refused when something is in it, with names and the way out', async () => {
+    mkdirSync(out());
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) writeFileSync(out(name), '');
+    await refuses(/which holds a, b, c, d, e and 2 more\. .*--force/);
+    assert.equal(readdirSync(out()).length, 7);
+  });
+
+  it('takes an empty directory that is there', async () => {
+    mkdirSync(out());
+    await writeRun(optionsIn(folder.path), RESULTS);
+    assert.ok(existsSync(out('run.json')));
+  });
+
+  it('replaces with force the files of an earlier run, and keeps others', async () => {
+    await writeRun(optionsIn(folder.path), RESULTS);
+    writeFileSync(out('notes.txt'), 'mine');
+    writeFileSync(out('failed_files.txt'), 'of the earlier run');
+    await writeRun(optionsIn(folder.path, { force: true }), [contigResult('new', 'ACGT')]);
+    assert.deepEqual(readdirSync(out()).sort(), [...RESULT_FILES, 'notes.txt'].sort());
+    assert.match(readFileSync(out('contigs.tsv'), 'utf8'), /^new\t/m);
+    assert.equal(readFileSync(out('notes.txt'), 'utf8'), 'mine');
+  });
+
+  it('keeps the earlier results when a run with force is aborted', async () => {
+    await writeRun(optionsIn(folder.path), RESULTS);
+    const before = readFileSync(out('contigs.tsv'), 'utf8');
+    const directory = await openResultDirectory(optionsIn(folder.path, { force: true }));
+    await directory.write(contigResult('new', 'ACGT'));
+    await directory.abort();
+    assert.equal(readFileSync(out('contigs.tsv'), 'utf8'), before);
+    assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+  });
+
+  it('is refused when a file has its name, or that of a directory above it', async () => {
+    writeFileSync(out(), '');
+    await refuses(/Expected a directory .* the file .*out/);
+    await refuses(/out\/deeper/, { directory: out('deeper') });
+  });
+
+  it('is refused when a directory has the name of a result file', async () => {
+    mkdirSync(out('contigs.tsv'), { recursive: true });
+    await refuses(/contigs\.tsv but received a directory/, { force: true });
+    assert.deepEqual(readdirSync(out()), ['contigs.tsv']);
+  });
+
+  it('is refused when it cannot be written to', async function () {
+    if (process.getuid?.() === 0) {
+      console.log('      (skipped: the superuser may write to any directory)');
+      return this.skip();
+    }
+    mkdirSync(out());
+    chmodSync(out(), 0o555);
+    await refuses(/Choose a directory that you may write to/);
+  });
+
+  it('removes what a run that is no longer there has left', async () => {
+    mkdirSync(out(`.unfinished-${deadProcess()}`, 'more'), { recursive: true });
+    await writeRun(optionsIn(folder.path), RESULTS);
+    assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+  });
+
+  it('shows no result of a run that was killed, and takes the next run without force', async () => {
+    crash(optionsIn(folder.path), windowResult('killed', 1));
+    const [left = '', ...others] = readdirSync(out());
+    assert.match(left, /^\.unfinished-\d+$/);
+    assert.deepEqual(others, []);
+    await writeRun(optionsIn(folder.path), RESULTS);
+    assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+  });
+
+  it('removes what an earlier process of the same number has left', async () => {
+    mkdirSync(out(`.unfinished-${process.ppid}`), { recursive: true });
+    const owner = { host: hostname(), pid: process.ppid, started: '1' };
+    writeFileSync(out(`.unfinished-${process.ppid}`, 'owner.json'), JSON.stringify(owner));
+    await writeRun(optionsIn(folder.path), RESULTS);
+    assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+  });
+
+  it('is refused while another run writes to it, also with force', async () => {
+    const first = await openResultDirectory(optionsIn(folder.path));
+    await refuses(new RegExp(`unfinished-${process.pid} of process ${process.pid}`));
+    await refuses(/Wait for that run/, { force: true });
+    await writeAll(first, RESULTS);
+    await first.abort();
+  });
+
+  it('is refused while a run of another machine may write to it, unless forced', async () => {
+    mkdirSync(out('.unfinished-1'), { recursive: true });
+    const owner = { host: 'another.example', pid: 1, started: '1' };
+    writeFileSync(out('.unfinished-1', 'owner.json'), JSON.stringify(owner));
+    await refuses(/another\.example.*--force/);
+    await writeRun(optionsIn(folder.path, { force: true }), RESULTS);
+    assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+  });
+
+  for (const inputName of ['', 'a/b', 'a\0b']) {
+    it(`refuses ${JSON.stringify(inputName)} as the input's name`, async () => {
+      await assert.rejects(openResultDirectory(optionsIn(folder.path, { inputName })), { code: 'VNP_ARGUMENT' });
+      assert.ok(!existsSync(out()));
+    });
+  }
+
+  it('takes an input name that looks like a pattern as it is', async () => {
+    const sequences = { letters: Buffer.from('ACGT'), kept: [] };
+    const window = windowResult('a', 1, { status: 'no_frame', sequences });
+    const options = optionsIn(folder.path, { inputName: '$&{size}', keepIntermediate: true });
+    await writeRun(options, [window, contigResult('a', 'ACGT', { windows: 1 })]);
+    assert.ok(existsSync(out('$&{size}_chunked500.fa')));
+  });
+});

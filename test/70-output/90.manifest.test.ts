@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { OUTPUT_FILES, outputFileName } from '../../lib/output/files.js';
+import {
+  RANDOM_WEIGHTS_WARNING,
+  type RunCounts,
+  type RunDescription,
+  type RunManifest,
+} from '../../lib/output/manifest.js';
+import { openResultDirectory } from '../../lib/output/result-directory.js';
+import type { PredictionResult } from '../../lib/predict/results.js';
+import {
+  contigResult,
+  countsOf,
+  optionsIn,
+  runDescription,
+  temporaryFolder,
+  windowResult,
+  writeAll,
+} from './results.js';
+
+const RESULTS = [
+  windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), kept: [] } }),
+  windowResult('a', 2, { status: 'no_frame', sequences: { letters: Buffer.from('A'), kept: [] } }),
+  contigResult('a', 'ACGTA', { windows: 2, verdict: 'virus' }),
+  contigResult('b', '', { verdict: 'none', status: 'empty' }),
+];
+
+describe('run.json', () => {
+  const folder = temporaryFolder();
+
+  async function finish(changes: Partial<RunDescription> = {}, comment = 'virnucpro'): Promise<RunManifest> {
+    const directory = await openResultDirectory(optionsIn(folder.path, { comment, keepIntermediate: true }));
+    try {
+      await writeAll(directory, RESULTS);
+      await directory.recordFailure({
+        path: 'input.fa a_chunk_2',
+        stage: 'ESM-2',
+        message: 'out of memory\non cuda:0',
+      });
+      return await directory.finish(runDescription(countsOf(RESULTS), changes));
+    } finally {
+      await directory.abort();
+    }
+  }
+
+  it('is what finish returns', async () => {
+    const manifest = await finish();
+    assert.deepEqual(JSON.parse(readFileSync(join(folder.path, 'out', 'run.json'), 'utf8')), manifest);
+    assert.equal(manifest.countsChecked, true);
+    assert.deepEqual(manifest.warnings, []);
+  });
+
+  it('names every other file with its size and hash', async () => {
+    const { files } = await finish();
+    const names = readdirSync(join(folder.path, 'out')).filter((name) => name !== 'run.json');
+    assert.deepEqual(files.map(({ name }) => name).sort(), names.sort());
+    for (const { name, bytes, sha256 } of files) {
+      const content = readFileSync(join(folder.path, 'out', name));
+      assert.equal(bytes, content.length, name);
+      assert.equal(sha256, createHash('sha256').update(content).digest('hex'), name);
+    }
+  });
+
+  it('carries the warning of random weights, once', async () => {
+    const model = { ...runDescription(countsOf([])).model, random: true };
+    const { warnings } = await finish({ model, warnings: ['slow disk'] }, `x; ${RANDOM_WEIGHTS_WARNING}`);
+    assert.deepEqual(warnings, [RANDOM_WEIGHTS_WARNING, 'slow disk']);
+  });
+
+  it('is refused for random weights when the tables do not say so', async () => {
+    const model = { ...runDescription(countsOf([])).model, random: true };
+    await assert.rejects(finish({ model }), { code: 'VNP_ARGUMENT' });
+    assert.deepEqual(readdirSync(folder.path), []);
+  });
+
+  for (const name of Object.keys(countsOf([])) as (keyof RunCounts)[]) {
+    it(`is refused when the run counted one of ${name} less than was written`, async () => {
+      const counts = { ...countsOf(RESULTS), [name]: countsOf(RESULTS)[name] - 1 };
+      await assert.rejects(finish({ counts }), { code: 'VNP_OUTPUT', message: new RegExp(name) });
+      assert.deepEqual(readdirSync(folder.path), []);
+    });
+  }
+
+  async function finishOf(
+    results: readonly PredictionResult[],
+    outcome: RunDescription['outcome'],
+    counts = countsOf(results),
+  ): Promise<RunManifest> {
+    const directory = await openResultDirectory(optionsIn(folder.path));
+    try {
+      await writeAll(directory, results);
+      return await directory.finish(runDescription(counts, { outcome }));
+    } finally {
+      await directory.abort();
+    }
+  }
+
+  it('is refused when a window of a record was lost', async () => {
+    const finishing = finishOf(RESULTS.slice(1), 'complete');
+    await assert.rejects(finishing, { code: 'VNP_OUTPUT', message: /windows of all contigs = 2/ });
+  });
+
+  it('may count records that a run which stopped has read but not ended, and no other run', async () => {
+    const unended = RESULTS.slice(0, 2);
+    const counts = { ...countsOf(unended), records: 1 };
+    await assert.rejects(finishOf(unended, 'partial', counts), { code: 'VNP_OUTPUT', message: /records = 1/ });
+    assert.equal((await finishOf(unended, 'stopped', counts)).outcome, 'stopped');
+  });
+
+  it('stands beside failed_files.txt, one line a failure', async () => {
+    await finish();
+    const text = readFileSync(join(folder.path, 'out', 'failed_files.txt'), 'utf8');
+    assert.equal(text, 'input.fa a_chunk_2|ESM-2|out of memory\\non cuda:0\n');
+  });
+});
+
+describe('The list of output files', () => {
+  const folder = temporaryFolder();
+
+  it('names exactly the files that a run with all options and a failure writes', async () => {
+    const directory = await openResultDirectory(
+      optionsIn(folder.path, { keepIntermediate: true, inputName: 'my.input' }),
+    );
+    await writeAll(directory, RESULTS);
+    await directory.recordFailure({ path: 'input.fa', stage: 'DNABERT-S', message: 'x' });
+    await directory.finish(runDescription(countsOf(RESULTS)));
+    const listed = OUTPUT_FILES.map((file) => outputFileName(file, 'my.input', 500));
+    assert.deepEqual(readdirSync(join(folder.path, 'out')).sort(), listed.sort());
+  });
+
+  it('describes every file and every column', () => {
+    for (const file of OUTPUT_FILES) {
+      for (const text of [file.meaning, file.format, ...file.columns.map(({ meaning }) => meaning)]) {
+        assert.notEqual(text, '', file.name);
+      }
+      const names = file.columns.map(({ name }) => name);
+      assert.equal(new Set(names).size, names.length, file.name);
+    }
+  });
+});
