@@ -9,7 +9,7 @@ const MERGES_PER_COUNT = 64;
 
 /**
  * Text of a `tokenizer.json` for random weights: byte pairs of A, C, G and T, learned from random DNA, in the layout of
- * DNABERT-S's own. Tokens of 4096 are 5 bases long on average.
+ * DNABERT-S's own. With 4096 tokens, one stands for 4 bases of random DNA.
  *
  * @param size number of tokens, special tokens and letters included
  */

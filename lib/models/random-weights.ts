@@ -6,7 +6,13 @@ import { derivedSeed } from './seeded-random.js';
  * How large the classifier's weights are, in units of one over the root of the inputs. Embeddings of different sequences
  * differ little under random weights; at this size the scores still spread over 0 to 1.
  */
-const CLASSIFIER_GAIN = { hidden: 4, output: 6 };
+const CLASSIFIER_GAIN = { hidden: 4, output: 8 };
+
+/**
+ * ESM-2's last norm. Means over 20 amino acids have much in common, those over 4096 tokens of DNA little: at this weight
+ * (trained ones are of its size) the common part does not push all scores to one side.
+ */
+const FINAL_NORM_WEIGHT = 0.25;
 
 /**
  * Random parameters of an architecture: normal, with a deviation that keeps activations at the size that trained models
@@ -22,6 +28,7 @@ export function randomParameters(architecture: Architecture, seed: number): Arch
 
 function randomSource(architecture: Architecture, parameter: ParameterShape, seed: number): ParameterSource {
   const { name, shape } = parameter;
+  if (name === 'final_norm.weight') return { kind: 'constant', value: FINAL_NORM_WEIGHT };
   if (/norm\.(weight|running_var)$/.test(name)) return { kind: 'constant', value: 1 };
   // A type embedding is in every token alike, and would only make all sequences more alike.
   if (/(bias|running_mean)$/.test(name) || name.startsWith('token_type')) return { kind: 'constant', value: 0 };
