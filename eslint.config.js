@@ -11,15 +11,17 @@ const layers = {
   input: ['errors.ts'],
   windows: ['errors.ts', 'input'],
   batches: ['errors.ts', 'windows'],
-  engine: ['errors.ts', 'batches'],
-  models: ['errors.ts', 'batches', 'engine'],
+  engine: ['errors.ts', 'package.ts', 'batches'],
+  models: ['errors.ts', 'package.ts', 'batches', 'engine'],
   predict: ['errors.ts', 'input', 'windows', 'batches', 'models', 'engine'],
-  'index.ts': ['errors.ts', 'input', 'windows', 'batches', 'models', 'engine', 'predict'],
+  diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
+  'index.ts': ['errors.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'predict', 'diagnosis'],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/summary.ts', 'windows/window.ts'],
   monitor: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/summary.ts', 'windows/window.ts'],
   cli: ['errors.ts', 'index.ts', 'output', 'monitor'],
   'errors.ts': [],
+  'package.ts': [],
 };
 
 const zones = Object.entries(layers).map(([layer, allowed]) => ({

@@ -9,6 +9,8 @@
  * await predictor.close();
  * ```
  */
+import { loadAddon } from './engine/load.js';
+import { packageVersion } from './package.js';
 import { Predictor } from './predict/predictor.js';
 import type { OpenOptions } from './predict/options.js';
 
@@ -18,6 +20,14 @@ import type { OpenOptions } from './predict/options.js';
  */
 export async function open(options: OpenOptions = {}): Promise<Predictor> {
   return await Predictor.open(options);
+}
+
+/**
+ * The versions of this program and of the libtorch that it runs on.
+ * @throws VirnucproError VNP_LIBTORCH
+ */
+export function versions(): { virnucpro: string; libtorch: string; node: string } {
+  return { virnucpro: packageVersion, libtorch: loadAddon().libtorch.version, node: process.versions.node };
 }
 
 export type { Predictor, Prediction } from './predict/predictor.js';
@@ -43,4 +53,10 @@ export type { ErrorCode } from './errors.js';
 export { DEFAULT_PRECISION, PRECISIONS } from './engine/precision.js';
 export type { PrecisionChoice } from './engine/precision.js';
 export type { NativeDevice } from './engine/addon.js';
-export type { WorkerUsage } from './engine/pool.js';
+export type { WorkerDescription, WorkerUsage } from './engine/pool.js';
+export { createRandomModel, importModel, inspectModel, listModels, removeModel } from './models/library.js';
+export type { ImportOptions, ModelsLocation, RandomOptions } from './models/library.js';
+export type { InspectedModel, InspectedPart } from './models/inspect.js';
+export type { OpenedModel, OpenedPart } from './models/pipeline.js';
+export { DNABERT_SIZES, ESM2_SIZES } from './models/published-sizes.js';
+export type { ModelProgress, OnModelProgress } from './models/write-model.js';

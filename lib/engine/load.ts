@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { VirnucproError } from '../errors.js';
+import { packageRoot } from '../package.js';
 import type { Addon } from './addon.js';
 import { describeSearch, findLibtorch, supportedLibtorch, type Libtorch } from './libtorch.js';
 
@@ -93,8 +93,8 @@ function addonFolder(): string {
   const folders = given
     ? [given]
     : [
-        join(packageRoot(), 'build', 'Release'),
-        join(packageRoot(), 'prebuilds', `${process.platform}-${process.arch}`),
+        join(packageRoot, 'build', 'Release'),
+        join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`),
       ];
   const found = folders.find((folder) =>
     ['virnucpro.node', 'virnucpro_loader.node'].every((name) => existsSync(join(folder, name))),
@@ -103,24 +103,10 @@ function addonFolder(): string {
   return found;
 }
 
-/** The folder of this package's package.json, wherever below it this file was compiled to. */
-function packageRoot(): string {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const manifest = join(folder, 'package.json');
-    if (
-      existsSync(manifest) &&
-      (JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string }).name === 'virnucpro'
-    ) {
-      return folder;
-    }
-    if (folder === dirname(folder)) throw new Error(`Expected the package.json of virnucpro above ${import.meta.url}`);
-  }
-}
-
 /** In a checkout the npm script, in an installed package (which npm gives no scripts to run) the file behind it. */
 function setupCommand(): string {
-  const root = packageRoot();
-  return existsSync(join(root, 'tsconfig.json')) ? 'npm run setup' : `node ${join(root, 'scripts', 'setup.mjs')}`;
+  const inCheckout = existsSync(join(packageRoot, 'tsconfig.json'));
+  return inCheckout ? 'npm run setup' : `node ${join(packageRoot, 'scripts', 'setup.mjs')}`;
 }
 
 function failure(message: string, cause?: unknown): VirnucproError {

@@ -1,15 +1,20 @@
 import { VirnucproError } from '../errors.js';
-import type { Addon, BatchResult, FrameBatchTokens, NativeDevice, NativeWorker, OpenRequest } from './addon.js';
+import type { Addon, BatchResult, FrameBatchTokens, NativeDevice, NativeWorker, OpenRequest, Precision } from './addon.js';
 
 /** One job runs and one is ready: what keeps a device busy and results near their input. */
 const JOBS_A_WORKER = 2;
 
-/** What one worker has done so far. */
-export interface WorkerUsage {
+/** One opened worker. */
+export interface WorkerDescription {
   readonly device: NativeDevice;
-  readonly request: OpenRequest;
-  /** Bytes. */
+  readonly precision: Precision;
+  readonly threads: number;
+  /** Bytes that the weights take on the device. */
   readonly weightBytes: number;
+}
+
+/** What one worker has done in one run. */
+export interface WorkerUsage extends WorkerDescription {
   batches: number;
   frames: number;
   dnaTokens: number;
@@ -20,7 +25,7 @@ export interface WorkerUsage {
 
 interface PooledWorker {
   readonly native: NativeWorker;
-  readonly usage: WorkerUsage;
+  usage: WorkerUsage;
   jobs: number;
 }
 
@@ -52,16 +57,22 @@ export class DevicePool {
     }
     const workers = opened.flatMap((outcome, index) => {
       if (outcome.status === 'rejected') return [];
-      const request = requests[index]!;
-      const device = devices.find(({ id }) => id === request.device)!;
-      return [{ native: outcome.value, usage: unused(device, request, outcome.value.weightBytes), jobs: 0 }];
+      const { device: id, precision, threads } = requests[index]!;
+      const device = devices.find((known) => known.id === id)!;
+      const usage = unused({ device, precision, threads, weightBytes: outcome.value.weightBytes });
+      return [{ native: outcome.value, usage, jobs: 0 }];
     });
     return new DevicePool(workers);
   }
 
-  /** What every worker has done so far, in the order of the requests. */
-  get usage(): readonly WorkerUsage[] {
+  /** Every worker, in the order of the requests. */
+  get workers(): readonly WorkerDescription[] {
     return this.#workers.map(({ usage }) => usage);
+  }
+
+  /** Counts from zero again; what it gives back is kept up to date until the next call. */
+  countUsage(): readonly WorkerUsage[] {
+    return this.#workers.map((worker) => (worker.usage = unused(worker.usage)));
   }
 
   /** Resolves when a device has taken the batch. */
@@ -71,11 +82,6 @@ export class DevicePool {
       if (free) return { result: this.#run(free, batch) };
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-  }
-
-  /** Embeds with the first worker; for checks, not for runs. */
-  get first(): NativeWorker {
-    return this.#workers[0]!.native;
   }
 
   async close(): Promise<void> {
@@ -105,9 +111,9 @@ export class DevicePool {
   }
 }
 
-function unused(device: NativeDevice, request: OpenRequest, weightBytes: number): WorkerUsage {
+function unused({ device, precision, threads, weightBytes }: WorkerDescription): WorkerUsage {
   const seconds = { dna: 0, protein: 0, classifier: 0 };
-  return { device, request, weightBytes, batches: 0, frames: 0, dnaTokens: 0, proteinTokens: 0, seconds };
+  return { device, precision, threads, weightBytes, batches: 0, frames: 0, dnaTokens: 0, proteinTokens: 0, seconds };
 }
 
 function count(usage: WorkerUsage, batch: FrameBatchTokens, result: BatchResult): void {

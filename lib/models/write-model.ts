@@ -2,7 +2,7 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Addon, Architecture, ArchiveParameter, DataType } from '../engine/addon.js';
 import { METADATA_FILE, type ArchiveMetadata } from './archive.js';
-import { createdBy } from './created-by.js';
+import { packageVersion } from '../package.js';
 import {
   openModel,
   PART_NAMES,
@@ -84,7 +84,7 @@ async function writePart(
     dtype,
     source,
     random: model.random,
-    createdBy: createdBy(),
+    createdBy: `virnucpro ${packageVersion}`,
   };
   options.onProgress?.({ part, step: 'write' });
   await mkdir(dirname(path), { recursive: true });

@@ -1,7 +1,7 @@
 import type { NativeBytePairTokenizer, NativeDevice, OpenRequest } from '../engine/addon.js';
 import { loadAddon } from '../engine/load.js';
 import { DevicePool } from '../engine/pool.js';
-import type { WorkerUsage } from '../engine/pool.js';
+import type { WorkerDescription } from '../engine/pool.js';
 import { precisionFor } from '../engine/precision.js';
 import { VirnucproError, expected } from '../errors.js';
 import { checkInputs } from '../input/input-files.js';
@@ -15,7 +15,7 @@ import { predictRecords } from './pipeline.js';
 import type { PredictionResult } from './results.js';
 import { RunSummary } from './summary.js';
 
-/** One run over some inputs. Iterate it once; `summary` is up to date at any moment and final afterwards. */
+/** One run over some inputs. Iterate it once, before the predictor's next; `summary` is up to date at any moment and final afterwards. */
 export interface Prediction extends AsyncIterable<PredictionResult> {
   readonly summary: RunSummary;
 }
@@ -63,9 +63,9 @@ export class Predictor {
     return new Predictor(model, pool, tokenizer, { esm: esmBatchTokens, dnabert: dnabertBatchTokens });
   }
 
-  /** Every device that the model was loaded on, with what it has done so far in all runs. */
-  get devices(): readonly WorkerUsage[] {
-    return this.#pool.usage;
+  /** Every device that the model was loaded on. */
+  get devices(): readonly WorkerDescription[] {
+    return this.#pool.workers;
   }
 
   /** The most tokens in a batch of each model. */
@@ -77,12 +77,13 @@ export class Predictor {
    * Predicts every record of the inputs: paths of FASTA files, directories of them, or `-`. Results come in input order:
    * the windows of a record, then the record. Breaking out of the loop ends the run.
    *
-   * @throws VirnucproError VNP_ARGUMENT at once; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT before anything
-   *   is computed for a wrong input, VNP_CLOSED after close
+   * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED at once; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT,
+   *   before anything is computed where an input's beginning shows it
    */
   predict(inputs: string | readonly string[], options: PredictOptions = {}): Prediction {
     const { sequences, ...rule } = resolvePredictOptions(options);
-    const summary = new RunSummary(() => this.#pool.usage);
+    this.#checkIdle();
+    const summary = new RunSummary(this.#pool.countUsage());
     const results = this.#run(typeof inputs === 'string' ? [inputs] : inputs, { sequences, rule }, options, summary);
     return { summary, [Symbol.asyncIterator]: () => results };
   }
@@ -93,14 +94,19 @@ export class Predictor {
     await this.#pool.close();
   }
 
+  #checkIdle(): void {
+    if (this.#closed) throw new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a run but it was closed');
+    if (!this.#running) return;
+    throw expected('VNP_ARGUMENT', 'one run at a time', 'a predictor', 'a second', 'Await the first, or open another one');
+  }
+
   async *#run(
     inputs: readonly string[],
     { sequences, rule }: { sequences: boolean; rule: { threshold: number; minFraction: number } },
     { standardInput }: PredictOptions,
     summary: RunSummary,
   ): AsyncGenerator<PredictionResult> {
-    if (this.#closed) throw new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a run but it was closed');
-    if (this.#running) throw new VirnucproError('VNP_ARGUMENT', 'Expected one run at a time for a predictor. Await the other, or open a second one');
+    this.#checkIdle();
     this.#running = true;
     try {
       await checkInputs(inputs);

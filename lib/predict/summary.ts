@@ -49,17 +49,12 @@ export class RunSummary {
   };
   readonly failures: BatchFailure[] = [];
   readonly input = new InputProgress();
-  readonly #usage: () => readonly WorkerUsage[];
+  /** What every device has done in this run. */
+  readonly devices: readonly WorkerUsage[];
   #letters = 0;
 
-  /** @param usage what every worker has done, counted from the start of the run */
-  constructor(usage: () => readonly WorkerUsage[]) {
-    this.#usage = usage;
-  }
-
-  /** What every device has done. */
-  get devices(): readonly WorkerUsage[] {
-    return this.#usage();
+  constructor(devices: readonly WorkerUsage[]) {
+    this.devices = devices;
   }
 
   /** Inputs read to their end. */

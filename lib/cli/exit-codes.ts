@@ -1,0 +1,13 @@
+/** What the process ends with. A promise to scripts: a number keeps its meaning. */
+export const EXIT = {
+  /** All that was asked for is done. */
+  done: 0,
+  /** Nothing was done: wrong use, wrong input, no model, no device, no room. */
+  failed: 1,
+  /** Done but for the failures that the summary names. */
+  partial: 2,
+  /** Ended by Ctrl-C. */
+  interrupted: 130,
+  /** Ended by SIGTERM. */
+  terminated: 143,
+} as const;

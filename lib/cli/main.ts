@@ -1,0 +1,58 @@
+import { Command, CommanderError } from 'commander';
+import { VirnucproError, versions } from '../index.js';
+import { EXIT } from './exit-codes.js';
+import { devicesCommand } from './devices.js';
+import { doctorCommand } from './doctor.js';
+import { modelsCommand } from './models.js';
+import { predictCommand } from './predict.js';
+
+/** The whole command line; the help texts and docs/cli.md come from here. */
+export function buildProgram(): Command {
+  const program = new Command('virnucpro')
+    .description('Finds viral sequences in contigs with a DNA and a protein language model.')
+    .option('-V, --version', 'print the versions of this program and of libtorch')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .showHelpAfterError(false)
+    .action((options: { version?: boolean }) => {
+      if (options.version) console.log(versionText());
+      else program.outputHelp();
+    });
+  for (const command of [predictCommand(), modelsCommand(), devicesCommand(), doctorCommand()]) {
+    program.addCommand(command);
+  }
+  // A wrong word is answered with one line of text by `main`, whichever command it was given to.
+  for (const command of everyCommand(program)) {
+    command.exitOverride().configureOutput({ outputError: () => undefined });
+  }
+  return program;
+}
+
+/** Runs one command line (without `node` and the script) and gives the exit code. Never throws. */
+export async function main(words: readonly string[]): Promise<number> {
+  process.exitCode = EXIT.done;
+  try {
+    await buildProgram().parseAsync([...words], { from: 'user' });
+    return process.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    console.error(`virnucpro: ${messageOf(error)}`);
+    return EXIT.failed;
+  }
+}
+
+function everyCommand(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)];
+}
+
+function versionText(): string {
+  const { virnucpro, libtorch } = versions();
+  return `virnucpro ${virnucpro}\nlibtorch ${libtorch}`;
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof CommanderError) return error.message.replace(/^error: /, '');
+  if (error instanceof VirnucproError) return error.message;
+  // Anything else is a defect of this program: its trace is what a report needs.
+  return error instanceof Error ? `internal error: ${error.stack ?? error.message}` : String(error);
+}

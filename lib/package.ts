@@ -1,0 +1,25 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+}
+
+function find(): { root: string; manifest: Manifest } {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const path = join(folder, 'package.json');
+    if (existsSync(path)) {
+      const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
+      if (manifest.name === 'virnucpro') return { root: folder, manifest };
+    }
+    if (folder === dirname(folder)) throw new Error(`Expected the package.json of virnucpro above ${import.meta.url}`);
+  }
+}
+
+const { root, manifest } = find();
+
+/** The folder of this package's package.json, wherever below it this file was compiled to. */
+export const packageRoot: string = root;
+export const packageVersion: string = manifest.version;

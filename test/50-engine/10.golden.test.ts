@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
+import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import type { NativeWorker } from '../../lib/engine/addon.js';
+import { loadAddon } from '../../lib/engine/load.js';
+import { PROTEIN_TOKENS } from '../../lib/models/protein-alphabet.js';
+import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
+import type { InstalledModel } from '../golden-model.js';
+import { fixture } from '../repository.js';
+import { goldenTensors, largestDifference } from '../safetensors.js';
+
+/** What float32 has to reach against the reference implementations, everywhere. */
+const TOLERANCE = 1e-5;
+
+interface GoldenInputs {
+  sequences: Record<string, string>;
+  tokens: Record<string, number[]>;
+}
+
+function json<T>(...path: string[]): T {
+  return JSON.parse(readFileSync(fixture('golden', ...path), 'utf8')) as T;
+}
+
+describe('the engine against the reference implementations', () => {
+  let installed: InstalledModel;
+  let worker: NativeWorker;
+
+  before(async () => {
+    installed = await installGoldenModel();
+    worker = await openOnCpu(installed.model);
+  });
+  after(async () => {
+    await worker.close();
+    installed.remove();
+  });
+
+  it('tokenizes the 236 DNA texts as the tokenizers library does', () => {
+    const tokenizer = new (loadAddon().addon.BytePairTokenizer)(installed.model.tokenizer);
+    const cases = json<{ text: string; ids: number[] }[]>('dnabert', 'tokenizer_cases.json');
+    assert.equal(cases.length, 236);
+    const { tokens, offsets } = encodeDna(
+      cases.map(({ text }) => Buffer.from(text)),
+      tokenizer,
+    );
+    cases.forEach(({ text, ids }, index) => {
+      assert.deepEqual([...tokens.subarray(offsets[index], offsets[index + 1])], ids, text);
+    });
+  });
+
+  it('tokenizes proteins as fair-esm does', () => {
+    const { sequences, tokens } = json<GoldenInputs>('esm2', 'inputs.json');
+    for (const [name, sequence] of Object.entries(sequences)) {
+      assert.deepEqual([...encodeProteins([Buffer.from(sequence)], PROTEIN_TOKENS).tokens], tokens[name], name);
+    }
+  });
+
+  for (const { part, folder, firstLayer } of [
+    { part: 'protein', folder: 'esm2', firstLayer: 0 },
+    { part: 'dna', folder: 'dnabert', firstLayer: 1 },
+  ] as const) {
+    const { tokens } = json<GoldenInputs>(folder, 'inputs.json');
+    const golden = goldenTensors(fixture('golden', folder, 'outputs.safetensors'));
+
+    for (const [name, sequence] of Object.entries(tokens)) {
+      it(`gives the golden mean and layers of ${folder} ${name}`, async () => {
+        const { mean, layers } = await worker.embed(part, pack([sequence]), { layers: true });
+        const difference = largestDifference(mean, golden.get(`${name}.mean`)!.values);
+        assert.ok(difference <= TOLERANCE, `mean differs by ${difference}`);
+        assert.equal(layers!.length, 4);
+        for (let layer = firstLayer; golden.has(`${name}.layer${layer}`); layer++) {
+          const away = largestDifference(layers![layer]!, golden.get(`${name}.layer${layer}`)!.values);
+          assert.ok(away <= TOLERANCE, `layer ${layer} differs by ${away}`);
+        }
+      });
+    }
+
+    it(`gives every ${folder} sequence in one packed batch what it gets alone`, async () => {
+      const names = Object.keys(tokens);
+      const { mean } = await worker.embed(part, pack(names.map((name) => tokens[name]!)), { layers: false });
+      const width = mean.length / names.length;
+      names.forEach((name, index) => {
+        const row = mean.subarray(index * width, (index + 1) * width);
+        const difference = largestDifference(row, golden.get(`${name}.mean`)!.values);
+        assert.ok(difference <= TOLERANCE, `${name} differs by ${difference}`);
+      });
+    });
+  }
+
+  it('gives the golden scores of the classifier, and of whole frames from their letters', async () => {
+    const golden = goldenTensors(fixture('golden', 'end_to_end', 'embeddings.safetensors'));
+    const [dna, protein, scores] = ['dna', 'protein', 'scores'].map((name) => golden.get(name)!) as [
+      { shape: number[]; values: Float32Array },
+      { shape: number[]; values: Float32Array },
+      { shape: number[]; values: Float32Array },
+    ];
+    const rows = scores.shape[0]!;
+    const features: number[] = [];
+    for (let row = 0; row < rows; row++) {
+      for (const { shape, values } of [dna, protein]) {
+        features.push(...values.subarray(row * shape[1]!, (row + 1) * shape[1]!));
+      }
+    }
+    const classified = largestDifference(await worker.classify(Float32Array.from(features)), scores.values);
+    assert.ok(classified <= TOLERANCE, `scores differ by ${classified}`);
+
+    const letters = (file: string): Buffer[] =>
+      readFileSync(fixture('golden', 'end_to_end', file), 'latin1')
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('>'))
+        .map((line) => Buffer.from(line));
+    const tokenizer = new (loadAddon().addon.BytePairTokenizer)(installed.model.tokenizer);
+    const batch = {
+      dna: encodeDna(letters('input_identified_nucleotide.fa'), tokenizer),
+      protein: encodeProteins(letters('input_identified_protein.faa'), PROTEIN_TOKENS),
+    };
+    const result = await worker.run(batch, { embeddings: true });
+    const embedded = largestDifference(result.embeddings!, features);
+    assert.ok(embedded <= TOLERANCE, `embeddings differ by ${embedded}`);
+    const scored = largestDifference(result.scores, scores.values);
+    assert.ok(scored <= TOLERANCE, `scores differ by ${scored}`);
+  });
+});

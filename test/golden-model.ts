@@ -1,0 +1,48 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PackedTokens } from '../lib/batches/packed-tokens.js';
+import type { NativeWorker, OpenRequest } from '../lib/engine/addon.js';
+import { loadAddon } from '../lib/engine/load.js';
+import { importModel } from '../lib/models/import.js';
+import type { OpenedModel } from '../lib/models/pipeline.js';
+import { ModelRegistry } from '../lib/models/registry.js';
+import { fixture } from './repository.js';
+
+export interface InstalledModel {
+  readonly model: OpenedModel;
+  /** The folder of models that it is installed in. */
+  readonly models: string;
+  remove(): void;
+}
+
+/** Imports the golden checkpoints into a folder of models of their own, under the name `golden`. */
+export async function installGoldenModel(): Promise<InstalledModel> {
+  const models = mkdtempSync(join(tmpdir(), 'virnucpro-models-'));
+  const model = await importModel({
+    name: 'golden',
+    esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
+    dna: fixture('golden', 'dnabert'),
+    classifier: fixture('golden', 'classifier.pth'),
+    chunkSize: 500,
+    registry: new ModelRegistry(models),
+    addon: loadAddon().addon,
+  });
+  return { model, models, remove: () => rmSync(models, { recursive: true, force: true }) };
+}
+
+/** Loads a model on the CPU with two threads. */
+export async function openOnCpu(
+  { dna, protein, classifier }: OpenedModel,
+  options: Partial<Pick<OpenRequest, 'precision' | 'engine'>> = {},
+): Promise<NativeWorker> {
+  const { precision = 'fp32', engine = 'packed' } = options;
+  return loadAddon().addon.openWorker({ device: 'cpu', precision, threads: 2, engine, dna, protein, classifier });
+}
+
+/** Lays sequences end to end. */
+export function pack(sequences: readonly (readonly number[])[]): PackedTokens {
+  const offsets = new Int32Array(sequences.length + 1);
+  sequences.forEach((sequence, index) => (offsets[index + 1] = offsets[index]! + sequence.length));
+  return { tokens: Int32Array.from(sequences.flat()), offsets };
+}
