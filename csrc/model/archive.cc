@@ -113,10 +113,12 @@ std::map<std::string, const ArchiveParameter*> expect_parameters(const ArchiveRe
   fail_request("no others than the architecture's", given.begin()->first);
 }
 
-std::string first_line(const char* text) {
+// libtorch explains itself over many lines.
+std::string first_sentence(const char* text) {
   const std::string whole(text);
   const size_t start = std::min(whole.find_first_not_of(" \n"), whole.size());
-  return whole.substr(start, whole.find('\n', start) - start);
+  const size_t end = std::min(whole.find('\n', start), whole.find(". ", start));
+  return whole.substr(start, end - start);
 }
 
 [[noreturn]] void fail_archive(const std::string& path, const std::string& expected, const std::string& received) {
@@ -151,9 +153,9 @@ torch::jit::Module read_module(const std::string& path) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const c10::Error& error) {
-    fail_archive(path, "a TorchScript archive", "\"" + first_line(error.what_without_backtrace()) + "\"");
+    fail_archive(path, "a TorchScript archive", "\"" + first_sentence(error.what_without_backtrace()) + "\"");
   } catch (const std::exception& error) {
-    fail_archive(path, "a TorchScript archive", "\"" + first_line(error.what()) + "\"");
+    fail_archive(path, "a TorchScript archive", "\"" + first_sentence(error.what()) + "\"");
   }
 }
 

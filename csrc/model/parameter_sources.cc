@@ -5,6 +5,7 @@
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <variant>
@@ -17,6 +18,8 @@ namespace {
 
 // What may stay in memory of tensors that are no view of a file.
 constexpr int64_t kMemoryLimit = int64_t{256} << 20;
+// Random values depend on it: another number would make other models of the same seeds.
+constexpr int64_t kPieceElements = int64_t{1} << 20;
 
 template <typename... Cases>
 struct Overloaded : Cases... {
@@ -63,8 +66,8 @@ bool is_view(const ArchiveParameter& parameter, c10::ScalarType dtype) {
                                      " in " + source.path + ". The checkpoint is damaged: fetch it again.");
 }
 
-// Bytes from element 0 to the end of the last element, of a tensor that lies within `available` bytes.
-int64_t expect_extent(const ArchiveParameter& parameter, const FileSource& source, int64_t file_size) {
+// Also the arithmetic of any of its rows is within 64 bits then.
+void expect_extent(const ArchiveParameter& parameter, const FileSource& source, int64_t file_size) {
   if (source.strides.size() != parameter.shape.size()) {
     fail_source(parameter, source, std::to_string(parameter.shape.size()) + " strides",
                 std::to_string(source.strides.size()));
@@ -86,33 +89,32 @@ int64_t expect_extent(const ArchiveParameter& parameter, const FileSource& sourc
     fail_source(parameter, source, "a tensor within the " + std::to_string(file_size) + " bytes of its file",
                 "one at offset " + std::to_string(source.offset) + " that ends outside");
   }
-  return extent;
 }
 
-// A strided view of the file; of a copy where the elements are not aligned in it.
-at::Tensor tensor_in_file(const ArchiveParameter& parameter, const FileSource& source,
-                          const std::shared_ptr<const MappedFile>& file) {
-  expect_data_type(source.dtype, parameter.name);
-  const int64_t extent = expect_extent(parameter, source, file->size());
+// Some rows as a strided view of the file; of a copy where the elements are not aligned in it.
+at::Tensor rows_in_file(const ArchiveParameter& parameter, const FileSource& source,
+                        const std::shared_ptr<const MappedFile>& file, int64_t first, int64_t count) {
+  auto shape = parameter.shape;
+  shape[0] = count;
+  int64_t last = 0;
+  for (size_t i = 0; i < shape.size(); ++i) last += (shape[i] - 1) * source.strides[i];
+  const int64_t offset = source.offset + first * source.strides[0] * bytes_of(source.dtype);
   // from_blob takes a pointer to change, but nothing writes to the parameters of an archive.
-  auto* start = const_cast<std::byte*>(file->data()) + source.offset;
+  auto* start = const_cast<std::byte*>(file->data()) + offset;
   const auto options = at::TensorOptions().dtype(source.dtype);
-  if (source.offset % bytes_of(source.dtype) == 0) {
-    return at::from_blob(start, parameter.shape, source.strides, [file](void*) {}, options);
+  if (offset % bytes_of(source.dtype) == 0) {
+    return at::from_blob(start, shape, source.strides, [file](void*) {}, options);
   }
-  const auto copy = at::empty({extent / bytes_of(source.dtype)}, options);
-  std::memcpy(copy.data_ptr(), start, static_cast<size_t>(extent));
-  return copy.as_strided(parameter.shape, source.strides);
+  const auto copy = at::empty({last + 1}, options);
+  std::memcpy(copy.data_ptr(), start, copy.nbytes());
+  return copy.as_strided(shape, source.strides);
 }
 
-at::Tensor normal_tensor(const ArchiveParameter& parameter, const NormalSource& source) {
-  if (!std::isfinite(source.mean) || !std::isfinite(source.standard_deviation) || source.standard_deviation < 0) {
-    throw Error(code::kArgument, "Expected a finite mean and a standard deviation of 0 or more for " + parameter.name +
-                                     " but received " + std::to_string(source.mean) + " and " +
-                                     std::to_string(source.standard_deviation) + ". Correct the request.");
-  }
-  const at::Generator generator = at::detail::createCPUGenerator(source.seed);
-  return at::empty(parameter.shape, c10::kFloat).normal_(source.mean, source.standard_deviation, generator);
+void expect_normal(const ArchiveParameter& parameter, const NormalSource& source) {
+  if (std::isfinite(source.mean) && std::isfinite(source.standard_deviation) && source.standard_deviation >= 0) return;
+  throw Error(code::kArgument, "Expected a finite mean and a standard deviation of 0 or more for " + parameter.name +
+                                   " but received " + std::to_string(source.mean) + " and " +
+                                   std::to_string(source.standard_deviation) + ". Correct the request.");
 }
 
 }  // namespace
@@ -128,18 +130,54 @@ ParameterSources::ParameterSources(const ArchiveRequest& request) : request_(req
 }
 
 at::Tensor ParameterSources::tensor(const ArchiveParameter& parameter) {
-  const at::Tensor source = std::visit(
-      Overloaded{
-          [&](const FileSource& from) { return tensor_in_file(parameter, from, file(from.path)); },
-          [&](const NormalSource& from) { return normal_tensor(parameter, from); },
-          [&](const ConstantSource& from) { return at::full(parameter.shape, from.value, request_.dtype); },
-      },
-      parameter.source);
-  if (is_view(parameter, request_.dtype)) return source;
-  const at::Tensor dense = source.to(request_.dtype).contiguous();
-  if (scratch_) return scratch_->keep(dense);
-  // Conversion keeps strides and may even return its argument, whose memory the archive would then write whole.
-  return dense.storage().nbytes() == dense.nbytes() ? dense : dense.clone();
+  return is_view(parameter, request_.dtype) ? rows_of(parameter)(0, parameter.shape[0]) : computed(parameter);
+}
+
+ParameterSources::Rows ParameterSources::rows_of(const ArchiveParameter& parameter) {
+  const auto shape_of = [&parameter](int64_t count) {
+    auto shape = parameter.shape;
+    shape[0] = count;
+    return shape;
+  };
+  const auto from_file = [&](const FileSource& source) -> Rows {
+    expect_data_type(source.dtype, parameter.name);
+    const auto mapped = file(source.path);
+    expect_extent(parameter, source, mapped->size());
+    return [&parameter, &source, mapped](int64_t first, int64_t count) {
+      return rows_in_file(parameter, source, mapped, first, count);
+    };
+  };
+  const auto from_normal = [&](const NormalSource& source) -> Rows {
+    expect_normal(parameter, source);
+    return [&source, shape_of, generator = at::Generator(at::detail::createCPUGenerator(source.seed))](int64_t,
+                                                                                                     int64_t count) {
+      return at::empty(shape_of(count), c10::kFloat).normal_(source.mean, source.standard_deviation, generator);
+    };
+  };
+  const auto from_constant = [&](const ConstantSource& source) -> Rows {
+    return [&source, shape_of](int64_t, int64_t count) { return at::full(shape_of(count), source.value, c10::kFloat); };
+  };
+  return std::visit(Overloaded{from_file, from_normal, from_constant}, parameter.source);
+}
+
+// Piece by piece: large blocks that come and go between small ones would leave holes in the heap, as many bytes as the
+// archive has in the end.
+at::Tensor ParameterSources::computed(const ArchiveParameter& parameter) {
+  const Rows rows = rows_of(parameter);
+  const auto result = scratch_ ? scratch_->reserve(parameter.shape, request_.dtype)
+                               : at::empty(parameter.shape, at::TensorOptions().dtype(request_.dtype));
+  const int64_t count = parameter.shape[0];
+  const int64_t step = std::max(int64_t{1}, kPieceElements / (elements_of(parameter.shape) / count));
+  for (int64_t first = 0; first < count; first += step) {
+    const int64_t length = std::min(step, count - first);
+    const auto piece = rows(first, length);
+    if (scratch_) {
+      scratch_->append(piece.to(request_.dtype).contiguous());
+    } else {
+      result.narrow(0, first, length).copy_(piece);
+    }
+  }
+  return result;
 }
 
 const std::shared_ptr<const MappedFile>& ParameterSources::file(const std::string& path) {

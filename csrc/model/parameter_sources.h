@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -27,6 +28,11 @@ class ParameterSources {
   at::Tensor tensor(const ArchiveParameter& parameter);
 
  private:
+  // Gives the rows [first, first + count) of a parameter, of any strides and data type; called for them in order.
+  using Rows = std::function<at::Tensor(int64_t first, int64_t count)>;
+
+  Rows rows_of(const ArchiveParameter& parameter);
+  at::Tensor computed(const ArchiveParameter& parameter);
   const std::shared_ptr<const MappedFile>& file(const std::string& path);
 
   const ArchiveRequest& request_;

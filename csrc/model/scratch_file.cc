@@ -1,6 +1,7 @@
 #include "model/scratch_file.h"
 
 #include <ATen/ops/from_blob.h>
+#include <c10/util/accumulate.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -43,20 +44,28 @@ ScratchFile::ScratchFile(const std::string& path, int64_t capacity)
 
 int64_t ScratchFile::room(int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
-at::Tensor ScratchFile::keep(const at::Tensor& tensor) {
-  const auto bytes = static_cast<int64_t>(tensor.nbytes());
-  if (bytes > capacity_ - used_) fail(path_, ENOSPC);
-  const auto* data = static_cast<const char*>(tensor.const_data_ptr());
+at::Tensor ScratchFile::reserve(c10::IntArrayRef shape, c10::ScalarType dtype) {
+  const int64_t bytes = c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(dtype));
+  if (room(bytes) > capacity_ - reserved_) fail(path_, ENOSPC);
+  auto* start = const_cast<std::byte*>(mapping_.get()) + reserved_;
+  written_ = reserved_;
+  reserved_ += room(bytes);
+  return at::from_blob(start, shape, [mapping = mapping_](void*) {}, at::TensorOptions().dtype(dtype));
+}
+
+void ScratchFile::append(const at::Tensor& piece) {
+  const auto* data = static_cast<const char*>(piece.const_data_ptr());
+  auto size = static_cast<int64_t>(piece.nbytes());
+  if (size > reserved_ - written_) fail(path_, ENOSPC);
   // Written, not stored through the mapping: there a full disk would be a signal instead of an error.
-  for (int64_t done = 0; done < bytes;) {
-    const ssize_t written = ::pwrite(file_.get(), data + done, static_cast<size_t>(bytes - done), used_ + done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail(path_, written < 0 ? errno : ENOSPC);
-    done += written;
+  while (size > 0) {
+    const ssize_t done = ::pwrite(file_.get(), data, static_cast<size_t>(size), written_);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) fail(path_, done < 0 ? errno : ENOSPC);
+    data += done;
+    size -= done;
+    written_ += done;
   }
-  auto* kept = const_cast<std::byte*>(mapping_.get()) + used_;
-  used_ += room(bytes);
-  return at::from_blob(kept, tensor.sizes(), [mapping = mapping_](void*) {}, tensor.options());
 }
 
 }  // namespace virnucpro

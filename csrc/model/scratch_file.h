@@ -18,8 +18,12 @@ class ScratchFile {
   // Beside `path`, room for `capacity` bytes. Throws kOutput.
   ScratchFile(const std::string& path, int64_t capacity);
 
-  // A tensor with the same values, mapped for reading only. `tensor` is dense and on the CPU. Throws kOutput.
-  at::Tensor keep(const at::Tensor& tensor);
+  // A tensor mapped for reading only; its values are those that the following calls of append bring, from the first on.
+  // Throws kOutput when it exceeds the capacity.
+  at::Tensor reserve(c10::IntArrayRef shape, c10::ScalarType dtype);
+
+  // `piece` is dense, on the CPU and of the data type of the tensor that was reserved last. Throws kOutput.
+  void append(const at::Tensor& piece);
 
   // What `bytes` take of the capacity.
   static int64_t room(int64_t bytes);
@@ -28,7 +32,8 @@ class ScratchFile {
   std::string path_;
   FileDescriptor file_;
   int64_t capacity_;
-  int64_t used_ = 0;
+  int64_t reserved_ = 0;
+  int64_t written_ = 0;
   std::shared_ptr<const std::byte> mapping_;
 };
 
