@@ -47,14 +47,20 @@ struct ArchiveRequest {
 // Parameters by dotted path.
 using ParameterMap = std::map<std::string, at::Tensor>;
 
-// Writes a TorchScript archive. Sources are mapped, so memory stays within the size of the archive.
-// Throws kCheckpoint for a source that does not fit its file or its shape, kOutput for a failing write.
+// Writes a TorchScript archive that Python opens too, the parameters under the same names. Sources are mapped, and more
+// than 256 MB of computed values (random, or of another data type than their source) go through a temporary file beside
+// `request.path`, so memory stays far below the size of the archive. The values of a NormalSource depend on its fields
+// and the shape only, rounded to the archive's data type. A file at `request.path` is replaced; a failing write leaves
+// none there.
+// Throws kArgument for other parameters than the architecture's, kCheckpoint for a source that does not fit its file or
+// its shape, kOutput for a failing write.
 void write_archive(const ArchiveRequest& request);
 
 // Opens the archive's module on the CPU, in evaluation mode. Throws kModelInvalid.
 torch::jit::Module read_module(const std::string& path);
 
 // The parameters of an archive, checked by name and shape against the architecture. Throws kModelInvalid.
-ParameterMap read_parameters(const torch::jit::Module& module, const Architecture& architecture, const std::string& path);
+ParameterMap read_parameters(const torch::jit::Module& module, const Architecture& architecture,
+                             const std::string& path);
 
 }  // namespace virnucpro

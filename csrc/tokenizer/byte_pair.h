@@ -10,9 +10,10 @@
 namespace virnucpro {
 
 // A byte-pair encoder that gives the ids of huggingface `tokenizers` for a tokenizer.json with
-// - no normalizer, the pre-tokenizer Whitespace (`\w+|[^\w\s]+`: runs of word letters and runs of others apart, space dropped),
-// - a BPE model without dropout, without a subword prefix or suffix, without byte fallback, and with an unknown token of
-//   its own for every unknown character (fuse_unk false),
+// - no normalizer, the pre-tokenizer Whitespace (`\w+|[^\w\s]+`: runs of word letters and runs of others apart, space
+//   dropped),
+// - a BPE model without dropout, without a subword prefix or suffix, without byte fallback, and with an unknown token
+//   of its own for every unknown character (fuse_unk false),
 // - a post-processor that puts one id before and one after.
 // Texts of special tokens are not looked for within the text. Characters outside ASCII count as word letters unless
 // Unicode calls them white space; a byte that is not UTF-8 counts as one unknown character.
@@ -47,7 +48,7 @@ class BytePairTokenizer {
   // Reused from word to word within one call of encode.
   struct Scratch {
     std::vector<Symbol> symbols;
-    // A binary tree over the positions: leaf i is the merge possible at symbol i, every other node the lower of its two.
+    // A binary tree over the positions: leaf i is the merge possible at symbol i, any other node the lower of its two.
     std::vector<uint64_t> tree;
   };
 
