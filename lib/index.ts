@@ -30,6 +30,7 @@ export function versions(): { virnucpro: string; libtorch: string; node: string 
   return { virnucpro: packageVersion, libtorch: loadAddon().libtorch.version, node: process.versions.node };
 }
 
+export { packageVersion } from './package.js';
 export type { Predictor, Prediction } from './predict/predictor.js';
 export type { OpenOptions, PredictOptions } from './predict/options.js';
 export { DEFAULT_BATCH_TOKENS, LEAST_BATCH_TOKENS } from './predict/options.js';

@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 function findRoot(start: string): string {
   for (let folder = start; ; folder = dirname(folder)) {
     const manifest = join(folder, 'package.json');
-    if (existsSync(manifest) && (JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string }).name === 'virnucpro') {
+    if (
+      existsSync(manifest) &&
+      (JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string }).name === 'virnucpro'
+    ) {
       return folder;
     }
     if (folder === dirname(folder)) throw new Error(`Expected a package.json of virnucpro above ${start}`);

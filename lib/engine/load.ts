@@ -92,10 +92,7 @@ function addonFolder(): string {
   const given = process.env['VIRNUCPRO_ADDON'];
   const folders = given
     ? [given]
-    : [
-        join(packageRoot, 'build', 'Release'),
-        join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`),
-      ];
+    : [join(packageRoot, 'build', 'Release'), join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)];
   const found = folders.find((folder) =>
     ['virnucpro.node', 'virnucpro_loader.node'].every((name) => existsSync(join(folder, name))),
   );

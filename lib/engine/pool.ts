@@ -1,5 +1,13 @@
 import { VirnucproError } from '../errors.js';
-import type { Addon, BatchResult, FrameBatchTokens, NativeDevice, NativeWorker, OpenRequest, Precision } from './addon.js';
+import type {
+  Addon,
+  BatchResult,
+  FrameBatchTokens,
+  NativeDevice,
+  NativeWorker,
+  OpenRequest,
+  Precision,
+} from './addon.js';
 
 /** One job runs and one is ready: what keeps a device busy and results near their input. */
 const JOBS_A_WORKER = 2;
@@ -52,7 +60,7 @@ export class DevicePool {
     const opened = await Promise.allSettled(requests.map((request) => addon.openWorker(request)));
     const failure = opened.find((outcome) => outcome.status === 'rejected');
     if (failure) {
-      await Promise.all(opened.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value.close() : undefined)));
+      await Promise.all(opened.map(async (outcome) => outcome.status === 'fulfilled' && outcome.value.close()));
       throw asVirnucproError(failure.reason);
     }
     const workers = opened.flatMap((outcome, index) => {

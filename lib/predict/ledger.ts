@@ -52,12 +52,7 @@ export class Ledger {
   }
 
   /** Enters a window; gives the tag of its first frame, the others follow in order. */
-  enterWindow(
-    record: SequenceRecord,
-    tally: ContigTally,
-    window: SequenceWindow,
-    kept: readonly KeptFrame[],
-  ): number {
+  enterWindow(record: SequenceRecord, tally: ContigTally, window: SequenceWindow, kept: readonly KeptFrame[]): number {
     const pending: PendingWindow = {
       kind: 'window',
       record,

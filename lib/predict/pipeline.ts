@@ -39,7 +39,7 @@ export async function* predictRecords(
   let windowsSinceBatch = 0;
   let unentered: SequenceRecord | undefined;
   try {
-    for await (const record of records) {
+    for await (const record of timedReading(records, summary)) {
       unentered = record;
       summary.enterRecord(record);
       const tally = new ContigTally();
@@ -73,6 +73,22 @@ export async function* predictRecords(
   }
 }
 
+async function* timedReading(
+  records: AsyncIterable<SequenceRecord>,
+  summary: RunSummary,
+): AsyncGenerator<SequenceRecord> {
+  const iterator = records[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await summary.timed('reading', iterator.next());
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
 /** Sends batches to the devices and enters what comes back into the ledger. */
 class Dispatcher {
   readonly #pool: DevicePool;
@@ -88,7 +104,7 @@ class Dispatcher {
 
   /** Waits until a device has room for the batch. */
   async send(batch: FrameBatch): Promise<void> {
-    const { result } = await this.#pool.submit(batch.tokens);
+    const { result } = await this.#summary.timed('waiting', this.#pool.submit(batch.tokens));
     const settling = result.then(
       (scores) => this.#ledger.settleScores(batch, scores),
       (error: unknown) => this.#fail(batch, error),
@@ -98,7 +114,7 @@ class Dispatcher {
   }
 
   async finished(): Promise<void> {
-    await Promise.all(this.#running);
+    await this.#summary.timed('waiting', Promise.all(this.#running));
   }
 
   #fail(batch: FrameBatch, error: unknown): void {

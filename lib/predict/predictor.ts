@@ -56,7 +56,15 @@ export class Predictor {
     }
     const requests = chooseDevices(addon.devices(), options.devices).map((device): OpenRequest => {
       const { dna, protein, classifier } = model;
-      return { device: device.id, precision: precisionFor(device, precision), threads, engine, dna, protein, classifier };
+      return {
+        device: device.id,
+        precision: precisionFor(device, precision),
+        threads,
+        engine,
+        dna,
+        protein,
+        classifier,
+      };
     });
     const tokenizer = new addon.BytePairTokenizer(model.tokenizer);
     const pool = await DevicePool.open(addon, requests);
@@ -97,7 +105,13 @@ export class Predictor {
   #checkIdle(): void {
     if (this.#closed) throw new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a run but it was closed');
     if (!this.#running) return;
-    throw expected('VNP_ARGUMENT', 'one run at a time', 'a predictor', 'a second', 'Await the first, or open another one');
+    throw expected(
+      'VNP_ARGUMENT',
+      'one run at a time',
+      'a predictor',
+      'a second',
+      'Await the first, or open another one',
+    );
   }
 
   async *#run(
@@ -117,7 +131,12 @@ export class Predictor {
         dnaTokenizer: this.#tokenizer,
         proteinTable: PROTEIN_TOKENS,
       };
-      yield* predictRecords(records, this.#pool, { chunkSize: this.model.chunkSize, batches, rule, sequences }, summary);
+      yield* predictRecords(
+        records,
+        this.#pool,
+        { chunkSize: this.model.chunkSize, batches, rule, sequences },
+        summary,
+      );
     } finally {
       this.#running = false;
     }

@@ -48,6 +48,8 @@ export class RunSummary {
     contigsNone: 0,
   };
   readonly failures: BatchFailure[] = [];
+  /** Seconds in which the run waited for input, and for a device to have room. */
+  readonly seconds = { reading: 0, waiting: 0 };
   readonly input = new InputProgress();
   /** What every device has done in this run. */
   readonly devices: readonly WorkerUsage[];
@@ -65,6 +67,16 @@ export class RunSummary {
   /** Letters of all records read so far. */
   get letters(): number {
     return this.#letters;
+  }
+
+  /** For the pipeline: adds the time that something takes to one of `seconds`. */
+  async timed<T>(stage: keyof RunSummary['seconds'], work: Promise<T>): Promise<T> {
+    const start = performance.now();
+    try {
+      return await work;
+    } finally {
+      this.seconds[stage] += (performance.now() - start) / 1000;
+    }
   }
 
   /** For the pipeline: a record was read. */

@@ -18,8 +18,8 @@ interface GoldenInputs {
   tokens: Record<string, number[]>;
 }
 
-function json<T>(...path: string[]): T {
-  return JSON.parse(readFileSync(fixture('golden', ...path), 'utf8')) as T;
+function json(...path: string[]): unknown {
+  return JSON.parse(readFileSync(fixture('golden', ...path), 'utf8'));
 }
 
 describe('the engine against the reference implementations', () => {
@@ -37,7 +37,7 @@ describe('the engine against the reference implementations', () => {
 
   it('tokenizes the 236 DNA texts as the tokenizers library does', () => {
     const tokenizer = new (loadAddon().addon.BytePairTokenizer)(installed.model.tokenizer);
-    const cases = json<{ text: string; ids: number[] }[]>('dnabert', 'tokenizer_cases.json');
+    const cases = json('dnabert', 'tokenizer_cases.json') as { text: string; ids: number[] }[];
     assert.equal(cases.length, 236);
     const { tokens, offsets } = encodeDna(
       cases.map(({ text }) => Buffer.from(text)),
@@ -49,7 +49,7 @@ describe('the engine against the reference implementations', () => {
   });
 
   it('tokenizes proteins as fair-esm does', () => {
-    const { sequences, tokens } = json<GoldenInputs>('esm2', 'inputs.json');
+    const { sequences, tokens } = json('esm2', 'inputs.json') as GoldenInputs;
     for (const [name, sequence] of Object.entries(sequences)) {
       assert.deepEqual([...encodeProteins([Buffer.from(sequence)], PROTEIN_TOKENS).tokens], tokens[name], name);
     }
@@ -59,7 +59,7 @@ describe('the engine against the reference implementations', () => {
     { part: 'protein', folder: 'esm2', firstLayer: 0 },
     { part: 'dna', folder: 'dnabert', firstLayer: 1 },
   ] as const) {
-    const { tokens } = json<GoldenInputs>(folder, 'inputs.json');
+    const { tokens } = json(folder, 'inputs.json') as GoldenInputs;
     const golden = goldenTensors(fixture('golden', folder, 'outputs.safetensors'));
 
     for (const [name, sequence] of Object.entries(tokens)) {

@@ -1,0 +1,179 @@
+import { Command, Option } from 'commander';
+import {
+  DNABERT_SIZES,
+  ESM2_SIZES,
+  createRandomModel,
+  importModel,
+  inspectModel,
+  listModels,
+  removeModel,
+} from '../index.js';
+import type { InspectedModel, ModelProgress } from '../index.js';
+import { EXIT } from './exit-codes.js';
+import { wholeNumber } from './option-values.js';
+
+const DATA_TYPES = ['float32', 'float16', 'bfloat16'] as const;
+type DataType = (typeof DATA_TYPES)[number];
+
+interface Location {
+  models?: string;
+}
+
+export function modelsCommand(): Command {
+  return new Command('models')
+    .description('Imports, lists and removes models.')
+    .addCommand(importCommand())
+    .addCommand(randomCommand())
+    .addCommand(listCommand())
+    .addCommand(inspectCommand())
+    .addCommand(removeCommand());
+}
+
+function withLocation(command: Command): Command {
+  return command.option(
+    '--models <dir>',
+    'folder of the installed models (default: $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models)',
+  );
+}
+
+function importCommand(): Command {
+  interface Words extends Location {
+    name: string;
+    esm: string;
+    dna: string;
+    classifier: string;
+    chunkSize: number;
+    dtype: 'keep' | DataType;
+    force: boolean;
+  }
+  return withLocation(new Command('import'))
+    .description('Makes a model of published checkpoints. They are read as data; nothing in them is run.')
+    .requiredOption('--name <name>', 'name to install the model under')
+    .requiredOption('--esm <path>', 'ESM-2: a .pt file of fair-esm, or a directory of transformers')
+    .requiredOption('--dna <dir>', 'DNABERT-S or DNABERT-2: its directory, with tokenizer.json')
+    .requiredOption('--classifier <file>', 'the classifier: 300_model.pth or 500_model.pth')
+    .requiredOption('--chunk-size <bases>', 'window length of that classifier: 300, 500 or another', wholeNumber(1))
+    .addOption(
+      new Option('--dtype <type>', 'number type to store the weights in; keep: as in the checkpoints')
+        .choices(['keep', ...DATA_TYPES])
+        .default('keep'),
+    )
+    .option('-f, --force', 'replace an installed model of that name', false)
+    .action(async ({ force, ...words }: Words) => {
+      const model = await importModel({ ...words, overwrite: force, onProgress: printProgress });
+      console.log(`installed ${model.name} in ${model.folder}`);
+    });
+}
+
+function randomCommand(): Command {
+  interface Words extends Location {
+    name: string;
+    esm: string;
+    dna: string;
+    seed: number;
+    chunkSize: number;
+    dtype?: DataType;
+    force: boolean;
+  }
+  return withLocation(new Command('random'))
+    .description('Makes a model of random weights at a published size, for trying and for benchmarks.')
+    .requiredOption('--name <name>', 'name to install the model under')
+    .addOption(new Option('--esm <size>', 'size of ESM-2').choices([...ESM2_SIZES.keys()]).makeOptionMandatory())
+    .addOption(
+      new Option('--dna <size>', 'size of the DNA model').choices([...DNABERT_SIZES.keys()]).default('dnabert_s'),
+    )
+    .option('--seed <n>', 'the same seed gives the same weights', wholeNumber(0), 1)
+    .option('--chunk-size <bases>', 'window length', wholeNumber(1), 500)
+    .addOption(
+      new Option(
+        '--dtype <type>',
+        'number type to store the weights in (default: that of the published weights)',
+      ).choices(DATA_TYPES),
+    )
+    .option('-f, --force', 'replace an installed model of that name', false)
+    .action(async ({ force, ...words }: Words) => {
+      const model = await createRandomModel({ ...words, overwrite: force, onProgress: printProgress });
+      console.log(`installed ${model.name} in ${model.folder} (random weights: what it predicts means nothing)`);
+    });
+}
+
+function listCommand(): Command {
+  return withLocation(new Command('list'))
+    .description('Lists the installed models.')
+    .option('--json', 'as JSON')
+    .action(async ({ json, ...location }: Location & { json?: boolean }) => {
+      const models = await listModels(location);
+      if (json) {
+        console.log(JSON.stringify(models, null, 2));
+        return;
+      }
+      if (models.length === 0)
+        console.log('no model is installed; `virnucpro models import --help` says how to get one');
+      for (const { name, model, problem } of models)
+        console.log(`${name}\t${model ? oneLine(model) : `damaged: ${problem ?? ''}`}`);
+      if (models.some(({ problem }) => problem !== undefined)) process.exitCode = EXIT.failed;
+    });
+}
+
+function inspectCommand(): Command {
+  return withLocation(new Command('inspect'))
+    .description('Says all there is to know of a model.')
+    .argument('[name]', 'the model (default: the only one that is installed)')
+    .option('--json', 'as JSON')
+    .action(async (name: string | undefined, { json, ...location }: Location & { json?: boolean }) => {
+      const model = await inspectModel(name, location);
+      console.log(json ? JSON.stringify(model, null, 2) : describe(model));
+    });
+}
+
+function removeCommand(): Command {
+  return withLocation(new Command('remove'))
+    .description('Deletes an installed model.')
+    .argument('<name>', 'the model')
+    .action(async (name: string, location: Location) => {
+      await removeModel(name, location);
+      console.log(`removed ${name}`);
+    });
+}
+
+function printProgress({ part, step }: ModelProgress): void {
+  const doing = { read: 'reading', write: 'writing', hash: 'checking' }[step];
+  console.error(`${doing} the ${part} part`);
+}
+
+function oneLine({ chunkSize, random, bytes, parts }: InspectedModel): string {
+  const sizes = parts.map(({ family, parameters }) => `${family} ${millions(parameters)}`).join(', ');
+  return `windows of ${chunkSize}\t${sizes}\t${megabytes(bytes)}${random ? '\trandom weights' : ''}`;
+}
+
+function describe(model: InspectedModel): string {
+  const lines = [
+    `name        ${model.name}${model.random ? ' (random weights: not for predictions)' : ''}`,
+    `folder      ${model.folder}`,
+    `windows     ${model.chunkSize} bases`,
+    `tokenizer   ${model.tokens} tokens`,
+    `size        ${megabytes(model.bytes)}`,
+  ];
+  for (const part of model.parts) {
+    const { family, ...sizes } = part.architecture;
+    const named = Object.entries(sizes).map(([name, size]) => `${name} ${size}`);
+    lines.push(
+      '',
+      part.part,
+      `  family      ${family}, ${millions(part.parameters)} parameters, ${part.dtype}`,
+      `  sizes       ${named.join(', ')}`,
+      `  made from   ${part.source}${part.sourceSha256 ? `, sha256 ${part.sourceSha256}` : ''}`,
+      `  archive     ${part.archive}, ${megabytes(part.bytes)}, sha256 ${part.sha256}`,
+      `  made by     ${part.createdBy}`,
+    );
+  }
+  return lines.join('\n');
+}
+
+function millions(count: number): string {
+  return `${(count / 1e6).toFixed(1)}M`;
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,23 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Option parsers: each takes the word behind the option and gives its value, or says what was expected. */
+
+export function wholeNumber(least: number): (word: string) => number {
+  return (word) => {
+    const value = /^\d+$/.test(word) ? Number(word) : NaN;
+    if (value >= least && Number.isSafeInteger(value)) return value;
+    throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
+  };
+}
+
+export function share(word: string): number {
+  const value = /^\d*\.?\d+$/.test(word) ? Number(word) : NaN;
+  if (value >= 0 && value <= 1) return value;
+  throw new InvalidArgumentError('Expected a number from 0 to 1.');
+}
+
+export function seconds(word: string): number {
+  const value = /^\d*\.?\d+$/.test(word) ? Number(word) : NaN;
+  if (value <= 86_400) return value;
+  throw new InvalidArgumentError('Expected seconds, a number from 0 to 86400.');
+}
