@@ -2,10 +2,11 @@
 /**
  * Sets a checkout up, from nothing to runnable: `npm run setup`.
  *
- *     node scripts/setup.mjs [--cuda] [step ...]
+ *     node scripts/setup.mjs [--cuda | --no-cuda] [step ...]
  *
  * Steps run in the order below, all of them when none is named; a step that has nothing to do says so.
- * --cuda fetches the CUDA libraries on a machine without a driver, e.g. the login node of a cluster.
+ * libtorch's CUDA libraries are fetched where there is an NVIDIA driver; --cuda fetches them without one, e.g. on the
+ * login node of a cluster, --no-cuda leaves them out.
  */
 import { parseArgs } from 'node:util';
 import { buildAddon } from './setup/addon.mjs';
@@ -18,7 +19,7 @@ import { Step } from './setup/step.mjs';
 import { checkTools } from './setup/tools.mjs';
 import { compileTypeScript } from './setup/typescript.mjs';
 
-/** @typedef {{ cuda: boolean }} Options */
+/** @typedef {{ cuda: boolean | undefined }} Options cuda: undefined where the machine decides */
 /** @typedef {(step: Step, options: Options) => Promise<void>} Action */
 
 /** @type {Record<string, Action>} An installed package comes compiled: it lacks only libtorch. */
@@ -46,8 +47,9 @@ async function runStep(name, options) {
 
 async function setUp() {
   const { values, positionals } = parseArgs({
-    options: { cuda: { type: 'boolean', default: false } },
+    options: { cuda: { type: 'boolean' } },
     allowPositionals: true,
+    allowNegative: true,
   });
   const names = positionals.length > 0 ? positionals : Object.keys(steps);
   await withLock(

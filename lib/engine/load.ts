@@ -91,7 +91,7 @@ function nativeModule(path: string): unknown {
 function addonFolder(): string {
   const given = process.env['VIRNUCPRO_ADDON'];
   const folders = given
-    ? [given]
+    ? [resolve(given)]
     : [join(packageRoot, 'build', 'Release'), join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)];
   const found = folders.find((folder) =>
     ['virnucpro.node', 'virnucpro_loader.node'].every((name) => existsSync(join(folder, name))),

@@ -31,11 +31,11 @@ const nvidiaFiles = `^nvidia/.*\\.so(\\.[0-9]+)*$|${metadata}`;
 /**
  * Finds libtorch, or fetches it into the cache that all checkouts share.
  * @param {Step} step
- * @param {{ cuda: boolean }} options cuda: fetch the CUDA libraries although no driver is here (a login node of a cluster)
+ * @param {{ cuda: boolean | undefined }} options cuda: whether to have the CUDA libraries, else as this machine needs
  */
 export async function provideLibtorch(step, options) {
   const engine = await compiledEngine();
-  const cuda = options.cuda || engine.nvidiaDriver() !== undefined;
+  const cuda = options.cuda ?? engine.nvidiaDriver() !== undefined;
   const search = engine.findLibtorch({ cuda });
   const { chosen } = search;
   if (process.env['LIBTORCH'] && !chosen) {

@@ -11,7 +11,8 @@ export async function installPackages(step) {
   if (readStamp(stamp) === wanted) return step.upToDate();
   removeStamp(stamp);
   step.say('npm ci');
-  const { succeeded, output } = await run('npm', ['ci'], { cwd: repositoryRoot });
+  // Also where NODE_ENV=production would leave out the compilers.
+  const { succeeded, output } = await run('npm', ['ci', '--include=dev'], { cwd: repositoryRoot });
   if (!succeeded) throw new SetupFailure(`npm ci failed:\n${lastLines(output)}`);
   writeStamp(stamp, wanted);
   step.done('installed');

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { existsSync, rmSync, symlinkSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { TemporaryCheckout } from './temporary-checkout.js';
+
+/** Where the real program lies, for a PATH that has nothing but what a test puts there. */
+function locate(name: string): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+  assert.ok(found, `the tests need ${name}`);
+  return found;
+}
+
+describe('what setup needs', () => {
+  let checkout: TemporaryCheckout;
+  beforeEach(() => {
+    checkout = new TemporaryCheckout();
+    for (const name of ['npm', 'cmake', 'make']) checkout.writeProgram(name, 'exit 0');
+    for (const name of ['sh', 'dirname']) symlinkSync(locate(name), join(checkout.bin, name));
+    checkout.writeProgram('c++', 'exit 0');
+    checkout.writeProgram('python3', 'exit 0');
+  });
+  afterEach(() => checkout.remove());
+
+  async function missing(without: string[], environment: NodeJS.ProcessEnv = {}): Promise<string[]> {
+    for (const name of without) rmSync(join(checkout.bin, name));
+    const { code, errors } = await checkout.setup(['tools'], { PATH: checkout.bin, CXX: '', ...environment });
+    assert.equal(code, errors === '' ? 0 : 1, errors);
+    return errors.split('\n').filter((line) => line !== '');
+  }
+
+  it('is all there', async () => {
+    assert.deepEqual(await missing([]), []);
+  });
+
+  const tools = {
+    npm: /^npm is missing: .*`apt-get install npm`$/,
+    'c++': /^A C\+\+17 compiler is missing: `apt-get install g\+\+`$/,
+    cmake: /^cmake is missing: `apt-get install cmake`$/,
+    make: /^ninja or make is missing: `apt-get install ninja-build`$/,
+    python3: /^python3 is missing: `apt-get install python3 python3-pip`$/,
+  };
+  for (const [name, message] of Object.entries(tools)) {
+    it(`is said in one line with the command that mends it: ${name}`, async () => {
+      const lines = await missing([name]);
+      assert.equal(lines.length, 1, lines.join('\n'));
+      assert.match(lines[0] ?? '', message);
+    });
+  }
+
+  it('is said all at once', async () => {
+    assert.equal((await missing(Object.keys(tools))).length, 5);
+  });
+
+  it('includes a compiler that knows C++17, of which $CXX names another', async () => {
+    checkout.writeProgram('old-compiler', 'exit 1');
+    const lines = await missing([], { CXX: join(checkout.bin, 'old-compiler') });
+    assert.match(lines.join('\n'), /old-compiler does not compile C\+\+17/);
+  });
+
+  it('accepts the real compiler', async () => {
+    assert.deepEqual(await missing([], { PATH: process.env['PATH'] ?? '' }), []);
+  });
+
+  it('includes pip', async () => {
+    checkout.writeProgram('python3', 'echo "No module named pip" >&2; exit 1');
+    assert.deepEqual(await missing([]), ['pip is missing for python3: `apt-get install python3-pip`']);
+  });
+
+  it('includes room for libtorch, on the disk of the cache', async () => {
+    // A file system of the kernel's own, which has no free blocks.
+    const lines = await missing([], { VIRNUCPRO_CACHE: '/sys/virnucpro' });
+    assert.match(
+      lines.join('\n'),
+      /^libtorch needs 2 GB but \/sys has 0\.0 GB free: make room, or `export VIRNUCPRO_CACHE=/,
+    );
+  });
+
+  it('does not include Python or room when a libtorch is given', async () => {
+    assert.deepEqual(await missing(['python3'], { LIBTORCH: '/given', VIRNUCPRO_CACHE: '/sys/virnucpro' }), []);
+  });
+});
