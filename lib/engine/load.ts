@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { VirnucproError } from '../errors.js';
 import { packageRoot } from '../package.js';
 import type { Addon } from './addon.js';
