@@ -1,0 +1,40 @@
+import { Command } from 'commander';
+import { diagnose } from '../index.js';
+import type { Check } from '../index.js';
+import { EXIT } from './exit-codes.js';
+
+const STATUS_WIDTH = 'warning'.length + 2;
+const NAME_WIDTH = 'known answer on cuda:0'.length + 2;
+const INDENT = ' '.repeat(STATUS_WIDTH + NAME_WIDTH);
+
+export function doctorCommand(): Command {
+  return new Command('doctor')
+    .description(
+      'Checks this installation: Node, libtorch, the addon, CUDA, a known answer on every device, models, folders. ' +
+        'Exit code 1 when a check failed.',
+    )
+    .option(
+      '--models <dir>',
+      'folder of the installed models (default: $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models)',
+    )
+    .option('--json', 'print the checks as JSON')
+    .action(async ({ json = false, models }: { json?: boolean; models?: string }) => {
+      const print = (check: Check): void => console.log(checkText(check));
+      const checks = await diagnose({ ...(models !== undefined && { models }), ...(!json && { onCheck: print }) });
+      const ok = checks.every(({ status }) => status !== 'failed');
+      console.log(json ? JSON.stringify({ ok, checks }, undefined, 2) : summaryText(checks));
+      if (!ok) process.exitCode = EXIT.failed;
+    });
+}
+
+function checkText({ status, name, found, details, next }: Check): string {
+  const lines = [...details, ...(next === undefined ? [] : [`-> ${next}`])];
+  return [status.padEnd(STATUS_WIDTH) + name.padEnd(NAME_WIDTH) + found, ...lines.map((line) => INDENT + line)].join(
+    '\n',
+  );
+}
+
+function summaryText(checks: readonly Check[]): string {
+  const count = (wanted: Check['status']): number => checks.filter(({ status }) => status === wanted).length;
+  return `${count('ok')} ok, ${count('warning')} warnings, ${count('failed')} failed`;
+}

@@ -1,0 +1,30 @@
+export type CheckStatus = 'ok' | 'warning' | 'failed';
+
+/** One thing that was checked about this machine and this installation. */
+export interface Check {
+  /** What was checked, e.g. `libtorch` or `known answer on cuda:0`. */
+  readonly name: string;
+  readonly status: CheckStatus;
+  /** What was found, in one line. */
+  readonly found: string;
+  /** What more there is to know, a line each. */
+  readonly details: readonly string[];
+  /** The command, or the step, that mends it; always there when the status is not `ok`. */
+  readonly next?: string;
+}
+
+export function passed(name: string, found: string, details: readonly string[] = []): Check {
+  return { name, status: 'ok', found, details };
+}
+
+export function warned(name: string, found: string, next: string, details: readonly string[] = []): Check {
+  return { name, status: 'warning', found, details, next };
+}
+
+export function failed(name: string, found: string, next: string, details: readonly string[] = []): Check {
+  return { name, status: 'failed', found, details, next };
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

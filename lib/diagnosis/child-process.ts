@@ -1,0 +1,58 @@
+import { fork } from 'node:child_process';
+
+const STDERR_LINES = 5;
+const STDERR_CHARACTERS = 10_000;
+
+export interface ChildOutcome {
+  /** Everything that the child sent before it ended. */
+  readonly messages: readonly unknown[];
+  /** How the child ended, when it did not end by itself with exit code 0. */
+  readonly problem?: string;
+  /** The last lines that the child wrote to its standard error. */
+  readonly stderr: readonly string[];
+}
+
+/**
+ * Runs a compiled module in a Node process of its own, so that whatever it meets in native code (an illegal instruction,
+ * a missing symbol, a hang) ends that process and not this one. Never rejects.
+ */
+export function runChild(path: string, words: readonly string[], timeoutSeconds: number): Promise<ChildOutcome> {
+  return new Promise((resolve) => {
+    const messages: unknown[] = [];
+    let written = '';
+    let timedOut = false;
+    const child = fork(path, words, { execArgv: [], stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const timer = setTimeout(() => {
+      timedOut = true;
+      child.kill('SIGKILL');
+    }, timeoutSeconds * 1000);
+    const end = (problem: string | undefined): void => {
+      clearTimeout(timer);
+      resolve({ messages, stderr: lastLines(written), ...(problem !== undefined && { problem }) });
+    };
+    child.on('message', (message) => messages.push(message));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      written = (written + text).slice(-STDERR_CHARACTERS);
+    });
+    child.on('error', (error) => end(`could not be started: ${error.message}`));
+    child.on('close', (code, signal) => {
+      if (timedOut) end(`gave no answer within ${timeoutSeconds} s`);
+      else if (signal !== null) end(`was ended by ${signal}${SIGNAL_MEANINGS[signal] ?? ''}`);
+      else end(code === 0 ? undefined : `ended with exit code ${code}`);
+    });
+  });
+}
+
+const SIGNAL_MEANINGS: Partial<Record<NodeJS.Signals, string>> = {
+  SIGILL: ' (an instruction that this processor does not have)',
+  SIGSEGV: ' (a crash in native code)',
+  SIGABRT: ' (native code gave up)',
+  SIGKILL: ' (often: the machine ran out of memory)',
+};
+
+function lastLines(text: string): string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-STDERR_LINES);
+}

@@ -1,0 +1,34 @@
+import type { NativeDevice, Precision } from '../engine/addon.js';
+import { loadAddon, type CudaState } from '../engine/load.js';
+import { precisionFor } from '../engine/precision.js';
+
+export interface ListedDevice extends NativeDevice {
+  /** Whether a model can be opened on it; false for CUDA devices when this libtorch cannot use the driver. */
+  readonly usable: boolean;
+  /** What the precision `auto` is on this device. */
+  readonly automaticPrecision: Precision;
+}
+
+export interface DeviceList {
+  /** The CPU first, then the CUDA devices in the driver's order. */
+  readonly devices: readonly ListedDevice[];
+  /** Whether CUDA can be used, and if a driver is there that cannot be: why, and what to do. */
+  readonly cuda: CudaState;
+}
+
+/**
+ * Every device of this machine, and what is known of it.
+ * @throws VirnucproError VNP_LIBTORCH
+ */
+export function devices(): DeviceList {
+  const { addon, cuda } = loadAddon();
+  return { devices: listDevices(addon.devices(), cuda), cuda };
+}
+
+export function listDevices(found: readonly NativeDevice[], cuda: CudaState): ListedDevice[] {
+  return found.map((device) => ({
+    ...device,
+    usable: device.id === 'cpu' || cuda.state === 'loaded',
+    automaticPrecision: precisionFor(device, 'auto'),
+  }));
+}

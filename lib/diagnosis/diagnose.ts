@@ -1,0 +1,65 @@
+import { failed, messageOf, warned, type Check } from './check.js';
+import { checkCacheFolder, checkModels, checkTemporaryFolder } from './folder-checks.js';
+import { checkKnownAnswer } from './known-answer-check.js';
+import { checkAddon, checkCuda, checkDevices, devicesOf, type NativeState } from './native-checks.js';
+import { checkLibtorch, checkNode } from './runtime-checks.js';
+import { mendingCommand } from './setup-command.js';
+
+export interface DiagnoseOptions {
+  /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
+  readonly models?: string;
+  /** Called with each check as soon as it is done. */
+  readonly onCheck?: (check: Check) => void;
+}
+
+/**
+ * Checks everything that a prediction needs: Node, libtorch, the addon, CUDA, that every device computes what it should,
+ * the models and the folders. Native code runs in child processes only. Takes some seconds; never rejects: what goes
+ * wrong is a check that failed.
+ *
+ * @returns the checks in their order
+ */
+export async function diagnose({ models, onCheck }: DiagnoseOptions = {}): Promise<Check[]> {
+  const checks: Check[] = [];
+  const add = async (name: string, check: () => Check | Promise<Check>): Promise<void> => {
+    const result = await guarded(name, check);
+    checks.push(result);
+    onCheck?.(result);
+  };
+  await add('Node', () => checkNode());
+  await add('libtorch', checkLibtorch);
+  let native: NativeState | undefined;
+  await add('addon', async () => (native = await checkAddon()).addon);
+  await addNativeChecks(native?.loaded, add);
+  await add('models', () => checkModels(models));
+  await add('cache folder', checkCacheFolder);
+  await add('temporary folder', checkTemporaryFolder);
+  return checks;
+}
+
+async function addNativeChecks(
+  loaded: NativeState['loaded'],
+  add: (name: string, check: () => Check | Promise<Check>) => Promise<void>,
+): Promise<void> {
+  if (!loaded) {
+    const next = mendingCommand('LIBTORCH', 'VIRNUCPRO_ADDON');
+    for (const name of ['CUDA', 'devices', 'known answer']) {
+      await add(name, () => warned(name, 'not checked, because the addon does not load', next));
+    }
+    return;
+  }
+  await add('CUDA', () => checkCuda(loaded));
+  const devices = devicesOf(loaded);
+  await add('devices', () => checkDevices(devices));
+  for (const device of devices.filter(({ usable }) => usable)) {
+    await add(`known answer on ${device.id}`, () => checkKnownAnswer(device));
+  }
+}
+
+async function guarded(name: string, check: () => Check | Promise<Check>): Promise<Check> {
+  try {
+    return await check();
+  } catch (error) {
+    return failed(name, messageOf(error), 'Mend what this says, then virnucpro doctor');
+  }
+}

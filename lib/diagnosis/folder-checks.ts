@@ -1,0 +1,79 @@
+import { access, constants, mkdtemp, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { cacheFolder } from '../engine/cache-folder.js';
+import { listModels } from '../models/library.js';
+import { modelsFolder } from '../models/registry.js';
+import { failed, messageOf, passed, warned, type Check } from './check.js';
+
+const GIB = 2 ** 30;
+
+/** Which models are installed, and which of them are damaged. */
+export async function checkModels(option?: string): Promise<Check> {
+  const folder = modelsFolder(option);
+  const models = await listModels({ models: folder });
+  const damaged = models.flatMap(({ name, problem }) => (problem === undefined ? [] : [name]));
+  const lines = models.map(({ name, model, problem }) => {
+    if (!model) return `${name}: ${problem}`;
+    const size = `${(model.bytes / GIB).toFixed(2)} GiB`;
+    return `${name}: windows of ${model.chunkSize} bases, ${size}${model.random ? ', random weights' : ''}`;
+  });
+  if (damaged.length > 0) {
+    const next = `virnucpro models remove ${damaged[0]}, then virnucpro models import`;
+    return failed('models', `in ${folder} ${damaged.join(', ')} cannot be used`, next, lines);
+  }
+  if (models.length > 0) return passed('models', `${models.length} in ${folder}`, lines);
+  const next = 'virnucpro models import, or to try things virnucpro models random';
+  return warned('models', `none in ${folder}`, next);
+}
+
+/** Only a setup writes there, so that a run does not need it. */
+export async function checkCacheFolder(): Promise<Check> {
+  const folder = resolve(cacheFolder());
+  const next = 'Set XDG_CACHE_HOME to a folder that can be written to';
+  try {
+    return passed('cache folder', `${folder}, ${await freeSpace(await writableFolder(folder))}`);
+  } catch (error) {
+    return warned('cache folder', `${folder} cannot be written to: ${messageOf(error)}`, next);
+  }
+}
+
+export async function checkTemporaryFolder(): Promise<Check> {
+  const folder = tmpdir();
+  try {
+    await writeInto(folder);
+    return passed('temporary folder', `${folder}, ${await freeSpace(folder)}`);
+  } catch (error) {
+    const next = 'Set TMPDIR to a folder that can be written to';
+    return failed('temporary folder', `${folder} cannot be written to: ${messageOf(error)}`, next);
+  }
+}
+
+/** The folder, or where it does not exist the one that it would be made in. Nothing is left behind. */
+async function writableFolder(folder: string): Promise<string> {
+  try {
+    await stat(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const parent = await writableFolder(dirname(folder));
+    await access(parent, constants.W_OK | constants.X_OK);
+    return parent;
+  }
+  await writeInto(folder);
+  return folder;
+}
+
+/** Permissions alone do not say it: the disk may be full, or mounted to be read only. */
+async function writeInto(folder: string): Promise<void> {
+  const probe = await mkdtemp(join(folder, '.virnucpro-doctor-'));
+  try {
+    await writeFile(join(probe, 'probe'), Buffer.alloc(4096));
+  } finally {
+    await rm(probe, { recursive: true, force: true });
+  }
+}
+
+async function freeSpace(folder: string): Promise<string> {
+  const { bavail, bsize } = await statfs(folder);
+  return `${((bavail * bsize) / GIB).toFixed(1)} GiB free`;
+}

@@ -1,0 +1,83 @@
+import { fileURLToPath } from 'node:url';
+import { nvidiaDriver } from '../engine/nvidia-driver.js';
+import { failed, passed, warned, type Check } from './check.js';
+import { runChild } from './child-process.js';
+import { listDevices, type ListedDevice } from './devices.js';
+import type { LoadedMessage, NativeMessage } from './native-messages.js';
+import { mendingCommand } from './setup-command.js';
+
+const LOAD_TIMEOUT_SECONDS = 120;
+const GIB = 2 ** 30;
+
+export interface NativeState {
+  readonly addon: Check;
+  /** What the child said of the addon, libtorch and the devices; nothing when it does not load. */
+  readonly loaded?: LoadedMessage;
+}
+
+/** Loads the addon in a child process, so that a crash is reported and not suffered. */
+export async function checkAddon(): Promise<NativeState> {
+  const program = fileURLToPath(new URL('native-child.js', import.meta.url));
+  const { messages, problem, stderr } = await runChild(program, ['load'], LOAD_TIMEOUT_SECONDS);
+  const next = mendingCommand('LIBTORCH', 'VIRNUCPRO_ADDON');
+  const [message] = messages as NativeMessage[];
+  if (message?.kind === 'failure') return { addon: failed('addon', withoutAdvice(message.message), next, stderr) };
+  if (problem !== undefined) return { addon: failed('addon', `the child process ${problem}`, next, stderr) };
+  if (message?.kind !== 'loaded') return { addon: failed('addon', 'the child process said nothing', next, stderr) };
+  return { addon: judgeAddon(message), loaded: message };
+}
+
+/** The engine ends such a message with the command that it knows of; the check names the one for this environment. */
+function withoutAdvice(message: string): string {
+  return message.replace(/\. Run `[^`]*`$/, '');
+}
+
+function judgeAddon({ addon, compiledAgainst, libtorch }: LoadedMessage): Check {
+  const compiled = `compiled against libtorch ${compiledAgainst}`;
+  // A release is the first two numbers; what follows the third names the build (`+cu130`).
+  const release = (version: string): string => version.split('.').slice(0, 2).join('.');
+  if (release(compiledAgainst) === release(libtorch)) return passed('addon', `${addon} loads`, [compiled]);
+  return failed(
+    'addon',
+    `${addon} is ${compiled}, but libtorch ${libtorch} is there`,
+    mendingCommand('VIRNUCPRO_ADDON'),
+  );
+}
+
+/** Whether a GPU that is there can be used. */
+export function checkCuda({ cuda, devices }: LoadedMessage): Check {
+  const driver = nvidiaDriver();
+  switch (cuda.state) {
+    case 'absent':
+      if (driver === undefined) return passed('CUDA', 'no NVIDIA driver; the CPU is used');
+      return warned(
+        'CUDA',
+        `there is an NVIDIA driver (${driver}), but libcuda.so.1 cannot be loaded; the CPU is used`,
+        'Start the container with its GPUs (docker: --gpus all), or install the driver again',
+      );
+    case 'unusable':
+      return failed('CUDA', `there is an NVIDIA driver, but libtorch cannot use it: ${cuda.reason}`, cuda.next);
+    case 'loaded':
+      if (devices.some(({ id }) => id !== 'cpu')) return passed('CUDA', 'libtorch can use the NVIDIA driver');
+      return warned('CUDA', 'the NVIDIA driver shows no device; the CPU is used', noDeviceAdvice());
+  }
+}
+
+function noDeviceAdvice(): string {
+  const visible = process.env['CUDA_VISIBLE_DEVICES'];
+  if (visible === undefined) return 'nvidia-smi';
+  return `unset CUDA_VISIBLE_DEVICES (it is ${JSON.stringify(visible)}), or name devices that nvidia-smi lists`;
+}
+
+export function devicesOf({ devices, cuda }: LoadedMessage): ListedDevice[] {
+  return listDevices(devices, cuda);
+}
+
+export function checkDevices(devices: readonly ListedDevice[]): Check {
+  const usable = devices.filter((device) => device.usable);
+  const lines = usable.map(({ id, name, capability, memoryFree, memoryTotal, automaticPrecision }) => {
+    const memory = `${(memoryFree / GIB).toFixed(1)} of ${(memoryTotal / GIB).toFixed(1)} GiB free`;
+    return `${id}: ${name}${capability && `, capability ${capability}`}, ${memory}, precision ${automaticPrecision}`;
+  });
+  return passed('devices', usable.map(({ id }) => id).join(', '), lines);
+}

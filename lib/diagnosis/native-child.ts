@@ -1,0 +1,46 @@
+/**
+ * The program of the doctor's child process: everything that runs native code. Its words are `load`, or `known-answer`
+ * with a device, a folder to write to and the precisions; it answers in NativeMessages. See native-messages.ts.
+ */
+import { loadAddon } from '../engine/load.js';
+import type { Precision } from '../engine/addon.js';
+import { messageOf } from './check.js';
+import { runKnownModel } from './known-runs.js';
+import { writeKnownModel } from './known-model.js';
+import type { NativeMessage } from './native-messages.js';
+
+/** Resolves when the message is out: what is still waiting when the channel closes would be lost. */
+function send(message: NativeMessage): Promise<void> {
+  return new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()));
+}
+
+async function load(): Promise<void> {
+  const { addon, path, libtorch, cuda } = loadAddon();
+  const compiledAgainst = addon.versions.libtorch;
+  const devices = addon.devices();
+  await send({ kind: 'loaded', addon: path, compiledAgainst, libtorch: libtorch.version, cuda, devices });
+}
+
+async function knownAnswer(device: string, folder: string, precisions: readonly Precision[]): Promise<void> {
+  const { addon } = loadAddon();
+  during = 'the writing of its archives';
+  const model = await writeKnownModel(folder, addon);
+  for (const precision of precisions) {
+    for (const engine of precision === 'fp32' ? (['packed', 'torchscript'] as const) : (['packed'] as const)) {
+      during = `the ${engine} engine in ${precision}`;
+      const { scores, embeddings } = await runKnownModel(addon, model, { device, precision, engine });
+      await send({ kind: 'run', engine, precision, scores: [...scores], embeddings: [...embeddings] });
+    }
+  }
+}
+
+let during = 'the loading of the addon';
+try {
+  const [task, device = '', folder = '', ...precisions] = process.argv.slice(2);
+  if (task === 'load') await load();
+  else await knownAnswer(device, folder, precisions as Precision[]);
+} catch (error) {
+  await send({ kind: 'failure', during, message: messageOf(error) });
+}
+// The process ends by itself, so that a crash at the end of native threads is seen as well.
+process.disconnect();
