@@ -10,6 +10,7 @@
  */
 import { parseArgs } from 'node:util';
 import { buildAddon } from './setup/addon.mjs';
+import { makeDemoModel } from './setup/demo-model.mjs';
 import { SetupFailure } from './setup/failure.mjs';
 import { provideLibtorch } from './setup/libtorch.mjs';
 import { withLock } from './setup/lock.mjs';
@@ -30,6 +31,7 @@ const steps = isCheckout
       typescript: compileTypeScript,
       libtorch: provideLibtorch,
       addon: buildAddon,
+      model: makeDemoModel,
     }
   : { tools: checkTools, libtorch: provideLibtorch };
 

@@ -19,19 +19,22 @@ export function logProgress(log: Logger, summary: RunSummary, options: ProgressO
   const timer = setInterval(() => {
     const seconds = (performance.now() - start) / 1000;
     const frames = summary.devices.reduce((sum, device) => sum + device.frames, 0);
-    const { bytesRead } = summary.input;
+    const { lettersDone } = summary;
     const { records, windows } = summary.counts;
-    const share = totalBytes ? ` (${((100 * bytesRead) / totalBytes).toFixed(1)} %)` : '';
+    // Headers and line ends are bytes too, so the share lags a little behind.
+    const share = totalBytes ? lettersDone / totalBytes : undefined;
     const rate = frames / seconds;
     log.info(
-      { event: 'progress', seconds, bytesRead, totalBytes, records, windows, frames, framesPerSecond: rate },
-      `${megabytes(bytesRead)} read${share}, ${records} records, ${windows} windows done, ` +
-        `${frames} frames at ${rate.toFixed(0)} a second`,
+      { event: 'progress', seconds, lettersDone, totalBytes, records, windows, frames, framesPerSecond: rate },
+      `${share === undefined ? '' : `${(100 * share).toFixed(1)} % done, `}${(lettersDone / 1e6).toFixed(2)} Mb in ` +
+        `${windows} windows, ${frames} frames at ${rate.toFixed(1)} a second${timeLeft(share, seconds)}`,
     );
   }, interval * 1000);
   return () => clearInterval(timer);
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+function timeLeft(share: number | undefined, seconds: number): string {
+  if (!share) return '';
+  const left = seconds / Math.min(1, share) - seconds;
+  return left < 120 ? `, ${left.toFixed(0)} s to go` : `, ${(left / 60).toFixed(0)} min to go`;
 }

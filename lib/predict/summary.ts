@@ -54,6 +54,8 @@ export class RunSummary {
   /** What every device has done in this run. */
   readonly devices: readonly WorkerUsage[];
   #letters = 0;
+  #lettersOfContigs = 0;
+  #lettersOfWindows = 0;
 
   constructor(devices: readonly WorkerUsage[]) {
     this.devices = devices;
@@ -67,6 +69,11 @@ export class RunSummary {
   /** Letters of all records read so far. */
   get letters(): number {
     return this.#letters;
+  }
+
+  /** Letters whose results have left. */
+  get lettersDone(): number {
+    return this.#lettersOfContigs + this.#lettersOfWindows;
   }
 
   /** For the pipeline: adds the time that something takes to one of `seconds`. */
@@ -96,10 +103,13 @@ export class RunSummary {
     for (const result of results) {
       if (result.kind === 'contig') {
         this.counts[COUNT_OF_VERDICT[result.verdict]]++;
+        this.#lettersOfContigs += result.length;
+        this.#lettersOfWindows = 0;
       } else {
         this.counts.windows++;
         this.counts[COUNT_OF_STATUS[result.status]]++;
         this.counts.framesScored += result.frames.length;
+        this.#lettersOfWindows = result.end;
       }
       yield result;
     }
