@@ -19,14 +19,14 @@ function esm2(layers: number, width: number, heads: number, dtype: DataType = 'f
   return { architecture, dtype };
 }
 
-function dnabert(layers: number, width: number, heads: number): NamedSize<DnabertArchitecture> {
+function dnabert(layers: number, width: number, heads: number, vocabulary: number): NamedSize<DnabertArchitecture> {
   const architecture: DnabertArchitecture = {
     family: 'dnabert2',
     layers,
     width,
     heads,
     feedForward: 4 * width,
-    vocabulary: 4096,
+    vocabulary,
     tokenTypes: 2,
     layerNormEpsilon: 1e-12,
   };
@@ -46,8 +46,8 @@ export const ESM2_SIZES: ReadonlyMap<string, NamedSize<Esm2Architecture>> = new 
 
 /** DNABERT-S, and a small model of its kind for demonstrations and tests. */
 export const DNABERT_SIZES: ReadonlyMap<string, NamedSize<DnabertArchitecture>> = new Map([
-  ['dnabert_tiny', dnabert(2, 64, 4)],
-  ['dnabert_s', dnabert(12, 768, 12)],
+  ['dnabert_tiny', dnabert(2, 64, 4, 512)],
+  ['dnabert_s', dnabert(12, 768, 12, 4096)],
 ]);
 
 /** Units of the published classifier's hidden layer. */

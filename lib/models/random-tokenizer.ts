@@ -4,7 +4,7 @@ const SPECIAL = ['[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]'];
 const BASES = ['A', 'C', 'G', 'T'];
 
 /** Enough that the pairs of the last merges still appear. */
-const TRAINING_BASES = 60_000;
+const TRAINING_BASES_PER_TOKEN = 15;
 const MERGES_PER_COUNT = 64;
 
 /**
@@ -45,7 +45,7 @@ export function randomTokenizer(size: number, seed: number): string {
 function learnMerges(tokens: string[], size: number, seed: number): [string, string][] {
   const merges: [string, string][] = [];
   const known = new Set(tokens);
-  let text = randomDna(seed);
+  let text = randomDna(TRAINING_BASES_PER_TOKEN * size, seed);
   while (tokens.length < size) {
     const before = tokens.length;
     for (const [left, right] of frequentPairs(text, size)) {
@@ -60,9 +60,9 @@ function learnMerges(tokens: string[], size: number, seed: number): [string, str
   return merges;
 }
 
-function randomDna(seed: number): Int32Array {
+function randomDna(bases: number, seed: number): Int32Array {
   const next = seededNumbers(derivedSeed(seed, 'tokenizer'));
-  return Int32Array.from({ length: TRAINING_BASES }, () => SPECIAL.length + (next() >>> 30));
+  return Int32Array.from({ length: bases }, () => SPECIAL.length + (next() >>> 30));
 }
 
 function frequentPairs(text: Int32Array, size: number): [number, number][] {

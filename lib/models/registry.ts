@@ -77,12 +77,13 @@ export class ModelRegistry {
     const mark = randomBytes(6).toString('hex');
     const incoming = join(this.folder, `.${name}.incoming-${mark}`);
     try {
-      await this.removeLeftovers();
       await mkdir(incoming, { recursive: true });
+      await this.removeLeftovers();
       await build(incoming);
       return await this.putInPlace(name, overwrite, incoming, mark);
     } catch (error) {
-      await rm(incoming, { recursive: true, force: true });
+      // Should the deletion fail too, the first failure is the one to tell.
+      await rm(incoming, { recursive: true, force: true }).catch(() => undefined);
       throw wrapped(error, this.folder);
     }
   }

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, truncateSync, writeSync } from 'node:fs';
 import { readCheckpoint } from '../../lib/models/checkpoint/checkpoint.js';
 import { fixture } from '../repository.js';
 import { valuesOf } from './checkpoint-values.js';
@@ -44,11 +46,13 @@ describe('safetensors', () => {
     assert.equal(({} as Record<string, unknown>)['dtype'], undefined);
   });
 
-  it('refuses a header that is longer than the format allows', async () => {
-    const bytes = Buffer.alloc(32);
-    bytes.writeBigUInt64LE(30n);
-    bytes[8] = 0x7b;
-    await fails('VNP_CHECKPOINT', /truncated or corrupt/, () => readCheckpoint(folder.write('x', bytes)));
+  it('refuses a header that is longer than the format allows, and reads none of it', async () => {
+    const path = folder.write('x', safetensorsOf('{'));
+    truncateSync(path, 200_000_000);
+    const handle = openSync(path, 'r+');
+    writeSync(handle, Buffer.from(BigUint64Array.of(150_000_000n).buffer), 0, 8, 0);
+    closeSync(handle);
+    await fails('VNP_CHECKPOINT', /claims 150000000 bytes; the format allows 100000000/, () => readCheckpoint(path));
   });
 
   const damages: [string, RegExp, unknown, number?][] = [
@@ -121,6 +125,12 @@ describe('a folder of a checkpoint', () => {
     await fails('VNP_CHECKPOINT', /"a" is in two shards/, () => readCheckpoint(folder.path));
     index({ a: 'missing.safetensors' });
     await fails('VNP_CHECKPOINT', /readable file/, () => readCheckpoint(folder.path));
+  });
+
+  it('is never a pipe, which would be waited for', async () => {
+    const pipe = `${folder.path}/pipe`;
+    execFileSync('mkfifo', [pipe]);
+    await fails('VNP_CHECKPOINT', /a regular file/, () => readCheckpoint(pipe));
   });
 
   it('says what is missing, and what it got instead', async () => {

@@ -40,7 +40,7 @@ describe('a damaged checkpoint', () => {
           damaged[at]! ^= change;
           await succeedsOrExplains(() => read(damaged));
         }),
-        { numRuns: 150 },
+        { numRuns: 100 },
       );
     });
   }

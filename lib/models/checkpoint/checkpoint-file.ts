@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { expected } from '../../errors.js';
 import { damaged } from './tensor.js';
 
@@ -13,16 +13,13 @@ export class CheckpointFile {
 
   /** Opens the file, hands it to `use`, and closes it whatever happens. */
   static async use<T>(path: string, use: (file: CheckpointFile) => Promise<T>): Promise<T> {
-    let handle: FileHandle;
+    // Looked at before it is opened: opening a pipe would wait for ever.
+    if (!(await regular(path))) throw expected('VNP_CHECKPOINT', 'a regular file', path, 'something else');
+    const handle = await open(path, 'r').catch((error: Error) => {
+      throw unreadable(path, error);
+    });
     try {
-      handle = await open(path, 'r');
-    } catch (error) {
-      throw expected('VNP_CHECKPOINT', 'a readable file', path, (error as Error).message);
-    }
-    try {
-      const status = await handle.stat();
-      if (!status.isFile()) throw expected('VNP_CHECKPOINT', 'a regular file', path, 'something else');
-      return await use(new CheckpointFile(path, status.size, handle));
+      return await use(new CheckpointFile(path, (await handle.stat()).size, handle));
     } finally {
       await handle.close();
     }
@@ -55,4 +52,16 @@ export class CheckpointFile {
       length <= this.size - offset
     );
   }
+}
+
+async function regular(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    throw unreadable(path, error as Error);
+  }
+}
+
+function unreadable(path: string, error: Error): Error {
+  return expected('VNP_CHECKPOINT', 'a readable file', path, error.message);
 }

@@ -33,7 +33,7 @@ export function importDnabert(checkpoint: Checkpoint): ImportedPart<DnabertArchi
   }
   const settings = Settings.ofJson(`config.json of ${checkpoint.path}`, checkpoint.config);
   settings.require('model_type', 'bert');
-  settings.require('hidden_act', 'gelu');
+  settings.require('hidden_act', 'gelu', undefined);
   const architecture: DnabertArchitecture = {
     family: 'dnabert2',
     layers: settings.size('num_hidden_layers', MOST_LAYERS),

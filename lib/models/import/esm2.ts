@@ -81,7 +81,7 @@ function importTransformers(checkpoint: Checkpoint): ImportedPart<Esm2Architectu
   settings.require('position_embedding_type', 'rotary');
   settings.require('emb_layer_norm_before', false, null, undefined);
   settings.require('token_dropout', true);
-  settings.require('hidden_act', 'gelu');
+  settings.require('hidden_act', 'gelu', undefined);
   settings.require('layer_norm_eps', 1e-5);
   const prefix = prefixBefore(checkpoint, 'embeddings.word_embeddings.weight', ['esm.', '']);
   const architecture: Esm2Architecture = {
