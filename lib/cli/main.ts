@@ -11,13 +11,12 @@ export function buildProgram(): Command {
   const program = new Command('virnucpro')
     .description('Finds viral sequences in contigs with a DNA and a protein language model.')
     .option('-V, --version', 'print the versions of this program and of libtorch')
+    .on('option:version', () => {
+      console.log(versionText());
+      throw new CommanderError(EXIT.done, 'commander.version', '');
+    })
     .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
-    .showHelpAfterError(false)
-    .action((options: { version?: boolean }) => {
-      if (options.version) console.log(versionText());
-      else program.outputHelp();
-    });
+    .helpCommand('help [command]', 'print the help of a command');
   for (const command of [predictCommand(), modelsCommand(), devicesCommand(), doctorCommand()]) {
     program.addCommand(command);
   }
@@ -36,6 +35,8 @@ export async function main(words: readonly string[]): Promise<number> {
     return process.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    // A command group without a command: its help is on the screen.
+    if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.failed;
     console.error(`virnucpro: ${messageOf(error)}`);
     return EXIT.failed;
   }

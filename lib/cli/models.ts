@@ -44,7 +44,7 @@ function importCommand(): Command {
     classifier: string;
     chunkSize: number;
     dtype: 'keep' | DataType;
-    force: boolean;
+    force?: boolean;
   }
   return withLocation(new Command('import'))
     .description('Makes a model of published checkpoints. They are read as data; nothing in them is run.')
@@ -58,8 +58,8 @@ function importCommand(): Command {
         .choices(['keep', ...DATA_TYPES])
         .default('keep'),
     )
-    .option('-f, --force', 'replace an installed model of that name', false)
-    .action(async ({ force, ...words }: Words) => {
+    .option('-f, --force', 'replace an installed model of that name')
+    .action(async ({ force = false, ...words }: Words) => {
       const model = await importModel({ ...words, overwrite: force, onProgress: printProgress });
       console.log(`installed ${model.name} in ${model.folder}`);
     });
@@ -73,7 +73,7 @@ function randomCommand(): Command {
     seed: number;
     chunkSize: number;
     dtype?: DataType;
-    force: boolean;
+    force?: boolean;
   }
   return withLocation(new Command('random'))
     .description('Makes a model of random weights at a published size, for trying and for benchmarks.')
@@ -90,8 +90,8 @@ function randomCommand(): Command {
         'number type to store the weights in (default: that of the published weights)',
       ).choices(DATA_TYPES),
     )
-    .option('-f, --force', 'replace an installed model of that name', false)
-    .action(async ({ force, ...words }: Words) => {
+    .option('-f, --force', 'replace an installed model of that name')
+    .action(async ({ force = false, ...words }: Words) => {
       const model = await createRandomModel({ ...words, overwrite: force, onProgress: printProgress });
       console.log(`installed ${model.name} in ${model.folder} (random weights: what it predicts means nothing)`);
     });

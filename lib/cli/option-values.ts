@@ -21,3 +21,9 @@ export function seconds(word: string): number {
   if (value <= 86_400) return value;
   throw new InvalidArgumentError('Expected seconds, a number from 0 to 86400.');
 }
+
+export function commaSeparated(word: string): string[] {
+  const parts = word.split(',').map((part) => part.trim());
+  if (parts.every((part) => part !== '')) return parts;
+  throw new InvalidArgumentError('Expected names with commas between them.');
+}

@@ -6,7 +6,7 @@ import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
 import type { RunDescription, RunManifest } from '../output/manifest.js';
 import type { ResultDirectory } from '../output/result-directory.js';
 import { EXIT } from './exit-codes.js';
-import type { PredictWords } from './predict.js';
+import type { PredictWords } from './predict-options.js';
 
 export interface PredictionJob {
   /** As given on the command line. */
@@ -100,7 +100,7 @@ async function writeResults(
   times: Times,
   stop: StopSignals,
 ): Promise<RunSummary | undefined> {
-  const { threshold, minFraction, keepIntermediate, progress, progressInterval } = words;
+  const { threshold, minFraction, keepIntermediate = false, progress, progressInterval } = words;
   const prediction = predictor.predict(inputs, { threshold, minFraction, sequences: keepIntermediate });
   const sizes = files.map(({ size }) => size ?? NaN);
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
@@ -148,7 +148,7 @@ function describeRun(job: PredictionJob, predictor: Predictor, summary: RunSumma
       batchTokens: { dna: predictor.batchTokens.dnabert, protein: predictor.batchTokens.esm },
       precision: words.precision,
       engine: words.engine,
-      keepIntermediate: words.keepIntermediate,
+      keepIntermediate: words.keepIntermediate ?? false,
     },
     devices: summary.devices.map(describeDevice),
     counts: summary.counts,

@@ -1,0 +1,61 @@
+// @ts-check
+/**
+ * Writes what the documentation takes from the code: `npm run docs`. The options in docs/cli.md come from the command
+ * line itself, the tables of files and columns in docs/outputs.md and README.md from lib/output/files.ts.
+ * With --check nothing is written, and the exit code says whether something would be.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { format, resolveConfig } from 'prettier';
+import { buildProgram } from '../dist/lib/cli/main.js';
+import { OUTPUT_FILES } from '../dist/lib/output/files.js';
+import { inRepository } from './setup/repository.mjs';
+
+const check = process.argv.includes('--check');
+const outdated = [];
+
+/** @param {import('commander').Command} command @param {string} path @returns {string} */
+function commandSection(command, path) {
+  // A fixed width, so that the text does not depend on the terminal that it was written from.
+  command.configureHelp({ helpWidth: 110 });
+  const title = path === 'virnucpro' ? '' : `## \`${path}\`\n\n`;
+  const own = `${title}\`\`\`text\n${command.helpInformation().trim()}\n\`\`\`\n`;
+  const subcommands = command.commands.filter((child) => child.name() !== 'help');
+  return [own, ...subcommands.map((child) => commandSection(child, `${path} ${child.name()}`))].join('\n');
+}
+
+/** @param {string} text */
+const cell = (text) => text.replaceAll('|', '\\|');
+
+/** @param {typeof OUTPUT_FILES[number]} file */
+function fileSection(file) {
+  const when = {
+    always: '',
+    'keep-intermediate': ' Only with `--keep-intermediate`.',
+    failures: ' Only after failures.',
+  };
+  const head = `### \`${file.name}\`\n\n${file.meaning}${when[file.when]} Format: ${file.format}.\n`;
+  if (file.columns.length === 0) return head;
+  const rows = file.columns.map(({ name, meaning, unit }) => `| \`${name}\` | ${cell(meaning)} | ${cell(unit)} |`);
+  return `${head}\n| column | meaning | unit |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
+}
+
+/** Replaces what stands between the two marks of a file. @param {string} name @param {string} mark @param {string} text */
+async function fill(name, mark, text) {
+  const path = inRepository(name);
+  const before = readFileSync(path, 'utf8');
+  const [start, end] = [`<!-- ${mark}: written by npm run docs -->\n`, `<!-- end of ${mark} -->`];
+  const from = before.indexOf(start);
+  const to = before.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`Expected the marks of ${mark} in ${name}`);
+  const filled = `${before.slice(0, from)}${start}\n${text}\n${before.slice(to)}`;
+  const after = await format(filled, { ...(await resolveConfig(path)), parser: 'markdown' });
+  if (after === before) return;
+  outdated.push(name);
+  if (!check) writeFileSync(path, after);
+}
+
+await fill('docs/cli.md', 'options', commandSection(buildProgram(), 'virnucpro'));
+await fill('README.md', 'outputs', OUTPUT_FILES.map(fileSection).join('\n'));
+for (const name of new Set(outdated))
+  console.log(`${name} ${check ? 'is not what the code says; run npm run docs' : 'written'}`);
+process.exitCode = check && outdated.length > 0 ? 1 : 0;
