@@ -177,7 +177,7 @@ function typeOf(value: unknown): string {
 }
 
 function show(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, 80);
+  return value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 80);
 }
 
 function unsupported(

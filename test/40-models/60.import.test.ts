@@ -25,7 +25,7 @@ function variants(golden: string[]) {
   const source = fixture('golden', ...golden);
   return (changes: {
     config?: Json;
-    tensors?: (tensors: Map<string, TestTensor>) => Map<string, TestTensor> | void;
+    tensors?: (tensors: Map<string, TestTensor>) => Map<string, TestTensor>;
   }): string => {
     const config = JSON.parse(readFileSync(`${source}/config.json`, 'utf8')) as Json;
     const tensors = unpackSafetensors(`${source}/model.safetensors`);
@@ -38,6 +38,11 @@ function variants(golden: string[]) {
 
 function renamed(tensors: Map<string, TestTensor>, rename: (name: string) => string): Map<string, TestTensor> {
   return new Map([...tensors].map(([name, tensor]) => [rename(name), tensor]));
+}
+
+function without(tensors: Map<string, TestTensor>, name: string): Map<string, TestTensor> {
+  tensors.delete(name);
+  return tensors;
 }
 
 const narrow: TestTensor = { dtype: 'F32', shape: [1], bytes: new Uint8Array(4) };
@@ -78,11 +83,12 @@ describe('importing ESM-2', () => {
   });
 
   it('says the widest type that the weights have', async () => {
-    const halve = (tensors: Map<string, TestTensor>): void => {
+    const halve = (tensors: Map<string, TestTensor>): Map<string, TestTensor> => {
       for (const [name, tensor] of tensors) {
         if (name.endsWith('bias')) continue;
         tensors.set(name, { ...tensor, dtype: 'F16', bytes: tensor.bytes.subarray(0, tensor.bytes.length / 2) });
       }
+      return tensors;
     };
     assert.equal((await load(variant({ tensors: halve }))).dtype, 'float32');
   });
@@ -113,18 +119,18 @@ describe('importing ESM-2', () => {
   it('refuses weights that are missing, of another shape or type, or unknown', async () => {
     const name = 'esm.encoder.layer.1.output.dense.bias';
     await fails('VNP_CHECKPOINT', /layer\.1\.output\.dense\.bias \[64\] .* no such weight/, () =>
-      load(variant({ tensors: (tensors) => void tensors.delete(name) })),
+      load(variant({ tensors: (tensors) => without(tensors, name) })),
     );
     await fails('VNP_CHECKPOINT', /the shape \[64\] for .*bias .* \[1\]/, () =>
-      load(variant({ tensors: (tensors) => void tensors.set(name, narrow) })),
+      load(variant({ tensors: (tensors) => tensors.set(name, narrow) })),
     );
     await fails('VNP_CHECKPOINT', /float32, float16 or bfloat16 .* int32/, () =>
-      load(variant({ tensors: (tensors) => void tensors.set(name, { ...tensors.get(name)!, dtype: 'I32' }) })),
+      load(variant({ tensors: (tensors) => tensors.set(name, { ...tensors.get(name)!, dtype: 'I32' }) })),
     );
     await fails('VNP_CHECKPOINT', /1 more: "esm\.encoder\.layer\.0\.attention\.self\.query\.lora_A\.weight"/, () =>
       load(
         variant({
-          tensors: (tensors) => void tensors.set('esm.encoder.layer.0.attention.self.query.lora_A.weight', narrow),
+          tensors: (tensors) => tensors.set('esm.encoder.layer.0.attention.self.query.lora_A.weight', narrow),
         }),
       ),
     );

@@ -7,7 +7,7 @@ import { inspectModel } from '../../lib/models/inspect.js';
 import { openModel, verifyModel } from '../../lib/models/pipeline.js';
 import { randomModel } from '../../lib/models/random.js';
 import { checkModelName, ModelRegistry, modelsFolder } from '../../lib/models/registry.js';
-import { failingAddon, fakeAddon } from './fake-addon.js';
+import { failingAddon, fakeAddon, type ArchiveWriter } from './fake-addon.js';
 import { fails } from './failures.js';
 import { temporaryFolder } from './temporary-folder.js';
 
@@ -18,7 +18,7 @@ function suite() {
   return {
     folder,
     registry: (): ModelRegistry => new ModelRegistry(join(folder.path, 'models')),
-    install(name: string, options: { overwrite?: boolean; seed?: number; addon?: ReturnType<typeof fakeAddon> } = {}) {
+    install: (name: string, options: { overwrite?: boolean; seed?: number; addon?: ArchiveWriter } = {}) => {
       const { overwrite = false, seed = 1, addon = fakeAddon() } = options;
       const registry = new ModelRegistry(join(folder.path, 'models'));
       return randomModel({ name, esm: 'esm2_tiny', dna: 'dnabert_tiny', seed, registry, addon, overwrite });

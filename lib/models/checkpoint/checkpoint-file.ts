@@ -15,7 +15,7 @@ export class CheckpointFile {
   static async use<T>(path: string, use: (file: CheckpointFile) => Promise<T>): Promise<T> {
     // Looked at before it is opened: opening a pipe would wait for ever.
     if (!(await regular(path))) throw expected('VNP_CHECKPOINT', 'a regular file', path, 'something else');
-    const handle = await open(path, 'r').catch((error: Error) => {
+    const handle = await open(path, 'r').catch((error: unknown) => {
       throw unreadable(path, error);
     });
     try {
@@ -58,10 +58,10 @@ async function regular(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();
   } catch (error) {
-    throw unreadable(path, error as Error);
+    throw unreadable(path, error);
   }
 }
 
-function unreadable(path: string, error: Error): Error {
-  return expected('VNP_CHECKPOINT', 'a readable file', path, error.message);
+function unreadable(path: string, error: unknown): Error {
+  return expected('VNP_CHECKPOINT', 'a readable file', path, (error as Error).message);
 }

@@ -15,7 +15,7 @@ export function parseStrictJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`no valid JSON (${(error as Error).message.slice(0, 100)})`);
+    throw new Error(`no valid JSON (${(error as Error).message.slice(0, 100)})`, { cause: error });
   }
 }
 

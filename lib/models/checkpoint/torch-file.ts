@@ -16,7 +16,7 @@ const LEGACY_START = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46];
 export interface TorchFile {
   readonly root: PickledValue;
   /** Where a tensor of `root` lies. */
-  locate(tensor: PickledTensor): StoredTensor;
+  readonly locate: (tensor: PickledTensor) => StoredTensor;
 }
 
 export type TorchLayout = 'zip' | 'legacy';

@@ -77,5 +77,10 @@ function checkModule(path: string, name: PickledValue, module: PickledValue): vo
   const type = module instanceof PickledRecord ? module.type.path : kindOf(module);
   const wanted = typeof name === 'string' ? MODULE_CLASSES.get(name) : undefined;
   if (wanted === undefined ? HARMLESS_CLASSES.has(type) : type === wanted) return;
-  throw expected('VNP_CHECKPOINT', wanted ?? 'no further layer', `${String(name).slice(0, 40)} of ${path}`, type);
+  throw expected(
+    'VNP_CHECKPOINT',
+    wanted ?? 'no further layer',
+    `${typeof name === 'string' ? name.slice(0, 40) : kindOf(name)} of ${path}`,
+    type,
+  );
 }
