@@ -35,6 +35,8 @@ function checkText({ status, name, found, details, next }: Check): string {
 }
 
 function summaryText(checks: readonly Check[]): string {
-  const count = (wanted: Check['status']): number => checks.filter(({ status }) => status === wanted).length;
-  return `${count('ok')} ok, ${count('warning')} warnings, ${count('failed')} failed`;
+  const [ok, warnings, failures] = (['ok', 'warning', 'failed'] as const).map(
+    (wanted) => checks.filter(({ status }) => status === wanted).length,
+  );
+  return `${ok} ok, ${warnings} warning${warnings === 1 ? '' : 's'}, ${failures} failed`;
 }

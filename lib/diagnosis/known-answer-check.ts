@@ -20,11 +20,11 @@ interface Bounds {
 }
 
 /**
- * In float32 what the order of the sums makes. In half the digits about five times what the right engine was measured
- * at (bf16: 0.011 for embeddings, 0.002 for scores), and far below what a wrong position or a lost layer makes.
+ * In float32 what the order of the sums makes. In half the digits four to seven times what the packed engine was measured
+ * at on a CPU (bf16: 0.020 for embeddings, 0.004 for scores), and half of what reading a sequence backwards makes.
  */
 export function boundsFor(device: string, precision: Precision): Bounds {
-  if (precision !== 'fp32') return { embeddings: 0.05, scores: 0.02 };
+  if (precision !== 'fp32') return { embeddings: 0.08, scores: 0.03 };
   return device === 'cpu' ? { embeddings: 1e-5, scores: 1e-5 } : { embeddings: 1e-4, scores: 1e-4 };
 }
 

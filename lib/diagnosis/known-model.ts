@@ -77,6 +77,8 @@ function rangeOf(name: string): { centre: number; reach: number } {
   if (name.endsWith('running_var')) return { centre: 1, reach: 1 / 2 };
   if (/norm\.weight$/.test(name)) return { centre: 1, reach: 1 / 4 };
   if (name.includes('embed')) return { centre: 0, reach: 1 };
+  // Attention that is sharp enough for positions to matter.
+  if (/query|key/.test(name)) return { centre: 0, reach: 1 / 4 };
   // Large enough for scores that are neither 0 nor 1 to depend on every embedding.
   return { centre: 0, reach: name.startsWith('output') ? 1 / 2 : 1 / 8 };
 }

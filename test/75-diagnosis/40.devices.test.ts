@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Check, DeviceList } from '../../lib/index.js';
+import { loadAddon } from '../../lib/engine/load.js';
+import { listDevices } from '../../lib/diagnosis/devices.js';
+import { virnucpro } from './command-line.js';
+
+describe('virnucpro devices', () => {
+  let folder: string;
+  before(() => (folder = mkdtempSync(join(tmpdir(), 'virnucpro-devices-'))));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** A driver that loads, and a libtorch without its CUDA half: all of this machine's but for that. */
+  function driverWithoutCuda(): NodeJS.ProcessEnv {
+    const { libtorch, path } = loadAddon();
+    const driver = join(folder, 'driver');
+    mkdirSync(driver);
+    copyFileSync(join(dirname(path), 'virnucpro_loader.node'), join(driver, 'libcuda.so.1'));
+    const torch = join(folder, 'torch');
+    mkdirSync(join(torch, 'lib'), { recursive: true });
+    for (const name of readdirSync(join(libtorch.root, 'lib'))) {
+      if (!name.startsWith('libtorch_cuda')) symlinkSync(join(libtorch.root, 'lib', name), join(torch, 'lib', name));
+    }
+    const companions = join(dirname(libtorch.root), 'nvidia');
+    if (existsSync(companions)) symlinkSync(companions, join(folder, 'nvidia'));
+    writeFileSync(join(torch, 'build-version'), libtorch.version);
+    return { LD_LIBRARY_PATH: driver, LIBTORCH: torch };
+  }
+
+  it('lists the CPU first, as the addon knows it', async () => {
+    const { exitCode, stdout, stderr } = await virnucpro(['devices', '--json']);
+    assert.equal(exitCode, 0, stderr);
+    const { devices, cuda } = JSON.parse(stdout) as DeviceList;
+    const known = loadAddon().addon.devices();
+    assert.deepEqual(
+      devices.map(({ id, name, memoryTotal, bf16 }) => ({ id, name, memoryTotal, bf16 })),
+      known.map(({ id, name, memoryTotal, bf16 }) => ({ id, name, memoryTotal, bf16 })),
+    );
+    assert.equal(devices[0]!.id, 'cpu');
+    assert.deepEqual(cuda, loadAddon().cuda);
+    for (const { memoryFree, memoryTotal, bf16, automaticPrecision } of devices) {
+      assert.ok(memoryFree > 0 && memoryFree <= memoryTotal);
+      assert.equal(automaticPrecision, bf16 ? 'bf16' : 'fp32');
+    }
+  });
+
+  it('prints them as a table', async () => {
+    const { exitCode, stdout } = await virnucpro(['devices']);
+    assert.equal(exitCode, 0);
+    const [header, ...rows] = stdout.trimEnd().split('\n');
+    assert.match(header!, /^device +name +capability +memory GiB +free GiB +native BF16 +auto precision$/);
+    const known = loadAddon().addon.devices();
+    assert.equal(rows.length, known.length);
+    assert.match(rows[0]!, /^cpu +\S.* +- +\d+\.\d +\d+\.\d +(yes +bf16|no +fp32)$/);
+    assert.ok(rows[0]!.includes(` ${known[0]!.name} `));
+  });
+
+  it('cannot list without libtorch, and says how to get it', async () => {
+    const { exitCode, stdout, stderr } = await virnucpro(['devices'], { LIBTORCH: '/nonexistent' });
+    assert.equal(exitCode, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^virnucpro: Expected libtorch .*\/nonexistent.* Run `npm run setup`\n$/);
+  });
+
+  it('says loudly that there is a driver which libtorch cannot use; so does the doctor', async () => {
+    const environment = driverWithoutCuda();
+    const { exitCode, stdout, stderr } = await virnucpro(['devices'], environment);
+    assert.equal(exitCode, 1);
+    assert.match(stdout, /^cpu /m);
+    assert.match(
+      stderr,
+      /^virnucpro: There is an NVIDIA driver, but libtorch cannot use it: .* has no CUDA\. .*npm run setup/,
+    );
+
+    const report = await virnucpro(['doctor', '--json'], { ...environment, VIRNUCPRO_MODELS: join(folder, 'models') });
+    assert.equal(report.exitCode, 1);
+    const { checks } = JSON.parse(report.stdout) as { checks: Check[] };
+    const cuda = checks.find(({ name }) => name === 'CUDA')!;
+    assert.equal(cuda.status, 'failed');
+    assert.match(cuda.found, /has no CUDA$/);
+    assert.match(cuda.next!, /npm run setup/);
+    assert.equal(checks.find(({ name }) => name === 'known answer on cpu')!.status, 'ok');
+  });
+
+  it('warns of a driver whose library does not load', async () => {
+    const broken = join(folder, 'broken');
+    mkdirSync(broken);
+    writeFileSync(join(broken, 'libcuda.so.1'), 'x'.repeat(10_000));
+    const { stdout } = await virnucpro(['doctor', '--json'], { LD_LIBRARY_PATH: broken });
+    const { checks } = JSON.parse(stdout) as { checks: Check[] };
+    const cuda = checks.find(({ name }) => name === 'CUDA')!;
+    assert.equal(cuda.status, 'warning');
+    assert.match(cuda.found, /libcuda\.so\.1 cannot be loaded; the CPU is used$/);
+  });
+
+  it('counts a CUDA device as usable only when CUDA is loaded, and bf16 where it is native', () => {
+    const gpu = { name: 'GPU', memoryTotal: 2 ** 34, memoryFree: 2 ** 33 };
+    const found = [
+      { ...gpu, id: 'cpu', capability: '', bf16: false },
+      { ...gpu, id: 'cuda:0', capability: '8.0', bf16: true },
+      { ...gpu, id: 'cuda:1', capability: '7.5', bf16: false },
+    ];
+    const listed = (cuda: DeviceList['cuda']) =>
+      listDevices(found, cuda).map(({ usable, automaticPrecision }) => `${usable} ${automaticPrecision}`);
+    assert.deepEqual(listed({ state: 'loaded' }), ['true fp32', 'true bf16', 'true fp32']);
+    const unusable = { state: 'unusable', reason: 'old', next: 'renew' } as const;
+    assert.deepEqual(listed(unusable), ['true fp32', 'false bf16', 'false fp32']);
+  });
+});
