@@ -77,6 +77,7 @@ export default defineConfig(
       globals: {
         process: 'readonly',
         console: 'readonly',
+        URL: 'readonly',
         performance: 'readonly',
         setInterval: 'readonly',
         clearInterval: 'readonly',

@@ -11,6 +11,7 @@ import { OUTPUT_FILES } from '../dist/lib/output/files.js';
 import { inRepository } from './setup/repository.mjs';
 
 const check = process.argv.includes('--check');
+/** @type {string[]} */
 const outdated = [];
 
 /** @param {import('commander').Command} command @param {string} path @returns {string} */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './child.mjs';
 import { SetupFailure } from './failure.mjs';
+import { filesBelow, fingerprint, readStamp, removeStamp, writeStamp } from './fingerprint.mjs';
 import { inRepository, repositoryRoot } from './repository.mjs';
 
 export const demoModelName = 'demo';
@@ -11,15 +12,22 @@ export const demoModels = inRepository('build', 'models');
 
 /** Small and with random weights: what shows that everything works, since published weights are not ours to ship. */
 const sizes = ['--esm', 'esm2_tiny', '--dna', 'dnabert_tiny', '--seed', '1'];
+const command = ['models', 'random', '--name', demoModelName, ...sizes, '--models', demoModels, '--force'];
 
 /** @param {import('./step.mjs').Step} step */
 export async function makeDemoModel(step) {
-  // An installed model is whole: its folder is renamed in when everything is written.
-  if (existsSync(join(demoModels, demoModelName, 'pipeline.json'))) return step.upToDate();
-  const words = ['models', 'random', '--name', demoModelName, ...sizes, '--models', demoModels];
-  const { succeeded, output } = await run(process.execPath, [inRepository('bin', 'virnucpro.js'), ...words], {
+  const stamp = inRepository('build', '.demo-model');
+  // What lays models out: one that was made before a change of these may not open after it.
+  const sources = [...filesBelow(inRepository('lib', 'models')), ...filesBelow(inRepository('csrc', 'model'))];
+  const wanted = fingerprint(sources, command);
+  if (existsSync(join(demoModels, demoModelName, 'pipeline.json')) && readStamp(stamp) === wanted) {
+    return step.upToDate();
+  }
+  removeStamp(stamp);
+  const { succeeded, output } = await run(process.execPath, [inRepository('bin', 'virnucpro.js'), ...command], {
     cwd: repositoryRoot,
   });
   if (!succeeded) throw new SetupFailure(`The demonstration model cannot be made:\n${output.trim()}`);
+  writeStamp(stamp, wanted);
   step.done(`made in ${demoModels}`);
 }

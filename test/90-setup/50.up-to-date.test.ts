@@ -12,7 +12,7 @@ describe('a step with nothing to do', () => {
   async function says(step: string, environment: NodeJS.ProcessEnv = {}): Promise<string> {
     const { output, errors } = await checkout.setup([step], environment);
     const lines = output.trim().split('\n');
-    return errors === '' ? (lines.at(-1) ?? '').replace(/^\w+ +/, '') : errors;
+    return errors === '' ? (lines.at(-1) ?? '').replace(/^\S+ +/, '') : errors;
   }
 
   describe('of the packages', () => {
@@ -86,6 +86,32 @@ describe('a step with nothing to do', () => {
         assert.match(await says('typescript'), /does not compile:\nlib\/one\.ts\(1,14\)/);
       checkout.write('lib/one.ts', 'export const one = 1;\n');
       assert.match(await says('typescript'), /^compiled/);
+    });
+  });
+
+  describe('of the demonstration model', () => {
+    const command = (exit: number) => `
+      import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
+      appendFileSync('calls', process.argv.slice(2).join(' ') + '\\n');
+      mkdirSync('build/models' + '/demo', { recursive: true });
+      writeFileSync('build/models' + '/demo/pipeline.json', '{}');
+      process.exit(${exit});
+    `;
+
+    it('is skipped until what lays models out changes, or the model is gone', async () => {
+      checkout.write('bin/virnucpro.js', command(0));
+      assert.match(await says('model'), /^made in .*build\/models/);
+      assert.equal(await says('model'), 'up to date');
+      assert.match(readFileSync(checkout.path('calls'), 'utf8'), /^models random --name demo .*--force\n$/);
+      checkout.write('csrc/model/archive.cc', 'changed');
+      assert.match(await says('model'), /^made/);
+      rmSync(checkout.path('build', 'models'), { recursive: true });
+      assert.match(await says('model'), /^made/);
+    });
+
+    it('is not skipped after a failure', async () => {
+      checkout.write('bin/virnucpro.js', command(1));
+      for (let run = 0; run < 2; run++) assert.match(await says('model'), /^The demonstration model cannot be made/);
     });
   });
 
