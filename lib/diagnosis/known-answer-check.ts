@@ -106,7 +106,7 @@ function compare(what: string, found: Bounds, allowed: Bounds): Comparison {
     (part) => `${part} off by ${found[part].toExponential(1)} (at most ${allowed[part]})`,
   );
   const isWithin = found.embeddings <= allowed.embeddings && found.scores <= allowed.scores;
-  return { text: `${what}: ${parts.join(', ')}`, isWithin };
+  return { text: `${what}: ${parts.join(', ')}${isWithin ? '' : ': too far'}`, isWithin };
 }
 
 /** Infinite when the lengths differ or a value is no number, so that it is within no bound. */
