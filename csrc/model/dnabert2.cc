@@ -54,7 +54,7 @@ at::Tensor Dnabert2::attend(const Layer& layer, const PackedTokens& sequences, c
   const auto head_width = architecture_.width / architecture_.heads;
   const auto heads = layer.query_key_value(hidden.to(placement_.dtype))
                          .view({hidden.size(0), 3, architecture_.heads, head_width});
-  const auto mixed = packed_attention(heads.select(1, 0), heads.select(1, 1), heads.select(1, 2), sequences, bias);
+  const auto mixed = packed_attention(heads.select(1, 0), heads.select(1, 1), heads.select(1, 2), sequences, bias, placement_);
   return layer.attention_norm(layer.attention_output(mixed).to(at::kFloat).add_(hidden));
 }
 
@@ -67,14 +67,16 @@ at::Tensor Dnabert2::feed_forward(const Layer& layer, const at::Tensor& hidden) 
 
 at::Tensor Dnabert2::forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) {
   sequences.check(architecture_.vocabulary, pooled_tokens(architecture_).shortest_sequence());
-  auto hidden = embedding_norm_(embedding_.index_select(0, sequences.ids(placement_.device)));
-  const auto& bias = position_bias(sequences.longest());
-  if (layers != nullptr) layers->push_back(hidden);
+  const auto tokens = static_cast<int64_t>(sequences.tokens.size());
+  const auto ids = sequences.ids(placement_.device, placement_.rows_for(tokens));
+  auto hidden = embedding_norm_(embedding_.index_select(0, ids));
+  const auto& bias = position_bias(placement_.length_for(sequences.longest()));
+  if (layers != nullptr) layers->push_back(hidden.narrow(0, 0, tokens));
   for (const auto& layer : layers_) {
     hidden = feed_forward(layer, attend(layer, sequences, bias, hidden));
-    if (layers != nullptr) layers->push_back(hidden);
+    if (layers != nullptr) layers->push_back(hidden.narrow(0, 0, tokens));
   }
-  return hidden;
+  return hidden.narrow(0, 0, tokens);
 }
 
 int64_t Dnabert2::weight_bytes() const {

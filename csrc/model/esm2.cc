@@ -45,7 +45,7 @@ Esm2::Esm2(const Esm2Architecture& architecture, const ParameterMap& parameters,
                           placement);
 }
 
-Esm2::Rotary Esm2::rotary(const PackedTokens& sequences) {
+Esm2::Rotary Esm2::rotary(const PackedTokens& sequences, int64_t rows) {
   const auto half = architecture_.width / architecture_.heads / 2;
   const auto longest = sequences.longest();
   if (!rotary_angles_.defined() || rotary_angles_.size(0) < longest) {
@@ -53,7 +53,7 @@ Esm2::Rotary Esm2::rotary(const PackedTokens& sequences) {
     const auto frequencies = at::pow(kRotaryBase, at::arange(half, options).mul(-1.0 / static_cast<double>(half)));
     rotary_angles_ = at::outer(at::arange(longest, options), frequencies);
   }
-  const auto angles = rotary_angles_.index_select(0, sequences.positions(placement_.device)).unsqueeze(1);
+  const auto angles = rotary_angles_.index_select(0, sequences.positions(placement_.device, rows)).unsqueeze(1);
   return {angles.cos(), angles.sin()};
 }
 
@@ -75,7 +75,7 @@ void Esm2::attend(const Layer& layer, const PackedTokens& sequences, const Rotar
   const auto heads = layer.query_key_value(normal).view({residual.size(0), 3, architecture_.heads, head_width});
   const auto query = rotate(heads.select(1, 0), rotary.cosine, rotary.sine);
   const auto key = rotate(heads.select(1, 1), rotary.cosine, rotary.sine);
-  const auto mixed = packed_attention(query, key, heads.select(1, 2), sequences, {});
+  const auto mixed = packed_attention(query, key, heads.select(1, 2), sequences, {}, placement_);
   residual.add_(layer.attention_output(mixed));
 }
 
@@ -88,14 +88,16 @@ void Esm2::feed_forward(const Layer& layer, at::Tensor& residual) const {
 
 at::Tensor Esm2::forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) {
   sequences.check(architecture_.vocabulary, pooled_tokens(architecture_).shortest_sequence());
-  auto residual = embedding_.index_select(0, sequences.ids(placement_.device));
-  const auto positions = rotary(sequences);
+  const auto tokens = static_cast<int64_t>(sequences.tokens.size());
+  const auto rows = placement_.rows_for(tokens);
+  auto residual = embedding_.index_select(0, sequences.ids(placement_.device, rows));
+  const auto positions = rotary(sequences, rows);
   for (const auto& layer : layers_) {
-    if (layers != nullptr) layers->push_back(residual.clone());
+    if (layers != nullptr) layers->push_back(residual.narrow(0, 0, tokens).clone());
     attend(layer, sequences, positions, residual);
     feed_forward(layer, residual);
   }
-  auto hidden = final_norm_(residual);
+  auto hidden = final_norm_(residual.narrow(0, 0, tokens));
   if (layers != nullptr) layers->push_back(hidden);
   return hidden;
 }

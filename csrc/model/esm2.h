@@ -27,11 +27,11 @@ class Esm2 final : public Encoder {
     Linear down;
   };
   struct Rotary {
-    at::Tensor cosine;  // [tokens, 1, head width / 2]
+    at::Tensor cosine;  // [rows, 1, head width / 2]
     at::Tensor sine;
   };
 
-  Rotary rotary(const PackedTokens& sequences);
+  Rotary rotary(const PackedTokens& sequences, int64_t rows);
   void attend(const Layer& layer, const PackedTokens& sequences, const Rotary& rotary, at::Tensor& residual) const;
   void feed_forward(const Layer& layer, at::Tensor& residual) const;
 

@@ -35,13 +35,14 @@ void PackedTokens::check(int64_t vocabulary, int64_t shortest) const {
   }
 }
 
-at::Tensor PackedTokens::ids(at::Device device) const {
-  const auto host = at::from_blob(const_cast<int32_t*>(tokens.data()), {static_cast<int64_t>(tokens.size())}, at::kInt);
-  return host.to(at::kLong).to(device);
+at::Tensor PackedTokens::ids(at::Device device, int64_t rows) const {
+  auto host = at::zeros({rows}, at::kLong);
+  std::copy(tokens.begin(), tokens.end(), host.data_ptr<int64_t>());
+  return host.to(device);
 }
 
-at::Tensor PackedTokens::positions(at::Device device) const {
-  auto host = at::empty({static_cast<int64_t>(tokens.size())}, at::kLong);
+at::Tensor PackedTokens::positions(at::Device device, int64_t rows) const {
+  auto host = at::zeros({rows}, at::kLong);
   auto* position = host.data_ptr<int64_t>();
   for (int64_t i = 0; i < sequences(); ++i) {
     for (int64_t k = begin(i); k < end(i); ++k) position[k] = k - begin(i);

@@ -21,10 +21,10 @@ struct PackedTokens {
   // `shortest` tokens, and every id is below `vocabulary`.
   void check(int64_t vocabulary, int64_t shortest) const;
 
-  // [tokens] int64 on the device.
-  at::Tensor ids(at::Device device) const;
-  // [tokens] int64 on the device: each token's place in its own sequence, from 0.
-  at::Tensor positions(at::Device device) const;
+  // [rows] int64 on the device; rows behind the last token hold id 0.
+  at::Tensor ids(at::Device device, int64_t rows) const;
+  // [rows] int64 on the device: each token's place in its own sequence, from 0; 0 behind the last token.
+  at::Tensor positions(at::Device device, int64_t rows) const;
 };
 
 }  // namespace virnucpro

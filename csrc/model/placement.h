@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace virnucpro {
 
 // Where a model's matrices live and in which type they are multiplied. Everything that is summed over many terms (the
@@ -12,6 +14,19 @@ struct Placement {
 
   at::Tensor matrix(const at::Tensor& tensor) const { return tensor.to(device, dtype).contiguous(); }
   at::Tensor vector(const at::Tensor& tensor) const { return tensor.to(device, at::kFloat).contiguous(); }
+
+  // oneDNN makes a kernel for every shape of a reduced-precision product and keeps a thousand of them, which are
+  // hundreds of megabytes. So shapes are rounded up: the same few come again and again, and the surplus is never read.
+  int64_t rows_for(int64_t tokens) const {
+    return dtype == at::kFloat ? tokens : round_up(tokens + kLengthStep, kRowStep);
+  }
+  int64_t length_for(int64_t tokens) const { return dtype == at::kFloat ? tokens : round_up(tokens, kLengthStep); }
+
+ private:
+  static constexpr int64_t kRowStep = 64;
+  static constexpr int64_t kLengthStep = 16;
+
+  static int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 };
 
 }  // namespace virnucpro

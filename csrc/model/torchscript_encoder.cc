@@ -16,7 +16,7 @@ TorchScriptEncoder::TorchScriptEncoder(torch::jit::Module module, const Placemen
 at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, std::vector<at::Tensor>*) {
   auto tokens = at::zeros({sequences.sequences(), sequences.longest()}, at::kLong);
   auto lengths = at::empty({sequences.sequences()}, at::kLong);
-  const auto ids = sequences.ids(at::kCPU);
+  const auto ids = sequences.ids(at::kCPU, static_cast<int64_t>(sequences.tokens.size()));
   for (int64_t i = 0; i < sequences.sequences(); ++i) {
     const auto length = sequences.end(i) - sequences.begin(i);
     tokens.select(0, i).narrow(0, 0, length).copy_(ids.narrow(0, sequences.begin(i), length));
