@@ -25,20 +25,20 @@ at::ScalarType data_type(const std::string& name) {
 decltype(ArchiveParameter::source) source_from(const Napi::Object& object) {
   const auto kind = string_field(object, "kind");
   if (kind == "file") {
-    return FileSource{string_field(object, "path"), integer_field(object, "offset", 0, kLargestSafeInteger),
+    return FileSource{path_field(object, "path"), integer_field(object, "offset", 0, kLargestSafeInteger),
                       data_type(string_field(object, "dtype")), integers_field(object, "strides")};
   }
   if (kind == "normal") {
-    return NormalSource{number_field(object, "mean"), number_field(object, "standardDeviation"),
+    return NormalSource{float_field(object, "mean"), float_field(object, "standardDeviation"),
                         static_cast<uint64_t>(integer_field(object, "seed", 0, kLargestSafeInteger))};
   }
-  if (kind == "constant") return ConstantSource{number_field(object, "value")};
+  if (kind == "constant") return ConstantSource{float_field(object, "value")};
   throw Error(code::kArgument, "Expected file, normal or constant for `kind` but received " + kind);
 }
 
 ArchiveRequest request_from(const Napi::Object& object) {
   ArchiveRequest request;
-  request.path = string_field(object, "path");
+  request.path = path_field(object, "path");
   request.architecture = architecture_from(object_field(object, "architecture"));
   request.dtype = data_type(string_field(object, "dtype"));
   const auto parameters = array_field(object, "parameters");
@@ -75,11 +75,10 @@ class WriteArchive final : public Napi::AsyncWorker {
   }
 
   void OnOK() override {
-    if (failure_) {
-      deferred_.Reject(to_javascript(Env(), failure_).Value());
-    } else {
-      deferred_.Resolve(Env().Undefined());
-    }
+    settle(Env(), deferred_, [this] {
+      if (failure_) std::rethrow_exception(failure_);
+      return Env().Undefined();
+    });
   }
 
  private:

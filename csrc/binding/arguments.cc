@@ -1,6 +1,7 @@
 #include "binding/arguments.h"
 
 #include <cmath>
+#include <limits>
 
 #include "error.h"
 
@@ -20,6 +21,10 @@ std::string describe(const Napi::Value& value) {
       return value.ToString().Utf8Value();
     case napi_string:
       return "\"" + value.As<Napi::String>().Utf8Value() + "\"";
+    case napi_symbol:
+      return "a symbol";
+    case napi_bigint:
+      return "a bigint";
     case napi_function:
       return "a function";
     default:
@@ -28,8 +33,7 @@ std::string describe(const Napi::Value& value) {
 }
 
 [[noreturn]] void mismatch(const char* what, const char* name, const Napi::Value& value) {
-  throw Error(code::kArgument,
-              std::string("Expected ") + what + " for `" + name + "` but received " + describe(value));
+  throw Error(code::kArgument, std::string("Expected ") + what + " for `" + name + "` but received " + describe(value));
 }
 
 Napi::Object as_object(const Napi::Value& value, const char* name) {
@@ -74,10 +78,25 @@ Napi::Array array_field(const Napi::Object& object, const char* name) {
 
 std::string string_field(const Napi::Object& object, const char* name) { return as_string(object.Get(name), name); }
 
+std::string path_field(const Napi::Object& object, const char* name) {
+  auto path = string_field(object, name);
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    throw Error(code::kArgument, std::string("Expected a path for `") + name + "` but received " +
+                                     (path.empty() ? "an empty text" : "a text with a NUL"));
+  }
+  return path;
+}
+
 double number_field(const Napi::Object& object, const char* name) {
   const auto value = object.Get(name);
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : std::nan("");
   if (!std::isfinite(number)) mismatch("a finite number", name, value);
+  return number;
+}
+
+double float_field(const Napi::Object& object, const char* name) {
+  const double number = number_field(object, name);
+  if (std::abs(number) > std::numeric_limits<float>::max()) mismatch("a float32", name, object.Get(name));
   return number;
 }
 
@@ -94,7 +113,8 @@ bool boolean_field(const Napi::Object& object, const char* name) {
 std::vector<int64_t> integers_field(const Napi::Object& object, const char* name) {
   const auto array = array_field(object, name);
   std::vector<int64_t> numbers;
-  for (uint32_t i = 0; i < array.Length(); ++i) numbers.push_back(as_integer(array.Get(i), name, 0, kLargestSafeInteger));
+  for (uint32_t i = 0; i < array.Length(); ++i)
+    numbers.push_back(as_integer(array.Get(i), name, 0, kLargestSafeInteger));
   return numbers;
 }
 
@@ -121,16 +141,15 @@ Architecture architecture_from(const Napi::Object& object) {
   if (family != "esm2" && family != "dnabert2") {
     throw Error(code::kArgument, "Expected esm2, dnabert2 or classifier for `family` but received " + family);
   }
-  const auto width = size("width");
-  const auto heads = size("heads");
-  if (width % heads != 0 || (width / heads) % 2 != 0) {
-    throw Error(code::kArgument, "Expected a width that divides into heads of an even width for `heads` but received " +
-                                     std::to_string(width) + " / " + std::to_string(heads));
+  if (family == "esm2") {
+    return Esm2Architecture{size("layers"), size("width"), size("heads"), size("feedForward"), size("vocabulary")};
   }
-  if (family == "esm2") return Esm2Architecture{size("layers"), width, heads, size("feedForward"), size("vocabulary")};
-  return DnabertArchitecture{size("layers"),     width,
-                             heads,              size("feedForward"),
-                             size("vocabulary"), size("tokenTypes"),
+  return DnabertArchitecture{size("layers"),
+                             size("width"),
+                             size("heads"),
+                             size("feedForward"),
+                             size("vocabulary"),
+                             size("tokenTypes"),
                              number_field(object, "layerNormEpsilon")};
 }
 

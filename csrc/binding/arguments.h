@@ -19,7 +19,11 @@ std::string string_argument(const Napi::CallbackInfo& info, size_t position, con
 Napi::Object object_field(const Napi::Object& object, const char* name);
 Napi::Array array_field(const Napi::Object& object, const char* name);
 std::string string_field(const Napi::Object& object, const char* name);
+// Not cut off at a NUL, as the system would do.
+std::string path_field(const Napi::Object& object, const char* name);
 double number_field(const Napi::Object& object, const char* name);
+// One that float32 can hold.
+double float_field(const Napi::Object& object, const char* name);
 // A whole number in [lowest, highest].
 int64_t integer_field(const Napi::Object& object, const char* name, int64_t lowest, int64_t highest);
 bool boolean_field(const Napi::Object& object, const char* name);

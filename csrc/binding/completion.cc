@@ -18,9 +18,11 @@ void Completion::reject(std::exception_ptr reason) { send(nullptr, std::move(rea
 void Completion::send(MakeValue make_value, std::exception_ptr reason) {
   auto settlement = std::make_unique<Settlement>(
       Settlement{deferred_, std::move(settled_), std::move(make_value), std::move(reason)});
-  // The channel owns what it has accepted and gives it to `settle`.
-  if (channel_.NonBlockingCall(settlement.get()) == napi_ok) static_cast<void>(settlement.release());
-  channel_.Release();
+  // The channel owns what it has accepted and gives it to `settle`. One that is closing, with its environment, has let
+  // go of this thread already: releasing it once more would touch freed memory.
+  const auto sent = channel_.NonBlockingCall(settlement.get());
+  if (sent == napi_ok) static_cast<void>(settlement.release());
+  if (sent != napi_closing) channel_.Release();
 }
 
 void Completion::settle(Napi::Env env, Napi::Function, std::nullptr_t*, Settlement* given) {
@@ -28,15 +30,10 @@ void Completion::settle(Napi::Env env, Napi::Function, std::nullptr_t*, Settleme
   if (env == nullptr) return;
   const Napi::HandleScope scope(env);
   settlement->settled();
-  if (settlement->reason) {
-    settlement->deferred.Reject(to_javascript(env, settlement->reason).Value());
-    return;
-  }
-  try {
-    settlement->deferred.Resolve(settlement->make_value(env));
-  } catch (const Napi::Error& error) {
-    settlement->deferred.Reject(error.Value());
-  }
+  virnucpro::settle(env, settlement->deferred, [&] {
+    if (settlement->reason) std::rethrow_exception(settlement->reason);
+    return settlement->make_value(env);
+  });
 }
 
 }  // namespace virnucpro

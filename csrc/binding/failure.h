@@ -38,4 +38,25 @@ Napi::Value promised(Napi::Env env, Call call) {
   }
 }
 
+// Settles a promise with the value that `make_value` makes, or with what it throws. In an environment that is being
+// torn down there is nobody left to tell, and nothing happens.
+template <typename MakeValue>
+void settle(Napi::Env env, const Napi::Promise::Deferred& deferred, MakeValue make_value) {
+  try {
+    Napi::Value value;
+    bool failed = false;
+    try {
+      value = make_value();
+    } catch (const Napi::Error& error) {
+      failed = true;
+      value = error.Value();
+    } catch (...) {
+      failed = true;
+      value = to_javascript(env, std::current_exception()).Value();
+    }
+    failed ? deferred.Reject(value) : deferred.Resolve(value);
+  } catch (const Napi::Error&) {
+  }
+}
+
 }  // namespace virnucpro

@@ -33,10 +33,10 @@ ModelPart model_part(const Napi::Object& request, const char* name) {
   const auto part = object_field(request, name);
   auto architecture = architecture_from(object_field(part, "architecture"));
   if (!std::holds_alternative<Family>(architecture)) {
-    throw Error(code::kArgument, std::string("Expected a model of the right family for `") + name +
-                                     "` but received " + string_field(object_field(part, "architecture"), "family"));
+    throw Error(code::kArgument, std::string("Expected a model of the right family for `") + name + "` but received " +
+                                     string_field(object_field(part, "architecture"), "family"));
   }
-  return {string_field(part, "path"), std::move(architecture)};
+  return {path_field(part, "path"), std::move(architecture)};
 }
 
 OpenRequest open_request_from(const Napi::Object& object) {
@@ -54,21 +54,27 @@ OpenRequest open_request_from(const Napi::Object& object) {
 Napi::Float32Array float_array(Napi::Env env, const at::Tensor& tensor) {
   const auto values = tensor.contiguous();
   auto array = Napi::Float32Array::New(env, static_cast<size_t>(values.numel()));
-  std::memcpy(array.Data(), values.data_ptr<float>(), values.nbytes());
+  if (values.numel() > 0) std::memcpy(array.Data(), values.data_ptr<float>(), values.nbytes());
   return array;
 }
 
 }  // namespace
 
 Napi::Function WorkerBinding::define(Napi::Env env) {
-  return DefineClass(env, "NativeWorker",
-                     {InstanceMethod<&WorkerBinding::run>("run"), InstanceMethod<&WorkerBinding::embed>("embed"),
-                      InstanceMethod<&WorkerBinding::classify>("classify"),
-                      InstanceMethod<&WorkerBinding::close>("close"),
-                      InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes")});
+  return DefineClass(
+      env, "NativeWorker",
+      {InstanceMethod<&WorkerBinding::run>("run"), InstanceMethod<&WorkerBinding::embed>("embed"),
+       InstanceMethod<&WorkerBinding::classify>("classify"), InstanceMethod<&WorkerBinding::close>("close"),
+       InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes")});
 }
 
-WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WorkerBinding>(info) {}
+WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WorkerBinding>(info), env_(info.Env()) {
+  napi_add_env_cleanup_hook(env_, &WorkerBinding::join, this);
+}
+
+WorkerBinding::~WorkerBinding() { napi_remove_env_cleanup_hook(env_, &WorkerBinding::join, this); }
+
+void WorkerBinding::join(void* self) { static_cast<WorkerBinding*>(self)->worker_.reset(); }
 
 Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
@@ -93,7 +99,12 @@ Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request) {
     });
   };
   const auto failed = [done](std::exception_ptr reason) { done->reject(std::move(reason)); };
-  worker_ = std::make_unique<DeviceWorker>(std::move(request), opened, failed);
+  try {
+    worker_ = std::make_unique<DeviceWorker>(std::move(request), opened, failed);
+  } catch (...) {
+    // No thread could be started, which leaves the promise to this one.
+    failed(std::current_exception());
+  }
   return done->promise();
 }
 
@@ -111,7 +122,7 @@ Napi::Value WorkerBinding::submit(Napi::Env env, std::function<Result(PipelineMo
   const auto fail = [done](std::exception_ptr reason) { done->reject(std::move(reason)); };
   try {
     worker_->submit({run, fail});
-  } catch (const Error&) {
+  } catch (...) {
     fail(std::current_exception());
   }
   return done->promise();
@@ -182,10 +193,7 @@ Napi::Value WorkerBinding::classify(const Napi::CallbackInfo& info) {
     const auto array = given.As<Napi::Float32Array>();
     std::vector<float> features(array.Data(), array.Data() + array.ElementLength());
     return submit<at::Tensor>(
-        env,
-        [features = std::move(features)](PipelineModels& models) mutable {
-          return models.classify(features);
-        },
+        env, [features = std::move(features)](PipelineModels& models) mutable { return models.classify(features); },
         [](Napi::Env env, const at::Tensor& scores) -> Napi::Value { return float_array(env, scores); });
   });
 }

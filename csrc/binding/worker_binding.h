@@ -20,8 +20,12 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   static Napi::Value open(const Napi::CallbackInfo& info);
 
   explicit WorkerBinding(const Napi::CallbackInfo& info);
+  ~WorkerBinding() override;
 
  private:
+  // When the environment ends: its channels go before its objects do, so the thread that calls them has to go first.
+  static void join(void* self);
+
   Napi::Value start(Napi::Env env, OpenRequest request);
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value embed(const Napi::CallbackInfo& info);
@@ -35,6 +39,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   Napi::Value submit(Napi::Env env, std::function<Result(PipelineModels&)> compute,
                      std::function<Napi::Value(Napi::Env, const Result&)> make_value);
 
+  napi_env env_;
   int64_t weight_bytes_ = 0;
   std::unique_ptr<DeviceWorker> worker_;
 };

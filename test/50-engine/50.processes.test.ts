@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { installGoldenModel } from '../golden-model.js';
+import type { InstalledModel } from '../golden-model.js';
+
+const PROGRAM = fileURLToPath(new URL('engine-process.js', import.meta.url));
+const CYCLES = 10;
+
+interface Ended {
+  /** Exit code, or the signal that killed it. */
+  readonly end: number | string;
+  readonly output: string;
+  readonly errors: string;
+}
+
+describe('the life of a worker', () => {
+  let installed: InstalledModel;
+  before(async () => {
+    installed = await installGoldenModel();
+  });
+  after(() => installed.remove());
+
+  const run = (task: string): Promise<Ended> =>
+    new Promise((resolve) => {
+      const words = ['--expose-gc', PROGRAM, installed.model.folder, task];
+      execFile(process.execPath, words, { timeout: 60_000 }, (error, output, errors) => {
+        resolve({ end: error ? (error.code ?? error.signal ?? 'unknown') : 0, output, errors });
+      });
+    });
+
+  for (const [task, what] of [
+    ['exitWithJobs', 'with jobs on its thread'],
+    ['exitAtOnce', 'with jobs just submitted'],
+    ['exitWhileOpening', 'while it loads'],
+    ['exitWhileClosing', 'while it closes'],
+    ['endUnclosed', 'unclosed'],
+  ] as const) {
+    it(`may end with its process, ${what}`, async () => {
+      assert.deepEqual(await run(task), { end: 7, output: '', errors: '' });
+    });
+  }
+
+  for (const [task, what] of [
+    ['threadWithJobs', 'with jobs on its thread'],
+    ['threadOpening', 'while it loads'],
+    ['threadWriting', 'while an archive is written'],
+  ] as const) {
+    it(`may end with its JavaScript thread, ${what}`, async () => {
+      assert.deepEqual(await run(task), { end: 0, output: 'started', errors: '' });
+    });
+  }
+
+  it('may be spent in a JavaScript thread of its own', async () => {
+    assert.deepEqual(await run('thread'), { end: 0, output: String(40 * 64), errors: '' });
+  });
+
+  it('ends its thread, by close as by garbage collection', async () => {
+    const { end, output, errors } = await run('cycles');
+    assert.deepEqual({ end, errors }, { end: 0, errors: '' });
+    // The runtime's own threads come and go; what every cycle leaves behind would be as many as there were cycles.
+    for (const left of JSON.parse(output) as number[]) assert.ok(left < CYCLES, `${left} threads more`);
+  });
+});

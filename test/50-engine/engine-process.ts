@@ -1,0 +1,134 @@
+/** One thing done with a worker in a process of its own: node engine-process.js MODEL-FOLDER CASE. */
+import { readdirSync } from 'node:fs';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
+import type { NativeWorker } from '../../lib/engine/addon.js';
+import { loadAddon } from '../../lib/engine/load.js';
+import { openModel } from '../../lib/models/pipeline.js';
+import { randomParameters } from '../../lib/models/random-weights.js';
+import { openOnCpu } from '../golden-model.js';
+import { randomBatch } from './token-sequences.js';
+
+const EXIT_CODE = 7;
+const CYCLES = 10;
+
+const [folder, task] = isMainThread ? (process.argv.slice(2) as [string, string]) : (workerData as [string, string]);
+const model = await openModel(folder);
+/** Takes a tenth of a second or more. */
+const long = randomBatch(
+  'protein',
+  Array.from({ length: 40 }, () => 300),
+);
+
+function startJobs(worker: NativeWorker): void {
+  for (let job = 0; job < 2; job++) {
+    worker.embed('protein', long, { layers: true }).catch(() => undefined);
+  }
+}
+
+function threads(): number {
+  return readdirSync('/proc/self/task').length;
+}
+
+async function openAndClose(): Promise<void> {
+  const worker = await openOnCpu(model);
+  await worker.embed('protein', long, { layers: false });
+  await worker.close();
+}
+
+async function openAndForget(): Promise<void> {
+  const worker = await openOnCpu(model);
+  await worker.embed('dna', randomBatch('dna', [5]), { layers: false });
+}
+
+/** Until a collection had the chance to run finalizers. */
+async function collected(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) {
+    globalThis.gc!();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** How many threads more there are after some cycles than before, when every cycle's worker ought to be gone. */
+async function threadsLeft(cycle: () => Promise<void>): Promise<number> {
+  await cycle();
+  await collected();
+  const before = threads();
+  for (let count = 0; count < CYCLES; count++) {
+    await cycle();
+    await collected();
+  }
+  return threads() - before;
+}
+
+/** Writes an archive that takes a while. */
+function startArchive(): void {
+  const architecture = { ...model.protein.architecture, layers: 8, width: 512, feedForward: 2048 };
+  const path = `${folder}/unfinished.pt`;
+  const parameters = randomParameters(architecture, 1);
+  const request = { path, architecture, dtype: 'float32', parameters, extraFiles: {} } as const;
+  loadAddon()
+    .addon.writeArchive(request)
+    .catch(() => undefined);
+}
+
+async function inThread(name: string): Promise<void> {
+  const thread = new Worker(fileURLToPath(import.meta.url), { workerData: [folder, name] });
+  const message: unknown = await new Promise((resolve, reject) =>
+    thread.once('message', resolve).once('error', reject),
+  );
+  await thread.terminate();
+  process.stdout.write(String(message));
+}
+
+const tasks: Record<string, () => Promise<void> | void> = {
+  async exitWithJobs() {
+    startJobs(await openOnCpu(model));
+    setTimeout(() => process.exit(EXIT_CODE), 20);
+  },
+  async exitAtOnce() {
+    startJobs(await openOnCpu(model));
+    process.exit(EXIT_CODE);
+  },
+  exitWhileOpening() {
+    openOnCpu(model).catch(() => undefined);
+    process.exit(EXIT_CODE);
+  },
+  async exitWhileClosing() {
+    const worker = await openOnCpu(model);
+    startJobs(worker);
+    worker.close().catch(() => undefined);
+    process.exit(EXIT_CODE);
+  },
+  async endUnclosed() {
+    await openAndForget();
+    process.exitCode = EXIT_CODE;
+  },
+  async cycles() {
+    process.stdout.write(JSON.stringify([await threadsLeft(openAndClose), await threadsLeft(openAndForget)]));
+  },
+  thread: () => inThread('threadUses'),
+  async threadUses() {
+    const worker = await openOnCpu(model);
+    const { mean } = await worker.embed('protein', long, { layers: false });
+    await worker.close();
+    parentPort!.postMessage(mean.length);
+  },
+  threadWithJobs: () => inThread('threadStartsJobs'),
+  async threadStartsJobs() {
+    startJobs(await openOnCpu(model));
+    parentPort!.postMessage('started');
+  },
+  threadOpening: () => inThread('threadOpens'),
+  threadOpens() {
+    openOnCpu(model).catch(() => undefined);
+    parentPort!.postMessage('started');
+  },
+  threadWriting: () => inThread('threadWrites'),
+  threadWrites() {
+    startArchive();
+    parentPort!.postMessage('started');
+  },
+};
+
+await tasks[task]!();
