@@ -23,8 +23,8 @@ std::unique_ptr<BytePairTokenizer> tokenizer_from(const Napi::Object& vocabulary
   }
   const auto merges = int32_array_field(vocabulary, "merges");
   if (merges.size() % 3 != 0) {
-    throw Error(code::kArgument, "Expected triples for `merges` but received " + std::to_string(merges.size()) +
-                                     " numbers");
+    throw Error(code::kArgument,
+                "Expected triples for `merges` but received " + std::to_string(merges.size()) + " numbers");
   }
   const auto id = [&](const char* name) { return static_cast<int32_t>(integer_field(vocabulary, name, 0, INT32_MAX)); };
   return std::make_unique<BytePairTokenizer>(std::move(tokens), merges.data(), merges.size() / 3, id("unknown"),

@@ -1,8 +1,8 @@
 #include "device/devices.h"
 
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
-#include <c10/core/CachingDeviceAllocator.h>
 
 #include "device/cpu.h"
 #include "device/cuda_driver.h"
@@ -46,8 +46,9 @@ at::Device usable_device(const std::string& id) {
   if (id == "cpu") return at::kCPU;
   const at::Device device(id);
   if (device.index() >= usable_cuda_devices()) {
-    throw Error(code::kDevice, "Expected a libtorch that can use " + id + " but the driver's devices and those of "
-                               "libtorch differ. Run `virnucpro doctor`");
+    throw Error(code::kDevice, "Expected a libtorch that can use " + id +
+                                   " but the driver's devices and those of "
+                                   "libtorch differ. Run `virnucpro doctor`");
   }
   return device;
 }

@@ -12,7 +12,7 @@ namespace virnucpro {
 struct DeviceDescription {
   std::string id;  // cpu, cuda:0, ...
   std::string name;
-  std::string capability;  // e.g. 9.0; empty for the CPU
+  std::string capability;    // e.g. 9.0; empty for the CPU
   int64_t memory_total = 0;  // bytes
   int64_t memory_free = 0;
   bool bf16 = false;  // computed natively

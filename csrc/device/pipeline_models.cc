@@ -13,8 +13,20 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+struct EncoderSizes {
+  int64_t vocabulary;
+  int64_t width;
+  size_t states;  // after the embedding and after every layer
+};
+
+EncoderSizes sizes(const Architecture& architecture) {
+  const auto of = [](const auto& encoder) {
+    return EncoderSizes{encoder.vocabulary, encoder.width, static_cast<size_t>(encoder.layers) + 1};
+  };
+  if (const auto* esm2 = std::get_if<Esm2Architecture>(&architecture)) return of(*esm2);
+  return of(std::get<DnabertArchitecture>(architecture));
 }
 
 std::unique_ptr<Encoder> encoder(const ModelPart& part, const OpenRequest& request, at::Device device) {
@@ -32,8 +44,24 @@ PipelineModels::PipelineModels(const OpenRequest& request)
       classifier_(request.classifier.path, std::get<ClassifierArchitecture>(request.classifier.architecture), device_) {
 }
 
-at::Tensor PipelineModels::mean(Encoder& encoder, const Architecture& architecture, const PackedTokens& sequences) {
-  return mean_embedding(encoder.forward(sequences, nullptr), sequences, pooled_tokens(architecture));
+SequenceEmbeddings PipelineModels::embed(Encoder& encoder, const Architecture& architecture,
+                                         const PackedTokens& sequences, bool layers) {
+  const auto [vocabulary, width, states] = sizes(architecture);
+  const auto pooled = pooled_tokens(architecture);
+  sequences.check(vocabulary, pooled.shortest_sequence());
+  SequenceEmbeddings result;
+  if (sequences.sequences() == 0) {
+    // Nothing of nothing, whatever an engine would make of it.
+    result.mean = at::empty({0, width}, at::TensorOptions(device_).dtype(at::kFloat));
+    if (layers) result.layers.assign(states, result.mean);
+    return result;
+  }
+  const auto hidden = encoder.forward(sequences, layers ? &result.layers : nullptr);
+  result.mean = mean_embedding(hidden, sequences, pooled);
+  if (layers && result.layers.empty()) {
+    throw Error(code::kArgument, "Expected the packed engine for `layers` but received torchscript");
+  }
+  return result;
 }
 
 BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings) {
@@ -43,10 +71,10 @@ BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& p
   }
   BatchScores result;
   auto start = Clock::now();
-  const auto dna_mean = mean(*dna_, dna_architecture_, dna);
+  const auto dna_mean = embed(*dna_, dna_architecture_, dna, false).mean;
   result.dna_seconds = seconds_since(start);
   start = Clock::now();
-  const auto protein_mean = mean(*protein_, protein_architecture_, protein);
+  const auto protein_mean = embed(*protein_, protein_architecture_, protein, false).mean;
   result.protein_seconds = seconds_since(start);
   start = Clock::now();
   const auto features = at::cat({dna_mean, protein_mean}, 1);
@@ -57,11 +85,9 @@ BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& p
 }
 
 SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens& sequences, bool layers) {
-  auto& encoder = model == LanguageModel::kDna ? *dna_ : *protein_;
-  const auto& architecture = model == LanguageModel::kDna ? dna_architecture_ : protein_architecture_;
-  SequenceEmbeddings result;
-  const auto hidden = encoder.forward(sequences, layers ? &result.layers : nullptr);
-  result.mean = mean_embedding(hidden, sequences, pooled_tokens(architecture)).cpu();
+  auto result = model == LanguageModel::kDna ? embed(*dna_, dna_architecture_, sequences, layers)
+                                             : embed(*protein_, protein_architecture_, sequences, layers);
+  result.mean = result.mean.cpu();
   for (auto& layer : result.layers) layer = layer.cpu();
   return result;
 }

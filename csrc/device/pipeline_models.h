@@ -33,7 +33,7 @@ struct BatchScores {
 };
 
 struct SequenceEmbeddings {
-  at::Tensor mean;  // [sequences, width] float32, host
+  at::Tensor mean;                 // [sequences, width] float32, host
   std::vector<at::Tensor> layers;  // [tokens, width] float32, host
 };
 
@@ -51,7 +51,9 @@ class PipelineModels {
   int64_t weight_bytes() const;
 
  private:
-  at::Tensor mean(Encoder& encoder, const Architecture& architecture, const PackedTokens& sequences);
+  // On the device. Throws kArgument for tokens that the model cannot take.
+  SequenceEmbeddings embed(Encoder& encoder, const Architecture& architecture, const PackedTokens& sequences,
+                           bool layers);
 
   at::Device device_;
   Architecture dna_architecture_;

@@ -157,7 +157,9 @@ export interface EmbeddingResult {
  * rejected promise (VNP_ARGUMENT), so that the caller's own back-pressure is never hidden here.
  */
 export interface NativeWorker {
+  /** A batch of no frames gives no scores. */
   run(batch: FrameBatchTokens, options: { embeddings: boolean }): Promise<BatchResult>;
+  /** `layers`: of the packed engine only. */
   embed(part: 'dna' | 'protein', tokens: PackedTokens, options: { layers: boolean }): Promise<EmbeddingResult>;
   /** @param features [rows, inputs] @returns [rows, 2]: others, virus */
   classify(features: Float32Array): Promise<Float32Array>;
