@@ -265,8 +265,7 @@ describe('the native contract', () => {
 
   it('answers wrong vocabularies and texts of a tokenizer with VNP_ARGUMENT', () => {
     const vocabulary = installed.model.tokenizer;
-    const make = (changes: Json): NativeBytePairTokenizer =>
-      new addon.BytePairTokenizer({ ...vocabulary, ...changes });
+    const make = (changes: Json): NativeBytePairTokenizer => new addon.BytePairTokenizer({ ...vocabulary, ...changes });
     for (const { what, value } of spoiled({ ...vocabulary })) {
       assert.equal(thrown(() => make(value)).code, 'VNP_ARGUMENT', what);
     }
