@@ -102,8 +102,16 @@ export class Ledger {
       const next = this.#queue[this.#head];
       if (!next || (next.kind === 'window' && next.unsettled > 0)) break;
       this.#head++;
-      yield next.kind === 'window' ? this.#windowResult(next) : next.tally.finish(next.record, this.#rule);
-      if (next.kind === 'contig') next.record.sequence.release();
+      if (next.kind === 'window') {
+        yield this.#windowResult(next);
+        continue;
+      }
+      try {
+        yield next.tally.finish(next.record, this.#rule);
+      } finally {
+        // Also when this is the last result that is asked for.
+        next.record.sequence.release();
+      }
     }
     this.#forget();
   }

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import type { FrameBatchTokens, OpenRequest } from '../../lib/engine/addon.js';
+import { DevicePool } from '../../lib/engine/pool.js';
+import { VirnucproError } from '../../lib/errors.js';
+import { FakeDevices } from './fake-devices.js';
+
+const BATCH: FrameBatchTokens = {
+  dna: { tokens: Int32Array.of(1, 2, 3), offsets: Int32Array.of(0, 1, 3) },
+  protein: { tokens: Int32Array.of(4, 5), offsets: Int32Array.of(0, 1, 2) },
+};
+
+describe('the pool of devices', () => {
+  it('lets two batches at a time onto a device, and the next when one is done', async () => {
+    const devices = new FakeDevices({ devices: 2, outcomes: ['scores'], turns: [3, 1, 2] });
+    const pool = await devices.openPool();
+    const results = [];
+    for (let batch = 0; batch < 40; batch++) results.push((await pool.submit(BATCH)).result);
+    assert.equal((await Promise.all(results)).length, 40);
+    assert.equal(devices.mostRunning, 4);
+    const usage = pool.workers as ReturnType<DevicePool['countUsage']>;
+    assert.equal(
+      usage.reduce((sum, { batches }) => sum + batches, 0),
+      40,
+    );
+    assert.ok(usage.every(({ batches }) => batches > 0));
+  });
+
+  it('takes submissions from several sides at once', async () => {
+    const devices = new FakeDevices({ devices: 1, outcomes: ['scores', 'error'], turns: [2, 0, 1] });
+    const pool = await devices.openPool();
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, async () => (await pool.submit(BATCH)).result),
+    );
+    assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 10);
+  });
+
+  it('counts what each device did, from zero for each run', async () => {
+    const devices = new FakeDevices({ devices: 1, outcomes: ['scores', 'error'], turns: [0] });
+    const pool = await devices.openPool();
+    const [usage] = pool.countUsage();
+    await (
+      await pool.submit(BATCH)
+    ).result;
+    await assert.rejects(
+      async () => (await pool.submit(BATCH)).result,
+      (error) => {
+        assert.ok(error instanceof VirnucproError && error.code === 'VNP_MEMORY');
+        return true;
+      },
+    );
+    const { batches, frames, dnaTokens, proteinTokens, seconds, weightBytes } = usage!;
+    assert.deepEqual(
+      { batches, frames, dnaTokens, proteinTokens, weightBytes },
+      {
+        ...{ batches: 1, frames: 2, dnaTokens: 3, proteinTokens: 2, weightBytes: 1000 },
+      },
+    );
+    assert.deepEqual(seconds, { dna: 1, protein: 2, classifier: 3 });
+    assert.equal(pool.countUsage()[0]!.batches, 0);
+    assert.equal(usage!.batches, 1, 'an earlier run keeps its counts');
+  });
+
+  it('closes what it opened when one device fails to open', async () => {
+    const devices = new FakeDevices({ devices: 3, outcomes: ['scores'], turns: [0] });
+    const requests = [0, 1, 2].map((index) => ({ device: `fake:${index}` }) as OpenRequest);
+    await assert.rejects(DevicePool.open(devices.addon('fake:1'), requests), (error) => {
+      assert.ok(error instanceof VirnucproError && error.code === 'VNP_MEMORY');
+      assert.match(error.message, /fake:1/);
+      return true;
+    });
+    assert.deepEqual([devices.opened, devices.closed], [2, 2]);
+  });
+
+  it('closes every device', async () => {
+    const devices = new FakeDevices({ devices: 3, outcomes: ['scores'], turns: [0] });
+    await (await devices.openPool()).close();
+    assert.equal(devices.closed, 3);
+  });
+});

@@ -1,0 +1,20 @@
+import { MemorySequence } from '../../lib/input/memory-sequence.js';
+import type { SequenceRecord } from '../../lib/input/record.js';
+
+export { FRAME_NAMES } from '../../lib/windows/frame.js';
+
+/** A record in memory. */
+export function recordOf(header: string, letters: string, index = 0): SequenceRecord {
+  const ambiguous = letters.replace(/[ACGT]/gi, '').length;
+  const id = header.split(' ')[0]!;
+  return { index, id, header, source: 'test.fa', ambiguous, sequence: new MemorySequence(Buffer.from(letters)) };
+}
+
+export function isReleased({ sequence }: SequenceRecord): boolean {
+  try {
+    sequence.read(0, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
