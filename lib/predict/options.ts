@@ -46,7 +46,7 @@ function whole(name: string, value: number, least: number): number {
 }
 
 function share(name: string, value: number): number {
-  if (value >= 0 && value <= 1) return value;
+  if (typeof value === 'number' && value >= 0 && value <= 1) return value;
   throw expected('VNP_ARGUMENT', 'a number from 0 to 1', name, String(value));
 }
 

@@ -96,14 +96,21 @@ export class Predictor {
     return { summary, [Symbol.asyncIterator]: () => results };
   }
 
-  /** Frees the models and ends their threads, after the batches that run. Closing twice is harmless. */
+  /**
+   * Frees the models and ends their threads, after the batches that run. A run that is not at its end gives no more
+   * results but VNP_CLOSED. Closing twice is harmless.
+   */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#pool.close();
   }
 
-  #checkIdle(): void {
+  #checkOpen(): void {
     if (this.#closed) throw new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a run but it was closed');
+  }
+
+  #checkIdle(): void {
+    this.#checkOpen();
     if (!this.#running) return;
     throw expected(
       'VNP_ARGUMENT',
@@ -131,12 +138,12 @@ export class Predictor {
         dnaTokenizer: this.#tokenizer,
         proteinTable: PROTEIN_TOKENS,
       };
-      yield* predictRecords(
-        records,
-        this.#pool,
-        { chunkSize: this.model.chunkSize, batches, rule, sequences },
-        summary,
-      );
+      const options = { chunkSize: this.model.chunkSize, batches, rule, sequences };
+      for await (const result of predictRecords(records, this.#pool, options, summary)) {
+        // What comes after a close failed because of it: that is no result.
+        this.#checkOpen();
+        yield result;
+      }
     } finally {
       this.#running = false;
     }
