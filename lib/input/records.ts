@@ -9,7 +9,7 @@ import type { SequenceRecord } from './record.js';
 export interface ReadOptions {
   /** Kept up to date while reading. */
   readonly progress?: InputProgress;
-  /** Letters of one record that are kept in memory; a longer one goes to a temporary file. 8 Mi unless given. */
+  /** Letters of one record that are kept in memory; a longer one goes to a temporary file. 1 Mi unless given. */
   readonly memoryLimit?: number;
   /** Bytes read at a time. 512 KiB unless given. */
   readonly blockSize?: number;
@@ -111,7 +111,7 @@ export async function* readRecords(
   inputs: readonly string[],
   options: ReadOptions = {},
 ): AsyncGenerator<SequenceRecord, void, undefined> {
-  const { progress = new InputProgress(), memoryLimit = 8 * 1024 * 1024, blockSize = 512 * 1024 } = options;
+  const { progress = new InputProgress(), memoryLimit = 1024 * 1024, blockSize = 512 * 1024 } = options;
   let index = 0;
   for (const input of inputs) {
     for (const { path } of await filesOf(input)) {
