@@ -57,6 +57,7 @@ export type { NativeDevice } from './engine/addon.js';
 export type { WorkerDescription, WorkerUsage } from './engine/pool.js';
 export { createRandomModel, importModel, inspectModel, listModels, removeModel } from './models/library.js';
 export type { ImportOptions, ModelsLocation, RandomOptions } from './models/library.js';
+export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/random.js';
 export type { InspectedModel, InspectedPart } from './models/inspect.js';
 export type { OpenedModel, OpenedPart } from './models/pipeline.js';
 export { DNABERT_SIZES, ESM2_SIZES } from './models/published-sizes.js';

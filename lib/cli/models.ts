@@ -1,5 +1,8 @@
 import { Command, Option } from 'commander';
 import {
+  DEFAULT_CHUNK_SIZE,
+  DEFAULT_DNA_SIZE,
+  DEFAULT_SEED,
   DNABERT_SIZES,
   ESM2_SIZES,
   createRandomModel,
@@ -80,10 +83,10 @@ function randomCommand(): Command {
     .requiredOption('--name <name>', 'name to install the model under')
     .addOption(new Option('--esm <size>', 'size of ESM-2').choices([...ESM2_SIZES.keys()]).makeOptionMandatory())
     .addOption(
-      new Option('--dna <size>', 'size of the DNA model').choices([...DNABERT_SIZES.keys()]).default('dnabert_s'),
+      new Option('--dna <size>', 'size of the DNA model').choices([...DNABERT_SIZES.keys()]).default(DEFAULT_DNA_SIZE),
     )
-    .option('--seed <n>', 'the same seed gives the same weights', wholeNumber(0), 1)
-    .option('--chunk-size <bases>', 'window length', wholeNumber(1), 500)
+    .option('--seed <n>', 'the same seed gives the same weights', wholeNumber(0), DEFAULT_SEED)
+    .option('--chunk-size <bases>', 'window length', wholeNumber(1), DEFAULT_CHUNK_SIZE)
     .addOption(
       new Option(
         '--dtype <type>',

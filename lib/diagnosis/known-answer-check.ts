@@ -8,7 +8,7 @@ import { runChild } from './child-process.js';
 import type { ListedDevice } from './devices.js';
 import { EMBEDDING_STRIDE, KNOWN_VALUES } from './known-values.js';
 import type { KnownRunMessage, NativeMessage } from './native-messages.js';
-import { mendingCommand } from './setup-command.js';
+import { mendingCommand } from '../engine/setup-command.js';
 
 /** The first use of a GPU compiles and loads a lot. */
 const TIMEOUT_SECONDS = 180;

@@ -4,7 +4,7 @@ import { failed, passed, warned, type Check } from './check.js';
 import { runChild } from './child-process.js';
 import { listDevices, type ListedDevice } from './devices.js';
 import type { LoadedMessage, NativeMessage } from './native-messages.js';
-import { mendingCommand } from './setup-command.js';
+import { mendingCommand } from '../engine/setup-command.js';
 
 const LOAD_TIMEOUT_SECONDS = 120;
 const GIB = 2 ** 30;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { findLibtorch, describeSearch, supportedLibtorch } from '../engine/libtorch.js';
 import { packageRoot } from '../package.js';
 import { failed, passed, type Check } from './check.js';
-import { mendingCommand } from './setup-command.js';
+import { mendingCommand } from '../engine/setup-command.js';
 
 export function checkNode(version = process.versions.node): Check {
   const { engines } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {

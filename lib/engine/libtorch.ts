@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { cacheFolder } from './cache-folder.js';
 import { nvidiaDriver } from './nvidia-driver.js';
@@ -110,7 +110,7 @@ function pythonPlace(environment: NodeJS.ProcessEnv): Place {
 
 function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
   const folder = cacheFolder(environment);
-  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const names = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
   const fitting = names
     .filter((name) => name.startsWith(`libtorch-${supportedLibtorch}.`))
     .filter((name) => name.endsWith(`-${process.platform}-${process.arch}`))

@@ -5,6 +5,7 @@ import { VirnucproError } from '../errors.js';
 import { packageRoot } from '../package.js';
 import type { Addon } from './addon.js';
 import { describeSearch, findLibtorch, supportedLibtorch, type Libtorch } from './libtorch.js';
+import { setupCommand } from './setup-command.js';
 
 /** Whether libtorch's CUDA half could be brought in. `absent`: this machine has no NVIDIA driver. */
 export type CudaState =
@@ -98,12 +99,6 @@ function addonFolder(): string {
   );
   if (found === undefined) throw failure(`Expected virnucpro.node and its loader in ${folders.join(' or ')}`);
   return found;
-}
-
-/** In a checkout the npm script, in an installed package (which npm gives no scripts to run) the file behind it. */
-function setupCommand(): string {
-  const inCheckout = existsSync(join(packageRoot, 'tsconfig.json'));
-  return inCheckout ? 'npm run setup' : `node ${join(packageRoot, 'scripts', 'setup.mjs')}`;
 }
 
 function failure(message: string, cause?: unknown): VirnucproError {
