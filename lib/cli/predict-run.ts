@@ -27,7 +27,7 @@ interface Times {
 
 /** Loads the model, predicts, writes. Result files appear at the end, or not at all. Gives the exit code. */
 export async function runPrediction(job: PredictionJob): Promise<number> {
-  const stop = new StopSignals();
+  const stop = new StopSignals(job.inputs.includes('-'));
   let predictor: Predictor | undefined;
   try {
     const times: Times = { started: new Date(), load: 0, writing: 0 };
@@ -51,12 +51,16 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
 /** Remembers the first SIGINT or SIGTERM. A second one ends the process as if it had not been caught. */
 class StopSignals {
   signal: NodeJS.Signals | undefined;
+  readonly #readsStandardInput: boolean;
   readonly #remember = (signal: NodeJS.Signals): void => {
     this.signal = signal;
     this.ignore();
+    // Whoever writes to it may pause for as long as it likes, and the run would wait.
+    if (this.#readsStandardInput) process.stdin.destroy();
   };
 
-  constructor() {
+  constructor(readsStandardInput: boolean) {
+    this.#readsStandardInput = readsStandardInput;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, this.#remember);
   }
 
@@ -115,6 +119,9 @@ async function writeResults(
       await directory.write(result);
       times.writing += secondsSince(start);
     }
+  } catch (error) {
+    if (stop.signal) return undefined;
+    throw error;
   } finally {
     endProgress();
   }

@@ -1,10 +1,12 @@
 import { basename, extname } from 'node:path';
 import { Command } from 'commander';
-import { checkInputs, inspectModel, packageVersion } from '../index.js';
+import type { Logger } from 'pino';
+import { checkInputs, inspectModel, packageVersion, VirnucproError } from '../index.js';
 import type { InputFile, InspectedModel } from '../index.js';
 import { createLog } from '../monitor/log.js';
 import { tableComment } from '../output/manifest.js';
 import { openResultDirectory } from '../output/result-directory.js';
+import { EXIT } from './exit-codes.js';
 import { addPredictOptions } from './predict-options.js';
 import type { PredictWords } from './predict-options.js';
 import { runPrediction } from './predict-run.js';
@@ -18,9 +20,19 @@ export function predictCommand(): Command {
   });
 }
 
-/** Everything that can be wrong without a model is found before one is loaded. */
 async function predict(inputs: string[], words: PredictWords): Promise<number> {
   const log = createLog({ format: words.logFormat, level: words.logLevel });
+  try {
+    return await checkAndRun(inputs, words, log);
+  } catch (error) {
+    if (words.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
+    log.error({ event: 'failed', code: error.code }, error.message);
+    return EXIT.failed;
+  }
+}
+
+/** Everything that can be wrong without a model is found before one is loaded. */
+async function checkAndRun(inputs: string[], words: PredictWords, log: Logger): Promise<number> {
   const files = await checkInputs(inputs);
   const model = await inspectModel(words.model, { models: words.models });
   const directory = await openResultDirectory({

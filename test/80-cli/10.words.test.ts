@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import type { Command } from 'commander';
+import { buildProgram } from '../../lib/cli/main.js';
+import { packageVersion } from '../../lib/package.js';
+import { failsWith, succeeds, virnucpro } from './command-line.js';
+
+/** The words that name every command. */
+function commands(command: Command, words: readonly string[] = []): string[][] {
+  return [[...words], ...command.commands.flatMap((inner) => commands(inner, [...words, inner.name()]))];
+}
+
+describe('the words of the command line', () => {
+  it('say the versions', async () => {
+    for (const word of ['--version', '-V']) {
+      const { output, errors } = await succeeds([word]);
+      assert.match(output, new RegExp(`^virnucpro ${packageVersion.replaceAll('.', '\\.')}\nlibtorch \\d+\\.\\d+`));
+      assert.equal(errors, '');
+    }
+  });
+
+  const all = commands(buildProgram());
+  it('include every command', () => {
+    assert.deepEqual(
+      all.map((words) => words.join(' ')).sort(),
+      ['', 'devices', 'doctor', 'models', 'models import', 'models inspect', 'models list', 'models random'].concat([
+        'models remove',
+        'predict',
+      ]),
+    );
+  });
+  for (const words of all) {
+    it(`have help: ${['virnucpro', ...words].join(' ')}`, async () => {
+      const { output, errors } = await succeeds([...words, '--help']);
+      assert.ok(output.startsWith(`Usage: ${['virnucpro', ...words].join(' ')} `), output);
+      assert.match(output, /-h, --help/);
+      assert.equal(errors, '');
+      if (words.length === 1) assert.equal((await succeeds(['help', ...words])).output, output);
+    });
+  }
+
+  it('without a command are answered with the help', async () => {
+    for (const words of [[], ['models']]) {
+      const { end, errors, output } = await virnucpro(words);
+      assert.equal(end, 1);
+      assert.match(errors + output, /Usage: virnucpro/);
+      assert.doesNotMatch(errors, /outputHelp/);
+    }
+  });
+
+  const wrong: [RegExp, string[]][] = [
+    [/unknown command 'nonsense'/, ['nonsense']],
+    [/unknown command 'nonsense'/, ['models', 'nonsense']],
+    [/unknown option '--nonsense'/, ['--nonsense']],
+    [/unknown option '--nonsense'/, ['predict', 'x.fa', '-o', 'out', '--nonsense']],
+    [/required option '-o, --output <dir>' not specified/, ['predict', 'x.fa']],
+    [/argument missing/, ['predict', 'x.fa', '-o']],
+    [/missing required argument 'input'/, ['predict', '-o', 'out']],
+    [
+      /'--threshold <score>' argument '2' is invalid\. Expected a number from 0 to 1/,
+      ['predict', 'x', '--threshold', '2'],
+    ],
+    [/'--threshold <score>' argument 'half' is invalid/, ['predict', 'x', '--threshold', 'half']],
+    [/'--min-fraction <share>' argument '-1' is invalid/, ['predict', 'x', '--min-fraction', '-1']],
+    [/'-t, --threads <n>' argument '0' is invalid/, ['predict', 'x', '--threads', '0']],
+    [/argument '1e3' is invalid/, ['predict', 'x', '--esm-batch-size', '1e3']],
+    [/argument '-5' is invalid/, ['predict', 'x', '--dnabert-batch-size', '-5']],
+    [/argument 'soon' is invalid/, ['predict', 'x', '--progress-interval', 'soon']],
+    [/argument 'fp64' is invalid\. Allowed choices are auto, fp32/, ['predict', 'x', '-p', 'fp64']],
+    [/argument 'onnx' is invalid/, ['predict', 'x', '--engine', 'onnx']],
+    [/argument 'xml' is invalid/, ['predict', 'x', '--log-format', 'xml']],
+    [/missing required argument 'name'/, ['models', 'remove']],
+    [/too many arguments/, ['models', 'remove', 'one', 'two']],
+    [/required option '--name <name>' not specified/, ['models', 'random', '--esm', 'esm2_tiny']],
+    [/argument 'esm9' is invalid/, ['models', 'random', '--name', 'x', '--esm', 'esm9']],
+    [/argument '2\.5' is invalid/, ['models', 'random', '--name', 'x', '--chunk-size', '2.5']],
+  ];
+  for (const [message, words] of wrong) {
+    it(`that are wrong are answered with one line: ${words.join(' ')}`, () => failsWith(message, words));
+  }
+});

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { InspectedModel } from '../../lib/index.js';
+import { fixture } from '../repository.js';
+import { failsWith, succeeds, virnucpro } from './command-line.js';
+
+const SOURCES = {
+  '--esm': fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
+  '--dna': fixture('golden', 'dnabert'),
+  '--classifier': fixture('golden', 'classifier.pth'),
+};
+
+describe('virnucpro models', () => {
+  let models: string;
+  beforeEach(() => {
+    models = mkdtempSync(join(tmpdir(), 'virnucpro-models-'));
+  });
+  afterEach(() => rmSync(models, { recursive: true }));
+
+  const importWords = (name: string, changes: Partial<typeof SOURCES> = {}): string[] => [
+    ...['models', 'import', '--name', name, '--chunk-size', '300'],
+    ...Object.entries({ ...SOURCES, ...changes }).flat(),
+  ];
+  const random = (name: string, ...words: string[]): string[] => [
+    ...['models', 'random', '--name', name, '--esm', 'esm2_tiny', '--dna', 'dnabert_tiny', ...words],
+  ];
+  const listed = async (): Promise<{ name: string; model?: InspectedModel; problem?: string }[]> =>
+    JSON.parse((await succeeds(['models', 'list', '--json'], { models })).output) as never;
+
+  it('imports, lists, inspects and removes a model', async () => {
+    const { output } = await succeeds(importWords('golden'), { models });
+    assert.equal(output, `installed golden in ${join(models, 'golden')}\n`);
+    const [entry, ...more] = await listed();
+    assert.deepEqual([entry!.name, entry!.model!.chunkSize, entry!.model!.random, more], ['golden', 300, false, []]);
+    assert.match((await succeeds(['models', 'list'], { models })).output, /^golden\twindows of 300\t/);
+    const shown = (await succeeds(['models', 'inspect', 'golden'], { models })).output;
+    assert.match(shown, /name {8}golden\n/);
+    assert.match(shown, /made from {3}esm2_t3_tiny\.pt, sha256 [0-9a-f]{64}/);
+    const inspected: unknown = JSON.parse((await succeeds(['models', 'inspect', '--json'], { models })).output);
+    assert.deepEqual(inspected, entry!.model);
+    assert.equal((await succeeds(['models', 'remove', 'golden'], { models })).output, 'removed golden\n');
+    assert.deepEqual(readdirSync(models), []);
+  });
+
+  it('lists nothing where nothing is, not even the folder', async () => {
+    const none = { models: join(models, 'none') };
+    assert.match((await succeeds(['models', 'list'], none)).output, /^no model is installed/);
+    assert.equal((await succeeds(['models', 'list', '--json'], none)).output, '[]\n');
+    assert.ok(!existsSync(none.models));
+  });
+
+  it('takes the folder of models from --models too', async () => {
+    await succeeds([...random('tiny'), '--models', models]);
+    assert.match((await succeeds(['models', 'list', '--models', models])).output, /^tiny\t.*\trandom weights\n$/);
+  });
+
+  it('makes the same random weights of the same seed, and replaces a model with --force', async () => {
+    await succeeds(random('one', '--seed', '5'), { models });
+    await succeeds(random('two', '--seed', '5'), { models });
+    const parts = async (): Promise<(readonly string[])[]> =>
+      (await listed()).map(({ model }) => model!.parts.map(({ sha256 }) => sha256));
+    const [one, two] = await parts();
+    assert.deepEqual(one, two);
+    await failsWith(/received one, which exists/, random('one', '--seed', '6'), { models });
+    await succeeds(random('one', '--seed', '6', '--force'), { models });
+    assert.notDeepEqual((await parts())[0], one);
+  });
+
+  it('shows a damaged model for what it is', async () => {
+    await succeeds(random('tiny'), { models });
+    writeFileSync(join(models, 'tiny', 'dna', 'model.pt'), 'damaged');
+    const { end, output } = await virnucpro(['models', 'list'], { models });
+    assert.equal(end, 1);
+    assert.match(output, /^tiny\tdamaged: .*dna\/model\.pt/);
+    await failsWith(/dna\/model\.pt/, ['models', 'inspect'], { models });
+    await succeeds(['models', 'remove', 'tiny'], { models });
+    assert.deepEqual(readdirSync(models), []);
+  });
+
+  it('refuses names and models that there are not', async () => {
+    await failsWith(/name of a model .*"\.\.\/tiny"/, random('../tiny'), { models });
+    await failsWith(/received none/, ['models', 'inspect'], { models });
+    await failsWith(/received nonsense; none is installed/, ['models', 'remove', 'nonsense'], { models });
+    assert.deepEqual(readdirSync(models), []);
+  });
+
+  const wrong: [string, RegExp, Partial<typeof SOURCES>][] = [
+    ['a checkpoint that does not exist', /no such\.pt/, { '--esm': join(tmpdir(), 'no such.pt') }],
+    ['another kind of checkpoint', /classifier\.pth/, { '--esm': SOURCES['--classifier'] }],
+    ['the folder of another model', /./, { '--dna': fixture('golden', 'esm2', 'hf') }],
+    ['what is no checkpoint', /input\.fa/, { '--classifier': fixture('golden', 'end_to_end', 'input.fa') }],
+  ];
+  for (const [what, message, changes] of wrong) {
+    it(`refuses to import ${what}, and leaves nothing`, async () => {
+      const { end, output, errors } = await virnucpro(importWords('golden', changes), { models });
+      const lines = errors.trimEnd().split('\n');
+      assert.match(lines.at(-1)!, /^virnucpro: /);
+      assert.match(lines.at(-1)!, message);
+      assert.ok(
+        lines.slice(0, -1).every((line) => /^(reading|writing|checking) the \w+ part$/.test(line)),
+        errors,
+      );
+      assert.deepEqual([end, output], [1, '']);
+      assert.deepEqual(readdirSync(models), []);
+    });
+  }
+});

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { installGoldenModel } from '../golden-model.js';
+import type { InstalledModel } from '../golden-model.js';
+import { virnucpro } from './command-line.js';
+import type { RunOptions } from './command-line.js';
+
+const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--log-format', 'json'];
+
+/** Records without the letter T: no strand has a stop, so that all six frames of every window are scored. */
+function manyRecords(count: number): string {
+  const next = seededNumbers(1);
+  const letters = (): string => Array.from({ length: 500 }, () => 'ACG'[(next() >>> 8) % 3]).join('');
+  return Array.from({ length: count }, (_, index) => `>record_${index}\n${letters()}\n`).join('');
+}
+
+/** Sends a signal once the log has an event. */
+function interrupt(signal: NodeJS.Signals, event: string): NonNullable<RunOptions['watch']> {
+  let sent = false;
+  return (errors, child) => {
+    if (sent || !errors.includes(`"event":"${event}"`)) return;
+    sent = true;
+    child.kill(signal);
+  };
+}
+
+describe('virnucpro predict, when it is interrupted', () => {
+  let installed: InstalledModel;
+  let folder: string;
+  let input: string;
+
+  before(async () => {
+    installed = await installGoldenModel();
+    folder = mkdtempSync(join(tmpdir(), 'virnucpro-cli-'));
+    input = join(folder, 'many.fa');
+    // Far more than is computed before the signal comes.
+    writeFileSync(input, manyRecords(4000));
+  });
+  after(() => {
+    installed.remove();
+    rmSync(folder, { recursive: true });
+  });
+
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    it(`by ${signal} ends with ${code} and leaves nothing`, async () => {
+      const output = join(folder, 'new', 'output');
+      const options = { models: installed.models, watch: interrupt(signal, 'progress') };
+      const words = ['predict', input, '-o', output, ...EXACT, '--progress-interval', '0.1'];
+      const { end, errors, output: printed } = await virnucpro(words, options);
+      assert.deepEqual([end, printed], [code, ''], errors);
+      const last = JSON.parse(errors.trimEnd().split('\n').at(-1)!) as Record<string, unknown>;
+      assert.deepEqual([last['event'], last['signal']], ['interrupted', signal]);
+      assert.ok(!existsSync(join(folder, 'new')));
+    });
+  }
+
+  it('leaves what was there before', async () => {
+    const output = join(folder, 'old');
+    mkdirSync(output);
+    writeFileSync(join(output, 'contigs.tsv'), 'of an earlier run');
+    const options = { models: installed.models, watch: interrupt('SIGINT', 'device') };
+    const { end, errors } = await virnucpro(['predict', input, '-o', output, '--force', ...EXACT], options);
+    assert.equal(end, 130, errors);
+    assert.deepEqual(readdirSync(output), ['contigs.tsv']);
+    assert.equal(readFileSync(join(output, 'contigs.tsv'), 'utf8'), 'of an earlier run');
+  });
+
+  it('does not wait for standard input that pauses', async () => {
+    const output = join(folder, 'stdin');
+    // The input stays open: only the signal can end this run.
+    const options = { models: installed.models, input: manyRecords(2), watch: interrupt('SIGINT', 'progress') };
+    const words = ['predict', '-', '-o', output, ...EXACT, '--progress-interval', '0.1'];
+    const { end, errors } = await virnucpro(words, options);
+    assert.equal(end, 130, errors);
+    assert.ok(!existsSync(output));
+  });
+});
