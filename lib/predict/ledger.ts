@@ -79,7 +79,9 @@ export class Ledger {
     this.#queue.push({ kind: 'contig', record, tally });
   }
 
-  settleScores(batch: FrameBatch, { scores }: BatchResult): void {
+  /** @returns the number of frames whose scores are no numbers, and which failed for it */
+  settleScores(batch: FrameBatch, { scores }: BatchResult): number {
+    let withoutNumber = 0;
     batch.tags.forEach((tag, row) => {
       const { window, position } = this.#take(tag);
       const others = scores[2 * row]!;
@@ -87,9 +89,11 @@ export class Ledger {
       window.scores[2 * position] = others;
       window.scores[2 * position + 1] = virus;
       if (!Number.isFinite(others) || !Number.isFinite(virus)) {
+        withoutNumber++;
         window.reason ||= `the model gave no number for frame ${window.frames[position]!}`;
       }
     });
+    return withoutNumber;
   }
 
   settleFailure(batch: FrameBatch, reason: string): void {

@@ -1,5 +1,6 @@
 import { FrameBatcher } from '../batches/frame-batcher.js';
 import type { FrameBatch, FrameBatcherOptions } from '../batches/frame-batcher.js';
+import type { BatchResult } from '../engine/addon.js';
 import type { DevicePool } from '../engine/pool.js';
 import { VirnucproError } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
@@ -106,7 +107,7 @@ class Dispatcher {
   async send(batch: FrameBatch): Promise<void> {
     const { result } = await this.#summary.timed('waiting', this.#pool.submit(batch.tokens));
     const settling = result.then(
-      (scores) => this.#ledger.settleScores(batch, scores),
+      (scores) => this.#settle(batch, scores),
       (error: unknown) => this.#fail(batch, error),
     );
     this.#running.add(settling);
@@ -115,6 +116,13 @@ class Dispatcher {
 
   async finished(): Promise<void> {
     await this.#summary.timed('waiting', Promise.all(this.#running));
+  }
+
+  #settle(batch: FrameBatch, scores: BatchResult): void {
+    const frames = this.#ledger.settleScores(batch, scores);
+    if (frames === 0) return;
+    const reason = 'the model gave no number; a precision of more range, such as fp32, may help';
+    this.#summary.failures.push({ code: 'VNP_NATIVE', reason, frames });
   }
 
   #fail(batch: FrameBatch, error: unknown): void {

@@ -21,7 +21,7 @@ export interface RunCounts {
   contigsNone: number;
 }
 
-/** A batch that the engine could not score. */
+/** A batch that the engine could not score, or not all of it. */
 export interface BatchFailure {
   readonly code: ErrorCode;
   readonly reason: string;

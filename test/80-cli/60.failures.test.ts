@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Architecture, ArchiveParameter } from '../../lib/engine/addon.js';
+import { loadAddon } from '../../lib/engine/load.js';
+import { TOKENIZER_FILE } from '../../lib/models/archive.js';
+import { randomTokenizer } from '../../lib/models/random-tokenizer.js';
+import { randomParameters } from '../../lib/models/random-weights.js';
+import { ModelRegistry } from '../../lib/models/registry.js';
+import { writeModel } from '../../lib/models/write-model.js';
+import { virnucpro } from './command-line.js';
+
+const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1'];
+
+/** A model whose protein part overflows float32, so that no frame has a score. */
+async function installOverflowing(models: string): Promise<void> {
+  const sizes = { layers: 1, width: 8, heads: 2, feedForward: 8 };
+  const dna: Architecture = { family: 'dnabert2', ...sizes, vocabulary: 64, tokenTypes: 2, layerNormEpsilon: 1e-12 };
+  const protein: Architecture = { family: 'esm2', ...sizes, vocabulary: 33 };
+  const classifier: Architecture = { family: 'classifier', inputs: 16, hidden: 4, batchNormEpsilon: 1e-5 };
+  const overflow = (parameter: ArchiveParameter): ArchiveParameter =>
+    parameter.name.startsWith('final_norm') ? { ...parameter, source: { kind: 'constant', value: 3e38 } } : parameter;
+  const part = (architecture: Architecture) => ({
+    architecture,
+    parameters: randomParameters(architecture, 1).map(overflow),
+    dtype: 'float32' as const,
+    source: { name: 'a test', sha256: null },
+  });
+  const extraFiles = { [TOKENIZER_FILE]: randomTokenizer(64, 1) };
+  const parts = { dna: { ...part(dna), extraFiles }, protein: part(protein), classifier: part(classifier) };
+  const { addon } = loadAddon();
+  await writeModel(
+    { name: 'overflowing', chunkSize: 60, random: true, parts },
+    { registry: new ModelRegistry(models), addon },
+  );
+}
+
+describe('virnucpro predict, when frames cannot be scored', () => {
+  let folder: string;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'virnucpro-cli-'));
+    await installOverflowing(folder);
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it('does not call it a success', async () => {
+    const input = join(folder, 'input.fa');
+    const output = join(folder, 'output');
+    writeFileSync(input, `>one\n${'ATGGCTGCTAAAGGTCTG'.repeat(5)}\n>none\nTAATAATAACTAACTAACTTAGTTAGTTAG\n`);
+    const { end, errors } = await virnucpro(['predict', input, '-o', output, ...EXACT], { models: folder });
+    assert.equal(end, 1, errors);
+    assert.match(errors, /WARN: \d+ frames without a score: the model gave no number/);
+    const windows = readFileSync(join(output, 'windows.tsv'), 'utf8').trimEnd().split('\n').slice(2);
+    assert.ok(
+      windows.filter((row) => row.startsWith('one\t')).every((row) => row.includes('\tfailed\tthe model gave')),
+    );
+    const contigs = readFileSync(join(output, 'contigs.tsv'), 'utf8').trimEnd().split('\n').slice(2);
+    assert.deepEqual(
+      contigs.map((row) => [row.split('\t')[3], row.split('\t')[9]]),
+      [
+        ['none', 'failed'],
+        ['none', 'no_frame'],
+      ],
+    );
+    const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as { outcome: string; warnings: string[] };
+    assert.equal(run.outcome, 'partial');
+    assert.equal(run.warnings.filter((warning) => warning.includes('the model gave no number')).length, 1);
+  });
+});
