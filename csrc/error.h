@@ -1,8 +1,8 @@
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 namespace virnucpro {
 
@@ -25,6 +25,19 @@ class Error : public std::runtime_error {
 
  private:
   const char* code_;
+};
+
+// What one model of a batch threw: the same failure, with the name of the part, `dna` or `protein`.
+class PartFailure : public std::exception {
+ public:
+  PartFailure(const char* part, std::exception_ptr cause) : part_(part), cause_(std::move(cause)) {}
+  const char* part() const { return part_; }
+  const std::exception_ptr& cause() const { return cause_; }
+  const char* what() const noexcept override { return "a part of a batch failed"; }
+
+ private:
+  const char* part_;
+  std::exception_ptr cause_;
 };
 
 }  // namespace virnucpro

@@ -14,6 +14,7 @@ namespace {
 struct Failure {
   const char* code;
   std::string message;
+  const char* part = nullptr;
 };
 
 // libtorch's CPU allocator has no exception type of its own; this is how its message starts.
@@ -25,6 +26,10 @@ bool is_out_of_memory(const std::string& message) {
 Failure describe(std::exception_ptr failure) {
   try {
     std::rethrow_exception(failure);
+  } catch (const PartFailure& error) {
+    auto described = describe(error.cause());
+    described.part = error.part();
+    return described;
   } catch (const Error& error) {
     return {error.code(), error.what()};
   } catch (const c10::OutOfMemoryError& error) {
@@ -47,6 +52,7 @@ Napi::Error to_javascript(Napi::Env env, std::exception_ptr failure) {
   const auto described = describe(failure);
   const auto error = Napi::Error::New(env, described.message.substr(0, described.message.find('\n')));
   error.Value().Set("code", described.code);
+  if (described.part != nullptr) error.Value().Set("part", described.part);
   return error;
 }
 

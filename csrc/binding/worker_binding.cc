@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -148,6 +149,9 @@ Napi::Value WorkerBinding::run(const Napi::CallbackInfo& info) {
           seconds.Set("classifier", result.classifier_seconds);
           value.Set("scores", float_array(env, result.scores));
           value.Set("seconds", seconds);
+          auto faults = Napi::Uint8Array::New(env, result.faults.size());
+          std::copy(result.faults.begin(), result.faults.end(), faults.Data());
+          value.Set("faults", faults);
           if (result.embeddings.defined()) value.Set("embeddings", float_array(env, result.embeddings));
           return value;
         });

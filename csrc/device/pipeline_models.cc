@@ -29,6 +29,13 @@ EncoderSizes sizes(const Architecture& architecture) {
   return of(std::get<DnabertArchitecture>(architecture));
 }
 
+void mark_faults(const at::Tensor& means, uint8_t fault, std::vector<uint8_t>& faults) {
+  const auto sound = at::isfinite(means).all(1).cpu();
+  for (size_t i = 0; i < faults.size(); ++i) {
+    if (!sound.data_ptr<bool>()[i]) faults[i] = fault;
+  }
+}
+
 std::unique_ptr<Encoder> encoder(const ModelPart& part, const OpenRequest& request, at::Device device) {
   return make_encoder(part.path, part.architecture, {device, request.dtype}, request.engine);
 }
@@ -64,6 +71,15 @@ SequenceEmbeddings PipelineModels::embed(Encoder& encoder, const Architecture& a
   return result;
 }
 
+at::Tensor PipelineModels::mean_of(const char* part, Encoder& encoder, const Architecture& architecture,
+                                   const PackedTokens& sequences) {
+  try {
+    return embed(encoder, architecture, sequences, false).mean;
+  } catch (...) {
+    throw PartFailure(part, std::current_exception());
+  }
+}
+
 BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings) {
   if (dna.sequences() != protein.sequences()) {
     throw Error(code::kArgument, "Expected as many DNA as protein sequences for a batch but received " +
@@ -71,15 +87,18 @@ BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& p
   }
   BatchScores result;
   auto start = Clock::now();
-  const auto dna_mean = embed(*dna_, dna_architecture_, dna, false).mean;
+  const auto dna_mean = mean_of("dna", *dna_, dna_architecture_, dna);
   result.dna_seconds = seconds_since(start);
   start = Clock::now();
-  const auto protein_mean = embed(*protein_, protein_architecture_, protein, false).mean;
+  const auto protein_mean = mean_of("protein", *protein_, protein_architecture_, protein);
   result.protein_seconds = seconds_since(start);
   start = Clock::now();
   const auto features = at::cat({dna_mean, protein_mean}, 1);
   result.scores = classifier_(features).cpu();
   if (embeddings) result.embeddings = features.cpu();
+  result.faults.resize(static_cast<size_t>(dna.sequences()));
+  mark_faults(protein_mean, kProteinFault, result.faults);
+  mark_faults(dna_mean, kDnaFault, result.faults);
   result.classifier_seconds = seconds_since(start);
   return result;
 }

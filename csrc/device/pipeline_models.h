@@ -24,8 +24,13 @@ struct OpenRequest {
   ModelPart classifier;
 };
 
+inline constexpr uint8_t kDnaFault = 1;
+inline constexpr uint8_t kProteinFault = 2;
+
 struct BatchScores {
-  at::Tensor scores;      // [frames, 2] float32, host
+  at::Tensor scores;  // [frames, 2] float32, host
+  // [frames]: 0 sound; kDnaFault or kProteinFault: an embedding that holds a value that is no finite number.
+  std::vector<uint8_t> faults;
   at::Tensor embeddings;  // [frames, dna width + protein width] float32, host; undefined unless asked for
   double dna_seconds = 0;
   double protein_seconds = 0;
@@ -51,6 +56,9 @@ class PipelineModels {
   int64_t weight_bytes() const;
 
  private:
+  // As `embed`, the mean alone; what it throws carries the part's name.
+  at::Tensor mean_of(const char* part, Encoder& encoder, const Architecture& architecture,
+                     const PackedTokens& sequences);
   // On the device. Throws kArgument for tokens that the model cannot take.
   SequenceEmbeddings embed(Encoder& encoder, const Architecture& architecture, const PackedTokens& sequences,
                            bool layers);

@@ -52,9 +52,10 @@ const at::Tensor& Dnabert2::position_bias(int64_t longest) {
 at::Tensor Dnabert2::attend(const Layer& layer, const PackedTokens& sequences, const at::Tensor& bias,
                             const at::Tensor& hidden) const {
   const auto head_width = architecture_.width / architecture_.heads;
-  const auto heads = layer.query_key_value(hidden.to(placement_.dtype))
-                         .view({hidden.size(0), 3, architecture_.heads, head_width});
-  const auto mixed = packed_attention(heads.select(1, 0), heads.select(1, 1), heads.select(1, 2), sequences, bias, placement_);
+  const auto heads =
+      layer.query_key_value(hidden.to(placement_.dtype)).view({hidden.size(0), 3, architecture_.heads, head_width});
+  const auto mixed =
+      packed_attention(heads.select(1, 0), heads.select(1, 1), heads.select(1, 2), sequences, bias, placement_);
   return layer.attention_norm(layer.attention_output(mixed).to(at::kFloat).add_(hidden));
 }
 
@@ -66,7 +67,6 @@ at::Tensor Dnabert2::feed_forward(const Layer& layer, const at::Tensor& hidden) 
 }
 
 at::Tensor Dnabert2::forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) {
-  sequences.check(architecture_.vocabulary, pooled_tokens(architecture_).shortest_sequence());
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto ids = sequences.ids(placement_.device, placement_.rows_for(tokens));
   auto hidden = embedding_norm_(embedding_.index_select(0, ids));

@@ -34,8 +34,9 @@ class Encoder {
   Encoder& operator=(const Encoder&) = delete;
   virtual ~Encoder() = default;
 
-  // The last hidden state, [tokens, width] float32, after the final norm. When `layers` is given, the states after the
-  // embedding and after every layer are appended to it, float32, the last one after the final norm.
+  // `sequences` was checked and holds at least one. The last hidden state, [tokens, width] float32, after the final
+  // norm. When `layers` is given, the states after the embedding and after every layer are appended to it, float32, the
+  // last one after the final norm.
   virtual at::Tensor forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) = 0;
   virtual int64_t weight_bytes() const = 0;
 };

@@ -41,8 +41,8 @@ Esm2::Esm2(const Esm2Architecture& architecture, const ParameterMap& parameters,
     layers_.push_back({norm("attention_norm"), Linear(fused("weight"), fused("bias"), placement),
                        linear("attention_output"), norm("feed_forward_norm"), linear("up"), linear("down")});
   }
-  final_norm_ = LayerNorm(parameters.at("final_norm.weight"), parameters.at("final_norm.bias"), kLayerNormEpsilon,
-                          placement);
+  final_norm_ =
+      LayerNorm(parameters.at("final_norm.weight"), parameters.at("final_norm.bias"), kLayerNormEpsilon, placement);
 }
 
 Esm2::Rotary Esm2::rotary(const PackedTokens& sequences, int64_t rows) {
@@ -87,7 +87,6 @@ void Esm2::feed_forward(const Layer& layer, at::Tensor& residual) const {
 }
 
 at::Tensor Esm2::forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) {
-  sequences.check(architecture_.vocabulary, pooled_tokens(architecture_).shortest_sequence());
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto rows = placement_.rows_for(tokens);
   auto residual = embedding_.index_select(0, sequences.ids(placement_.device, rows));

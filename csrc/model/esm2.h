@@ -8,8 +8,8 @@
 
 namespace virnucpro {
 
-// ESM-2 over a packed batch (Lin et al. 2023; the numbers are fair-esm 2.0.0's): pre-norm, rotary positions that restart
-// with each sequence, erf GELU, a final norm.
+// ESM-2 over a packed batch (Lin et al. 2023; the numbers are fair-esm 2.0.0's): pre-norm, rotary positions that
+// restart with each sequence, erf GELU, a final norm.
 class Esm2 final : public Encoder {
  public:
   Esm2(const Esm2Architecture& architecture, const ParameterMap& parameters, const Placement& placement);

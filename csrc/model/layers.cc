@@ -4,9 +4,7 @@
 
 namespace virnucpro {
 
-int64_t bytes_of(const at::Tensor& tensor) {
-  return tensor.defined() ? static_cast<int64_t>(tensor.nbytes()) : 0;
-}
+int64_t bytes_of(const at::Tensor& tensor) { return tensor.defined() ? static_cast<int64_t>(tensor.nbytes()) : 0; }
 
 Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, const Placement& placement)
     : weight_(placement.matrix(weight)), bias_(bias.defined() ? placement.matrix(bias) : at::Tensor()) {}

@@ -150,7 +150,7 @@ ParameterSources::Rows ParameterSources::rows_of(const ArchiveParameter& paramet
   const auto from_normal = [&](const NormalSource& source) -> Rows {
     expect_normal(parameter, source);
     return [&source, shape_of, generator = at::Generator(at::detail::createCPUGenerator(source.seed))](int64_t,
-                                                                                                     int64_t count) {
+                                                                                                       int64_t count) {
       return at::empty(shape_of(count), c10::kFloat).normal_(source.mean, source.standard_deviation, generator);
     };
   };

@@ -129,8 +129,8 @@ void BytePairTokenizer::add_merges(const std::vector<std::string>& tokens, const
     const std::string &left = tokens[merge.left], &right = tokens[merge.right], &merged = tokens[merge.merged];
     if (left.empty() || right.empty() || left + right != merged) {
       throw Error(code::kArgument, "Expected the text of both its parts for merge " + std::to_string(rank) +
-                                       " of a tokenizer but received token " + std::to_string(merge.merged) +
-                                       " for " + std::to_string(merge.left) + " and " + std::to_string(merge.right) +
+                                       " of a tokenizer but received token " + std::to_string(merge.merged) + " for " +
+                                       std::to_string(merge.left) + " and " + std::to_string(merge.right) +
                                        ". Check the model's tokenizer.json.");
     }
     merges_.push_back(merge);

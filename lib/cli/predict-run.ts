@@ -1,12 +1,15 @@
 import type { Logger } from 'pino';
-import { open, versions } from '../index.js';
-import type { InputFile, InspectedModel, Predictor, RunSummary, WorkerUsage } from '../index.js';
+import { open } from '../index.js';
+import type { BatchFailure, InputFile, InspectedModel, Predictor, RunSummary } from '../index.js';
 import { logProgress } from '../monitor/progress.js';
 import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
-import type { RunDescription, RunManifest } from '../output/manifest.js';
+import type { RunManifest } from '../output/manifest.js';
 import type { ResultDirectory } from '../output/result-directory.js';
 import { EXIT } from './exit-codes.js';
 import type { PredictWords } from './predict-options.js';
+import { describeRun } from './run-description.js';
+import type { RunTimes } from './run-description.js';
+import { StopSignals } from './stop-signals.js';
 
 export interface PredictionJob {
   /** As given on the command line. */
@@ -19,25 +22,20 @@ export interface PredictionJob {
   readonly log: Logger;
 }
 
-interface Times {
-  readonly started: Date;
-  load: number;
-  writing: number;
-}
-
 /** Loads the model, predicts, writes. Result files appear at the end, or not at all. Gives the exit code. */
 export async function runPrediction(job: PredictionJob): Promise<number> {
   const stop = new StopSignals(job.inputs.includes('-'));
   let predictor: Predictor | undefined;
   try {
-    const times: Times = { started: new Date(), load: 0, writing: 0 };
+    const times: RunTimes = { started: new Date(), load: 0, writing: 0 };
     predictor = await openPredictor(job, times);
     const summary = await writeResults(job, predictor, times, stop);
     if (!summary) {
       job.log.warn({ event: 'interrupted', signal: stop.signal }, `stopped by ${stop.signal}: nothing was written`);
       return stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
     }
-    const manifest = await job.directory.finish(describeRun(job, predictor, summary, times));
+    for (const failure of summary.failures) await recordFailure(job.directory, failure);
+    const manifest = await job.directory.finish(describeRun(job.words, predictor, summary, times));
     reportEnd(job, manifest);
     if (summary.failures.length === 0) return EXIT.done;
     return summary.counts.windowsScored > 0 ? EXIT.partial : EXIT.failed;
@@ -48,28 +46,15 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
   }
 }
 
-/** Remembers the first SIGINT or SIGTERM. A second one ends the process as if it had not been caught. */
-class StopSignals {
-  signal: NodeJS.Signals | undefined;
-  readonly #readsStandardInput: boolean;
-  readonly #remember = (signal: NodeJS.Signals): void => {
-    this.signal = signal;
-    this.ignore();
-    // Whoever writes to it may pause for as long as it likes, and the run would wait.
-    if (this.#readsStandardInput) process.stdin.destroy();
-  };
+const STAGES = { dna: 'DNABERT-S', protein: 'ESM-2', classifier: 'classifier', batch: 'batch' } as const;
 
-  constructor(readsStandardInput: boolean) {
-    this.#readsStandardInput = readsStandardInput;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, this.#remember);
-  }
-
-  ignore(): void {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, this.#remember);
+async function recordFailure(directory: ResultDirectory, failure: BatchFailure): Promise<void> {
+  for (const path of failure.sources) {
+    await directory.recordFailure({ path, stage: STAGES[failure.part], message: failure.reason });
   }
 }
 
-async function openPredictor({ words, model, log }: PredictionJob, times: Times): Promise<Predictor> {
+async function openPredictor({ words, model, log }: PredictionJob, times: RunTimes): Promise<Predictor> {
   const start = performance.now();
   if (model.random)
     log.warn({ event: 'random-weights', model: model.name }, `${model.name}: ${RANDOM_WEIGHTS_WARNING}`);
@@ -101,7 +86,7 @@ async function openPredictor({ words, model, log }: PredictionJob, times: Times)
 async function writeResults(
   { inputs, files, words, directory, log }: PredictionJob,
   predictor: Predictor,
-  times: Times,
+  times: RunTimes,
   stop: StopSignals,
 ): Promise<RunSummary | undefined> {
   const { threshold, minFraction, keepIntermediate = false, progress, progressInterval } = words;
@@ -127,73 +112,6 @@ async function writeResults(
   }
   // A run of the devices' threads may outlast the loop's last look.
   return stop.signal ? undefined : prediction.summary;
-}
-
-function describeRun(job: PredictionJob, predictor: Predictor, summary: RunSummary, times: Times): RunDescription {
-  const { words } = job;
-  const { model } = predictor;
-  const finished = new Date();
-  return {
-    versions: versions(),
-    started: times.started.toISOString(),
-    finished: finished.toISOString(),
-    commandLine: ['virnucpro', ...process.argv.slice(2)],
-    outcome: summary.failures.length > 0 ? 'partial' : 'complete',
-    model: {
-      name: model.name,
-      random: model.random,
-      chunkSize: model.chunkSize,
-      parts: (['dna', 'protein', 'classifier'] as const).map((role) => {
-        const { sha256, dtype, architecture } = model[role];
-        return { role, file: `${role}/model.pt`, sha256, dtype, architecture: { ...architecture } };
-      }),
-    },
-    inputs: summary.inputs,
-    parameters: {
-      threshold: words.threshold,
-      minFraction: words.minFraction,
-      batchTokens: { dna: predictor.batchTokens.dnabert, protein: predictor.batchTokens.esm },
-      precision: words.precision,
-      engine: words.engine,
-      keepIntermediate: words.keepIntermediate ?? false,
-    },
-    devices: summary.devices.map(describeDevice),
-    counts: summary.counts,
-    seconds: secondsByStage(summary, times, finished),
-    peakResidentBytes: process.resourceUsage().maxRSS * 1024,
-    warnings: summary.failures.map(
-      ({ code, reason, frames }) => `${frames} frames without a score: ${reason} (${code})`,
-    ),
-  };
-}
-
-function describeDevice(usage: WorkerUsage): RunDescription['devices'][number] {
-  const { device, precision, threads, batches, frames, dnaTokens, proteinTokens, seconds } = usage;
-  return {
-    id: device.id,
-    name: device.name,
-    precision,
-    threads,
-    batches,
-    frames,
-    tokens: dnaTokens + proteinTokens,
-    busySeconds: seconds.dna + seconds.protein + seconds.classifier,
-  };
-}
-
-function secondsByStage(summary: RunSummary, times: Times, finished: Date): Record<string, number> {
-  const onDevices = (part: keyof WorkerUsage['seconds']): number =>
-    summary.devices.reduce((sum, { seconds }) => sum + seconds[part], 0);
-  return {
-    load: times.load,
-    reading: summary.seconds.reading,
-    waitingForDevices: summary.seconds.waiting,
-    dna: onDevices('dna'),
-    protein: onDevices('protein'),
-    classifier: onDevices('classifier'),
-    writing: times.writing,
-    total: (finished.getTime() - times.started.getTime()) / 1000,
-  };
 }
 
 /** The last words: what came of every record, and where it is. */

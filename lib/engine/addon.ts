@@ -1,7 +1,8 @@
 /**
  * The native contract: everything that csrc/addon.cc exports, one declaration for each export, and nothing else.
  * No call blocks the event loop for longer than its docstring says; whatever a native thread throws reaches the promise
- * (or the caller, for a synchronous call) as an Error whose `code` is one of ErrorCode.
+ * (or the caller, for a synchronous call) as an Error whose `code` is one of ErrorCode. The errors of `run` name the
+ * `part` that failed, `dna` or `protein`, where it was one of these.
  */
 
 import type { PackedTokens } from '../batches/packed-tokens.js';
@@ -136,9 +137,14 @@ export interface FrameBatchTokens {
   protein: PackedTokens;
 }
 
+export const DNA_FAULT = 1;
+export const PROTEIN_FAULT = 2;
+
 export interface BatchResult {
   /** [frames, 2]: others, virus. */
   scores: Float32Array;
+  /** [frames]: 0 when sound; DNA_FAULT or PROTEIN_FAULT when that embedding holds a value that is no finite number. */
+  faults: Uint8Array;
   /** [frames, dna width + protein width] when asked for. */
   embeddings?: Float32Array;
   /** Seconds on the device's thread. */

@@ -146,10 +146,10 @@ export const FAILED_FILES: OutputFile = {
   when: 'failures',
   format:
     'one line a failure, three fields separated by `|`, no header; control characters and backslashes are escaped as in the tables',
-  meaning: 'What could not be computed, and why.',
+  meaning: 'What could not be computed, and why: one line for each failure and input. The tables say which windows.',
   columns: [
-    column('file_path', 'The input, and what of it failed'),
-    column('stage', '`DNABERT-S` or `ESM-2`'),
+    column('file_path', 'The input that the frames come from; `-` for standard input'),
+    column('stage', '`DNABERT-S`, `ESM-2`, `classifier`, or `batch` when it failed before it came to any of them'),
     column('error_message', 'The error; it may contain further `|`'),
   ],
 };

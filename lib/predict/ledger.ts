@@ -1,4 +1,5 @@
 import type { FrameBatch } from '../batches/frame-batcher.js';
+import { DNA_FAULT, PROTEIN_FAULT } from '../engine/addon.js';
 import type { BatchResult } from '../engine/addon.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { FrameName, KeptFrame } from '../windows/frame.js';
@@ -7,6 +8,7 @@ import { decidingFrame } from './calls.js';
 import type { CallRule } from './calls.js';
 import { ContigTally } from './contig-tally.js';
 import type { FrameScore, PredictionResult, WindowResult } from './results.js';
+import type { FailedPart } from './summary.js';
 
 interface PendingWindow {
   readonly kind: 'window';
@@ -32,6 +34,18 @@ interface PendingContig {
 interface PendingFrame {
   readonly window: PendingWindow;
   readonly position: number;
+}
+
+/** Frames without a score, and the inputs that they come from. */
+export interface FailedFrames {
+  frames: number;
+  readonly sources: Set<string>;
+}
+
+function faultyPart(fault: number, others: number, virus: number): FailedPart | undefined {
+  if (fault === DNA_FAULT) return 'dna';
+  if (fault === PROTEIN_FAULT) return 'protein';
+  return Number.isFinite(others) && Number.isFinite(virus) ? undefined : 'classifier';
 }
 
 /**
@@ -79,25 +93,37 @@ export class Ledger {
     this.#queue.push({ kind: 'contig', record, tally });
   }
 
-  /** @returns the number of frames whose scores are no numbers, and which failed for it */
-  settleScores(batch: FrameBatch, { scores }: BatchResult): number {
-    let withoutNumber = 0;
+  /** @returns the frames that failed because an embedding or a score is no finite number, by the part that gave it */
+  settleScores(batch: FrameBatch, { scores, faults }: BatchResult): Map<FailedPart, FailedFrames> {
+    const failed = new Map<FailedPart, FailedFrames>();
     batch.tags.forEach((tag, row) => {
       const { window, position } = this.#take(tag);
       const others = scores[2 * row]!;
       const virus = scores[2 * row + 1]!;
-      window.scores[2 * position] = others;
-      window.scores[2 * position + 1] = virus;
-      if (!Number.isFinite(others) || !Number.isFinite(virus)) {
-        withoutNumber++;
-        window.reason ||= `the model gave no number for frame ${window.frames[position]!}`;
+      const part = faultyPart(faults[row]!, others, virus);
+      if (!part) {
+        window.scores[2 * position] = others;
+        window.scores[2 * position + 1] = virus;
+        return;
       }
+      window.reason ||= `the model gave no number for frame ${window.frames[position]!}`;
+      const frames = failed.get(part) ?? { frames: 0, sources: new Set() };
+      frames.frames++;
+      frames.sources.add(window.record.source);
+      failed.set(part, frames);
     });
-    return withoutNumber;
+    return failed;
   }
 
-  settleFailure(batch: FrameBatch, reason: string): void {
-    for (const tag of batch.tags) this.#take(tag).window.reason ||= reason;
+  /** @returns all frames of the batch */
+  settleFailure(batch: FrameBatch, reason: string): FailedFrames {
+    const failed: FailedFrames = { frames: batch.tags.length, sources: new Set() };
+    for (const tag of batch.tags) {
+      const { window } = this.#take(tag);
+      window.reason ||= reason;
+      failed.sources.add(window.record.source);
+    }
+    return failed;
   }
 
   /** The results that can leave now, oldest first. */

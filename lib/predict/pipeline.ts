@@ -10,7 +10,7 @@ import type { CallRule } from './calls.js';
 import { ContigTally } from './contig-tally.js';
 import { Ledger } from './ledger.js';
 import type { PredictionResult } from './results.js';
-import type { RunSummary } from './summary.js';
+import type { FailedPart, RunSummary } from './summary.js';
 
 /**
  * Windows between two batches. A batch that waits for more frames holds up the results behind it; where hardly any
@@ -118,17 +118,22 @@ class Dispatcher {
     await this.#summary.timed('waiting', Promise.all(this.#running));
   }
 
-  #settle(batch: FrameBatch, scores: BatchResult): void {
-    const frames = this.#ledger.settleScores(batch, scores);
-    if (frames === 0) return;
+  #settle(batch: FrameBatch, result: BatchResult): void {
     const reason = 'the model gave no number; a precision of more range, such as fp32, may help';
-    this.#summary.failures.push({ code: 'VNP_NATIVE', reason, frames });
+    for (const [part, { frames, sources }] of this.#ledger.settleScores(batch, result)) {
+      this.#summary.failures.push({ part, code: 'VNP_NATIVE', reason, frames, sources: [...sources] });
+    }
   }
 
   #fail(batch: FrameBatch, error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     const code = error instanceof VirnucproError ? error.code : 'VNP_NATIVE';
-    this.#summary.failures.push({ code, reason, frames: batch.tags.length });
-    this.#ledger.settleFailure(batch, reason);
+    const { frames, sources } = this.#ledger.settleFailure(batch, reason);
+    this.#summary.failures.push({ part: failedPart(error), code, reason, frames, sources: [...sources] });
   }
+}
+
+function failedPart(error: unknown): FailedPart {
+  const part = error instanceof Error && (error.cause as { part?: string } | undefined)?.part;
+  return part === 'dna' || part === 'protein' ? part : 'batch';
 }

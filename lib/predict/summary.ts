@@ -21,12 +21,18 @@ export interface RunCounts {
   contigsNone: number;
 }
 
+/** What failed: a language model, the classifier, or the batch before it came to any of them. */
+export type FailedPart = 'dna' | 'protein' | 'classifier' | 'batch';
+
 /** A batch that the engine could not score, or not all of it. */
 export interface BatchFailure {
+  readonly part: FailedPart;
   readonly code: ErrorCode;
   readonly reason: string;
   /** Frames without a score because of it. */
   readonly frames: number;
+  /** The inputs that these frames come from. */
+  readonly sources: readonly string[];
 }
 
 const COUNT_OF_STATUS = { scored: 'windowsScored', no_frame: 'windowsNoFrame', failed: 'windowsFailed' } as const;

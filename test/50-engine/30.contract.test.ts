@@ -148,6 +148,16 @@ describe('the native contract', () => {
     }
   });
 
+  it('says which part of a batch failed', async () => {
+    const [sound, beyond] = [pack([[0, 5, 2]]), pack([[0, 1_000_000, 2]])];
+    for (const [part, batch] of [
+      ['dna', { dna: beyond, protein: sound }],
+      ['protein', { dna: sound, protein: beyond }],
+    ] as const) {
+      await assert.rejects(workers[0]!.run(batch, { embeddings: false }), { code: 'VNP_ARGUMENT', part });
+    }
+  });
+
   it('answers wrong arguments of jobs with VNP_ARGUMENT', async () => {
     const [worker] = workers as [NativeWorker];
     const batch = { dna: pack([[5, 6, 7]]), protein: pack([[5, 6, 7]]) };

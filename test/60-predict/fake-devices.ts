@@ -113,7 +113,7 @@ export class FakeDevices {
       this.framesWithoutNumber++;
     }
     this.scoredFrames += frames;
-    return { scores, seconds: { dna: 1, protein: 2, classifier: 3 } };
+    return { scores, faults: new Uint8Array(frames), seconds: { dna: 1, protein: 2, classifier: 3 } };
   }
 }
 

@@ -66,5 +66,9 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as { outcome: string; warnings: string[] };
     assert.equal(run.outcome, 'partial');
     assert.equal(run.warnings.filter((warning) => warning.includes('the model gave no number')).length, 1);
+    assert.match(
+      readFileSync(join(output, 'failed_files.txt'), 'utf8'),
+      new RegExp(`^${input}\\|ESM-2\\|the model gave no number[^\n]*\n$`),
+    );
   });
 });

@@ -1,0 +1,83 @@
+import { versions } from '../index.js';
+import type { Predictor, RunSummary, WorkerUsage } from '../index.js';
+import type { RunDescription } from '../output/manifest.js';
+import type { PredictWords } from './predict-options.js';
+
+/** When a run began, and the seconds that two of its stages took. */
+export interface RunTimes {
+  readonly started: Date;
+  load: number;
+  writing: number;
+}
+
+/** What run.json says of a run that is over. */
+export function describeRun(
+  words: PredictWords,
+  predictor: Predictor,
+  summary: RunSummary,
+  times: RunTimes,
+): RunDescription {
+  const { model } = predictor;
+  const finished = new Date();
+  return {
+    versions: versions(),
+    started: times.started.toISOString(),
+    finished: finished.toISOString(),
+    commandLine: ['virnucpro', ...process.argv.slice(2)],
+    outcome: summary.failures.length > 0 ? 'partial' : 'complete',
+    model: {
+      name: model.name,
+      random: model.random,
+      chunkSize: model.chunkSize,
+      parts: (['dna', 'protein', 'classifier'] as const).map((role) => {
+        const { sha256, dtype, architecture } = model[role];
+        return { role, file: `${role}/model.pt`, sha256, dtype, architecture: { ...architecture } };
+      }),
+    },
+    inputs: summary.inputs,
+    parameters: {
+      threshold: words.threshold,
+      minFraction: words.minFraction,
+      batchTokens: { dna: predictor.batchTokens.dnabert, protein: predictor.batchTokens.esm },
+      precision: words.precision,
+      engine: words.engine,
+      keepIntermediate: words.keepIntermediate ?? false,
+    },
+    devices: summary.devices.map(describeDevice),
+    counts: summary.counts,
+    seconds: secondsByStage(summary, times, finished),
+    peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+    warnings: summary.failures.map(
+      ({ code, reason, frames }) => `${frames} frames without a score: ${reason} (${code})`,
+    ),
+  };
+}
+
+function describeDevice(usage: WorkerUsage): RunDescription['devices'][number] {
+  const { device, precision, threads, batches, frames, dnaTokens, proteinTokens, seconds } = usage;
+  return {
+    id: device.id,
+    name: device.name,
+    precision,
+    threads,
+    batches,
+    frames,
+    tokens: dnaTokens + proteinTokens,
+    busySeconds: seconds.dna + seconds.protein + seconds.classifier,
+  };
+}
+
+function secondsByStage(summary: RunSummary, times: RunTimes, finished: Date): Record<string, number> {
+  const onDevices = (part: keyof WorkerUsage['seconds']): number =>
+    summary.devices.reduce((sum, { seconds }) => sum + seconds[part], 0);
+  return {
+    load: times.load,
+    reading: summary.seconds.reading,
+    waitingForDevices: summary.seconds.waiting,
+    dna: onDevices('dna'),
+    protein: onDevices('protein'),
+    classifier: onDevices('classifier'),
+    writing: times.writing,
+    total: (finished.getTime() - times.started.getTime()) / 1000,
+  };
+}

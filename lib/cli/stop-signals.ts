@@ -1,0 +1,20 @@
+/** Remembers the first SIGINT or SIGTERM. A second one ends the process as if it had not been caught. */
+export class StopSignals {
+  signal: NodeJS.Signals | undefined;
+  readonly #readsStandardInput: boolean;
+  readonly #remember = (signal: NodeJS.Signals): void => {
+    this.signal = signal;
+    this.ignore();
+    // Whoever writes to it may pause for as long as it likes, and the run would wait.
+    if (this.#readsStandardInput) process.stdin.destroy();
+  };
+
+  constructor(readsStandardInput: boolean) {
+    this.#readsStandardInput = readsStandardInput;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, this.#remember);
+  }
+
+  ignore(): void {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, this.#remember);
+  }
+}
