@@ -17,7 +17,7 @@ const layers = {
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   'index.ts': ['errors.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'predict', 'diagnosis'],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
-  output: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/summary.ts', 'windows/window.ts'],
+  output: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'windows/window.ts'],
   monitor: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/summary.ts', 'windows/window.ts'],
   cli: ['errors.ts', 'index.ts', 'output', 'monitor'],
   'errors.ts': [],

@@ -35,7 +35,8 @@ export type { Predictor, Prediction } from './predict/predictor.js';
 export type { OpenOptions, PredictOptions } from './predict/options.js';
 export { DEFAULT_BATCH_TOKENS, LEAST_BATCH_TOKENS } from './predict/options.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';
-export type { BatchFailure, FailedPart, RunCounts, RunSummary } from './predict/summary.js';
+export type { BatchFailure, FailedPart, RunSummary } from './predict/summary.js';
+export type { RunCounts } from './predict/run-counts.js';
 export type {
   ContigResult,
   ContigStatus,

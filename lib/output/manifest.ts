@@ -1,3 +1,5 @@
+import type { RunCounts } from '../predict/run-counts.js';
+
 /** The version of run.json's layout; it grows when a field changes its meaning or goes. */
 export const MANIFEST_FORMAT_VERSION = 1;
 
@@ -65,33 +67,6 @@ export interface ManifestDevice {
   readonly busySeconds: number;
 }
 
-/**
- * What went through the run. `finish` compares these with the rows that it wrote, so these hold:
- * records = contigsVirus + contigsOther + contigsNone; windows = windowsScored + windowsNoFrame + windowsFailed;
- * framesScored <= framesKept. Where the outcome is `stopped`, `records` and `empty` may be more than the rows: they
- * were read, but the run did not come to their end.
- */
-export interface RunCounts {
-  /** Records read: as many as contigs.tsv has rows. */
-  readonly records: number;
-  /** Records without letters. */
-  readonly empty: number;
-  /** Rows of windows.tsv. */
-  readonly windows: number;
-  /** Reading frames without a stop codon. */
-  readonly framesKept: number;
-  /** Rows of prediction_results.txt. */
-  readonly framesScored: number;
-  readonly windowsScored: number;
-  /** Windows in which every frame has a stop codon, or no codon. */
-  readonly windowsNoFrame: number;
-  readonly windowsFailed: number;
-  /** Contigs by verdict. */
-  readonly contigsVirus: number;
-  readonly contigsOther: number;
-  readonly contigsNone: number;
-}
-
 export interface ManifestFile {
   /** Within the output directory. */
   readonly name: string;
@@ -118,7 +93,11 @@ export interface RunDescription {
   readonly inputs: readonly ManifestInput[];
   readonly parameters: ManifestParameters;
   readonly devices: readonly ManifestDevice[];
-  readonly counts: RunCounts;
+  /**
+   * `finish` compares these with the rows that it wrote. Where the outcome is `stopped`, `records` and `empty` may be
+   * more than the rows: they were read, but the run did not come to their end.
+   */
+  readonly counts: Readonly<RunCounts>;
   /** Seconds by stage, e.g. `load`, `compute`, `total`; stages overlap, so they need not add up. */
   readonly seconds: Readonly<Record<string, number>>;
   /** The most memory that the process held at once, in bytes. */

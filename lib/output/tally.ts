@@ -1,24 +1,12 @@
 import { expected } from '../errors.js';
 import type { ContigResult, WindowResult } from '../predict/results.js';
-import type { RunCounts, RunDescription } from './manifest.js';
-
-type Counter = { -readonly [Name in keyof RunCounts]: number };
+import { noCounts } from '../predict/run-counts.js';
+import type { RunCounts } from '../predict/run-counts.js';
+import type { RunDescription } from './manifest.js';
 
 /** Counts what is written, on its own, so that the run's own counts can be checked against it. */
 export class Tally {
-  readonly #counts: Counter = {
-    records: 0,
-    empty: 0,
-    windows: 0,
-    framesKept: 0,
-    framesScored: 0,
-    windowsScored: 0,
-    windowsNoFrame: 0,
-    windowsFailed: 0,
-    contigsVirus: 0,
-    contigsOther: 0,
-    contigsNone: 0,
-  };
+  readonly #counts = noCounts();
   /** Windows that the contig rows speak of. */
   #windowsOfContigs = 0;
 

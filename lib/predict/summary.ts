@@ -4,22 +4,7 @@ import { InputProgress } from '../input/progress.js';
 import type { ReadInput } from '../input/progress.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { PredictionResult } from './results.js';
-
-/** Everything that went in and came out; every number grows by whole records, windows and frames. */
-export interface RunCounts {
-  records: number;
-  /** Records without letters. */
-  empty: number;
-  windows: number;
-  framesKept: number;
-  framesScored: number;
-  windowsScored: number;
-  windowsNoFrame: number;
-  windowsFailed: number;
-  contigsVirus: number;
-  contigsOther: number;
-  contigsNone: number;
-}
+import { noCounts } from './run-counts.js';
 
 /** What failed: a language model, the classifier, or the batch before it came to any of them. */
 export type FailedPart = 'dna' | 'protein' | 'classifier' | 'batch';
@@ -40,19 +25,7 @@ const COUNT_OF_VERDICT = { virus: 'contigsVirus', other: 'contigsOther', none: '
 
 /** What a run has done so far; final when its last result has left. */
 export class RunSummary {
-  readonly counts: RunCounts = {
-    records: 0,
-    empty: 0,
-    windows: 0,
-    framesKept: 0,
-    framesScored: 0,
-    windowsScored: 0,
-    windowsNoFrame: 0,
-    windowsFailed: 0,
-    contigsVirus: 0,
-    contigsOther: 0,
-    contigsNone: 0,
-  };
+  readonly counts = noCounts();
   readonly failures: BatchFailure[] = [];
   /** Seconds in which the run waited for input, and for a device to have room. */
   readonly seconds = { reading: 0, waiting: 0 };

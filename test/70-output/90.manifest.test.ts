@@ -3,12 +3,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OUTPUT_FILES, outputFileName } from '../../lib/output/files.js';
-import {
-  RANDOM_WEIGHTS_WARNING,
-  type RunCounts,
-  type RunDescription,
-  type RunManifest,
-} from '../../lib/output/manifest.js';
+import { RANDOM_WEIGHTS_WARNING, type RunDescription, type RunManifest } from '../../lib/output/manifest.js';
+import type { RunCounts } from '../../lib/predict/run-counts.js';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
 import type { PredictionResult } from '../../lib/predict/results.js';
 import {

@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunCounts, RunDescription } from '../../lib/output/manifest.js';
+import type { RunDescription } from '../../lib/output/manifest.js';
+import type { RunCounts } from '../../lib/predict/run-counts.js';
 import {
   openResultDirectory,
   type ResultDirectory,

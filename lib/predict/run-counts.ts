@@ -1,0 +1,41 @@
+/**
+ * Everything that went into a run and came out. When it is over, these hold:
+ * records = contigsVirus + contigsOther + contigsNone; windows = windowsScored + windowsNoFrame + windowsFailed;
+ * framesScored <= framesKept.
+ */
+export interface RunCounts {
+  /** Records read: as many as contigs.tsv has rows. */
+  records: number;
+  /** Records without letters. */
+  empty: number;
+  /** Rows of windows.tsv. */
+  windows: number;
+  /** Reading frames without a stop codon. */
+  framesKept: number;
+  /** Rows of prediction_results.txt. */
+  framesScored: number;
+  windowsScored: number;
+  /** Windows in which every frame has a stop codon, or no codon. */
+  windowsNoFrame: number;
+  windowsFailed: number;
+  /** Contigs by verdict. */
+  contigsVirus: number;
+  contigsOther: number;
+  contigsNone: number;
+}
+
+export function noCounts(): RunCounts {
+  return {
+    records: 0,
+    empty: 0,
+    windows: 0,
+    framesKept: 0,
+    framesScored: 0,
+    windowsScored: 0,
+    windowsNoFrame: 0,
+    windowsFailed: 0,
+    contigsVirus: 0,
+    contigsOther: 0,
+    contigsNone: 0,
+  };
+}
