@@ -6,9 +6,15 @@
 #include <string>
 
 #include "model/alibi.h"
-#include "model/attention.h"
 
 namespace virnucpro {
+
+namespace {
+
+// Longer sequences than the usual ones get their bias anew in every layer: kept, it would grow with their square.
+constexpr int64_t kLongestKept = 1024;
+
+}  // namespace
 
 Dnabert2::Dnabert2(const DnabertArchitecture& architecture, const ParameterMap& parameters, const Placement& placement)
     : architecture_(architecture), placement_(placement) {
@@ -21,6 +27,7 @@ Dnabert2::Dnabert2(const DnabertArchitecture& architecture, const ParameterMap& 
   embedding_ = placement.vector(parameters.at("word_embeddings.weight"))
                    .add(placement.vector(parameters.at("token_type_embeddings.weight")).select(0, 0));
   embedding_norm_ = norm("embedding_norm");
+  slopes_ = placement.vector(at::tensor(alibi_slopes(architecture.heads))).neg().view({-1, 1, 1});
   for (int64_t i = 0; i < architecture.layers; ++i) {
     const auto prefix = "layers." + std::to_string(i) + ".";
     const auto linear = [&](const std::string& name) {
@@ -38,18 +45,19 @@ Dnabert2::Dnabert2(const DnabertArchitecture& architecture, const ParameterMap& 
   }
 }
 
-const at::Tensor& Dnabert2::position_bias(int64_t longest) {
-  if (!position_bias_.defined() || position_bias_.size(1) < longest) {
-    const auto options = at::TensorOptions(placement_.device).dtype(at::kFloat);
-    const auto position = at::arange(longest, options);
-    const auto distance = position.unsqueeze(0).sub(position.unsqueeze(1)).abs();
-    const auto slopes = at::tensor(alibi_slopes(architecture_.heads)).to(placement_.device);
-    position_bias_ = distance.unsqueeze(0).mul(slopes.view({-1, 1, 1})).neg();
-  }
-  return position_bias_;
+at::Tensor Dnabert2::position_bias(int64_t first, int64_t count, int64_t length) {
+  if (length > kLongestKept) return distance_bias(first, count, length);
+  if (!position_bias_.defined() || position_bias_.size(1) < length) position_bias_ = distance_bias(0, length, length);
+  return position_bias_.narrow(1, first, count).narrow(2, 0, length);
 }
 
-at::Tensor Dnabert2::attend(const Layer& layer, const PackedTokens& sequences, const at::Tensor& bias,
+at::Tensor Dnabert2::distance_bias(int64_t first, int64_t count, int64_t length) const {
+  const auto positions = at::arange(length, slopes_.options());
+  const auto distance = positions.unsqueeze(0).sub(positions.narrow(0, first, count).unsqueeze(1)).abs_();
+  return distance.unsqueeze(0).mul(slopes_);
+}
+
+at::Tensor Dnabert2::attend(const Layer& layer, const PackedTokens& sequences, const PositionBias& bias,
                             const at::Tensor& hidden) const {
   const auto head_width = architecture_.width / architecture_.heads;
   const auto heads =
@@ -70,7 +78,9 @@ at::Tensor Dnabert2::forward(const PackedTokens& sequences, std::vector<at::Tens
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto ids = sequences.ids(placement_.device, placement_.rows_for(tokens));
   auto hidden = embedding_norm_(embedding_.index_select(0, ids));
-  const auto& bias = position_bias(placement_.length_for(sequences.longest()));
+  const auto bias = [this](int64_t first, int64_t count, int64_t length) {
+    return position_bias(first, count, length);
+  };
   if (layers != nullptr) layers->push_back(hidden.narrow(0, 0, tokens));
   for (const auto& layer : layers_) {
     hidden = feed_forward(layer, attend(layer, sequences, bias, hidden));

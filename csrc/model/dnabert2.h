@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "model/archive.h"
+#include "model/attention.h"
 #include "model/encoder.h"
 #include "model/layers.h"
 
@@ -27,8 +28,9 @@ class Dnabert2 final : public Encoder {
     LayerNorm output_norm;
   };
 
-  const at::Tensor& position_bias(int64_t longest);
-  at::Tensor attend(const Layer& layer, const PackedTokens& sequences, const at::Tensor& bias,
+  at::Tensor position_bias(int64_t first, int64_t count, int64_t length);
+  at::Tensor distance_bias(int64_t first, int64_t count, int64_t length) const;
+  at::Tensor attend(const Layer& layer, const PackedTokens& sequences, const PositionBias& bias,
                     const at::Tensor& hidden) const;
   at::Tensor feed_forward(const Layer& layer, const at::Tensor& hidden) const;
 
@@ -37,7 +39,8 @@ class Dnabert2 final : public Encoder {
   at::Tensor embedding_;  // [vocabulary, width] float32: the word's plus that of token type 0
   LayerNorm embedding_norm_;
   std::vector<Layer> layers_;
-  at::Tensor position_bias_;  // [heads, longest so far, longest so far] float32
+  at::Tensor slopes_;         // [heads, 1, 1] float32: what a token's distance costs, negative
+  at::Tensor position_bias_;  // [heads, longest so far, longest so far] float32, up to a length worth keeping
 };
 
 }  // namespace virnucpro

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import type { NativeWorker } from '../../lib/engine/addon.js';
+import type { ArchiveParameter, Esm2Architecture, NativeWorker } from '../../lib/engine/addon.js';
+import { loadAddon } from '../../lib/engine/load.js';
+import { randomParameters } from '../../lib/models/random-weights.js';
 import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { largestDifference } from '../safetensors.js';
-import { PARTS, randomBatch, tokenSequence } from './token-sequences.js';
+import { PARTS, randomBatch, randomTokens, tokenSequence } from './token-sequences.js';
 
 const TOLERANCE = 1e-5;
 
@@ -28,6 +31,18 @@ function relativeDistance(values: Float32Array, exact: Float32Array): number {
     size += value ** 2;
   });
   return Math.sqrt(distance / size);
+}
+
+const LOUD: Esm2Architecture = { family: 'esm2', layers: 2, width: 64, heads: 4, feedForward: 64, vocabulary: 33 };
+
+/** Random weights, but values in attention so large that fp16 has no number for those of some tokens. */
+async function writeLoudEsm2(path: string): Promise<void> {
+  const parameters = randomParameters(LOUD, 1).map((parameter): ArchiveParameter => {
+    const { name, source } = parameter;
+    if (source.kind !== 'normal' || !name.endsWith('value.weight')) return parameter;
+    return { ...parameter, source: { ...source, standardDeviation: 2400 } };
+  });
+  await loadAddon().addon.writeArchive({ path, architecture: LOUD, dtype: 'float32', parameters, extraFiles: {} });
 }
 
 describe('packed batches', () => {
@@ -76,6 +91,15 @@ describe('packed batches', () => {
         { numRuns: 20 },
       ));
 
+    it(`of long ${part} sequences, whose attention goes in pieces, give the numbers of the archive's own forward`, async () => {
+      const batch = randomBatch(part, [40, 2100], 3);
+      const [one, other] = await Promise.all(
+        [packed, torchscript].map((worker) => worker.embed(part, batch, { layers: false })),
+      );
+      const difference = largestDifference(one!.mean, other!.mean);
+      assert.ok(difference <= TOLERANCE, `the engines differ by ${difference}`);
+    });
+
     it(`keep as close to float32 in bf16 as the archive's own forward does, for ${part}`, async () => {
       const lengths = Array.from({ length: 24 }, (_, index) => 5 + 11 * index);
       const batch = randomBatch(part, lengths, 7);
@@ -94,6 +118,25 @@ describe('packed batches', () => {
       assert.ok(ours <= 1.1 * theirs, `${ours} away from float32, the archive's forward ${theirs}`);
     });
   }
+
+  it('keep a sequence that leaves the range of fp16 to itself', async () => {
+    const { width } = PARTS.protein;
+    const path = join(installed.models, 'loud.pt');
+    await writeLoudEsm2(path);
+    const protein = { ...installed.model.protein, path, architecture: LOUD };
+    const worker = await openOnCpu({ ...installed.model, protein }, { precision: 'fp16' });
+    const sound = (means: Float32Array): boolean[] =>
+      Array.from({ length: means.length / width }, (_, index) => row(means, index, width).every(Number.isFinite));
+    const sequences = Array.from({ length: 24 }, (_, index) => randomTokens('protein', 5 + (index % 7), index));
+    const alone: boolean[] = [];
+    for (const sequence of sequences) {
+      alone.push(...sound((await worker.embed('protein', pack([sequence]), { layers: false })).mean));
+    }
+    const together = sound((await worker.embed('protein', pack(sequences), { layers: false })).mean);
+    await worker.close();
+    assert.ok(alone.includes(true) && alone.includes(false), 'both kinds must be there');
+    assert.deepEqual(together, alone);
+  });
 
   it('give every frame the scores and embeddings that it gets alone', () =>
     fc.assert(
