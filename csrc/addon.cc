@@ -18,6 +18,10 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   held->worker = Napi::Persistent(WorkerBinding::define(env));
   env.SetInstanceData(held.release());  // freed by the environment when it ends
 
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  process.Get("once").As<Napi::Function>().Call(
+      process, {Napi::String::New(env, "exit"), Napi::Function::New<&WorkerBinding::join_all>(env, "joinWorkers")});
+
   exports.Set("versions", versions(env));
   exports.Set("devices", Napi::Function::New<devices_binding>(env, "devices"));
   exports.Set("parametersOf", Napi::Function::New<parameters_of_binding>(env, "parametersOf"));

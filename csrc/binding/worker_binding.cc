@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -59,6 +61,17 @@ Napi::Float32Array float_array(Napi::Env env, const at::Tensor& tensor) {
   return array;
 }
 
+// Every worker of every environment. Never destroyed: an environment may end after the process's globals.
+struct LiveWorkers {
+  std::mutex mutex;
+  std::set<std::pair<napi_env, void*>> all;
+};
+
+LiveWorkers& live_workers() {
+  static auto* const live = new LiveWorkers;
+  return *live;
+}
+
 }  // namespace
 
 Napi::Function WorkerBinding::define(Napi::Env env) {
@@ -71,11 +84,27 @@ Napi::Function WorkerBinding::define(Napi::Env env) {
 
 WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WorkerBinding>(info), env_(info.Env()) {
   napi_add_env_cleanup_hook(env_, &WorkerBinding::join, this);
+  auto& live = live_workers();
+  const std::lock_guard<std::mutex> lock(live.mutex);
+  live.all.emplace(env_, this);
 }
 
-WorkerBinding::~WorkerBinding() { napi_remove_env_cleanup_hook(env_, &WorkerBinding::join, this); }
+WorkerBinding::~WorkerBinding() {
+  napi_remove_env_cleanup_hook(env_, &WorkerBinding::join, this);
+  auto& live = live_workers();
+  const std::lock_guard<std::mutex> lock(live.mutex);
+  live.all.erase({env_, this});
+}
 
 void WorkerBinding::join(void* self) { static_cast<WorkerBinding*>(self)->worker_.reset(); }
+
+void WorkerBinding::join_all(const Napi::CallbackInfo& info) {
+  auto& live = live_workers();
+  const std::lock_guard<std::mutex> lock(live.mutex);
+  for (const auto& [env, worker] : live.all) {
+    if (env == static_cast<napi_env>(info.Env())) join(worker);
+  }
+}
 
 Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
   const auto env = info.Env();

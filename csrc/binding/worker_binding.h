@@ -18,6 +18,9 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   static Napi::Function define(Napi::Env env);
   // openWorker(request): Promise<NativeWorker>
   static Napi::Value open(const Napi::CallbackInfo& info);
+  // For the process's `exit` event: process.exit runs no cleanup hook, and a thread that computed on would meet the
+  // destructors of libtorch's globals. Joins the threads of this environment's workers.
+  static void join_all(const Napi::CallbackInfo& info);
 
   explicit WorkerBinding(const Napi::CallbackInfo& info);
   ~WorkerBinding() override;

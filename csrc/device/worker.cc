@@ -46,7 +46,9 @@ void DeviceWorker::close(std::function<void()> closed) {
 
 void DeviceWorker::main(const OpenRequest& request, const std::function<void(int64_t)>& opened,
                         const std::function<void(std::exception_ptr)>& failed) {
-  // OpenMP's thread count belongs to the calling thread, so it is set on the one that computes.
+  // OpenMP's thread count belongs to the calling thread, so it is set on the one that computes. Asked for it first,
+  // libtorch takes over the count that any thread set last; later, it would do so in the middle of the work.
+  at::get_num_threads();
   at::set_num_threads(request.threads);
   const c10::InferenceMode inference;
   try {

@@ -55,6 +55,10 @@ describe('the life of a worker', () => {
     assert.deepEqual(await run('thread'), { end: 0, output: String(40 * 64), errors: '' });
   });
 
+  it('computes with as many threads as it was opened with, whatever others were', async () => {
+    assert.deepEqual(await run('threadsOfWorkers'), { end: 0, output: '[0,6]', errors: '' });
+  });
+
   it('ends its thread, by close as by garbage collection', async () => {
     const { end, output, errors } = await run('cycles');
     assert.deepEqual({ end, errors }, { end: 0, errors: '' });

@@ -61,6 +61,30 @@ async function threadsLeft(cycle: () => Promise<void>): Promise<number> {
   return threads() - before;
 }
 
+/** Threads that a first job brings, in workers that were opened together: of one with 1 thread, of one with 7. */
+async function threadsOfWorkers(): Promise<number[]> {
+  const { dna, protein, classifier } = model;
+  const open = (count: number): Promise<NativeWorker> =>
+    loadAddon().addon.openWorker({
+      device: 'cpu',
+      precision: 'fp32',
+      threads: count,
+      engine: 'packed',
+      dna,
+      protein,
+      classifier,
+    });
+  const workers = await Promise.all([open(7), open(1)]);
+  const brought: number[] = [];
+  for (const worker of workers.reverse()) {
+    const before = threads();
+    await worker.embed('protein', long, { layers: false });
+    brought.push(threads() - before);
+  }
+  await Promise.all(workers.map((worker) => worker.close()));
+  return brought;
+}
+
 /** Writes an archive that takes a while. */
 function startArchive(): void {
   const architecture = { ...model.protein.architecture, layers: 8, width: 512, feedForward: 2048 };
@@ -106,6 +130,9 @@ const tasks: Record<string, () => Promise<void> | void> = {
   },
   async cycles() {
     process.stdout.write(JSON.stringify([await threadsLeft(openAndClose), await threadsLeft(openAndForget)]));
+  },
+  async threadsOfWorkers() {
+    process.stdout.write(JSON.stringify(await threadsOfWorkers()));
   },
   thread: () => inThread('threadUses'),
   async threadUses() {
