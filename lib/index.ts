@@ -33,7 +33,7 @@ export function versions(): { virnucpro: string; libtorch: string; node: string 
 export { packageVersion } from './package.js';
 export type { Predictor, Prediction } from './predict/predictor.js';
 export type { OpenOptions, PredictOptions } from './predict/options.js';
-export { DEFAULT_BATCH_TOKENS, LEAST_BATCH_TOKENS } from './predict/options.js';
+export { DEFAULT_BATCH_TOKENS, MOST_BATCH_TOKENS, MOST_THREADS } from './predict/options.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';
 export type { BatchFailure, FailedPart, RunSummary } from './predict/summary.js';
 export type { RunCounts } from './predict/run-counts.js';

@@ -27,24 +27,27 @@ std::vector<DeviceDescription> describe_cuda_devices() {
   if (driver == nullptr) return {};
   const auto init = symbol<int (*)(unsigned)>(driver, "cuInit");
   const auto count_devices = symbol<int (*)(int*)>(driver, "cuDeviceGetCount");
+  const auto get_device = symbol<int (*)(int*, int)>(driver, "cuDeviceGet");
   const auto get_name = symbol<int (*)(char*, int, int)>(driver, "cuDeviceGetName");
   const auto get_attribute = symbol<int (*)(int*, int, int)>(driver, "cuDeviceGetAttribute");
   const auto get_memory = symbol<int (*)(size_t*, int)>(driver, "cuDeviceTotalMem_v2");
   int count = 0;
-  if (init == nullptr || count_devices == nullptr || get_name == nullptr || get_attribute == nullptr ||
-      get_memory == nullptr || init(0) != kSuccess || count_devices(&count) != kSuccess) {
+  if (init == nullptr || count_devices == nullptr || get_device == nullptr || get_name == nullptr ||
+      get_attribute == nullptr || get_memory == nullptr || init(0) != kSuccess || count_devices(&count) != kSuccess) {
     return {};
   }
   std::vector<DeviceDescription> devices;
   for (int ordinal = 0; ordinal < count; ++ordinal) {
+    int device_handle = 0;
     std::array<char, 256> name{};
     int major = 0;
     int minor = 0;
     size_t memory = 0;
-    get_name(name.data(), static_cast<int>(name.size()) - 1, ordinal);
-    get_attribute(&major, kCapabilityMajor, ordinal);
-    get_attribute(&minor, kCapabilityMinor, ordinal);
-    get_memory(&memory, ordinal);
+    get_device(&device_handle, ordinal);
+    get_name(name.data(), static_cast<int>(name.size()) - 1, device_handle);
+    get_attribute(&major, kCapabilityMajor, device_handle);
+    get_attribute(&minor, kCapabilityMinor, device_handle);
+    get_memory(&memory, device_handle);
     DeviceDescription device;
     device.id = "cuda:" + std::to_string(ordinal);
     device.name = name.data();

@@ -17,15 +17,14 @@ struct Placement {
 
   // oneDNN makes a kernel for every shape of a reduced-precision product and keeps a thousand of them, which are
   // hundreds of megabytes. So shapes are rounded up: the same few come again and again, and the surplus is never read.
-  int64_t rows_for(int64_t tokens) const {
-    return dtype == at::kFloat ? tokens : round_up(tokens + kLengthStep, kRowStep);
-  }
-  int64_t length_for(int64_t tokens) const { return dtype == at::kFloat ? tokens : round_up(tokens, kLengthStep); }
+  int64_t rows_for(int64_t tokens) const { return rounds() ? round_up(tokens + kLengthStep, kRowStep) : tokens; }
+  int64_t length_for(int64_t tokens) const { return rounds() ? round_up(tokens, kLengthStep) : tokens; }
 
  private:
   static constexpr int64_t kRowStep = 64;
   static constexpr int64_t kLengthStep = 16;
 
+  bool rounds() const { return device.is_cpu() && dtype != at::kFloat; }
   static int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 };
 

@@ -2,11 +2,12 @@ import { InvalidArgumentError } from 'commander';
 
 /** Option parsers: each takes the word behind the option and gives its value, or says what was expected. */
 
-export function wholeNumber(least: number): (word: string) => number {
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (word: string) => number {
+  const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
   return (word) => {
     const value = /^\d+$/.test(word) ? Number(word) : NaN;
-    if (value >= least && Number.isSafeInteger(value)) return value;
-    throw new InvalidArgumentError(`Expected a whole number of at least ${least}.`);
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`Expected a whole number ${range}.`);
   };
 }
 

@@ -5,6 +5,8 @@ import {
   DEFAULT_MIN_FRACTION,
   DEFAULT_PRECISION,
   DEFAULT_THRESHOLD,
+  MOST_BATCH_TOKENS,
+  MOST_THREADS,
   PRECISIONS,
 } from '../index.js';
 import type { PrecisionChoice } from '../index.js';
@@ -63,7 +65,7 @@ function addEngineOptions(command: Command): Command {
       'cpu or cuda:N, several with commas (default: every CUDA device, else the CPU)',
       commaSeparated,
     )
-    .option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores)', wholeNumber(1));
+    .option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores)', wholeNumber(1, MOST_THREADS));
 }
 
 function addOutputOptions(command: Command): Command {
@@ -84,13 +86,13 @@ function addBatchOptions(command: Command): Command {
     .option(
       '--esm-batch-size <tokens>',
       'tokens of an ESM-2 batch; a longer sequence runs alone',
-      wholeNumber(1),
+      wholeNumber(1, MOST_BATCH_TOKENS),
       DEFAULT_BATCH_TOKENS,
     )
     .option(
       '--dnabert-batch-size <tokens>',
       'tokens of a DNABERT batch; a longer sequence runs alone',
-      wholeNumber(1),
+      wholeNumber(1, MOST_BATCH_TOKENS),
       DEFAULT_BATCH_TOKENS,
     )
     .addOption(

@@ -51,6 +51,9 @@ function load(): LoadedAddon {
     throw failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${describeSearch(search).join('; ')}`);
   }
   const libtorch = search.chosen;
+  // libtorch's threads would burn their core while they wait for each other: on a machine with anything else to do, a
+  // run then takes several times as long. Read once, when the library is loaded.
+  process.env['OMP_WAIT_POLICY'] ??= 'passive';
   const loader = nativeModule(join(folder, 'virnucpro_loader.node')) as Loader;
   try {
     loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import type { Precision } from '../engine/addon.js';
 import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
@@ -7,8 +6,9 @@ import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './calls.js';
 
 /** Tokens that a batch of one model holds, on every device so far. */
 export const DEFAULT_BATCH_TOKENS = 4096;
-/** Fewer tokens than this waste a device; with bf16, whose matrix units are wider, the higher one holds. */
-export const LEAST_BATCH_TOKENS: Readonly<Record<Precision, number>> = { fp32: 2048, fp16: 3072, bf16: 3072 };
+/** More tokens than this in a batch fit no device. */
+export const MOST_BATCH_TOKENS = 2 ** 24;
+export const MOST_THREADS = 1024;
 
 export interface OpenOptions {
   /** Name of an installed model. Defaults to the only one that is installed. */
@@ -40,9 +40,9 @@ export interface PredictOptions {
   readonly standardInput?: AsyncIterable<Uint8Array>;
 }
 
-function whole(name: string, value: number, least: number): number {
-  if (Number.isInteger(value) && value >= least) return value;
-  throw expected('VNP_ARGUMENT', `a whole number of at least ${least}`, name, String(value));
+function whole(name: string, value: number, most: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw expected('VNP_ARGUMENT', `a whole number from 1 to ${most}`, name, String(value));
 }
 
 function share(name: string, value: number): number {
@@ -54,10 +54,14 @@ function share(name: string, value: number): number {
 export function resolveOpenOptions(options: OpenOptions) {
   return {
     precision: options.precision ?? DEFAULT_PRECISION,
-    threads: whole('threads', options.threads ?? availableParallelism(), 1),
+    threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),
     engine: options.engine ?? ('packed' as const),
-    esmBatchTokens: whole('esmBatchTokens', options.esmBatchTokens ?? DEFAULT_BATCH_TOKENS, 1),
-    dnabertBatchTokens: whole('dnabertBatchTokens', options.dnabertBatchTokens ?? DEFAULT_BATCH_TOKENS, 1),
+    esmBatchTokens: whole('esmBatchTokens', options.esmBatchTokens ?? DEFAULT_BATCH_TOKENS, MOST_BATCH_TOKENS),
+    dnabertBatchTokens: whole(
+      'dnabertBatchTokens',
+      options.dnabertBatchTokens ?? DEFAULT_BATCH_TOKENS,
+      MOST_BATCH_TOKENS,
+    ),
   };
 }
 

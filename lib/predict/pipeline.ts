@@ -106,12 +106,13 @@ class Dispatcher {
   /** Waits until a device has room for the batch. */
   async send(batch: FrameBatch): Promise<void> {
     const { result } = await this.#summary.timed('waiting', this.#pool.submit(batch.tokens));
-    const settling = result.then(
-      (scores) => this.#settle(batch, scores),
-      (error: unknown) => this.#fail(batch, error),
-    );
+    const settling = result
+      .then(
+        (scores) => this.#settle(batch, scores),
+        (error: unknown) => this.#fail(batch, error),
+      )
+      .finally(() => this.#running.delete(settling));
     this.#running.add(settling);
-    void settling.finally(() => this.#running.delete(settling));
   }
 
   async finished(): Promise<void> {
