@@ -30,6 +30,11 @@ export function buildProgram(): Command {
 /** Runs one command line (without `node` and the script) and gives the exit code. Never throws. */
 export async function main(words: readonly string[]): Promise<number> {
   process.exitCode = EXIT.done;
+  // Whoever read the output (`head`, say) has seen enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
   try {
     await buildProgram().parseAsync([...words], { from: 'user' });
     return process.exitCode;

@@ -28,6 +28,14 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
   let predictor: Predictor | undefined;
   try {
     const times: RunTimes = { started: new Date(), load: 0, writing: 0 };
+    stop.onStop = () => {
+      job.log.warn(
+        { event: 'stopping', signal: stop.signal },
+        'stopping after the batch that runs; again to stop at once',
+      );
+      // A closed predictor rejects the batches that wait and ends the run.
+      void predictor?.close();
+    };
     predictor = await openPredictor(job, times);
     const summary = await writeResults(job, predictor, times, stop);
     if (!summary) {
@@ -117,7 +125,10 @@ async function writeResults(
 /** The last words: what came of every record, and where it is. */
 function reportEnd({ words, log }: PredictionJob, manifest: RunManifest): void {
   const { counts, seconds, devices, warnings } = manifest;
-  for (const warning of warnings) log.warn({ event: 'warning' }, warning);
+  for (const warning of warnings) {
+    // That one was said at the start.
+    if (warning !== RANDOM_WEIGHTS_WARNING) log.warn({ event: 'warning' }, warning);
+  }
   for (const { id, batches, frames, tokens, busySeconds } of devices) {
     const rate = busySeconds > 0 ? tokens / busySeconds : 0;
     log.info(

@@ -1,12 +1,15 @@
 /** Remembers the first SIGINT or SIGTERM. A second one ends the process as if it had not been caught. */
 export class StopSignals {
   signal: NodeJS.Signals | undefined;
+  /** Called at the first signal. */
+  onStop: () => void = () => undefined;
   readonly #readsStandardInput: boolean;
   readonly #remember = (signal: NodeJS.Signals): void => {
     this.signal = signal;
     this.ignore();
     // Whoever writes to it may pause for as long as it likes, and the run would wait.
     if (this.#readsStandardInput) process.stdin.destroy();
+    this.onStop();
   };
 
   constructor(readsStandardInput: boolean) {

@@ -5,7 +5,7 @@ import { VirnucproError } from '../errors.js';
 import { packageRoot } from '../package.js';
 import type { Addon } from './addon.js';
 import { describeSearch, findLibtorch, supportedLibtorch, type Libtorch } from './libtorch.js';
-import { setupCommand } from './setup-command.js';
+import { mendingCommand, setupCommand } from './setup-command.js';
 
 /** Whether libtorch's CUDA half could be brought in. `absent`: this machine has no NVIDIA driver. */
 export type CudaState =
@@ -48,7 +48,9 @@ function load(): LoadedAddon {
   const folder = addonFolder();
   const search = findLibtorch();
   if (!search.chosen) {
-    throw failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${describeSearch(search).join('; ')}`);
+    throw failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${describeSearch(search).join('; ')}`, [
+      'LIBTORCH',
+    ]);
   }
   const libtorch = search.chosen;
   // libtorch's threads would burn their core while they wait for each other: on a machine with anything else to do, a
@@ -58,7 +60,11 @@ function load(): LoadedAddon {
   try {
     loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));
   } catch (cause) {
-    throw failure(`Expected libtorch in ${libtorch.root} to load but the linker says: ${messageOf(cause)}`, cause);
+    throw failure(
+      `Expected libtorch in ${libtorch.root} to load but the linker says: ${messageOf(cause)}`,
+      ['LIBTORCH'],
+      cause,
+    );
   }
   const cuda = loadCuda(loader, libtorch);
   const path = join(folder, 'virnucpro.node');
@@ -72,7 +78,7 @@ function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {
     return { state: 'absent' };
   }
   if (!libtorch.cuda) {
-    const next = `Unset LIBTORCH, then run \`${setupCommand()}\``;
+    const next = `Run \`${mendingCommand('LIBTORCH')}\``;
     return { state: 'unusable', reason: `libtorch ${libtorch.version} in ${libtorch.root} has no CUDA`, next };
   }
   try {
@@ -87,7 +93,7 @@ function nativeModule(path: string): unknown {
   try {
     return require(path);
   } catch (cause) {
-    throw failure(`Expected ${path} to load but Node says: ${messageOf(cause)}`, cause);
+    throw failure(`Expected ${path} to load but Node says: ${messageOf(cause)}`, ['VIRNUCPRO_ADDON'], cause);
   }
 }
 
@@ -100,12 +106,15 @@ function addonFolder(): string {
   const found = folders.find((folder) =>
     ['virnucpro.node', 'virnucpro_loader.node'].every((name) => existsSync(join(folder, name))),
   );
-  if (found === undefined) throw failure(`Expected virnucpro.node and its loader in ${folders.join(' or ')}`);
+  if (found === undefined) {
+    throw failure(`Expected virnucpro.node and its loader in ${folders.join(' or ')}`, ['VIRNUCPRO_ADDON']);
+  }
   return found;
 }
 
-function failure(message: string, cause?: unknown): VirnucproError {
-  return new VirnucproError('VNP_LIBTORCH', `${message}. Run \`${setupCommand()}\``, { cause });
+/** @param variables those that may have led to the failure */
+function failure(message: string, variables: ('LIBTORCH' | 'VIRNUCPRO_ADDON')[], cause?: unknown): VirnucproError {
+  return new VirnucproError('VNP_LIBTORCH', `${message}. Run \`${mendingCommand(...variables)}\``, { cause });
 }
 
 function messageOf(cause: unknown): string {

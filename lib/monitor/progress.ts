@@ -19,15 +19,15 @@ export function logProgress(log: Logger, summary: RunSummary, options: ProgressO
   const timer = setInterval(() => {
     const seconds = (performance.now() - start) / 1000;
     const frames = summary.devices.reduce((sum, device) => sum + device.frames, 0);
-    const { lettersDone } = summary;
+    const { lettersComputed } = summary;
     const { records, windows } = summary.counts;
     // Headers and line ends are bytes too, so the share lags a little behind.
-    const share = totalBytes ? lettersDone / totalBytes : undefined;
+    const share = totalBytes ? lettersComputed / totalBytes : undefined;
     const rate = frames / seconds;
     log.info(
-      { event: 'progress', seconds, lettersDone, totalBytes, records, windows, frames, framesPerSecond: rate },
-      `${share === undefined ? '' : `${(100 * share).toFixed(1)} % done, `}${(lettersDone / 1e6).toFixed(2)} Mb in ` +
-        `${windows} windows, ${frames} frames at ${rate.toFixed(1)} a second${timeLeft(share, seconds)}`,
+      { event: 'progress', seconds, lettersComputed, totalBytes, records, windows, frames, framesPerSecond: rate },
+      `${share === undefined ? '' : `${(100 * Math.min(1, share)).toFixed(1)} % done, `}${bases(lettersComputed)}, ` +
+        `${frames} frames at ${rate.toFixed(1)} a second${timeLeft(share, seconds)}`,
     );
   }, interval * 1000);
   return () => clearInterval(timer);
@@ -37,4 +37,8 @@ function timeLeft(share: number | undefined, seconds: number): string {
   if (!share) return '';
   const left = seconds / Math.min(1, share) - seconds;
   return left < 120 ? `, ${left.toFixed(0)} s to go` : `, ${(left / 60).toFixed(0)} min to go`;
+}
+
+function bases(letters: number): string {
+  return letters < 1e6 ? `${(letters / 1e3).toFixed(1)} kb` : `${(letters / 1e6).toFixed(1)} Mb`;
 }

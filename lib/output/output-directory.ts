@@ -49,6 +49,9 @@ export async function claimDirectory(directory: string, force: boolean): Promise
     entered = true;
     const owner: Owner = { host: hostname(), pid: process.pid, started: await startOf(process.pid) };
     await writeFile(join(unfinished, OWNER_FILE), JSON.stringify(owner));
+    // Another run may have looked at the same moment and seen nobody either. Both give way rather than none.
+    const others = (await readdir(path)).filter((name) => UNFINISHED.test(name) && join(path, name) !== unfinished);
+    for (const name of others) await refuseRunning(join(path, name), force);
     return { path, unfinished, made };
   } catch (cause) {
     if (entered) await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
@@ -70,9 +73,27 @@ async function makeDirectory(directory: string, path: string): Promise<string | 
     throw expected('VNP_OUTPUT', 'a directory', 'the output', `the file ${directory}`, 'Choose another name');
   }
   if (found !== undefined) return undefined;
-  return mkdir(path, { recursive: true }).catch((cause: unknown) => {
+  return makeWithParents(path).catch((cause: unknown) => {
     throw outputError('a directory that can be made', directory, cause);
   });
+}
+
+/**
+ * Node's own `recursive` never comes back where the kernel refuses a directory with ENOENT, as /proc does.
+ * @returns the uppermost directory that was made
+ */
+async function makeWithParents(path: string): Promise<string | undefined> {
+  const parent = dirname(path);
+  const made = (await stat(parent).catch(() => undefined)) ? undefined : await makeWithParents(parent);
+  try {
+    await mkdir(path);
+    return made ?? path;
+  } catch (cause) {
+    // Made by another run meanwhile: then it is not ours to remove.
+    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return made;
+    if (made !== undefined) await removeEmpty(parent, made);
+    throw cause;
+  }
 }
 
 function refuseContent(directory: string, names: readonly string[]): void {

@@ -19,8 +19,8 @@ export class ContigTally {
       this.#failed++;
       this.#reason ||= window.reason;
     }
-    if (window.status !== 'scored' || !window.bestFrame) return;
-    const score = window.bestFrame.virus;
+    if (window.virusScore === undefined) return;
+    const score = window.virusScore;
     this.#scored++;
     this.#sum += score;
     this.#highest = Math.max(this.#highest, score);

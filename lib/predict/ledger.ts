@@ -180,7 +180,7 @@ export class Ledger {
       reason: pending.reason || (status === 'no_frame' ? 'no reading frame without a stop codon' : ''),
       // A frame without scores is none that a reader could take for one.
       frames: status === 'scored' ? frames : frames.filter(({ others, virus }) => Number.isFinite(others + virus)),
-      ...(best && { bestFrame: best }),
+      ...(best && { bestFrame: best, virusScore: best.virus }),
       ...(pending.sequences && { sequences: pending.sequences }),
     };
     pending.tally.add(result, this.#rule);

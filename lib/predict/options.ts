@@ -40,6 +40,28 @@ export interface PredictOptions {
   readonly standardInput?: AsyncIterable<Uint8Array>;
 }
 
+/** Every name of an interface's properties: the compiler asks for one that is missing here, and refuses another. */
+function namesOf<T>(names: Record<keyof T, true>): string[] {
+  return Object.keys(names);
+}
+
+const OPEN_OPTIONS = namesOf<OpenOptions>({
+  model: true,
+  models: true,
+  precision: true,
+  devices: true,
+  threads: true,
+  engine: true,
+  esmBatchTokens: true,
+  dnabertBatchTokens: true,
+});
+const PREDICT_OPTIONS = namesOf<PredictOptions>({
+  threshold: true,
+  minFraction: true,
+  sequences: true,
+  standardInput: true,
+});
+
 function whole(name: string, value: number, most: number): number {
   if (Number.isInteger(value) && value >= 1 && value <= most) return value;
   throw expected('VNP_ARGUMENT', `a whole number from 1 to ${most}`, name, String(value));
@@ -50,8 +72,16 @@ function share(name: string, value: number): number {
   throw expected('VNP_ARGUMENT', 'a number from 0 to 1', name, String(value));
 }
 
+/** A misspelt name would otherwise leave its default in force without a word. */
+function checkNames(names: readonly string[], options: object, call: string): void {
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw expected('VNP_ARGUMENT', `options named ${names.join(', ')}`, call, JSON.stringify(unknown));
+}
+
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveOpenOptions(options: OpenOptions) {
+  checkNames(OPEN_OPTIONS, options, 'open');
   return {
     precision: options.precision ?? DEFAULT_PRECISION,
     threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),
@@ -67,6 +97,7 @@ export function resolveOpenOptions(options: OpenOptions) {
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolvePredictOptions(options: PredictOptions) {
+  checkNames(PREDICT_OPTIONS, options, 'predict');
   return {
     threshold: share('threshold', options.threshold ?? DEFAULT_THRESHOLD),
     minFraction: share('minFraction', options.minFraction ?? DEFAULT_MIN_FRACTION),

@@ -46,7 +46,7 @@ export async function* predictRecords(
       const tally = new ContigTally();
       for (const window of readWindows(record, options.chunkSize)) {
         const kept = keptFrames(window.letters);
-        summary.enterFrames(kept.length);
+        summary.enterWindow(window.start + window.letters.length, kept.length);
         let tag = ledger.enterWindow(record, tally, window, kept);
         for (const frame of kept) {
           for (const batch of batcher.add(tag++, frame)) {

@@ -90,9 +90,13 @@ export class Predictor {
    */
   predict(inputs: string | readonly string[], options: PredictOptions = {}): Prediction {
     const { sequences, ...rule } = resolvePredictOptions(options);
+    const paths = typeof inputs === 'string' ? [inputs] : inputs;
+    if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) {
+      throw expected('VNP_ARGUMENT', 'a path or an array of paths', 'predict', typeof inputs);
+    }
     this.#checkIdle();
     const summary = new RunSummary(this.#pool.countUsage());
-    const results = this.#run(typeof inputs === 'string' ? [inputs] : inputs, { sequences, rule }, options, summary);
+    const results = this.#run(paths, { sequences, rule }, options, summary);
     return { summary, [Symbol.asyncIterator]: () => results };
   }
 
@@ -161,6 +165,8 @@ function chooseDevices(present: readonly NativeDevice[], asked: readonly string[
   return asked.map((id) => {
     const device = present.find((candidate) => candidate.id === id);
     if (device) return device;
-    throw expected('VNP_DEVICE', `one of ${present.map((known) => known.id).join(', ')}`, 'a device', id);
+    const known = present.map((candidate) => candidate.id).join(', ');
+    const next = cuda.length > 0 ? '' : 'No CUDA device was found on this machine';
+    throw expected('VNP_DEVICE', `one of ${known}`, 'a device', id, next);
   });
 }

@@ -36,6 +36,8 @@ export interface WindowResult {
    * `virusScore >= 0.5` is exactly the classic rule max(score2) >= max(score1). Absent unless scored.
    */
   readonly bestFrame?: FrameScore;
+  /** The virus score of the deciding frame. Absent unless scored. */
+  readonly virusScore?: number;
   /** Only when asked for: the window's letters as read, and every kept frame (scored or not), in the classic order. */
   readonly sequences?: { readonly letters: Uint8Array; readonly kept: readonly KeptFrame[] };
 }

@@ -33,8 +33,9 @@ export class RunSummary {
   /** What every device has done in this run. */
   readonly devices: readonly WorkerUsage[];
   #letters = 0;
-  #lettersOfContigs = 0;
-  #lettersOfWindows = 0;
+  /** Letters of the records before the one that was read last. */
+  #lettersBefore = 0;
+  #lettersEntered = 0;
 
   constructor(devices: readonly WorkerUsage[]) {
     this.devices = devices;
@@ -50,9 +51,16 @@ export class RunSummary {
     return this.#letters;
   }
 
-  /** Letters whose results have left. */
-  get lettersDone(): number {
-    return this.#lettersOfContigs + this.#lettersOfWindows;
+  /**
+   * Letters that are done with, as far as the devices have come: those of the windows so far, less the share whose
+   * frames still wait. Results leave in order and so later, in leaps.
+   */
+  get lettersComputed(): number {
+    const entered = this.#lettersBefore + this.#lettersEntered;
+    const { framesKept } = this.counts;
+    if (framesKept === 0) return entered;
+    const computed = this.devices.reduce((sum, { frames }) => sum + frames, 0);
+    return entered * (computed / framesKept);
   }
 
   /** For the pipeline: adds the time that something takes to one of `seconds`. */
@@ -68,12 +76,15 @@ export class RunSummary {
   /** For the pipeline: a record was read. */
   enterRecord(record: SequenceRecord): void {
     this.counts.records++;
+    this.#lettersBefore = this.#letters;
+    this.#lettersEntered = 0;
     this.#letters += record.sequence.length;
     if (record.sequence.length === 0) this.counts.empty++;
   }
 
-  /** For the pipeline: a window's kept frames. */
-  enterFrames(kept: number): void {
+  /** For the pipeline: a window of the record that was read last; its end, from the record's start, and its kept frames. */
+  enterWindow(end: number, kept: number): void {
+    this.#lettersEntered = end;
     this.counts.framesKept += kept;
   }
 
@@ -82,13 +93,10 @@ export class RunSummary {
     for (const result of results) {
       if (result.kind === 'contig') {
         this.counts[COUNT_OF_VERDICT[result.verdict]]++;
-        this.#lettersOfContigs += result.length;
-        this.#lettersOfWindows = 0;
       } else {
         this.counts.windows++;
         this.counts[COUNT_OF_STATUS[result.status]]++;
         this.counts.framesScored += result.frames.length;
-        this.#lettersOfWindows = result.end;
       }
       yield result;
     }

@@ -214,6 +214,10 @@ describe('a predictor', () => {
       );
     assert.ok((await contigs({ threshold: 0 })).every((verdict) => verdict === 'virus'));
     assert.ok((await contigs({ threshold: 1 })).every((verdict) => verdict === 'other'));
+    assert.throws(() => predictor.predict(INPUT, { treshold: 0.7 } as object), { code: 'VNP_ARGUMENT' });
+    for (const inputs of [5, undefined, [5]] as unknown as string[]) {
+      assert.throws(() => predictor.predict(inputs), { code: 'VNP_ARGUMENT' });
+    }
     for (const threshold of [-0.1, 1.1, NaN, '1' as unknown as number]) {
       assert.throws(() => predictor.predict(INPUT, { threshold }), { code: 'VNP_ARGUMENT' });
       assert.throws(() => predictor.predict(INPUT, { minFraction: threshold }), { code: 'VNP_ARGUMENT' });
@@ -248,6 +252,7 @@ describe('a predictor', () => {
       { devices: [] },
       { precision: 'fp64' as 'fp32' },
       { engine: 'onnx' as 'packed' },
+      { precison: 'fp32' } as object,
     ]) {
       await assert.rejects(
         openGolden(options),

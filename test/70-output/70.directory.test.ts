@@ -121,6 +121,10 @@ describe('The result directory', () => {
     await refuses(/out\/deeper/, { directory: out('deeper') });
   });
 
+  it('is refused where the kernel makes no directories', async () => {
+    await refuses(/ENOENT/, { directory: '/proc/virnucpro/deeper' });
+  });
+
   it('is refused when a directory has the name of a result file', async () => {
     mkdirSync(out('contigs.tsv'), { recursive: true });
     await refuses(/contigs\.tsv but received a directory/, { force: true });

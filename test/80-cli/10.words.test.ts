@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { buildProgram } from '../../lib/cli/main.js';
 import { packageVersion } from '../../lib/package.js';
+import { repositoryRoot } from '../repository.js';
 import { failsWith, succeeds, virnucpro } from './command-line.js';
 
 /** The words that name every command. */
@@ -45,6 +48,13 @@ describe('the words of the command line', () => {
       assert.match(errors + output, /Usage: virnucpro/);
       assert.doesNotMatch(errors, /outputHelp/);
     }
+  });
+
+  it('may be answered into a pipe that is closed early', () => {
+    const bin = join(repositoryRoot, 'bin', 'virnucpro.js');
+    const command = `set -o pipefail; "${process.execPath}" "${bin}" help predict | true`;
+    const { status, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+    assert.deepEqual([status, stderr], [0, '']);
   });
 
   const wrong: [RegExp, string[]][] = [

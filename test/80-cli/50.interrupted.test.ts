@@ -56,6 +56,8 @@ describe('virnucpro predict, when it is interrupted', () => {
       assert.deepEqual([end, printed], [code, ''], errors);
       const last = JSON.parse(errors.trimEnd().split('\n').at(-1)!) as Record<string, unknown>;
       assert.deepEqual([last['event'], last['signal']], ['interrupted', signal]);
+      // Said at once, while the batch that runs is awaited.
+      assert.match(errors, new RegExp(`"event":"stopping","signal":"${signal}"`));
       assert.ok(!existsSync(join(folder, 'new')));
     });
   }

@@ -35,7 +35,10 @@ describe('loading the addon', () => {
   it('names the command that mends it when there is no addon', async () => {
     const { code, message } = await load({ ...asSetUp, VIRNUCPRO_ADDON: checkout.root });
     assert.equal(code, 'VNP_LIBTORCH');
-    assert.match(String(message), /^Expected virnucpro\.node and its loader in .*\. Run `npm run setup`$/);
+    assert.match(
+      String(message),
+      /^Expected virnucpro\.node and its loader in .*\. Run `unset VIRNUCPRO_ADDON; npm run setup`$/,
+    );
   });
 
   it('names every place that was searched when there is no libtorch', async () => {
@@ -49,7 +52,7 @@ describe('loading the addon', () => {
     const broken = writeLibtorch(checkout.path('torch'), '2.11.0');
     const { code, message } = await load({ LIBTORCH: broken });
     assert.equal(code, 'VNP_LIBTORCH');
-    assert.match(String(message), /libtorch_cpu\.so: file too short\. Run `npm run setup`$/);
+    assert.match(String(message), /libtorch_cpu\.so: file too short\. Run `unset LIBTORCH; npm run setup`$/);
   });
 
   it("repeats Node's words when the addon does not load", async () => {
