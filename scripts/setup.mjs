@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * Sets a checkout up, from nothing to runnable: `npm run setup`.
+ * Sets a checkout up, from nothing to runnable: `npm run setup`. In an installed package, which comes compiled as far as
+ * TypeScript goes, it provides libtorch and the addon.
  *
  *     node scripts/setup.mjs [--cuda | --no-cuda] [step ...]
  *
@@ -9,13 +10,13 @@
  * login node of a cluster, --no-cuda leaves them out.
  */
 import { parseArgs } from 'node:util';
-import { buildAddon } from './setup/addon.mjs';
+import { buildAddon, provideAddon } from './setup/addon.mjs';
 import { makeDemoModel } from './setup/demo-model.mjs';
 import { SetupFailure } from './setup/failure.mjs';
 import { provideLibtorch } from './setup/libtorch.mjs';
 import { withLock } from './setup/lock.mjs';
 import { installPackages } from './setup/packages.mjs';
-import { inRepository, isCheckout } from './setup/repository.mjs';
+import { inRepository, isCheckout, repositoryRoot } from './setup/repository.mjs';
 import { Step } from './setup/step.mjs';
 import { checkTools } from './setup/tools.mjs';
 import { compileTypeScript } from './setup/typescript.mjs';
@@ -23,7 +24,7 @@ import { compileTypeScript } from './setup/typescript.mjs';
 /** @typedef {{ cuda: boolean | undefined }} Options cuda: undefined where the machine decides */
 /** @typedef {(step: Step, options: Options) => Promise<void>} Action */
 
-/** @type {Record<string, Action>} An installed package comes compiled: it lacks only libtorch. */
+/** @type {Record<string, Action>} */
 const steps = isCheckout
   ? {
       tools: checkTools,
@@ -33,40 +34,59 @@ const steps = isCheckout
       addon: buildAddon,
       model: makeDemoModel,
     }
-  : { tools: checkTools, libtorch: provideLibtorch };
+  : { tools: checkTools, libtorch: provideLibtorch, addon: provideAddon };
 
 /** @param {string} name @param {Options} options */
 async function runStep(name, options) {
-  const action = steps[name];
-  if (!action) throw new SetupFailure(`Expected a step of ${Object.keys(steps).join(', ')} but received ${name}`);
   const step = new Step(name);
   try {
-    await action(step, options);
+    await steps[name]?.(step, options);
   } finally {
     step.interrupted();
   }
 }
 
+function readArguments() {
+  const args = process.argv.slice(2);
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options: { cuda: { type: 'boolean' } },
+      allowPositionals: true,
+      allowNegative: true,
+    });
+    if (positionals.every((name) => Object.hasOwn(steps, name))) return { cuda: values.cuda, names: positionals };
+  } catch {
+    // Said below, in one line for every kind of mistake.
+  }
+  const names = Object.keys(steps).join(', ');
+  throw new SetupFailure(`Expected --cuda, --no-cuda and steps of ${names} but received \`${args.join(' ')}\``);
+}
+
 async function setUp() {
-  const { values, positionals } = parseArgs({
-    options: { cuda: { type: 'boolean' } },
-    allowPositionals: true,
-    allowNegative: true,
-  });
-  const names = positionals.length > 0 ? positionals : Object.keys(steps);
+  const { cuda, names } = readArguments();
   await withLock(
     inRepository('build', 'setup.lock'),
-    (holder) => console.log(`Waiting for another setup of this checkout (${holder})`),
+    (holder) => console.log(`Waiting for another setup of ${repositoryRoot} (${holder})`),
     async () => {
-      for (const name of names) await runStep(name, { cuda: values.cuda });
+      for (const name of names.length > 0 ? names : Object.keys(steps)) await runStep(name, { cuda });
     },
   );
+}
+
+/** What the system refuses, e.g. to write into a package that another user installed, is no fault of the scripts. */
+const refusals = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'];
+
+/** @param {unknown} error @returns {error is Error} whether its message says all there is to say */
+function explainsItself(error) {
+  if (error instanceof SetupFailure) return true;
+  return error instanceof Error && 'code' in error && refusals.includes(String(error.code));
 }
 
 try {
   await setUp();
 } catch (error) {
-  if (!(error instanceof SetupFailure)) throw error;
+  if (!explainsItself(error)) throw error;
   console.error(error.message);
   process.exitCode = 1;
 }

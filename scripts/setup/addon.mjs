@@ -1,21 +1,35 @@
 // @ts-check
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { run } from './child.mjs';
+import { compileCommand, configureCommand } from './cmake.mjs';
 import { SetupFailure } from './failure.mjs';
 import { filesBelow, fingerprint, readStamp, removeStamp, writeStamp } from './fingerprint.mjs';
+import { headerPackages, packageFolder } from './header-packages.mjs';
 import { chosenLibtorch } from './libtorch.mjs';
-import { inRepository, repositoryRoot } from './repository.mjs';
-import { findCompiler } from './tools.mjs';
+import { isPrebuilt, loadingProblem, modules } from './prebuilt.mjs';
+import { inRepository, isCheckout } from './repository.mjs';
+import { checkBuildTools, findCompiler } from './tools.mjs';
 
 /** @typedef {import('../../lib/engine/libtorch.js').Libtorch} Libtorch */
 /** @typedef {import('./step.mjs').Step} Step */
 
 /** A compiler of libtorch's headers takes up to 2 GB of memory: no more at once than a small machine has. */
 const parallelJobs = 2;
-const modules = ['virnucpro_loader.node', 'virnucpro.node'];
+
+/** In an installed package: the addon that came with it where that loads, else one built here. @param {Step} step */
+export async function provideAddon(step) {
+  if (isPrebuilt()) {
+    const problem = await loadingProblem();
+    if (problem === undefined) return step.upToDate('as it came with the package');
+    step.say(`the one that came with the package is of no use here: ${problem}`);
+  }
+  await buildAddon(step);
+}
 
 /** csrc/ into build/Release/, by csrc/CMakeLists.txt. @param {Step} step */
 export async function buildAddon(step) {
+  await checkBuildTools();
   const libtorch = await chosenLibtorch();
   const stamp = inRepository('build', 'Release', '.virnucpro-setup');
   const wanted = addonFingerprint(libtorch);
@@ -32,8 +46,8 @@ export async function buildAddon(step) {
 
 /** @param {Libtorch} libtorch */
 function addonFingerprint({ root, version }) {
-  const packages = ['node-addon-api', 'node-api-headers', 'cmake-js'].map(
-    (name) => JSON.parse(readFileSync(inRepository('node_modules', name, 'package.json'), 'utf8')).version,
+  const packages = [...headerPackages, ...(isCheckout ? ['cmake-js'] : [])].map(
+    (name) => JSON.parse(readFileSync(join(packageFolder(name), 'package.json'), 'utf8')).version,
   );
   const compiler = realpathSync(findCompiler() ?? '');
   const { size, mtimeMs } = statSync(compiler);
@@ -43,36 +57,26 @@ function addonFingerprint({ root, version }) {
 
 /** @param {Libtorch} libtorch */
 async function configure(libtorch) {
-  const first = await cmake('configure', `--CDLIBTORCH=${libtorch.root}`);
+  const first = await run(...configureCommand(libtorch.root));
   if (first.succeeded) return;
   // CMake refuses a build folder that was made elsewhere or for another generator: that is mended by a new one.
   rmSync(inRepository('build', 'native'), { recursive: true, force: true });
-  const second = await cmake('configure', `--CDLIBTORCH=${libtorch.root}`);
+  const second = await run(...configureCommand(libtorch.root));
   if (!second.succeeded) throw new SetupFailure(`The addon cannot be configured:\n${second.output.trim()}`);
 }
 
 /** @param {Step} step */
 async function compile(step) {
-  const { succeeded, output } = await cmake('build', '--parallel', String(parallelJobs), (line) => {
+  /** @param {string} line */
+  const onLine = (line) => {
     const position = /^\[(\d+)\/(\d+)\]/.exec(line);
     const percent = /^\[ *(\d+)%\]/.exec(line);
     if (position) step.progress('compiling', Number(position[1]) / Number(position[2]));
     else if (percent) step.progress('compiling', Number(percent[1]) / 100);
-  });
+  };
+  const { succeeded, output } = await run(...compileCommand(parallelJobs), { onLine });
   if (!succeeded) throw new SetupFailure(`The addon does not compile:\n${output.trim()}`);
   if (output.includes('warning:')) step.say(`warnings of the compiler:\n${output.trim()}`);
-}
-
-/** @param {string} command @param {...(string | ((line: string) => void))} rest arguments, and last a listener */
-function cmake(command, ...rest) {
-  const args = rest.filter((item) => typeof item === 'string');
-  const onLine = rest.find((item) => typeof item === 'function');
-  const program = inRepository('node_modules', 'cmake-js', 'bin', 'cmake-js');
-  return run(
-    process.execPath,
-    [program, command, '-d', repositoryRoot, '-O', inRepository('build', 'native'), '-B', 'Release', ...args],
-    onLine ? { onLine } : {},
-  );
 }
 
 /**

@@ -1,7 +1,7 @@
 // @ts-check
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { withLock } from './lock.mjs';
+import { livingHolder, withLock } from './lock.mjs';
 import { nameFor, thisProcess } from './process-identity.mjs';
 import { inRepository } from './repository.mjs';
 import { SetupFailure } from './failure.mjs';
@@ -47,10 +47,13 @@ export async function provideLibtorch(step, options) {
   const folder = engine.cachedLibtorchFolder(torch.version);
   const parts = partsFor(cuda);
   const complete = chosen && (chosen.source !== 'cache' || missingParts(folder, parts).length === 0);
-  if (complete) return step.upToDate(`${chosen.version} in ${chosen.root}`);
+  const cache = dirname(folder);
+  if (complete) {
+    removeLeftovers(cache);
+    return step.upToDate(`${chosen.version} in ${chosen.root}`);
+  }
 
   for (const { source, place, verdict } of search.considered) step.say(`${source} (${place}): ${verdict}`);
-  const cache = dirname(folder);
   await withLock(
     `${folder}.lock`,
     (holder) => step.say(`waiting for another setup that uses ${cache} (${holder})`),
@@ -59,20 +62,23 @@ export async function provideLibtorch(step, options) {
   step.done(`${torch.version} in ${folder}`);
 }
 
+/**
+ * @typedef {typeof import('../../lib/engine/libtorch.js') & typeof import('../../lib/engine/nvidia-driver.js')
+ *   & typeof import('../../lib/engine/setup-command.js')} Engine
+ */
+
 /** The parts of lib/ that scripts share with the command, from its compiled form. */
 async function compiledEngine() {
-  const libtorch = await import(inRepository('dist', 'lib', 'engine', 'libtorch.js'));
-  const driver = await import(inRepository('dist', 'lib', 'engine', 'nvidia-driver.js'));
-  return /** @type {typeof import('../../lib/engine/libtorch.js') & typeof import('../../lib/engine/nvidia-driver.js')} */ ({
-    ...libtorch,
-    ...driver,
-  });
+  const names = ['libtorch.js', 'nvidia-driver.js', 'setup-command.js'];
+  const modules = await Promise.all(names.map((name) => import(inRepository('dist', 'lib', 'engine', name))));
+  return /** @type {Engine} */ (Object.assign({}, ...modules));
 }
 
 /** The libtorch that the addon is built against. @returns {Promise<Libtorch>} */
 export async function chosenLibtorch() {
-  const { chosen } = (await compiledEngine()).findLibtorch();
-  if (!chosen) throw new SetupFailure('There is no libtorch: run `npm run setup`');
+  const { findLibtorch, setupCommand } = await compiledEngine();
+  const { chosen } = findLibtorch();
+  if (!chosen) throw new SetupFailure(`There is no libtorch: run \`${setupCommand()}\``);
   return chosen;
 }
 
@@ -100,18 +106,26 @@ function titleOf({ name, version }) {
   return `${name} ${version}`;
 }
 
-/** Called by the holder of the lock only: whatever is partial here was left by a process that died. @param {string} folder */
-function removeLeftovers(folder) {
-  const cache = dirname(folder);
-  for (const name of readdirSync(cache)) {
-    const path = join(cache, name);
-    if (path.startsWith(`${folder}.partial-`)) rmSync(path, { recursive: true, force: true });
+/**
+ * What killed processes left in the cache. Looked for by every run: a child of theirs may have written on after an
+ * earlier one had cleaned up.
+ * @param {string} cache
+ */
+function removeLeftovers(cache) {
+  for (const name of existsSync(cache) ? readdirSync(cache) : []) {
+    const [, folder, owner] = /^(libtorch-.+)\.partial-(.+)$/.exec(name) ?? [];
+    if (!folder || !owner || livingHolder(join(cache, `${folder}.lock`), owner)) continue;
+    try {
+      rmSync(join(cache, name), { recursive: true, force: true });
+    } catch {
+      // Still written to by such a child, or another user's: it is in nobody's way, and a later run tries again.
+    }
   }
 }
 
 /** @param {Step} step @param {string} folder @param {readonly Part[]} parts */
 async function fetchParts(step, folder, parts) {
-  removeLeftovers(folder);
+  removeLeftovers(dirname(folder));
   const partial = `${folder}.partial-${nameFor(thisProcess())}`;
   try {
     // Asked again: who held the lock before may have fetched the same.

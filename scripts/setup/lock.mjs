@@ -53,11 +53,21 @@ function otherHolder(folder, own) {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
     if (path === own) continue;
-    const identity = identityFrom(name);
-    if (identity && (isAlive(identity) ?? beatsStill(path))) return `process ${identity.pid} on ${identity.machine}`;
+    const holder = livingHolder(folder, name);
+    if (holder) return `process ${holder.pid} on ${holder.machine}`;
     rmSync(path, { force: true });
   }
   return undefined;
+}
+
+/**
+ * The process of a name, unless it is dead, or is on another machine and gives no signs of life in the lock's folder.
+ * @param {string} folder the lock's
+ * @param {string} name by `nameFor`
+ */
+export function livingHolder(folder, name) {
+  const identity = identityFrom(name);
+  return identity && (isAlive(identity) ?? beatsStill(join(folder, name))) ? identity : undefined;
 }
 
 /** @param {string} path */

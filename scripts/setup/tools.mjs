@@ -4,6 +4,7 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 import { cacheFolder } from './cache-folder.mjs';
 import { run } from './child.mjs';
 import { SetupFailure } from './failure.mjs';
+import { isPrebuilt } from './prebuilt.mjs';
 import { inRepository, isCheckout } from './repository.mjs';
 import { diskSpace, torch } from './versions.mjs';
 
@@ -17,10 +18,22 @@ const minimumNode = [20, 19];
  * @param {Step} step
  */
 export async function checkTools(step) {
-  const missing = [missingNode(), ...(isCheckout ? await missingBuildTools() : []), ...(await missingForDownload())];
+  const builds = isCheckout || !isPrebuilt();
+  const npm =
+    isCheckout && !findProgram('npm') ? 'npm is missing: it comes with Node, else `apt-get install npm`' : undefined;
+  refuse([missingNode(), npm, ...(builds ? await missingBuildTools() : []), ...(await missingForDownload())]);
+  step.say('all present');
+}
+
+/** Asked again before a build: it may be the only step, or needed because the addon of the package does not load. */
+export async function checkBuildTools() {
+  refuse(await missingBuildTools());
+}
+
+/** @param {(string | undefined)[]} missing what is missing, in words */
+function refuse(missing) {
   const lines = missing.filter((line) => line !== undefined);
   if (lines.length > 0) throw new SetupFailure(lines.join('\n'));
-  step.say('all present');
 }
 
 /** Where a program lies on PATH. @param {string} name */
@@ -47,7 +60,6 @@ function missingNode() {
 async function missingBuildTools() {
   const compiler = findCompiler();
   return [
-    findProgram('npm') ? undefined : 'npm is missing: it comes with Node, else `apt-get install npm`',
     compiler ? await missingStandard(compiler) : 'A C++17 compiler is missing: `apt-get install g++`',
     findProgram('cmake') ? undefined : 'cmake is missing: `apt-get install cmake`',
     findProgram('ninja') || findProgram('make') ? undefined : 'ninja or make is missing: `apt-get install ninja-build`',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findLibtorch } from '../../lib/engine/libtorch.js';
@@ -109,6 +109,24 @@ describe('fetching libtorch', () => {
     assert.deepEqual(
       readdirSync(checkout.cache).filter((name) => name.includes('.partial-')),
       [],
+    );
+  });
+
+  it('removes what a killed process left though there is nothing to fetch, and nothing of a living one', async () => {
+    await setup();
+    const left = (name: string) => `${folder}.partial-${name}`;
+    const longAgo = Date.now() / 1000 - 3600;
+    for (const name of ['host-1.7.7', 'other.host-1.8.8', 'other.host-1.9.9']) {
+      mkdirSync(join(left(name), 'torch', 'lib'), { recursive: true });
+      writeFileSync(join(left(name), 'torch', 'lib', 'libtorch_cpu.so'), 'half');
+    }
+    // What tells of life on another machine is its file in the lock; the third has none at all.
+    for (const name of ['other.host-1.8.8', 'host-1.7.7']) writeFileSync(join(`${folder}.lock`, name), '');
+    utimesSync(join(`${folder}.lock`, 'host-1.7.7'), longAgo, longAgo);
+    assert.match((await setup()).output, /^libtorch +up to date/);
+    assert.deepEqual(
+      readdirSync(checkout.cache).filter((name) => name.includes('.partial-')),
+      [left('other.host-1.8.8').slice(checkout.cache.length + 1)],
     );
   });
 

@@ -18,7 +18,7 @@ export interface Running {
 }
 
 /** The compiled lib/ that this test belongs to. */
-const compiledLibrary = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'lib');
+export const compiledLibrary = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'lib');
 
 /**
  * A folder that the scripts take for a checkout of their own: a copy of scripts/ with the compiled lib/ in its place,

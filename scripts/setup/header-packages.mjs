@@ -1,0 +1,34 @@
+// @ts-check
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { SetupFailure } from './failure.mjs';
+import { inRepository } from './repository.mjs';
+
+/** The packages that the addon takes its headers of Node from. */
+export const headerPackages = ['node-addon-api', 'node-api-headers'];
+
+const require = createRequire(inRepository('package.json'));
+
+/**
+ * Where Node finds a package from here: package managers put it beside this package, above it or inside it.
+ * @param {string} name
+ */
+export function packageFolder(name) {
+  try {
+    return dirname(require.resolve(`${name}/package.json`));
+  } catch {
+    throw new SetupFailure(`Expected the package ${name} but there is none: install the packages with npm first`);
+  }
+}
+
+/** One folder with the header packages, wherever each of them lies: csrc/CMakeLists.txt asks for one. */
+export function gatherHeaderPackages() {
+  const folder = inRepository('build', 'header-packages');
+  mkdirSync(folder, { recursive: true });
+  for (const name of headerPackages) {
+    rmSync(join(folder, name), { force: true });
+    symlinkSync(packageFolder(name), join(folder, name));
+  }
+  return folder;
+}
