@@ -159,6 +159,14 @@ torch::jit::Module read_module(const std::string& path) {
   }
 }
 
+at::Tensor take(ParameterMap& parameters, const std::string& name) {
+  const auto found = parameters.find(name);
+  if (found == parameters.end()) throw Error(code::kNative, "Expected the parameter " + name + " but it was taken");
+  auto tensor = std::move(found->second);
+  parameters.erase(found);
+  return tensor;
+}
+
 ParameterMap read_parameters(const torch::jit::Module& module, const Architecture& architecture,
                              const std::string& path) {
   ParameterMap parameters;

@@ -47,6 +47,10 @@ struct ArchiveRequest {
 // Parameters by dotted path.
 using ParameterMap = std::map<std::string, at::Tensor>;
 
+// Takes a parameter out of the map, so that its memory is given back as soon as the caller has made its own of it. Each
+// parameter can be taken once.
+at::Tensor take(ParameterMap& parameters, const std::string& name);
+
 // Writes a TorchScript archive that Python opens too, the parameters under the same names. Sources are mapped, and more
 // than 256 MB of computed values (random, or of another data type than their source) go through a temporary file beside
 // `request.path`, so memory stays far below the size of the archive. The values of a NormalSource depend on its fields

@@ -16,32 +16,33 @@ constexpr int64_t kLongestKept = 1024;
 
 }  // namespace
 
-Dnabert2::Dnabert2(const DnabertArchitecture& architecture, const ParameterMap& parameters, const Placement& placement)
+Dnabert2::Dnabert2(const DnabertArchitecture& architecture, ParameterMap parameters, const Placement& placement)
     : architecture_(architecture), placement_(placement) {
   const auto width = architecture.width;
   const double query_scale = 1.0 / std::sqrt(static_cast<double>(width / architecture.heads));
   const auto norm = [&](const std::string& name) {
-    return LayerNorm(parameters.at(name + ".weight"), parameters.at(name + ".bias"), architecture.layer_norm_epsilon,
-                     placement);
+    return LayerNorm(take(parameters, name + ".weight"), take(parameters, name + ".bias"),
+                     architecture.layer_norm_epsilon, placement);
   };
-  embedding_ = placement.vector(parameters.at("word_embeddings.weight"))
-                   .add(placement.vector(parameters.at("token_type_embeddings.weight")).select(0, 0));
+  embedding_ = placement.vector(take(parameters, "word_embeddings.weight"))
+                   .add(placement.vector(take(parameters, "token_type_embeddings.weight")).select(0, 0));
   embedding_norm_ = norm("embedding_norm");
   slopes_ = placement.vector(at::tensor(alibi_slopes(architecture.heads))).neg().view({-1, 1, 1});
   for (int64_t i = 0; i < architecture.layers; ++i) {
     const auto prefix = "layers." + std::to_string(i) + ".";
     const auto linear = [&](const std::string& name) {
-      return Linear(parameters.at(prefix + name + ".weight"), parameters.at(prefix + name + ".bias"), placement);
+      return Linear(take(parameters, prefix + name + ".weight"), take(parameters, prefix + name + ".bias"), placement);
     };
     // The scale of the logits goes into the query's weights, in float32, before they are cast.
     const auto scaled = [&](const std::string& kind) {
-      auto fused = parameters.at(prefix + "query_key_value." + kind).to(at::kFloat).clone();
+      auto fused = take(parameters, prefix + "query_key_value." + kind).to(at::kFloat).clone();
       fused.narrow(0, 0, width).mul_(query_scale);
       return fused;
     };
     layers_.push_back({Linear(scaled("weight"), scaled("bias"), placement), linear("attention_output"),
-                       norm(prefix + "attention_norm"), Linear(parameters.at(prefix + "gated.weight"), {}, placement),
-                       linear("down"), norm(prefix + "output_norm")});
+                       norm(prefix + "attention_norm"),
+                       Linear(take(parameters, prefix + "gated.weight"), {}, placement), linear("down"),
+                       norm(prefix + "output_norm")});
   }
 }
 

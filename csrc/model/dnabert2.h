@@ -13,7 +13,7 @@ namespace virnucpro {
 // plain attention): post-norm, ALiBi positions, a feed-forward gated by erf GELU.
 class Dnabert2 final : public Encoder {
  public:
-  Dnabert2(const DnabertArchitecture& architecture, const ParameterMap& parameters, const Placement& placement);
+  Dnabert2(const DnabertArchitecture& architecture, ParameterMap parameters, const Placement& placement);
 
   at::Tensor forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) override;
   int64_t weight_bytes() const override;

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "error.h"
 #include "model/archive.h"
@@ -20,13 +21,16 @@ PooledTokens pooled_tokens(const Architecture& architecture) {
 std::unique_ptr<Encoder> make_encoder(const std::string& path, const Architecture& architecture,
                                       const Placement& placement, EngineKind engine) {
   auto module = read_module(path);
-  const auto parameters = read_parameters(module, architecture, path);
+  auto parameters = read_parameters(module, architecture, path);
   if (engine == EngineKind::kTorchScript) return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
+  // From here the map alone holds the archive's memory, and the encoder empties it parameter by parameter: a model
+  // takes little more than its archive while it is cast.
+  module = torch::jit::Module();
   if (const auto* esm2 = std::get_if<Esm2Architecture>(&architecture)) {
-    return std::make_unique<Esm2>(*esm2, parameters, placement);
+    return std::make_unique<Esm2>(*esm2, std::move(parameters), placement);
   }
   if (const auto* dnabert = std::get_if<DnabertArchitecture>(&architecture)) {
-    return std::make_unique<Dnabert2>(*dnabert, parameters, placement);
+    return std::make_unique<Dnabert2>(*dnabert, std::move(parameters), placement);
   }
   throw Error(code::kModelInvalid, "Expected a language model for an encoder but received a classifier: " + path);
 }

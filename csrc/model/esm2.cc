@@ -18,14 +18,14 @@ constexpr double kRotaryBase = 10000.0;
 
 }  // namespace
 
-Esm2::Esm2(const Esm2Architecture& architecture, const ParameterMap& parameters, const Placement& placement)
+Esm2::Esm2(const Esm2Architecture& architecture, ParameterMap parameters, const Placement& placement)
     : architecture_(architecture), placement_(placement) {
   const auto head_width = architecture.width / architecture.heads;
   const double query_scale = 1.0 / std::sqrt(static_cast<double>(head_width));
-  embedding_ = placement.vector(parameters.at("embed_tokens.weight")).mul(kEmbeddingScale);
+  embedding_ = placement.vector(take(parameters, "embed_tokens.weight")).mul(kEmbeddingScale);
   for (int64_t i = 0; i < architecture.layers; ++i) {
     const auto parameter = [&](const std::string& name) {
-      return parameters.at("layers." + std::to_string(i) + "." + name);
+      return take(parameters, "layers." + std::to_string(i) + "." + name);
     };
     const auto linear = [&](const std::string& name) {
       return Linear(parameter(name + ".weight"), parameter(name + ".bias"), placement);
@@ -41,8 +41,8 @@ Esm2::Esm2(const Esm2Architecture& architecture, const ParameterMap& parameters,
     layers_.push_back({norm("attention_norm"), Linear(fused("weight"), fused("bias"), placement),
                        linear("attention_output"), norm("feed_forward_norm"), linear("up"), linear("down")});
   }
-  final_norm_ =
-      LayerNorm(parameters.at("final_norm.weight"), parameters.at("final_norm.bias"), kLayerNormEpsilon, placement);
+  final_norm_ = LayerNorm(take(parameters, "final_norm.weight"), take(parameters, "final_norm.bias"), kLayerNormEpsilon,
+                          placement);
 }
 
 Esm2::Rotary Esm2::rotary(const PackedTokens& sequences, int64_t rows) {

@@ -12,7 +12,7 @@ namespace virnucpro {
 // restart with each sequence, erf GELU, a final norm.
 class Esm2 final : public Encoder {
  public:
-  Esm2(const Esm2Architecture& architecture, const ParameterMap& parameters, const Placement& placement);
+  Esm2(const Esm2Architecture& architecture, ParameterMap parameters, const Placement& placement);
 
   at::Tensor forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) override;
   int64_t weight_bytes() const override;
