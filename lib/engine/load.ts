@@ -53,9 +53,7 @@ function load(): LoadedAddon {
     ]);
   }
   const libtorch = search.chosen;
-  // libtorch's threads would burn their core while they wait for each other: on a machine with anything else to do, a
-  // run then takes several times as long. Read once, when the library is loaded.
-  process.env['OMP_WAIT_POLICY'] ??= 'passive';
+  limitBusyWaiting();
   const loader = nativeModule(join(folder, 'virnucpro_loader.node')) as Loader;
   try {
     loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));
@@ -69,6 +67,15 @@ function load(): LoadedAddon {
   const cuda = loadCuda(loader, libtorch);
   const path = join(folder, 'virnucpro.node');
   return { addon: nativeModule(path) as Addon, path, libtorch, cuda };
+}
+
+/**
+ * The threads of libtorch's OpenMP spin while they wait for each other, by default so long that a run takes several times
+ * as long on a machine with anything else to do. This many rounds cost nothing there and nothing on an idle one
+ * (measured, see bench/results). The library reads it once, when it is loaded.
+ */
+function limitBusyWaiting(): void {
+  if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '2000';
 }
 
 function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {
