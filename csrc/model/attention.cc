@@ -11,11 +11,11 @@ namespace {
 
 // Logits that are held at a time: 64 MB of float32, more than any sequence of a thousand tokens needs for 16 heads.
 constexpr int64_t kMostLogits = int64_t{1} << 24;
-// Queries go in multiples of it, for the reason of Placement::length_for.
-constexpr int64_t kQueryStep = 16;
 
+// In whole steps, so that pieces of a rounded length have few shapes too.
 int64_t queries_at_once(int64_t heads, int64_t keys) {
-  return std::max(int64_t{1}, kMostLogits / (heads * keys) / kQueryStep) * kQueryStep;
+  constexpr auto kStep = Placement::kLengthStep;
+  return std::max(int64_t{1}, kMostLogits / (heads * keys) / kStep) * kStep;
 }
 
 // [heads, tokens, width] -> [heads, rounded, width]: zeros behind the last token.

@@ -9,6 +9,9 @@ namespace virnucpro {
 // Where a model's matrices live and in which type they are multiplied. Everything that is summed over many terms (the
 // residual stream, norms, softmax, pooling, the classifier) stays in float32 whatever `dtype` is.
 struct Placement {
+  // Lengths of sequences are rounded up to a multiple of it, see length_for.
+  static constexpr int64_t kLengthStep = 16;
+
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
 
@@ -22,7 +25,6 @@ struct Placement {
 
  private:
   static constexpr int64_t kRowStep = 64;
-  static constexpr int64_t kLengthStep = 16;
 
   bool rounds() const { return device.is_cpu() && dtype != at::kFloat; }
   static int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }

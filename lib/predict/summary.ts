@@ -32,7 +32,6 @@ export class RunSummary {
   readonly input = new InputProgress();
   /** What every device has done in this run. */
   readonly devices: readonly WorkerUsage[];
-  #letters = 0;
   /** Letters of the records before the one that was read last. */
   #lettersBefore = 0;
   #lettersEntered = 0;
@@ -44,11 +43,6 @@ export class RunSummary {
   /** Inputs read to their end. */
   get inputs(): readonly ReadInput[] {
     return this.input.finished;
-  }
-
-  /** Letters of all records read so far. */
-  get letters(): number {
-    return this.#letters;
   }
 
   /**
@@ -76,9 +70,9 @@ export class RunSummary {
   /** For the pipeline: a record was read. */
   enterRecord(record: SequenceRecord): void {
     this.counts.records++;
-    this.#lettersBefore = this.#letters;
+    // The last window of a record ends at its end.
+    this.#lettersBefore += this.#lettersEntered;
     this.#lettersEntered = 0;
-    this.#letters += record.sequence.length;
     if (record.sequence.length === 0) this.counts.empty++;
   }
 
