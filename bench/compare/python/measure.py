@@ -73,8 +73,10 @@ def sample_of(sequences: list[list[int]], tokens: int) -> list[list[int]]:
 
 def warm_up(forward: Forward, batches: list[list[list[int]]]) -> None:
     """Runs the first batch of each of the first few shapes: libraries prepare themselves for every new one."""
-    shapes = {(len(batch), len(batch[0])): batch for batch in reversed(batches)}
-    seconds_of(forward, list(shapes.values())[-WARMED_UP_SHAPES:])
+    shapes: dict[tuple[int, int], list[list[int]]] = {}
+    for batch in batches:
+        shapes.setdefault((len(batch), len(batch[0])), batch)
+    seconds_of(forward, list(shapes.values())[:WARMED_UP_SHAPES])
 
 
 def tokens_per_second(forward: Forward, sequences: list[list[int]], budget: int) -> float:

@@ -1,0 +1,66 @@
+// @ts-check
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+
+export const usage = `Measures virnucpro's engine beside other software that gives the same embeddings.
+
+  node bench/compare/compare.mjs --fasta FILE [options]
+
+  --fasta FILE    sequences: proteins, or DNA with --dna
+  --limit N       the first so many sequences or windows (default 64)
+  --esm SIZE      ESM-2 of this size (default esm2_t30_150M_UR50D)
+  --dna           DNABERT-S instead of ESM-2
+  --window BASES  300 or 500: what DNA is cut into (default 500)
+  --dnabert-reference DIR
+                  folder with the bert_layers.py and bert_padding.py that DNABERT-2 and DNABERT-S are published with;
+                  without it the archive's own TorchScript stands for them
+  --threads N     for everyone (default: all cores)
+  --rounds N      processes of each, in turn (default 3)
+  --only A,B      only these (see --list)
+  --list          print the names that --only takes
+  --out DIR       write the table, the figures as JSON and a chart there
+`;
+
+/** @typedef {ReturnType<typeof readOptions>} Options */
+
+/** @param {string[]} words */
+export function readOptions(words) {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      fasta: { type: 'string' },
+      limit: { type: 'string', default: '64' },
+      esm: { type: 'string', default: 'esm2_t30_150M_UR50D' },
+      dna: { type: 'boolean', default: false },
+      window: { type: 'string', default: '500' },
+      'dnabert-reference': { type: 'string' },
+      threads: { type: 'string', default: String(availableParallelism()) },
+      rounds: { type: 'string', default: '3' },
+      only: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      out: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  return {
+    help: values.help,
+    list: values.list,
+    part: values.dna ? /** @type {const} */ ('dna') : /** @type {const} */ ('protein'),
+    esm: values.esm,
+    fasta: values.fasta,
+    limit: whole('--limit', values.limit),
+    window: whole('--window', values.window),
+    reference: values['dnabert-reference'],
+    threads: whole('--threads', values.threads),
+    rounds: whole('--rounds', values.rounds),
+    only: values.only?.split(','),
+    out: values.out,
+  };
+}
+
+/** @param {string} name @param {string} text */
+function whole(name, text) {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new Error(`Expected a whole number from 1 for ${name} but received ${JSON.stringify(text)}`);
+}
