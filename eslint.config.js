@@ -13,14 +13,22 @@ const layers = {
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'batches'],
   models: ['errors.ts', 'package.ts', 'batches', 'engine'],
-  predict: ['errors.ts', 'input', 'windows', 'batches', 'models', 'engine'],
+  predict: ['errors.ts', 'option-checks.ts', 'input', 'windows', 'batches', 'models', 'engine'],
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
-  'index.ts': ['errors.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'predict', 'diagnosis'],
+  benchmark: [
+    ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
+    'predict/options.ts',
+  ],
+  'index.ts': [
+    ...['errors.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'predict', 'diagnosis'],
+    'benchmark',
+  ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'windows/window.ts'],
   monitor: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/summary.ts', 'windows/window.ts'],
   cli: ['errors.ts', 'index.ts', 'output', 'monitor'],
   'errors.ts': [],
+  'option-checks.ts': ['errors.ts'],
   'package.ts': [],
 };
 

@@ -69,3 +69,14 @@ export { diagnose } from './diagnosis/diagnose.js';
 export type { DiagnoseOptions } from './diagnosis/diagnose.js';
 export type { Check, CheckStatus } from './diagnosis/check.js';
 export type { CudaState } from './engine/load.js';
+export { benchmark } from './benchmark/benchmark.js';
+export {
+  BENCHMARK_WINDOWS,
+  DEFAULT_BENCHMARK_SEQUENCES,
+  MOST_BENCHMARK_SEQUENCES,
+  MOST_REPEATS,
+} from './benchmark/options.js';
+export type { BenchmarkOptions } from './benchmark/options.js';
+export type { BenchmarkProgress } from './benchmark/progress.js';
+export { BENCHMARK_FIELDS } from './benchmark/report.js';
+export type { BenchmarkField, BenchmarkReport } from './benchmark/report.js';

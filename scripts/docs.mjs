@@ -1,12 +1,14 @@
 // @ts-check
 /**
  * Writes what the documentation takes from the code: `npm run docs`. The options in docs/cli.md come from the command
- * line itself, the tables of files and columns in docs/outputs.md and README.md from lib/output/files.ts.
+ * line itself, the fields of `bench --json` there from lib/benchmark/report.ts, the tables of files and columns in
+ * README.md from lib/output/files.ts.
  * With --check nothing is written, and the exit code says whether something would be.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { buildProgram } from '../dist/lib/cli/main.js';
+import { BENCHMARK_FIELDS } from '../dist/lib/index.js';
 import { OUTPUT_FILES } from '../dist/lib/output/files.js';
 import { inRepository } from './setup/repository.mjs';
 
@@ -40,6 +42,13 @@ function fileSection(file) {
   return `${head}\n| column | meaning | unit |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
 }
 
+function benchmarkFields() {
+  const rows = Object.entries(BENCHMARK_FIELDS).map(
+    ([name, { meaning, unit }]) => `| \`${name}\` | ${cell(meaning)} | ${cell(unit)} |`,
+  );
+  return `| field | meaning | unit |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
+}
+
 /** Replaces what stands between the two marks of a file. @param {string} name @param {string} mark @param {string} text */
 async function fill(name, mark, text) {
   const path = inRepository(name);
@@ -56,6 +65,7 @@ async function fill(name, mark, text) {
 }
 
 await fill('docs/cli.md', 'options', commandSection(buildProgram(), 'virnucpro'));
+await fill('docs/cli.md', 'benchmark fields', benchmarkFields());
 await fill('README.md', 'outputs', OUTPUT_FILES.map(fileSection).join('\n'));
 for (const name of new Set(outdated))
   console.log(`${name} ${check ? 'is not what the code says; run npm run docs' : 'written'}`);

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { VirnucproError, versions } from '../index.js';
+import { benchCommand } from './bench.js';
 import { EXIT } from './exit-codes.js';
 import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
@@ -17,7 +18,7 @@ export function buildProgram(): Command {
     })
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command');
-  for (const command of [predictCommand(), modelsCommand(), devicesCommand(), doctorCommand()]) {
+  for (const command of [predictCommand(), modelsCommand(), devicesCommand(), doctorCommand(), benchCommand()]) {
     program.addCommand(command);
   }
   // A wrong word is answered with one line of text by `main`, whichever command it was given to.

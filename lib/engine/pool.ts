@@ -1,4 +1,3 @@
-import { VirnucproError } from '../errors.js';
 import type {
   Addon,
   BatchResult,
@@ -8,9 +7,10 @@ import type {
   OpenRequest,
   Precision,
 } from './addon.js';
+import { asVirnucproError } from './native-error.js';
 
 /** One job runs and one is ready: what keeps a device busy and results near their input. */
-const JOBS_A_WORKER = 2;
+export const JOBS_A_WORKER = 2;
 
 /** One opened worker. */
 export interface WorkerDescription {
@@ -130,10 +130,4 @@ function count(usage: WorkerUsage, batch: FrameBatchTokens, result: BatchResult)
   usage.dnaTokens += batch.dna.tokens.length;
   usage.proteinTokens += batch.protein.tokens.length;
   for (const part of ['dna', 'protein', 'classifier'] as const) usage.seconds[part] += result.seconds[part];
-}
-
-/** The addon's errors carry a code of ErrorCode already; only their class is the runtime's. */
-function asVirnucproError(error: unknown): unknown {
-  if (error instanceof VirnucproError || !(error instanceof Error) || !('code' in error)) return error;
-  return new VirnucproError(error.code as VirnucproError['code'], error.message, { cause: error });
 }

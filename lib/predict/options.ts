@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
+import { checkNames, namesOf, whole } from '../option-checks.js';
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './calls.js';
 
 /** Tokens that a batch of one model holds, on every device so far. */
@@ -40,11 +41,6 @@ export interface PredictOptions {
   readonly standardInput?: AsyncIterable<Uint8Array>;
 }
 
-/** Every name of an interface's properties: the compiler asks for one that is missing here, and refuses another. */
-function namesOf<T>(names: Record<keyof T, true>): string[] {
-  return Object.keys(names);
-}
-
 const OPEN_OPTIONS = namesOf<OpenOptions>({
   model: true,
   models: true,
@@ -62,21 +58,9 @@ const PREDICT_OPTIONS = namesOf<PredictOptions>({
   standardInput: true,
 });
 
-function whole(name: string, value: number, most: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw expected('VNP_ARGUMENT', `a whole number from 1 to ${most}`, name, String(value));
-}
-
 function share(name: string, value: number): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value;
   throw expected('VNP_ARGUMENT', 'a number from 0 to 1', name, String(value));
-}
-
-/** A misspelt name would otherwise leave its default in force without a word. */
-function checkNames(names: readonly string[], options: object, call: string): void {
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown === undefined) return;
-  throw expected('VNP_ARGUMENT', `options named ${names.join(', ')}`, call, JSON.stringify(unknown));
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */

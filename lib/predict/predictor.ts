@@ -1,4 +1,5 @@
-import type { NativeBytePairTokenizer, NativeDevice, OpenRequest } from '../engine/addon.js';
+import type { NativeBytePairTokenizer, OpenRequest } from '../engine/addon.js';
+import { chooseDevices } from '../engine/choose-devices.js';
 import { loadAddon } from '../engine/load.js';
 import { DevicePool } from '../engine/pool.js';
 import type { WorkerDescription } from '../engine/pool.js';
@@ -46,15 +47,9 @@ export class Predictor {
   static async open(options: OpenOptions): Promise<Predictor> {
     const { precision, threads, engine, esmBatchTokens, dnabertBatchTokens } = resolveOpenOptions(options);
     const model = await findModel(options);
-    const { addon, cuda } = loadAddon();
-    if (cuda.state === 'unusable' && !options.devices) {
-      throw new VirnucproError(
-        'VNP_LIBTORCH',
-        `Expected a libtorch that can use this machine's NVIDIA driver but ${cuda.reason}. ${cuda.next}, ` +
-          'or choose the CPU by name (--device cpu)',
-      );
-    }
-    const requests = chooseDevices(addon.devices(), options.devices).map((device): OpenRequest => {
+    const loaded = loadAddon();
+    const { addon } = loaded;
+    const requests = chooseDevices(loaded, options.devices).map((device): OpenRequest => {
       const { dna, protein, classifier } = model;
       return {
         device: device.id,
@@ -156,17 +151,4 @@ export class Predictor {
 
 async function findModel({ model, models }: OpenOptions): Promise<OpenedModel> {
   return await new ModelRegistry(modelsFolder(models)).find(model);
-}
-
-function chooseDevices(present: readonly NativeDevice[], asked: readonly string[] | undefined): NativeDevice[] {
-  const cuda = present.filter(({ id }) => id !== 'cpu');
-  if (!asked) return cuda.length > 0 ? cuda : [...present];
-  if (asked.length === 0) throw expected('VNP_ARGUMENT', 'at least one device', 'devices', 'none');
-  return asked.map((id) => {
-    const device = present.find((candidate) => candidate.id === id);
-    if (device) return device;
-    const known = present.map((candidate) => candidate.id).join(', ');
-    const next = cuda.length > 0 ? '' : 'No CUDA device was found on this machine';
-    throw expected('VNP_DEVICE', `one of ${known}`, 'a device', id, next);
-  });
 }

@@ -1,0 +1,27 @@
+/** The program of the child process: its words are a path and an architecture as JSON, see archive-writer.ts. */
+import { loadAddon } from '../engine/load.js';
+import type { ErrorCode } from '../errors.js';
+import { DEFAULT_SEED } from '../models/random.js';
+import { randomParameters } from '../models/random-weights.js';
+import type { EncoderArchitecture, WriterFailure } from './archive-writer.js';
+
+// Ctrl-C goes to both processes; the parent removes what was written, and ends this one.
+process.on('SIGINT', () => undefined);
+try {
+  const [path = '', words = ''] = process.argv.slice(2);
+  const architecture = JSON.parse(words) as EncoderArchitecture;
+  const parameters = randomParameters(architecture, DEFAULT_SEED);
+  await loadAddon().addon.writeArchive({ path, architecture, dtype: 'bfloat16', parameters, extraFiles: {} });
+} catch (error) {
+  process.exitCode = 1;
+  const message = error instanceof Error ? error.message : String(error);
+  const known = error instanceof Error && 'code' in error;
+  await answer({ code: known ? (error.code as ErrorCode) : 'VNP_NATIVE', message });
+} finally {
+  process.disconnect();
+}
+
+/** Resolves when the message is out: what is still waiting when the channel closes would be lost. */
+function answer(failure: WriterFailure): Promise<void> {
+  return new Promise((resolve) => process.send?.(failure, undefined, {}, () => resolve()));
+}

@@ -1,0 +1,141 @@
+import type { PackedTokens } from '../batches/packed-tokens.js';
+import type { EmbeddingResult, NativeWorker } from '../engine/addon.js';
+import { JOBS_A_WORKER } from '../engine/pool.js';
+
+/** What the repeats take together, and how many there are at least, unless their number is given. */
+const SECONDS = 10;
+const LEAST_REPEATS = 3;
+/** A repeat embeds the sequences as often as takes this long: less is noise, and on a GPU mostly the first batch's start. */
+const SECONDS_A_REPEAT = 0.5;
+/** The limit within a repeat, and the parts of the forward at the end, are measured for this long, at least once. */
+const SECONDS_BESIDE = 0.25;
+const MOST_RUNS = 10_000;
+/** What `measureLinear` takes at most. */
+const MOST_ROWS = 2 ** 20;
+
+/** One language model, opened, and what it embeds. */
+export interface Workload {
+  readonly worker: Pick<NativeWorker, 'embed' | 'measureLinear'>;
+  readonly part: 'dna' | 'protein';
+  readonly batches: readonly PackedTokens[];
+  /** Whether the linear layers can be measured alone: with the packed engine only. */
+  readonly hasLimit: boolean;
+  /** Seconds from any start. */
+  readonly clock: () => number;
+}
+
+/** One repeat. */
+export interface SpeedSample {
+  readonly tokensPerSecond: number;
+  /** Of the linear layers alone, right before: operations a second. */
+  readonly limit?: number;
+}
+
+export interface Speed {
+  readonly samples: readonly SpeedSample[];
+  /** How often every repeat embedded all sequences. */
+  readonly passes: number;
+  /** Multiplications and additions of the linear layers for one token. */
+  readonly operationsPerToken?: number;
+}
+
+export type ForwardSeconds = NonNullable<EmbeddingResult['seconds']>;
+
+/** Embeds every batch once. Gives the seconds that it took. */
+export async function embedAll({ worker, part, batches, clock }: Workload, passes = 1): Promise<number> {
+  const start = clock();
+  for (let pass = 0; pass < passes; pass++) {
+    const waiting = batches.values();
+    const embedWaiting = async (): Promise<void> => {
+      for (const batch of waiting) await worker.embed(part, batch, { layers: false });
+    };
+    await Promise.all(Array.from({ length: JOBS_A_WORKER }, embedWaiting));
+  }
+  return clock() - start;
+}
+
+/**
+ * Times the model in repeats, each with a measurement of its linear layers alone before it, so that both see the same
+ * machine. The caller has warmed the model up.
+ * @param passSeconds that embedding everything once took
+ * @param repeats undefined: as many as take 10 seconds together, at least 3
+ */
+export async function measureSpeed(
+  workload: Workload,
+  passSeconds: number,
+  repeats: number | undefined,
+): Promise<Speed> {
+  const { batches, clock, hasLimit } = workload;
+  const passes = runsFor(SECONDS_A_REPEAT, passSeconds);
+  const tokens = passes * batches.reduce((sum, batch) => sum + batch.tokens.length, 0);
+  const limit = hasLimit ? await LinearLimit.of(workload) : undefined;
+  const samples: SpeedSample[] = [];
+  const start = clock();
+  const isDone = (): boolean =>
+    samples.length >= (repeats ?? LEAST_REPEATS) && (repeats !== undefined || clock() - start >= SECONDS);
+  while (!isDone()) {
+    const operationsPerSecond = await limit?.measure();
+    const seconds = await embedAll(workload, passes);
+    samples.push({
+      tokensPerSecond: tokens / seconds,
+      ...(operationsPerSecond !== undefined && { limit: operationsPerSecond }),
+    });
+  }
+  return { samples, passes, ...(limit && { operationsPerToken: limit.operationsPerToken }) };
+}
+
+/** Where the time of a forward of the largest batch goes: the median by total of a few. */
+export async function measureForward({ worker, part, batches, clock }: Workload): Promise<ForwardSeconds | undefined> {
+  const batch = largest(batches);
+  const measured: ForwardSeconds[] = [];
+  const start = clock();
+  do {
+    const { seconds } = await worker.embed(part, batch, { layers: false, measure: true });
+    if (!seconds) return undefined;
+    measured.push(seconds);
+  } while (clock() - start < SECONDS_BESIDE);
+  measured.sort((one, other) => one.total - other.total);
+  return measured[measured.length >> 1];
+}
+
+/** The batch with the most tokens. */
+export function largest(batches: readonly PackedTokens[]): PackedTokens {
+  return batches.reduce((most, batch) => (batch.tokens.length > most.tokens.length ? batch : most));
+}
+
+function runsFor(seconds: number, secondsOfOne: number): number {
+  return Math.min(MOST_RUNS, Math.max(1, Math.ceil(seconds / Math.max(secondsOfOne, Number.MIN_VALUE))));
+}
+
+/** The linear layers alone, with as many rows as the largest batch has tokens. */
+class LinearLimit {
+  readonly operationsPerToken: number;
+  readonly #workload: Workload;
+  readonly #rows: number;
+  readonly #runs: number;
+
+  private constructor(workload: Workload, rows: number, first: { seconds: number; operations: number }) {
+    this.#workload = workload;
+    this.#rows = rows;
+    this.#runs = runsFor(SECONDS_BESIDE, first.seconds);
+    this.operationsPerToken = first.operations / rows;
+  }
+
+  /** The first measurement is a warm-up. */
+  static async of(workload: Workload): Promise<LinearLimit> {
+    const rows = Math.min(MOST_ROWS, largest(workload.batches).tokens.length);
+    return new LinearLimit(workload, rows, await workload.worker.measureLinear(workload.part, rows));
+  }
+
+  /** @returns operations a second */
+  async measure(): Promise<number> {
+    const { worker, part } = this.#workload;
+    let [operations, seconds] = [0, 0];
+    for (let run = 0; run < this.#runs; run++) {
+      const measured = await worker.measureLinear(part, this.#rows);
+      operations += measured.operations;
+      seconds += measured.seconds;
+    }
+    return operations / seconds;
+  }
+}

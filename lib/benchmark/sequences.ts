@@ -1,0 +1,71 @@
+import { expected } from '../errors.js';
+import { readRecords } from '../input/records.js';
+import { PROTEIN_LETTERS } from '../models/protein-alphabet.js';
+import { derivedSeed, seededNumbers } from '../models/seeded-random.js';
+import { UPPER_CASE } from '../windows/genetic-code.js';
+import { readWindows } from '../windows/read-windows.js';
+
+const SEED = 1;
+const BASES = 'ACGT';
+/** The letters of the genetic code's products: what the proteins of windows are made of. */
+const AMINO_ACIDS = 'ACDEFGHIKLMNPQRSTVWY';
+const STOP = '*'.charCodeAt(0);
+
+export interface SequenceRequest {
+  readonly part: 'dna' | 'protein';
+  /** At most so many. */
+  readonly limit: number;
+  /** Bases of a window. */
+  readonly window: number;
+}
+
+/** Random sequences, the same on every machine: windows of DNA, or proteins as long as the three frames of a window. */
+export function generatedSequences({ part, limit, window }: SequenceRequest): Uint8Array[] {
+  const next = seededNumbers(derivedSeed(SEED, part));
+  const letters = part === 'dna' ? BASES : AMINO_ACIDS;
+  return Array.from({ length: limit }, (_, index) => {
+    const length = part === 'dna' ? window : Math.floor((window - (index % 3)) / 3);
+    return Uint8Array.from({ length }, () => letters.charCodeAt(Math.floor((next() / 2 ** 32) * letters.length)));
+  });
+}
+
+/**
+ * The first sequences of a FASTA file, in upper case: the windows of every record as a prediction cuts them, or every
+ * protein whole, without the `*` that may stand at its end. Records without letters are passed over.
+ * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT
+ */
+export async function fastaSequences(path: string, { part, limit, window }: SequenceRequest): Promise<Uint8Array[]> {
+  const sequences: Uint8Array[] = [];
+  for await (const { id, sequence } of readRecords([path])) {
+    try {
+      if (part === 'protein') {
+        const protein = wholeProtein(sequence.read(0, sequence.length), id, path);
+        if (protein.length > 0) sequences.push(protein);
+      } else {
+        for (const { letters } of readWindows({ sequence }, window)) {
+          sequences.push(letters.map((letter) => UPPER_CASE[letter]!));
+          if (sequences.length === limit) break;
+        }
+      }
+    } finally {
+      sequence.release();
+    }
+    if (sequences.length === limit) return sequences;
+  }
+  if (sequences.length > 0) return sequences;
+  throw expected('VNP_INPUT_FORMAT', 'at least one sequence', `a benchmark of ${path}`, 'none');
+}
+
+function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array {
+  const upper = letters.map((letter) => UPPER_CASE[letter]!);
+  const protein = upper.at(-1) === STOP ? upper.subarray(0, -1) : upper;
+  const strange = protein.find((letter) => !PROTEIN_LETTERS.includes(String.fromCharCode(letter)));
+  if (strange === undefined) return protein;
+  throw expected(
+    'VNP_INPUT_FORMAT',
+    `letters of proteins (${PROTEIN_LETTERS})`,
+    `record ${JSON.stringify(id.slice(0, 80))} of ${path}`,
+    JSON.stringify(String.fromCharCode(strange)),
+    'Give proteins for ESM-2, DNA for DNABERT',
+  );
+}

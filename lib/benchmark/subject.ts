@@ -1,0 +1,68 @@
+import type { BytePairVocabulary, DnabertArchitecture, Esm2Architecture } from '../engine/addon.js';
+import { expected } from '../errors.js';
+import { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from '../models/random.js';
+import { DNABERT_SIZES, ESM2_SIZES } from '../models/published-sizes.js';
+import { randomTokenizer } from '../models/random-tokenizer.js';
+import { ModelRegistry, modelsFolder } from '../models/registry.js';
+import { parseTokenizer } from '../models/tokenizer.js';
+import type { ResolvedBenchmarkOptions } from './options.js';
+
+/** The language model that is measured. */
+export type Subject = SubjectOf<'protein', Esm2Architecture> | DnaSubject;
+
+interface DnaSubject extends SubjectOf<'dna', DnabertArchitecture> {
+  readonly tokenizer: BytePairVocabulary;
+}
+
+interface SubjectOf<Part, A> {
+  readonly part: Part;
+  /** Of the published size, or of the installed model. */
+  readonly name: string;
+  readonly architecture: A;
+  /** Archive of the installed model; undefined for random weights, which have none yet. */
+  readonly path: string | undefined;
+  readonly random: boolean;
+  /** Bases of a window. */
+  readonly window: number;
+}
+
+/** @throws VirnucproError VNP_USAGE, VNP_MODEL_MISSING, VNP_MODEL_INVALID */
+export async function findSubject(options: ResolvedBenchmarkOptions): Promise<Subject> {
+  return options.model === undefined ? publishedSize(options) : await installedPart(options.model, options);
+}
+
+async function installedPart(name: string, { part, models, window }: ResolvedBenchmarkOptions): Promise<Subject> {
+  const model = await new ModelRegistry(modelsFolder(models)).find(name);
+  const common = { name: model.name, random: model.random, window: window ?? model.chunkSize };
+  if (part === 'protein') {
+    const { architecture, path } = model.protein;
+    return { ...common, part, architecture, path };
+  }
+  const { architecture, path } = model.dna;
+  return { ...common, part, architecture, path, tokenizer: model.tokenizer };
+}
+
+function publishedSize({
+  part,
+  size = DEFAULT_DNA_SIZE,
+  window = DEFAULT_CHUNK_SIZE,
+}: ResolvedBenchmarkOptions): Subject {
+  const common = { path: undefined, random: true, window };
+  if (part === 'protein') return { ...common, part, ...named(ESM2_SIZES, size, 'ESM-2') };
+  const chosen = named(DNABERT_SIZES, size, 'DNABERT');
+  const text = randomTokenizer(chosen.architecture.vocabulary, DEFAULT_SEED);
+  return { ...common, part, ...chosen, tokenizer: parseTokenizer(text, 'the random tokenizer') };
+}
+
+/** The size of this name, or with this word in its name: `150M` is `esm2_t30_150M_UR50D`. */
+function named<A>(
+  sizes: ReadonlyMap<string, { readonly architecture: A }>,
+  word: string,
+  family: string,
+): { name: string; architecture: A } {
+  const fitting = [...sizes].filter(([name]) => name === word || name.split('_').slice(1).includes(word));
+  const [found, ...others] = fitting;
+  if (found && others.length === 0) return { name: found[0], architecture: found[1].architecture };
+  const received = JSON.stringify(word.slice(0, 80));
+  throw expected('VNP_USAGE', `one of ${[...sizes.keys()].join(', ')}`, `the size of ${family}`, received);
+}

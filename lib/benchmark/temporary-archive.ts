@@ -1,0 +1,82 @@
+import { rmSync } from 'node:fs';
+import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expected } from '../errors.js';
+import { parameterCount } from '../models/parameters.js';
+import { startArchiveWriter } from './archive-writer.js';
+import type { ArchiveWriter, EncoderArchitecture } from './archive-writer.js';
+
+/** Bytes of a bfloat16. */
+const VALUE_BYTES = 2;
+/** What an archive has besides its values: names, shapes, the forward's source, and the padding of every entry. */
+const MORE_BYTES = 2 ** 22;
+
+/** An archive that is about to be written. */
+export interface ArchiveAnnouncement {
+  readonly bytes: number;
+  readonly folder: string;
+}
+
+/**
+ * Writes an archive of random weights into a temporary folder ($TMPDIR), gives its path to `use`, and removes it: after
+ * `use` is done or has failed, and also when the process exits meanwhile.
+ * @param onWrite called before anything is written
+ * @throws VirnucproError VNP_OUTPUT when there is no room for it
+ */
+export async function withRandomArchive<T>(
+  architecture: EncoderArchitecture,
+  onWrite: (announcement: ArchiveAnnouncement) => void,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const bytes = parameterCount(architecture) * VALUE_BYTES + MORE_BYTES;
+  await checkRoom(bytes);
+  const folder = await makeFolder();
+  const path = join(folder, 'model.pt');
+  let writer: ArchiveWriter | undefined;
+  const removeAtExit = (): void => {
+    writer?.kill();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once('exit', removeAtExit);
+  try {
+    onWrite({ bytes, folder });
+    writer = startArchiveWriter(path, architecture);
+    await writer.written;
+    return await use(path);
+  } finally {
+    process.off('exit', removeAtExit);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function checkRoom(bytes: number): Promise<void> {
+  const folder = tmpdir();
+  const { bavail, bsize } = await statfs(folder).catch((cause: unknown) => {
+    throw unusable(folder, cause);
+  });
+  const free = bavail * bsize;
+  if (free >= bytes) return;
+  throw expected(
+    'VNP_OUTPUT',
+    `${megabytes(bytes)} of free space`,
+    `a temporary model in ${folder}`,
+    megabytes(free),
+    'Free space there, or name another folder in TMPDIR',
+  );
+}
+
+async function makeFolder(): Promise<string> {
+  return await mkdtemp(join(tmpdir(), 'virnucpro-bench-')).catch((cause: unknown) => {
+    throw unusable(tmpdir(), cause);
+  });
+}
+
+function unusable(folder: string, cause: unknown): Error {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return expected('VNP_OUTPUT', 'a temporary folder', folder, reason, 'Name another folder in TMPDIR');
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(0)} MB`;
+}

@@ -1,0 +1,168 @@
+import { Command, Option } from 'commander';
+import {
+  BENCHMARK_WINDOWS,
+  DEFAULT_BATCH_TOKENS,
+  DEFAULT_BENCHMARK_SEQUENCES,
+  DEFAULT_CHUNK_SIZE,
+  DEFAULT_DNA_SIZE,
+  DEFAULT_PRECISION,
+  DNABERT_SIZES,
+  ESM2_SIZES,
+  MOST_BATCH_TOKENS,
+  MOST_BENCHMARK_SEQUENCES,
+  MOST_REPEATS,
+  MOST_THREADS,
+  PRECISIONS,
+  VirnucproError,
+  benchmark,
+} from '../index.js';
+import type { BenchmarkOptions, BenchmarkProgress, PrecisionChoice } from '../index.js';
+import { benchTable } from './bench-table.js';
+import { EXIT } from './exit-codes.js';
+import { wholeNumber } from './option-values.js';
+import { StopSignals } from './stop-signals.js';
+
+/** What the options of `bench` were given or default to, as commander names them. */
+interface BenchWords {
+  esm?: string | true;
+  dna?: string | true;
+  model?: string;
+  models?: string;
+  fasta?: string;
+  limit: number;
+  window?: string;
+  tokens: number;
+  repeats?: number;
+  precision: PrecisionChoice;
+  device?: string;
+  threads?: number;
+  engine: 'packed' | 'torchscript';
+  json?: boolean;
+}
+
+export function benchCommand(): Command {
+  const command = new Command('bench').description(
+    'Measures one language model on one device: speed, the share of what its matrix products alone would reach, where ' +
+      'the time goes, and memory. Random weights of a published size, unless --model names an installed model; they are ' +
+      'written to $TMPDIR for as long as loading takes (2 bytes a parameter).',
+  );
+  addModelOptions(command);
+  addInputOptions(command);
+  addEngineOptions(command);
+  return command
+    .option('--json', 'print the figures as one JSON object')
+    .action(async ({ json = false, ...words }: BenchWords) => {
+      const report = await untilStopped(() => benchmark({ ...benchmarkOptions(words), onProgress: printProgress }));
+      console.log(json ? JSON.stringify(report, undefined, 2) : benchTable(report));
+    });
+}
+
+function addModelOptions(command: Command): void {
+  command
+    .option(
+      '--esm [size]',
+      `measure ESM-2; the size is one of ${[...ESM2_SIZES.keys()].join(', ')}, or the word in it, such as 150M; ` +
+        'without a size that of --model',
+    )
+    .option(
+      '--dna [size]',
+      `measure DNABERT-S; the size is one of ${[...DNABERT_SIZES.keys()].join(', ')} ` +
+        `(default: that of --model, else ${DEFAULT_DNA_SIZE})`,
+    )
+    .option('-m, --model <name>', 'installed model to take the weights of')
+    .option(
+      '--models <dir>',
+      'folder of the installed models (default: $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models)',
+    );
+}
+
+function addInputOptions(command: Command): void {
+  command
+    .option(
+      '--fasta <file>',
+      'what to embed: proteins for --esm; for --dna contigs, cut into windows as predict does ' +
+        '(default: generated, of the lengths that windows have)',
+    )
+    .option(
+      '--limit <n>',
+      'embed the first so many sequences',
+      wholeNumber(1, MOST_BENCHMARK_SEQUENCES),
+      DEFAULT_BENCHMARK_SEQUENCES,
+    )
+    .addOption(
+      new Option(
+        '--window <bases>',
+        `length of a window (default: that of --model, else ${DEFAULT_CHUNK_SIZE})`,
+      ).choices(BENCHMARK_WINDOWS.map(String)),
+    )
+    .option(
+      '--tokens <n>',
+      'tokens of a batch; a longer sequence runs alone',
+      wholeNumber(1, MOST_BATCH_TOKENS),
+      DEFAULT_BATCH_TOKENS,
+    )
+    .option(
+      '--repeats <n>',
+      'times to measure (default: what takes 10 seconds, at least 3)',
+      wholeNumber(1, MOST_REPEATS),
+    );
+}
+
+function addEngineOptions(command: Command): void {
+  command
+    .addOption(
+      new Option(
+        '-p, --precision <type>',
+        'number type of the matrix work; auto takes bf16 where the device computes it natively, else fp32',
+      )
+        .choices(PRECISIONS)
+        .default(DEFAULT_PRECISION),
+    )
+    .option('-d, --device <id>', 'cpu or cuda:N (default: the first CUDA device, else the CPU)')
+    .option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores)', wholeNumber(1, MOST_THREADS))
+    .addOption(
+      new Option(
+        '--engine <kind>',
+        'packed: the fast forward; torchscript: the forward in the model file, of which only speed and memory are measured',
+      )
+        .choices(['packed', 'torchscript'])
+        .default('packed'),
+    );
+}
+
+/** @throws VirnucproError VNP_USAGE */
+function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchWords): BenchmarkOptions {
+  if ((esm === undefined) === (dna === undefined)) {
+    const received = esm === undefined ? 'neither' : 'both';
+    throw new VirnucproError(
+      'VNP_USAGE',
+      `Expected --esm or --dna for bench but received ${received}. Give one of them`,
+    );
+  }
+  const size = esm ?? dna;
+  return {
+    ...same,
+    part: esm === undefined ? 'dna' : 'protein',
+    batchTokens: tokens,
+    ...(typeof size === 'string' && { size }),
+    ...(window !== undefined && { window: Number(window) }),
+  };
+}
+
+/** Ctrl-C ends the process at once; what it wrote for the time being goes with it. */
+async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
+  const stop = new StopSignals(false);
+  stop.onStop = () => process.exit(stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+  try {
+    return await work();
+  } finally {
+    stop.ignore();
+  }
+}
+
+function printProgress(progress: BenchmarkProgress): void {
+  // Only this step leaves anything on the disk, and may take minutes.
+  if (progress.step !== 'write') return;
+  const { bytes, folder } = progress;
+  console.error(`writing random weights, ${(bytes / 1e6).toFixed(0)} MB, to ${folder} until they are loaded`);
+}

@@ -1,0 +1,22 @@
+import { expected } from './errors.js';
+
+/** Every name of an interface's properties: the compiler asks for one that is missing here, and refuses another. */
+export function namesOf<T>(names: Record<keyof T, true>): string[] {
+  return Object.keys(names);
+}
+
+/**
+ * A misspelt name would otherwise leave its default in force without a word.
+ * @throws VirnucproError VNP_ARGUMENT
+ */
+export function checkNames(names: readonly string[], options: object, call: string): void {
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  throw expected('VNP_ARGUMENT', `options named ${names.join(', ')}`, call, JSON.stringify(unknown));
+}
+
+/** @throws VirnucproError VNP_ARGUMENT unless the value is a whole number from 1 to `most` */
+export function whole(name: string, value: number, most: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw expected('VNP_ARGUMENT', `a whole number from 1 to ${most}`, name, String(value));
+}
