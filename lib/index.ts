@@ -56,6 +56,8 @@ export { DEFAULT_PRECISION, PRECISIONS } from './engine/precision.js';
 export type { PrecisionChoice } from './engine/precision.js';
 export type { NativeDevice } from './engine/addon.js';
 export type { WorkerDescription, WorkerUsage } from './engine/pool.js';
+export { busySeconds, linearShare } from './engine/linear-limit.js';
+export type { LinearLimit, LinearWork } from './engine/linear-limit.js';
 export { createRandomModel, importModel, inspectModel, listModels, removeModel } from './models/library.js';
 export type { ImportOptions, ModelsLocation, RandomOptions } from './models/library.js';
 export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/random.js';

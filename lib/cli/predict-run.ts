@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { open } from '../index.js';
+import { open, VirnucproError } from '../index.js';
 import type { BatchFailure, InputFile, InspectedModel, Predictor, RunSummary } from '../index.js';
 import { logProgress } from '../monitor/progress.js';
 import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
@@ -42,6 +42,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
       job.log.warn({ event: 'interrupted', signal: stop.signal }, `stopped by ${stop.signal}: nothing was written`);
       return stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
     }
+    await measureLimits(predictor, job.log);
     for (const failure of summary.failures) await recordFailure(job.directory, failure);
     const manifest = await job.directory.finish(describeRun(job.words, predictor, summary, times));
     reportEnd(job, manifest);
@@ -122,6 +123,16 @@ async function writeResults(
   return stop.signal ? undefined : prediction.summary;
 }
 
+/** Says nothing of the results, so that nothing depends on it. */
+async function measureLimits(predictor: Predictor, log: Logger): Promise<void> {
+  try {
+    await predictor.measureLimits();
+  } catch (error) {
+    if (!(error instanceof VirnucproError)) throw error;
+    log.warn({ event: 'limit', code: error.code }, `the limit of the devices was not measured: ${error.message}`);
+  }
+}
+
 /** The last words: what came of every record, and where it is. */
 function reportEnd({ words, log }: PredictionJob, manifest: RunManifest): void {
   const { counts, seconds, devices, warnings } = manifest;
@@ -129,12 +140,13 @@ function reportEnd({ words, log }: PredictionJob, manifest: RunManifest): void {
     // That one was said at the start.
     if (warning !== RANDOM_WEIGHTS_WARNING) log.warn({ event: 'warning' }, warning);
   }
-  for (const { id, batches, frames, tokens, busySeconds } of devices) {
-    const rate = busySeconds > 0 ? tokens / busySeconds : 0;
+  for (const { id, batches, frames, tokens, busySeconds, tokensPerSecond, linearShare } of devices) {
+    const share =
+      linearShare === null ? '' : `, ${(100 * linearShare).toFixed(0)} % of what its matrix products alone reach`;
     log.info(
-      { event: 'device-summary', device: id, batches, frames, tokens, busySeconds, tokensPerSecond: rate },
+      { event: 'device-summary', device: id, batches, frames, tokens, busySeconds, tokensPerSecond, linearShare },
       `${id}: ${frames} frames in ${batches} batches, ${tokens} tokens, busy ${busySeconds.toFixed(1)} s, ` +
-        `${rate.toFixed(0)} tokens a second`,
+        `${tokensPerSecond.toFixed(0)} tokens a second${share}`,
     );
   }
   log.info(

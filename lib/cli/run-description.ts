@@ -1,4 +1,4 @@
-import { versions } from '../index.js';
+import { busySeconds, linearShare, versions } from '../index.js';
 import type { Predictor, RunSummary, WorkerUsage } from '../index.js';
 import type { RunDescription } from '../output/manifest.js';
 import type { PredictWords } from './predict-options.js';
@@ -54,7 +54,9 @@ export function describeRun(
 }
 
 function describeDevice(usage: WorkerUsage): RunDescription['devices'][number] {
-  const { device, precision, threads, batches, frames, dnaTokens, proteinTokens, seconds } = usage;
+  const { device, precision, threads, batches, frames, dnaTokens, proteinTokens, seconds, limit } = usage;
+  const tokens = dnaTokens + proteinTokens;
+  const busy = busySeconds(seconds);
   return {
     id: device.id,
     name: device.name,
@@ -62,8 +64,10 @@ function describeDevice(usage: WorkerUsage): RunDescription['devices'][number] {
     threads,
     batches,
     frames,
-    tokens: dnaTokens + proteinTokens,
-    busySeconds: seconds.dna + seconds.protein + seconds.classifier,
+    tokens,
+    busySeconds: busy,
+    tokensPerSecond: busy > 0 ? tokens / busy : 0,
+    linearShare: limit ? linearShare(usage, limit) : null,
   };
 }
 

@@ -7,6 +7,8 @@ import type {
   OpenRequest,
   Precision,
 } from './addon.js';
+import { measureLimit } from './linear-limit.js';
+import type { LinearLimit } from './linear-limit.js';
 import { asVirnucproError } from './native-error.js';
 
 /** One job runs and one is ready: what keeps a device busy and results near their input. */
@@ -29,10 +31,13 @@ export interface WorkerUsage extends WorkerDescription {
   proteinTokens: number;
   /** Seconds on the device's thread. */
   seconds: { dna: number; protein: number; classifier: number };
+  /** See `measureLimits`. */
+  limit?: LinearLimit;
 }
 
 interface PooledWorker {
   readonly native: NativeWorker;
+  readonly engine: OpenRequest['engine'];
   usage: WorkerUsage;
   jobs: number;
 }
@@ -65,10 +70,10 @@ export class DevicePool {
     }
     const workers = opened.flatMap((outcome, index) => {
       if (outcome.status === 'rejected') return [];
-      const { device: id, precision, threads } = requests[index]!;
+      const { device: id, precision, threads, engine } = requests[index]!;
       const device = devices.find((known) => known.id === id)!;
       const usage = unused({ device, precision, threads, weightBytes: outcome.value.weightBytes });
-      return [{ native: outcome.value, usage, jobs: 0 }];
+      return [{ native: outcome.value, engine, usage, jobs: 0 }];
     });
     return new DevicePool(workers);
   }
@@ -81,6 +86,24 @@ export class DevicePool {
   /** Counts from zero again; what it gives back is kept up to date until the next call. */
   countUsage(): readonly WorkerUsage[] {
     return this.#workers.map((worker) => (worker.usage = unused(worker.usage)));
+  }
+
+  /**
+   * After a run: measures the linear layers of every device alone, all at the same time as in a run, and enters the
+   * limits into the usage that was counted. Takes a fiftieth of the run or half a second; where that is too little, and
+   * with the TorchScript engine, there is no limit.
+   */
+  async measureLimits(): Promise<void> {
+    const measuring = this.#workers.map(async ({ native, engine, usage }) => {
+      if (engine !== 'packed') return;
+      const limit = await measureLimit(native, usage);
+      if (limit) usage.limit = limit;
+    });
+    try {
+      await Promise.all(measuring);
+    } catch (error) {
+      throw asVirnucproError(error);
+    }
   }
 
   /** Resolves when a device has taken the batch. */

@@ -159,7 +159,8 @@ export const RUN_MANIFEST: OutputFile = {
   when: 'always',
   format: 'JSON, written last: a directory with a run.json is a finished run',
   meaning:
-    'How the results were made: versions, model, inputs, parameters, devices, counts, times, and every file written.',
+    'How the results were made: versions, model, inputs, parameters, devices (with `tokensPerSecond` and `linearShare`, ' +
+    'the share of the speed that the matrix products alone reach), counts, times, and every file written.',
   columns: [],
 };
 

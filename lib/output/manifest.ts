@@ -65,6 +65,13 @@ export interface ManifestDevice {
   readonly tokens: number;
   /** Seconds in which it computed. */
   readonly busySeconds: number;
+  /** Of these seconds. */
+  readonly tokensPerSecond: number;
+  /**
+   * The seconds that the models' matrix products alone would have taken, measured right after the run, as a share of
+   * busySeconds; null where it was not measured: a run too short for it, or the TorchScript engine.
+   */
+  readonly linearShare: number | null;
 }
 
 export interface ManifestFile {

@@ -96,6 +96,22 @@ export class Predictor {
   }
 
   /**
+   * After a run: measures on every device how fast the models' linear layers alone are, and enters that as `limit` into
+   * the devices of the run's summary. Takes a fiftieth of the run or half a second; where that is too little, and with
+   * the TorchScript engine, there is no limit. See `linearShare`.
+   * @throws VirnucproError VNP_CLOSED, VNP_ARGUMENT while a run goes on, VNP_MEMORY
+   */
+  async measureLimits(): Promise<void> {
+    this.#checkIdle();
+    this.#running = true;
+    try {
+      await this.#pool.measureLimits();
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /**
    * Frees the models and ends their threads, after the batches that run. A run that is not at its end gives no more
    * results but VNP_CLOSED. Closing twice is harmless.
    */

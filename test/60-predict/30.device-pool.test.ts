@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { FrameBatchTokens, OpenRequest } from '../../lib/engine/addon.js';
 import { DevicePool } from '../../lib/engine/pool.js';
 import { VirnucproError } from '../../lib/errors.js';
-import { FakeDevices } from './fake-devices.js';
+import { FakeDevices, LIMIT } from './fake-devices.js';
 
 const BATCH: FrameBatchTokens = {
   dna: { tokens: Int32Array.of(1, 2, 3), offsets: Int32Array.of(0, 1, 3) },
@@ -58,6 +58,45 @@ describe('the pool of devices', () => {
     assert.deepEqual(seconds, { dna: 1, protein: 2, classifier: 3 });
     assert.equal(pool.countUsage()[0]!.batches, 0);
     assert.equal(usage!.batches, 1, 'an earlier run keeps its counts');
+  });
+
+  describe('after a run', () => {
+    // The fake says that a batch takes 1 and 2 seconds: with so many tokens there is time to measure.
+    const long: FrameBatchTokens = {
+      dna: { tokens: new Int32Array(3000), offsets: Int32Array.of(0, 3000) },
+      protein: { tokens: new Int32Array(5000), offsets: Int32Array.of(0, 5000) },
+    };
+    const runOn = async (devices: FakeDevices, batch = long, engine: OpenRequest['engine'] = 'packed') => {
+      const pool = await devices.openPool(engine);
+      const usage = pool.countUsage();
+      await (
+        await pool.submit(batch)
+      ).result;
+      return { pool, usage };
+    };
+    const oneDevice = () => new FakeDevices({ devices: 1, outcomes: ['scores'], turns: [0] });
+
+    it('knows the limit of a device that had work enough, until the next run', async () => {
+      const { pool, usage } = await runOn(oneDevice());
+      assert.equal(usage[0]!.limit, undefined);
+      await pool.measureLimits();
+      assert.deepEqual(usage[0]!.limit, { dna: LIMIT, protein: LIMIT });
+      assert.equal(pool.countUsage()[0]!.limit, undefined);
+    });
+
+    it('knows none of a device with too little work, or with the TorchScript engine', async () => {
+      for (const { pool, usage } of [await runOn(oneDevice(), BATCH), await runOn(oneDevice(), long, 'torchscript')]) {
+        await pool.measureLimits();
+        assert.equal(usage[0]!.limit, undefined);
+      }
+    });
+
+    it('says why a limit could not be measured', async () => {
+      const devices = oneDevice();
+      devices.limitFailure = Object.assign(new Error('no memory'), { code: 'VNP_MEMORY' });
+      const { pool } = await runOn(devices);
+      await assert.rejects(pool.measureLimits(), { name: 'VirnucproError', code: 'VNP_MEMORY' });
+    });
   });
 
   it('closes what it opened when one device fails to open', async () => {

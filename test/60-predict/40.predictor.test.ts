@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { open } from '../../lib/index.js';
+import { linearShare, open } from '../../lib/index.js';
 import type { OpenOptions, Prediction, PredictionResult, Predictor, WindowResult } from '../../lib/index.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
@@ -240,6 +240,23 @@ describe('a predictor', () => {
     assert.equal(results, 3);
     assert.throws(() => other.predict(INPUT), { code: 'VNP_CLOSED' });
     await other.close();
+  });
+
+  it('measures after a run how fast its linear layers alone are, and runs again', async () => {
+    const prediction = predictor.predict(INPUT);
+    for await (const _ of prediction) {
+      await assert.rejects(predictor.measureLimits(), { code: 'VNP_ARGUMENT', message: /one run at a time/ });
+      break;
+    }
+    const whole = predictor.predict(INPUT);
+    await all(whole);
+    await predictor.measureLimits();
+    const [usage] = whole.summary.devices;
+    // The model is tiny: half a second is enough even for one with other work on the machine.
+    assert.ok(usage!.limit, JSON.stringify(usage));
+    const share = linearShare(usage!, usage!.limit);
+    assert.ok(share > 0 && Number.isFinite(share), String(share));
+    assert.equal(difference(await all(predictor.predict(INPUT)), golden), 0);
   });
 
   it('is not opened with wrong options', async () => {

@@ -19,6 +19,9 @@ export interface Plan {
   readonly turns: readonly number[];
 }
 
+/** Tokens a second of the linear layers of either model. */
+export const LIMIT = 1000;
+
 /** A virus score that depends on the frame's tokens alone. */
 export function scoreOf(dna: ArrayLike<number>, protein: ArrayLike<number>): { others: number; virus: number } {
   let hash = 17;
@@ -38,6 +41,8 @@ export class FakeDevices {
   failedFrames = 0;
   framesWithoutNumber = 0;
   scoredFrames = 0;
+  /** What measuring the linear layers fails with. */
+  limitFailure: Error | undefined;
   #batches = 0;
   readonly #plan: Plan;
 
@@ -45,9 +50,9 @@ export class FakeDevices {
     this.#plan = plan;
   }
 
-  async openPool(): Promise<DevicePool> {
+  async openPool(engine: OpenRequest['engine'] = 'packed'): Promise<DevicePool> {
     const requests = Array.from({ length: this.#plan.devices }, (_, index) => ({
-      ...({ device: `fake:${index}`, precision: 'fp32', threads: 1, engine: 'packed' } as OpenRequest),
+      ...({ device: `fake:${index}`, precision: 'fp32', threads: 1, engine } as OpenRequest),
     }));
     return DevicePool.open(this.addon(), requests);
   }
@@ -67,8 +72,12 @@ export class FakeDevices {
 
   #worker(): NativeWorker {
     let jobs = 0;
-    const worker: Pick<NativeWorker, 'run' | 'close' | 'weightBytes'> = {
+    const worker: Pick<NativeWorker, 'run' | 'close' | 'weightBytes' | 'measureLinear'> = {
       weightBytes: 1000,
+      measureLinear: async (_, rows) => {
+        if (this.limitFailure) throw this.limitFailure;
+        return { seconds: rows / LIMIT, operations: rows };
+      },
       run: async (batch) => {
         // As strict as the real one.
         if (jobs >= 2) throw Object.assign(new Error('a third job'), { code: 'VNP_ARGUMENT' });

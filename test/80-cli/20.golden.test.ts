@@ -121,14 +121,18 @@ describe('virnucpro predict', () => {
   it('describes the run in run.json', () => {
     const run = JSON.parse(result('golden', 'run.json')) as Record<string, never>;
     assert.equal(run['outcome'], 'complete');
-    const { model, counts, inputs, files, commandLine, warnings } = run as unknown as {
+    const { model, counts, inputs, files, commandLine, warnings, devices } = run as unknown as {
       model: { name: string; random: boolean };
       counts: { records: number; windows: number };
       inputs: { path: string; bytes: number }[];
       files: { name: string }[];
       commandLine: string[];
       warnings: string[];
+      devices: { tokens: number; busySeconds: number; tokensPerSecond: number; linearShare: number | null }[];
     };
+    const [device] = devices;
+    assert.equal(device!.tokensPerSecond, device!.tokens / device!.busySeconds);
+    assert.ok(device!.linearShare === null || device!.linearShare > 0);
     assert.deepEqual([model.name, model.random, warnings], ['golden', false, []]);
     assert.deepEqual([counts.records, counts.windows], [9, 26]);
     assert.deepEqual([inputs[0]!.path, inputs[0]!.bytes], [INPUT, readFileSync(INPUT).length]);
