@@ -8,7 +8,7 @@ import { inRepository } from '../../scripts/setup/repository.mjs';
 
 /**
  * @typedef {{
- *   title: string, precision: string, batch: string, failure: string | null,
+ *   name: string, title: string, precision: string, batch: string, triedBatches: Record<string, number>, failure: string | null,
  *   tokensPerSecond: number[], sequencesPerSecond: number | null, linearShare: number | null,
  *   relativeSpeed: number | null, cosine: number | null, relativeError: number | null, peakMemoryBytes: number | null,
  * }} Row
@@ -25,9 +25,11 @@ export function rowsOf(entries) {
     const speed = speedOf(entry);
     const limit = limitOf(entries, competitor.precision);
     return {
+      name: competitor.name,
       title: competitor.title,
       precision: competitor.precision.toUpperCase(),
       batch: competitor.program === 'ours' ? 'packed' : batchName(entry),
+      triedBatches: entry.tried ?? {},
       failure: failure ?? null,
       tokensPerSecond: rounds.map((round) => round.tokens_per_second),
       sequencesPerSecond: median(rounds.map((round) => round.sequences_per_second)),
@@ -130,6 +132,15 @@ export async function writeReport(report, folder, name, python) {
   writeFileSync(`${path}.json`, `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(`${path}.md`, `${markdownOf(report)}\n![Tokens a second](${name}.svg)\n`);
   const chart = inRepository('bench', 'compare', 'python', 'chart.py');
-  const { succeeded, output } = await run(python, [chart, `${path}.json`, `${path}.svg`]);
-  if (!succeeded) throw new Error(`Could not draw ${path}.svg:\n${output.trim()}`);
+  await succeed(python, [chart, `${path}.json`, `${path}.svg`]);
+  // The results are a part of the repository, and so is their layout.
+  const prettier = inRepository('node_modules', 'prettier', 'bin', 'prettier.cjs');
+  const config = inRepository('.prettierrc.json');
+  await succeed(process.execPath, [prettier, '--config', config, '--write', `${path}.json`, `${path}.md`]);
+}
+
+/** @param {string} command @param {string[]} words */
+async function succeed(command, words) {
+  const { succeeded, output } = await run(command, words);
+  if (!succeeded) throw new Error(`${command} ${words.join(' ')} failed:\n${output.trim()}`);
 }

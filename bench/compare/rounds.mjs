@@ -24,6 +24,7 @@ const COMPARED = 4;
  *   competitor: Competitor,
  *   failure?: string,
  *   batch?: number,
+ *   tried?: Record<string, number>,
  *   means?: number[][],
  *   agreement?: { cosine: number, relativeError: number },
  *   rounds: Measurement[],
@@ -48,9 +49,9 @@ export class Comparison {
   async check(competitor) {
     try {
       for (const form of competitor.needs) await convert(form, this.place.weights, this.place.python);
-      const { means, batch } =
+      const { means, batch, tried } =
         competitor.program === 'ours' ? await this.#ourMeans(competitor) : await this.#runner(competitor, 'check');
-      return { competitor, means, batch, rounds: [] };
+      return { competitor, means, batch, tried, rounds: [] };
     } catch (error) {
       return { competitor, failure: failureOf(error), rounds: [] };
     }
