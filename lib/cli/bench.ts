@@ -149,10 +149,13 @@ function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchWords): Be
   };
 }
 
-/** Ctrl-C ends the process at once; what it wrote for the time being goes with it. */
+/** Ctrl-C removes at once what was written for the time being; the process then waits for the device's threads. */
 async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
   const stop = new StopSignals(false);
-  stop.onStop = () => process.exit(stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+  stop.onStop = () => {
+    console.error('stopping after the batch that runs; again to stop at once');
+    process.exit(stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+  };
   try {
     return await work();
   } finally {
