@@ -68,6 +68,11 @@ std::string string_argument(const Napi::CallbackInfo& info, size_t position, con
   return as_string(info[position], name);
 }
 
+int64_t integer_argument(const Napi::CallbackInfo& info, size_t position, const char* name, int64_t lowest,
+                         int64_t highest) {
+  return as_integer(info[position], name, lowest, highest);
+}
+
 Napi::Object object_field(const Napi::Object& object, const char* name) { return as_object(object.Get(name), name); }
 
 Napi::Array array_field(const Napi::Object& object, const char* name) {
@@ -109,6 +114,8 @@ bool boolean_field(const Napi::Object& object, const char* name) {
   if (!value.IsBoolean()) mismatch("a boolean", name, value);
   return value.As<Napi::Boolean>().Value();
 }
+
+bool has_field(const Napi::Object& object, const char* name) { return !object.Get(name).IsUndefined(); }
 
 std::vector<int64_t> integers_field(const Napi::Object& object, const char* name) {
   const auto array = array_field(object, name);

@@ -15,6 +15,9 @@ namespace virnucpro {
 
 Napi::Object object_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
 std::string string_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
+// A whole number in [lowest, highest].
+int64_t integer_argument(const Napi::CallbackInfo& info, size_t position, const char* name, int64_t lowest,
+                         int64_t highest);
 
 Napi::Object object_field(const Napi::Object& object, const char* name);
 Napi::Array array_field(const Napi::Object& object, const char* name);
@@ -27,6 +30,8 @@ double float_field(const Napi::Object& object, const char* name);
 // A whole number in [lowest, highest].
 int64_t integer_field(const Napi::Object& object, const char* name, int64_t lowest, int64_t highest);
 bool boolean_field(const Napi::Object& object, const char* name);
+// Whether the field is there and not undefined.
+bool has_field(const Napi::Object& object, const char* name);
 std::vector<int64_t> integers_field(const Napi::Object& object, const char* name);
 std::vector<int32_t> int32_array_field(const Napi::Object& object, const char* name);
 

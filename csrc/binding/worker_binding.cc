@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -32,14 +33,22 @@ EngineKind engine_kind(const std::string& engine) {
 }
 
 template <typename Family>
-ModelPart model_part(const Napi::Object& request, const char* name) {
+std::optional<ModelPart> model_part(const Napi::Object& request, const char* name) {
+  if (!has_field(request, name)) return std::nullopt;
   const auto part = object_field(request, name);
   auto architecture = architecture_from(object_field(part, "architecture"));
   if (!std::holds_alternative<Family>(architecture)) {
     throw Error(code::kArgument, std::string("Expected a model of the right family for `") + name + "` but received " +
                                      string_field(object_field(part, "architecture"), "family"));
   }
-  return {path_field(part, "path"), std::move(architecture)};
+  return ModelPart{path_field(part, "path"), std::move(architecture)};
+}
+
+LanguageModel language_model(const Napi::CallbackInfo& info) {
+  const auto part = string_argument(info, 0, "part");
+  if (part == "dna") return LanguageModel::kDna;
+  if (part == "protein") return LanguageModel::kProtein;
+  throw Error(code::kArgument, "Expected dna or protein for `part` but received " + part);
 }
 
 OpenRequest open_request_from(const Napi::Object& object) {
@@ -61,6 +70,12 @@ Napi::Float32Array float_array(Napi::Env env, const at::Tensor& tensor) {
   return array;
 }
 
+Napi::Array layer_list(Napi::Env env, const std::vector<at::Tensor>& layers) {
+  auto list = Napi::Array::New(env);
+  for (size_t i = 0; i < layers.size(); ++i) list.Set(static_cast<uint32_t>(i), float_array(env, layers[i]));
+  return list;
+}
+
 // Every worker of every environment. Never destroyed: an environment may end after the process's globals.
 struct LiveWorkers {
   std::mutex mutex;
@@ -78,6 +93,7 @@ Napi::Function WorkerBinding::define(Napi::Env env) {
   return DefineClass(
       env, "NativeWorker",
       {InstanceMethod<&WorkerBinding::run>("run"), InstanceMethod<&WorkerBinding::embed>("embed"),
+       InstanceMethod<&WorkerBinding::measure_linear>("measureLinear"),
        InstanceMethod<&WorkerBinding::classify>("classify"), InstanceMethod<&WorkerBinding::close>("close"),
        InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes")});
 }
@@ -190,27 +206,44 @@ Napi::Value WorkerBinding::run(const Napi::CallbackInfo& info) {
 Napi::Value WorkerBinding::embed(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return promised(env, [&] {
-    const auto part = string_argument(info, 0, "part");
-    if (part != "dna" && part != "protein") {
-      throw Error(code::kArgument, "Expected dna or protein for `part` but received " + part);
-    }
-    const auto model = part == "dna" ? LanguageModel::kDna : LanguageModel::kProtein;
+    const auto model = language_model(info);
     auto sequences = packed_tokens_from(object_argument(info, 1, "tokens"));
-    const bool layers = boolean_field(object_argument(info, 2, "options"), "layers");
+    const auto given = object_argument(info, 2, "options");
+    EmbedOptions options;
+    options.layers = boolean_field(given, "layers");
+    options.measure = has_field(given, "measure") && boolean_field(given, "measure");
     return submit<SequenceEmbeddings>(
         env,
-        [model, sequences = std::move(sequences), layers](PipelineModels& models) {
-          return models.embed(model, sequences, layers);
+        [model, sequences = std::move(sequences), options](PipelineModels& models) {
+          return models.embed(model, sequences, options);
         },
-        [layers](Napi::Env env, const SequenceEmbeddings& result) -> Napi::Value {
+        [options](Napi::Env env, const SequenceEmbeddings& result) -> Napi::Value {
           auto value = Napi::Object::New(env);
           value.Set("mean", float_array(env, result.mean));
-          if (!layers) return value;
-          auto list = Napi::Array::New(env);
-          for (size_t i = 0; i < result.layers.size(); ++i) {
-            list.Set(static_cast<uint32_t>(i), float_array(env, result.layers[i]));
+          if (options.layers) value.Set("layers", layer_list(env, result.trace.layers));
+          if (options.measure) {
+            auto seconds = Napi::Object::New(env);
+            seconds.Set("total", result.seconds);
+            seconds.Set("linear", result.trace.linear_seconds);
+            seconds.Set("attention", result.trace.attention_seconds);
+            value.Set("seconds", seconds);
           }
-          value.Set("layers", list);
+          return value;
+        });
+  });
+}
+
+Napi::Value WorkerBinding::measure_linear(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return promised(env, [&] {
+    const auto model = language_model(info);
+    const auto rows = integer_argument(info, 1, "rows", 1, int64_t{1} << 20);
+    return submit<LinearMeasurement>(
+        env, [model, rows](PipelineModels& models) { return models.measure_linear(model, rows); },
+        [](Napi::Env env, const LinearMeasurement& result) -> Napi::Value {
+          auto value = Napi::Object::New(env);
+          value.Set("seconds", result.seconds);
+          value.Set("operations", result.operations);
           return value;
         });
   });

@@ -32,6 +32,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   Napi::Value start(Napi::Env env, OpenRequest request);
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value embed(const Napi::CallbackInfo& info);
+  Napi::Value measure_linear(const Napi::CallbackInfo& info);
   Napi::Value classify(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value weight_bytes(const Napi::CallbackInfo& info);

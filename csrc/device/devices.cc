@@ -4,6 +4,8 @@
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
+#include <algorithm>
+
 #include "device/cpu.h"
 #include "device/cuda_driver.h"
 #include "error.h"
@@ -35,22 +37,21 @@ std::vector<DeviceDescription> list_devices() {
   return devices;
 }
 
-at::Device usable_device(const std::string& id) {
-  std::string known;
-  bool exists = false;
-  for (const auto& device : list_devices()) {
-    known += (known.empty() ? "" : ", ") + device.id;
-    exists = exists || device.id == id;
+UsableDevice usable_device(const std::string& id) {
+  const auto devices = list_devices();
+  const auto found = std::find_if(devices.begin(), devices.end(), [&](const auto& device) { return device.id == id; });
+  if (found == devices.end()) {
+    std::string known;
+    for (const auto& device : devices) known += (known.empty() ? "" : ", ") + device.id;
+    throw Error(code::kDevice, "Expected one of " + known + " for a device but received " + id);
   }
-  if (!exists) throw Error(code::kDevice, "Expected one of " + known + " for a device but received " + id);
-  if (id == "cpu") return at::kCPU;
   const at::Device device(id);
-  if (device.index() >= usable_cuda_devices()) {
+  if (device.is_cuda() && device.index() >= usable_cuda_devices()) {
     throw Error(code::kDevice, "Expected a libtorch that can use " + id +
                                    " but the driver's devices and those of "
                                    "libtorch differ. Run `virnucpro doctor`");
   }
-  return device;
+  return {device, found->bf16};
 }
 
 }  // namespace virnucpro

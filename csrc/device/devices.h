@@ -21,7 +21,12 @@ struct DeviceDescription {
 // The CPU first, then the CUDA devices in the driver's order, within CUDA_VISIBLE_DEVICES.
 std::vector<DeviceDescription> list_devices();
 
+struct UsableDevice {
+  at::Device device;
+  bool bf16;
+};
+
 // Throws kDevice for an id that does not exist, or that this libtorch cannot use.
-at::Device usable_device(const std::string& id);
+UsableDevice usable_device(const std::string& id);
 
 }  // namespace virnucpro

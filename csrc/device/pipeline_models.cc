@@ -36,48 +36,60 @@ void mark_faults(const at::Tensor& means, uint8_t fault, std::vector<uint8_t>& f
   }
 }
 
-std::unique_ptr<Encoder> encoder(const ModelPart& part, const OpenRequest& request, at::Device device) {
-  return make_encoder(part.path, part.architecture, {device, request.dtype}, request.engine);
+Placement placement_of(const OpenRequest& request) {
+  const auto usable = usable_device(request.device);
+  return {usable.device, request.dtype, usable.bf16};
+}
+
+const char* name_of(LanguageModel model) { return model == LanguageModel::kDna ? "dna" : "protein"; }
+
+[[noreturn]] void not_loaded(const char* part) {
+  throw Error(code::kArgument,
+              std::string("Expected a worker that was opened with `") + part + "` but this one has none");
 }
 
 }  // namespace
 
 PipelineModels::PipelineModels(const OpenRequest& request)
-    : device_(usable_device(request.device)),
-      dna_architecture_(request.dna.architecture),
-      protein_architecture_(request.protein.architecture),
-      dna_(encoder(request.dna, request, device_)),
-      protein_(encoder(request.protein, request, device_)),
-      classifier_(request.classifier.path, std::get<ClassifierArchitecture>(request.classifier.architecture), device_) {
+    : placement_(placement_of(request)),
+      dna_(load(request.dna, request.engine)),
+      protein_(load(request.protein, request.engine)) {
+  if (!request.classifier) return;
+  const auto& [path, architecture] = *request.classifier;
+  classifier_.emplace(path, std::get<ClassifierArchitecture>(architecture), placement_.device);
 }
 
-SequenceEmbeddings PipelineModels::embed(Encoder& encoder, const Architecture& architecture,
-                                         const PackedTokens& sequences, bool layers) {
+PipelineModels::Part PipelineModels::load(const std::optional<ModelPart>& part, EngineKind engine) const {
+  if (!part) return {};
+  return {part->architecture, make_encoder(part->path, part->architecture, placement_, engine)};
+}
+
+const PipelineModels::Part& PipelineModels::part_of(LanguageModel model) const {
+  const auto& part = model == LanguageModel::kDna ? dna_ : protein_;
+  if (!part.encoder) not_loaded(name_of(model));
+  return part;
+}
+
+const Classifier& PipelineModels::classifier() const {
+  if (!classifier_) not_loaded("classifier");
+  return *classifier_;
+}
+
+at::Tensor PipelineModels::mean_of(LanguageModel model, const PackedTokens& sequences, ForwardTrace* trace) const {
+  const auto& [architecture, encoder] = part_of(model);
   const auto [vocabulary, width, states] = sizes(architecture);
   const auto pooled = pooled_tokens(architecture);
   sequences.check(vocabulary, pooled.shortest_sequence());
-  SequenceEmbeddings result;
   if (sequences.sequences() == 0) {
     // Nothing of nothing, whatever an engine would make of it.
-    result.mean = at::empty({0, width}, at::TensorOptions(device_).dtype(at::kFloat));
-    if (layers) result.layers.assign(states, result.mean);
-    return result;
+    auto nothing = at::empty({0, width}, at::TensorOptions(placement_.device).dtype(at::kFloat));
+    if (trace != nullptr && trace->keep_layers) trace->layers.assign(states, nothing);
+    return nothing;
   }
-  const auto hidden = encoder.forward(sequences, layers ? &result.layers : nullptr);
-  result.mean = mean_embedding(hidden, sequences, pooled);
-  if (layers && result.layers.empty()) {
-    throw Error(code::kArgument, "Expected the packed engine for `layers` but received torchscript");
+  if (trace != nullptr && (trace->keep_layers || trace->measure_parts) && encoder->linear_layers().empty()) {
+    throw Error(code::kArgument, "Expected the packed engine for `layers` and `measure` but received torchscript");
   }
-  return result;
-}
-
-at::Tensor PipelineModels::mean_of(const char* part, Encoder& encoder, const Architecture& architecture,
-                                   const PackedTokens& sequences) {
-  try {
-    return embed(encoder, architecture, sequences, false).mean;
-  } catch (...) {
-    throw PartFailure(part, std::current_exception());
-  }
+  return mean_embedding(encoder->forward(sequences, trace), sequences, pooled);
 }
 
 BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings) {
@@ -86,15 +98,21 @@ BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& p
                                      std::to_string(dna.sequences()) + " and " + std::to_string(protein.sequences()));
   }
   BatchScores result;
-  auto start = Clock::now();
-  const auto dna_mean = mean_of("dna", *dna_, dna_architecture_, dna);
-  result.dna_seconds = seconds_since(start);
-  start = Clock::now();
-  const auto protein_mean = mean_of("protein", *protein_, protein_architecture_, protein);
-  result.protein_seconds = seconds_since(start);
-  start = Clock::now();
+  const auto mean = [&](LanguageModel model, const PackedTokens& sequences, double& seconds) {
+    const auto start = Clock::now();
+    try {
+      auto mean = mean_of(model, sequences, nullptr);
+      seconds = seconds_since(start);
+      return mean;
+    } catch (...) {
+      throw PartFailure(name_of(model), std::current_exception());
+    }
+  };
+  const auto dna_mean = mean(LanguageModel::kDna, dna, result.dna_seconds);
+  const auto protein_mean = mean(LanguageModel::kProtein, protein, result.protein_seconds);
+  const auto start = Clock::now();
   const auto features = at::cat({dna_mean, protein_mean}, 1);
-  result.scores = classifier_(features).cpu();
+  result.scores = classifier()(features).cpu();
   if (embeddings) result.embeddings = features.cpu();
   result.faults.resize(static_cast<size_t>(dna.sequences()));
   mark_faults(protein_mean, kProteinFault, result.faults);
@@ -103,27 +121,37 @@ BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& p
   return result;
 }
 
-SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens& sequences, bool layers) {
-  auto result = model == LanguageModel::kDna ? embed(*dna_, dna_architecture_, sequences, layers)
-                                             : embed(*protein_, protein_architecture_, sequences, layers);
-  result.mean = result.mean.cpu();
-  for (auto& layer : result.layers) layer = layer.cpu();
+SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens& sequences,
+                                         const EmbedOptions& options) {
+  SequenceEmbeddings result;
+  result.trace.keep_layers = options.layers;
+  result.trace.measure_parts = options.measure;
+  const auto start = Clock::now();
+  result.mean = mean_of(model, sequences, &result.trace).cpu();
+  result.seconds = seconds_since(start);
+  for (auto& layer : result.trace.layers) layer = layer.cpu();
   return result;
 }
 
+LinearMeasurement PipelineModels::measure_linear(LanguageModel model, int64_t rows) {
+  return virnucpro::measure_linear(*part_of(model).encoder, rows, placement_);
+}
+
 at::Tensor PipelineModels::classify(std::vector<float>& features) {
-  const auto inputs = classifier_.inputs();
+  const auto inputs = classifier().inputs();
   const auto count = static_cast<int64_t>(features.size());
   if (count % inputs != 0) {
     throw Error(code::kArgument, "Expected rows of " + std::to_string(inputs) + " values for `features` but received " +
                                      std::to_string(count) + " values");
   }
   const auto rows = at::from_blob(features.data(), {count / inputs, inputs}, at::kFloat);
-  return classifier_(rows.to(device_)).cpu();
+  return classifier()(rows.to(placement_.device)).cpu();
 }
 
 int64_t PipelineModels::weight_bytes() const {
-  return dna_->weight_bytes() + protein_->weight_bytes() + classifier_.weight_bytes();
+  int64_t bytes = classifier_ ? classifier_->weight_bytes() : 0;
+  for (const auto* part : {&dna_, &protein_}) bytes += part->encoder ? part->encoder->weight_bytes() : 0;
+  return bytes;
 }
 
 }  // namespace virnucpro

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "device/devices.h"
@@ -19,9 +20,9 @@ struct OpenRequest {
   at::ScalarType dtype = at::kFloat;
   int threads = 1;
   EngineKind engine = EngineKind::kPacked;
-  ModelPart dna;
-  ModelPart protein;
-  ModelPart classifier;
+  std::optional<ModelPart> dna;
+  std::optional<ModelPart> protein;
+  std::optional<ModelPart> classifier;
 };
 
 inline constexpr uint8_t kDnaFault = 1;
@@ -38,37 +39,48 @@ struct BatchScores {
 };
 
 struct SequenceEmbeddings {
-  at::Tensor mean;                 // [sequences, width] float32, host
-  std::vector<at::Tensor> layers;  // [tokens, width] float32, host
+  at::Tensor mean;  // [sequences, width] float32, host
+  // Its layers, too, are on the host.
+  ForwardTrace trace;
+  double seconds = 0;
+};
+
+struct EmbedOptions {
+  bool layers = false;
+  bool measure = false;
 };
 
 enum class LanguageModel { kDna, kProtein };
 
-// The three models of a pipeline on one device. Belongs to the thread that made it.
+// The models of a pipeline on one device. Belongs to the thread that made it. A call that needs a model that was not
+// asked for throws kArgument.
 class PipelineModels {
  public:
   explicit PipelineModels(const OpenRequest& request);
 
   BatchScores score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);
-  SequenceEmbeddings embed(LanguageModel model, const PackedTokens& sequences, bool layers);
+  SequenceEmbeddings embed(LanguageModel model, const PackedTokens& sequences, const EmbedOptions& options);
+  LinearMeasurement measure_linear(LanguageModel model, int64_t rows);
   // features [rows, inputs] -> [rows, 2] float32, host. Throws kArgument unless it holds whole rows.
   at::Tensor classify(std::vector<float>& features);
   int64_t weight_bytes() const;
 
  private:
-  // As `embed`, the mean alone; what it throws carries the part's name.
-  at::Tensor mean_of(const char* part, Encoder& encoder, const Architecture& architecture,
-                     const PackedTokens& sequences);
-  // On the device. Throws kArgument for tokens that the model cannot take.
-  SequenceEmbeddings embed(Encoder& encoder, const Architecture& architecture, const PackedTokens& sequences,
-                           bool layers);
+  struct Part {
+    Architecture architecture;
+    std::unique_ptr<Encoder> encoder;  // null: was not asked for
+  };
 
-  at::Device device_;
-  Architecture dna_architecture_;
-  Architecture protein_architecture_;
-  std::unique_ptr<Encoder> dna_;
-  std::unique_ptr<Encoder> protein_;
-  Classifier classifier_;
+  Part load(const std::optional<ModelPart>& part, EngineKind engine) const;
+  const Part& part_of(LanguageModel model) const;
+  // [sequences, width] float32 on the device. Throws kArgument for tokens that the model cannot take.
+  at::Tensor mean_of(LanguageModel model, const PackedTokens& sequences, ForwardTrace* trace) const;
+  const Classifier& classifier() const;
+
+  Placement placement_;
+  Part dna_;
+  Part protein_;
+  std::optional<Classifier> classifier_;
 };
 
 }  // namespace virnucpro

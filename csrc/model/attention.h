@@ -3,26 +3,58 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 
 #include "model/packed_tokens.h"
 #include "model/placement.h"
 
 namespace virnucpro {
 
-// What is added to the logits of the queries [first, first + count) of a sequence whose keys are `length`: float32
-// [heads, count, length].
-using PositionBias = std::function<at::Tensor(int64_t first, int64_t count, int64_t length)>;
+// How a token's place in its sequence enters attention; what is undefined does not.
+struct PositionEncoding {
+  // [longest sequence or more, head width / 2] float32: the angles that queries and keys are rotated by (Su et al.
+  // 2021).
+  at::Tensor cosine;
+  at::Tensor sine;
+  // [heads] float32: what a logit loses for each token between query and key (Press et al. 2022).
+  at::Tensor slopes;
+};
 
-// Softmax attention within each sequence of a packed batch; no sequence sees another, so a sequence gets what it
+struct AttentionShape {
+  int64_t heads;
+  int64_t head_width;
+};
+
+// Softmax attention within each sequence of one packed batch; no sequence sees another, so a sequence gets what it
 // would get alone, also beside one whose values are no numbers. The memory that it takes for the logits is bounded,
-// however long a sequence is.
-//
-// query, key, value: [rows, heads, head width] with rows = placement.rows_for(tokens); query is already scaled by
-// 1/sqrt(head width). position_bias: may be empty; asked with length = placement.length_for(a sequence's tokens).
-// Returns [rows, heads * head width] in the type of `value`; rows behind the last token are 0.
-at::Tensor packed_attention(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
-                            const PackedTokens& sequences, const PositionBias& position_bias,
-                            const Placement& placement);
+// however long a sequence is. Made once for a batch and used by all layers; what it was made from must outlive it.
+class PackedAttention {
+ public:
+  PackedAttention() = default;
+  PackedAttention(const PackedAttention&) = delete;
+  PackedAttention& operator=(const PackedAttention&) = delete;
+  virtual ~PackedAttention() = default;
+
+  // query_key_value: [rows, 3 * heads * head width] with rows = placement.rows_for(tokens), the query scaled by
+  // 1 / sqrt(head width) already. Returns [rows, heads * head width] of the same type; rows behind the last token hold
+  // any numbers.
+  virtual at::Tensor operator()(const at::Tensor& query_key_value) = 0;
+};
+
+// The fastest of the ways below that this device has for this type and shape.
+std::unique_ptr<PackedAttention> make_attention(const PackedTokens& sequences, const AttentionShape& shape,
+                                                const PositionEncoding& positions, const Placement& placement);
+
+// This addon's own kernels on the CPU; null where they cannot do it.
+std::unique_ptr<PackedAttention> make_kernel_attention(const PackedTokens& sequences, const AttentionShape& shape,
+                                                       const PositionEncoding& positions, const Placement& placement);
+
+// libtorch's flash attention for sequences laid end to end, on CUDA; null where it cannot do it.
+std::unique_ptr<PackedAttention> make_flash_attention(const PackedTokens& sequences, const AttentionShape& shape,
+                                                      const PositionEncoding& positions, const Placement& placement);
+
+// Sequences of like length padded to the same length: on every device, for every type and shape.
+std::unique_ptr<PackedAttention> make_padded_attention(const PackedTokens& sequences, const AttentionShape& shape,
+                                                       const PositionEncoding& positions, const Placement& placement);
 
 }  // namespace virnucpro

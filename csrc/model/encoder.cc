@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <chrono>
+#include <map>
 #include <utility>
 
 #include "error.h"
@@ -33,6 +35,28 @@ std::unique_ptr<Encoder> make_encoder(const std::string& path, const Architectur
     return std::make_unique<Dnabert2>(*dnabert, std::move(parameters), placement);
   }
   throw Error(code::kModelInvalid, "Expected a language model for an encoder but received a classifier: " + path);
+}
+
+LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Placement& placement) {
+  const auto layers = encoder.linear_layers();
+  if (layers.empty()) {
+    throw Error(code::kArgument, "Expected the packed engine to measure linear layers but received torchscript");
+  }
+  std::map<int64_t, at::Tensor> inputs;
+  LinearMeasurement result;
+  for (const auto* layer : layers) {
+    auto& input = inputs[layer->inputs()];
+    if (!input.defined()) {
+      input = at::randn({rows, layer->inputs()}, at::TensorOptions(placement.device)).to(placement.dtype);
+    }
+    result.operations += 2.0 * static_cast<double>(rows * layer->inputs() * layer->outputs());
+  }
+  wait_for(placement.device);
+  const auto start = std::chrono::steady_clock::now();
+  for (const auto* layer : layers) (*layer)(inputs[layer->inputs()]);
+  wait_for(placement.device);
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
 }
 
 at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled) {

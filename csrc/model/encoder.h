@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "model/architecture.h"
+#include "model/forward_trace.h"
+#include "model/layers.h"
 #include "model/packed_tokens.h"
 #include "model/placement.h"
 
@@ -35,13 +37,25 @@ class Encoder {
   virtual ~Encoder() = default;
 
   // `sequences` was checked and holds at least one. The last hidden state, [tokens, width] float32, after the final
-  // norm. When `layers` is given, the states after the embedding and after every layer are appended to it, float32, the
-  // last one after the final norm.
-  virtual at::Tensor forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) = 0;
+  // norm. `trace` may be null.
+  virtual at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) = 0;
+  // Every linear layer of the blocks, in their order; empty when this encoder cannot tell its layers apart.
+  virtual std::vector<const Linear*> linear_layers() const = 0;
   virtual int64_t weight_bytes() const = 0;
 };
 
 enum class EngineKind { kPacked, kTorchScript };
+
+// What the linear layers of a model alone cost.
+struct LinearMeasurement {
+  double seconds = 0;
+  // Multiplications and additions for all rows together.
+  double operations = 0;
+};
+
+// Runs every linear layer once on `rows` rows of noise, with nothing fused into it: no forward of this model on this
+// device can be faster. Throws kArgument when the encoder cannot tell its layers apart.
+LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Placement& placement);
 
 // Takes the parameters out of the archive's module (packed), or keeps the module itself (torchscript).
 std::unique_ptr<Encoder> make_encoder(const std::string& path, const Architecture& architecture,

@@ -3,8 +3,10 @@
 #include <vector>
 
 #include "model/archive.h"
+#include "model/attention.h"
 #include "model/encoder.h"
 #include "model/layers.h"
+#include "model/rotary.h"
 
 namespace virnucpro {
 
@@ -14,7 +16,8 @@ class Esm2 final : public Encoder {
  public:
   Esm2(const Esm2Architecture& architecture, ParameterMap parameters, const Placement& placement);
 
-  at::Tensor forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) override;
+  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) override;
+  std::vector<const Linear*> linear_layers() const override;
   int64_t weight_bytes() const override;
 
  private:
@@ -26,21 +29,14 @@ class Esm2 final : public Encoder {
     Linear up;
     Linear down;
   };
-  struct Rotary {
-    at::Tensor cosine;  // [rows, 1, head width / 2]
-    at::Tensor sine;
-  };
-
-  Rotary rotary(const PackedTokens& sequences, int64_t rows);
-  void attend(const Layer& layer, const PackedTokens& sequences, const Rotary& rotary, at::Tensor& residual) const;
-  void feed_forward(const Layer& layer, at::Tensor& residual) const;
 
   Esm2Architecture architecture_;
   Placement placement_;
+  AttentionShape shape_;
   at::Tensor embedding_;  // [vocabulary, width] float32, scaled
   std::vector<Layer> layers_;
   LayerNorm final_norm_;
-  at::Tensor rotary_angles_;  // [longest so far, head width / 2] float32
+  RotaryTables rotary_;
 };
 
 }  // namespace virnucpro

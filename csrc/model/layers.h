@@ -8,17 +8,29 @@
 
 namespace virnucpro {
 
-// y = x W^T + b in the placement's type.
+// y = x W^T + b in the placement's type. On a CPU the weights are laid out once as its matrix library (oneDNN)
+// multiplies them, and what follows is done while the product is still in the registers.
 class Linear {
  public:
   Linear() = default;
+  // `bias` may be undefined.
   Linear(const at::Tensor& weight, const at::Tensor& bias, const Placement& placement);
 
-  // [N, inputs] of the placement's type -> [N, outputs] of the same type.
+  // [rows, inputs] of the placement's type -> [rows, outputs] of the same type.
   at::Tensor operator()(const at::Tensor& x) const;
+  // gelu(y), with erf.
+  at::Tensor gelu(const at::Tensor& x) const;
+  // y * factor, element by element.
+  at::Tensor times(const at::Tensor& x, const at::Tensor& factor) const;
+
+  int64_t inputs() const { return inputs_; }
+  int64_t outputs() const { return outputs_; }
   int64_t bytes() const;
 
  private:
+  int64_t inputs_ = 0;
+  int64_t outputs_ = 0;
+  bool packed_ = false;
   at::Tensor weight_;
   at::Tensor bias_;
 };
@@ -29,11 +41,20 @@ class LayerNorm {
   LayerNorm() = default;
   LayerNorm(const at::Tensor& weight, const at::Tensor& bias, double epsilon, const Placement& placement);
 
-  // [N, width] float32 -> the same.
-  at::Tensor operator()(const at::Tensor& x) const;
+  // [rows, width] float32 -> the same.
+  at::Tensor operator()(const at::Tensor& hidden) const;
+  // The norm in front of a layer's part: adds `update` (may be undefined) to `hidden`, float32, in place, and gives
+  // back the norm of the sum in the placement's type.
+  at::Tensor of_sum(at::Tensor& hidden, const at::Tensor& update) const;
+  // The norm behind a layer's part: as of_sum, but it is the norm that stays in `hidden`.
+  at::Tensor in_place_of_sum(at::Tensor& hidden, const at::Tensor& update) const;
+
   int64_t bytes() const;
 
  private:
+  at::Tensor normalized(at::Tensor& hidden, const at::Tensor& update, bool keeps_normal) const;
+
+  at::ScalarType dtype_ = at::kFloat;
   at::Tensor weight_;
   at::Tensor bias_;
   double epsilon_ = 0;

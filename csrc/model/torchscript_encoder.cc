@@ -13,7 +13,7 @@ TorchScriptEncoder::TorchScriptEncoder(torch::jit::Module module, const Placemen
   module_.to(placement.device, placement.dtype);
 }
 
-at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, std::vector<at::Tensor>*) {
+at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, ForwardTrace*) {
   auto tokens = at::zeros({sequences.sequences(), sequences.longest()}, at::kLong);
   auto lengths = at::empty({sequences.sequences()}, at::kLong);
   const auto ids = sequences.ids(at::kCPU, static_cast<int64_t>(sequences.tokens.size()));

@@ -13,8 +13,9 @@ class TorchScriptEncoder final : public Encoder {
  public:
   TorchScriptEncoder(torch::jit::Module module, const Placement& placement);
 
-  // `layers` receives nothing: the archive's forward returns the last hidden state only.
-  at::Tensor forward(const PackedTokens& sequences, std::vector<at::Tensor>* layers) override;
+  // The trace receives nothing: the archive's forward returns the last hidden state only.
+  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) override;
+  std::vector<const Linear*> linear_layers() const override { return {}; }
   int64_t weight_bytes() const override;
 
  private:

@@ -126,9 +126,10 @@ export interface OpenRequest {
   threads: number;
   /** `packed`: this addon's own forward. `torchscript`: the archive's forward, padded, for comparison. */
   engine: 'packed' | 'torchscript';
-  dna: ModelPart<DnabertArchitecture>;
-  protein: ModelPart<Esm2Architecture>;
-  classifier: ModelPart<ClassifierArchitecture>;
+  /** A part that is left out takes no memory; a call that needs it is answered with VNP_ARGUMENT. */
+  dna?: ModelPart<DnabertArchitecture>;
+  protein?: ModelPart<Esm2Architecture>;
+  classifier?: ModelPart<ClassifierArchitecture>;
 }
 
 export interface FrameBatchTokens {
@@ -156,6 +157,16 @@ export interface EmbeddingResult {
   mean: Float32Array;
   /** When asked for: layers+1 tensors of [tokens, width]; the first is the scaled token embedding, the last is after the final norm. */
   layers?: Float32Array[];
+  /** When asked to measure: where the seconds of the forward went. What is left of `total` went to everything else. */
+  seconds?: { total: number; linear: number; attention: number };
+}
+
+/** What the linear layers of one model alone cost: no forward of it on this device can be faster. */
+export interface LinearMeasurement {
+  /** Seconds of every layer's matrix products, one after the other, with nothing fused into them. */
+  seconds: number;
+  /** Their multiplications and additions for all rows together. */
+  operations: number;
 }
 
 /**
@@ -165,8 +176,17 @@ export interface EmbeddingResult {
 export interface NativeWorker {
   /** A batch of no frames gives no scores. */
   run(batch: FrameBatchTokens, options: { embeddings: boolean }): Promise<BatchResult>;
-  /** `layers`: of the packed engine only. */
-  embed(part: 'dna' | 'protein', tokens: PackedTokens, options: { layers: boolean }): Promise<EmbeddingResult>;
+  /** `layers` and `measure` (default false): of the packed engine only. Measured, a forward on a GPU takes longer than otherwise. */
+  embed(
+    part: 'dna' | 'protein',
+    tokens: PackedTokens,
+    options: { layers: boolean; measure?: boolean },
+  ): Promise<EmbeddingResult>;
+  /**
+   * Of the packed engine only.
+   * @param rows tokens in a batch, 1 to 1,048,576
+   */
+  measureLinear(part: 'dna' | 'protein', rows: number): Promise<LinearMeasurement>;
   /** @param features [rows, inputs] @returns [rows, 2]: others, virus */
   classify(features: Float32Array): Promise<Float32Array>;
   /** Bytes: what the weights take on the device. */

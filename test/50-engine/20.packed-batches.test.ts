@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { ArchiveParameter, Esm2Architecture, NativeWorker } from '../../lib/engine/addon.js';
@@ -41,6 +42,21 @@ async function writeLoudEsm2(path: string): Promise<void> {
     const { name, source } = parameter;
     if (source.kind !== 'normal' || !name.endsWith('value.weight')) return parameter;
     return { ...parameter, source: { ...source, standardDeviation: 2400 } };
+  });
+  await loadAddon().addon.writeArchive({ path, architecture: LOUD, dtype: 'float32', parameters, extraFiles: {} });
+}
+
+/** A token whose embedding is no number. */
+const SPOILT_TOKEN = 9;
+
+async function writeSpoiltEsm2(path: string): Promise<void> {
+  const embedding = Float32Array.from({ length: LOUD.vocabulary * LOUD.width }, (_, index) => Math.sin(index));
+  embedding.fill(NaN, SPOILT_TOKEN * LOUD.width, (SPOILT_TOKEN + 1) * LOUD.width);
+  writeFileSync(`${path}.embedding`, embedding);
+  const parameters = randomParameters(LOUD, 1).map((parameter): ArchiveParameter => {
+    if (parameter.name !== 'embed_tokens.weight') return parameter;
+    const file = { kind: 'file', path: `${path}.embedding`, offset: 0, dtype: 'float32' } as const;
+    return { ...parameter, source: { ...file, strides: [LOUD.width, 1] } };
   });
   await loadAddon().addon.writeArchive({ path, architecture: LOUD, dtype: 'float32', parameters, extraFiles: {} });
 }
@@ -137,6 +153,25 @@ describe('packed batches', () => {
     assert.ok(alone.includes(true) && alone.includes(false), 'both kinds must be there');
     assert.deepEqual(together, alone);
   });
+
+  for (const precision of ['fp16', 'bf16', 'fp32'] as const) {
+    it(`keep what is no number to its own sequence in ${precision}`, async () => {
+      const { width } = PARTS.protein;
+      const path = join(installed.models, 'spoilt.pt');
+      await writeSpoiltEsm2(path);
+      const protein = { ...installed.model.protein, path, architecture: LOUD };
+      const worker = await openOnCpu({ ...installed.model, protein }, { precision });
+      const sequences = Array.from({ length: 40 }, (_, index) => randomTokens('protein', 5 + (index % 23), index));
+      const { mean } = await worker.embed('protein', pack(sequences), { layers: false });
+      await worker.close();
+      const spoilt = sequences.map((sequence) => sequence.includes(SPOILT_TOKEN));
+      assert.ok(spoilt.includes(true) && spoilt.includes(false), 'both kinds must be there');
+      for (const [index, expected] of spoilt.entries()) {
+        const values = row(mean, index, width);
+        assert.ok(values.every(expected ? Number.isNaN : Number.isFinite), `sequence ${index}`);
+      }
+    });
+  }
 
   it('give every frame the scores and embeddings that it gets alone', () =>
     fc.assert(

@@ -200,6 +200,8 @@ describe('the native contract', () => {
     const right: OpenRequest = { device: 'cpu', precision: 'fp32', threads: 1, engine: 'packed', ...parts };
     const allowed = new Set(['VNP_ARGUMENT', 'VNP_DEVICE', 'VNP_MODEL_INVALID']);
     for (const { what, value } of spoiled(right as unknown as Json)) {
+      // A part may be left out.
+      if (['dna', 'protein', 'classifier'].some((part) => value[part] === undefined)) continue;
       const { code } = await rejection(() => addon.openWorker(value as never));
       assert.ok(allowed.has(code), `${what}: ${code}`);
     }
@@ -218,6 +220,54 @@ describe('the native contract', () => {
     assert.equal(await code(layers(2)), 'VNP_MODEL_INVALID');
     assert.equal(await code(layers(4)), 'VNP_MODEL_INVALID');
     for (const wrong of WRONG) await rejection(() => addon.openWorker(wrong as never));
+  });
+
+  it('opens the parts that are asked for, and answers a call that needs another with VNP_ARGUMENT', async () => {
+    const { dna, protein } = installed.model;
+    const options = { device: 'cpu', precision: 'fp32', threads: 1, engine: 'packed' } as const;
+    const both = await addon.openWorker({ ...options, dna, protein });
+    const one = await addon.openWorker({ ...options, protein });
+    try {
+      assert.ok(one.weightBytes < both.weightBytes);
+      const batch = pack([[0, 5, 6, 2]]);
+      const { mean } = await one.embed('protein', batch, { layers: false });
+      assert.deepEqual(mean, (await both.embed('protein', batch, { layers: false })).mean);
+      const refused = [
+        () => one.embed('dna', batch, { layers: false }),
+        () => one.measureLinear('dna', 1),
+        () => both.classify(new Float32Array(8)),
+        () => both.run({ dna: batch, protein: batch }, { embeddings: false }),
+      ];
+      for (const call of refused) assert.equal((await rejection(call)).code, 'VNP_ARGUMENT');
+    } finally {
+      await Promise.all([both.close(), one.close()]);
+    }
+  });
+
+  it('measures where the time of a forward goes, and the linear layers alone', async () => {
+    const [packed, torchscript] = workers as [NativeWorker, NativeWorker];
+    const batch = { dna: pack([[5, 6, 7], [8]]), protein: pack([[0, 5, 6, 2]]) };
+    for (const part of ['dna', 'protein'] as const) {
+      const { layers, width, feedForward } = installed.model[part].architecture;
+      const { seconds, mean } = await packed.embed(part, batch[part], { layers: false, measure: true });
+      assert.deepEqual(mean, (await packed.embed(part, batch[part], { layers: false })).mean);
+      assert.ok(seconds!.linear > 0 && seconds!.attention > 0);
+      assert.ok(seconds!.linear + seconds!.attention < seconds!.total);
+      // Query, key, value and output; up and down, and the gate of the DNA model.
+      const weights = layers * (4 * width ** 2 + (part === 'dna' ? 3 : 2) * width * feedForward);
+      for (const rows of [1, 70]) {
+        const limit = await packed.measureLinear(part, rows);
+        assert.equal(limit.operations, 2 * rows * weights);
+        assert.ok(limit.seconds > 0);
+      }
+      for (const wrong of WRONG) {
+        assert.equal((await rejection(() => packed.measureLinear(part, wrong as never))).code, 'VNP_ARGUMENT');
+        if (wrong === undefined || typeof wrong === 'boolean') continue;
+        const options = { layers: false, measure: wrong as never };
+        assert.equal((await rejection(() => packed.embed(part, batch[part], options))).code, 'VNP_ARGUMENT');
+      }
+      assert.equal((await rejection(() => torchscript.measureLinear(part, 1))).code, 'VNP_ARGUMENT');
+    }
   });
 
   it('answers wrong architectures with VNP_ARGUMENT', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import type { Addon, Architecture, DataType, ModelPart, NativeWorker, OpenRequest } from '../../lib/engine/addon.js';
+import type { Addon, Architecture, DataType, ModelPart, NativeWorker } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { parametersOf } from '../../lib/models/parameters.js';
 import type { OpenedModel } from '../../lib/models/pipeline.js';
@@ -139,12 +139,12 @@ describe('archives', () => {
 
     const open = (part: 'dna' | 'protein' | 'classifier', path: string): Promise<NativeWorker> => {
       const { dna, protein, classifier } = golden.model;
-      const right: OpenRequest = {
+      const parts = { dna, protein, classifier };
+      const changed: ModelPart<Architecture> = { ...parts[part], path };
+      return addon.openWorker({
         ...{ device: 'cpu', precision: 'fp32', threads: 1, engine: 'packed' },
-        ...{ dna, protein, classifier },
-      };
-      const changed: ModelPart<Architecture> = { ...right[part], path };
-      return addon.openWorker({ ...right, [part]: changed });
+        ...{ ...parts, [part]: changed },
+      });
     };
 
     const damages: [string, () => Uint8Array][] = [

@@ -61,8 +61,8 @@ async function threadsLeft(cycle: () => Promise<void>): Promise<number> {
   return threads() - before;
 }
 
-/** Threads that a first job brings, in workers that were opened together: of one with 1 thread, of one with 7. */
-async function threadsOfWorkers(): Promise<number[]> {
+/** Threads that two workers with a job each bring, one of 1 thread and one of 7, opened together. */
+async function threadsOfWorkers(): Promise<number> {
   const { dna, protein, classifier } = model;
   const open = (count: number): Promise<NativeWorker> =>
     loadAddon().addon.openWorker({
@@ -74,13 +74,12 @@ async function threadsOfWorkers(): Promise<number[]> {
       protein,
       classifier,
     });
+  // What loading the addon brings is none of theirs.
+  await (await open(1)).close();
+  const before = threads();
   const workers = await Promise.all([open(7), open(1)]);
-  const brought: number[] = [];
-  for (const worker of workers.reverse()) {
-    const before = threads();
-    await worker.embed('protein', long, { layers: false });
-    brought.push(threads() - before);
-  }
+  for (const worker of workers.reverse()) await worker.embed('protein', long, { layers: false });
+  const brought = threads() - before;
   await Promise.all(workers.map((worker) => worker.close()));
   return brought;
 }

@@ -1,0 +1,13 @@
+#if defined(__x86_64__)
+
+#include "kernels/attention_kernel.h"
+#include "kernels/normalize_kernel.h"
+
+namespace virnucpro {
+
+extern const CpuKernels kAvx2Float32;
+const CpuKernels kAvx2Float32 = {attention_scratch_bytes<Float32>, attend<Float32>, normalize<Float32>};
+
+}  // namespace virnucpro
+
+#endif

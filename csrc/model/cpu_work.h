@@ -1,0 +1,19 @@
+#pragma once
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include <cstdint>
+#include <functional>
+
+#include "kernels/cpu_kernels.h"
+
+namespace virnucpro {
+
+// The kernels for tensors of this type on this device; null when they are not on the CPU or this CPU has none.
+const CpuKernels* kernels_for(c10::Device device, c10::ScalarType dtype);
+
+// Calls `work(begin, end)` for ranges that together are [0, count), on the threads that libtorch computes with.
+void share_out(int64_t count, const std::function<void(int64_t, int64_t)>& work);
+
+}  // namespace virnucpro

@@ -1,0 +1,150 @@
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "model/attention.h"
+#include "model/rotary.h"
+
+namespace virnucpro {
+
+namespace {
+
+// Logits that are held at a time, more than any sequence of a thousand tokens needs for 16 heads.
+constexpr int64_t kMostLogits = int64_t{1} << 24;
+// A sequence joins a group when it is at least this share as long as the group's longest.
+constexpr double kLeastFilled = 0.75;
+
+// Sequences that are padded to the same length.
+struct Group {
+  int64_t sequences = 0;
+  int64_t length = 0;
+  at::Tensor rows;  // [sequences * length] the packed row of every place; behind a sequence's end its own last one
+  // Added to the logits, [sequences, 1, 1, length]: 0, or -infinity behind the end. With the position bias, [sequences,
+  // heads, length, length], when all queries of the group go at once.
+  at::Tensor mask;
+};
+
+class PaddedAttention final : public PackedAttention {
+ public:
+  PaddedAttention(const PackedTokens& sequences, const AttentionShape& shape, const PositionEncoding& positions,
+                  const Placement& placement)
+      : shape_(shape), slopes_(positions.slopes), placement_(placement) {
+    const auto rows = placement.rows_for(static_cast<int64_t>(sequences.tokens.size()));
+    if (positions.cosine.defined()) {
+      const auto places = sequences.positions(placement.device, rows);
+      cosine_ = positions.cosine.index_select(0, places).unsqueeze(1);
+      sine_ = positions.sine.index_select(0, places).unsqueeze(1);
+    }
+    make_groups(sequences, rows);
+  }
+
+  at::Tensor operator()(const at::Tensor& query_key_value) override {
+    const auto heads = query_key_value.view({query_key_value.size(0), 3, shape_.heads, shape_.head_width});
+    auto query = heads.select(1, 0);
+    auto key = heads.select(1, 1);
+    if (cosine_.defined()) {
+      query = rotate(query, cosine_, sine_);
+      key = rotate(key, cosine_, sine_);
+    }
+    std::vector<at::Tensor> mixed;
+    for (const auto& group : groups_) mixed.push_back(attend(group, query, key, heads.select(1, 2)));
+    return at::cat(mixed).index_select(0, places_);
+  }
+
+ private:
+  void make_groups(const PackedTokens& sequences, int64_t rows) {
+    std::vector<int64_t> order(static_cast<size_t>(sequences.sequences()));
+    std::iota(order.begin(), order.end(), 0);
+    const auto length_of = [&](int64_t i) { return sequences.end(i) - sequences.begin(i); };
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return length_of(a) > length_of(b); });
+    auto places = at::zeros({rows}, at::kLong);
+    int64_t place = 0;
+    for (auto first = order.begin(); first != order.end();) {
+      const auto length = length_of(*first);
+      const auto most = std::max(int64_t{1}, kMostLogits / (shape_.heads * length * length));
+      auto last = first;
+      while (last != order.end() && last - first < most &&
+             static_cast<double>(length_of(*last)) >= kLeastFilled * static_cast<double>(length)) {
+        ++last;
+      }
+      groups_.push_back(group_of(sequences, {first, last}, length));
+      for (; first != last; ++first, place += length) {
+        for (int64_t k = 0; k < length_of(*first); ++k) {
+          places.mutable_data_ptr<int64_t>()[sequences.begin(*first) + k] = place + k;
+        }
+      }
+    }
+    places_ = places.to(placement_.device);
+  }
+
+  Group group_of(const PackedTokens& sequences, const std::vector<int64_t>& members, int64_t length) const {
+    const auto count = static_cast<int64_t>(members.size());
+    auto rows = at::empty({count * length}, at::kLong);
+    auto mask = at::zeros({count, 1, 1, length}, at::kFloat);
+    auto* row = rows.mutable_data_ptr<int64_t>();
+    auto* masked = mask.mutable_data_ptr<float>();
+    for (const auto sequence : members) {
+      for (int64_t k = 0; k < length; ++k, ++row, ++masked) {
+        const auto own = sequences.begin(sequence) + k;
+        *row = std::min(own, sequences.end(sequence) - 1);
+        if (own != *row) *masked = -std::numeric_limits<float>::infinity();
+      }
+    }
+    mask = mask.to(placement_.device);
+    if (slopes_.defined() && queries_at_once(length) >= length) mask = mask + distance_bias(0, length, length);
+    return {count, length, rows.to(placement_.device), mask.to(placement_.dtype)};
+  }
+
+  int64_t queries_at_once(int64_t length) const { return std::max(int64_t{1}, kMostLogits / (shape_.heads * length)); }
+
+  // [sequences * length, heads * head width] of the group.
+  at::Tensor attend(const Group& group, const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) const {
+    const auto padded = [&](const at::Tensor& rows) {
+      return rows.index_select(0, group.rows)
+          .view({group.sequences, group.length, shape_.heads, shape_.head_width})
+          .transpose(1, 2);
+    };
+    const auto q = padded(query);
+    const auto k = padded(key);
+    const auto v = padded(value);
+    const auto step = queries_at_once(group.length);
+    std::vector<at::Tensor> pieces;
+    for (int64_t first = 0; first < group.length; first += step) {
+      const auto count = std::min(step, group.length - first);
+      auto mask = group.mask;
+      if (slopes_.defined() && step < group.length) {
+        mask = (mask + distance_bias(first, count, group.length)).to(placement_.dtype);
+      }
+      pieces.push_back(at::scaled_dot_product_attention(q.narrow(2, first, count), k, v, mask, 0.0, false, 1.0));
+    }
+    return at::cat(pieces, 2).transpose(1, 2).reshape(
+        {group.sequences * group.length, shape_.heads * shape_.head_width});
+  }
+
+  // [1, heads, count, length]: minus a slope for every token between query and key.
+  at::Tensor distance_bias(int64_t first, int64_t count, int64_t length) const {
+    const auto places = at::arange(length, slopes_.options());
+    const auto distance = places.unsqueeze(0).sub(places.narrow(0, first, count).unsqueeze(1)).abs_();
+    return distance.mul(slopes_.neg().view({1, -1, 1, 1}));
+  }
+
+  const AttentionShape shape_;
+  const at::Tensor slopes_;
+  const Placement placement_;
+  std::vector<Group> groups_;
+  at::Tensor places_;  // [rows] where a packed row's result lies in the groups, laid end to end
+  at::Tensor cosine_;  // [rows, 1, head width / 2]
+  at::Tensor sine_;
+};
+
+}  // namespace
+
+std::unique_ptr<PackedAttention> make_padded_attention(const PackedTokens& sequences, const AttentionShape& shape,
+                                                       const PositionEncoding& positions, const Placement& placement) {
+  return std::make_unique<PaddedAttention>(sequences, shape, positions, placement);
+}
+
+}  // namespace virnucpro

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
+const NUMBERS = ['10.golden.test.js', '20.packed-batches.test.js'].map((name) =>
+  fileURLToPath(new URL(name, import.meta.url)),
+);
+
+describe('on a processor', () => {
+  // The addon has code for each kind; a processor runs that of the lesser kinds, too, when told to.
+  for (const [capability, kind] of [
+    ['default', 'without AVX2'],
+    ['avx2', 'with AVX2 alone'],
+    ['avx512', 'with AVX-512'],
+  ] as const) {
+    it(`${kind} every number is the same`, () => {
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        [MOCHA, '--no-config', '--timeout', '120000', '--reporter', 'dot', ...NUMBERS],
+        { env: { ...process.env, ATEN_CPU_CAPABILITY: capability }, encoding: 'utf8' },
+      );
+      assert.equal(status, 0, stdout + stderr);
+    });
+  }
+});
