@@ -5,9 +5,12 @@ import { JOBS_A_WORKER } from '../engine/pool.js';
 /** What the repeats take together, and how many there are at least, unless their number is given. */
 const SECONDS = 10;
 const LEAST_REPEATS = 3;
-/** A repeat embeds the sequences as often as takes this long: less is noise, and on a GPU mostly the first batch's start. */
-const SECONDS_A_REPEAT = 0.5;
-/** The limit within a repeat, and the parts of the forward at the end, are measured for this long, at least once. */
+/**
+ * What is embedded in one go, between two measurements of the limit, takes at least this long: less is noise, and on a
+ * GPU mostly the first batch's start.
+ */
+const SECONDS_A_GROUP = 0.5;
+/** The limit between them, and the parts of the forward at the end, are measured for this long, at least once. */
 const SECONDS_BESIDE = 0.25;
 const MOST_RUNS = 10_000;
 /** What `measureLinear` takes at most. */
@@ -27,7 +30,7 @@ export interface Workload {
 /** One repeat. */
 export interface SpeedSample {
   readonly tokensPerSecond: number;
-  /** Of the linear layers alone, right before: operations a second. */
+  /** Of the linear layers alone, meanwhile: operations a second. */
   readonly limit?: number;
 }
 
@@ -55,8 +58,8 @@ export async function embedAll({ worker, part, batches, clock }: Workload, passe
 }
 
 /**
- * Times the model in repeats, each with a measurement of its linear layers alone before it, so that both see the same
- * machine. The caller has warmed the model up.
+ * Times the model in repeats. Every half second, or where that takes longer before every batch, its linear layers alone
+ * are measured, so that both see the same machine. The caller has warmed the model up.
  * @param passSeconds that embedding everything once took
  * @param repeats undefined: as many as take 10 seconds together, at least 3
  */
@@ -65,23 +68,43 @@ export async function measureSpeed(
   passSeconds: number,
   repeats: number | undefined,
 ): Promise<Speed> {
-  const { batches, clock, hasLimit } = workload;
-  const passes = runsFor(SECONDS_A_REPEAT, passSeconds);
-  const tokens = passes * batches.reduce((sum, batch) => sum + batch.tokens.length, 0);
+  const { clock, hasLimit } = workload;
+  const passes = runsFor(SECONDS_A_GROUP, passSeconds);
+  const groups = groupsOf(workload, passSeconds);
   const limit = hasLimit ? await LinearLimit.of(workload) : undefined;
   const samples: SpeedSample[] = [];
   const start = clock();
   const isDone = (): boolean =>
     samples.length >= (repeats ?? LEAST_REPEATS) && (repeats !== undefined || clock() - start >= SECONDS);
-  while (!isDone()) {
-    const operationsPerSecond = await limit?.measure();
-    const seconds = await embedAll(workload, passes);
-    samples.push({
-      tokensPerSecond: tokens / seconds,
-      ...(operationsPerSecond !== undefined && { limit: operationsPerSecond }),
-    });
-  }
+  while (!isDone()) samples.push(await measureOnce(groups, passes, limit));
   return { samples, passes, ...(limit && { operationsPerToken: limit.operationsPerToken }) };
+}
+
+async function measureOnce(
+  groups: readonly Workload[],
+  passes: number,
+  limit: LinearLimit | undefined,
+): Promise<SpeedSample> {
+  let [tokens, seconds, linearSeconds] = [0, 0, 0];
+  for (const group of groups) {
+    const tokensOfGroup = passes * group.batches.reduce((sum, batch) => sum + batch.tokens.length, 0);
+    tokens += tokensOfGroup;
+    if (limit) linearSeconds += tokensOfGroup * (await limit.secondsPerToken());
+    seconds += await embedAll(group, passes);
+  }
+  const tokensPerSecond = tokens / seconds;
+  return { tokensPerSecond, ...(limit && { limit: (tokens * limit.operationsPerToken) / linearSeconds }) };
+}
+
+/** The batches in as many parts as take SECONDS_A_GROUP each. */
+function groupsOf(workload: Workload, passSeconds: number): Workload[] {
+  const { batches } = workload;
+  const count = Math.min(batches.length, Math.max(1, Math.floor(passSeconds / SECONDS_A_GROUP)));
+  const start = (group: number): number => Math.floor((group * batches.length) / count);
+  return Array.from({ length: count }, (_, group) => ({
+    ...workload,
+    batches: batches.slice(start(group), start(group + 1)),
+  }));
 }
 
 /** Where the time of a forward of the largest batch goes: the median by total of a few. */
@@ -127,15 +150,10 @@ class LinearLimit {
     return new LinearLimit(workload, rows, await workload.worker.measureLinear(workload.part, rows));
   }
 
-  /** @returns operations a second */
-  async measure(): Promise<number> {
+  async secondsPerToken(): Promise<number> {
     const { worker, part } = this.#workload;
-    let [operations, seconds] = [0, 0];
-    for (let run = 0; run < this.#runs; run++) {
-      const measured = await worker.measureLinear(part, this.#rows);
-      operations += measured.operations;
-      seconds += measured.seconds;
-    }
-    return operations / seconds;
+    let seconds = 0;
+    for (let run = 0; run < this.#runs; run++) seconds += (await worker.measureLinear(part, this.#rows)).seconds;
+    return seconds / (this.#runs * this.#rows);
   }
 }

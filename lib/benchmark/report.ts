@@ -87,7 +87,7 @@ export const BENCHMARK_FIELDS: Readonly<Record<keyof BenchmarkReport, BenchmarkF
   sequences_per_second_min: field('The slowest repeat', 'sequences/s'),
   sequences_per_second_max: field('The fastest repeat', 'sequences/s'),
   linear_share: field(
-    'Median over the repeats: speed over the limit that was measured right before it. At 1 everything but the matrix ' +
+    'Median over the repeats: speed over the limit, which is measured in turn with it. At 1 everything but the matrix ' +
       'products would cost nothing',
     'share',
   ),
