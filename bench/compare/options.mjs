@@ -15,6 +15,7 @@ export const usage = `Measures virnucpro's engine beside other software that giv
                   folder with the bert_layers.py and bert_padding.py that DNABERT-2 and DNABERT-S are published with;
                   without it the archive's own TorchScript stands for them
   --threads N     for everyone (default: all cores)
+  --batch N       padded tokens in a batch of those that pad, 0: one by one (default: what is fastest for each in a trial)
   --rounds N      processes of each, in turn (default 3)
   --only A,B      only these (see --list)
   --list          print the names that --only takes
@@ -35,6 +36,7 @@ export function readOptions(words) {
       window: { type: 'string', default: '500' },
       'dnabert-reference': { type: 'string' },
       threads: { type: 'string', default: String(availableParallelism()) },
+      batch: { type: 'string' },
       rounds: { type: 'string', default: '3' },
       only: { type: 'string' },
       list: { type: 'boolean', default: false },
@@ -52,15 +54,16 @@ export function readOptions(words) {
     window: whole('--window', values.window),
     reference: values['dnabert-reference'],
     threads: whole('--threads', values.threads),
+    batch: values.batch === undefined ? undefined : whole('--batch', values.batch, 0),
     rounds: whole('--rounds', values.rounds),
     only: values.only?.split(','),
     out: values.out,
   };
 }
 
-/** @param {string} name @param {string} text */
-function whole(name, text) {
+/** @param {string} name @param {string} text @param {number} least */
+function whole(name, text, least = 1) {
   const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new Error(`Expected a whole number from 1 for ${name} but received ${JSON.stringify(text)}`);
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new Error(`Expected a whole number from ${least} for ${name} but received ${JSON.stringify(text)}`);
 }

@@ -50,7 +50,9 @@ export class Comparison {
     try {
       for (const form of competitor.needs) await convert(form, this.place.weights, this.place.python);
       const { means, batch, tried } =
-        competitor.program === 'ours' ? await this.#ourMeans(competitor) : await this.#runner(competitor, 'check');
+        competitor.program === 'ours'
+          ? await this.#ourMeans(competitor)
+          : await this.#runner(competitor, 'check', this.options.batch);
       return { competitor, means, batch, tried, rounds: [] };
     } catch (error) {
       return { competitor, failure: failureOf(error), rounds: [] };

@@ -75,21 +75,24 @@ function countOf(sequences) {
   return sequences.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** @param {number[][]} sequences @param {number} budget */
-async function tokensPerSecond(sequences, budget) {
-  const batches = batchesOf(sequences, budget);
-  await warmUp(batches);
-  return countOf(sequences) / (await secondsOf(batches));
+/**
+ * Tokens a second of the first one or two batches; smaller batches were tried before, so that all is warm.
+ * @param {number[][]} sequences @param {number} budget
+ */
+async function trial(sequences, budget) {
+  const wanted = Math.max(CANDIDATE_BATCHES[1] ?? 0, budget);
+  const sample = sequences.filter((_, index) => countOf(sequences.slice(0, index)) < wanted);
+  return countOf(sample) / (await secondsOf(batchesOf(sample, budget)));
 }
 
 /** @param {number[][]} sequences */
 async function check(sequences) {
   const means = await forward(sequences.slice(0, Number(given['count'])));
-  const wanted = Math.max(...CANDIDATE_BATCHES);
-  const sample = sequences.filter((_, index) => countOf(sequences.slice(0, index)) < wanted);
   /** @type {Record<string, number>} */
   const tried = {};
-  for (const budget of CANDIDATE_BATCHES) tried[budget] = await tokensPerSecond(sample, budget);
+  if (given['batch'] !== undefined)
+    return { means: means.map((mean) => [...mean]), batch: Number(given['batch']), tried };
+  for (const budget of CANDIDATE_BATCHES) tried[budget] = await trial(sequences, budget);
   const batch = CANDIDATE_BATCHES.reduce((one, other) => ((tried[other] ?? 0) > (tried[one] ?? 0) ? other : one));
   return { means: means.map((mean) => [...mean]), batch, tried };
 }

@@ -25,7 +25,7 @@ class Program(NamedTuple):
     embed: Forward | None = None
 
 
-# Padded tokens in a batch; 0 stands for one sequence at a time.
+# Padded tokens in a batch, growing; 0 stands for one sequence at a time.
 CANDIDATE_BATCHES = (0, 1024, 4096)
 WARMED_UP_SHAPES = 3
 
@@ -79,10 +79,10 @@ def warm_up(forward: Forward, batches: list[list[list[int]]]) -> None:
     seconds_of(forward, list(shapes.values())[:WARMED_UP_SHAPES])
 
 
-def tokens_per_second(forward: Forward, sequences: list[list[int]], budget: int) -> float:
-    batches = batches_of(sequences, budget)
-    warm_up(forward, batches)
-    return sum(map(len, sequences)) / seconds_of(forward, batches)
+def trial(forward: Forward, sequences: list[list[int]], budget: int) -> float:
+    """Tokens a second of the first one or two batches; smaller batches were tried before, so that all is warm."""
+    sample = sample_of(sequences, max(CANDIDATE_BATCHES[1], budget))
+    return sum(map(len, sample)) / seconds_of(forward, batches_of(sample, budget))
 
 
 def check(program: Program, sequences: list[list[int]], arguments: argparse.Namespace) -> dict:
@@ -94,8 +94,7 @@ def check(program: Program, sequences: list[list[int]], arguments: argparse.Name
     if arguments.one_by_one or arguments.batch is not None:
         tried = {}
     else:
-        sample = sample_of(sequences, max(CANDIDATE_BATCHES))
-        tried = {budget: tokens_per_second(forward, sample, budget) for budget in CANDIDATE_BATCHES}
+        tried = {budget: trial(forward, sequences, budget) for budget in CANDIDATE_BATCHES}
     best = max(tried, key=lambda budget: tried[budget]) if tried else arguments.batch or 0
     return {'means': [[float(value) for value in mean] for mean in means], 'batch': best, 'tried': tried}
 
