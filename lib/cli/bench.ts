@@ -153,7 +153,14 @@ function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchWords): Be
 async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
   const stop = new StopSignals(false);
   stop.onStop = () => {
-    console.error('stopping after the batch that runs; again to stop at once');
+    const signals = ['SIGINT', 'SIGTERM'] as const;
+    const notYet = (): void => undefined;
+    for (const signal of signals) process.on(signal, notYet);
+    // Runs after those listeners that remove something: from there on a second signal may end the process.
+    process.once('exit', () => {
+      for (const signal of signals) process.off(signal, notYet);
+      console.error('stopping after the batch that runs; again to stop at once');
+    });
     process.exit(stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
   };
   try {
