@@ -15,14 +15,18 @@ export interface LinearWork {
   readonly seconds: { readonly dna: number; readonly protein: number; readonly classifier: number };
 }
 
-/** A measurement may take this share of the run, or this many seconds where that is more. */
+/**
+ * A measurement may take this share of the run, or this many seconds where that is more, if the linear layers take as
+ * long as the whole model did; they take less.
+ */
 const COST_SHARE = 0.02;
-const COST_SECONDS = 0.5;
+const COST_SECONDS = 0.6;
 /** Rows are a multiple of this. With fewer, reading the weights takes most of the time, and the limit would be too low. */
 const ROW_STEP = 256;
 /** The first run makes what a new number of rows needs. */
 const RUNS = 2;
-const PARTS = 2;
+const PARTS = ['dna', 'protein'] as const;
+type Part = (typeof PARTS)[number];
 
 /**
  * Measures the linear layers of a worker's models alone, with about as many rows as its batches had tokens, after a run
@@ -33,12 +37,11 @@ export async function measureLimit(
   worker: Pick<NativeWorker, 'measureLinear'>,
   work: LinearWork,
 ): Promise<LinearLimit | undefined> {
-  const rows = { dna: affordableRows(work, 'dna'), protein: affordableRows(work, 'protein') };
-  if (rows.dna === 0 || rows.protein === 0) return undefined;
-  return {
-    dna: await tokensPerSecond(worker, 'dna', rows.dna),
-    protein: await tokensPerSecond(worker, 'protein', rows.protein),
-  };
+  const affordable = affordableRows(work);
+  if (affordable === 0) return undefined;
+  const ofPart = (part: Part): Promise<number> =>
+    tokensPerSecond(worker, part, Math.min(affordable, rowsOfBatch(work, part)));
+  return { dna: await ofPart('dna'), protein: await ofPart('protein') };
 }
 
 /** The seconds that the linear layers alone would have taken, as a share of those that the device was busy. */
@@ -50,21 +53,24 @@ export function busySeconds({ dna, protein, classifier }: LinearWork['seconds'])
   return dna + protein + classifier;
 }
 
-/** As many rows as a batch had tokens, or what the measurement may cost; 0 when that is less than ROW_STEP. */
-function affordableRows({ batches, seconds, ...tokens }: LinearWork, part: 'dna' | 'protein'): number {
-  const ofPart = tokens[`${part}Tokens`];
-  if (batches === 0 || ofPart === 0) return 0;
-  const secondsToSpend = Math.max(COST_SECONDS, COST_SHARE * busySeconds(seconds)) / (PARTS * RUNS);
-  // A row takes no longer than a token did, whose forward has the same matrix products in it.
-  const affordable = Math.floor((secondsToSpend * ofPart) / seconds[part] / ROW_STEP);
-  return ROW_STEP * Math.min(affordable, Math.ceil(ofPart / batches / ROW_STEP));
+/** Rows that the measurement can afford for both models; 0 when that is less than ROW_STEP, or nothing was computed. */
+function affordableRows(work: LinearWork): number {
+  if (PARTS.some((part) => tokensOf(work, part) === 0)) return 0;
+  const secondsOfRow = PARTS.reduce((sum, part) => sum + work.seconds[part] / tokensOf(work, part), 0);
+  const secondsToSpend = Math.max(COST_SECONDS, COST_SHARE * busySeconds(work.seconds)) / RUNS;
+  return ROW_STEP * Math.floor(secondsToSpend / secondsOfRow / ROW_STEP);
 }
 
-async function tokensPerSecond(
-  worker: Pick<NativeWorker, 'measureLinear'>,
-  part: 'dna' | 'protein',
-  rows: number,
-): Promise<number> {
+/** About the tokens of a batch. */
+function rowsOfBatch(work: LinearWork, part: Part): number {
+  return ROW_STEP * Math.ceil(tokensOf(work, part) / work.batches / ROW_STEP);
+}
+
+function tokensOf({ dnaTokens, proteinTokens }: LinearWork, part: Part): number {
+  return part === 'dna' ? dnaTokens : proteinTokens;
+}
+
+async function tokensPerSecond(worker: Pick<NativeWorker, 'measureLinear'>, part: Part, rows: number): Promise<number> {
   let least = Infinity;
   for (let run = 0; run < RUNS; run++) least = Math.min(least, (await worker.measureLinear(part, rows)).seconds);
   return rows / least;

@@ -90,8 +90,8 @@ export class DevicePool {
 
   /**
    * After a run: measures the linear layers of every device alone, all at the same time as in a run, and enters the
-   * limits into the usage that was counted. Takes a fiftieth of the run or half a second; where that is too little, and
-   * with the TorchScript engine, there is no limit.
+   * limits into the usage that was counted. Takes a fiftieth of the run or about half a second; where that is too
+   * little, and with the TorchScript engine, there is no limit.
    */
   async measureLimits(): Promise<void> {
     const measuring = this.#workers.map(async ({ native, engine, usage }) => {

@@ -97,8 +97,8 @@ export class Predictor {
 
   /**
    * After a run: measures on every device how fast the models' linear layers alone are, and enters that as `limit` into
-   * the devices of the run's summary. Takes a fiftieth of the run or half a second; where that is too little, and with
-   * the TorchScript engine, there is no limit. See `linearShare`.
+   * the devices of the run's summary. Takes a fiftieth of the run or about half a second; where that is too little, and
+   * with the TorchScript engine, there is no limit. See `linearShare`.
    * @throws VirnucproError VNP_CLOSED, VNP_ARGUMENT while a run goes on, VNP_MEMORY
    */
   async measureLimits(): Promise<void> {
