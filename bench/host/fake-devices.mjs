@@ -1,0 +1,68 @@
+// @ts-check
+
+/** @typedef {import('../../lib/engine/addon.js').Addon} Addon */
+/** @typedef {import('../../lib/engine/addon.js').FrameBatchTokens} FrameBatchTokens */
+/** @typedef {import('../../lib/engine/addon.js').BatchResult} BatchResult */
+/** @typedef {import('../../lib/engine/addon.js').NativeWorker} NativeWorker */
+
+/**
+ * Devices in the place of the addon's own, for as long as the process lives. What they answer hangs on the number of
+ * tokens of each frame alone.
+ */
+export class FakeDevices {
+  /** Seconds in which the devices were at work, of all together. */
+  busySeconds = 0;
+  /** When the first batch came and the last was done, in seconds. */
+  first = Infinity;
+  last = 0;
+  #rate;
+
+  /** @param {number} rate frames a second of one device; 0: every batch is answered at once */
+  constructor(rate) {
+    this.#rate = rate;
+  }
+
+  /** @param {Addon} addon @param {number} count */
+  replaceThoseOf(addon, count) {
+    const fake = { name: 'a fake', capability: '9.0', memoryTotal: 1, memoryFree: 1, bf16: true };
+    addon.devices = () => Array.from({ length: count }, (_, index) => ({ ...fake, id: `cuda:${index}` }));
+    addon.openWorker = async () => this.#worker();
+  }
+
+  /** @returns {NativeWorker} */
+  #worker() {
+    let free = 0;
+    /** @type {Pick<NativeWorker, 'run' | 'close' | 'weightBytes'>} */
+    const worker = {
+      weightBytes: 0,
+      run: (batch) => {
+        const frames = batch.dna.offsets.length - 1;
+        if (this.#rate === 0) return new Promise((resolve) => setImmediate(() => resolve(answer(batch, 0))));
+        const now = performance.now() / 1000;
+        const seconds = frames / this.#rate;
+        free = Math.max(now, free) + seconds;
+        this.busySeconds += seconds;
+        this.first = Math.min(this.first, now);
+        this.last = Math.max(this.last, free);
+        return new Promise((resolve) => setTimeout(() => resolve(answer(batch, seconds)), 1000 * (free - now)));
+      },
+      close: async () => undefined,
+    };
+    return /** @type {NativeWorker} */ (worker);
+  }
+}
+
+/** @param {FrameBatchTokens} batch @param {number} seconds @returns {BatchResult} */
+function answer({ dna, protein }, seconds) {
+  const frames = dna.offsets.length - 1;
+  const scores = new Float32Array(2 * frames);
+  for (let frame = 0; frame < frames; frame++) {
+    const [begin = 0, end = 0] = dna.offsets.subarray(frame, frame + 2);
+    // Any number of nine digits, as a softmax gives.
+    const virus = ((Math.imul(end - begin, 2654435761) + Math.imul(frame, 40503)) >>> 0) / 2 ** 32;
+    scores[2 * frame] = 1 - virus;
+    scores[2 * frame + 1] = virus;
+  }
+  if (protein.offsets.length !== dna.offsets.length) throw new Error('Expected as many proteins as DNA sequences');
+  return { scores, faults: new Uint8Array(frames), seconds: { dna: seconds, protein: 0, classifier: 0 } };
+}
