@@ -67,6 +67,8 @@ Napi::Value TokenizerBinding::encode(const Napi::CallbackInfo& info) {
     std::vector<int32_t> tokens;
     std::vector<int32_t> token_offsets{0};
     tokens.reserve(text.ElementLength() / 2 + 2 * sequences);
+    token_offsets.reserve(sequences + 1);
+    BytePairTokenizer::Scratch scratch(*tokenizer_);
     for (size_t i = 0; i < sequences; ++i) {
       const auto begin = offsets[i];
       const auto end = offsets[i + 1];
@@ -75,7 +77,7 @@ Napi::Value TokenizerBinding::encode(const Napi::CallbackInfo& info) {
                                          std::to_string(begin) + " .. " + std::to_string(end));
       }
       const auto* letters = reinterpret_cast<const char*>(text.Data()) + begin;
-      tokenizer_->encode(letters, static_cast<size_t>(end - begin), tokens);
+      tokenizer_->encode(letters, static_cast<size_t>(end - begin), scratch, tokens);
       token_offsets.push_back(static_cast<int32_t>(tokens.size()));
     }
     auto packed = Napi::Object::New(env);

@@ -13,7 +13,9 @@ namespace {
 constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
 // No pair of ids, since ids are not negative.
 constexpr uint64_t kFreeSlot = std::numeric_limits<uint64_t>::max();
-constexpr uint64_t kNoCandidate = std::numeric_limits<uint64_t>::max();
+
+// Few slots are taken, so that the first one mostly decides.
+constexpr size_t kSlotsAMerge = 4;
 
 enum class CharacterClass : uint8_t { kWord, kOther, kSpace };
 
@@ -116,11 +118,12 @@ void BytePairTokenizer::add_characters(const std::vector<std::string>& tokens) {
 }
 
 void BytePairTokenizer::add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count) {
-  uint32_t bits = 4;
-  while ((size_t{1} << bits) < 2 * count) ++bits;
-  slot_shift_ = 64 - bits;
-  slots_.assign(size_t{1} << bits, Slot{kFreeSlot, kNone});
   merges_.reserve(count);
+  no_merge_ = static_cast<uint32_t>(count);
+  uint32_t bits = 4;
+  while ((size_t{1} << bits) < kSlotsAMerge * count) ++bits;
+  slot_shift_ = 64 - bits;
+  slots_.assign(size_t{1} << bits, Slot{kFreeSlot, no_merge_});
   for (size_t rank = 0; rank < count; ++rank) {
     const Merge merge{merges[3 * rank], merges[3 * rank + 1], merges[3 * rank + 2]};
     expect_id("the left part of a merge", merge.left, tokens.size());
@@ -144,18 +147,16 @@ void BytePairTokenizer::add_merges(const std::vector<std::string>& tokens, const
 
 uint32_t BytePairTokenizer::rank_of(int32_t left, int32_t right) const {
   const uint64_t pair = pair_of(left, right);
-  for (size_t slot = scattered(pair) >> slot_shift_;; slot = (slot + 1) & (slots_.size() - 1)) {
-    if (slots_[slot].pair == pair) return slots_[slot].rank;
-    if (slots_[slot].pair == kFreeSlot) return kNone;
-  }
+  size_t slot = scattered(pair) >> slot_shift_;
+  while (slots_[slot].pair != pair && slots_[slot].pair != kFreeSlot) slot = (slot + 1) & (slots_.size() - 1);
+  return slots_[slot].rank;
 }
 
-void BytePairTokenizer::encode(const char* text, size_t length, std::vector<int32_t>& out) const {
+void BytePairTokenizer::encode(const char* text, size_t length, Scratch& scratch, std::vector<int32_t>& out) const {
   if (length >= kNone) {
     throw Error(code::kArgument, "Expected fewer than 4294967295 letters for a sequence but received " +
                                      std::to_string(length) + ". Split it into windows first.");
   }
-  Scratch scratch;
   out.push_back(prefix_);
   for (size_t start = 0; start < length;) {
     const Character first = character_at(text + start, length - start);
@@ -173,14 +174,15 @@ void BytePairTokenizer::encode(const char* text, size_t length, std::vector<int3
 
 void BytePairTokenizer::encode_word(const char* word, size_t length, Scratch& scratch,
                                     std::vector<int32_t>& out) const {
-  split_characters(word, length, scratch.symbols);
+  split_characters(word, length, scratch.symbols_);
   merge_symbols(scratch);
-  for (uint32_t i = 0; i != kNone; i = scratch.symbols[i].next) out.push_back(scratch.symbols[i].id);
+  for (uint32_t i = 0; i != kNone; i = scratch.symbols_[i].next) out.push_back(scratch.symbols_[i].id);
 }
 
 void BytePairTokenizer::split_characters(const char* word, size_t length, std::vector<Symbol>& symbols) const {
-  symbols.clear();
-  for (size_t i = 0; i < length;) {
+  symbols.resize(length);
+  uint32_t count = 0;
+  for (size_t i = 0; i < length; ++count) {
     const auto letter = static_cast<unsigned char>(word[i]);
     int32_t id = unknown_;
     size_t bytes = 1;
@@ -191,45 +193,39 @@ void BytePairTokenizer::split_characters(const char* word, size_t length, std::v
       const auto found = other_ids_.find(std::string(word + i, bytes));
       if (found != other_ids_.end()) id = found->second;
     }
-    const auto position = static_cast<uint32_t>(symbols.size());
-    symbols.push_back({id, position - 1, position + 1});
+    symbols[count] = {id, count - 1, count + 1};
     i += bytes;
   }
+  symbols.resize(count);
   symbols.front().previous = kNone;
   symbols.back().next = kNone;
 }
 
-// Rank and position in one number, so that the lowest is the merge of the lowest rank, the leftmost among equals.
-uint64_t BytePairTokenizer::candidate_at(const std::vector<Symbol>& symbols, uint32_t position) const {
-  const uint32_t next = symbols[position].next;
-  const uint32_t rank = next == kNone ? kNone : rank_of(symbols[position].id, symbols[next].id);
-  return rank == kNone ? kNoCandidate : static_cast<uint64_t>(rank) << 32 | position;
+void BytePairTokenizer::enter_merge(Scratch& scratch, uint32_t position) const {
+  const Symbol& symbol = scratch.symbols_[position];
+  const uint32_t rank = symbol.next == kNone ? no_merge_ : rank_of(symbol.id, scratch.symbols_[symbol.next].id);
+  scratch.queue_.enter(position, rank);
 }
 
+// The merge of the lowest rank comes first, the leftmost among equals.
 void BytePairTokenizer::merge_symbols(Scratch& scratch) const {
-  std::vector<Symbol>& symbols = scratch.symbols;
-  std::vector<uint64_t>& tree = scratch.tree;
-  size_t leaves = 2;
-  while (leaves < symbols.size()) leaves *= 2;
-  tree.assign(2 * leaves, kNoCandidate);
-  for (uint32_t i = 0; i < symbols.size(); ++i) tree[leaves + i] = candidate_at(symbols, i);
-  for (size_t i = leaves - 1; i > 0; --i) tree[i] = std::min(tree[2 * i], tree[2 * i + 1]);
-  const auto replace = [&](uint32_t position, uint64_t candidate) {
-    size_t node = leaves + position;
-    tree[node] = candidate;
-    for (node /= 2; node > 0; node /= 2) tree[node] = std::min(tree[2 * node], tree[2 * node + 1]);
-  };
-  while (tree[1] != kNoCandidate) {
-    const Merge& merge = merges_[tree[1] >> 32];
-    const auto position = static_cast<uint32_t>(tree[1]);
+  std::vector<Symbol>& symbols = scratch.symbols_;
+  MergeQueue& queue = scratch.queue_;
+  queue.reset(symbols.size());
+  for (uint32_t i = 0; i < symbols.size(); ++i) enter_merge(scratch, i);
+  uint32_t position = 0;
+  uint32_t rank = 0;
+  while (queue.take_first(position, rank)) {
     Symbol& symbol = symbols[position];
-    const uint32_t absorbed = symbol.next;
-    symbol.id = merge.merged;
-    symbol.next = symbols[absorbed].next;
+    queue.remove(symbol.next);
+    symbol.id = merges_[rank].merged;
+    symbol.next = symbols[symbol.next].next;
     if (symbol.next != kNone) symbols[symbol.next].previous = position;
-    replace(absorbed, kNoCandidate);
-    replace(position, candidate_at(symbols, position));
-    if (symbol.previous != kNone) replace(symbol.previous, candidate_at(symbols, symbol.previous));
+    if (symbol.previous != kNone) {
+      queue.remove(symbol.previous);
+      enter_merge(scratch, symbol.previous);
+    }
+    enter_merge(scratch, position);
   }
 }
 

@@ -7,6 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "tokenizer/merge_queue.h"
+
 namespace virnucpro {
 
 // A byte-pair encoder that gives the ids of huggingface `tokenizers` for a tokenizer.json with
@@ -27,8 +29,12 @@ class BytePairTokenizer {
   BytePairTokenizer(std::vector<std::string> tokens, const int32_t* merges, size_t count, int32_t unknown,
                     int32_t prefix, int32_t suffix);
 
-  // Appends prefix, the ids of the text, suffix to `out`. Time grows with length * log(length) at worst.
-  void encode(const char* text, size_t length, std::vector<int32_t>& out) const;
+  // What encoding writes to; one for all the texts that a thread encodes, one after another.
+  class Scratch;
+
+  // Appends prefix, the ids of the text, suffix to `out`. Time grows with the length where each token is made by one merge
+  // of earlier ones, as training gives them; with its square at worst.
+  void encode(const char* text, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
 
  private:
   struct Merge {
@@ -45,17 +51,11 @@ class BytePairTokenizer {
     uint32_t previous;
     uint32_t next;
   };
-  // Reused from word to word within one call of encode.
-  struct Scratch {
-    std::vector<Symbol> symbols;
-    // A binary tree over the positions: leaf i is the merge possible at symbol i, any other node the lower of its two.
-    std::vector<uint64_t> tree;
-  };
 
   void add_characters(const std::vector<std::string>& tokens);
   void add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count);
   uint32_t rank_of(int32_t left, int32_t right) const;
-  uint64_t candidate_at(const std::vector<Symbol>& symbols, uint32_t position) const;
+  void enter_merge(Scratch& scratch, uint32_t position) const;
   void split_characters(const char* word, size_t length, std::vector<Symbol>& symbols) const;
   void encode_word(const char* word, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
   void merge_symbols(Scratch& scratch) const;
@@ -63,12 +63,25 @@ class BytePairTokenizer {
   std::array<int32_t, 128> ascii_ids_;
   std::unordered_map<std::string, int32_t> other_ids_;
   std::vector<Merge> merges_;
-  // Open addressing: a power of two of slots, at most half of them taken.
+  // The rank of a pair without a merge: the number of merges.
+  uint32_t no_merge_ = 0;
+  // Open addressing: a power of two of slots.
   std::vector<Slot> slots_;
   uint32_t slot_shift_ = 0;
   int32_t unknown_;
   int32_t prefix_;
   int32_t suffix_;
+};
+
+class BytePairTokenizer::Scratch {
+ public:
+  explicit Scratch(const BytePairTokenizer& tokenizer) : queue_(tokenizer.no_merge_) {}
+
+ private:
+  friend class BytePairTokenizer;
+
+  std::vector<Symbol> symbols_;
+  MergeQueue queue_;
 };
 
 }  // namespace virnucpro

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace virnucpro {
+
+// The positions of a text, each under the rank of the merge that is possible there, if any. The lowest rank is found by a
+// bitmap, the positions of a rank by a list, so that no step has a comparison whose outcome the processor cannot foresee:
+// those took most of the time of a heap.
+class MergeQueue {
+ public:
+  // Ranks are below `ranks`; that number itself stands for no merge.
+  explicit MergeQueue(uint32_t ranks);
+
+  // Starts on a text: positions are below `positions`, none of them is entered.
+  void reset(size_t positions);
+
+  // Each position is entered once. It takes the same time for any number of positions when those of a rank are entered
+  // from left to right.
+  void enter(uint32_t position, uint32_t rank);
+  void remove(uint32_t position);
+
+  // Takes out the leftmost position of the lowest rank; false when there is no merge.
+  bool take_first(uint32_t& position, uint32_t& rank);
+
+ private:
+  // Rings: one for each rank, and one for no merge.
+  struct Link {
+    uint32_t previous;
+    uint32_t next;
+  };
+
+  uint32_t ranks_;
+  // First the anchors of the rings by rank, then the positions.
+  std::vector<Link> links_;
+  // By rank, 64 to a word: whether the ring may hold a position.
+  std::vector<uint64_t> filled_;
+  // No word before this one has a bit.
+  size_t first_filled_ = 0;
+};
+
+inline void MergeQueue::enter(uint32_t position, uint32_t rank) {
+  const size_t word = rank / 64;
+  filled_[word] |= uint64_t{1} << (rank % 64);
+  first_filled_ = word < first_filled_ ? word : first_filled_;
+  const uint32_t link = ranks_ + 1 + position;
+  uint32_t before = links_[rank].previous;
+  // An anchor is before every position.
+  while (before > link && rank != ranks_) before = links_[before].previous;
+  const uint32_t after = links_[before].next;
+  links_[link] = {before, after};
+  links_[before].next = link;
+  links_[after].previous = link;
+}
+
+inline void MergeQueue::remove(uint32_t position) {
+  const Link link = links_[ranks_ + 1 + position];
+  links_[link.previous].next = link.next;
+  links_[link.next].previous = link.previous;
+}
+
+inline bool MergeQueue::take_first(uint32_t& position, uint32_t& rank) {
+  for (;;) {
+    const uint64_t bits = filled_[first_filled_];
+    if (bits == 0) {
+      ++first_filled_;
+      continue;
+    }
+    rank = static_cast<uint32_t>(first_filled_ * 64) + static_cast<uint32_t>(__builtin_ctzll(bits));
+    if (rank == ranks_) return false;
+    const uint32_t link = links_[rank].next;
+    if (link != rank) {
+      position = link - ranks_ - 1;
+      remove(position);
+      return true;
+    }
+    filled_[first_filled_] = bits & (bits - 1);
+  }
+}
+
+}  // namespace virnucpro
