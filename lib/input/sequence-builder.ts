@@ -1,3 +1,4 @@
+import { LetterSlab } from './letter-slab.js';
 import { MemorySequence } from './memory-sequence.js';
 import type { StoredSequence } from './record.js';
 import { SequenceSpool, SpooledSequence } from './spooled-sequence.js';
@@ -35,6 +36,7 @@ export class SequenceBuilder {
   #ambiguous = 0;
   #atLineStart = true;
   #spool: SequenceSpool | undefined;
+  readonly #slab = new LetterSlab();
 
   constructor(options: SequenceBuilderOptions) {
     this.#options = options;
@@ -77,7 +79,7 @@ export class SequenceBuilder {
   /** Ends the record and is ready for the next, which starts at the start of a line. */
   finish(): StoredSequence {
     const spooled = this.#spool !== undefined || this.#used > this.#options.memoryLimit;
-    const sequence = spooled ? this.#finishSpool() : new MemorySequence(this.#letters.slice(0, this.#used));
+    const sequence = spooled ? this.#finishSpool() : this.#finishInMemory();
     this.#reset();
     return sequence;
   }
@@ -93,6 +95,12 @@ export class SequenceBuilder {
     this.#ambiguous = 0;
     this.#atLineStart = true;
     this.#spool = undefined;
+  }
+
+  #finishInMemory(): StoredSequence {
+    const letters = this.#slab.take(this.#used);
+    letters.set(this.#letters.subarray(0, this.#used));
+    return new MemorySequence(letters);
   }
 
   #finishSpool(): StoredSequence {

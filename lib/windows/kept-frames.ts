@@ -1,3 +1,4 @@
+import { LetterSlab } from '../input/letter-slab.js';
 import { FRAME_NAMES } from './frame.js';
 import type { KeptFrame } from './frame.js';
 import {
@@ -13,6 +14,8 @@ import {
 } from './genetic-code.js';
 
 const ALL_FRAMES = 0b111111;
+
+const slab = new LetterSlab();
 
 /** By a codon's place modulo three in forward frames and in reverse frames: the frames that each kind of stop closes. */
 const CLOSED_BY_STOP = [0, 1, 2].map((forward) =>
@@ -65,7 +68,7 @@ function framesWithoutStop(letters: Uint8Array): number {
 
 /** The protein of the strand's frame that starts at `first`; its bases are those of `codes`, read in steps of `step`. */
 function translate(letters: Uint8Array, codes: Uint8Array, first: number, step: 1 | -1, codons: number): Uint8Array {
-  const protein = new Uint8Array(codons);
+  const protein = slab.take(codons);
   let count = 0;
   for (let index = 0, at = first; index < codons; index++, at += 3 * step) {
     const codon = (codes[letters[at]!]! << 6) | (codes[letters[at + step]!]! << 3) | codes[letters[at + 2 * step]!]!;
@@ -73,11 +76,11 @@ function translate(letters: Uint8Array, codes: Uint8Array, first: number, step: 
     if (aminoAcid !== 0) protein[count++] = aminoAcid;
   }
   // A codon outside the 64 yields nothing, the protein closes up over it.
-  return count === codons ? protein : protein.slice(0, count);
+  return count === codons ? protein : protein.subarray(0, count);
 }
 
 function copyStrand(letters: Uint8Array, table: Uint8Array, first: number, step: 1 | -1, count: number): Uint8Array {
-  const strand = new Uint8Array(count);
+  const strand = slab.take(count);
   for (let index = 0, at = first; index < count; index++, at += step) strand[index] = table[letters[at]!]!;
   return strand;
 }
