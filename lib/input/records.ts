@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import type { VirnucproError } from '../errors.js';
 import { CONTENT_BYTES, formatError } from './content.js';
 import { FastaParser } from './fasta-parser.js';
+import { flattened } from './flattened.js';
 import { STANDARD_INPUT, filesOf, unreadable } from './input-files.js';
 import { InputProgress } from './progress.js';
 import type { SequenceRecord } from './record.js';
@@ -107,10 +108,17 @@ async function* recordsOfInput({ path, blocks, progress, parser }: InputReading)
  * @returns the records; whoever takes one must release its sequence
  * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_OUTPUT when a temporary file cannot be made or written
  */
-export async function* readRecords(
+export function readRecords(
   inputs: readonly string[],
   options: ReadOptions = {},
-): AsyncGenerator<SequenceRecord, void, undefined> {
+): AsyncIterableIterator<SequenceRecord, undefined> {
+  return flattened(recordGroups(inputs, options));
+}
+
+async function* recordGroups(
+  inputs: readonly string[],
+  options: ReadOptions,
+): AsyncGenerator<Iterable<SequenceRecord>, void, undefined> {
   const { progress = new InputProgress(), memoryLimit = 1024 * 1024, blockSize = 512 * 1024 } = options;
   let index = 0;
   for (const input of inputs) {
@@ -121,7 +129,7 @@ export async function* readRecords(
       const parser = new FastaParser({ source: path, firstIndex: index, memoryLimit, temporaryFolder });
       for await (const records of recordsOfInput({ path, blocks, progress, parser })) {
         index += records.length;
-        yield* released(records);
+        yield released(records);
       }
     }
   }

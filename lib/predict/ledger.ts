@@ -17,9 +17,11 @@ interface PendingWindow {
   readonly number: number;
   readonly start: number;
   readonly end: number;
+  /** Its frames have the tags from this one on. */
+  readonly firstTag: number;
   readonly frames: readonly FrameName[];
-  /** NaN until scored. */
-  readonly scores: Float32Array;
+  /** Two for each frame, others and virus; NaN until scored. */
+  readonly scores: number[];
   unsettled: number;
   reason: string;
   readonly sequences: WindowResult['sequences'];
@@ -31,10 +33,8 @@ interface PendingContig {
   readonly tally: ContigTally;
 }
 
-interface PendingFrame {
-  readonly window: PendingWindow;
-  readonly position: number;
-}
+const NO_FRAMES: readonly FrameName[] = [];
+const NO_SCORES: number[] = [];
 
 /** Frames without a score, and the inputs that they come from. */
 export interface FailedFrames {
@@ -55,7 +55,8 @@ function faultyPart(fault: number, others: number, virus: number): FailedPart | 
 export class Ledger {
   readonly #rule: CallRule;
   readonly #keepSequences: boolean;
-  readonly #frames = new Map<number, PendingFrame>();
+  /** By the tags of the frames that are not settled. */
+  readonly #windows = new Map<number, PendingWindow>();
   #queue: (PendingWindow | PendingContig)[] = [];
   #head = 0;
   #nextTag = 0;
@@ -74,18 +75,16 @@ export class Ledger {
       number: window.number,
       start: window.start,
       end: window.start + window.letters.length,
-      frames: kept.map(({ name }) => name),
-      scores: new Float32Array(2 * kept.length).fill(NaN),
+      firstTag: this.#nextTag,
+      frames: kept.length === 0 ? NO_FRAMES : kept.map(({ name }) => name),
+      scores: kept.length === 0 ? NO_SCORES : new Array<number>(2 * kept.length).fill(NaN),
       unsettled: kept.length,
       reason: '',
       sequences: this.#keepSequences ? { letters: window.letters, kept } : undefined,
     };
-    const firstTag = this.#nextTag;
-    for (let position = 0; position < kept.length; position++) {
-      this.#frames.set(this.#nextTag++, { window: pending, position });
-    }
+    for (let position = 0; position < kept.length; position++) this.#windows.set(this.#nextTag++, pending);
     this.#queue.push(pending);
-    return firstTag;
+    return pending.firstTag;
   }
 
   /** Enters the end of a record, after its windows. */
@@ -97,7 +96,8 @@ export class Ledger {
   settleScores(batch: FrameBatch, { scores, faults }: BatchResult): Map<FailedPart, FailedFrames> {
     const failed = new Map<FailedPart, FailedFrames>();
     batch.tags.forEach((tag, row) => {
-      const { window, position } = this.#take(tag);
+      const window = this.#take(tag);
+      const position = tag - window.firstTag;
       const others = scores[2 * row]!;
       const virus = scores[2 * row + 1]!;
       const part = faultyPart(faults[row]!, others, virus);
@@ -119,19 +119,23 @@ export class Ledger {
   settleFailure(batch: FrameBatch, reason: string): FailedFrames {
     const failed: FailedFrames = { frames: batch.tags.length, sources: new Set() };
     for (const tag of batch.tags) {
-      const { window } = this.#take(tag);
+      const window = this.#take(tag);
       window.reason ||= reason;
       failed.sources.add(window.record.source);
     }
     return failed;
   }
 
-  /** The results that can leave now, oldest first. */
-  *settled(): Generator<PredictionResult> {
-    for (;;) {
-      const next = this.#queue[this.#head];
-      if (!next || (next.kind === 'window' && next.unsettled > 0)) break;
-      this.#head++;
+  /** Whether a result can leave now. */
+  get hasSettled(): boolean {
+    const next = this.#queue[this.#head];
+    return next !== undefined && (next.kind === 'contig' || next.unsettled === 0);
+  }
+
+  /** The results that can leave now, oldest first, at most so many. */
+  *settled(most: number): Generator<PredictionResult> {
+    for (let left = most; left > 0 && this.hasSettled; left--) {
+      const next = this.#queue[this.#head++]!;
       if (next.kind === 'window') {
         yield this.#windowResult(next);
         continue;
@@ -151,14 +155,14 @@ export class Ledger {
     for (const entry of this.#queue.slice(this.#head)) if (entry.kind === 'contig') entry.record.sequence.release();
     this.#queue = [];
     this.#head = 0;
-    this.#frames.clear();
+    this.#windows.clear();
   }
 
-  #take(tag: number): PendingFrame {
-    const frame = this.#frames.get(tag)!;
-    this.#frames.delete(tag);
-    frame.window.unsettled--;
-    return frame;
+  #take(tag: number): PendingWindow {
+    const window = this.#windows.get(tag)!;
+    this.#windows.delete(tag);
+    window.unsettled--;
+    return window;
   }
 
   #windowResult(pending: PendingWindow): WindowResult {

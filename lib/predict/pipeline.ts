@@ -8,6 +8,7 @@ import { keptFrames } from '../windows/kept-frames.js';
 import { readWindows } from '../windows/read-windows.js';
 import type { CallRule } from './calls.js';
 import { ContigTally } from './contig-tally.js';
+import { EventLoopTurns } from './event-loop-turns.js';
 import { Ledger } from './ledger.js';
 import type { PredictionResult } from './results.js';
 import type { FailedPart, RunSummary } from './summary.js';
@@ -18,6 +19,10 @@ import type { FailedPart, RunSummary } from './summary.js';
  */
 const WINDOWS_A_BATCH = 20_000;
 
+/** Windows and records after which results leave, and results that leave at once: a step for each would cost too much. */
+const ENTERED_BEFORE_LEAVING = 64;
+const RESULTS_AT_ONCE = 256;
+
 export interface PipelineOptions {
   /** Letters a window. */
   readonly chunkSize: number;
@@ -27,18 +32,30 @@ export interface PipelineOptions {
   readonly sequences: boolean;
 }
 
-/** The whole way of the data: records, windows, frames, batches, scores, calls. Results leave in input order. */
+/**
+ * The whole way of the data: records, windows, frames, batches, scores, calls. Results leave in input order, in groups of
+ * those that can leave at the same time; a group is to be read to its end before the next is asked for.
+ */
 export async function* predictRecords(
   records: AsyncIterable<SequenceRecord>,
   pool: DevicePool,
   options: PipelineOptions,
   summary: RunSummary,
-): AsyncGenerator<PredictionResult> {
+): AsyncGenerator<Iterable<PredictionResult>> {
   const ledger = new Ledger(options.rule, options.sequences);
   const batcher = new FrameBatcher(options.batches);
   const dispatcher = new Dispatcher(pool, ledger, summary);
+  const turns = new EventLoopTurns();
   let windowsSinceBatch = 0;
+  let entered = 0;
   let unentered: SequenceRecord | undefined;
+  async function* leaving(): AsyncGenerator<Iterable<PredictionResult>> {
+    entered = 0;
+    while (ledger.hasSettled) {
+      yield summary.leaving(ledger.settled(RESULTS_AT_ONCE));
+      if (turns.isOver) await turns.wait();
+    }
+  }
   try {
     for await (const record of timedReading(records, summary)) {
       unentered = record;
@@ -58,15 +75,16 @@ export async function* predictRecords(
           windowsSinceBatch = 0;
           for (const batch of batcher.flush()) await dispatcher.send(batch);
         }
-        yield* summary.leaving(ledger.settled());
+        if (turns.isOver) await turns.wait();
+        if (++entered >= ENTERED_BEFORE_LEAVING) yield* leaving();
       }
       ledger.enterContig(record, tally);
       unentered = undefined;
-      yield* summary.leaving(ledger.settled());
+      if (++entered >= ENTERED_BEFORE_LEAVING) yield* leaving();
     }
     for (const batch of batcher.flush()) await dispatcher.send(batch);
     await dispatcher.finished();
-    yield* summary.leaving(ledger.settled());
+    yield* leaving();
   } finally {
     await dispatcher.finished();
     ledger.release();

@@ -5,6 +5,7 @@ import { DevicePool } from '../engine/pool.js';
 import type { WorkerDescription } from '../engine/pool.js';
 import { precisionFor } from '../engine/precision.js';
 import { VirnucproError, expected } from '../errors.js';
+import { flattened } from '../input/flattened.js';
 import { checkInputs } from '../input/input-files.js';
 import { readRecords } from '../input/records.js';
 import type { OpenedModel } from '../models/pipeline.js';
@@ -91,7 +92,7 @@ export class Predictor {
     }
     this.#checkIdle();
     const summary = new RunSummary(this.#pool.countUsage());
-    const results = this.#run(paths, { sequences, rule }, options, summary);
+    const results = flattened(this.#run(paths, { sequences, rule }, options, summary));
     return { summary, [Symbol.asyncIterator]: () => results };
   }
 
@@ -141,7 +142,7 @@ export class Predictor {
     { sequences, rule }: { sequences: boolean; rule: { threshold: number; minFraction: number } },
     { standardInput }: PredictOptions,
     summary: RunSummary,
-  ): AsyncGenerator<PredictionResult> {
+  ): AsyncGenerator<Iterable<PredictionResult>> {
     this.#checkIdle();
     this.#running = true;
     try {
@@ -154,13 +155,19 @@ export class Predictor {
         proteinTable: PROTEIN_TOKENS,
       };
       const options = { chunkSize: this.model.chunkSize, batches, rule, sequences };
-      for await (const result of predictRecords(records, this.#pool, options, summary)) {
-        // What comes after a close failed because of it: that is no result.
-        this.#checkOpen();
-        yield result;
+      for await (const results of predictRecords(records, this.#pool, options, summary)) {
+        yield this.#whileOpen(results);
       }
     } finally {
       this.#running = false;
+    }
+  }
+
+  /** What comes after a close failed because of it: that is no result. */
+  *#whileOpen(results: Iterable<PredictionResult>): Generator<PredictionResult> {
+    for (const result of results) {
+      this.#checkOpen();
+      yield result;
     }
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
 import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { predictRecords } from '../../lib/predict/pipeline.js';
@@ -49,7 +50,7 @@ const runs = fc.record({
 type Run = typeof runs extends fc.Arbitrary<infer Value> ? Value : never;
 
 interface Started {
-  readonly results: AsyncGenerator<PredictionResult>;
+  readonly results: AsyncIterableIterator<PredictionResult>;
   readonly given: SequenceRecord[];
   readonly devices: FakeDevices;
   readonly summary: RunSummary;
@@ -70,7 +71,7 @@ async function start(run: Run): Promise<Started> {
   const { chunkSize, dnaTokens, proteinTokens } = run;
   const batches = { dnaTokens, proteinTokens, dnaTokenizer: new RunTokenizer(), proteinTable };
   const options = { chunkSize, batches, rule: RULE, sequences: true };
-  return { results: predictRecords(read(), pool, options, summary), given, devices, summary };
+  return { results: flattened(predictRecords(read(), pool, options, summary)), given, devices, summary };
 }
 
 /** The scores that a window's frames have, by whatever way they go. */
@@ -214,7 +215,8 @@ describe('the way from records to results', () => {
         const batches = { dnaTokens, proteinTokens, dnaTokenizer: new RunTokenizer(), proteinTable };
         const options = { chunkSize, batches, rule: RULE, sequences: false };
         await assert.rejects(async () => {
-          for await (const _ of predictRecords(read(), pool, options, new RunSummary(pool.countUsage())));
+          const summary = new RunSummary(pool.countUsage());
+          for await (const _ of flattened(predictRecords(read(), pool, options, summary)));
         }, /the disk is gone/);
         assert.ok(given.every(isReleased));
         assert.equal(devices.running, 0);
