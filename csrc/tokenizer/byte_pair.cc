@@ -25,13 +25,25 @@ uint64_t pair_of(int32_t left, int32_t right) {
 
 uint64_t scattered(uint64_t pair) { return pair * 0x9E3779B97F4A7C15u; }
 
-CharacterClass class_of_ascii(unsigned char letter) {
+constexpr CharacterClass class_of_ascii(unsigned char letter) {
   if ((letter >= '0' && letter <= '9') || (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z') ||
       letter == '_') {
     return CharacterClass::kWord;
   }
   return letter == ' ' || (letter >= '\t' && letter <= '\r') ? CharacterClass::kSpace : CharacterClass::kOther;
 }
+
+constexpr size_t kAsciiLetters = 128;
+
+constexpr std::array<CharacterClass, kAsciiLetters> ascii_classes() {
+  std::array<CharacterClass, kAsciiLetters> classes{};
+  for (size_t letter = 0; letter < kAsciiLetters; ++letter) {
+    classes[letter] = class_of_ascii(static_cast<unsigned char>(letter));
+  }
+  return classes;
+}
+
+constexpr auto kAsciiClasses = ascii_classes();
 
 // Bytes of the character that starts here: 1 for a byte that is not UTF-8.
 size_t character_length(const char* text, size_t length) {
@@ -67,7 +79,7 @@ struct Character {
 
 Character character_at(const char* text, size_t length) {
   const auto first = static_cast<unsigned char>(*text);
-  if (first < 0x80) return {1, class_of_ascii(first)};
+  if (first < kAsciiLetters) return {1, kAsciiClasses[first]};
   const size_t bytes = character_length(text, length);
   return {bytes, is_wide_space({text, bytes}) ? CharacterClass::kSpace : CharacterClass::kWord};
 }
@@ -145,11 +157,12 @@ void BytePairTokenizer::add_merges(const std::vector<std::string>& tokens, const
   }
 }
 
-uint32_t BytePairTokenizer::rank_of(int32_t left, int32_t right) const {
+inline uint32_t BytePairTokenizer::rank_of(int32_t left, int32_t right) const {
   const uint64_t pair = pair_of(left, right);
+  const Slot* const slots = slots_.data();
   size_t slot = scattered(pair) >> slot_shift_;
-  while (slots_[slot].pair != pair && slots_[slot].pair != kFreeSlot) slot = (slot + 1) & (slots_.size() - 1);
-  return slots_[slot].rank;
+  while (slots[slot].pair != pair && slots[slot].pair != kFreeSlot) slot = (slot + 1) & (slots_.size() - 1);
+  return slots[slot].rank;
 }
 
 void BytePairTokenizer::encode(const char* text, size_t length, Scratch& scratch, std::vector<int32_t>& out) const {
@@ -161,7 +174,12 @@ void BytePairTokenizer::encode(const char* text, size_t length, Scratch& scratch
   for (size_t start = 0; start < length;) {
     const Character first = character_at(text + start, length - start);
     size_t end = start + first.length;
-    while (end < length) {
+    for (;;) {
+      while (end < length && static_cast<unsigned char>(text[end]) < kAsciiLetters &&
+             kAsciiClasses[static_cast<unsigned char>(text[end])] == first.kind) {
+        ++end;
+      }
+      if (end == length) break;
       const Character character = character_at(text + end, length - end);
       if (character.kind != first.kind) break;
       end += character.length;
@@ -181,51 +199,50 @@ void BytePairTokenizer::encode_word(const char* word, size_t length, Scratch& sc
 
 void BytePairTokenizer::split_characters(const char* word, size_t length, std::vector<Symbol>& symbols) const {
   symbols.resize(length);
+  Symbol* symbol = symbols.data();
   uint32_t count = 0;
   for (size_t i = 0; i < length; ++count) {
     const auto letter = static_cast<unsigned char>(word[i]);
     int32_t id = unknown_;
-    size_t bytes = 1;
-    if (letter < 0x80) {
+    if (letter < kAsciiLetters) {
       id = ascii_ids_[letter];
+      ++i;
     } else {
-      bytes = character_length(word + i, length - i);
+      const size_t bytes = character_length(word + i, length - i);
       const auto found = other_ids_.find(std::string(word + i, bytes));
       if (found != other_ids_.end()) id = found->second;
+      i += bytes;
     }
-    symbols[count] = {id, count - 1, count + 1};
-    i += bytes;
+    *symbol++ = {id, count - 1, count + 1};
   }
   symbols.resize(count);
   symbols.front().previous = kNone;
   symbols.back().next = kNone;
 }
 
-void BytePairTokenizer::enter_merge(Scratch& scratch, uint32_t position) const {
-  const Symbol& symbol = scratch.symbols_[position];
-  const uint32_t rank = symbol.next == kNone ? no_merge_ : rank_of(symbol.id, scratch.symbols_[symbol.next].id);
-  scratch.queue_.enter(position, rank);
-}
-
 // The merge of the lowest rank comes first, the leftmost among equals.
 void BytePairTokenizer::merge_symbols(Scratch& scratch) const {
-  std::vector<Symbol>& symbols = scratch.symbols_;
+  Symbol* const symbols = scratch.symbols_.data();
+  const auto count = static_cast<uint32_t>(scratch.symbols_.size());
   MergeQueue& queue = scratch.queue_;
-  queue.reset(symbols.size());
-  for (uint32_t i = 0; i < symbols.size(); ++i) enter_merge(scratch, i);
+  queue.reset(count);
+  for (uint32_t i = 0; i + 1 < count; ++i) queue.enter(i, rank_of(symbols[i].id, symbols[i + 1].id));
+  queue.enter(count - 1, no_merge_);
   uint32_t position = 0;
   uint32_t rank = 0;
   while (queue.take_first(position, rank)) {
     Symbol& symbol = symbols[position];
     queue.remove(symbol.next);
+    const uint32_t previous = symbol.previous;
+    const uint32_t next = symbols[symbol.next].next;
     symbol.id = merges_[rank].merged;
-    symbol.next = symbols[symbol.next].next;
-    if (symbol.next != kNone) symbols[symbol.next].previous = position;
-    if (symbol.previous != kNone) {
-      queue.remove(symbol.previous);
-      enter_merge(scratch, symbol.previous);
+    symbol.next = next;
+    if (previous != kNone) {
+      queue.remove(previous);
+      queue.enter(previous, rank_of(symbols[previous].id, symbol.id));
     }
-    enter_merge(scratch, position);
+    if (next != kNone) symbols[next].previous = position;
+    queue.enter(position, next == kNone ? no_merge_ : rank_of(symbol.id, symbols[next].id));
   }
 }
 

@@ -55,7 +55,6 @@ class BytePairTokenizer {
   void add_characters(const std::vector<std::string>& tokens);
   void add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count);
   uint32_t rank_of(int32_t left, int32_t right) const;
-  void enter_merge(Scratch& scratch, uint32_t position) const;
   void split_characters(const char* word, size_t length, std::vector<Symbol>& symbols) const;
   void encode_word(const char* word, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
   void merge_symbols(Scratch& scratch) const;
