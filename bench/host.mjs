@@ -6,7 +6,7 @@
  *   node bench/host.mjs [--megabases N] [--repeats N] [--kinds LIST] [--devices N] [--rate N] [--stages] [--json]
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -99,7 +99,9 @@ try {
       const stages = runs[kind]?.find((run) => run.stages !== undefined)?.stages ?? {};
       const all = Object.values(stages).reduce((sum, seconds) => sum + seconds, 0);
       const shares = Object.entries(stages).sort((a, b) => b[1] - a[1]);
-      console.log(`\n${kind}: ${shares.map(([name, time]) => `${name} ${((100 * time) / all).toFixed(0)} %`).join(', ')}`);
+      console.log(
+        `\n${kind}: ${shares.map(([name, time]) => `${name} ${((100 * time) / all).toFixed(0)} %`).join(', ')}`,
+      );
     }
   }
 } finally {

@@ -7,7 +7,13 @@ import { Session } from 'node:inspector/promises';
 const INTERVAL = 500;
 
 /** What the folders of lib/ do. @type {Record<string, string>} */
-const STAGES = { input: 'read', windows: 'window and frame', batches: 'tokenize and pack', predict: 'results', output: 'write' };
+const STAGES = {
+  input: 'read',
+  windows: 'window and frame',
+  batches: 'tokenize and pack',
+  predict: 'results',
+  output: 'write',
+};
 
 /**
  * Samples the main thread while `work` runs and adds up its seconds by folder of lib/: what Node or the addon does for a

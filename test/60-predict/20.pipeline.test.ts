@@ -189,6 +189,31 @@ describe('the way from records to results', () => {
     assert.ok(devices.mostRunning <= 2 * used.length);
   }
 
+  it('gives others their turn while a long record has nothing for the devices', async () => {
+    const devices = new FakeDevices({ devices: 1, outcomes: ['scores'], turns: [0] });
+    const pool = await devices.openPool();
+    async function* read(): AsyncGenerator<SequenceRecord> {
+      yield recordOf('long', 'N'.repeat(20_000_000));
+    }
+    let turns = 0;
+    const turn = (): void => {
+      turns++;
+      next = setImmediate(turn);
+    };
+    let next = setImmediate(turn);
+    const batches = { dnaTokens: 100, proteinTokens: 100, dnaTokenizer: new RunTokenizer(), proteinTable };
+    const options = { chunkSize: 100, batches, rule: RULE, sequences: false };
+    let windows = 0;
+    let turnsBeforeEnd = 0;
+    for await (const { kind } of flattened(predictRecords(read(), pool, options, new RunSummary(pool.countUsage())))) {
+      if (kind === 'window') windows++;
+      else turnsBeforeEnd = turns;
+    }
+    clearImmediate(next);
+    assert.equal(windows, 200_000);
+    assert.ok(turnsBeforeEnd > 1, `${turnsBeforeEnd} turns`);
+  });
+
   it('frees what it holds when its taker stops early', () =>
     fc.assert(
       fc.asyncProperty(runs, fc.nat(30), async (run, most) => {

@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { LetterSlab } from '../../lib/input/letter-slab.js';
+
+describe('a slab of letters', () => {
+  it('gives arrays of zeros that share no letter', () =>
+    fc.assert(
+      fc.property(fc.array(fc.nat(40_000), { maxLength: 40 }), (counts) => {
+        const slab = new LetterSlab();
+        const arrays = counts.map((count, index) => {
+          const array = slab.take(count);
+          assert.equal(array.length, count);
+          assert.ok(array.every((letter) => letter === 0));
+          return array.fill(index + 1);
+        });
+        arrays.forEach((array, index) => assert.ok(array.every((letter) => letter === index + 1)));
+      }),
+      { numRuns: 20 },
+    ));
+});

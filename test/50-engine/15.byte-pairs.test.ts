@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { loadAddon } from '../../lib/engine/load.js';
+
+const SPECIAL = ['[UNK]', '[CLS]', '[SEP]'];
+const [UNKNOWN, PREFIX, SUFFIX] = [0, 1, 2];
+
+interface Vocabulary {
+  readonly tokens: string[];
+  /** Left, right and merged id, by rank. */
+  readonly merges: [number, number, number][];
+}
+
+/**
+ * Any vocabulary over some letters, also those that no training gives: a token made by several merges, and merges of
+ * tokens that only a later merge makes.
+ */
+const vocabularies: fc.Arbitrary<Vocabulary> = fc
+  .record({
+    letters: fc.integer({ min: 1, max: 4 }),
+    pairs: fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 60 }),
+    order: fc.infiniteStream(fc.nat()),
+    shuffled: fc.boolean(),
+  })
+  .map(({ letters, pairs, order, shuffled }) => {
+    const tokens = [...SPECIAL, ...'ACGT'.slice(0, letters)];
+    const merges: Vocabulary['merges'] = [];
+    for (const [first, second] of pairs) {
+      const [left, right] = [first, second].map(
+        (number) => SPECIAL.length + (number % (tokens.length - SPECIAL.length)),
+      );
+      const text = tokens[left!]! + tokens[right!]!;
+      if (text.length > 16) continue;
+      if (!tokens.includes(text)) tokens.push(text);
+      merges.push([left!, right!, tokens.indexOf(text)]);
+    }
+    if (shuffled) {
+      const keys = new Map(merges.map((merge) => [merge, order.next().value as number]));
+      merges.sort((a, b) => keys.get(a)! - keys.get(b)!);
+    }
+    return { tokens, merges };
+  });
+
+/** The definition: again and again the merge of the lowest rank, the leftmost among equals. */
+function encodeNaively({ tokens, merges }: Vocabulary, text: string): number[] {
+  // Of a pair that is listed twice the later rank counts.
+  const ranks = new Map(merges.map(([left, right], rank) => [`${left} ${right}`, rank]));
+  const ids = [...text].map((letter) => Math.max(UNKNOWN, tokens.indexOf(letter)));
+  for (;;) {
+    let lowest = Infinity;
+    let at = -1;
+    for (let index = 0; index + 1 < ids.length; index++) {
+      const rank = ranks.get(`${ids[index]} ${ids[index + 1]}`) ?? Infinity;
+      if (rank < lowest) [lowest, at] = [rank, index];
+    }
+    if (at < 0) return [PREFIX, ...ids, SUFFIX];
+    ids.splice(at, 2, merges[lowest]![2]);
+  }
+}
+
+const texts = fc.array(
+  fc.array(fc.constantFrom(...'ACGTACGTACGTN'), { maxLength: 120 }).map((letters) => letters.join('')),
+  { minLength: 1, maxLength: 4 },
+);
+
+describe('the byte-pair encoder', () => {
+  it('merges the lowest rank first, the leftmost among equals, whatever the vocabulary', () => {
+    const { BytePairTokenizer } = loadAddon().addon;
+    fc.assert(
+      fc.property(vocabularies, texts, (vocabulary, sequences) => {
+        const { tokens, merges } = vocabulary;
+        const ids = { unknown: UNKNOWN, prefix: PREFIX, suffix: SUFFIX };
+        const tokenizer = new BytePairTokenizer({ tokens, merges: Int32Array.from(merges.flat()), ...ids });
+        const offsets = new Int32Array(sequences.length + 1);
+        sequences.forEach((text, index) => (offsets[index + 1] = offsets[index]! + text.length));
+        const packed = tokenizer.encode(Buffer.from(sequences.join('')), offsets);
+        const expected = sequences.map((text) => encodeNaively(vocabulary, text));
+        assert.deepEqual([...packed.tokens], expected.flat());
+        assert.deepEqual(
+          sequences.map((_, index) => packed.offsets[index + 1]! - packed.offsets[index]!),
+          expected.map(({ length }) => length),
+        );
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
