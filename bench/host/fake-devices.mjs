@@ -1,4 +1,5 @@
 // @ts-check
+import { setImmediate, setTimeout } from 'node:timers';
 
 /** @typedef {import('../../lib/engine/addon.js').Addon} Addon */
 /** @typedef {import('../../lib/engine/addon.js').FrameBatchTokens} FrameBatchTokens */
