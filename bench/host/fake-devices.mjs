@@ -33,7 +33,7 @@ export class FakeDevices {
   /** @returns {NativeWorker} */
   #worker() {
     let free = 0;
-    /** @type {Pick<NativeWorker, 'run' | 'close' | 'weightBytes'>} */
+    /** @type {Pick<NativeWorker, 'run' | 'measureLinear' | 'close' | 'weightBytes'>} */
     const worker = {
       weightBytes: 0,
       run: (batch) => {
@@ -47,6 +47,8 @@ export class FakeDevices {
         this.last = Math.max(this.last, free);
         return new Promise((resolve) => setTimeout(() => resolve(answer(batch, seconds)), 1000 * (free - now)));
       },
+      // There are no layers to measure after the run.
+      measureLinear: async () => ({ seconds: 1, operations: 1 }),
       close: async () => undefined,
     };
     return /** @type {NativeWorker} */ (worker);
