@@ -32,8 +32,8 @@ class BytePairTokenizer {
   // What encoding writes to; one for all the texts that a thread encodes, one after another.
   class Scratch;
 
-  // Appends prefix, the ids of the text, suffix to `out`. Time grows with the length where each token is made by one merge
-  // of earlier ones, as training gives them; with its square at worst.
+  // Appends prefix, the ids of the text, suffix to `out`. Time grows with the length where each token is made by one
+  // merge of earlier ones, as training gives them; with its square at worst.
   void encode(const char* text, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
 
  private:

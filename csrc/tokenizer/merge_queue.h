@@ -6,9 +6,9 @@
 
 namespace virnucpro {
 
-// The positions of a text, each under the rank of the merge that is possible there, if any. The lowest rank is found by a
-// bitmap, the positions of a rank by a list, so that no step has a comparison whose outcome the processor cannot foresee:
-// those took most of the time of a heap.
+// The positions of a text, each under the rank of the merge that is possible there, if any. The lowest rank is found by
+// a bitmap, the positions of a rank by a list, so that no step has a comparison whose outcome the processor cannot
+// foresee: those took most of the time of a heap.
 class MergeQueue {
  public:
   // Ranks are below `ranks`; that number itself stands for no merge.
