@@ -1,0 +1,48 @@
+// @ts-check
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { inRepository } from '../../scripts/setup/repository.mjs';
+
+export const usage = `Measures virnucpro predict beside the published tool's way in Python, from FASTA to result files.
+
+  node bench/pipeline/pipeline.mjs --fasta FILE [--fasta FILE ...] [options]
+
+  --fasta FILE    DNA; several are put into one input
+  --esm SIZE      ESM-2 of this size (default esm2_t6_8M_UR50D)
+  --dna SIZE      DNA model of this size (default dnabert_s)
+  --seed N        of the random weights (default 9)
+  --dnabert-reference DIR
+                  folder with the bert_layers.py and bert_padding.py that DNABERT-2 and DNABERT-S are published with;
+                  without it the archive's own TorchScript stands for them
+  --threads N     for everyone (default: all cores)
+  --rounds N      processes of each, in turn (default 3)
+  --out DIR       where the table and the figures as JSON go (default bench/results)
+`;
+
+/** @typedef {ReturnType<typeof readOptions>} Options */
+
+/** @param {string[]} words */
+export function readOptions(words) {
+  const { values } = parseArgs({
+    args: words,
+    options: {
+      fasta: { type: 'string', multiple: true, default: [] },
+      esm: { type: 'string', default: 'esm2_t6_8M_UR50D' },
+      dna: { type: 'string', default: 'dnabert_s' },
+      seed: { type: 'string', default: '9' },
+      'dnabert-reference': { type: 'string' },
+      threads: { type: 'string', default: String(availableParallelism()) },
+      rounds: { type: 'string', default: '3' },
+      out: { type: 'string', default: inRepository('bench', 'results') },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const { 'dnabert-reference': reference, ...others } = values;
+  return {
+    ...others,
+    reference,
+    seed: Number(values.seed),
+    threads: Number(values.threads),
+    rounds: Number(values.rounds),
+  };
+}
