@@ -76,6 +76,14 @@ Napi::Array layer_list(Napi::Env env, const std::vector<at::Tensor>& layers) {
   return list;
 }
 
+// A job whose device is through when it has started.
+template <typename Compute>
+auto finished(Compute compute) {
+  return [compute = std::move(compute)](PipelineModels& models) mutable {
+    return [result = compute(models)] { return result; };
+  };
+}
+
 // Every worker of every environment. Never destroyed: an environment may end after the process's globals.
 struct LiveWorkers {
   std::mutex mutex;
@@ -155,19 +163,21 @@ Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request) {
 }
 
 template <typename Result>
-Napi::Value WorkerBinding::submit(Napi::Env env, std::function<Result(PipelineModels&)> compute,
+Napi::Value WorkerBinding::submit(Napi::Env env, std::function<std::function<Result()>(PipelineModels&)> start,
                                   std::function<Napi::Value(Napi::Env, const Result&)> make_value) {
   if (!worker_) throw Error(code::kClosed, "Expected an open worker for a batch but it was closed");
   const auto done = completion(env);
-  const auto run = [done, compute = std::move(compute), make_value = std::move(make_value)](PipelineModels& models) {
-    auto result = std::make_shared<Result>(compute(models));
-    return std::function<void()>([done, make_value, result = std::move(result)] {
-      done->resolve([make_value, result](Napi::Env env) { return make_value(env, *result); });
+  const auto begin = [done, start = std::move(start), make_value = std::move(make_value)](PipelineModels& models) {
+    return Finish([done, make_value, finish = start(models)]() -> HandOver {
+      auto result = std::make_shared<Result>(finish());
+      return [done, make_value, result = std::move(result)] {
+        done->resolve([make_value, result](Napi::Env env) { return make_value(env, *result); });
+      };
     });
   };
   const auto fail = [done](std::exception_ptr reason) { done->reject(std::move(reason)); };
   try {
-    worker_->submit({run, fail});
+    worker_->submit({begin, fail});
   } catch (...) {
     fail(std::current_exception());
   }
@@ -194,8 +204,8 @@ Napi::Value WorkerBinding::run(const Napi::CallbackInfo& info) {
           seconds.Set("classifier", result.classifier_seconds);
           value.Set("scores", float_array(env, result.scores));
           value.Set("seconds", seconds);
-          auto faults = Napi::Uint8Array::New(env, result.faults.size());
-          std::copy(result.faults.begin(), result.faults.end(), faults.Data());
+          auto faults = Napi::Uint8Array::New(env, static_cast<size_t>(result.faults.numel()));
+          std::copy_n(result.faults.const_data_ptr<uint8_t>(), result.faults.numel(), faults.Data());
           value.Set("faults", faults);
           if (result.embeddings.defined()) value.Set("embeddings", float_array(env, result.embeddings));
           return value;
@@ -213,10 +223,9 @@ Napi::Value WorkerBinding::embed(const Napi::CallbackInfo& info) {
     options.layers = boolean_field(given, "layers");
     options.measure = has_field(given, "measure") && boolean_field(given, "measure");
     return submit<SequenceEmbeddings>(
-        env,
-        [model, sequences = std::move(sequences), options](PipelineModels& models) {
+        env, finished([model, sequences = std::move(sequences), options](PipelineModels& models) {
           return models.embed(model, sequences, options);
-        },
+        }),
         [options](Napi::Env env, const SequenceEmbeddings& result) -> Napi::Value {
           auto value = Napi::Object::New(env);
           value.Set("mean", float_array(env, result.mean));
@@ -239,7 +248,7 @@ Napi::Value WorkerBinding::measure_linear(const Napi::CallbackInfo& info) {
     const auto model = language_model(info);
     const auto rows = integer_argument(info, 1, "rows", 1, int64_t{1} << 20);
     return submit<LinearMeasurement>(
-        env, [model, rows](PipelineModels& models) { return models.measure_linear(model, rows); },
+        env, finished([model, rows](PipelineModels& models) { return models.measure_linear(model, rows); }),
         [](Napi::Env env, const LinearMeasurement& result) -> Napi::Value {
           auto value = Napi::Object::New(env);
           value.Set("seconds", result.seconds);
@@ -259,7 +268,9 @@ Napi::Value WorkerBinding::classify(const Napi::CallbackInfo& info) {
     const auto array = given.As<Napi::Float32Array>();
     std::vector<float> features(array.Data(), array.Data() + array.ElementLength());
     return submit<at::Tensor>(
-        env, [features = std::move(features)](PipelineModels& models) mutable { return models.classify(features); },
+        env, finished([features = std::move(features)](PipelineModels& models) mutable {
+          return models.classify(features);
+        }),
         [](Napi::Env env, const at::Tensor& scores) -> Napi::Value { return float_array(env, scores); });
   });
 }

@@ -38,9 +38,10 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   Napi::Value weight_bytes(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Completion> completion(Napi::Env env);
-  // Computes on the device's thread, then makes the promise's value of the result on this one.
+  // Starts on the device's thread and waits there for what `start` gives back, then makes the promise's value of the
+  // result on this one.
   template <typename Result>
-  Napi::Value submit(Napi::Env env, std::function<Result(PipelineModels&)> compute,
+  Napi::Value submit(Napi::Env env, std::function<std::function<Result()>(PipelineModels&)> start,
                      std::function<Napi::Value(Napi::Env, const Result&)> make_value);
 
   napi_env env_;

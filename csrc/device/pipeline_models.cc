@@ -4,8 +4,13 @@
 #include <c10/core/InferenceMode.h>
 
 #include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
 
+#include "device/milestone.h"
 #include "error.h"
+#include "model/host_memory.h"
 
 namespace virnucpro {
 
@@ -29,10 +34,25 @@ EncoderSizes sizes(const Architecture& architecture) {
   return of(std::get<DnabertArchitecture>(architecture));
 }
 
-void mark_faults(const at::Tensor& means, uint8_t fault, std::vector<uint8_t>& faults) {
-  const auto sound = at::isfinite(means).all(1).cpu();
-  for (size_t i = 0; i < faults.size(); ++i) {
-    if (!sound.data_ptr<bool>()[i]) faults[i] = fault;
+// [frames] uint8: see BatchScores.
+at::Tensor faults_of(const at::Tensor& dna_mean, const at::Tensor& protein_mean) {
+  const auto unsound = [](const at::Tensor& means) { return at::isfinite(means).all(1).logical_not_(); };
+  auto faults = unsound(protein_mean).to(at::kByte).mul_(kProteinFault);
+  return faults.masked_fill_(unsound(dna_mean), kDnaFault);
+}
+
+// On the CPU more tokens at a time are no faster, and their activations no longer fit the memory that the allocator
+// keeps: it takes them from the system, page by page, in every layer anew (bench/results).
+constexpr int64_t kCpuTokensAtOnce = 2048;
+
+// Calls `work` with all sequences in their order, at least one a time.
+void for_each_piece(const PackedTokens& sequences, int64_t tokens_at_once,
+                    const std::function<void(const PackedTokens&)>& work) {
+  for (int64_t first = 0; first < sequences.sequences();) {
+    auto last = first + 1;
+    while (last < sequences.sequences() && sequences.end(last) - sequences.begin(first) <= tokens_at_once) ++last;
+    work(sequences.slice(first, last));
+    first = last;
   }
 }
 
@@ -89,36 +109,47 @@ at::Tensor PipelineModels::mean_of(LanguageModel model, const PackedTokens& sequ
   if (trace != nullptr && (trace->keep_layers || trace->measure_parts) && encoder->linear_layers().empty()) {
     throw Error(code::kArgument, "Expected the packed engine for `layers` and `measure` but received torchscript");
   }
-  return mean_embedding(encoder->forward(sequences, trace), sequences, pooled);
+  // The states of a layer are those of the whole batch.
+  const bool whole = !placement_.device.is_cpu() || (trace != nullptr && trace->keep_layers);
+  std::vector<at::Tensor> means;
+  for_each_piece(sequences, whole ? INT64_MAX : kCpuTokensAtOnce, [&](const PackedTokens& piece) {
+    means.push_back(mean_embedding(encoder->forward(piece, trace), piece, pooled));
+  });
+  return at::cat(means);
 }
 
-BatchScores PipelineModels::score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings) {
+std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, const PackedTokens& protein,
+                                                   bool embeddings) {
   if (dna.sequences() != protein.sequences()) {
     throw Error(code::kArgument, "Expected as many DNA as protein sequences for a batch but received " +
                                      std::to_string(dna.sequences()) + " and " + std::to_string(protein.sequences()));
   }
-  BatchScores result;
-  const auto mean = [&](LanguageModel model, const PackedTokens& sequences, double& seconds) {
-    const auto start = Clock::now();
+  const auto& scores_of = classifier();
+  const auto mean = [&](LanguageModel model, const PackedTokens& sequences) {
     try {
-      auto mean = mean_of(model, sequences, nullptr);
-      seconds = seconds_since(start);
-      return mean;
+      return mean_of(model, sequences, nullptr);
     } catch (...) {
       throw PartFailure(name_of(model), std::current_exception());
     }
   };
-  const auto dna_mean = mean(LanguageModel::kDna, dna, result.dna_seconds);
-  const auto protein_mean = mean(LanguageModel::kProtein, protein, result.protein_seconds);
-  const auto start = Clock::now();
+  const Milestone start(placement_.device);
+  const auto dna_mean = mean(LanguageModel::kDna, dna);
+  const Milestone dna_done(placement_.device);
+  const auto protein_mean = mean(LanguageModel::kProtein, protein);
+  const Milestone protein_done(placement_.device);
   const auto features = at::cat({dna_mean, protein_mean}, 1);
-  result.scores = classifier()(features).cpu();
-  if (embeddings) result.embeddings = features.cpu();
-  result.faults.resize(static_cast<size_t>(dna.sequences()));
-  mark_faults(protein_mean, kProteinFault, result.faults);
-  mark_faults(dna_mean, kDnaFault, result.faults);
-  result.classifier_seconds = seconds_since(start);
-  return result;
+  BatchScores result;
+  result.scores = to_host(scores_of(features));
+  result.faults = to_host(faults_of(dna_mean, protein_mean));
+  if (embeddings) result.embeddings = to_host(features);
+  const Milestone done(placement_.device);
+  return [result, start, dna_done, protein_done, done]() mutable {
+    done.wait();
+    result.dna_seconds = dna_done.seconds_since(start);
+    result.protein_seconds = protein_done.seconds_since(dna_done);
+    result.classifier_seconds = done.seconds_since(protein_done);
+    return result;
+  };
 }
 
 SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens& sequences,

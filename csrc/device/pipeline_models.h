@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,8 +31,9 @@ inline constexpr uint8_t kProteinFault = 2;
 
 struct BatchScores {
   at::Tensor scores;  // [frames, 2] float32, host
-  // [frames]: 0 sound; kDnaFault or kProteinFault: an embedding that holds a value that is no finite number.
-  std::vector<uint8_t> faults;
+  // [frames] uint8, host: 0 sound; kDnaFault or kProteinFault: an embedding that holds a value that is no finite
+  // number.
+  at::Tensor faults;
   at::Tensor embeddings;  // [frames, dna width + protein width] float32, host; undefined unless asked for
   double dna_seconds = 0;
   double protein_seconds = 0;
@@ -58,7 +60,10 @@ class PipelineModels {
  public:
   explicit PipelineModels(const OpenRequest& request);
 
-  BatchScores score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);
+  // Gives the batch to the device; what comes back waits until the device is through with it.
+  std::function<BatchScores()> score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);
+  // Whether the device works behind the thread's back.
+  bool works_ahead() const { return !placement_.device.is_cpu(); }
   SequenceEmbeddings embed(LanguageModel model, const PackedTokens& sequences, const EmbedOptions& options);
   LinearMeasurement measure_linear(LanguageModel model, int64_t rows);
   // features [rows, inputs] -> [rows, 2] float32, host. Throws kArgument unless it holds whole rows.

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -13,16 +14,23 @@
 
 namespace virnucpro {
 
-// Work for a device's thread. `run` computes and gives back how to hand over the result; what it throws, or a close
-// before its turn, goes to `fail`. Handing over comes last, when the queue has room again, so that whoever awaits a
-// result may submit at once.
+// Hands over a result. It comes last, when the queue has room again, so that whoever awaits a result may submit at
+// once.
+using HandOver = std::function<void()>;
+// Waits until the device is through with a job.
+using Finish = std::function<HandOver()>;
+
+// Work for a device's thread. `start` gives it to the device; what it or finishing throws, or a close before its turn,
+// goes to `fail`.
 struct Job {
-  std::function<std::function<void()>(PipelineModels&)> run;
+  std::function<Finish(PipelineModels&)> start;
   std::function<void(std::exception_ptr)> fail;
 };
 
 // One thread that owns the models of one device: it loads them, runs every job, and frees them. Nobody else touches
-// them. At most kCapacity jobs wait or run: one running and one ready keep a device busy.
+// them. At most kCapacity jobs wait or run: one running and one ready keep a device busy. A device that works behind
+// the thread's back is given the one that is ready before the result of the one that runs is waited for, so that it
+// never stands still between them.
 class DeviceWorker {
  public:
   static constexpr size_t kCapacity = 2;
@@ -44,14 +52,22 @@ class DeviceWorker {
  private:
   void main(const OpenRequest& request, const std::function<void(int64_t)>& opened,
             const std::function<void(std::exception_ptr)>& failed);
+  struct Started {
+    Job job;
+    Finish finish;
+  };
+
   void serve(PipelineModels& models);
+  // The next job; none when there is nothing to wait for: jobs that run already, or a close.
+  std::optional<Job> next(bool wait);
+  void finish(Started started);
   void end();
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> waiting_;
   std::vector<std::function<void()>> closed_;
-  bool running_ = false;
+  size_t running_ = 0;
   bool closing_ = false;
   bool ended_ = false;
   // Last, so that everything it uses exists before it starts.

@@ -9,6 +9,14 @@ namespace {
 // Queries that are worked on at a time, and vectors of keys: as many sums as the registers hold.
 constexpr int64_t kQueries = 6;
 constexpr int64_t kColumns = kLanes == 16 ? 4 : 2;
+// Keys that lie side by side.
+constexpr int64_t kPanel = kColumns * kLanes;
+
+// A number of vectors that the compiler knows.
+template <int64_t count>
+struct Vectors {
+  static constexpr int64_t kCount = count;
+};
 
 // Where things lie in the scratch memory, in units of 32 bits.
 template <typename Type>
@@ -26,10 +34,11 @@ struct AttentionScratch {
 
   // One row of float32 to rotate in and to round from.
   int64_t row() const { return 0; }
-  // Six queries, row by row.
-  int64_t query() const { return row() + round_up(value_width, kLanes); }
-  // Blocks of kLanes keys: [keys / kLanes, units, kLanes].
-  int64_t key() const { return query() + round_up(kQueries * units, kLanes); }
+  // [kQueries, query_units()]: whole vectors are written, the first `units` of a row are read.
+  int64_t query() const { return row() + value_width; }
+  int64_t query_units() const { return value_width / Type::kNumbers; }
+  // Panels of kPanel keys, the last one narrower: [units, keys of the panel].
+  int64_t key() const { return query() + round_up(kQueries * query_units(), kLanes); }
   // [key_units, value_width]: a unit holds the same column of neighbouring keys.
   int64_t value() const { return key() + keys * units; }
   // float32 [kQueries, keys].
@@ -44,45 +53,58 @@ size_t attention_scratch_bytes(int64_t length, int64_t head_width) {
   return static_cast<size_t>(AttentionScratch<Type>(length, head_width).total()) * sizeof(uint32_t);
 }
 
-// Query and key of one token in float32, rotated when there are angles: the pairs (i, i + half) (Su et al. 2021).
+// Query or key of one token in float32, rotated when there are angles: the pairs (i, i + half) (Su et al. 2021).
 template <typename Type>
 inline void rotated(const AttentionHead& head, const typename Type::Number* from, int64_t token, float* row) {
   const int64_t width = head.head_width;
-  for (int64_t i = 0; i < width; ++i) row[i] = Type::number(from[i]);
-  if (head.cosine == nullptr) return;
+  int64_t i = 0;
+  if (head.cosine == nullptr) {
+    for (; i + kLanes <= width; i += kLanes) store(row + i, Type::numbers(from + i));
+    for (; i < width; ++i) row[i] = Type::number(from[i]);
+    return;
+  }
   const int64_t half = width / 2;
   const float* cosine = head.cosine + token * half;
   const float* sine = head.sine + token * half;
-  for (int64_t i = 0; i < half; ++i) {
-    const float first = row[i];
-    const float second = row[half + i];
+  for (; i + kLanes <= half; i += kLanes) {
+    const Floats first = Type::numbers(from + i);
+    const Floats second = Type::numbers(from + half + i);
+    const Floats c = load<Floats>(cosine + i);
+    const Floats s = load<Floats>(sine + i);
+    store(row + i, first * c - second * s);
+    store(row + half + i, second * c + first * s);
+  }
+  for (; i < half; ++i) {
+    const float first = Type::number(from[i]);
+    const float second = Type::number(from[half + i]);
     row[i] = first * cosine[i] - second * sine[i];
     row[half + i] = second * cosine[i] + first * sine[i];
   }
 }
 
-// Rounds a row and lays it down unit by unit, `stride` units apart.
+// Rounds a row: [round_up(width, kLanes)] numbers.
 template <typename Type>
-inline void put_units(const float* row, int64_t width, uint32_t* to, int64_t stride) {
-  alignas(64) typename Type::Number numbers[CpuKernels::kWidestHead];
+inline void round_row(const float* row, int64_t width, typename Type::Number* numbers) {
   for (int64_t i = 0; i < width; i += kLanes) Type::put(numbers + i, load<Floats>(row + i));
-  const int64_t units = (width + Type::kNumbers - 1) / Type::kNumbers;
-  for (int64_t unit = 0; unit < units; ++unit) {
-    __builtin_memcpy(to + unit * stride, numbers + unit * Type::kNumbers, sizeof(uint32_t));
-  }
 }
 
 template <typename Type>
 void pack_keys(const AttentionHead& head, const AttentionScratch<Type>& at, uint32_t* scratch) {
   const auto* key = static_cast<const typename Type::Number*>(head.key);
   auto* row = reinterpret_cast<float*>(scratch + at.row());
+  alignas(64) typename Type::Number numbers[CpuKernels::kWidestHead] = {};
   for (int64_t token = 0; token < at.keys; ++token) {
-    auto* to = scratch + at.key() + token / kLanes * at.units * kLanes + token % kLanes;
+    const int64_t first = token / kPanel * kPanel;
+    const int64_t panel = at.keys - first < kPanel ? at.keys - first : kPanel;
+    auto* to = scratch + at.key() + first * at.units + token % kPanel;
     if (token < head.length) {
       rotated<Type>(head, key + token * head.row_stride, token, row);
-      put_units<Type>(row, head.head_width, to, kLanes);
+      round_row<Type>(row, head.head_width, numbers);
+      for (int64_t unit = 0; unit < at.units; ++unit) {
+        __builtin_memcpy(to + unit * panel, numbers + unit * Type::kNumbers, sizeof(uint32_t));
+      }
     } else {
-      for (int64_t unit = 0; unit < at.units; ++unit) to[unit * kLanes] = 0;
+      for (int64_t unit = 0; unit < at.units; ++unit) to[unit * panel] = 0;
     }
   }
 }
@@ -113,16 +135,17 @@ void pack_values(const AttentionHead& head, const AttentionScratch<Type>& at, ui
   }
 }
 
-// float32 [kQueries, kVectors * kLanes]: queries times the keys of `kVectors` neighbouring blocks.
+// Queries times the keys of a panel of `kVectors` vectors: float32 [kQueries, kVectors * kLanes].
 template <typename Type, int64_t kVectors>
-inline void multiply_keys(const uint32_t* query, const uint32_t* key, int64_t units, float* logits, int64_t stride) {
+inline void multiply_keys(const uint32_t* query, int64_t query_stride, const uint32_t* key, int64_t units,
+                          float* logits, int64_t stride) {
   Floats sums[kQueries][kVectors] = {};
   for (int64_t unit = 0; unit < units; ++unit) {
     Units keys[kVectors];
-    for (int64_t v = 0; v < kVectors; ++v) keys[v] = load<Units>(key + (v * units + unit) * kLanes);
+    for (int64_t v = 0; v < kVectors; ++v) keys[v] = load<Units>(key + (unit * kVectors + v) * kLanes);
     for (int64_t q = 0; q < kQueries; ++q) {
       for (int64_t v = 0; v < kVectors; ++v) {
-        sums[q][v] = Type::multiply_add(sums[q][v], query[q * units + unit], keys[v]);
+        sums[q][v] = Type::multiply_add(sums[q][v], query[q * query_stride + unit], keys[v]);
       }
     }
   }
@@ -134,14 +157,17 @@ inline void multiply_keys(const uint32_t* query, const uint32_t* key, int64_t un
 template <typename Type>
 void logits_of(const AttentionScratch<Type>& at, uint32_t* scratch) {
   const auto* query = scratch + at.query();
-  auto* logits = reinterpret_cast<float*>(scratch + at.logits());
+  const auto multiply = [&](auto vectors, int64_t first) {
+    multiply_keys<Type, decltype(vectors)::kCount>(query, at.query_units(), scratch + at.key() + first * at.units,
+                                                   at.units, reinterpret_cast<float*>(scratch + at.logits()) + first,
+                                                   at.keys);
+  };
   int64_t first = 0;
-  for (; first + kColumns * kLanes <= at.keys; first += kColumns * kLanes) {
-    multiply_keys<Type, kColumns>(query, scratch + at.key() + first * at.units, at.units, logits + first, at.keys);
-  }
-  for (; first < at.keys; first += kLanes) {
-    multiply_keys<Type, 1>(query, scratch + at.key() + first * at.units, at.units, logits + first, at.keys);
-  }
+  for (; first + kPanel <= at.keys; first += kPanel) multiply(Vectors<kColumns>(), first);
+  const int64_t rest = (at.keys - first) / kLanes;
+  if (rest == 3) multiply(Vectors<3>(), first);
+  if (rest == 2) multiply(Vectors<2>(), first);
+  if (rest == 1) multiply(Vectors<1>(), first);
 }
 
 // e^(logit - largest) of one query, rounded into `weights`; gives back 1 / their sum.
@@ -170,7 +196,7 @@ float softmax_row(const AttentionHead& head, int64_t query, float* logits, int64
   auto* numbers = reinterpret_cast<typename Type::Number*>(weights);
   Floats sum = {};
   for (int64_t i = 0; i < keys; i += kLanes) {
-    const Floats weight = power_of_two<Type::kPowerDegree>(load<Floats>(logits + i) * kLog2E + shift);
+    const Floats weight = Type::power(load<Floats>(logits + i) * kLog2E + shift);
     sum += weight;
     Type::put(numbers + i, weight);
   }
@@ -220,11 +246,11 @@ void attend(const AttentionHead& head, void* memory) {
   for (int64_t first = 0; first < head.length; first += kQueries) {
     const int64_t queries = head.length - first < kQueries ? head.length - first : kQueries;
     for (int64_t q = 0; q < kQueries; ++q) {
-      auto* to = scratch + at.query() + q * at.units;
+      auto* to = scratch + at.query() + q * at.query_units();
       // Behind the last query the last one is computed once more, and left out.
       const int64_t token = first + (q < queries ? q : queries - 1);
       rotated<Type>(head, query + token * head.row_stride, token, row);
-      put_units<Type>(row, head.head_width, to, 1);
+      round_row<Type>(row, head.head_width, reinterpret_cast<typename Type::Number*>(to));
     }
     logits_of<Type>(at, scratch);
     float scales[kQueries];

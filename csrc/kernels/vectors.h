@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX512BF16__)
+#if defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -39,38 +39,62 @@ inline void store(void* to, Vector vector) {
 
 inline Floats broadcast(float value) { return Floats{} + value; }
 
+template <typename Combine>
+inline float combined(Floats values, Combine combine) {
+#if defined(__AVX512F__)
+  typedef float Eight __attribute__((vector_size(32)));
+  const Eight eight = combine(__builtin_shufflevector(values, values, 0, 1, 2, 3, 4, 5, 6, 7),
+                              __builtin_shufflevector(values, values, 8, 9, 10, 11, 12, 13, 14, 15));
+#else
+  const Floats eight = values;
+#endif
+  typedef float Four __attribute__((vector_size(16)));
+  const Four four =
+      combine(__builtin_shufflevector(eight, eight, 0, 1, 2, 3), __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
+  const Four two = combine(four, __builtin_shufflevector(four, four, 2, 3, 2, 3));
+  return combine(two, __builtin_shufflevector(two, two, 1, 1, 1, 1))[0];
+}
+
 inline float sum_of(Floats values) {
-  float sum = 0;
-  for (int64_t i = 0; i < kLanes; ++i) sum += values[i];
-  return sum;
+  return combined(values, [](auto a, auto b) { return a + b; });
 }
 
 inline float largest_of(Floats values) {
-  float largest = values[0];
-  for (int64_t i = 1; i < kLanes; ++i) largest = values[i] > largest ? values[i] : largest;
-  return largest;
+  return combined(values, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 constexpr int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
-// 2^x for x <= 0, with a polynomial of this degree for the fraction in [-0.5, 0.5] (Taylor's of e^(x ln 2); relative
-// error 6e-5 for degree 4, 2e-8 for 6... below what the result is rounded to). Below 2^-126 the result is 2^-126, that
-// of a NaN is NaN.
-template <int kDegree>
-inline Floats power_of_two(Floats x) {
-  constexpr float kCoefficients[] = {
-      1.0F, 6.931471806e-1F, 2.402265070e-1F, 5.550410866e-2F, 9.618129108e-3F, 1.333355815e-3F, 1.540353039e-4F};
+// 2^f for f in [-0.5, 0.5]: polynomials of least relative error (1e-4 for degree 3, 2e-8 for degree 6 in float32),
+// found by least squares whose weights are raised where the error is largest until it is the same everywhere (Lawson
+// 1961).
+constexpr float kPowerOfDegree3[] = {0.999928057F, 0.693260968F, 0.242611125F, 0.0551716685F};
+constexpr float kPowerOfDegree6[] = {1.0F,           0.693147182F,   0.240226462F,   0.0555032864F,
+                                     0.00961848907F, 0.00133999309F, 0.000153458124F};
+
+// 2^x for x <= 0; a NaN stays one.
+template <int64_t kCount>
+inline Floats power_of_two(Floats x, const float (&coefficients)[kCount]) {
+#if defined(__AVX512F__)
+  // Of two operands, one of which is no number, the second is taken.
+  const __m512 bounded = _mm512_max_ps(_mm512_set1_ps(-1e6F), reinterpret_cast<__m512>(x));
+  const __m512 whole = _mm512_roundscale_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const Floats fraction = reinterpret_cast<Floats>(_mm512_sub_ps(bounded, whole));
+#else
   const Floats lowest = broadcast(-126.0F);
   // Written so that a NaN passes.
   x = x < lowest ? lowest : x;
   // The last bit of 1.5 * 2^23 is worth 1: the addition rounds to a whole number.
-  const Floats magic = broadcast(12582912.0F);
-  const Floats rounded = x + magic;
-  const Floats fraction = x - (rounded - magic);
-  Floats power = broadcast(kCoefficients[kDegree]);
-  for (int i = kDegree - 1; i >= 0; --i) power = power * fraction + kCoefficients[i];
-  const auto exponent = (reinterpret_cast<Integers>(rounded) + 127) << 23;
-  return power * reinterpret_cast<Floats>(exponent);
+  const Floats rounded = x + 12582912.0F;
+  const Floats fraction = x - (rounded - 12582912.0F);
+#endif
+  Floats power = broadcast(coefficients[kCount - 1]);
+  for (int64_t i = kCount - 2; i >= 0; --i) power = power * fraction + coefficients[i];
+#if defined(__AVX512F__)
+  return reinterpret_cast<Floats>(_mm512_scalef_ps(reinterpret_cast<__m512>(power), whole));
+#else
+  return power * reinterpret_cast<Floats>((reinterpret_cast<Integers>(rounded) + 127) << 23);
+#endif
 }
 
 // What two numbers are multiplied in. A unit is 32 bits of neighbouring numbers that one instruction multiplies with
@@ -78,8 +102,7 @@ inline Floats power_of_two(Floats x) {
 struct Float32 {
   using Number = float;
   static constexpr int64_t kNumbers = 1;
-  // Rounded to 24 bits.
-  static constexpr int kPowerDegree = 6;
+  static Floats power(Floats x) { return power_of_two(x, kPowerOfDegree6); }
 
   static Floats numbers(const float* from) { return load<Floats>(from); }
   static void put(float* to, Floats values) { store(to, values); }
@@ -98,8 +121,8 @@ struct Float32 {
 struct BFloat16 {
   using Number = uint16_t;
   static constexpr int64_t kNumbers = 2;
-  // Rounded to 8 bits.
-  static constexpr int kPowerDegree = 4;
+  // It is rounded to 8 bits.
+  static Floats power(Floats x) { return power_of_two(x, kPowerOfDegree3); }
 
   static Floats numbers(const uint16_t* from) {
     return reinterpret_cast<Floats>(__builtin_convertvector(load<Halves>(from), Units) << 16);

@@ -1,8 +1,10 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "model/attention.h"
+#include "model/host_memory.h"
 #include "model/rotary.h"
 
 namespace virnucpro {
@@ -18,26 +20,19 @@ class FlashAttention final : public PackedAttention {
   FlashAttention(const PackedTokens& sequences, const AttentionShape& shape, const PositionEncoding& positions,
                  const Placement& placement)
       : shape_(shape), longest_(sequences.longest()), tokens_(static_cast<int64_t>(sequences.tokens.size())) {
-    offsets_ = at::empty({sequences.sequences() + 1}, at::kInt);
-    std::copy(sequences.offsets.begin(), sequences.offsets.end(), offsets_.mutable_data_ptr<int32_t>());
-    offsets_ = offsets_.to(placement.device);
-    if (positions.cosine.defined()) {
-      const auto places = sequences.positions(placement.device, tokens_);
-      cosine_ = positions.cosine.index_select(0, places).unsqueeze(1);
-      sine_ = positions.sine.index_select(0, places).unsqueeze(1);
-    }
+    const auto offsets = host_memory({sequences.sequences() + 1}, at::kInt, placement.device);
+    std::copy(sequences.offsets.begin(), sequences.offsets.end(), offsets.mutable_data_ptr<int32_t>());
+    offsets_ = to_device(offsets, placement.device);
+    if (positions.cosine.defined()) rotation_.emplace(positions, sequences.positions(placement.device, tokens_));
   }
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({tokens_, 3, shape_.heads, shape_.head_width});
-    auto query = heads.select(1, 0);
-    auto key = heads.select(1, 1);
-    if (cosine_.defined()) {
-      query = rotate(query, cosine_, sine_);
-      key = rotate(key, cosine_, sine_);
-    }
-    const auto output = std::get<0>(at::_flash_attention_forward(query, key, heads.select(1, 2), offsets_, offsets_,
-                                                                 longest_, longest_, 0.0, false, false, 1.0));
+    auto query_key = heads.narrow(1, 0, 2);
+    if (rotation_) query_key = rotation_->of(query_key);
+    const auto output =
+        std::get<0>(at::_flash_attention_forward(query_key.select(1, 0), query_key.select(1, 1), heads.select(1, 2),
+                                                 offsets_, offsets_, longest_, longest_, 0.0, false, false, 1.0));
     return output.reshape({tokens_, shape_.heads * shape_.head_width});
   }
 
@@ -46,8 +41,7 @@ class FlashAttention final : public PackedAttention {
   const int64_t longest_;
   const int64_t tokens_;
   at::Tensor offsets_;  // [sequences + 1] int32
-  at::Tensor cosine_;   // [tokens, 1, head width / 2]
-  at::Tensor sine_;
+  std::optional<Rotation> rotation_;
 };
 
 }  // namespace

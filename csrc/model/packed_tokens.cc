@@ -6,6 +6,7 @@
 #include <string>
 
 #include "error.h"
+#include "model/host_memory.h"
 
 namespace virnucpro {
 
@@ -13,6 +14,15 @@ int64_t PackedTokens::longest() const {
   int64_t longest = 0;
   for (int64_t i = 0; i < sequences(); ++i) longest = std::max(longest, end(i) - begin(i));
   return longest;
+}
+
+PackedTokens PackedTokens::slice(int64_t first, int64_t last) const {
+  PackedTokens part;
+  part.tokens.assign(tokens.begin() + begin(first), tokens.begin() + offsets[static_cast<size_t>(last)]);
+  for (int64_t i = first; i <= last; ++i) {
+    part.offsets.push_back(static_cast<int32_t>(offsets[static_cast<size_t>(i)] - begin(first)));
+  }
+  return part;
 }
 
 void PackedTokens::check(int64_t vocabulary, int64_t shortest) const {
@@ -36,18 +46,18 @@ void PackedTokens::check(int64_t vocabulary, int64_t shortest) const {
 }
 
 at::Tensor PackedTokens::ids(at::Device device, int64_t rows) const {
-  auto host = at::zeros({rows}, at::kLong);
-  std::copy(tokens.begin(), tokens.end(), host.data_ptr<int64_t>());
-  return host.to(device);
+  const auto host = host_memory({rows}, at::kLong, device).zero_();
+  std::copy(tokens.begin(), tokens.end(), host.mutable_data_ptr<int64_t>());
+  return to_device(host, device);
 }
 
 at::Tensor PackedTokens::positions(at::Device device, int64_t rows) const {
-  auto host = at::zeros({rows}, at::kLong);
-  auto* position = host.data_ptr<int64_t>();
+  const auto host = host_memory({rows}, at::kLong, device).zero_();
+  auto* position = host.mutable_data_ptr<int64_t>();
   for (int64_t i = 0; i < sequences(); ++i) {
     for (int64_t k = begin(i); k < end(i); ++k) position[k] = k - begin(i);
   }
-  return host.to(device);
+  return to_device(host, device);
 }
 
 }  // namespace virnucpro

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "model/attention.h"
@@ -33,24 +34,18 @@ class PaddedAttention final : public PackedAttention {
                   const Placement& placement)
       : shape_(shape), slopes_(positions.slopes), placement_(placement) {
     const auto rows = placement.rows_for(static_cast<int64_t>(sequences.tokens.size()));
-    if (positions.cosine.defined()) {
-      const auto places = sequences.positions(placement.device, rows);
-      cosine_ = positions.cosine.index_select(0, places).unsqueeze(1);
-      sine_ = positions.sine.index_select(0, places).unsqueeze(1);
-    }
+    if (positions.cosine.defined()) rotation_.emplace(positions, sequences.positions(placement.device, rows));
     make_groups(sequences, rows);
   }
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({query_key_value.size(0), 3, shape_.heads, shape_.head_width});
-    auto query = heads.select(1, 0);
-    auto key = heads.select(1, 1);
-    if (cosine_.defined()) {
-      query = rotate(query, cosine_, sine_);
-      key = rotate(key, cosine_, sine_);
-    }
+    auto query_key = heads.narrow(1, 0, 2);
+    if (rotation_) query_key = rotation_->of(query_key);
     std::vector<at::Tensor> mixed;
-    for (const auto& group : groups_) mixed.push_back(attend(group, query, key, heads.select(1, 2)));
+    for (const auto& group : groups_) {
+      mixed.push_back(attend(group, query_key.select(1, 0), query_key.select(1, 1), heads.select(1, 2)));
+    }
     return at::cat(mixed).index_select(0, places_);
   }
 
@@ -136,8 +131,7 @@ class PaddedAttention final : public PackedAttention {
   const Placement placement_;
   std::vector<Group> groups_;
   at::Tensor places_;  // [rows] where a packed row's result lies in the groups, laid end to end
-  at::Tensor cosine_;  // [rows, 1, head width / 2]
-  at::Tensor sine_;
+  std::optional<Rotation> rotation_;
 };
 
 }  // namespace

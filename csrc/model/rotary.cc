@@ -19,11 +19,15 @@ void RotaryTables::reach(int64_t length) {
   sine_ = angles.sin();
 }
 
-at::Tensor rotate(const at::Tensor& heads, const at::Tensor& cosine, const at::Tensor& sine) {
-  const auto half = heads.size(2) / 2;
-  const auto first = heads.narrow(2, 0, half).to(at::kFloat);
-  const auto second = heads.narrow(2, half, half).to(at::kFloat);
-  return at::cat({first * cosine - second * sine, second * cosine + first * sine}, 2).to(heads.scalar_type());
+Rotation::Rotation(const PositionEncoding& positions, const at::Tensor& places)
+    : cosine_(positions.cosine.index_select(0, places).unsqueeze(1).unsqueeze(1)),
+      sine_(positions.sine.index_select(0, places).unsqueeze(1).unsqueeze(1)) {}
+
+at::Tensor Rotation::of(const at::Tensor& query_key) const {
+  const auto half = query_key.size(3) / 2;
+  const auto first = query_key.narrow(3, 0, half).to(at::kFloat);
+  const auto second = query_key.narrow(3, half, half).to(at::kFloat);
+  return at::cat({first * cosine_ - second * sine_, second * cosine_ + first * sine_}, 3).to(query_key.scalar_type());
 }
 
 }  // namespace virnucpro

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "model/attention.h"
+
 namespace virnucpro {
 
 // Cosines and sines of the rotary angles, [longest sequence so far, head width / 2] float32 (Su et al. 2021; base
@@ -25,8 +27,18 @@ class RotaryTables {
   at::Tensor sine_;
 };
 
-// Rotates the pairs (i, i + half) of every head in float32: heads [tokens, heads, head width] -> the same type and
-// shape; cosine and sine [tokens, 1, half].
-at::Tensor rotate(const at::Tensor& heads, const at::Tensor& cosine, const at::Tensor& sine);
+// The rotation of a packed batch.
+class Rotation {
+ public:
+  // places [rows] int64: every row's place in its own sequence.
+  Rotation(const PositionEncoding& positions, const at::Tensor& places);
+
+  // Rotates the pairs (i, i + half) of every head in float32: [rows, 2, heads, head width] -> the same type and shape.
+  at::Tensor of(const at::Tensor& query_key) const;
+
+ private:
+  at::Tensor cosine_;  // [rows, 1, 1, half]
+  at::Tensor sine_;
+};
 
 }  // namespace virnucpro

@@ -1,0 +1,190 @@
+#include "tokenizer/first_merges.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <string>
+#include <tuple>
+#include <utility>
+
+namespace virnucpro {
+namespace {
+
+constexpr size_t kLetters = 4;
+constexpr size_t kMostMerges = 64;
+constexpr size_t kMostStates = 2048;
+constexpr uint16_t kNone = std::numeric_limits<uint16_t>::max();
+
+}  // namespace
+
+// The known letters and merges under numbers of their own: letters from 0, then the merged tokens by rank. So the
+// number of a token tells when it is made, and what makes it comes before it.
+struct FirstMerges::Vocabulary {
+  struct Token {
+    int32_t id;
+    uint16_t left;
+    uint16_t right;
+    // Its letters' numbers, one a byte.
+    std::string text;
+  };
+
+  std::vector<Token> tokens;
+  size_t letters = 0;
+  // [left, right]: the token that the pair is merged to, kNone without a merge.
+  std::vector<uint16_t> merged;
+
+  uint16_t merged_of(uint16_t left, uint16_t right) const { return merged[left * tokens.size() + right]; }
+
+  // Whether the boundary between two tokens, each made of its own letters alone, is never merged across before `limit`
+  // would be made. Goes back from the last to the first pair of symbols at the boundary: each ends where one of the two
+  // is made, and a merge across comes first where its rank is lower. Of equal ranks the leftmost comes first: the one
+  // within the left token, then the one across, then the one within the right token.
+  bool stays_apart(uint16_t left, uint16_t right, uint16_t limit) const {
+    bool at_limit = false;
+    for (;;) {
+      const uint16_t across = merged_of(left, right);
+      if (across != kNone && (across < limit || (at_limit && across == limit))) return false;
+      if (left > right) {
+        if (left < letters) return true;
+        limit = left;
+        at_limit = false;
+        left = tokens[left].right;
+      } else {
+        if (right < letters) return true;
+        limit = right;
+        at_limit = true;
+        right = tokens[right].left;
+      }
+    }
+  }
+
+  // Whether the token is what its text is merged to.
+  bool is_reached(uint16_t token) const {
+    return token < letters || stays_apart(tokens[token].left, tokens[token].right, token);
+  }
+};
+
+FirstMerges::FirstMerges(const std::array<int32_t, 128>& letter_ids, const std::vector<Merge>& merges,
+                         int32_t unknown) {
+  // What is merged again later has the later rank, so it ends the merges that are known.
+  std::map<std::pair<int32_t, int32_t>, size_t> ranks;
+  for (size_t rank = 0; rank < merges.size(); ++rank) ranks[{merges[rank].left, merges[rank].right}] = rank;
+  std::map<int32_t, uint16_t> numbers;
+  for (size_t most = std::min(merges.size(), kMostMerges);; most /= 2) {
+    letters_.fill(kNoLetter);
+    numbers.clear();
+    Vocabulary vocabulary;
+    const auto add_letter = [&](int32_t id) {
+      const auto letter = std::find(letter_ids.begin(), letter_ids.end(), id);
+      if (numbers.count(id) > 0 || letter == letter_ids.end() || id == unknown || numbers.size() == kLetters) return;
+      const auto number = static_cast<uint16_t>(numbers.size());
+      numbers[id] = number;
+      letters_[static_cast<size_t>(letter - letter_ids.begin())] = static_cast<uint8_t>(number);
+      vocabulary.tokens.push_back({id, kNone, kNone, std::string(1, static_cast<char>(number))});
+    };
+    for (size_t rank = 0; rank < most; ++rank) {
+      add_letter(merges[rank].left);
+      add_letter(merges[rank].right);
+    }
+    vocabulary.letters = numbers.size();
+    for (size_t rank = 0; rank < most; ++rank) {
+      const Merge& merge = merges[rank];
+      const auto left = numbers.find(merge.left), right = numbers.find(merge.right);
+      if (left == numbers.end() || right == numbers.end() || numbers.count(merge.merged) > 0 ||
+          ranks[{merge.left, merge.right}] != rank) {
+        break;
+      }
+      const auto& tokens = vocabulary.tokens;
+      std::string text = tokens[left->second].text + tokens[right->second].text;
+      const uint16_t parts[] = {left->second, right->second};
+      numbers[merge.merged] = static_cast<uint16_t>(tokens.size());
+      vocabulary.tokens.push_back({merge.merged, parts[0], parts[1], std::move(text)});
+    }
+    const size_t count = vocabulary.tokens.size();
+    vocabulary.merged.assign(count * count, kNone);
+    for (size_t token = vocabulary.letters; token < count; ++token) {
+      vocabulary.merged[vocabulary.tokens[token].left * count + vocabulary.tokens[token].right] =
+          static_cast<uint16_t>(token);
+    }
+    // Without merges there are as many states as letters, and one.
+    if (make_states(vocabulary)) return;
+  }
+}
+
+// A text's symbols are those of which any two neighbours stay apart, and there is only one such row for a text. So a
+// state is what may still become of the last letters: the symbols that may have begun before them and are not complete.
+bool FirstMerges::make_states(const Vocabulary& vocabulary) {
+  // A token and how many of its letters have been read.
+  using Begun = std::pair<uint16_t, uint16_t>;
+  struct Position {
+    uint16_t last;
+    std::vector<Begun> begun;
+    bool operator<(const Position& other) const { return std::tie(last, begun) < std::tie(other.last, other.begun); }
+  };
+  const auto& tokens = vocabulary.tokens;
+  const auto count = static_cast<uint16_t>(tokens.size());
+  std::vector<uint16_t> reached;
+  for (uint16_t token = 0; token < count; ++token) {
+    if (vocabulary.is_reached(token)) reached.push_back(token);
+  }
+  states_.clear();
+  last_.clear();
+  std::map<Position, uint16_t> known;
+  std::vector<Position> positions;
+  const auto state_of = [&](Position position) {
+    const auto [state, is_new] = known.emplace(position, static_cast<uint16_t>(positions.size()));
+    if (is_new) positions.push_back(std::move(position));
+    return state->second;
+  };
+  state_of({kNone, {}});
+  for (size_t state = 0; state < positions.size(); ++state) {
+    if (positions.size() > kMostStates) return false;
+    const Position from = positions[state];
+    std::vector<Begun> begun = from.begun;
+    for (const uint16_t token : reached) {
+      if (from.last == kNone || vocabulary.stays_apart(from.last, token, kNone)) begun.emplace_back(token, uint16_t{0});
+    }
+    State made{};
+    for (size_t letter = 0; letter < vocabulary.letters; ++letter) {
+      Position to{kNone, {}};
+      for (const auto& [token, read] : begun) {
+        const std::string& text = tokens[token].text;
+        if (static_cast<size_t>(text[read]) != letter) continue;
+        if (text.size() == read + size_t{1}) {
+          to.last = token;
+        } else {
+          to.begun.emplace_back(token, static_cast<uint16_t>(read + 1));
+        }
+      }
+      std::sort(to.begun.begin(), to.begun.end());
+      made.next[letter] = state_of(std::move(to));
+    }
+    states_.push_back(made);
+    last_.push_back(from.last == kNone
+                        ? Symbol{0, 0}
+                        : Symbol{tokens[from.last].id, static_cast<uint32_t>(tokens[from.last].text.size())});
+  }
+  return true;
+}
+
+size_t FirstMerges::split(const char* text, size_t length, uint16_t* states, int32_t* ids) const {
+  const State* const table = states_.data();
+  const Symbol* const last = last_.data();
+  uint16_t state = 0;
+  for (size_t i = 0; i < length; ++i) {
+    state = table[state].next[letters_[static_cast<unsigned char>(text[i])]];
+    states[i] = state;
+  }
+  // Each symbol is the last one of the text up to where the next begins. They are found from the end.
+  size_t first = length;
+  for (size_t end = length; end > 0;) {
+    const Symbol& symbol = last[states[end - 1]];
+    ids[--first] = symbol.id;
+    end -= symbol.length;
+  }
+  const size_t count = length - first;
+  std::copy(ids + first, ids + length, ids);
+  return count;
+}
+
+}  // namespace virnucpro
