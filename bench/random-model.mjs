@@ -1,27 +1,69 @@
 // @ts-check
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadAddon } from '../dist/lib/engine/load.js';
+import { randomModel as makeRandomModel } from '../dist/lib/models/random.js';
+import { ModelRegistry } from '../dist/lib/models/registry.js';
+import { derivedSeed } from '../dist/lib/models/seeded-random.js';
 import { cacheFolder } from '../scripts/setup/cache-folder.mjs';
-import { run } from '../scripts/setup/child.mjs';
-import { inRepository } from '../scripts/setup/repository.mjs';
+
+/** @typedef {import('../dist/lib/engine/addon.js').ArchiveRequest} ArchiveRequest */
+/** @typedef {import('../dist/lib/engine/addon.js').ArchiveParameter} ArchiveParameter */
+
+/**
+ * `plain`: what `virnucpro models random` makes. `rough`: sharper attention, layers that add more to the residual stream,
+ * norms and biases that differ between channels, as trained weights have them; harder for low precisions.
+ * @typedef {'plain' | 'rough'} Kind
+ */
 
 export const MODEL = 'bench';
 
+/** How much larger than the plain weights the rough ones are, and how much their norms and biases vary. */
+const ROUGH = { attention: 2, fusedAttention: 1.6, added: 2, norm: 0.3, bias: 0.1 };
+
 /**
  * A whole model of random weights in FP32, made in the cache folder the first time.
- * @param {{ esm: string, dna: string, seed: number }} sizes
+ * @param {{ esm: string, dna: string, seed: number, kind?: Kind }} request
  * @returns {Promise<string>} the folder of models that holds it as MODEL
  */
-export async function randomModel({ esm, dna, seed }) {
-  const models = join(cacheFolder(), 'bench-models', `whole-${esm}-${dna}-${seed}`);
+export async function randomModel({ esm, dna, seed, kind = 'plain' }) {
+  const models = join(cacheFolder(), 'bench-models', `${kind}-${esm}-${dna}-${seed}`);
   const mark = join(models, 'model-complete');
   if (existsSync(mark)) return models;
-  console.error(`making a random model of ${esm} and ${dna}`);
-  const { succeeded, output } = await run(process.execPath, [
-    ...[inRepository('bin', 'virnucpro.js'), 'models', 'random', '--models', models, '--name', MODEL, '--force'],
-    ...['--esm', esm, '--dna', dna, '--seed', String(seed), '--dtype', 'float32'],
-  ]);
-  if (!succeeded) throw new Error(`Could not make a model of random weights:\n${output.trim()}`);
+  console.error(`making a ${kind} random model of ${esm} and ${dna}`);
+  const { addon } = loadAddon();
+  const writer = {
+    /** @param {ArchiveRequest} request */
+    writeArchive: (request) => addon.writeArchive(kind === 'rough' ? roughened(request, seed) : request),
+  };
+  const registry = new ModelRegistry(models);
+  await makeRandomModel({ name: MODEL, esm, dna, seed, dtype: 'float32', overwrite: true, registry, addon: writer });
   writeFileSync(mark, '');
   return models;
+}
+
+/** @param {ArchiveRequest} request @param {number} seed @returns {ArchiveRequest} */
+function roughened(request, seed) {
+  if (request.architecture.family === 'classifier') return request;
+  return { ...request, parameters: request.parameters.map((parameter) => roughParameter(parameter, seed)) };
+}
+
+/** @param {ArchiveParameter} parameter @param {number} seed @returns {ArchiveParameter} */
+function roughParameter(parameter, seed) {
+  const { name, source } = parameter;
+  if (source.kind === 'normal') {
+    const standardDeviation = source.standardDeviation * gainOf(name);
+    return { ...parameter, source: { ...source, standardDeviation } };
+  }
+  if (source.kind !== 'constant' || name.startsWith('token_type')) return parameter;
+  const standardDeviation = name.endsWith('bias') ? ROUGH.bias : ROUGH.norm * source.value;
+  const own = derivedSeed(seed, `rough.${name}`);
+  return { ...parameter, source: { kind: 'normal', mean: source.value, standardDeviation, seed: own } };
+}
+
+/** @param {string} name */
+function gainOf(name) {
+  if (/\.(query|key)\.weight$/.test(name)) return ROUGH.attention;
+  if (name.endsWith('.query_key_value.weight')) return ROUGH.fusedAttention;
+  return /\.(attention_output|down)\.weight$/.test(name) ? ROUGH.added : 1;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pinned } from '../compare/competitors.mjs';
 import { describeMachine } from '../compare/machine.mjs';
-import { withOtherLoad } from '../other-load.mjs';
+import { measuredQuietly } from '../other-load.mjs';
 import { pythonEnvironment } from '../python/environment.mjs';
 import { randomModel } from '../random-model.mjs';
 import { writeResults } from '../write-results.mjs';
@@ -33,8 +33,10 @@ async function measure(options, folder) {
   for (let round = 0; round < rounds; round++) {
     // There and back, so that a machine that grows slower or faster does so for everyone.
     for (const entry of round % 2 === 0 ? entries : [...entries].reverse()) {
-      rmSync(entry.output, { recursive: true, force: true });
-      const { result, othersCores } = await withOtherLoad(() => entry.program.run(entry.output));
+      const { result, othersCores } = await measuredQuietly(() => {
+        rmSync(entry.output, { recursive: true, force: true });
+        return entry.program.run(entry.output);
+      });
       entry.rounds.push({ ...result, othersCores });
       const { wall, work } = entry.rounds.at(-1) ?? { wall: NaN, work: NaN };
       const seconds = `${wall.toFixed(1)} s, ${work.toFixed(1)} s without start-up`;

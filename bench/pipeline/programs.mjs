@@ -1,5 +1,5 @@
 // @ts-check
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../scripts/setup/child.mjs';
 import { inRepository } from '../../scripts/setup/repository.mjs';
@@ -45,7 +45,6 @@ async function classic({ fasta, models, window, python, threads, reference }, ou
 
 /** @param {Place} place @param {string} precision @param {string} output @returns {Promise<Round>} */
 async function ours({ fasta, models, threads }, precision, output) {
-  rmSync(output, { recursive: true, force: true });
   const words = [inRepository('bin', 'virnucpro.js'), 'predict', fasta, '--output', output, '--models', models];
   words.push('--model', MODEL, '--precision', precision, '--device', 'cpu', '--threads', String(threads));
   // The classic way writes these files too.

@@ -1,0 +1,84 @@
+// @ts-check
+import { copyFileSync, existsSync, linkSync, mkdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { inRepository } from '../../scripts/setup/repository.mjs';
+import { jsonOf } from '../compare/child-process.mjs';
+import { convert } from '../compare/prepare.mjs';
+import { median } from '../compare/report.mjs';
+import { MODEL, randomModel } from '../random-model.mjs';
+
+/**
+ * @typedef {{ part: 'dna' | 'protein', size: string, kind: import('../random-model.mjs').Kind, fasta: string }} Subject
+ * @typedef {{ program: string, precision: string, median: number, largest: number }} Spread relative L2 errors
+ * @typedef {Subject & { sequences: number, tokens: number, errors: Spread[], noLarger: boolean }} EmbeddingErrors
+ */
+
+/**
+ * Errors of mean embeddings: the L2 norm of the difference to the same program's FP32, over that of the latter.
+ * @param {Subject} subject @param {import('./options.mjs').Options} options @param {string} python
+ * @param {string} folder for the tokens @returns {Promise<EmbeddingErrors>}
+ */
+export async function embeddingErrors({ part, size, kind, fasta }, options, python, folder) {
+  const { limit, seed, threads } = options;
+  const sizes = part === 'dna' ? { esm: 'esm2_tiny', dna: size } : { esm: size, dna: 'dnabert_tiny' };
+  const models = await randomModel({ ...sizes, seed, kind });
+  const model = join(models, MODEL);
+  const weights = weightsOf(models, part);
+  if (part === 'protein') await convert('transformers', weights, python);
+  const input = join(folder, 'tokens.json');
+  const runner = inRepository('bench', 'compare', 'run-ours.mjs');
+  const counts = await jsonOf(process.execPath, [runner, 'tokens', part, fasta, String(limit), '500', model, input]);
+
+  /** @param {string} precision @returns {Promise<number[][]>} */
+  const ours = async (precision) => {
+    const words = ['means', part, input, String(limit), model, precision, String(threads)];
+    return (await jsonOf(process.execPath, [runner, ...words])).means;
+  };
+  const script =
+    part === 'dna'
+      ? inRepository('bench', 'accuracy', 'python', 'run_dnabert_archive.py')
+      : inRepository('bench', 'compare', 'python', 'run_transformers.py');
+  /** @param {string} precision @returns {Promise<number[][]>} */
+  const theirs = async (precision) => {
+    const words = ['--mode', 'check', '--input', input, '--weights', weights, '--precision', precision];
+    words.push('--threads', String(threads), '--count', String(limit), '--one-by-one');
+    return (await jsonOf(python, [script, ...words], { threads })).means;
+  };
+
+  const program = part === 'dna' ? "PyTorch, the archive's forward" : "transformers' EsmModel";
+  const exact = { ours: await ours('fp32'), theirs: await theirs('fp32') };
+  const bf16 = spreadOf('virnucpro', 'bf16', await ours('bf16'), exact.ours);
+  const other = spreadOf(program, 'bf16', await theirs('bf16'), exact.theirs);
+  const errors = [bf16, other, spreadOf('virnucpro', 'fp16', await ours('fp16'), exact.ours)];
+  // Against the other program's FP32: whether both compute the same thing at all.
+  errors.push(spreadOf('virnucpro', 'fp32', exact.ours, exact.theirs));
+  const noLarger = bf16.median <= other.median && bf16.largest <= other.largest;
+  return { part, size, kind, fasta: basename(fasta), ...counts, errors, noLarger };
+}
+
+/** @param {string} program @param {string} precision @param {number[][]} means @param {number[][]} exact [sequences][width] */
+function spreadOf(program, precision, means, exact) {
+  if (means.length === 0 || means.length !== exact.length) throw new Error('Expected an embedding of every sequence');
+  const errors = means.map((mean, index) => relativeError(mean, exact[index] ?? []));
+  return { program, precision, median: median(errors) ?? NaN, largest: Math.max(...errors) };
+}
+
+/** @param {number[]} mean @param {number[]} exact */
+function relativeError(mean, exact) {
+  return Math.hypot(...exact.map((value, index) => value - (mean[index] ?? NaN))) / Math.hypot(...exact);
+}
+
+/** A folder with the archive where the Python runners look for it. @param {string} models @param {'dna' | 'protein'} part */
+function weightsOf(models, part) {
+  const folder = join(models, 'weights');
+  mkdirSync(folder, { recursive: true });
+  const source = join(models, MODEL, part, 'model.pt');
+  const target = join(folder, `${part}.pt`);
+  if (existsSync(target)) return folder;
+  try {
+    linkSync(source, target);
+  } catch {
+    copyFileSync(source, target);
+  }
+  return folder;
+}
