@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <string>
@@ -165,7 +166,15 @@ SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens
 }
 
 LinearMeasurement PipelineModels::measure_linear(LanguageModel model, int64_t rows) {
-  return virnucpro::measure_linear(*part_of(model).encoder, rows, placement_);
+  const auto& encoder = *part_of(model).encoder;
+  const auto at_once = placement_.device.is_cpu() ? kCpuTokensAtOnce : rows;
+  LinearMeasurement all;
+  for (int64_t first = 0; first < rows; first += at_once) {
+    const auto piece = virnucpro::measure_linear(encoder, std::min(at_once, rows - first), placement_);
+    all.seconds += piece.seconds;
+    all.operations += piece.operations;
+  }
+  return all;
 }
 
 at::Tensor PipelineModels::classify(std::vector<float>& features) {

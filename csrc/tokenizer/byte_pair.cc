@@ -105,6 +105,7 @@ BytePairTokenizer::BytePairTokenizer(std::vector<std::string> tokens, const int3
   expect_id("the suffix", suffix, tokens.size());
   add_characters(tokens);
   add_merges(tokens, merges, count);
+  first_merges_.emplace(ascii_ids_, merges_, unknown_);
 }
 
 void BytePairTokenizer::add_characters(const std::vector<std::string>& tokens) {
@@ -192,16 +193,26 @@ void BytePairTokenizer::encode(const char* text, size_t length, Scratch& scratch
 
 void BytePairTokenizer::encode_word(const char* word, size_t length, Scratch& scratch,
                                     std::vector<int32_t>& out) const {
-  split_characters(word, length, scratch.symbols_);
+  split_symbols(word, length, scratch);
   merge_symbols(scratch);
   for (uint32_t i = 0; i != kNone; i = scratch.symbols_[i].next) out.push_back(scratch.symbols_[i].id);
 }
 
-void BytePairTokenizer::split_characters(const char* word, size_t length, std::vector<Symbol>& symbols) const {
+void BytePairTokenizer::split_symbols(const char* word, size_t length, Scratch& scratch) const {
+  std::vector<Symbol>& symbols = scratch.symbols_;
+  scratch.states_.resize(length);
+  scratch.ids_.resize(length);
   symbols.resize(length);
   Symbol* symbol = symbols.data();
   uint32_t count = 0;
-  for (size_t i = 0; i < length; ++count) {
+  for (size_t i = 0; i < length;) {
+    const size_t letters = letters_from(word + i, length - i);
+    if (letters > 0) {
+      const size_t left = first_merges_->split(word + i, letters, scratch.states_.data(), scratch.ids_.data());
+      for (size_t k = 0; k < left; ++k, ++count) *symbol++ = {scratch.ids_[k], count - 1, count + 1};
+      i += letters;
+      continue;
+    }
     const auto letter = static_cast<unsigned char>(word[i]);
     int32_t id = unknown_;
     if (letter < kAsciiLetters) {
@@ -214,10 +225,20 @@ void BytePairTokenizer::split_characters(const char* word, size_t length, std::v
       i += bytes;
     }
     *symbol++ = {id, count - 1, count + 1};
+    ++count;
   }
   symbols.resize(count);
   symbols.front().previous = kNone;
   symbols.back().next = kNone;
+}
+
+// The letters at the start of the word that its first merges are known for.
+size_t BytePairTokenizer::letters_from(const char* word, size_t length) const {
+  size_t letters = 0;
+  while (letters < length && first_merges_->letter_at(static_cast<unsigned char>(word[letters])) != FirstMerges::kNoLetter) {
+    ++letters;
+  }
+  return letters;
 }
 
 // The merge of the lowest rank comes first, the leftmost among equals.

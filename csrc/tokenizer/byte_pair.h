@@ -3,10 +3,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "tokenizer/first_merges.h"
 #include "tokenizer/merge_queue.h"
 
 namespace virnucpro {
@@ -37,11 +39,6 @@ class BytePairTokenizer {
   void encode(const char* text, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
 
  private:
-  struct Merge {
-    int32_t left;
-    int32_t right;
-    int32_t merged;
-  };
   struct Slot {
     uint64_t pair;
     uint32_t rank;
@@ -55,13 +52,15 @@ class BytePairTokenizer {
   void add_characters(const std::vector<std::string>& tokens);
   void add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count);
   uint32_t rank_of(int32_t left, int32_t right) const;
-  void split_characters(const char* word, size_t length, std::vector<Symbol>& symbols) const;
+  void split_symbols(const char* word, size_t length, Scratch& scratch) const;
+  size_t letters_from(const char* word, size_t length) const;
   void encode_word(const char* word, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
   void merge_symbols(Scratch& scratch) const;
 
   std::array<int32_t, 128> ascii_ids_;
   std::unordered_map<std::string, int32_t> other_ids_;
   std::vector<Merge> merges_;
+  std::optional<FirstMerges> first_merges_;
   // The rank of a pair without a merge: the number of merges.
   uint32_t no_merge_ = 0;
   // Open addressing: a power of two of slots.
@@ -80,6 +79,8 @@ class BytePairTokenizer::Scratch {
   friend class BytePairTokenizer;
 
   std::vector<Symbol> symbols_;
+  std::vector<uint16_t> states_;
+  std::vector<int32_t> ids_;
   MergeQueue queue_;
 };
 

@@ -11,8 +11,8 @@ namespace virnucpro {
 namespace {
 
 constexpr size_t kLetters = 4;
-constexpr size_t kMostMerges = 64;
-constexpr size_t kMostStates = 2048;
+constexpr size_t kMostMerges = 512;
+constexpr size_t kMostStates = 4096;
 constexpr uint16_t kNone = std::numeric_limits<uint16_t>::max();
 
 }  // namespace
@@ -123,9 +123,16 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
   };
   const auto& tokens = vocabulary.tokens;
   const auto count = static_cast<uint16_t>(tokens.size());
-  std::vector<uint16_t> reached;
+  std::vector<Begun> reached;
   for (uint16_t token = 0; token < count; ++token) {
-    if (vocabulary.is_reached(token)) reached.push_back(token);
+    if (vocabulary.is_reached(token)) reached.emplace_back(token, uint16_t{0});
+  }
+  // By token: those that may come after it.
+  std::vector<std::vector<Begun>> followers(count);
+  for (const auto& [left, unread] : reached) {
+    for (const Begun& right : reached) {
+      if (vocabulary.stays_apart(left, right.first, kNone)) followers[left].push_back(right);
+    }
   }
   states_.clear();
   last_.clear();
@@ -141,9 +148,8 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
     if (positions.size() > kMostStates) return false;
     const Position from = positions[state];
     std::vector<Begun> begun = from.begun;
-    for (const uint16_t token : reached) {
-      if (from.last == kNone || vocabulary.stays_apart(from.last, token, kNone)) begun.emplace_back(token, uint16_t{0});
-    }
+    const std::vector<Begun>& beginning = from.last == kNone ? reached : followers[from.last];
+    begun.insert(begun.end(), beginning.begin(), beginning.end());
     State made{};
     for (size_t letter = 0; letter < vocabulary.letters; ++letter) {
       Position to{kNone, {}};
