@@ -39,20 +39,17 @@ inline void store(void* to, Vector vector) {
 
 inline Floats broadcast(float value) { return Floats{} + value; }
 
+// In halves, so that no step waits for more than a few others.
 template <typename Combine>
 inline float combined(Floats values, Combine combine) {
-#if defined(__AVX512F__)
-  typedef float Eight __attribute__((vector_size(32)));
-  const Eight eight = combine(__builtin_shufflevector(values, values, 0, 1, 2, 3, 4, 5, 6, 7),
-                              __builtin_shufflevector(values, values, 8, 9, 10, 11, 12, 13, 14, 15));
-#else
-  const Floats eight = values;
-#endif
   typedef float Four __attribute__((vector_size(16)));
-  const Four four =
-      combine(__builtin_shufflevector(eight, eight, 0, 1, 2, 3), __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
-  const Four two = combine(four, __builtin_shufflevector(four, four, 2, 3, 2, 3));
-  return combine(two, __builtin_shufflevector(two, two, 1, 1, 1, 1))[0];
+  Four fours[kLanes / 4];
+  __builtin_memcpy(fours, &values, sizeof(values));
+  for (int64_t half = kLanes / 8; half > 0; half /= 2) {
+    for (int64_t i = 0; i < half; ++i) fours[i] = combine(fours[i], fours[half + i]);
+  }
+  const Four four = fours[0];
+  return combine(combine(four[0], four[2]), combine(four[1], four[3]));
 }
 
 inline float sum_of(Floats values) {

@@ -235,7 +235,8 @@ void BytePairTokenizer::split_symbols(const char* word, size_t length, Scratch& 
 // The letters at the start of the word that its first merges are known for.
 size_t BytePairTokenizer::letters_from(const char* word, size_t length) const {
   size_t letters = 0;
-  while (letters < length && first_merges_->letter_at(static_cast<unsigned char>(word[letters])) != FirstMerges::kNoLetter) {
+  while (letters < length &&
+         first_merges_->letter_at(static_cast<unsigned char>(word[letters])) != FirstMerges::kNoLetter) {
     ++letters;
   }
   return letters;
