@@ -12,6 +12,9 @@ import { labelAgreement } from './labels.mjs';
 import { readOptions, usage } from './options.mjs';
 import { faultsOf, markdownOf } from './report.mjs';
 
+// Nothing is timed here, and threads that wait in loops are what a busy machine makes slow.
+process.env['GOMP_SPINCOUNT'] ??= '2000';
+
 const DNA = 'dnabert_s';
 const LABELS_ESM = 'esm2_t6_8M_UR50D';
 

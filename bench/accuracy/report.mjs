@@ -44,9 +44,9 @@ const embeddingsIntroduction =
 
 /** @param {EmbeddingErrors[]} embeddings */
 function embeddingTable(embeddings) {
-  const rows = embeddings.flatMap(({ size, kind, fasta, sequences, tokens, errors }) =>
-    errors.map(({ program, precision, median, largest }) => [
-      ...[size, kind, `${sequences} of ${fasta}, ${tokens} tokens`, program, precision.toUpperCase()],
+  const rows = embeddings.flatMap(({ size, kind, fasta, errors }) =>
+    errors.map(({ program, precision, sequences, median, largest }) => [
+      ...[size, kind, `${sequences} of ${fasta}`, program, precision.toUpperCase()],
       ...[median.toExponential(2), largest.toExponential(2)],
     ]),
   );
