@@ -110,7 +110,9 @@ async function writeResults(
     for await (const result of prediction) {
       if (stop.signal) return undefined;
       const start = performance.now();
-      await directory.write(result);
+      const room = directory.write(result);
+      // Mostly there is room, and a promise for each result would cost more than the writing.
+      if (room !== undefined) await room;
       times.writing += secondsSince(start);
     }
   } catch (error) {
