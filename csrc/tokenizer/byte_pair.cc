@@ -206,13 +206,10 @@ void BytePairTokenizer::split_symbols(const char* word, size_t length, Scratch& 
   Symbol* symbol = symbols.data();
   uint32_t count = 0;
   for (size_t i = 0; i < length;) {
-    const size_t letters = letters_from(word + i, length - i);
-    if (letters > 0) {
-      const size_t left = first_merges_->split(word + i, letters, scratch.states_.data(), scratch.ids_.data());
-      for (size_t k = 0; k < left; ++k, ++count) *symbol++ = {scratch.ids_[k], count - 1, count + 1};
-      i += letters;
-      continue;
-    }
+    size_t left = 0;
+    i += first_merges_->split(word + i, length - i, scratch.states_.data(), scratch.ids_.data(), left);
+    for (size_t k = 0; k < left; ++k, ++count) *symbol++ = {scratch.ids_[k], count - 1, count + 1};
+    if (i == length) break;
     const auto letter = static_cast<unsigned char>(word[i]);
     int32_t id = unknown_;
     if (letter < kAsciiLetters) {
@@ -230,16 +227,6 @@ void BytePairTokenizer::split_symbols(const char* word, size_t length, Scratch& 
   symbols.resize(count);
   symbols.front().previous = kNone;
   symbols.back().next = kNone;
-}
-
-// The letters at the start of the word that its first merges are known for.
-size_t BytePairTokenizer::letters_from(const char* word, size_t length) const {
-  size_t letters = 0;
-  while (letters < length &&
-         first_merges_->letter_at(static_cast<unsigned char>(word[letters])) != FirstMerges::kNoLetter) {
-    ++letters;
-  }
-  return letters;
 }
 
 // The merge of the lowest rank comes first, the leftmost among equals.

@@ -53,7 +53,6 @@ class BytePairTokenizer {
   void add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count);
   uint32_t rank_of(int32_t left, int32_t right) const;
   void split_symbols(const char* word, size_t length, Scratch& scratch) const;
-  size_t letters_from(const char* word, size_t length) const;
   void encode_word(const char* word, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
   void merge_symbols(Scratch& scratch) const;
 

@@ -173,24 +173,27 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
   return true;
 }
 
-size_t FirstMerges::split(const char* text, size_t length, uint16_t* states, int32_t* ids) const {
+size_t FirstMerges::split(const char* text, size_t length, uint16_t* states, int32_t* ids, size_t& count) const {
   const State* const table = states_.data();
   const Symbol* const last = last_.data();
   uint16_t state = 0;
-  for (size_t i = 0; i < length; ++i) {
-    state = table[state].next[letters_[static_cast<unsigned char>(text[i])]];
-    states[i] = state;
+  size_t read = 0;
+  for (; read < length; ++read) {
+    const uint8_t letter = letters_[static_cast<unsigned char>(text[read])];
+    if (letter == kNoLetter) break;
+    state = table[state].next[letter];
+    states[read] = state;
   }
   // Each symbol is the last one of the text up to where the next begins. They are found from the end.
-  size_t first = length;
-  for (size_t end = length; end > 0;) {
+  size_t first = read;
+  for (size_t end = read; end > 0;) {
     const Symbol& symbol = last[states[end - 1]];
     ids[--first] = symbol.id;
     end -= symbol.length;
   }
-  const size_t count = length - first;
-  std::copy(ids + first, ids + length, ids);
-  return count;
+  count = read - first;
+  std::copy(ids + first, ids + read, ids);
+  return read;
 }
 
 }  // namespace virnucpro

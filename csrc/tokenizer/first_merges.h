@@ -21,19 +21,17 @@ struct Merge {
 // tokens made before, while the automaton is small enough for the processor's nearest cache.
 class FirstMerges {
  public:
-  static constexpr uint8_t kNoLetter = 0xff;
-
   // letter_ids: the token of every ASCII letter. unknown: the token that stands for letters without one of their own.
   FirstMerges(const std::array<int32_t, 128>& letter_ids, const std::vector<Merge>& merges, int32_t unknown);
 
-  // The number of a letter, or kNoLetter for one that no known merge has.
-  uint8_t letter_at(unsigned char byte) const { return letters_[byte]; }
-
-  // Writes the ids of the symbols that the merges leave of `length` letters to `ids`, which has room for as many; the
-  // text begins and ends where no merge reaches across. Returns their number. `states` has room for `length`.
-  size_t split(const char* text, size_t length, uint16_t* states, int32_t* ids) const;
+  // Reads the text up to the first letter that no known merge has, and writes the ids of the symbols that the merges
+  // leave of it to `ids`, their number to `count`. Returns the letters read, which may be none. `states` and `ids` have
+  // room for `length`.
+  size_t split(const char* text, size_t length, uint16_t* states, int32_t* ids, size_t& count) const;
 
  private:
+  static constexpr uint8_t kNoLetter = 0xff;
+
   struct State {
     std::array<uint16_t, 4> next;
   };
@@ -46,6 +44,7 @@ class FirstMerges {
 
   bool make_states(const Vocabulary& vocabulary);
 
+  // By byte, kNoLetter for one that no known merge has.
   std::array<uint8_t, 256> letters_;
   // By state, the first of an empty text.
   std::vector<State> states_;
