@@ -10,8 +10,7 @@ MergeQueue::MergeQueue(uint32_t ranks) : ranks_(ranks), links_(size_t{ranks} + 1
 
 void MergeQueue::reset(size_t positions) {
   if (links_.size() < ranks_ + 1 + positions) links_.resize(ranks_ + 1 + positions);
-  // The rings of all ranks are empty when a text is done; that of no merge is not.
-  links_[ranks_] = {ranks_, ranks_};
+  // The rings of all ranks are empty when a text is done.
   std::fill(filled_.begin(), filled_.end(), 0);
   // Where the search for the lowest rank ends.
   filled_.back() = uint64_t{1} << (ranks_ % 64);

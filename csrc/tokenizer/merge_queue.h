@@ -26,7 +26,7 @@ class MergeQueue {
   bool take_first(uint32_t& position, uint32_t& rank);
 
  private:
-  // Rings: one for each rank, and one for no merge.
+  // Rings: one for each rank.
   struct Link {
     uint32_t previous;
     uint32_t next;
@@ -42,13 +42,18 @@ class MergeQueue {
 };
 
 inline void MergeQueue::enter(uint32_t position, uint32_t rank) {
+  const uint32_t link = ranks_ + 1 + position;
+  if (rank == ranks_) {
+    // A ring of its own, so that it can be removed like any other.
+    links_[link] = {link, link};
+    return;
+  }
   const size_t word = rank / 64;
   filled_[word] |= uint64_t{1} << (rank % 64);
   first_filled_ = word < first_filled_ ? word : first_filled_;
-  const uint32_t link = ranks_ + 1 + position;
   uint32_t before = links_[rank].previous;
   // An anchor is before every position.
-  while (before > link && rank != ranks_) before = links_[before].previous;
+  while (before > link) before = links_[before].previous;
   const uint32_t after = links_[before].next;
   links_[link] = {before, after};
   links_[before].next = link;
