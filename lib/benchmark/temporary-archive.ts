@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs';
-import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
@@ -31,22 +31,23 @@ export async function withRandomArchive<T>(
 ): Promise<T> {
   const bytes = parameterCount(architecture) * VALUE_BYTES + MORE_BYTES;
   await checkRoom(bytes);
-  const folder = await makeFolder();
-  const path = join(folder, 'model.pt');
   let writer: ArchiveWriter | undefined;
+  // No turn of the event loop between these two: a signal then would leave the folder behind.
+  const folder = makeFolder();
   const removeAtExit = (): void => {
     writer?.kill();
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
   process.once('exit', removeAtExit);
+  const path = join(folder, 'model.pt');
   try {
     onWrite({ bytes, folder });
     writer = startArchiveWriter(path, architecture);
     await writer.written;
     return await use(path);
   } finally {
-    process.off('exit', removeAtExit);
-    await rm(folder, { recursive: true, force: true });
+    // Listened until it is gone, for the process may also exit while a large file is being removed.
+    await rm(folder, { recursive: true, force: true }).finally(() => process.off('exit', removeAtExit));
   }
 }
 
@@ -66,10 +67,12 @@ async function checkRoom(bytes: number): Promise<void> {
   );
 }
 
-async function makeFolder(): Promise<string> {
-  return await mkdtemp(join(tmpdir(), 'virnucpro-bench-')).catch((cause: unknown) => {
+function makeFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'virnucpro-bench-'));
+  } catch (cause) {
     throw unusable(tmpdir(), cause);
-  });
+  }
 }
 
 function unusable(folder: string, cause: unknown): Error {
