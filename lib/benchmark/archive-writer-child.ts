@@ -1,6 +1,7 @@
 /** The program of the child process: its words are a path and an architecture as JSON, see archive-writer.ts. */
 import { loadAddon } from '../engine/load.js';
-import type { ErrorCode } from '../errors.js';
+import { asVirnucproError } from '../engine/native-error.js';
+import { VirnucproError } from '../errors.js';
 import { DEFAULT_SEED } from '../models/random.js';
 import { randomParameters } from '../models/random-weights.js';
 import type { EncoderArchitecture, WriterFailure } from './archive-writer.js';
@@ -15,8 +16,8 @@ try {
 } catch (error) {
   process.exitCode = 1;
   const message = error instanceof Error ? error.message : String(error);
-  const known = error instanceof Error && 'code' in error;
-  await answer({ code: known ? (error.code as ErrorCode) : 'VNP_NATIVE', message });
+  const known = asVirnucproError(error);
+  await answer({ code: known instanceof VirnucproError ? known.code : 'VNP_NATIVE', message });
 } finally {
   process.disconnect();
 }

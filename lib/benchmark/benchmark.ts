@@ -35,8 +35,8 @@ export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkRep
   const subject = await findSubject(resolved);
   const loaded = loadAddon();
   const [device] = chooseDevices(loaded, resolved.device === undefined ? undefined : [resolved.device]);
-  const plan = await makePlan(resolved, subject, device!, loaded.addon);
   try {
+    const plan = await makePlan(resolved, subject, device!, loaded.addon);
     return reportOf(plan, await measure(plan, loaded.addon), loaded.libtorch.version);
   } catch (error) {
     throw asVirnucproError(error);

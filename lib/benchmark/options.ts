@@ -11,12 +11,14 @@ export const DEFAULT_BENCHMARK_SEQUENCES = 64;
 export const MOST_BENCHMARK_SEQUENCES = 1_000_000;
 export const MOST_REPEATS = 1_000_000;
 
+const PARTS = ['dna', 'protein'] as const;
+
 /** The windows of the published classifiers, in bases. */
 export const BENCHMARK_WINDOWS = [300, 500] as const;
 
 export interface BenchmarkOptions {
   /** Which language model: `protein` is ESM-2, `dna` DNABERT-S. */
-  readonly part: 'dna' | 'protein';
+  readonly part: (typeof PARTS)[number];
   /**
    * With random weights of a published size: its name in ESM2_SIZES or DNABERT_SIZES, or the word in it that says the
    * size, e.g. `150M`. Defaults, where no model is named, to `dnabert_s` for `dna`; `protein` needs one.
@@ -74,6 +76,8 @@ export type ResolvedBenchmarkOptions = ReturnType<typeof resolveBenchmarkOptions
 export function resolveBenchmarkOptions(options: BenchmarkOptions) {
   checkNames(BENCHMARK_OPTIONS, options, 'benchmark');
   const { part, size, model, models, fasta, device, window, repeats } = options;
+  // Whatever is not `protein` would be measured as DNA.
+  if (!PARTS.includes(part)) throw expected('VNP_ARGUMENT', PARTS.join(' or '), 'part', JSON.stringify(part));
   if (size !== undefined && model !== undefined) {
     throw expected('VNP_USAGE', 'a size or a model', 'a benchmark', 'both', 'Name one of them');
   }
