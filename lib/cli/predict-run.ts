@@ -125,13 +125,14 @@ async function writeResults(
   return stop.signal ? undefined : prediction.summary;
 }
 
-/** Says nothing of the results, so that nothing depends on it. */
+/** Says nothing of the results, so that no failure of it, of whatever kind, may cost them. */
 async function measureLimits(predictor: Predictor, log: Logger): Promise<void> {
   try {
     await predictor.measureLimits();
   } catch (error) {
-    if (!(error instanceof VirnucproError)) throw error;
-    log.warn({ event: 'limit', code: error.code }, `the limit of the devices was not measured: ${error.message}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    const code = error instanceof VirnucproError ? { code: error.code } : {};
+    log.warn({ event: 'limit', ...code }, `the limit of the devices was not measured: ${reason}`);
   }
 }
 
