@@ -1,8 +1,8 @@
 // @ts-check
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../scripts/setup/child.mjs';
 import { inRepository } from '../../scripts/setup/repository.mjs';
+import { writeResults } from '../write-results.mjs';
 
 /** @typedef {import('./rounds.mjs').Entry} Entry */
 
@@ -127,20 +127,9 @@ function short(value, format) {
  * @param {string} python @returns {Promise<void>}
  */
 export async function writeReport(report, folder, name, python) {
-  mkdirSync(folder, { recursive: true });
+  await writeResults(folder, name, report, `${markdownOf(report)}\n![Tokens a second](${name}.svg)\n`);
   const path = join(folder, name);
-  writeFileSync(`${path}.json`, `${JSON.stringify(report, null, 2)}\n`);
-  writeFileSync(`${path}.md`, `${markdownOf(report)}\n![Tokens a second](${name}.svg)\n`);
-  const chart = inRepository('bench', 'compare', 'python', 'chart.py');
-  await succeed(python, [chart, `${path}.json`, `${path}.svg`]);
-  // The results are a part of the repository, and so is their layout.
-  const prettier = inRepository('node_modules', 'prettier', 'bin', 'prettier.cjs');
-  const config = inRepository('.prettierrc.json');
-  await succeed(process.execPath, [prettier, '--config', config, '--write', `${path}.json`, `${path}.md`]);
-}
-
-/** @param {string} command @param {string[]} words */
-async function succeed(command, words) {
-  const { succeeded, output } = await run(command, words);
-  if (!succeeded) throw new Error(`${command} ${words.join(' ')} failed:\n${output.trim()}`);
+  const words = [inRepository('bench', 'compare', 'python', 'chart.py'), `${path}.json`, `${path}.svg`];
+  const { succeeded, output } = await run(python, words);
+  if (!succeeded) throw new Error(`${python} ${words.join(' ')} failed:\n${output.trim()}`);
 }

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** FP32 scores may differ by this much, from the order of their sums. */
-export const MOST_DIFFERENCE = 1e-3;
+const MOST_DIFFERENCE = 1e-3;
 
 /**
  * @typedef {object} Agreement
