@@ -11,7 +11,7 @@ namespace virnucpro {
 namespace {
 
 constexpr size_t kLetters = 4;
-constexpr size_t kMostMerges = 512;
+constexpr size_t kMostMerges = 256;
 constexpr size_t kMostStates = 4096;
 constexpr uint16_t kNone = std::numeric_limits<uint16_t>::max();
 
@@ -56,11 +56,6 @@ struct FirstMerges::Vocabulary {
         right = tokens[right].left;
       }
     }
-  }
-
-  // Whether the token is what its text is merged to.
-  bool is_reached(uint16_t token) const {
-    return token < letters || stays_apart(tokens[token].left, tokens[token].right, token);
   }
 };
 
@@ -123,9 +118,14 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
   };
   const auto& tokens = vocabulary.tokens;
   const auto count = static_cast<uint16_t>(tokens.size());
+  // The tokens that their own text is merged to: neither part is merged away before the other is there.
+  std::vector<bool> is_reached(count);
   std::vector<Begun> reached;
   for (uint16_t token = 0; token < count; ++token) {
-    if (vocabulary.is_reached(token)) reached.emplace_back(token, uint16_t{0});
+    const uint16_t left = tokens[token].left, right = tokens[token].right;
+    is_reached[token] = token < vocabulary.letters ||
+                        (is_reached[left] && is_reached[right] && vocabulary.stays_apart(left, right, token));
+    if (is_reached[token]) reached.emplace_back(token, uint16_t{0});
   }
   // By token: those that may come after it.
   std::vector<std::vector<Begun>> followers(count);

@@ -81,7 +81,7 @@ describe('the byte-pair encoder', () => {
           expected.map(({ length }) => length),
         );
       }),
-      { numRuns: 500 },
+      { numRuns: 5000 },
     );
   });
 });
