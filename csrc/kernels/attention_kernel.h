@@ -192,11 +192,12 @@ float softmax_row(const AttentionHead& head, int64_t query, float* logits, int64
       largest = logit > largest ? logit : largest;
     }
   }
-  const float shift = -largest_of(largest) * kLog2E;
+  const float most = largest_of(largest);
   auto* numbers = reinterpret_cast<typename Type::Number*>(weights);
   Floats sum = {};
   for (int64_t i = 0; i < keys; i += kLanes) {
-    const Floats weight = Type::power(load<Floats>(logits + i) * kLog2E + shift);
+    // The difference first, so that it is never above 0, however large the logits are.
+    const Floats weight = Type::power((load<Floats>(logits + i) - most) * kLog2E);
     sum += weight;
     Type::put(numbers + i, weight);
   }
