@@ -1,7 +1,6 @@
 #include "device/pipeline_models.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <chrono>
@@ -158,6 +157,8 @@ SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens
   SequenceEmbeddings result;
   result.trace.keep_layers = options.layers;
   result.trace.measure_parts = options.measure;
+  // The job before may still run on the device.
+  if (options.measure) wait_for(placement_.device);
   const auto start = Clock::now();
   result.mean = mean_of(model, sequences, &result.trace).cpu();
   result.seconds = seconds_since(start);

@@ -15,8 +15,8 @@ struct ForwardTrace {
   bool keep_layers = false;
   std::vector<at::Tensor> layers;
   // Seconds in the matrix products of the linear layers, and in attention (rotary positions included). To measure them
-  // on a device that works behind the thread's back the thread waits for it after every part, so that a forward takes
-  // longer than without.
+  // on a device that works behind the thread's back the thread waits for it before and after every part, so that a
+  // forward takes longer than without.
   bool measure_parts = false;
   double linear_seconds = 0;
   double attention_seconds = 0;
@@ -30,6 +30,8 @@ inline void wait_for(at::Device device) {
 template <typename Compute>
 auto timed(ForwardTrace* trace, double ForwardTrace::* part, at::Device device, Compute&& compute) {
   if (trace == nullptr || !trace->measure_parts) return compute();
+  // For what was given to it before, which is none of this part.
+  wait_for(device);
   const auto start = std::chrono::steady_clock::now();
   auto result = compute();
   wait_for(device);
