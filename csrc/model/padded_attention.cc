@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/attention.h"
+#include "model/host_memory.h"
 #include "model/rotary.h"
 
 namespace virnucpro {
@@ -55,7 +56,7 @@ class PaddedAttention final : public PackedAttention {
     std::iota(order.begin(), order.end(), 0);
     const auto length_of = [&](int64_t i) { return sequences.end(i) - sequences.begin(i); };
     std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return length_of(a) > length_of(b); });
-    auto places = at::zeros({rows}, at::kLong);
+    const auto places = host_memory({rows}, at::kLong, placement_.device).zero_();
     int64_t place = 0;
     for (auto first = order.begin(); first != order.end();) {
       const auto length = length_of(*first);
@@ -72,15 +73,15 @@ class PaddedAttention final : public PackedAttention {
         }
       }
     }
-    places_ = places.to(placement_.device);
+    places_ = to_device(places, placement_.device);
   }
 
   Group group_of(const PackedTokens& sequences, const std::vector<int64_t>& members, int64_t length) const {
     const auto count = static_cast<int64_t>(members.size());
-    auto rows = at::empty({count * length}, at::kLong);
-    auto mask = at::zeros({count, 1, 1, length}, at::kFloat);
+    const auto rows = host_memory({count * length}, at::kLong, placement_.device);
+    const auto ends = host_memory({count, 1, 1, length}, at::kFloat, placement_.device).zero_();
     auto* row = rows.mutable_data_ptr<int64_t>();
-    auto* masked = mask.mutable_data_ptr<float>();
+    auto* masked = ends.mutable_data_ptr<float>();
     for (const auto sequence : members) {
       for (int64_t k = 0; k < length; ++k, ++row, ++masked) {
         const auto own = sequences.begin(sequence) + k;
@@ -88,9 +89,9 @@ class PaddedAttention final : public PackedAttention {
         if (own != *row) *masked = -std::numeric_limits<float>::infinity();
       }
     }
-    mask = mask.to(placement_.device);
+    auto mask = to_device(ends, placement_.device);
     if (slopes_.defined() && queries_at_once(length) >= length) mask = mask + distance_bias(0, length, length);
-    return {count, length, rows.to(placement_.device), mask.to(placement_.dtype)};
+    return {count, length, to_device(rows, placement_.device), mask.to(placement_.dtype)};
   }
 
   int64_t queries_at_once(int64_t length) const { return std::max(int64_t{1}, kMostLogits / (shape_.heads * length)); }
