@@ -38,14 +38,14 @@ class DeviceWorker {
   // Starts the thread; `opened` receives the bytes of the weights, or `failed` what the loading threw, on that thread.
   DeviceWorker(OpenRequest request, std::function<void(int64_t)> opened,
                std::function<void(std::exception_ptr)> failed);
-  // Closes and joins: waits for the running job.
+  // Closes and joins: waits for the jobs that run.
   ~DeviceWorker();
   DeviceWorker(const DeviceWorker&) = delete;
   DeviceWorker& operator=(const DeviceWorker&) = delete;
 
   // Throws kArgument when the queue is full and kClosed after close.
   void submit(Job job);
-  // After the running job, fails those that wait (kClosed), frees the models and ends the thread; then calls `closed`
+  // After the jobs that run, fails those that wait (kClosed), frees the models and ends the thread; then calls `closed`
   // on that thread, or at once when the thread has ended already.
   void close(std::function<void()> closed);
 

@@ -5,7 +5,6 @@
 // where code for another was meant.
 
 #include <cstdint>
-#include <cstring>
 
 #if defined(__AVX512F__)
 #include <immintrin.h>

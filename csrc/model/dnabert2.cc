@@ -10,9 +10,7 @@
 namespace virnucpro {
 
 Dnabert2::Dnabert2(const DnabertArchitecture& architecture, ParameterMap parameters, const Placement& placement)
-    : architecture_(architecture),
-      placement_(placement),
-      shape_{architecture.heads, architecture.width / architecture.heads} {
+    : placement_(placement), shape_{architecture.heads, architecture.width / architecture.heads} {
   const auto width = architecture.width;
   const double query_scale = 1.0 / std::sqrt(static_cast<double>(shape_.head_width));
   const auto norm = [&](const std::string& name) {

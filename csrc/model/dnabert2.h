@@ -30,7 +30,6 @@ class Dnabert2 final : public Encoder {
     LayerNorm output_norm;
   };
 
-  DnabertArchitecture architecture_;
   Placement placement_;
   AttentionShape shape_;
   PositionEncoding positions_;  // the slopes

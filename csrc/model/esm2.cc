@@ -16,8 +16,7 @@ constexpr double kEmbeddingScale = 0.88;
 }  // namespace
 
 Esm2::Esm2(const Esm2Architecture& architecture, ParameterMap parameters, const Placement& placement)
-    : architecture_(architecture),
-      placement_(placement),
+    : placement_(placement),
       shape_{architecture.heads, architecture.width / architecture.heads},
       rotary_(shape_.head_width, placement.device) {
   const double query_scale = 1.0 / std::sqrt(static_cast<double>(shape_.head_width));

@@ -30,7 +30,6 @@ class Esm2 final : public Encoder {
     Linear down;
   };
 
-  Esm2Architecture architecture_;
   Placement placement_;
   AttentionShape shape_;
   at::Tensor embedding_;  // [vocabulary, width] float32, scaled

@@ -2,9 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <optional>
-#include <string_view>
-
 #include "kernels/cpu_kernels.h"
 #include "model/cpu_work.h"
 #include "model/packed_linear.h"
