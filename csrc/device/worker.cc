@@ -53,13 +53,17 @@ void DeviceWorker::main(const OpenRequest& request, const std::function<void(int
   at::internal::lazy_init_num_threads();
   at::set_num_threads(request.threads);
   const c10::InferenceMode inference;
+  std::optional<PipelineModels> models;
   try {
-    PipelineModels models(request);
-    opened(models.weight_bytes());
-    serve(models);
+    models.emplace(request);
   } catch (...) {
     failed(std::current_exception());
   }
+  if (models) {
+    opened(models->weight_bytes());
+    serve(*models);
+  }
+  models.reset();
   end();
 }
 

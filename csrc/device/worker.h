@@ -33,7 +33,7 @@ struct Job {
 // never stands still between them.
 class DeviceWorker {
  public:
-  static constexpr size_t kCapacity = 2;
+  static constexpr size_t kCapacity = 3;
 
   // Starts the thread; `opened` receives the bytes of the weights, or `failed` what the loading threw, on that thread.
   DeviceWorker(OpenRequest request, std::function<void(int64_t)> opened,

@@ -24,7 +24,7 @@ struct Capabilities {
     const char* const most = std::getenv("ATEN_CPU_CAPABILITY");
     if (most == nullptr) return;
     if (std::string(most) == "default") avx2 = false;
-    if (std::string(most) != "avx512") avx512 = avx512_bf16 = false;
+    if (std::string(most) == "default" || std::string(most) == "avx2") avx512 = avx512_bf16 = false;
   }
 };
 

@@ -44,6 +44,19 @@ class FlashAttention final : public PackedAttention {
   std::optional<Rotation> rotation_;
 };
 
+// A libtorch may have been built without it, and says so only when it is called.
+bool tried(const Placement& placement, int64_t head_width) {
+  try {
+    const auto options = at::TensorOptions(placement.device).dtype(placement.dtype);
+    const auto one = at::zeros({1, 1, head_width}, options);
+    const auto offsets = at::arange(2, options.dtype(at::kInt));
+    at::_flash_attention_forward(one, one, one, offsets, offsets, 1, 1, 0.0, false, false, 1.0);
+    return true;
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<PackedAttention> make_flash_attention(const PackedTokens& sequences, const AttentionShape& shape,
@@ -53,6 +66,9 @@ std::unique_ptr<PackedAttention> make_flash_attention(const PackedTokens& sequen
   // The same devices that multiply bfloat16 have it: compute capability 8 or later.
   if (!placement.device.is_cuda() || !placement.multiplies_bf16 || !type || !width || positions.slopes.defined())
     return nullptr;
+  // One model has one head width, and the GPUs of a process one libtorch.
+  static const bool there = tried(placement, shape.head_width);
+  if (!there) return nullptr;
   return std::make_unique<FlashAttention>(sequences, shape, positions, placement);
 }
 

@@ -40,6 +40,10 @@ bool has_operators() {
 }  // namespace
 
 bool packs_linear(const Placement& placement) {
+#if !defined(__x86_64__)
+  // Nobody has measured the layouts of other processors' libraries yet.
+  return false;
+#endif
   if (!placement.device.is_cpu()) return false;
   static const bool operators = has_operators();
   if (placement.dtype == at::kFloat) return operators;

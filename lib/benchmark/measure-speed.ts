@@ -1,6 +1,5 @@
 import type { PackedTokens } from '../batches/packed-tokens.js';
 import type { EmbeddingResult, NativeWorker } from '../engine/addon.js';
-import { JOBS_A_WORKER } from '../engine/pool.js';
 
 /** What the repeats take together, and how many there are at least, unless their number is given. */
 const SECONDS = 10;
@@ -52,7 +51,8 @@ export async function embedAll({ worker, part, batches, clock }: Workload, passe
     const embedWaiting = async (): Promise<void> => {
       for (const batch of waiting) await worker.embed(part, batch, { layers: false });
     };
-    await Promise.all(Array.from({ length: JOBS_A_WORKER }, embedWaiting));
+    // One job runs and one is ready.
+    await Promise.all([embedWaiting(), embedWaiting()]);
   }
   return clock() - start;
 }

@@ -170,7 +170,7 @@ export interface LinearMeasurement {
 }
 
 /**
- * One worker thread that owns the models on one device. At most two jobs wait or run; a third call is answered with a
+ * One worker thread that owns the models on one device. At most three jobs wait or run; a fourth call is answered with a
  * rejected promise (VNP_ARGUMENT), so that the caller's own back-pressure is never hidden here.
  */
 export interface NativeWorker {

@@ -11,8 +11,13 @@ import { measureLimit } from './linear-limit.js';
 import type { LinearLimit } from './linear-limit.js';
 import { asVirnucproError } from './native-error.js';
 
-/** One job runs and one is ready: what keeps a device busy and results near their input. */
-export const JOBS_A_WORKER = 2;
+/**
+ * What keeps a device busy and results near their input: on the CPU one job runs and one is ready. A GPU is given a batch
+ * while it computes the one before, and a third is ready for when that one's result is handed over.
+ */
+export function jobsAtATime(deviceId: string): number {
+  return deviceId === 'cpu' ? 2 : 3;
+}
 
 /** One opened worker. */
 export interface WorkerDescription {
@@ -122,7 +127,7 @@ export class DevicePool {
   #leastBusy(): PooledWorker | undefined {
     let least: PooledWorker | undefined;
     for (const worker of this.#workers) {
-      if (worker.jobs < JOBS_A_WORKER && (!least || worker.jobs < least.jobs)) least = worker;
+      if (worker.jobs < jobsAtATime(worker.usage.device.id) && (!least || worker.jobs < least.jobs)) least = worker;
     }
     return least;
   }

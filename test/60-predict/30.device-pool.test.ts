@@ -10,13 +10,13 @@ const BATCH: FrameBatchTokens = {
 };
 
 describe('the pool of devices', () => {
-  it('lets two batches at a time onto a device, and the next when one is done', async () => {
+  it('lets three batches at a time onto a device, and the next when one is done', async () => {
     const devices = new FakeDevices({ devices: 2, outcomes: ['scores'], turns: [3, 1, 2] });
     const pool = await devices.openPool();
     const results = [];
     for (let batch = 0; batch < 40; batch++) results.push((await pool.submit(BATCH)).result);
     assert.equal((await Promise.all(results)).length, 40);
-    assert.equal(devices.mostRunning, 4);
+    assert.equal(devices.mostRunning, 6);
     const usage = pool.workers as ReturnType<DevicePool['countUsage']>;
     assert.equal(
       usage.reduce((sum, { batches }) => sum + batches, 0),

@@ -80,7 +80,7 @@ export class FakeDevices {
       },
       run: async (batch) => {
         // As strict as the real one.
-        if (jobs >= 2) throw Object.assign(new Error('a third job'), { code: 'VNP_ARGUMENT' });
+        if (jobs >= 3) throw Object.assign(new Error('a fourth job'), { code: 'VNP_ARGUMENT' });
         jobs++;
         try {
           return await this.#score(batch);
