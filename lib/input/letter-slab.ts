@@ -1,3 +1,5 @@
+import { untransferableArray } from './untransferable.js';
+
 /** Arrays of more letters than this have memory of their own: their cost is in their letters. */
 const LONGEST_IN_SLAB = 16 * 1024;
 const SLAB_LETTERS = 4 * LONGEST_IN_SLAB;
@@ -13,9 +15,9 @@ export class LetterSlab {
 
   /** @returns an array of zeros */
   take(count: number): Uint8Array {
-    if (count > LONGEST_IN_SLAB) return new Uint8Array(count);
+    if (count > LONGEST_IN_SLAB) return untransferableArray(count);
     if (this.#used + count > this.#slab.length) {
-      this.#slab = new Uint8Array(SLAB_LETTERS);
+      this.#slab = untransferableArray(SLAB_LETTERS);
       this.#used = 0;
     }
     const start = this.#used;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { VirnucproError } from '../errors.js';
 import { checkRange } from './memory-sequence.js';
 import type { StoredSequence } from './record.js';
+import { untransferableArray } from './untransferable.js';
 
 const READ_BLOCK = 256 * 1024;
 
@@ -86,7 +87,7 @@ export class SpooledSequence implements StoredSequence {
     checkRange(start, end, this.length, this.#spool !== undefined);
     if (start < this.#blockStart || end > this.#blockStart + this.#block.length) {
       // A new block each time, since views on the last one stay valid.
-      const block = new Uint8Array(Math.max(end - start, Math.min(READ_BLOCK, this.length - start)));
+      const block = untransferableArray(Math.max(end - start, Math.min(READ_BLOCK, this.length - start)));
       this.#spool!.read(block, start);
       this.#block = block;
       this.#blockStart = start;

@@ -38,7 +38,10 @@ export interface WindowResult {
   readonly bestFrame?: FrameScore;
   /** The virus score of the deciding frame. Absent unless scored. */
   readonly virusScore?: number;
-  /** Only when asked for: the window's letters as read, and every kept frame (scored or not), in the classic order. */
+  /**
+   * Only when asked for: the window's letters as read, and every kept frame (scored or not), in the classic order. They
+   * are views into larger buffers: copy (`slice`) what you keep or send.
+   */
   readonly sequences?: { readonly letters: Uint8Array; readonly kept: readonly KeptFrame[] };
 }
 

@@ -17,4 +17,19 @@ describe('a slab of letters', () => {
       }),
       { numRuns: 20 },
     ));
+
+  it('gives arrays that sending one of them cannot empty', () => {
+    const slab = new LetterSlab();
+    for (const count of [3, 40_000]) {
+      const sent = slab.take(count).fill(1);
+      const other = slab.take(3).fill(2);
+      try {
+        // Node 20 copies instead, later versions refuse.
+        assert.deepEqual(structuredClone(sent, { transfer: [sent.buffer as ArrayBuffer] }), sent);
+      } catch (error) {
+        assert.ok(error instanceof DOMException && error.name === 'DataCloneError', String(error));
+      }
+      assert.deepEqual([sent.length, sent[0], ...other], [count, 1, 2, 2, 2]);
+    }
+  });
 });
