@@ -35,6 +35,7 @@ export interface PipelineOptions {
 /**
  * The whole way of the data: records, windows, frames, batches, scores, calls. Results leave in input order, in groups of
  * those that can leave at the same time; a group is to be read to its end before the next is asked for.
+ * @throws what reading the records fails with, after the results of those before
  */
 export async function* predictRecords(
   records: AsyncIterable<SequenceRecord>,
@@ -45,6 +46,7 @@ export async function* predictRecords(
   const ledger = new Ledger(options.rule, options.sequences);
   const batcher = new FrameBatcher(options.batches);
   const dispatcher = new Dispatcher(pool, ledger, summary);
+  const reading = new Reading(records, summary);
   const turns = new EventLoopTurns();
   let windowsSinceBatch = 0;
   let entered = 0;
@@ -57,7 +59,7 @@ export async function* predictRecords(
     }
   }
   try {
-    for await (const record of timedReading(records, summary)) {
+    for await (const record of reading.records()) {
       unentered = record;
       summary.enterRecord(record);
       const tally = new ContigTally();
@@ -85,6 +87,7 @@ export async function* predictRecords(
     for (const batch of batcher.flush()) await dispatcher.send(batch);
     await dispatcher.finished();
     yield* leaving();
+    reading.throwFailure();
   } finally {
     await dispatcher.finished();
     ledger.release();
@@ -92,19 +95,41 @@ export async function* predictRecords(
   }
 }
 
-async function* timedReading(
-  records: AsyncIterable<SequenceRecord>,
-  summary: RunSummary,
-): AsyncGenerator<SequenceRecord> {
-  const iterator = records[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await summary.timed('reading', iterator.next());
-      if (next.done) return;
-      yield next.value;
+/** Where reading fails the records end, so that what was read before comes to its results; the failure is thrown then. */
+class Reading {
+  readonly #records: AsyncIterable<SequenceRecord>;
+  readonly #summary: RunSummary;
+  #failure: { readonly reason: unknown } | undefined;
+
+  constructor(records: AsyncIterable<SequenceRecord>, summary: RunSummary) {
+    this.#records = records;
+    this.#summary = summary;
+  }
+
+  async *records(): AsyncGenerator<SequenceRecord> {
+    const iterator = this.#records[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const next = await this.#next(iterator);
+        if (!next || next.done) return;
+        yield next.value;
+      }
+    } finally {
+      await iterator.return?.();
     }
-  } finally {
-    await iterator.return?.();
+  }
+
+  throwFailure(): void {
+    if (this.#failure) throw this.#failure.reason;
+  }
+
+  async #next(iterator: AsyncIterator<SequenceRecord>): Promise<IteratorResult<SequenceRecord> | undefined> {
+    try {
+      return await this.#summary.timed('reading', iterator.next());
+    } catch (reason) {
+      this.#failure = { reason };
+      return undefined;
+    }
   }
 }
 
