@@ -104,11 +104,10 @@ export class DevicePool {
       const limit = await measureLimit(native, usage);
       if (limit) usage.limit = limit;
     });
-    try {
-      await Promise.all(measuring);
-    } catch (error) {
-      throw asVirnucproError(error);
-    }
+    // Nothing measures any more once this has ended, however it ended.
+    const outcomes = await Promise.allSettled(measuring);
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failure) throw asVirnucproError(failure.reason);
   }
 
   /** Resolves when a device has taken the batch. */

@@ -97,6 +97,20 @@ describe('the pool of devices', () => {
       const { pool } = await runOn(devices);
       await assert.rejects(pool.measureLimits(), { name: 'VirnucproError', code: 'VNP_MEMORY' });
     });
+
+    it('has measured the other devices by then', async () => {
+      const devices = new FakeDevices({ devices: 2, outcomes: ['scores'], turns: [0] });
+      devices.limitFailure = new Error('no memory');
+      const pool = await devices.openPool();
+      const usage = pool.countUsage();
+      const accepted = [await pool.submit(long), await pool.submit(long)];
+      await Promise.all(accepted.map(({ result }) => result));
+      await assert.rejects(pool.measureLimits(), /no memory/);
+      assert.deepEqual(
+        usage.map(({ limit }) => limit),
+        [undefined, { dna: LIMIT, protein: LIMIT }],
+      );
+    });
   });
 
   it('closes what it opened when one device fails to open', async () => {

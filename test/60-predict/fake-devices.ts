@@ -41,7 +41,7 @@ export class FakeDevices {
   failedFrames = 0;
   framesWithoutNumber = 0;
   scoredFrames = 0;
-  /** What measuring the linear layers fails with. */
+  /** What measuring the linear layers of the first device fails with. */
   limitFailure: Error | undefined;
   #batches = 0;
   readonly #plan: Plan;
@@ -63,19 +63,19 @@ export class FakeDevices {
       openWorker: async ({ device: id }) => {
         if (id === refused)
           throw Object.assign(new Error(`Expected memory but ${id} has none`), { code: 'VNP_MEMORY' });
-        this.opened++;
-        return this.#worker();
+        return this.#worker(this.opened++ === 0);
       },
     };
     return part as Addon;
   }
 
-  #worker(): NativeWorker {
+  #worker(isFirst: boolean): NativeWorker {
     let jobs = 0;
     const worker: Pick<NativeWorker, 'run' | 'close' | 'weightBytes' | 'measureLinear'> = {
       weightBytes: 1000,
       measureLinear: async (_, rows) => {
-        if (this.limitFailure) throw this.limitFailure;
+        if (isFirst && this.limitFailure) throw this.limitFailure;
+        await new Promise((resolve) => setImmediate(resolve));
         return { seconds: rows / LIMIT, operations: rows };
       },
       run: async (batch) => {
