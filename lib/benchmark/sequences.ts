@@ -7,9 +7,12 @@ import { readWindows } from '../windows/read-windows.js';
 
 const SEED = 1;
 const BASES = 'ACGT';
+const NUCLEOTIDES = Buffer.from('ACGTUN');
 /** The letters of the genetic code's products: what the proteins of windows are made of. */
 const AMINO_ACIDS = 'ACDEFGHIKLMNPQRSTVWY';
 const STOP = '*'.charCodeAt(0);
+/** Longer than this, no protein is made of the letters of nucleotides alone. */
+const MOST_NUCLEOTIDE_LETTERS = 200;
 
 export interface SequenceRequest {
   readonly part: 'dna' | 'protein';
@@ -59,6 +62,15 @@ export async function fastaSequences(path: string, { part, limit, window }: Sequ
 function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array {
   const upper = letters.map((letter) => UPPER_CASE[letter]!);
   const protein = upper.at(-1) === STOP ? upper.subarray(0, -1) : upper;
+  if (protein.length > MOST_NUCLEOTIDE_LETTERS && protein.every((letter) => NUCLEOTIDES.includes(letter))) {
+    throw expected(
+      'VNP_INPUT_FORMAT',
+      'a protein',
+      `record ${JSON.stringify(id.slice(0, 80))} of ${path}`,
+      `${protein.length} letters of DNA`,
+      'Give proteins for ESM-2; --dna measures DNABERT on contigs',
+    );
+  }
   const strange = protein.find((letter) => !PROTEIN_LETTERS.includes(String.fromCharCode(letter)));
   if (strange === undefined) return protein;
   throw expected(

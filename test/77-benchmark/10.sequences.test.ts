@@ -64,6 +64,16 @@ describe('the sequences of a benchmark', () => {
     await assert.rejects(reading, { code: 'VNP_INPUT_FORMAT', message: /record "b" .*input\.fa.* received "\*"/ });
   });
 
+  it('are refused as proteins where a long one can only be DNA', async () => {
+    const read = (record: string) => fastaSequences(write(record), { part: 'protein', limit: 9, window: 500 });
+    await assert.rejects(read(`>contig_1\n${'acgtn'.repeat(41)}\n`), {
+      code: 'VNP_INPUT_FORMAT',
+      message: /a protein for record "contig_1" .*input\.fa.* received 205 letters of DNA\. .*--dna/,
+    });
+    assert.equal((await read(`>short\n${'ACGTN'.repeat(40)}\n`)).length, 1);
+    assert.equal((await read(`>protein\n${'ACGTN'.repeat(41)}M\n`)).length, 1);
+  });
+
   it('are at least one', async () => {
     const reading = fastaSequences(write('>a\n'), { part: 'dna', limit: 9, window: 500 });
     await assert.rejects(reading, { code: 'VNP_INPUT_FORMAT', message: /at least one sequence/ });
