@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { run } from '../../scripts/setup/child.mjs';
 import { inRepository } from '../../scripts/setup/repository.mjs';
 import { median } from '../compare/report.mjs';
-import { labelsOf } from '../pipeline/agreement.mjs';
+import { labelsOf, largest } from '../pipeline/agreement.mjs';
 import { MODEL, randomModel } from '../random-model.mjs';
 import { writeRandomWindows } from './random-windows.mjs';
 
@@ -77,7 +77,7 @@ function agreementOf(precision, exact, other) {
   const differences = names.map((name) => Math.abs((exact.scores.get(name) ?? NaN) - (other.scores.get(name) ?? NaN)));
   return {
     ...{ precision, agreeing: agreeing(names), agreeingAway: agreeing(away) },
-    ...{ medianDifference: median(differences) ?? NaN, largestDifference: Math.max(...differences) },
+    ...{ medianDifference: median(differences) ?? NaN, largestDifference: largest(differences) },
   };
 }
 

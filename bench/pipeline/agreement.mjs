@@ -21,9 +21,7 @@ export function agreementOf(classic, ours) {
   const differing = [...labelsOf(classic)].filter(([name, label]) => labels.get(name) !== label);
   return {
     sameFrames: names.join() === [...received.keys()].join() && sameIntermediates(classic, ours),
-    scoreDifference: Math.max(
-      ...names.map((name) => Math.abs((expected.get(name) ?? NaN) - (received.get(name) ?? NaN))),
-    ),
+    scoreDifference: largest(names.map((name) => Math.abs((expected.get(name) ?? NaN) - (received.get(name) ?? NaN)))),
     differingLabels: differing.length,
   };
 }
@@ -34,6 +32,11 @@ export function disagreement({ sameFrames, scoreDifference, differingLabels }, p
   if (precision !== 'FP32') return undefined;
   if (!(scoreDifference <= MOST_DIFFERENCE)) return `scores differ by ${scoreDifference}`;
   return differingLabels > 0 ? `${differingLabels} labels differ` : undefined;
+}
+
+/** NaN where one is; as arguments of Math.max these would be too many. @param {number[]} values */
+export function largest(values) {
+  return values.reduce((most, value) => Math.max(most, value), -Infinity);
 }
 
 /** @param {string} classic @param {string} ours */
