@@ -71,7 +71,7 @@ export async function measureSpeed(
   const { clock, hasLimit } = workload;
   const passes = runsFor(SECONDS_A_GROUP, passSeconds);
   const groups = groupsOf(workload, passSeconds);
-  const limit = hasLimit ? await LinearLimit.of(workload) : undefined;
+  const limit = hasLimit ? await LinearLayers.of(workload) : undefined;
   const samples: SpeedSample[] = [];
   const start = clock();
   const isDone = (): boolean =>
@@ -83,7 +83,7 @@ export async function measureSpeed(
 async function measureOnce(
   groups: readonly Workload[],
   passes: number,
-  limit: LinearLimit | undefined,
+  limit: LinearLayers | undefined,
 ): Promise<SpeedSample> {
   let [tokens, seconds, linearSeconds] = [0, 0, 0];
   for (const group of groups) {
@@ -131,7 +131,7 @@ function runsFor(seconds: number, secondsOfOne: number): number {
 }
 
 /** The linear layers alone, with as many rows as the largest batch has tokens. */
-class LinearLimit {
+class LinearLayers {
   readonly operationsPerToken: number;
   readonly #workload: Workload;
   readonly #rows: number;
@@ -145,9 +145,9 @@ class LinearLimit {
   }
 
   /** The first measurement is a warm-up. */
-  static async of(workload: Workload): Promise<LinearLimit> {
+  static async of(workload: Workload): Promise<LinearLayers> {
     const rows = Math.min(MOST_ROWS, largest(workload.batches).tokens.length);
-    return new LinearLimit(workload, rows, await workload.worker.measureLinear(workload.part, rows));
+    return new LinearLayers(workload, rows, await workload.worker.measureLinear(workload.part, rows));
   }
 
   async secondsPerToken(): Promise<number> {

@@ -8,8 +8,10 @@ export interface ExternalSortOptions {
   /** Where runs are put; it must exist, and files left there after a failure are the caller's to remove. */
   readonly folder: string;
   readonly open: OpenFile;
-  /** Memory for entries before a run is written, in bytes, about. Default 2 MiB: sorting more at once
-   *  would hold up the event loop. */
+  /**
+   * Memory for entries before a run is written, in bytes, about. Default 2 MiB: sorting more at once would hold up the
+   * event loop.
+   */
   readonly runBytes?: number | undefined;
   /** Runs that are merged, and so open, at once. Default 64. */
   readonly fanIn?: number | undefined;
