@@ -1,4 +1,5 @@
 /** The program of the child process: its words are a path and an architecture as JSON, see archive-writer.ts. */
+import { rmSync } from 'node:fs';
 import { loadAddon } from '../engine/load.js';
 import { asVirnucproError } from '../engine/native-error.js';
 import { VirnucproError } from '../errors.js';
@@ -6,10 +7,18 @@ import { DEFAULT_SEED } from '../models/random.js';
 import { randomParameters } from '../models/random-weights.js';
 import type { EncoderArchitecture, WriterFailure } from './archive-writer.js';
 
-// Ctrl-C goes to both processes; the parent removes what was written, and ends this one.
-process.on('SIGINT', () => undefined);
+// Ctrl-C and a closed terminal go to both processes; the parent removes what was written, and ends this one.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+const [path = '', words = ''] = process.argv.slice(2);
+const endWithoutParent = (): void => {
+  rmSync(path, { force: true });
+  // An exit would wait for the thread that writes.
+  process.kill(process.pid, 'SIGKILL');
+};
+process.once('disconnect', endWithoutParent);
+// It may have ended while this was loaded.
+if (!process.connected) endWithoutParent();
 try {
-  const [path = '', words = ''] = process.argv.slice(2);
   const architecture = JSON.parse(words) as EncoderArchitecture;
   const parameters = randomParameters(architecture, DEFAULT_SEED);
   await loadAddon().addon.writeArchive({ path, architecture, dtype: 'bfloat16', parameters, extraFiles: {} });
@@ -19,6 +28,7 @@ try {
   const known = asVirnucproError(error);
   await answer({ code: known instanceof VirnucproError ? known.code : 'VNP_NATIVE', message });
 } finally {
+  process.off('disconnect', endWithoutParent);
   process.disconnect();
 }
 

@@ -5,21 +5,19 @@ import {
   DEFAULT_BENCHMARK_SEQUENCES,
   DEFAULT_CHUNK_SIZE,
   DEFAULT_DNA_SIZE,
-  DEFAULT_PRECISION,
   DNABERT_SIZES,
   ESM2_SIZES,
   MOST_BATCH_TOKENS,
   MOST_BENCHMARK_SEQUENCES,
   MOST_REPEATS,
   MOST_THREADS,
-  PRECISIONS,
   VirnucproError,
   benchmark,
 } from '../index.js';
 import type { BenchmarkOptions, BenchmarkProgress, PrecisionChoice } from '../index.js';
 import { benchTable } from './bench-table.js';
 import { EXIT } from './exit-codes.js';
-import { wholeNumber } from './option-values.js';
+import { precisionOption, wholeNumber } from './option-values.js';
 import { StopSignals } from './stop-signals.js';
 
 /** What the options of `bench` were given or default to, as commander names them. */
@@ -110,14 +108,7 @@ function addInputOptions(command: Command): void {
 
 function addEngineOptions(command: Command): void {
   command
-    .addOption(
-      new Option(
-        '-p, --precision <type>',
-        'number type of the matrix work; auto takes bf16 where the device computes it natively, else fp32',
-      )
-        .choices(PRECISIONS)
-        .default(DEFAULT_PRECISION),
-    )
+    .addOption(precisionOption())
     .option('-d, --device <id>', 'cpu or cuda:N (default: the first CUDA device, else the CPU)')
     .option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores)', wholeNumber(1, MOST_THREADS))
     .addOption(
@@ -149,11 +140,17 @@ function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchWords): Be
   };
 }
 
+const END_OF_SIGNAL = new Map<NodeJS.Signals, number>([
+  ['SIGINT', EXIT.interrupted],
+  ['SIGTERM', EXIT.terminated],
+  ['SIGHUP', EXIT.hungUp],
+]);
+
 /** Ctrl-C removes at once what was written for the time being; the process then waits for the device's threads. */
 async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
-  const stop = new StopSignals(false);
+  const stop = new StopSignals(false, [...END_OF_SIGNAL.keys()]);
   stop.onStop = () => {
-    const signals = ['SIGINT', 'SIGTERM'] as const;
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
     const notYet = (): void => undefined;
     for (const signal of signals) process.on(signal, notYet);
     // Runs after those listeners that remove something: from there on a second signal may end the process.
@@ -161,7 +158,7 @@ async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
       for (const signal of signals) process.off(signal, notYet);
       console.error('stopping after the batch that runs; again to stop at once');
     });
-    process.exit(stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
+    process.exit(END_OF_SIGNAL.get(stop.signal!));
   };
   try {
     return await work();

@@ -6,6 +6,8 @@ export const EXIT = {
   failed: 1,
   /** Done but for the failures that the summary names. */
   partial: 2,
+  /** `bench` ended because its terminal was closed. */
+  hungUp: 129,
   /** Ended by Ctrl-C. */
   interrupted: 130,
   /** Ended by SIGTERM. */

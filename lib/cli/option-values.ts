@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_PRECISION, PRECISIONS } from '../index.js';
 
 /** Option parsers: each takes the word behind the option and gives its value, or says what was expected. */
 
@@ -27,4 +28,14 @@ export function commaSeparated(word: string): string[] {
   const parts = word.split(',').map((part) => part.trim());
   if (parts.every((part) => part !== '')) return parts;
   throw new InvalidArgumentError('Expected names with commas between them.');
+}
+
+/** The option of every command that computes. */
+export function precisionOption(): Option {
+  return new Option(
+    '-p, --precision <type>',
+    'number type of the matrix work; auto takes bf16 where the device computes it natively, else fp32',
+  )
+    .choices(PRECISIONS)
+    .default(DEFAULT_PRECISION);
 }

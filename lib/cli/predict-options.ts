@@ -3,17 +3,15 @@ import type { Command } from 'commander';
 import {
   DEFAULT_BATCH_TOKENS,
   DEFAULT_MIN_FRACTION,
-  DEFAULT_PRECISION,
   DEFAULT_THRESHOLD,
   MOST_BATCH_TOKENS,
   MOST_THREADS,
-  PRECISIONS,
 } from '../index.js';
 import type { PrecisionChoice } from '../index.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../monitor/log.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
 import { DEFAULT_PROGRESS_INTERVAL } from '../monitor/progress.js';
-import { commaSeparated, seconds, share, wholeNumber } from './option-values.js';
+import { commaSeparated, precisionOption, seconds, share, wholeNumber } from './option-values.js';
 
 /** What the options of `predict` were given or default to, as commander names them. */
 export interface PredictWords {
@@ -52,14 +50,7 @@ function addEngineOptions(command: Command): Command {
       '--models <dir>',
       'folder of the installed models (default: $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models)',
     )
-    .addOption(
-      new Option(
-        '-p, --precision <type>',
-        'number type of the matrix work; auto takes bf16 where the device computes it natively, else fp32',
-      )
-        .choices(PRECISIONS)
-        .default(DEFAULT_PRECISION),
-    )
+    .addOption(precisionOption())
     .option(
       '-d, --device <ids>',
       'cpu or cuda:N, several with commas (default: every CUDA device, else the CPU)',

@@ -42,6 +42,14 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
       job.log.warn({ event: 'interrupted', signal: stop.signal }, `stopped by ${stop.signal}: nothing was written`);
       return stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
     }
+    stop.onStop = () => {
+      job.log.warn(
+        { event: 'completing', signal: stop.signal },
+        'the results are complete and are being written; again to stop at once',
+      );
+      // Only the measurement can be cut short.
+      void predictor?.close();
+    };
     await measureLimits(predictor, job.log);
     for (const failure of summary.failures) await recordFailure(job.directory, failure);
     const manifest = await job.directory.finish(describeRun(job.words, predictor, summary, times));

@@ -1,9 +1,10 @@
-/** Remembers the first SIGINT or SIGTERM. A second one ends the process as if it had not been caught. */
+/** Remembers the first signal to stop. A second one ends the process as if it had not been caught. */
 export class StopSignals {
   signal: NodeJS.Signals | undefined;
   /** Called at the first signal. */
   onStop: () => void = () => undefined;
   readonly #readsStandardInput: boolean;
+  readonly #signals: readonly NodeJS.Signals[];
   readonly #remember = (signal: NodeJS.Signals): void => {
     this.signal = signal;
     this.ignore();
@@ -12,12 +13,13 @@ export class StopSignals {
     this.onStop();
   };
 
-  constructor(readsStandardInput: boolean) {
+  constructor(readsStandardInput: boolean, signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM']) {
     this.#readsStandardInput = readsStandardInput;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, this.#remember);
+    this.#signals = signals;
+    for (const signal of signals) process.on(signal, this.#remember);
   }
 
   ignore(): void {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, this.#remember);
+    for (const signal of this.#signals) process.off(signal, this.#remember);
   }
 }

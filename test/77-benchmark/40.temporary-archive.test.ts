@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { withRandomArchive } from '../../lib/benchmark/temporary-archive.js';
 import type { ArchiveAnnouncement } from '../../lib/benchmark/temporary-archive.js';
 import { DNABERT_SIZES, ESM2_SIZES } from '../../lib/models/published-sizes.js';
@@ -52,6 +55,20 @@ describe('the random weights of a benchmark', () => {
       },
     );
     await assert.rejects(failing, /of the use/);
+  });
+
+  it('are neither finished nor left when their writer loses its parent', async () => {
+    const path = join(folder, 'model.pt');
+    const { architecture } = ESM2_SIZES.get('esm2_t33_650M_UR50D')!;
+    const writer = fork(
+      fileURLToPath(new URL('../../lib/benchmark/archive-writer-child.js', import.meta.url)),
+      [path, JSON.stringify(architecture)],
+      { execArgv: [] },
+    );
+    const ended = once(writer, 'exit');
+    writer.disconnect();
+    assert.deepEqual(await ended, [null, 'SIGKILL']);
+    assert.ok(!existsSync(path));
   });
 
   it('of a size that cannot be are refused by their writer, and removed', async () => {

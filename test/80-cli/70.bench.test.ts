@@ -121,6 +121,7 @@ describe('virnucpro bench', () => {
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const) {
     it(`ends at ${signal} with ${code} while weights are written, and removes them`, async () => {
       let sent = false;
