@@ -82,4 +82,22 @@ describe('virnucpro predict, when it is interrupted', () => {
     assert.equal(end, 130, errors);
     assert.ok(!existsSync(output));
   });
+
+  it('once the results are complete writes them, and says so', async () => {
+    const output = join(folder, 'complete');
+    const few = join(folder, 'few.fa');
+    writeFileSync(few, manyRecords(2));
+    const before = process.env['NODE_OPTIONS'];
+    process.env['NODE_OPTIONS'] = `--import=${new URL('signal-in-measurement.js', import.meta.url).href}`;
+    try {
+      const { end, errors } = await virnucpro(['predict', few, '-o', output, ...EXACT], { models: installed.models });
+      assert.equal(end, 0, errors);
+      assert.match(errors, /"event":"completing","signal":"SIGINT"/);
+      assert.doesNotMatch(errors, /"event":"(stopping|interrupted)"/);
+      assert.ok(existsSync(join(output, 'contigs.tsv')));
+    } finally {
+      if (before === undefined) delete process.env['NODE_OPTIONS'];
+      else process.env['NODE_OPTIONS'] = before;
+    }
+  });
 });
