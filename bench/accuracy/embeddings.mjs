@@ -1,5 +1,5 @@
 // @ts-check
-import { copyFileSync, existsSync, linkSync, mkdirSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { inRepository } from '../../scripts/setup/repository.mjs';
 import { jsonOf } from '../compare/child-process.mjs';
@@ -30,7 +30,8 @@ export async function embeddingErrors({ part, size, kind, fasta }, options, pyth
   if (part === 'protein') await convert('transformers', weights, python);
   const input = join(folder, 'tokens.json');
   const runner = inRepository('bench', 'compare', 'run-ours.mjs');
-  const counts = await jsonOf(process.execPath, [runner, 'tokens', part, fasta, String(limit), '500', model, input]);
+  await jsonOf(process.execPath, [runner, 'tokens', part, fasta, String(limit), '500', model, input]);
+  const counts = keepDistinct(input);
 
   /** @param {string} precision @returns {Promise<number[][]>} */
   const ours = async (precision, count = limit) => {
@@ -73,6 +74,15 @@ function spreadOf(program, precision, means, exact) {
 /** @param {number[]} mean @param {number[]} exact */
 function relativeError(mean, exact) {
   return Math.hypot(...exact.map((value, index) => value - (mean[index] ?? NaN))) / Math.hypot(...exact);
+}
+
+/** Takes out sequences that are there already: they would count as more evidence than they are. @param {string} path */
+function keepDistinct(path) {
+  /** @type {{ tokens: number[][] }} */
+  const { tokens } = JSON.parse(readFileSync(path, 'utf8'));
+  const distinct = [...new Map(tokens.map((list) => [list.join(), list])).values()];
+  writeFileSync(path, JSON.stringify({ tokens: distinct }));
+  return { sequences: distinct.length, tokens: distinct.reduce((sum, { length }) => sum + length, 0) };
 }
 
 /** A folder with the archive where the Python runners look for it. @param {string} models @param {'dna' | 'protein'} part */
