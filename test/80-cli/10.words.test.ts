@@ -25,7 +25,8 @@ describe('the words of the command line', () => {
   it('include every command', () => {
     assert.deepEqual(
       all.map((words) => words.join(' ')).sort(),
-      ['', 'devices', 'doctor', 'models', 'models import', 'models inspect', 'models list', 'models random'].concat([
+      ['', 'bench', 'devices', 'doctor', 'models', 'models import', 'models inspect', 'models list'].concat([
+        'models random',
         'models remove',
         'predict',
       ]),
