@@ -6,7 +6,10 @@ const measureLimits = Reflect.get(Predictor.prototype, 'measureLimits');
 
 Predictor.prototype.measureLimits = async function (this: Predictor): Promise<void> {
   const arrived = once(process, 'SIGINT');
+  // A signal on its way does not keep the process alive.
+  const alive = setTimeout(() => undefined, 30_000);
   process.kill(process.pid, 'SIGINT');
   await arrived;
+  clearTimeout(alive);
   await measureLimits.call(this);
 };
