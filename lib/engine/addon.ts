@@ -148,7 +148,7 @@ export interface BatchResult {
   faults: Uint8Array;
   /** [frames, dna width + protein width] when asked for. */
   embeddings?: Float32Array;
-  /** Seconds on the device's thread. */
+  /** Seconds of the device: on the CPU its thread's, on a GPU by its own clock. */
   seconds: { dna: number; protein: number; classifier: number };
 }
 
@@ -191,7 +191,7 @@ export interface NativeWorker {
   classify(features: Float32Array): Promise<Float32Array>;
   /** Bytes: what the weights take on the device. */
   readonly weightBytes: number;
-  /** Waits for the running job, rejects those that wait (VNP_CLOSED), joins the thread. Closing twice is harmless. */
+  /** Waits for the jobs that run (a GPU may have two), rejects those that wait (VNP_CLOSED), joins the thread. Closing twice is harmless. */
   close(): Promise<void>;
 }
 
