@@ -10,14 +10,13 @@ import {
   MOST_BATCH_TOKENS,
   MOST_BENCHMARK_SEQUENCES,
   MOST_REPEATS,
-  MOST_THREADS,
   VirnucproError,
   benchmark,
 } from '../index.js';
 import type { BenchmarkOptions, BenchmarkProgress, PrecisionChoice } from '../index.js';
 import { benchTable } from './bench-table.js';
 import { EXIT } from './exit-codes.js';
-import { precisionOption, wholeNumber } from './option-values.js';
+import { modelsOption, precisionOption, threadsOption, wholeNumber } from './option-values.js';
 import { StopSignals } from './stop-signals.js';
 
 /** What the options of `bench` were given or default to, as commander names them. */
@@ -68,10 +67,7 @@ function addModelOptions(command: Command): void {
         `(default: that of --model, else ${DEFAULT_DNA_SIZE})`,
     )
     .option('-m, --model <name>', 'installed model to take the weights of')
-    .option(
-      '--models <dir>',
-      'folder of the installed models (default: $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models)',
-    );
+    .addOption(modelsOption());
 }
 
 function addInputOptions(command: Command): void {
@@ -110,7 +106,7 @@ function addEngineOptions(command: Command): void {
   command
     .addOption(precisionOption())
     .option('-d, --device <id>', 'cpu or cuda:N (default: the first CUDA device, else the CPU)')
-    .option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores)', wholeNumber(1, MOST_THREADS))
+    .addOption(threadsOption())
     .addOption(
       new Option(
         '--engine <kind>',
@@ -148,9 +144,9 @@ const END_OF_SIGNAL = new Map<NodeJS.Signals, number>([
 
 /** Ctrl-C removes at once what was written for the time being; the process then waits for the device's threads. */
 async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
-  const stop = new StopSignals(false, [...END_OF_SIGNAL.keys()]);
+  const signals = [...END_OF_SIGNAL.keys()];
+  const stop = new StopSignals(false, signals);
   stop.onStop = () => {
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
     const notYet = (): void => undefined;
     for (const signal of signals) process.on(signal, notYet);
     // Runs after those listeners that remove something: from there on a second signal may end the process.

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { diagnose } from '../index.js';
 import type { Check } from '../index.js';
 import { EXIT } from './exit-codes.js';
+import { modelsOption } from './option-values.js';
 
 const STATUS_WIDTH = 'warning'.length + 2;
 const NAME_WIDTH = 'known answer on cuda:0'.length + 2;
@@ -13,10 +14,7 @@ export function doctorCommand(): Command {
       'Checks this installation: Node, libtorch, the addon, CUDA, a known answer on every device, models, folders. ' +
         'Exit code 1 when a check failed.',
     )
-    .option(
-      '--models <dir>',
-      'folder of the installed models (default: $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models)',
-    )
+    .addOption(modelsOption())
     .option('--json', 'print the checks as JSON')
     .action(async ({ json = false, models }: { json?: boolean; models?: string }) => {
       const print = (check: Check): void => console.log(checkText(check));

@@ -13,7 +13,7 @@ import {
 } from '../index.js';
 import type { InspectedModel, ModelProgress } from '../index.js';
 import { EXIT } from './exit-codes.js';
-import { wholeNumber } from './option-values.js';
+import { modelsOption, wholeNumber } from './option-values.js';
 
 const DATA_TYPES = ['float32', 'float16', 'bfloat16'] as const;
 type DataType = (typeof DATA_TYPES)[number];
@@ -32,13 +32,6 @@ export function modelsCommand(): Command {
     .addCommand(removeCommand());
 }
 
-function withLocation(command: Command): Command {
-  return command.option(
-    '--models <dir>',
-    'folder of the installed models (default: $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models)',
-  );
-}
-
 function importCommand(): Command {
   interface Words extends Location {
     name: string;
@@ -49,7 +42,8 @@ function importCommand(): Command {
     dtype: 'keep' | DataType;
     force?: boolean;
   }
-  return withLocation(new Command('import'))
+  return new Command('import')
+    .addOption(modelsOption())
     .description('Makes a model of published checkpoints. They are read as data; nothing in them is run.')
     .requiredOption('--name <name>', 'name to install the model under')
     .requiredOption('--esm <path>', 'ESM-2: a .pt file of fair-esm, or a directory of transformers')
@@ -78,7 +72,8 @@ function randomCommand(): Command {
     dtype?: DataType;
     force?: boolean;
   }
-  return withLocation(new Command('random'))
+  return new Command('random')
+    .addOption(modelsOption())
     .description('Makes a model of random weights at a published size, for trying and for benchmarks.')
     .requiredOption('--name <name>', 'name to install the model under')
     .addOption(new Option('--esm <size>', 'size of ESM-2').choices([...ESM2_SIZES.keys()]).makeOptionMandatory())
@@ -101,7 +96,8 @@ function randomCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withLocation(new Command('list'))
+  return new Command('list')
+    .addOption(modelsOption())
     .description('Lists the installed models.')
     .option('--json', 'as JSON')
     .action(async ({ json, ...location }: Location & { json?: boolean }) => {
@@ -119,7 +115,8 @@ function listCommand(): Command {
 }
 
 function inspectCommand(): Command {
-  return withLocation(new Command('inspect'))
+  return new Command('inspect')
+    .addOption(modelsOption())
     .description('Says all there is to know of a model.')
     .argument('[name]', 'the model (default: the only one that is installed)')
     .option('--json', 'as JSON')
@@ -130,7 +127,8 @@ function inspectCommand(): Command {
 }
 
 function removeCommand(): Command {
-  return withLocation(new Command('remove'))
+  return new Command('remove')
+    .addOption(modelsOption())
     .description('Deletes an installed model.')
     .argument('<name>', 'the model')
     .action(async (name: string, location: Location) => {

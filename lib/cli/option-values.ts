@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_PRECISION, PRECISIONS } from '../index.js';
+import { DEFAULT_PRECISION, MOST_THREADS, PRECISIONS } from '../index.js';
 
 /** Option parsers: each takes the word behind the option and gives its value, or says what was expected. */
 
@@ -30,7 +30,21 @@ export function commaSeparated(word: string): string[] {
   throw new InvalidArgumentError('Expected names with commas between them.');
 }
 
-/** The option of every command that computes. */
+/** The options that several commands have, each with one meaning. */
+
+export function modelsOption(): Option {
+  return new Option(
+    '--models <dir>',
+    'folder of the installed models (default: $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models)',
+  );
+}
+
+export function threadsOption(): Option {
+  return new Option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores)').argParser(
+    wholeNumber(1, MOST_THREADS),
+  );
+}
+
 export function precisionOption(): Option {
   return new Option(
     '-p, --precision <type>',

@@ -1,17 +1,19 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import {
-  DEFAULT_BATCH_TOKENS,
-  DEFAULT_MIN_FRACTION,
-  DEFAULT_THRESHOLD,
-  MOST_BATCH_TOKENS,
-  MOST_THREADS,
-} from '../index.js';
+import { DEFAULT_BATCH_TOKENS, DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD, MOST_BATCH_TOKENS } from '../index.js';
 import type { PrecisionChoice } from '../index.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../monitor/log.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
 import { DEFAULT_PROGRESS_INTERVAL } from '../monitor/progress.js';
-import { commaSeparated, precisionOption, seconds, share, wholeNumber } from './option-values.js';
+import {
+  commaSeparated,
+  modelsOption,
+  precisionOption,
+  seconds,
+  share,
+  threadsOption,
+  wholeNumber,
+} from './option-values.js';
 
 /** What the options of `predict` were given or default to, as commander names them. */
 export interface PredictWords {
@@ -46,17 +48,14 @@ export function addPredictOptions(command: Command): Command {
 function addEngineOptions(command: Command): Command {
   return command
     .option('-m, --model <name>', 'installed model to use (default: the only one that is installed)')
-    .option(
-      '--models <dir>',
-      'folder of the installed models (default: $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models)',
-    )
+    .addOption(modelsOption())
     .addOption(precisionOption())
     .option(
       '-d, --device <ids>',
       'cpu or cuda:N, several with commas (default: every CUDA device, else the CPU)',
       commaSeparated,
     )
-    .option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores)', wholeNumber(1, MOST_THREADS));
+    .addOption(threadsOption());
 }
 
 function addOutputOptions(command: Command): Command {
