@@ -1,5 +1,5 @@
 // @ts-check
-import { existsSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAddon } from '../dist/lib/engine/load.js';
 import { randomModel as makeRandomModel } from '../dist/lib/models/random.js';
@@ -40,6 +40,26 @@ export async function randomModel({ esm, dna, seed, kind = 'plain' }) {
   await makeRandomModel({ name: MODEL, esm, dna, seed, dtype: 'float32', overwrite: true, registry, addon: writer });
   writeFileSync(mark, '');
   return models;
+}
+
+/**
+ * A folder beside the model, with its archives where the Python runners look for them.
+ * @param {string} models as randomModel gives it
+ */
+export function weightsFolder(models) {
+  const folder = join(models, 'weights');
+  mkdirSync(folder, { recursive: true });
+  for (const part of ['protein', 'dna']) {
+    const source = join(models, MODEL, part, 'model.pt');
+    const target = join(folder, `${part}.pt`);
+    if (existsSync(target)) continue;
+    try {
+      linkSync(source, target);
+    } catch {
+      copyFileSync(source, target);
+    }
+  }
+  return folder;
 }
 
 /** @param {ArchiveRequest} request @param {number} seed @returns {ArchiveRequest} */

@@ -1,11 +1,11 @@
 // @ts-check
-import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { inRepository } from '../../scripts/setup/repository.mjs';
 import { jsonOf } from '../compare/child-process.mjs';
 import { convert } from '../compare/prepare.mjs';
 import { median } from '../compare/report.mjs';
-import { MODEL, randomModel } from '../random-model.mjs';
+import { MODEL, randomModel, weightsFolder } from '../random-model.mjs';
 
 /** Without instructions for it, a CPU computes FP16 many times slower than FP32. */
 const FP16_SEQUENCES = 4;
@@ -26,7 +26,7 @@ export async function embeddingErrors({ part, size, kind, fasta }, options, pyth
   const sizes = part === 'dna' ? { esm: 'esm2_tiny', dna: size } : { esm: size, dna: 'dnabert_tiny' };
   const models = await randomModel({ ...sizes, seed, kind });
   const model = join(models, MODEL);
-  const weights = weightsOf(models, part);
+  const weights = weightsFolder(models);
   if (part === 'protein') await convert('transformers', weights, python);
   const input = join(folder, 'tokens.json');
   const runner = inRepository('bench', 'compare', 'run-ours.mjs');
@@ -83,19 +83,4 @@ function keepDistinct(path) {
   const distinct = [...new Map(tokens.map((list) => [list.join(), list])).values()];
   writeFileSync(path, JSON.stringify({ tokens: distinct }));
   return { sequences: distinct.length, tokens: distinct.reduce((sum, { length }) => sum + length, 0) };
-}
-
-/** A folder with the archive where the Python runners look for it. @param {string} models @param {'dna' | 'protein'} part */
-function weightsOf(models, part) {
-  const folder = join(models, 'weights');
-  mkdirSync(folder, { recursive: true });
-  const source = join(models, MODEL, part, 'model.pt');
-  const target = join(folder, `${part}.pt`);
-  if (existsSync(target)) return folder;
-  try {
-    linkSync(source, target);
-  } catch {
-    copyFileSync(source, target);
-  }
-  return folder;
 }

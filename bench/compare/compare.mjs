@@ -9,7 +9,8 @@ import { jsonOf } from './child-process.mjs';
 import { competitors, pinned } from './competitors.mjs';
 import { describeMachine } from './machine.mjs';
 import { readOptions, usage } from './options.mjs';
-import { modelName, prepareModel } from './prepare.mjs';
+import { MODEL } from '../random-model.mjs';
+import { prepareModel } from './prepare.mjs';
 import { markdownOf, rowsOf, writeReport } from './report.mjs';
 import { Comparison, judge } from './rounds.mjs';
 
@@ -28,7 +29,7 @@ async function compare(options, folder) {
   const { models, weights } = await prepareModel(options);
   const input = join(folder, 'tokens.json');
   const runner = inRepository('bench', 'compare', 'run-ours.mjs');
-  const words = ['tokens', part, fasta, String(limit), String(window), join(models, modelName), input];
+  const words = ['tokens', part, fasta, String(limit), String(window), join(models, MODEL), input];
   const counts = await jsonOf(process.execPath, [runner, ...words]);
 
   const comparison = new Comparison(options, { python, models, weights, input });

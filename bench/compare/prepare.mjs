@@ -1,11 +1,10 @@
 // @ts-check
-import { copyFileSync, existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder } from '../../scripts/setup/cache-folder.mjs';
+import { DEFAULT_SEED } from '../../dist/lib/models/random.js';
 import { run } from '../../scripts/setup/child.mjs';
 import { inRepository } from '../../scripts/setup/repository.mjs';
-
-export const modelName = 'bench';
+import { randomModel, weightsFolder } from '../random-model.mjs';
 
 /**
  * Makes a model of random weights in the cache folder, the first time only. Whatever else is made of it is beside it.
@@ -15,35 +14,8 @@ export const modelName = 'bench';
 export async function prepareModel(options) {
   const esm = options.part === 'protein' ? options.esm : 'esm2_tiny';
   const dna = options.part === 'dna' ? 'dnabert_s' : 'dnabert_tiny';
-  const models = join(cacheFolder(), 'bench-models', options.part === 'protein' ? esm : dna);
-  const weights = join(models, modelName);
-  await once(
-    join(models, 'model-complete'),
-    `a random model of ${options.part === 'protein' ? esm : dna}`,
-    async () => {
-      await command(process.execPath, [
-        ...[inRepository('bin', 'virnucpro.js'), 'models', 'random', '--models', models, '--name', modelName],
-        ...['--esm', esm, '--dna', dna, '--dtype', 'float32', '--force'],
-      ]);
-    },
-  );
-  return { models, weights: other(models, weights) };
-}
-
-/** A folder with the archives under short names. @param {string} models @param {string} model */
-function other(models, model) {
-  const folder = join(models, 'weights');
-  mkdirSync(folder, { recursive: true });
-  for (const part of ['protein', 'dna']) {
-    const target = join(folder, `${part}.pt`);
-    if (existsSync(target)) continue;
-    try {
-      linkSync(join(model, part, 'model.pt'), target);
-    } catch {
-      copyFileSync(join(model, part, 'model.pt'), target);
-    }
-  }
-  return folder;
+  const models = await randomModel({ esm, dna, seed: DEFAULT_SEED });
+  return { models, weights: weightsFolder(models) };
 }
 
 /**

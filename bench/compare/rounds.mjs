@@ -4,7 +4,8 @@ import { agreementOf } from './agreement.mjs';
 import { jsonOf } from './child-process.mjs';
 import { leastCosine } from './competitors.mjs';
 import { onnxruntimePackage } from './onnxruntime-package.mjs';
-import { convert, modelName } from './prepare.mjs';
+import { MODEL } from '../random-model.mjs';
+import { convert } from './prepare.mjs';
 
 /** @typedef {import('./competitors.mjs').Competitor} Competitor */
 /** @typedef {import('./options.mjs').Options} Options */
@@ -73,7 +74,7 @@ export class Comparison {
   /** @param {Competitor} competitor */
   #ourMeans({ part, precision }) {
     const { input, models } = this.place;
-    const words = ['means', part, input, String(COMPARED), `${models}/${modelName}`, precision];
+    const words = ['means', part, input, String(COMPARED), `${models}/${MODEL}`, precision];
     return jsonOf(process.execPath, [
       ...[inRepository('bench', 'compare', 'run-ours.mjs'), ...words, String(this.options.threads)],
     ]);
@@ -83,7 +84,7 @@ export class Comparison {
   #ourSpeed({ part, precision }) {
     const { fasta = '', limit, window, threads } = this.options;
     return jsonOf(process.execPath, [
-      ...[inRepository('bin', 'virnucpro.js'), 'bench', '--models', this.place.models, '--model', modelName],
+      ...[inRepository('bin', 'virnucpro.js'), 'bench', '--models', this.place.models, '--model', MODEL],
       ...[part === 'dna' ? '--dna' : '--esm', '--fasta', fasta, '--limit', String(limit)],
       ...(part === 'dna' ? ['--window', String(window)] : []),
       ...['--precision', precision, '--device', 'cpu', '--threads', String(threads), '--repeats', '1', '--json'],
