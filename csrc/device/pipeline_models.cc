@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,10 +14,6 @@
 namespace virnucpro {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 struct EncoderSizes {
   int64_t vocabulary;
@@ -157,11 +152,11 @@ SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens
   SequenceEmbeddings result;
   result.trace.keep_layers = options.layers;
   result.trace.measure_parts = options.measure;
-  // The job before may still run on the device.
-  if (options.measure) wait_for(placement_.device);
-  const auto start = Clock::now();
+  const Milestone start(placement_.device);
   result.mean = mean_of(model, sequences, &result.trace).cpu();
-  result.seconds = seconds_since(start);
+  const Milestone done(placement_.device);
+  done.wait();
+  result.seconds = done.seconds_since(start);
   for (auto& layer : result.trace.layers) layer = layer.cpu();
   return result;
 }
