@@ -13,6 +13,9 @@ export type ErrorCode =
   | 'VNP_LIBTORCH' // libtorch or the addon cannot be found or loaded
   | 'VNP_DEVICE' // a device that does not exist or cannot be used
   | 'VNP_MEMORY' // a device or the machine ran out of memory
+  | 'VNP_DEVICE_LOST' // a device that stopped answering for good, and no other is left to take its work
+  | 'VNP_SYSTEMIC' // batch after batch failed whole: something is wrong that more batches would not mend
+  | 'VNP_ABORTED' // the caller ended a run before its end
   | 'VNP_CLOSED' // a call on something that was closed
   | 'VNP_ARGUMENT' // a wrong argument to a library or native call
   | 'VNP_NATIVE'; // a failure inside libtorch that has no code of its own

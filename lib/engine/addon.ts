@@ -99,18 +99,58 @@ export interface NativeBytePairTokenizer {
   encode(text: Uint8Array, offsets: Int32Array): PackedTokens;
 }
 
+/** A device as it is found, before anything is made on it: asking takes no memory there. */
 export interface NativeDevice {
-  /** `cpu`, `cuda:0`, … */
+  /** `cpu`, or `cuda:N`: N counts in PCI bus order, as nvidia-smi does, among the devices of CUDA_VISIBLE_DEVICES. */
   id: string;
   name: string;
   /** Compute capability, e.g. `9.0`; empty for the CPU. */
   capability: string;
   /** Bytes. */
   memoryTotal: number;
-  memoryFree: number;
+  /** null where nothing tells without using the device: a GPU without NVML. */
+  memoryFree: number | null;
   /** Whether bf16 is computed natively (AVX512-BF16 or AMX on a CPU, capability >= 8 on CUDA). */
   bf16: boolean;
+  /** Of the NVIDIA driver, e.g. `570.86.15`; empty for the CPU and where NVML is missing. */
+  driver: string;
+  /** As nvidia-smi shows it, e.g. `00000000:3B:00.0`; empty for the CPU. */
+  pciAddress: string;
+  /** Whether it is a slice of a GPU (multi-instance GPU). */
+  mig: boolean;
+  /** Who may compute on it; `default` is everybody, and all that is known of a device without NVML. */
+  computeMode: 'default' | 'exclusive' | 'prohibited';
+  /** Processes that compute on it now; 0 where it is not known. */
+  processes: number;
 }
+
+/** What a GPU's sensors say; null where NVML does not tell. */
+export interface NativeSensors {
+  /** Bytes of the whole device, whoever uses them. */
+  memoryTotal: number | null;
+  memoryFree: number | null;
+  /** Share of the last moments in which it computed, 0 to 1. */
+  utilisation: number | null;
+  /** Degrees Celsius. */
+  temperature: number | null;
+}
+
+/** Bytes that one worker's tensors take. */
+export interface NativeMemory {
+  allocated: number;
+  /** Allocated or kept for the next ones; on the CPU the same as `allocated`. */
+  reserved: number;
+  /** The most so far. */
+  peakAllocated: number;
+  peakReserved: number;
+}
+
+/** What a worker has to say on its own account. */
+export type WorkerMessage =
+  /** Of the weights, in the archives' bytes; the last one has them all. */
+  | { kind: 'loading'; bytesDone: number; bytesTotal: number }
+  /** One line of text, such as a warning of libtorch. */
+  | { kind: 'log'; level: 'info' | 'warn'; text: string };
 
 export interface ModelPart<A extends Architecture> {
   /** The TorchScript archive. */
@@ -126,6 +166,13 @@ export interface OpenRequest {
   threads: number;
   /** `packed`: this addon's own forward. `torchscript`: the archive's forward, padded, for comparison. */
   engine: 'packed' | 'torchscript';
+  /**
+   * The most bytes that the worker's tensors may take, weights included; more is answered with VNP_MEMORY. On CUDA it
+   * holds for the whole process on that device. Defaults to what the device has.
+   */
+  maxMemory?: number;
+  /** Called on the JavaScript thread, until the worker is closed. */
+  onMessage?: (message: WorkerMessage) => void;
   /** A part that is left out takes no memory; a call that needs it is answered with VNP_ARGUMENT. */
   dna?: ModelPart<DnabertArchitecture>;
   protein?: ModelPart<Esm2Architecture>;
@@ -170,7 +217,9 @@ export interface LinearMeasurement {
 }
 
 /**
- * One worker thread that owns the models on one device. At most three jobs wait or run; a fourth call is answered with a
+ * One worker thread that owns the models on one device; CPU workers of the same archives, precision and engine share
+ * their weights. A device that does not answer any more (a CUDA error that stays) rejects with VNP_DEVICE_LOST from then
+ * on. At most three jobs wait or run; a fourth call is answered with a
  * rejected promise (VNP_ARGUMENT), so that the caller's own back-pressure is never hidden here.
  */
 export interface NativeWorker {
@@ -191,6 +240,12 @@ export interface NativeWorker {
   classify(features: Float32Array): Promise<Float32Array>;
   /** Bytes: what the weights take on the device. */
   readonly weightBytes: number;
+  /** What the device computes at this moment. */
+  readonly stage: 'idle' | 'dna' | 'protein';
+  /** Never waits for the device. */
+  memory(): NativeMemory;
+  /** Rejects the jobs that wait with VNP_ABORTED; those that run are finished, and the worker stays open. */
+  withdraw(): void;
   /** Waits for the jobs that run (a GPU may have two), rejects those that wait (VNP_CLOSED), joins the thread. Closing twice is harmless. */
   close(): Promise<void>;
 }
@@ -198,8 +253,10 @@ export interface NativeWorker {
 export interface Addon {
   /** What the addon was compiled against and with. */
   readonly versions: { libtorch: string; compiler: string };
-  /** The CPU first, then the CUDA devices in the driver's order. */
+  /** The CPU first, then the CUDA devices in their order. */
   devices(): NativeDevice[];
+  /** Reads the sensors of these CUDA devices, on another thread. @throws VNP_DEVICE for another id */
+  sensors(ids: readonly string[]): Promise<NativeSensors[]>;
   /** Names and shapes of the parameters that an archive of this architecture holds, in their order. */
   parametersOf(architecture: Architecture): { name: string; shape: number[] }[];
   writeArchive(request: ArchiveRequest): Promise<void>;

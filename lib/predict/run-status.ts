@@ -1,0 +1,58 @@
+/** Memory of one worker, in bytes. */
+export interface WorkerMemory {
+  /** By the worker's tensors; on the CPU the whole process's resident memory, since its workers share the weights. */
+  readonly allocated: number;
+  /** Allocated, or kept by the allocator for the next batch. */
+  readonly reserved: number;
+  /** The most that was reserved so far. */
+  readonly peak: number;
+  /** Of the device, whoever uses the rest; for the CPU what the machine (or this process's share of it) has available. */
+  readonly free: number;
+  readonly total: number;
+}
+
+/** One worker at a moment of a run. Numbers count from the run's beginning. */
+export interface WorkerStatus {
+  /** `cpu`, `cpu:0` … where several share the CPU, `cuda:0` … */
+  readonly id: string;
+  /** The device's name. */
+  readonly name: string;
+  /** Taken out of the run because it stopped answering. */
+  readonly isLost: boolean;
+  /** What it computes at this moment. */
+  readonly stage: 'idle' | 'dna' | 'protein';
+  readonly batches: number;
+  readonly frames: number;
+  /** Of both models. */
+  readonly tokens: number;
+  /** Seconds in which it computed. */
+  readonly busySeconds: number;
+  /** Undefined until it was read for the first time. */
+  readonly memory: WorkerMemory | undefined;
+  /** 0 to 1, and degrees Celsius; undefined where nothing measures it. */
+  readonly utilisation: number | undefined;
+  readonly temperature: number | undefined;
+}
+
+/** A run at one moment. */
+export interface RunStatus {
+  /** Since the run began. */
+  readonly seconds: number;
+  readonly isPaused: boolean;
+  readonly bytesRead: number;
+  /** Bytes of all inputs; undefined where one of them has no size, such as standard input. */
+  readonly bytesTotal: number | undefined;
+  /** 0 to 1, by the letters that are computed; undefined without bytesTotal. */
+  readonly share: number | undefined;
+  /** Until the end, at the speed so far; undefined where it cannot be told yet. */
+  readonly secondsLeft: number | undefined;
+  readonly lettersComputed: number;
+  readonly records: number;
+  readonly windows: number;
+  /** Frames that the devices are through with, and those that were found so far. */
+  readonly frames: number;
+  readonly framesFound: number;
+  /** Frames without a score because something failed. */
+  readonly framesFailed: number;
+  readonly workers: readonly WorkerStatus[];
+}
