@@ -6,6 +6,8 @@ namespace virnucpro {
 
 // devices()
 Napi::Value devices_binding(const Napi::CallbackInfo& info);
+// sensors(ids)
+Napi::Value sensors_binding(const Napi::CallbackInfo& info);
 // versions
 Napi::Object versions(Napi::Env env);
 

@@ -38,7 +38,7 @@ DeviceDescription describe_cpu() {
   if (cpu.name.empty()) cpu.name = "CPU";
   cpu.memory_total = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
   const auto available = proc_field("/proc/meminfo", "MemAvailable");
-  cpu.memory_free = available.empty() ? 0 : std::stoll(available) * 1024;
+  if (!available.empty()) cpu.memory_free = std::stoll(available) * 1024;
   cpu.bf16 = multiplies_bf16();
   return cpu;
 }

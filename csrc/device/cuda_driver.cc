@@ -3,58 +3,126 @@
 #include <dlfcn.h>
 
 #include <array>
+#include <cstdio>
 #include <string>
 
 namespace virnucpro {
 
 namespace {
 
-// From the driver's stable C interface (cuda.h): CUdevice is an int, attributes 75 and 76 are the compute capability.
+// From the driver's stable C interface (cuda.h): a result and a CUdevice are an int, a CUuuid is 16 bytes.
 constexpr int kSuccess = 0;
 constexpr int kCapabilityMajor = 75;
 constexpr int kCapabilityMinor = 76;
+constexpr int kMultiProcessService = 133;
+using Uuid = std::array<unsigned char, 16>;
+
+struct Driver {
+  int (*count_devices)(int*) = nullptr;
+  int (*get_device)(int*, int) = nullptr;
+  int (*get_name)(char*, int, int) = nullptr;
+  int (*get_attribute)(int*, int, int) = nullptr;
+  int (*get_memory)(size_t*, int) = nullptr;
+  int (*get_address)(char*, int, int) = nullptr;
+  int (*get_uuid)(Uuid*, int) = nullptr;
+  int (*get_context_state)(int, unsigned*, int*) = nullptr;
+};
 
 template <typename Function>
-Function symbol(void* library, const char* name) {
-  return reinterpret_cast<Function>(dlsym(library, name));
+void find(Function& function, void* library, const char* name) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+}
+
+Driver load() {
+  Driver driver;
+  // Never closed: libtorch_cuda holds the driver for the life of the process too.
+  void* const library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return driver;
+  int (*init)(unsigned) = nullptr;
+  find(init, library, "cuInit");
+  if (init == nullptr || init(0) != kSuccess) return driver;
+  find(driver.count_devices, library, "cuDeviceGetCount");
+  find(driver.get_device, library, "cuDeviceGet");
+  find(driver.get_name, library, "cuDeviceGetName");
+  find(driver.get_attribute, library, "cuDeviceGetAttribute");
+  find(driver.get_memory, library, "cuDeviceTotalMem_v2");
+  find(driver.get_address, library, "cuDeviceGetPCIBusId");
+  // The first gives a slice's own UUID, the second that of its GPU.
+  find(driver.get_uuid, library, "cuDeviceGetUuid_v2");
+  if (driver.get_uuid == nullptr) find(driver.get_uuid, library, "cuDeviceGetUuid");
+  find(driver.get_context_state, library, "cuDevicePrimaryCtxGetState");
+  return driver;
+}
+
+template <typename Function, typename... Arguments>
+bool succeeds(Function function, Arguments... arguments) {
+  return function != nullptr && function(arguments...) == kSuccess;
+}
+
+// The driver writes the domain with four digits, nvidia-smi with eight.
+std::string address_of(const Driver& driver, int handle) {
+  std::array<char, 32> text{};
+  if (!succeeds(driver.get_address, text.data(), static_cast<int>(text.size()) - 1, handle)) return "";
+  unsigned domain = 0;
+  unsigned bus = 0;
+  unsigned device = 0;
+  unsigned function = 0;
+  if (std::sscanf(text.data(), "%x:%x:%x.%x", &domain, &bus, &device, &function) != 4) return text.data();
+  std::array<char, 40> address{};
+  std::snprintf(address.data(), address.size(), "%08X:%02X:%02X.%X", domain, bus, device, function);
+  return address.data();
+}
+
+std::string uuid_of(const Driver& driver, int handle) {
+  Uuid bytes{};
+  if (!succeeds(driver.get_uuid, &bytes, handle)) return "";
+  constexpr const char* kDigits = "0123456789abcdef";
+  std::string uuid;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) uuid += '-';
+    uuid += kDigits[bytes[i] >> 4];
+    uuid += kDigits[bytes[i] & 15];
+  }
+  return uuid;
+}
+
+CudaDevice describe(const Driver& driver, int ordinal, int handle) {
+  std::array<char, 256> name{};
+  int major = 0;
+  int minor = 0;
+  int service = 0;
+  size_t memory = 0;
+  unsigned flags = 0;
+  int active = 0;
+  succeeds(driver.get_name, name.data(), static_cast<int>(name.size()) - 1, handle);
+  succeeds(driver.get_attribute, &major, kCapabilityMajor, handle);
+  succeeds(driver.get_attribute, &minor, kCapabilityMinor, handle);
+  succeeds(driver.get_memory, &memory, handle);
+  CudaDevice device;
+  device.description.id = "cuda:" + std::to_string(ordinal);
+  device.description.name = name.data();
+  device.description.capability = std::to_string(major) + "." + std::to_string(minor);
+  device.description.memory_total = static_cast<int64_t>(memory);
+  device.description.bf16 = major >= 8;
+  device.description.pci_address = address_of(driver, handle);
+  device.description.is_slice = device.description.name.find(" MIG ") != std::string::npos;
+  device.uuid = uuid_of(driver, handle);
+  device.used_here = succeeds(driver.get_context_state, handle, &flags, &active) && active != 0;
+  device.shared_by_service = succeeds(driver.get_attribute, &service, kMultiProcessService, handle) && service != 0;
+  return device;
 }
 
 }  // namespace
 
-std::vector<DeviceDescription> describe_cuda_devices() {
-  // Never closed: libtorch_cuda holds the driver for the life of the process too.
-  static void* const driver = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (driver == nullptr) return {};
-  const auto init = symbol<int (*)(unsigned)>(driver, "cuInit");
-  const auto count_devices = symbol<int (*)(int*)>(driver, "cuDeviceGetCount");
-  const auto get_device = symbol<int (*)(int*, int)>(driver, "cuDeviceGet");
-  const auto get_name = symbol<int (*)(char*, int, int)>(driver, "cuDeviceGetName");
-  const auto get_attribute = symbol<int (*)(int*, int, int)>(driver, "cuDeviceGetAttribute");
-  const auto get_memory = symbol<int (*)(size_t*, int)>(driver, "cuDeviceTotalMem_v2");
+std::vector<CudaDevice> describe_cuda_devices() {
+  static const Driver driver = load();
+  std::vector<CudaDevice> devices;
   int count = 0;
-  if (init == nullptr || count_devices == nullptr || get_device == nullptr || get_name == nullptr ||
-      get_attribute == nullptr || get_memory == nullptr || init(0) != kSuccess || count_devices(&count) != kSuccess) {
-    return {};
-  }
-  std::vector<DeviceDescription> devices;
+  if (!succeeds(driver.count_devices, &count)) return devices;
   for (int ordinal = 0; ordinal < count; ++ordinal) {
-    int device_handle = 0;
-    std::array<char, 256> name{};
-    int major = 0;
-    int minor = 0;
-    size_t memory = 0;
-    get_device(&device_handle, ordinal);
-    get_name(name.data(), static_cast<int>(name.size()) - 1, device_handle);
-    get_attribute(&major, kCapabilityMajor, device_handle);
-    get_attribute(&minor, kCapabilityMinor, device_handle);
-    get_memory(&memory, device_handle);
-    DeviceDescription device;
-    device.id = "cuda:" + std::to_string(ordinal);
-    device.name = name.data();
-    device.capability = std::to_string(major) + "." + std::to_string(minor);
-    device.memory_total = static_cast<int64_t>(memory);
-    device.bf16 = major >= 8;
-    devices.push_back(device);
+    int handle = 0;
+    succeeds(driver.get_device, &handle, ordinal);
+    devices.push_back(describe(driver, ordinal, handle));
   }
   return devices;
 }

@@ -1,13 +1,21 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "device/devices.h"
 
 namespace virnucpro {
 
+struct CudaDevice {
+  DeviceDescription description;   // without what only NVML tells
+  std::string uuid;                // 36 letters without a prefix; of a slice, its own; empty where the driver has none
+  bool used_here = false;          // this process has a context on it
+  bool shared_by_service = false;  // CUDA's multi-process service lets several processes use it as one
+};
+
 // What the NVIDIA driver says of its devices, asked through libcuda by dlopen so that the addon builds and runs without
-// CUDA. Empty where there is no driver or no device.
-std::vector<DeviceDescription> describe_cuda_devices();
+// CUDA. Empty where there is no driver or no device. Makes no context.
+std::vector<CudaDevice> describe_cuda_devices();
 
 }  // namespace virnucpro

@@ -1,6 +1,5 @@
 #include "device/devices.h"
 
-#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
@@ -8,6 +7,7 @@
 
 #include "device/cpu.h"
 #include "device/cuda_driver.h"
+#include "device/nvml.h"
 #include "error.h"
 
 namespace virnucpro {
@@ -20,38 +20,85 @@ int64_t usable_cuda_devices() {
   return c10::impl::getDeviceGuardImpl(c10::kCUDA)->deviceCount();
 }
 
+NvmlDevice nvml_device(const CudaDevice& device) {
+  return {device.uuid, device.description.pci_address, device.description.is_slice};
+}
+
+DeviceDescription with_nvml(const CudaDevice& device) {
+  auto description = device.description;
+  const auto nvml = nvml_device(device);
+  description.driver = nvidia_driver_version();
+  description.is_slice = nvml.is_slice();
+  // The driver keeps a part of the memory for itself: CUDA does not count it, and NVML does in the total only.
+  if (const auto memory = nvml.memory()) description.memory_free = std::min(memory->free, description.memory_total);
+  description.compute_mode = nvml.compute_mode().value_or(ComputeMode::kDefault);
+  // The service is the one process that an exclusive device admits, and everybody may go through it.
+  if (device.shared_by_service && description.compute_mode == ComputeMode::kExclusive) {
+    description.compute_mode = ComputeMode::kDefault;
+  }
+  description.other_processes = std::max<int64_t>(0, nvml.processes().value_or(0) - (device.used_here ? 1 : 0));
+  return description;
+}
+
+std::string ids_of(const std::vector<CudaDevice>& devices) {
+  std::string ids;
+  for (const auto& device : devices) ids += (ids.empty() ? "" : ", ") + device.description.id;
+  return ids;
+}
+
+// Null: there is none.
+const CudaDevice* find(const std::vector<CudaDevice>& devices, const std::string& id) {
+  const auto found =
+      std::find_if(devices.begin(), devices.end(), [&](const auto& device) { return device.description.id == id; });
+  return found == devices.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 std::vector<DeviceDescription> list_devices() {
   std::vector<DeviceDescription> devices{describe_cpu()};
-  const auto usable = usable_cuda_devices();
-  for (auto& device : describe_cuda_devices()) {
-    const auto ordinal = static_cast<int64_t>(devices.size()) - 1;
-    if (ordinal < usable) {
-      const auto [free, total] = c10::getDeviceAllocator(c10::kCUDA)->getMemoryInfo(static_cast<int8_t>(ordinal));
-      device.memory_free = static_cast<int64_t>(free);
-      device.memory_total = static_cast<int64_t>(total);
-    }
-    devices.push_back(device);
-  }
+  for (const auto& device : describe_cuda_devices()) devices.push_back(with_nvml(device));
   return devices;
 }
 
+std::vector<Sensors> read_sensors(const std::vector<std::string>& ids) {
+  const auto devices = describe_cuda_devices();
+  std::vector<Sensors> sensors;
+  for (const auto& id : ids) {
+    const auto* device = find(devices, id);
+    if (device == nullptr) {
+      const auto known = devices.empty() ? "a CUDA device, of which there is none," : "one of " + ids_of(devices);
+      throw Error(code::kDevice, "Expected " + known + " for `sensors` but received " + id);
+    }
+    const auto nvml = nvml_device(*device);
+    Sensors read;
+    if (const auto memory = nvml.memory()) {
+      read.memory_total = memory->total;
+      read.memory_free = memory->free;
+    }
+    read.utilisation = nvml.utilisation();
+    read.temperature = nvml.temperature();
+    sensors.push_back(read);
+  }
+  return sensors;
+}
+
 UsableDevice usable_device(const std::string& id) {
-  const auto devices = list_devices();
-  const auto found = std::find_if(devices.begin(), devices.end(), [&](const auto& device) { return device.id == id; });
-  if (found == devices.end()) {
-    std::string known;
-    for (const auto& device : devices) known += (known.empty() ? "" : ", ") + device.id;
+  const auto cpu = describe_cpu();
+  if (id == cpu.id) return {at::Device(at::kCPU), cpu.bf16};
+  const auto devices = describe_cuda_devices();
+  const auto* found = find(devices, id);
+  if (found == nullptr) {
+    const auto known = cpu.id + (devices.empty() ? "" : ", " + ids_of(devices));
     throw Error(code::kDevice, "Expected one of " + known + " for a device but received " + id);
   }
   const at::Device device(id);
-  if (device.is_cuda() && device.index() >= usable_cuda_devices()) {
+  if (device.index() >= usable_cuda_devices()) {
     throw Error(code::kDevice, "Expected a libtorch that can use " + id +
                                    " but the driver's devices and those of "
                                    "libtorch differ. Run `virnucpro doctor`");
   }
-  return {device, found->bf16};
+  return {device, found->description.bf16};
 }
 
 }  // namespace virnucpro

@@ -4,22 +4,41 @@
 #include <c10/core/ScalarType.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace virnucpro {
 
+enum class ComputeMode { kDefault, kExclusive, kProhibited };
+
 struct DeviceDescription {
   std::string id;  // cpu, cuda:0, ...
   std::string name;
-  std::string capability;    // e.g. 9.0; empty for the CPU
-  int64_t memory_total = 0;  // bytes
-  int64_t memory_free = 0;
-  bool bf16 = false;  // computed natively
+  std::string capability;              // e.g. 9.0; empty for the CPU
+  int64_t memory_total = 0;            // bytes
+  std::optional<int64_t> memory_free;  // nothing for a GPU without NVML
+  bool bf16 = false;                   // computed natively
+  std::string driver;                  // empty for the CPU and without NVML
+  std::string pci_address;             // as nvidia-smi shows it; empty for the CPU
+  bool is_slice = false;               // of a GPU (multi-instance GPU)
+  ComputeMode compute_mode = ComputeMode::kDefault;
+  int64_t other_processes = 0;  // that compute on it; 0 where it is not known
 };
 
-// The CPU first, then the CUDA devices in the driver's order, within CUDA_VISIBLE_DEVICES.
+// The CPU first, then the CUDA devices in the driver's order, within CUDA_VISIBLE_DEVICES. Makes no CUDA context.
 std::vector<DeviceDescription> list_devices();
+
+// Nothing where it is not told.
+struct Sensors {
+  std::optional<int64_t> memory_total;  // bytes
+  std::optional<int64_t> memory_free;
+  std::optional<double> utilisation;   // 0 to 1
+  std::optional<int64_t> temperature;  // degrees Celsius
+};
+
+// Of these CUDA devices. Throws kDevice for another id.
+std::vector<Sensors> read_sensors(const std::vector<std::string>& ids);
 
 struct UsableDevice {
   at::Device device;

@@ -1,0 +1,160 @@
+#include "device/nvml.h"
+
+#include <dlfcn.h>
+
+#include <array>
+
+namespace virnucpro {
+
+namespace {
+
+// From NVML's stable C interface (nvml.h): a result and an enumerator are an int, a handle is a pointer.
+constexpr int kSuccess = 0;
+constexpr int kInsufficientSize = 7;
+constexpr int kComputeModeDefault = 0;
+constexpr int kComputeModeProhibited = 2;
+constexpr int kTemperatureOfGpu = 0;
+using Handle = void*;
+
+struct MemoryFigures {
+  unsigned long long total;
+  unsigned long long free;
+  unsigned long long used;
+};
+
+struct UtilisationFigures {
+  unsigned gpu;  // percent
+  unsigned memory;
+};
+
+// Those that a driver is too old for are null.
+struct Functions {
+  int (*driver_version)(char*, unsigned) = nullptr;
+  int (*device_by_uuid)(const char*, Handle*) = nullptr;
+  int (*device_by_address)(const char*, Handle*) = nullptr;
+  int (*is_slice)(Handle, unsigned*) = nullptr;
+  int (*gpu_of_slice)(Handle, Handle*) = nullptr;
+  int (*memory)(Handle, MemoryFigures*) = nullptr;
+  int (*compute_mode)(Handle, int*) = nullptr;
+  int (*processes)(Handle, unsigned*, void*) = nullptr;
+  int (*utilisation)(Handle, UtilisationFigures*) = nullptr;
+  int (*temperature)(Handle, int, unsigned*) = nullptr;
+};
+
+template <typename Function>
+void find(Function& function, void* library, const char* name) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+}
+
+Functions load() {
+  Functions functions;
+  void* const library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return functions;
+  int (*init)() = nullptr;
+  find(init, library, "nvmlInit_v2");
+  if (init == nullptr || init() != kSuccess) return functions;
+  find(functions.driver_version, library, "nvmlSystemGetDriverVersion");
+  find(functions.device_by_uuid, library, "nvmlDeviceGetHandleByUUID");
+  find(functions.device_by_address, library, "nvmlDeviceGetHandleByPciBusId_v2");
+  find(functions.is_slice, library, "nvmlDeviceIsMigDeviceHandle");
+  find(functions.gpu_of_slice, library, "nvmlDeviceGetDeviceHandleFromMigDeviceHandle");
+  find(functions.memory, library, "nvmlDeviceGetMemoryInfo");
+  find(functions.compute_mode, library, "nvmlDeviceGetComputeMode");
+  find(functions.processes, library, "nvmlDeviceGetComputeRunningProcesses_v3");
+  find(functions.utilisation, library, "nvmlDeviceGetUtilizationRates");
+  find(functions.temperature, library, "nvmlDeviceGetTemperature");
+  return functions;
+}
+
+// Initialised once and, like the library, kept for the life of the process: a thread may be reading a sensor when it
+// ends.
+const Functions& nvml() {
+  static const Functions functions = load();
+  return functions;
+}
+
+template <typename Function, typename... Arguments>
+bool succeeds(Function function, Arguments... arguments) {
+  return function != nullptr && function(arguments...) == kSuccess;
+}
+
+bool answers_as_slice(Handle device) {
+  unsigned answer = 0;
+  return succeeds(nvml().is_slice, device, &answer) && answer != 0;
+}
+
+Handle device_by_uuid(const std::string& prefix, const std::string& uuid) {
+  Handle device = nullptr;
+  return !uuid.empty() && succeeds(nvml().device_by_uuid, (prefix + uuid).c_str(), &device) ? device : nullptr;
+}
+
+Handle device_by_address(const std::string& address) {
+  Handle device = nullptr;
+  return !address.empty() && succeeds(nvml().device_by_address, address.c_str(), &device) ? device : nullptr;
+}
+
+Handle gpu_of_slice(Handle slice) {
+  Handle gpu = nullptr;
+  return succeeds(nvml().gpu_of_slice, slice, &gpu) ? gpu : nullptr;
+}
+
+}  // namespace
+
+NvmlDevice::NvmlDevice(const std::string& uuid, const std::string& pci_address, bool named_as_slice)
+    : is_slice_(named_as_slice) {
+  // NVML may start every GPU to find one, so that the likelier kind comes first.
+  Handle found = device_by_uuid(named_as_slice ? "MIG-" : "GPU-", uuid);
+  if (found == nullptr) found = device_by_uuid(named_as_slice ? "GPU-" : "MIG-", uuid);
+  if (found != nullptr && answers_as_slice(found)) {
+    is_slice_ = true;
+    device_ = found;
+    gpu_ = gpu_of_slice(found);
+  } else {
+    gpu_ = found;
+  }
+  if (gpu_ == nullptr) gpu_ = device_by_address(pci_address);
+  // The figures of a whole GPU are not those of a slice that NVML does not find.
+  if (!is_slice_) device_ = gpu_;
+}
+
+std::optional<NvmlDevice::Memory> NvmlDevice::memory() const {
+  MemoryFigures memory{};
+  if (device_ == nullptr || !succeeds(nvml().memory, device_, &memory)) return std::nullopt;
+  return Memory{static_cast<int64_t>(memory.total), static_cast<int64_t>(memory.free)};
+}
+
+std::optional<ComputeMode> NvmlDevice::compute_mode() const {
+  int mode = kComputeModeDefault;
+  if (device_ == nullptr || !succeeds(nvml().compute_mode, device_, &mode)) return std::nullopt;
+  if (mode == kComputeModeDefault) return ComputeMode::kDefault;
+  return mode == kComputeModeProhibited ? ComputeMode::kProhibited : ComputeMode::kExclusive;
+}
+
+std::optional<int64_t> NvmlDevice::processes() const {
+  if (device_ == nullptr || nvml().processes == nullptr) return std::nullopt;
+  // With room for none, the answer is how many there are.
+  unsigned count = 0;
+  const auto result = nvml().processes(device_, &count, nullptr);
+  if (result != kSuccess && result != kInsufficientSize) return std::nullopt;
+  return count;
+}
+
+std::optional<double> NvmlDevice::utilisation() const {
+  UtilisationFigures figures{};
+  if (device_ == nullptr || !succeeds(nvml().utilisation, device_, &figures)) return std::nullopt;
+  return figures.gpu / 100.0;
+}
+
+std::optional<int64_t> NvmlDevice::temperature() const {
+  unsigned degrees = 0;
+  if (gpu_ == nullptr || !succeeds(nvml().temperature, gpu_, kTemperatureOfGpu, &degrees)) return std::nullopt;
+  return degrees;
+}
+
+std::string nvidia_driver_version() {
+  // As long as NVML says that it is at most.
+  std::array<char, 80> version{};
+  return succeeds(nvml().driver_version, version.data(), static_cast<unsigned>(version.size())) ? version.data() : "";
+}
+
+}  // namespace virnucpro
