@@ -9,11 +9,13 @@
 #include "binding/exports.h"
 #include "binding/tokenizer_binding.h"
 #include "binding/worker_binding.h"
+#include "device/cpu_memory.h"
 
 namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   using namespace virnucpro;
+  count_cpu_memory();
   auto held = std::make_unique<Exports>();
   held->worker = Napi::Persistent(WorkerBinding::define(env));
   env.SetInstanceData(held.release());  // freed by the environment when it ends

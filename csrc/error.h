@@ -8,10 +8,12 @@ namespace virnucpro {
 
 // The stable codes that reach TypeScript as `error.code`; lib/errors.ts declares their meaning.
 namespace code {
+inline constexpr const char* kAborted = "VNP_ABORTED";
 inline constexpr const char* kArgument = "VNP_ARGUMENT";
 inline constexpr const char* kCheckpoint = "VNP_CHECKPOINT";
 inline constexpr const char* kClosed = "VNP_CLOSED";
 inline constexpr const char* kDevice = "VNP_DEVICE";
+inline constexpr const char* kDeviceLost = "VNP_DEVICE_LOST";
 inline constexpr const char* kMemory = "VNP_MEMORY";
 inline constexpr const char* kModelInvalid = "VNP_MODEL_INVALID";
 inline constexpr const char* kNative = "VNP_NATIVE";

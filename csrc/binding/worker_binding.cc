@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -57,10 +58,21 @@ OpenRequest open_request_from(const Napi::Object& object) {
   request.dtype = compute_type(string_field(object, "precision"));
   request.threads = static_cast<int>(integer_field(object, "threads", 1, 1024));
   request.engine = engine_kind(string_field(object, "engine"));
+  if (has_field(object, "maxMemory")) request.max_memory = integer_field(object, "maxMemory", 1, int64_t{1} << 52);
   request.dna = model_part<DnabertArchitecture>(object, "dna");
   request.protein = model_part<Esm2Architecture>(object, "protein");
   request.classifier = model_part<ClassifierArchitecture>(object, "classifier");
   return request;
+}
+
+// Null where nobody listens.
+std::unique_ptr<MessageChannel> message_channel(const Napi::Object& request) {
+  if (!has_field(request, "onMessage")) return nullptr;
+  const auto receiver = request.Get("onMessage");
+  if (!receiver.IsFunction()) {
+    throw Error(code::kArgument, "Expected a function for `onMessage` but received another kind of value");
+  }
+  return std::make_unique<MessageChannel>(request.Env(), receiver.As<Napi::Function>());
 }
 
 Napi::Float32Array float_array(Napi::Env env, const at::Tensor& tensor) {
@@ -102,8 +114,10 @@ Napi::Function WorkerBinding::define(Napi::Env env) {
       env, "NativeWorker",
       {InstanceMethod<&WorkerBinding::run>("run"), InstanceMethod<&WorkerBinding::embed>("embed"),
        InstanceMethod<&WorkerBinding::measure_linear>("measureLinear"),
-       InstanceMethod<&WorkerBinding::classify>("classify"), InstanceMethod<&WorkerBinding::close>("close"),
-       InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes")});
+       InstanceMethod<&WorkerBinding::classify>("classify"), InstanceMethod<&WorkerBinding::withdraw>("withdraw"),
+       InstanceMethod<&WorkerBinding::close>("close"), InstanceMethod<&WorkerBinding::memory>("memory"),
+       InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes"),
+       InstanceAccessor<&WorkerBinding::stage>("stage")});
 }
 
 WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WorkerBinding>(info), env_(info.Env()) {
@@ -133,18 +147,24 @@ void WorkerBinding::join_all(const Napi::CallbackInfo& info) {
 Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return promised(env, [&] {
-    auto request = open_request_from(object_argument(info, 0, "request"));
+    const auto given = object_argument(info, 0, "request");
+    auto request = open_request_from(given);
+    auto messages = message_channel(given);
     const auto object = env.GetInstanceData<Exports>()->worker.New({});
-    return Unwrap(object)->start(env, std::move(request));
+    return Unwrap(object)->start(env, std::move(request), std::move(messages));
   });
 }
 
 std::shared_ptr<Completion> WorkerBinding::completion(Napi::Env env) {
   Ref();
-  return std::make_shared<Completion>(env, [this] { Unref(); });
+  return std::make_shared<Completion>(env, [this, env] {
+    if (messages_) messages_->deliver(env);
+    Unref();
+  });
 }
 
-Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request) {
+Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request, std::unique_ptr<MessageChannel> messages) {
+  messages_ = std::move(messages);
   const auto done = completion(env);
   const auto opened = [this, done](int64_t bytes) {
     done->resolve([this, bytes](Napi::Env) {
@@ -154,7 +174,8 @@ Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request) {
   };
   const auto failed = [done](std::exception_ptr reason) { done->reject(std::move(reason)); };
   try {
-    worker_ = std::make_unique<DeviceWorker>(std::move(request), opened, failed);
+    const auto tell = messages_ ? messages_->tell() : Tell([](const WorkerMessage&) {});
+    worker_ = std::make_unique<DeviceWorker>(std::move(request), DeviceWorker::Events{opened, failed, tell});
   } catch (...) {
     // No thread could be started, which leaves the promise to this one.
     failed(std::current_exception());
@@ -282,7 +303,12 @@ Napi::Value WorkerBinding::close(const Napi::CallbackInfo& info) {
     const auto closed = [this, done] {
       done->resolve([this](Napi::Env env) {
         // The thread has nothing left to do but to return, so joining it here does not wait.
+        if (worker_) {
+          const auto figures = worker_->memory();
+          last_memory_ = {0, 0, figures.peak_allocated, figures.peak_reserved};
+        }
         worker_.reset();
+        messages_.reset();
         return env.Undefined();
       });
     };
@@ -293,6 +319,29 @@ Napi::Value WorkerBinding::close(const Napi::CallbackInfo& info) {
     }
     return done->promise();
   });
+}
+
+Napi::Value WorkerBinding::withdraw(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (worker_) worker_->withdraw();
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value WorkerBinding::stage(const Napi::CallbackInfo& info) {
+  const auto stage = worker_ ? worker_->stage() : std::nullopt;
+  const auto* name = !stage ? "idle" : *stage == LanguageModel::kDna ? "dna" : "protein";
+  return Napi::String::New(info.Env(), name);
+}
+
+Napi::Value WorkerBinding::memory(const Napi::CallbackInfo& info) {
+  const auto figures = worker_ ? worker_->memory() : last_memory_;
+  auto value = Napi::Object::New(info.Env());
+  value.Set("allocated", static_cast<double>(figures.allocated));
+  value.Set("reserved", static_cast<double>(figures.reserved));
+  value.Set("peakAllocated", static_cast<double>(figures.peak_allocated));
+  value.Set("peakReserved", static_cast<double>(figures.peak_reserved));
+  return value;
 }
 
 Napi::Value WorkerBinding::weight_bytes(const Napi::CallbackInfo& info) {

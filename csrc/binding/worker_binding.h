@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "binding/completion.h"
+#include "binding/message_channel.h"
 #include "device/worker.h"
 
 namespace virnucpro {
@@ -29,13 +30,16 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   // When the environment ends: its channels go before its objects do, so the thread that calls them has to go first.
   static void join(void* self);
 
-  Napi::Value start(Napi::Env env, OpenRequest request);
+  Napi::Value start(Napi::Env env, OpenRequest request, std::unique_ptr<MessageChannel> messages);
   Napi::Value run(const Napi::CallbackInfo& info);
   Napi::Value embed(const Napi::CallbackInfo& info);
   Napi::Value measure_linear(const Napi::CallbackInfo& info);
   Napi::Value classify(const Napi::CallbackInfo& info);
+  Napi::Value withdraw(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value weight_bytes(const Napi::CallbackInfo& info);
+  Napi::Value stage(const Napi::CallbackInfo& info);
+  Napi::Value memory(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Completion> completion(Napi::Env env);
   // Starts on the device's thread and waits there for what `start` gives back, then makes the promise's value of the
@@ -46,6 +50,8 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
 
   napi_env env_;
   int64_t weight_bytes_ = 0;
+  std::unique_ptr<MessageChannel> messages_;  // null: nobody listens
+  MemoryFigures last_memory_;                 // of a worker that is closed: its peaks
   std::unique_ptr<DeviceWorker> worker_;
 };
 

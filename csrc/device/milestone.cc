@@ -15,6 +15,8 @@ void Milestone::wait() const {
   if (event_) event_->synchronize();
 }
 
+bool Milestone::reached() const { return !event_ || event_->query(); }
+
 double Milestone::seconds_since(const Milestone& earlier) const {
   if (!event_) return std::chrono::duration<double>(time_ - earlier.time_).count();
   constexpr double kMilliseconds = 1e-3;

@@ -16,6 +16,8 @@ class Milestone {
 
   // Returns when the device has come here. Throws what the device's work failed with.
   void wait() const;
+  // Whether the device has come here; does not wait. Throws as `wait` does.
+  bool reached() const;
   // Both must have been waited for.
   double seconds_since(const Milestone& earlier) const;
 

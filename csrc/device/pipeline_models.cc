@@ -1,15 +1,21 @@
 #include "device/pipeline_models.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/accumulate.h>
 
 #include <algorithm>
+#include <array>
 #include <functional>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "device/milestone.h"
 #include "error.h"
 #include "model/host_memory.h"
+#include "model/parameters.h"
+#include "model/shared_encoder.h"
 
 namespace virnucpro {
 
@@ -51,6 +57,38 @@ void for_each_piece(const PackedTokens& sequences, int64_t tokens_at_once,
   }
 }
 
+using PartOfRequest = std::optional<ModelPart> OpenRequest::*;
+constexpr std::array<PartOfRequest, 3> kParts{&OpenRequest::dna, &OpenRequest::protein, &OpenRequest::classifier};
+
+int64_t archive_bytes_of(const OpenRequest& request) {
+  int64_t bytes = 0;
+  for (const auto part : kParts) bytes += request.*part ? archive_bytes((request.*part)->path) : 0;
+  return bytes;
+}
+
+// What the parameters take without what a layout adds to them: known before anything is loaded.
+int64_t least_weight_bytes(const OpenRequest& request) {
+  int64_t bytes = 0;
+  for (const auto part : kParts) {
+    if (!(request.*part)) continue;
+    const auto& architecture = (request.*part)->architecture;
+    const auto dtype = std::holds_alternative<ClassifierArchitecture>(architecture) ? at::kFloat : request.dtype;
+    for (const auto& [name, shape] : parameters_of(architecture)) {
+      bytes += c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(dtype));
+    }
+  }
+  return bytes;
+}
+
+// Frees nothing: the memory of results that a device failed to write. To free what it still has to write to, libtorch
+// asks the device where it is, and what that throws in a destructor would end the process.
+void abandon(BatchScores& result) {
+  static std::mutex mutex;
+  static auto* const abandoned = new std::vector<BatchScores>;
+  const std::lock_guard<std::mutex> lock(mutex);
+  abandoned->push_back(std::exchange(result, {}));
+}
+
 Placement placement_of(const OpenRequest& request) {
   const auto usable = usable_device(request.device);
   return {usable.device, request.dtype, usable.bf16};
@@ -65,18 +103,28 @@ const char* name_of(LanguageModel model) { return model == LanguageModel::kDna ?
 
 }  // namespace
 
-PipelineModels::PipelineModels(const OpenRequest& request)
-    : placement_(placement_of(request)),
-      dna_(load(request.dna, request.engine)),
-      protein_(load(request.protein, request.engine)) {
-  if (!request.classifier) return;
-  const auto& [path, architecture] = *request.classifier;
-  classifier_.emplace(path, std::get<ClassifierArchitecture>(architecture), placement_.device);
+PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, StageTracker& stages,
+                               const LoadingProgress::Report& report)
+    : stages_(stages), placement_(placement_of(request)) {
+  memory.limit(placement_.device);
+  memory.expect_room_for(least_weight_bytes(request));
+  LoadingProgress progress(report, archive_bytes_of(request));
+  dna_ = load(request.dna, request.engine, progress);
+  protein_ = load(request.protein, request.engine, progress);
+  if (request.classifier) {
+    const auto& [path, architecture] = *request.classifier;
+    progress.next_archive(archive_bytes(path));
+    classifier_.emplace(path, std::get<ClassifierArchitecture>(architecture), placement_.device, progress);
+  }
+  memory.loaded(placement_.device, weight_bytes());
+  progress.finish();
 }
 
-PipelineModels::Part PipelineModels::load(const std::optional<ModelPart>& part, EngineKind engine) const {
+PipelineModels::Part PipelineModels::load(const std::optional<ModelPart>& part, EngineKind engine,
+                                          LoadingProgress& progress) const {
   if (!part) return {};
-  return {part->architecture, make_encoder(part->path, part->architecture, placement_, engine)};
+  progress.next_archive(archive_bytes(part->path));
+  return {part->architecture, shared_encoder(part->path, part->architecture, placement_, engine, progress)};
 }
 
 const PipelineModels::Part& PipelineModels::part_of(LanguageModel model) const {
@@ -127,9 +175,11 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
       throw PartFailure(name_of(model), std::current_exception());
     }
   };
+  const auto job = std::make_shared<StageTracker::Job>(stages_, LanguageModel::kDna);
   const Milestone start(placement_.device);
   const auto dna_mean = mean(LanguageModel::kDna, dna);
   const Milestone dna_done(placement_.device);
+  job->turns_at(dna_done);
   const auto protein_mean = mean(LanguageModel::kProtein, protein);
   const Milestone protein_done(placement_.device);
   const auto features = at::cat({dna_mean, protein_mean}, 1);
@@ -138,8 +188,14 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
   result.faults = to_host(faults_of(dna_mean, protein_mean));
   if (embeddings) result.embeddings = to_host(features);
   const Milestone done(placement_.device);
-  return [result, start, dna_done, protein_done, done]() mutable {
-    done.wait();
+  job->ends_at(done);
+  return [job, result, start, dna_done, protein_done, done]() mutable {
+    try {
+      done.wait();
+    } catch (...) {
+      abandon(result);
+      throw;
+    }
     result.dna_seconds = dna_done.seconds_since(start);
     result.protein_seconds = protein_done.seconds_since(dna_done);
     result.classifier_seconds = done.seconds_since(protein_done);
@@ -149,6 +205,7 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
 
 SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens& sequences,
                                          const EmbedOptions& options) {
+  const StageTracker::Job job(stages_, model);
   SequenceEmbeddings result;
   result.trace.keep_layers = options.layers;
   result.trace.measure_parts = options.measure;
@@ -163,6 +220,7 @@ SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens
 
 LinearMeasurement PipelineModels::measure_linear(LanguageModel model, int64_t rows) {
   const auto& encoder = *part_of(model).encoder;
+  const StageTracker::Job job(stages_, model);
   const auto at_once = placement_.device.is_cpu() ? kCpuTokensAtOnce : rows;
   LinearMeasurement all;
   for (int64_t first = 0; first < rows; first += at_once) {

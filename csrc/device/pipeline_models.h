@@ -6,8 +6,11 @@
 #include <string>
 
 #include "device/devices.h"
+#include "device/memory_meter.h"
+#include "device/stage.h"
 #include "model/classifier.h"
 #include "model/encoder.h"
+#include "model/loading_progress.h"
 
 namespace virnucpro {
 
@@ -21,6 +24,7 @@ struct OpenRequest {
   at::ScalarType dtype = at::kFloat;
   int threads = 1;
   EngineKind engine = EngineKind::kPacked;
+  std::optional<int64_t> max_memory;  // bytes, weights included
   std::optional<ModelPart> dna;
   std::optional<ModelPart> protein;
   std::optional<ModelPart> classifier;
@@ -52,13 +56,15 @@ struct EmbedOptions {
   bool measure = false;
 };
 
-enum class LanguageModel { kDna, kProtein };
-
-// The models of a pipeline on one device. Belongs to the thread that made it. A call that needs a model that was not
+// The models of a pipeline on one device. Belongs to the thread that made it, but for the weights, which others may use
+// too. A call that needs a model that was not
 // asked for throws kArgument.
 class PipelineModels {
  public:
-  explicit PipelineModels(const OpenRequest& request);
+  // `memory` and `stages` are kept up to date and must outlive it. Throws kMemory when the weights leave no room within
+  // the memory that was allowed.
+  PipelineModels(const OpenRequest& request, MemoryMeter& memory, StageTracker& stages,
+                 const LoadingProgress::Report& report);
 
   // Gives the batch to the device; what comes back waits until the device is through with it.
   std::function<BatchScores()> score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);
@@ -69,19 +75,21 @@ class PipelineModels {
   // features [rows, inputs] -> [rows, 2] float32, host. Throws kArgument unless it holds whole rows.
   at::Tensor classify(std::vector<float>& features);
   int64_t weight_bytes() const;
+  at::Device device() const { return placement_.device; }
 
  private:
   struct Part {
     Architecture architecture;
-    std::unique_ptr<Encoder> encoder;  // null: was not asked for
+    std::shared_ptr<const Encoder> encoder;  // null: was not asked for
   };
 
-  Part load(const std::optional<ModelPart>& part, EngineKind engine) const;
+  Part load(const std::optional<ModelPart>& part, EngineKind engine, LoadingProgress& progress) const;
   const Part& part_of(LanguageModel model) const;
   // [sequences, width] float32 on the device. Throws kArgument for tokens that the model cannot take.
   at::Tensor mean_of(LanguageModel model, const PackedTokens& sequences, ForwardTrace* trace) const;
   const Classifier& classifier() const;
 
+  StageTracker& stages_;
   Placement placement_;
   Part dna_;
   Part protein_;

@@ -1,19 +1,51 @@
 #include "device/worker.h"
 
+#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
+#include <string>
+#include <string_view>
 #include <utility>
 
+#include "device/cpu_memory.h"
+#include "device/devices.h"
+#include "device/told_warnings.h"
 #include "error.h"
+#include "failure_description.h"
 
 namespace virnucpro {
 
-DeviceWorker::DeviceWorker(OpenRequest request, std::function<void(int64_t)> opened,
-                           std::function<void(std::exception_ptr)> failed)
-    : thread_([this, request = std::move(request), opened = std::move(opened), failed = std::move(failed)] {
-        main(request, opened, failed);
-      }) {}
+namespace {
+
+bool is_own(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+// What the opening of a device threw, with its name where the device is taken by others.
+std::exception_ptr when_opening(const std::exception_ptr& failure, const std::string& device) {
+  const auto described = describe_failure(failure);
+  if (std::string_view(described.code) != code::kDevice || is_own(failure)) return failure;
+  return std::make_exception_ptr(
+      Error(code::kDevice, "Expected " + device +
+                               " to be free for this process but it is busy, or another process has it to itself: " +
+                               described.message.substr(0, described.message.find('\n')) +
+                               ". Choose another device, or see with nvidia-smi who uses it"));
+}
+
+void compute_something_tiny(c10::Device device) { at::ones({1}, at::TensorOptions(device)).add_(1).cpu(); }
+
+}  // namespace
+
+DeviceWorker::DeviceWorker(OpenRequest request, Events events)
+    : memory_(request.max_memory),
+      thread_([this, request = std::move(request), events = std::move(events)] { main(request, events); }) {}
 
 DeviceWorker::~DeviceWorker() {
   close([] {});
@@ -31,6 +63,17 @@ void DeviceWorker::submit(Job job) {
   changed_.notify_one();
 }
 
+void DeviceWorker::withdraw() {
+  std::deque<Job> withdrawn;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    withdrawn.swap(waiting_);
+  }
+  const auto reason =
+      std::make_exception_ptr(Error(code::kAborted, "Expected a turn for a batch but it was withdrawn before it came"));
+  for (auto& job : withdrawn) job.fail(reason);
+}
+
 void DeviceWorker::close(std::function<void()> closed) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -44,8 +87,7 @@ void DeviceWorker::close(std::function<void()> closed) {
   closed();
 }
 
-void DeviceWorker::main(const OpenRequest& request, const std::function<void(int64_t)>& opened,
-                        const std::function<void(std::exception_ptr)>& failed) {
+void DeviceWorker::main(const OpenRequest& request, const Events& events) {
   // OpenMP's thread count belongs to the calling thread, so it is set on the one that computes. Asked for it first,
   // libtorch takes over the count that any thread set last; later, it would do so in the middle of the work. It is
   // asked twice: by what is compiled into libtorch, and by what its headers compile into this addon.
@@ -53,41 +95,53 @@ void DeviceWorker::main(const OpenRequest& request, const std::function<void(int
   at::internal::lazy_init_num_threads();
   at::set_num_threads(request.threads);
   const c10::InferenceMode inference;
+  const ToldWarnings warnings(events.tell);
   std::optional<PipelineModels> models;
+  std::exception_ptr failure;
+  auto device = c10::Device(c10::kCPU);
   try {
-    models.emplace(request);
+    device = usable_device(request.device).device;
+    models.emplace(request, memory_, stages_,
+                   [&](int64_t done, int64_t total) { events.tell(LoadingMessage{done, total}); });
   } catch (...) {
-    failed(std::current_exception());
+    failure = when_opening(std::current_exception(), request.device);
   }
   if (models) {
-    opened(models->weight_bytes());
+    events.opened(models->weight_bytes());
+    const BudgetScope counted(memory_.batches());
     serve(*models);
   }
   models.reset();
+  memory_.release_unused(device);
+  if (failure) events.failed(failure);
   end();
 }
 
 void DeviceWorker::serve(PipelineModels& models) {
+  DeviceHealth health(models.device().str(), [device = models.device()] { compute_something_tiny(device); });
   std::optional<Started> ahead;
   for (;;) {
     auto job = next(!ahead);
     if (!job && !ahead) return;
     std::optional<Started> started;
-    if (job) {
-      try {
-        auto finish = job->start(models);
-        started = Started{*std::move(job), std::move(finish)};
-      } catch (...) {
-        const auto reason = std::current_exception();
-        started = Started{*std::move(job), [reason]() -> HandOver { std::rethrow_exception(reason); }};
-      }
-    }
-    if (ahead) finish(*std::move(ahead));
+    if (job) started = start(*std::move(job), models, health);
+    if (ahead) finish(*std::move(ahead), models, health);
     ahead = std::move(started);
     if (ahead && !models.works_ahead()) {
-      finish(*std::move(ahead));
+      finish(*std::move(ahead), models, health);
       ahead.reset();
     }
+  }
+}
+
+DeviceWorker::Started DeviceWorker::start(Job job, PipelineModels& models, const DeviceHealth& health) {
+  try {
+    health.expect_alive();
+    auto finish = job.start(models);
+    memory_.look();
+    return {std::move(job), std::move(finish)};
+  } catch (...) {
+    return {std::move(job), [reason = std::current_exception()]() -> HandOver { std::rethrow_exception(reason); }};
   }
 }
 
@@ -101,13 +155,20 @@ std::optional<Job> DeviceWorker::next(bool wait) {
   return job;
 }
 
-void DeviceWorker::finish(Started started) {
+void DeviceWorker::finish(Started started, const PipelineModels& models, DeviceHealth& health) {
   HandOver hand_over;
   try {
     hand_over = started.finish();
   } catch (...) {
-    hand_over = [fail = std::move(started.job.fail), reason = std::current_exception()] { fail(reason); };
+    auto reason = std::current_exception();
+    if (models.works_ahead()) {
+      // What is kept for sizes that do not come again may be what the next, smaller batch lacks.
+      if (is_out_of_memory(reason)) memory_.release_unused(models.device());
+      reason = health.judge(reason);
+    }
+    hand_over = [fail = std::move(started.job.fail), reason] { fail(reason); };
   }
+  memory_.look();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     --running_;

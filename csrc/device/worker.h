@@ -10,7 +10,11 @@
 #include <thread>
 #include <vector>
 
+#include "device/device_health.h"
+#include "device/memory_meter.h"
 #include "device/pipeline_models.h"
+#include "device/stage.h"
+#include "device/worker_message.h"
 
 namespace virnucpro {
 
@@ -35,9 +39,17 @@ class DeviceWorker {
  public:
   static constexpr size_t kCapacity = 3;
 
-  // Starts the thread; `opened` receives the bytes of the weights, or `failed` what the loading threw, on that thread.
-  DeviceWorker(OpenRequest request, std::function<void(int64_t)> opened,
-               std::function<void(std::exception_ptr)> failed);
+  // What happens on the worker's thread.
+  struct Events {
+    // Once: the bytes of the weights, or what the loading threw.
+    std::function<void(int64_t)> opened;
+    std::function<void(std::exception_ptr)> failed;
+    // Until the thread has ended.
+    Tell tell;
+  };
+
+  // Starts the thread.
+  DeviceWorker(OpenRequest request, Events events);
   // Closes and joins: waits for the jobs that run.
   ~DeviceWorker();
   DeviceWorker(const DeviceWorker&) = delete;
@@ -45,24 +57,31 @@ class DeviceWorker {
 
   // Throws kArgument when the queue is full and kClosed after close.
   void submit(Job job);
+  // Fails the jobs that wait (kAborted).
+  void withdraw();
+  // None: idle. On any thread, as `memory`.
+  std::optional<LanguageModel> stage() const { return stages_.now(); }
+  MemoryFigures memory() const { return memory_.figures(); }
   // After the jobs that run, fails those that wait (kClosed), frees the models and ends the thread; then calls `closed`
   // on that thread, or at once when the thread has ended already.
   void close(std::function<void()> closed);
 
  private:
-  void main(const OpenRequest& request, const std::function<void(int64_t)>& opened,
-            const std::function<void(std::exception_ptr)>& failed);
+  void main(const OpenRequest& request, const Events& events);
   struct Started {
     Job job;
     Finish finish;
   };
 
   void serve(PipelineModels& models);
+  Started start(Job job, PipelineModels& models, const DeviceHealth& health);
   // The next job; none when there is nothing to wait for: jobs that run already, or a close.
   std::optional<Job> next(bool wait);
-  void finish(Started started);
+  void finish(Started started, const PipelineModels& models, DeviceHealth& health);
   void end();
 
+  MemoryMeter memory_;
+  StageTracker stages_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> waiting_;

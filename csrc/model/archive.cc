@@ -2,11 +2,13 @@
 
 #include <ATen/core/jit_type.h>
 #include <c10/util/Exception.h>
+#include <caffe2/serialize/file_adapter.h>
 #include <torch/csrc/jit/serialization/export.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
 #include <cctype>
+#include <filesystem>
 #include <memory>
 #include <new>
 #include <sstream>
@@ -126,6 +128,23 @@ std::string first_sentence(const char* text) {
                                        ". Import the model again.");
 }
 
+// A file as libtorch reads it, which tells how much of it was read.
+class CountedFile final : public caffe2::serialize::ReadAdapterInterface {
+ public:
+  CountedFile(const std::string& path, LoadingProgress& progress) : file_(path), progress_(progress) {}
+
+  size_t size() const override { return file_.size(); }
+  size_t read(uint64_t position, void* buffer, size_t count, const char* what) const override {
+    const auto got = file_.read(position, buffer, count, what);
+    progress_.read(static_cast<int64_t>(got));
+    return got;
+  }
+
+ private:
+  caffe2::serialize::FileAdapter file_;
+  LoadingProgress& progress_;
+};
+
 }  // namespace
 
 void write_archive(const ArchiveRequest& request) {
@@ -145,9 +164,9 @@ void write_archive(const ArchiveRequest& request) {
   file.finish();
 }
 
-torch::jit::Module read_module(const std::string& path) {
+torch::jit::Module read_module(const std::string& path, LoadingProgress& progress) {
   try {
-    auto module = torch::jit::load(path, c10::Device(c10::kCPU));
+    auto module = torch::jit::load(std::make_shared<CountedFile>(path, progress), c10::Device(c10::kCPU));
     module.eval();
     return module;
   } catch (const std::bad_alloc&) {
@@ -159,11 +178,18 @@ torch::jit::Module read_module(const std::string& path) {
   }
 }
 
-at::Tensor take(ParameterMap& parameters, const std::string& name) {
-  const auto found = parameters.find(name);
-  if (found == parameters.end()) throw Error(code::kNative, "Expected the parameter " + name + " but it was taken");
+int64_t archive_bytes(const std::string& path) {
+  std::error_code failure;
+  const auto bytes = std::filesystem::file_size(path, failure);
+  return failure ? 0 : static_cast<int64_t>(bytes);
+}
+
+at::Tensor LoadedParameters::take(const std::string& name) {
+  const auto found = parameters_.find(name);
+  if (found == parameters_.end()) throw Error(code::kNative, "Expected the parameter " + name + " but it was taken");
   auto tensor = std::move(found->second);
-  parameters.erase(found);
+  parameters_.erase(found);
+  progress_.laid_out(static_cast<int64_t>(tensor.nbytes()));
   return tensor;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/architecture.h"
+#include "model/loading_progress.h"
 
 namespace virnucpro {
 
@@ -47,9 +48,20 @@ struct ArchiveRequest {
 // Parameters by dotted path.
 using ParameterMap = std::map<std::string, at::Tensor>;
 
-// Takes a parameter out of the map, so that its memory is given back as soon as the caller has made its own of it. Each
-// parameter can be taken once.
-at::Tensor take(ParameterMap& parameters, const std::string& name);
+// The parameters of an archive while a model is made of them. Used by one thread.
+class LoadedParameters {
+ public:
+  LoadedParameters(ParameterMap parameters, LoadingProgress& progress)
+      : parameters_(std::move(parameters)), progress_(progress) {}
+
+  // Takes a parameter out, so that its memory is given back as soon as the caller has made its own of it. Each
+  // parameter can be taken once.
+  at::Tensor take(const std::string& name);
+
+ private:
+  ParameterMap parameters_;
+  LoadingProgress& progress_;
+};
 
 // Writes a TorchScript archive that Python opens too, the parameters under the same names. Sources are mapped, and more
 // than 256 MB of computed values (random, or of another data type than their source) go through a temporary file beside
@@ -60,8 +72,13 @@ at::Tensor take(ParameterMap& parameters, const std::string& name);
 // its shape, kOutput for a failing write.
 void write_archive(const ArchiveRequest& request);
 
-// Opens the archive's module on the CPU, in evaluation mode. Throws kModelInvalid.
-torch::jit::Module read_module(const std::string& path);
+// Opens the archive's module on the CPU, in evaluation mode. libtorch maps no TorchScript archive: it copies every
+// record into memory of its own, and the file comes from the disk once, however many read it, because the system keeps
+// its pages. Throws kModelInvalid.
+torch::jit::Module read_module(const std::string& path, LoadingProgress& progress);
+
+// Bytes of the archive's file; 0 when there is none.
+int64_t archive_bytes(const std::string& path);
 
 // The parameters of an archive, checked by name and shape against the architecture. Throws kModelInvalid.
 ParameterMap read_parameters(const torch::jit::Module& module, const Architecture& architecture,

@@ -7,9 +7,10 @@
 
 namespace virnucpro {
 
-Classifier::Classifier(const std::string& path, const ClassifierArchitecture& architecture, at::Device device)
+Classifier::Classifier(const std::string& path, const ClassifierArchitecture& architecture, at::Device device,
+                       LoadingProgress& progress)
     : epsilon_(architecture.batch_norm_epsilon) {
-  const auto parameters = read_parameters(read_module(path), architecture, path);
+  const auto parameters = read_parameters(read_module(path, progress), architecture, path);
   const Placement placement{device, at::kFloat};
   const auto parameter = [&](const char* name) { return placement.vector(parameters.at(name)); };
   hidden_weight_ = parameter("hidden.weight");

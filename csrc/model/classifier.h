@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/architecture.h"
+#include "model/loading_progress.h"
 #include "model/placement.h"
 
 namespace virnucpro {
@@ -12,7 +13,8 @@ namespace virnucpro {
 // Linear, BatchNorm with its running statistics, ReLU, Linear, softmax; float32 on every device.
 class Classifier {
  public:
-  Classifier(const std::string& path, const ClassifierArchitecture& architecture, at::Device device);
+  Classifier(const std::string& path, const ClassifierArchitecture& architecture, at::Device device,
+             LoadingProgress& progress);
 
   // features [rows, inputs] float32 on the device -> [rows, 2] float32: others, virus.
   at::Tensor operator()(const at::Tensor& features) const;

@@ -9,31 +9,31 @@
 
 namespace virnucpro {
 
-Dnabert2::Dnabert2(const DnabertArchitecture& architecture, ParameterMap parameters, const Placement& placement)
+Dnabert2::Dnabert2(const DnabertArchitecture& architecture, LoadedParameters& parameters, const Placement& placement)
     : placement_(placement), shape_{architecture.heads, architecture.width / architecture.heads} {
   const auto width = architecture.width;
   const double query_scale = 1.0 / std::sqrt(static_cast<double>(shape_.head_width));
   const auto norm = [&](const std::string& name) {
-    return LayerNorm(take(parameters, name + ".weight"), take(parameters, name + ".bias"),
+    return LayerNorm(parameters.take(name + ".weight"), parameters.take(name + ".bias"),
                      architecture.layer_norm_epsilon, placement);
   };
-  embedding_ = placement.vector(take(parameters, "word_embeddings.weight"))
-                   .add(placement.vector(take(parameters, "token_type_embeddings.weight")).select(0, 0));
+  embedding_ = placement.vector(parameters.take("word_embeddings.weight"))
+                   .add(placement.vector(parameters.take("token_type_embeddings.weight")).select(0, 0));
   embedding_norm_ = norm("embedding_norm");
   positions_.slopes = placement.vector(at::tensor(alibi_slopes(architecture.heads)));
   for (int64_t i = 0; i < architecture.layers; ++i) {
     const auto prefix = "layers." + std::to_string(i) + ".";
     const auto linear = [&](const std::string& name) {
-      return Linear(take(parameters, prefix + name + ".weight"), take(parameters, prefix + name + ".bias"), placement);
+      return Linear(parameters.take(prefix + name + ".weight"), parameters.take(prefix + name + ".bias"), placement);
     };
     // The scale of the logits goes into the query's weights, in float32, before they are cast.
     const auto scaled = [&](const std::string& kind) {
-      auto fused = take(parameters, prefix + "query_key_value." + kind).to(at::kFloat).clone();
+      auto fused = placement.vector(parameters.take(prefix + "query_key_value." + kind)).clone();
       fused.narrow(0, 0, width).mul_(query_scale);
       return fused;
     };
     // The published layer multiplies both halves at once; the first one gates the second.
-    const auto gated = take(parameters, prefix + "gated.weight");
+    const auto gated = parameters.take(prefix + "gated.weight");
     const auto half = [&](int64_t first) {
       return Linear(gated.narrow(0, first, architecture.feed_forward), {}, placement);
     };
@@ -43,7 +43,7 @@ Dnabert2::Dnabert2(const DnabertArchitecture& architecture, ParameterMap paramet
   }
 }
 
-at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace) {
+at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace) const {
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto device = placement_.device;
   const auto linear = &ForwardTrace::linear_seconds;

@@ -13,9 +13,9 @@ namespace virnucpro {
 // plain attention): post-norm, ALiBi positions, a feed-forward gated by erf GELU.
 class Dnabert2 final : public Encoder {
  public:
-  Dnabert2(const DnabertArchitecture& architecture, ParameterMap parameters, const Placement& placement);
+  Dnabert2(const DnabertArchitecture& architecture, LoadedParameters& parameters, const Placement& placement);
 
-  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) override;
+  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) const override;
   std::vector<const Linear*> linear_layers() const override;
   int64_t weight_bytes() const override;
 

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "error.h"
-#include "model/archive.h"
 #include "model/dnabert2.h"
 #include "model/esm2.h"
 #include "model/torchscript_encoder.h"
@@ -20,21 +19,25 @@ PooledTokens pooled_tokens(const Architecture& architecture) {
   return {};
 }
 
-std::unique_ptr<Encoder> make_encoder(const std::string& path, const Architecture& architecture,
-                                      const Placement& placement, EngineKind engine) {
-  auto module = read_module(path);
-  auto parameters = read_parameters(module, architecture, path);
-  if (engine == EngineKind::kTorchScript) return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
-  // From here the map alone holds the archive's memory, and the encoder empties it parameter by parameter: a model
-  // takes little more than its archive while it is cast.
-  module = torch::jit::Module();
+std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Architecture& architecture,
+                                             const Placement& placement, LoadingProgress& progress) {
+  // From here the map alone holds the archive's memory, unless others share it, and the encoder empties it parameter by
+  // parameter: a model takes little more than its archive while it is cast.
+  LoadedParameters source(std::move(parameters), progress);
   if (const auto* esm2 = std::get_if<Esm2Architecture>(&architecture)) {
-    return std::make_unique<Esm2>(*esm2, std::move(parameters), placement);
+    return std::make_unique<Esm2>(*esm2, source, placement);
   }
   if (const auto* dnabert = std::get_if<DnabertArchitecture>(&architecture)) {
-    return std::make_unique<Dnabert2>(*dnabert, std::move(parameters), placement);
+    return std::make_unique<Dnabert2>(*dnabert, source, placement);
   }
-  throw Error(code::kModelInvalid, "Expected a language model for an encoder but received a classifier: " + path);
+  throw Error(code::kModelInvalid, "Expected a language model for an encoder but received a classifier");
+}
+
+std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const Architecture& architecture,
+                                                  const Placement& placement, LoadingProgress& progress) {
+  auto module = read_module(path, progress);
+  read_parameters(module, architecture, path);
+  return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
 }
 
 LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Placement& placement) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <torch/csrc/jit/api/module.h>
 
 #include <cstdint>
 #include <memory>
@@ -9,8 +8,10 @@
 #include <vector>
 
 #include "model/architecture.h"
+#include "model/archive.h"
 #include "model/forward_trace.h"
 #include "model/layers.h"
+#include "model/loading_progress.h"
 #include "model/packed_tokens.h"
 #include "model/placement.h"
 
@@ -28,7 +29,7 @@ struct PooledTokens {
 // ESM-2: residues only (no <cls>, no <eos>), at most the first 1024. DNABERT: every token, [CLS] and [SEP] included.
 PooledTokens pooled_tokens(const Architecture& architecture);
 
-// A language model on one device. Used by one thread at a time.
+// A language model on one device. Nothing of it changes once it is made: several threads may use it at once.
 class Encoder {
  public:
   Encoder() = default;
@@ -38,7 +39,7 @@ class Encoder {
 
   // `sequences` was checked and holds at least one. The last hidden state, [tokens, width] float32, after the final
   // norm. `trace` may be null.
-  virtual at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) = 0;
+  virtual at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) const = 0;
   // Every linear layer of the blocks, in their order; empty when this encoder cannot tell its layers apart.
   virtual std::vector<const Linear*> linear_layers() const = 0;
   virtual int64_t weight_bytes() const = 0;
@@ -57,9 +58,13 @@ struct LinearMeasurement {
 // device can be faster. Throws kArgument when the encoder cannot tell its layers apart.
 LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Placement& placement);
 
-// Takes the parameters out of the archive's module (packed), or keeps the module itself (torchscript).
-std::unique_ptr<Encoder> make_encoder(const std::string& path, const Architecture& architecture,
-                                      const Placement& placement, EngineKind engine);
+// This addon's own forward. Throws kModelInvalid for a classifier.
+std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Architecture& architecture,
+                                             const Placement& placement, LoadingProgress& progress);
+
+// The forward of the archive's own module. Throws kModelInvalid.
+std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const Architecture& architecture,
+                                                  const Placement& placement, LoadingProgress& progress);
 
 // [sequences, width] float32: the mean over each sequence's pooled tokens.
 at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled);

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <string>
 
+#include "model/rotary.h"
+
 namespace virnucpro {
 
 namespace {
@@ -15,15 +17,13 @@ constexpr double kEmbeddingScale = 0.88;
 
 }  // namespace
 
-Esm2::Esm2(const Esm2Architecture& architecture, ParameterMap parameters, const Placement& placement)
-    : placement_(placement),
-      shape_{architecture.heads, architecture.width / architecture.heads},
-      rotary_(shape_.head_width, placement.device) {
+Esm2::Esm2(const Esm2Architecture& architecture, LoadedParameters& parameters, const Placement& placement)
+    : placement_(placement), shape_{architecture.heads, architecture.width / architecture.heads} {
   const double query_scale = 1.0 / std::sqrt(static_cast<double>(shape_.head_width));
-  embedding_ = placement.vector(take(parameters, "embed_tokens.weight")).mul(kEmbeddingScale);
+  embedding_ = placement.vector(parameters.take("embed_tokens.weight")).mul(kEmbeddingScale);
   for (int64_t i = 0; i < architecture.layers; ++i) {
     const auto parameter = [&](const std::string& name) {
-      return take(parameters, "layers." + std::to_string(i) + "." + name);
+      return parameters.take("layers." + std::to_string(i) + "." + name);
     };
     const auto linear = [&](const std::string& name) {
       return Linear(parameter(name + ".weight"), parameter(name + ".bias"), placement);
@@ -33,22 +33,21 @@ Esm2::Esm2(const Esm2Architecture& architecture, ParameterMap parameters, const 
     };
     // The scale of the logits goes into the query's weights, in float32, before they are cast.
     const auto fused = [&](const std::string& kind) {
-      return at::cat({parameter("query." + kind).to(at::kFloat).mul(query_scale),
-                      parameter("key." + kind).to(at::kFloat), parameter("value." + kind).to(at::kFloat)});
+      const auto part = [&](const char* projection) { return placement.vector(parameter(projection + kind)); };
+      return at::cat({part("query.").mul(query_scale), part("key."), part("value.")});
     };
     layers_.push_back({norm("attention_norm"), Linear(fused("weight"), fused("bias"), placement),
                        linear("attention_output"), norm("feed_forward_norm"), linear("up"), linear("down")});
   }
-  final_norm_ = LayerNorm(take(parameters, "final_norm.weight"), take(parameters, "final_norm.bias"), kLayerNormEpsilon,
-                          placement);
+  final_norm_ =
+      LayerNorm(parameters.take("final_norm.weight"), parameters.take("final_norm.bias"), kLayerNormEpsilon, placement);
 }
 
-at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace) {
+at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace) const {
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto device = placement_.device;
   auto hidden = embedding_.index_select(0, sequences.ids(device, placement_.rows_for(tokens)));
-  rotary_.reach(sequences.longest());
-  const PositionEncoding positions{rotary_.cosine(), rotary_.sine(), {}};
+  const auto positions = rotary_positions(sequences.longest(), shape_.head_width, device);
   const auto attention = make_attention(sequences, shape_, positions, placement_);
   // What the part before has to add to the hidden state: it is added by the norm that comes next.
   at::Tensor update;

@@ -6,7 +6,6 @@
 #include "model/attention.h"
 #include "model/encoder.h"
 #include "model/layers.h"
-#include "model/rotary.h"
 
 namespace virnucpro {
 
@@ -14,9 +13,9 @@ namespace virnucpro {
 // restart with each sequence, erf GELU, a final norm.
 class Esm2 final : public Encoder {
  public:
-  Esm2(const Esm2Architecture& architecture, ParameterMap parameters, const Placement& placement);
+  Esm2(const Esm2Architecture& architecture, LoadedParameters& parameters, const Placement& placement);
 
-  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) override;
+  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) const override;
   std::vector<const Linear*> linear_layers() const override;
   int64_t weight_bytes() const override;
 
@@ -35,7 +34,6 @@ class Esm2 final : public Encoder {
   at::Tensor embedding_;  // [vocabulary, width] float32, scaled
   std::vector<Layer> layers_;
   LayerNorm final_norm_;
-  RotaryTables rotary_;
 };
 
 }  // namespace virnucpro

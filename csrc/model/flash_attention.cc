@@ -68,7 +68,10 @@ std::unique_ptr<PackedAttention> make_flash_attention(const PackedTokens& sequen
     return nullptr;
   // One model has one head width, and the GPUs of a process one libtorch.
   static const bool there = tried(placement, shape.head_width);
-  if (!there) return nullptr;
+  if (!there) {
+    TORCH_WARN("This libtorch has no flash attention: the protein model's attention is padded, which is slower");
+    return nullptr;
+  }
   return std::make_unique<FlashAttention>(sequences, shape, positions, placement);
 }
 

@@ -13,8 +13,9 @@ struct Placement {
   at::ScalarType dtype = at::kFloat;
   bool multiplies_bf16 = false;  // the device, natively
 
-  at::Tensor matrix(const at::Tensor& tensor) const { return tensor.to(device, dtype).contiguous(); }
-  at::Tensor vector(const at::Tensor& tensor) const { return tensor.to(device, at::kFloat).contiguous(); }
+  // Cast where they will live: several devices that load at once would wait for the host's cores otherwise.
+  at::Tensor matrix(const at::Tensor& tensor) const { return tensor.to(device).to(dtype).contiguous(); }
+  at::Tensor vector(const at::Tensor& tensor) const { return tensor.to(device).to(at::kFloat).contiguous(); }
 
   // The CPU's matrix library (oneDNN) makes a kernel for every number of rows and keeps a thousand of them, which are
   // hundreds of megabytes. So rows are rounded up: the same few numbers come again and again, and the surplus is never

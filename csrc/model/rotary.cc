@@ -10,13 +10,12 @@ constexpr double kBase = 10000.0;
 
 }  // namespace
 
-void RotaryTables::reach(int64_t length) {
-  if (cosine_.defined() && cosine_.size(0) >= length) return;
-  const auto options = at::TensorOptions(device_).dtype(at::kFloat);
-  const auto frequencies = at::pow(kBase, at::arange(half_, options).mul(-1.0 / static_cast<double>(half_)));
+PositionEncoding rotary_positions(int64_t length, int64_t head_width, at::Device device) {
+  const auto half = head_width / 2;
+  const auto options = at::TensorOptions(device).dtype(at::kFloat);
+  const auto frequencies = at::pow(kBase, at::arange(half, options).mul(-1.0 / static_cast<double>(half)));
   const auto angles = at::outer(at::arange(length, options), frequencies);
-  cosine_ = angles.cos();
-  sine_ = angles.sin();
+  return {angles.cos(), angles.sin(), {}};
 }
 
 Rotation::Rotation(const PositionEncoding& positions, const at::Tensor& places)

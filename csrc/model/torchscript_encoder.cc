@@ -13,7 +13,7 @@ TorchScriptEncoder::TorchScriptEncoder(torch::jit::Module module, const Placemen
   module_.to(placement.device, placement.dtype);
 }
 
-at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, ForwardTrace*) {
+at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, ForwardTrace*) const {
   auto tokens = at::zeros({sequences.sequences(), sequences.longest()}, at::kLong);
   auto lengths = at::empty({sequences.sequences()}, at::kLong);
   const auto ids = sequences.ids(at::kCPU, static_cast<int64_t>(sequences.tokens.size()));
@@ -22,8 +22,8 @@ at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, ForwardTra
     tokens.select(0, i).narrow(0, 0, length).copy_(ids.narrow(0, sequences.begin(i), length));
     lengths.data_ptr<int64_t>()[i] = length;
   }
-  const auto padded =
-      module_.forward({tokens.to(placement_.device), lengths.to(placement_.device)}).toTensor().to(at::kFloat);
+  const auto forward = module_.get_method("forward");
+  const auto padded = forward({tokens.to(placement_.device), lengths.to(placement_.device)}).toTensor().to(at::kFloat);
   std::vector<at::Tensor> rows;
   for (int64_t i = 0; i < sequences.sequences(); ++i) {
     rows.push_back(padded.select(0, i).narrow(0, 0, sequences.end(i) - sequences.begin(i)));

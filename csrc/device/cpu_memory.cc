@@ -1,0 +1,103 @@
+#include "device/cpu_memory.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
+
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include "device/byte_text.h"
+
+namespace virnucpro {
+
+namespace {
+
+thread_local const std::shared_ptr<MemoryBudget>* current_budget = nullptr;
+
+// Lies in front of every block, also of those that nobody counts: who frees a block knows its address alone. As long
+// as a block is aligned, so that the block stays so.
+struct alignas(c10::gAlignment) BlockHeader {
+  std::shared_ptr<MemoryBudget> budget;
+  size_t bytes;
+};
+static_assert(sizeof(BlockHeader) == c10::gAlignment);
+
+// libtorch's matrix library (oneDNN) asks for raw memory, for which data and context must be one address; that is why
+// the header is reached from the data rather than being the context.
+class CountingAllocator final : public c10::Allocator {
+ public:
+  // The allocator that was there before.
+  static c10::Allocator* wrapped;
+
+  c10::DataPtr allocate(size_t bytes) override {
+    void* const data = bytes == 0 ? nullptr : counted(bytes);
+    return {data, data, &release, c10::Device(c10::kCPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+  void copy_data(void* to, const void* from, size_t count) const override { default_copy_data(to, from, count); }
+
+ private:
+  static void* counted(size_t bytes) {
+    const auto budget = current_budget == nullptr ? nullptr : *current_budget;
+    // A size that is no size: libtorch's allocator has its own words for it.
+    if (bytes > PTRDIFF_MAX - sizeof(BlockHeader)) return wrapped->raw_allocate(bytes);
+    if (budget) budget->take(bytes);
+    void* start = nullptr;
+    try {
+      start = wrapped->raw_allocate(bytes + sizeof(BlockHeader));
+    } catch (...) {
+      if (budget) budget->give_back(bytes);
+      throw;
+    }
+    return ::new (start) BlockHeader{budget, bytes} + 1;
+  }
+
+  static void release(void* data) {
+    if (data == nullptr) return;
+    auto* const header = static_cast<BlockHeader*>(data) - 1;
+    if (header->budget) header->budget->give_back(header->bytes);
+    header->~BlockHeader();
+    wrapped->raw_deallocate(header);
+  }
+};
+
+c10::Allocator* CountingAllocator::wrapped = nullptr;
+
+}  // namespace
+
+void MemoryBudget::take(size_t bytes) {
+  const auto asked = static_cast<int64_t>(bytes);
+  const auto now = allocated_ += asked;
+  const auto limit = limit_.load();
+  if (now > limit) {
+    allocated_ -= asked;
+    TORCH_CHECK_WITH(
+        OutOfMemoryError, false, "Expected at most ", byte_text(limit),
+        " for the tensors of this worker's batches (--max-memory, less its weights) but a batch asked for ",
+        byte_text(asked), " more with ", byte_text(now - asked), " taken. Use smaller batches or allow more memory");
+  }
+  auto peak = peak_.load();
+  while (now > peak && !peak_.compare_exchange_weak(peak, now)) {
+  }
+}
+
+void count_cpu_memory() {
+  static const bool counting = [] {
+    CountingAllocator::wrapped = c10::GetCPUAllocator();
+    // Never destroyed: blocks may be freed after the process's globals.
+    static auto* const allocator = new CountingAllocator;
+    c10::SetCPUAllocator(allocator);
+    return true;
+  }();
+  static_cast<void>(counting);
+}
+
+BudgetScope::BudgetScope(std::shared_ptr<MemoryBudget> budget) : budget_(std::move(budget)), before_(current_budget) {
+  current_budget = &budget_;
+}
+
+BudgetScope::~BudgetScope() { current_budget = before_; }
+
+}  // namespace virnucpro

@@ -1,0 +1,105 @@
+#include "device/memory_meter.h"
+
+#include <c10/core/AllocatorConfig.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/util/Exception.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+#include <algorithm>
+#include <string>
+
+#include "device/byte_text.h"
+#include "device/devices.h"
+#include "error.h"
+
+namespace virnucpro {
+
+namespace {
+
+// Share of the largest device's memory, so that on no device more than this many bytes are taken.
+double smallest_share(int64_t bytes, c10::DeviceType type) {
+  int64_t largest = 0;
+  for (const auto& device : list_devices()) {
+    if (c10::Device(device.id).type() == type) largest = std::max(largest, device.memory_total);
+  }
+  return largest == 0 ? 1.0 : std::min(1.0, static_cast<double>(bytes) / static_cast<double>(largest));
+}
+
+// The allocator takes it over when the first device of the process is opened.
+void set_share(double share, c10::DeviceType type) {
+  static std::mutex mutex;
+  static double in_force = 1.0;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (share == in_force) return;
+  if (c10::getDeviceAllocator(type)->initialized()) {
+    TORCH_WARN("The memory of the process's GPUs was limited to ", in_force * 100,
+               " % when the first was opened, which cannot be changed any more");
+    return;
+  }
+  // What the user set in the environment stays: later ones override earlier ones.
+  const auto before = c10::CachingAllocator::getAllocatorSettings();
+  c10::CachingAllocator::setAllocatorSettings((before.empty() ? "" : before + ",") +
+                                              "per_process_memory_fraction:" + std::to_string(share));
+  in_force = share;
+}
+
+}  // namespace
+
+void MemoryMeter::limit(c10::Device device) {
+  if (most_ && !device.is_cpu()) set_share(smallest_share(*most_, device.type()), device.type());
+}
+
+void MemoryMeter::expect_room_for(int64_t weight_bytes) const {
+  if (!most_ || weight_bytes < *most_) return;
+  throw Error(code::kMemory, "Expected less than " + byte_text(*most_) +
+                                 " for the weights of this worker (--max-memory) but they take " +
+                                 byte_text(weight_bytes) + ". Allow more memory, or choose bf16 or a smaller model");
+}
+
+void MemoryMeter::loaded(c10::Device device, int64_t weight_bytes) {
+  expect_room_for(weight_bytes);
+  if (most_) batches_->set_limit(*most_ - weight_bytes);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    device_ = device;
+    weight_bytes_ = weight_bytes;
+  }
+  look();
+}
+
+void MemoryMeter::look() {
+  if (device_.is_cpu()) return;
+  constexpr auto kAll = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  const auto stats = c10::getDeviceAllocator(device_.type())->getDeviceStats(device_.index());
+  const auto& allocated = stats.allocated_bytes[kAll];
+  const auto& reserved = stats.reserved_bytes[kAll];
+  const std::lock_guard<std::mutex> lock(mutex_);
+  seen_ = {allocated.current, reserved.current, allocated.peak, reserved.peak};
+}
+
+void MemoryMeter::release_unused(c10::Device device) {
+  if (device.is_cpu()) {
+#if defined(__GLIBC__)
+    malloc_trim(0);
+#endif
+    return;
+  }
+  try {
+    auto* const allocator = c10::getDeviceAllocator(device.type());
+    if (allocator->initialized()) allocator->emptyCache();
+  } catch (const c10::Error&) {
+    // Of a device that failed nothing can be given back.
+  }
+}
+
+MemoryFigures MemoryMeter::figures() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!device_.is_cpu()) return seen_;
+  const auto now = weight_bytes_ + batches_->allocated();
+  const auto most = weight_bytes_ + batches_->peak();
+  return {now, now, most, most};
+}
+
+}  // namespace virnucpro

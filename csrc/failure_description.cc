@@ -1,0 +1,83 @@
+#include "failure_description.h"
+
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <new>
+#include <string_view>
+
+#include "error.h"
+
+namespace virnucpro {
+
+namespace {
+
+// Numbers of cudaError_t, which are a part of CUDA's binary interface.
+constexpr int32_t kCudaOutOfMemory = 2;
+constexpr int32_t kCudaDevicesUnavailable = 46;
+
+template <size_t count>
+bool contains_one(const std::string& message, const std::array<std::string_view, count>& texts) {
+  return std::any_of(texts.begin(), texts.end(),
+                     [&](std::string_view text) { return message.find(text) != std::string::npos; });
+}
+
+// Most of libtorch's libraries have no exception type for it; these are their words: the CPU's allocator, CUDA and the
+// kernels that call it themselves, cuBLAS, cuDNN.
+bool says_out_of_memory(const std::string& message) {
+  static constexpr std::array<std::string_view, 6> kTexts{"can't allocate memory",
+                                                          "out of memory",
+                                                          "Out of memory",
+                                                          "CUDA_ERROR_OUT_OF_MEMORY",
+                                                          "CUBLAS_STATUS_ALLOC_FAILED",
+                                                          "CUDNN_STATUS_ALLOC_FAILED"};
+  return contains_one(message, kTexts);
+}
+
+bool says_busy(const std::string& message) {
+  static constexpr std::array<std::string_view, 1> kTexts{"busy or unavailable"};
+  return contains_one(message, kTexts);
+}
+
+FailureDescription describe_text(const std::string& message) {
+  if (says_out_of_memory(message)) return {code::kMemory, message};
+  if (says_busy(message)) return {code::kDevice, message};
+  return {code::kNative, message};
+}
+
+}  // namespace
+
+FailureDescription describe_failure(const std::exception_ptr& failure) {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const PartFailure& error) {
+    auto described = describe_failure(error.cause());
+    described.part = error.part();
+    return described;
+  } catch (const Error& error) {
+    return {error.code(), error.what()};
+  } catch (const c10::OutOfMemoryError& error) {
+    return {code::kMemory, error.what_without_backtrace()};
+  } catch (const c10::AcceleratorError& error) {
+    const std::string message = error.what_without_backtrace();
+    if (error.get_error_code() == kCudaOutOfMemory) return {code::kMemory, message};
+    if (error.get_error_code() == kCudaDevicesUnavailable) return {code::kDevice, message};
+    return describe_text(message);
+  } catch (const c10::Error& error) {
+    return describe_text(error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    return {code::kMemory, "Expected enough memory for this call but the machine has none left"};
+  } catch (const std::exception& error) {
+    return describe_text(error.what());
+  } catch (...) {
+    return {code::kNative, "an exception of an unknown type"};
+  }
+}
+
+bool is_out_of_memory(const std::exception_ptr& failure) {
+  return std::string_view(describe_failure(failure).code) == code::kMemory;
+}
+
+}  // namespace virnucpro

@@ -1,0 +1,39 @@
+#include "model/loading_progress.h"
+
+#include <algorithm>
+
+namespace virnucpro {
+
+namespace {
+
+constexpr int64_t kReports = 96;
+
+}  // namespace
+
+void LoadingProgress::next_archive(int64_t bytes) {
+  before_ += archive_;
+  archive_ = bytes;
+  read_ = 0;
+  laid_out_ = 0;
+}
+
+void LoadingProgress::read(int64_t bytes) {
+  read_ += bytes;
+  tell(before_ + std::min(read_, archive_) / 2 + std::min(laid_out_, archive_) / 2);
+}
+
+void LoadingProgress::laid_out(int64_t bytes) {
+  laid_out_ += bytes;
+  read(0);
+}
+
+void LoadingProgress::finish() { report_(total_, total_); }
+
+void LoadingProgress::tell(int64_t done) {
+  // The last report is that of `finish`.
+  if (done - told_ < total_ / kReports + 1 || done >= total_) return;
+  told_ = done;
+  report_(done, total_);
+}
+
+}  // namespace virnucpro

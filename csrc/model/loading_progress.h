@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace virnucpro {
+
+// How far the loading of several archives has come, in their bytes. Half of an archive's way is to read it, the other
+// half to lay its parameters out as the device multiplies them. Reports about a hundred times, and at the end. Used by
+// one thread.
+class LoadingProgress {
+ public:
+  using Report = std::function<void(int64_t done, int64_t total)>;
+
+  // `total`: bytes of all archives together.
+  LoadingProgress(Report report, int64_t total) : report_(std::move(report)), total_(total) {}
+
+  // From here it is about the next archive, of this size; those before are done.
+  void next_archive(int64_t bytes);
+  void read(int64_t bytes);
+  void laid_out(int64_t bytes);
+  // All archives are done.
+  void finish();
+
+ private:
+  void tell(int64_t done);
+
+  Report report_;
+  int64_t total_;
+  int64_t before_ = 0;
+  int64_t archive_ = 0;
+  int64_t read_ = 0;
+  int64_t laid_out_ = 0;
+  int64_t told_ = 0;
+};
+
+}  // namespace virnucpro

@@ -1,0 +1,69 @@
+#include "model/shared_encoder.h"
+
+#include <sys/stat.h>
+
+#include <sstream>
+#include <utility>
+
+#include "model/archive.h"
+#include "model/shared_values.h"
+
+namespace virnucpro {
+
+namespace {
+
+void write(std::ostream& text, const Esm2Architecture& sizes) {
+  text << "esm2 " << sizes.layers << ' ' << sizes.width << ' ' << sizes.heads << ' ' << sizes.feed_forward << ' '
+       << sizes.vocabulary;
+}
+
+void write(std::ostream& text, const DnabertArchitecture& sizes) {
+  text << "dnabert2 " << sizes.layers << ' ' << sizes.width << ' ' << sizes.heads << ' ' << sizes.feed_forward << ' '
+       << sizes.vocabulary << ' ' << sizes.token_types << ' ' << std::hexfloat << sizes.layer_norm_epsilon;
+}
+
+void write(std::ostream& text, const ClassifierArchitecture&) { text << "classifier"; }
+
+// The same for what is the same file, whatever its path, and not when it was written anew.
+std::string identity_of(const std::string& path, const Architecture& architecture) {
+  std::ostringstream text;
+  struct stat file{};
+  if (stat(path.c_str(), &file) == 0) {
+    text << file.st_dev << ' ' << file.st_ino << ' ' << file.st_size << ' ' << file.st_mtim.tv_sec << ' '
+         << file.st_mtim.tv_nsec << ' ';
+  } else {
+    text << path << ' ';
+  }
+  std::visit([&](const auto& sizes) { write(text, sizes); }, architecture);
+  return text.str();
+}
+
+// Never destroyed: a worker may end after the process's globals.
+SharedValues<Encoder>& encoders() {
+  static auto* const shared = new SharedValues<Encoder>;
+  return *shared;
+}
+
+SharedValues<ParameterMap>& archives() {
+  static auto* const shared = new SharedValues<ParameterMap>;
+  return *shared;
+}
+
+}  // namespace
+
+std::shared_ptr<const Encoder> shared_encoder(const std::string& path, const Architecture& architecture,
+                                              const Placement& placement, EngineKind engine,
+                                              LoadingProgress& progress) {
+  if (engine == EngineKind::kTorchScript) return make_torchscript_encoder(path, architecture, placement, progress);
+  const auto identity = identity_of(path, architecture);
+  const auto read = [&] { return read_parameters(read_module(path, progress), architecture, path); };
+  if (placement.device.is_cpu()) {
+    return encoders().get(identity + ' ' + c10::toString(placement.dtype), [&]() -> std::shared_ptr<const Encoder> {
+      return make_packed_encoder(read(), architecture, placement, progress);
+    });
+  }
+  const auto parameters = archives().get(identity, [&] { return std::make_shared<const ParameterMap>(read()); });
+  return make_packed_encoder(*parameters, architecture, placement, progress);
+}
+
+}  // namespace virnucpro
