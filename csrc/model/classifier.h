@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model/architecture.h"
+#include "model/layers.h"
 #include "model/loading_progress.h"
 #include "model/placement.h"
 
@@ -18,18 +19,17 @@ class Classifier {
 
   // features [rows, inputs] float32 on the device -> [rows, 2] float32: others, virus.
   at::Tensor operator()(const at::Tensor& features) const;
-  int64_t inputs() const { return hidden_weight_.size(1); }
+  int64_t inputs() const { return hidden_.inputs(); }
   int64_t weight_bytes() const;
 
  private:
-  at::Tensor hidden_weight_;
-  at::Tensor hidden_bias_;
+  Placement placement_;
+  Linear hidden_;
   at::Tensor norm_weight_;
   at::Tensor norm_bias_;
   at::Tensor running_mean_;
   at::Tensor running_variance_;
-  at::Tensor output_weight_;
-  at::Tensor output_bias_;
+  Linear output_;
   double epsilon_;
 };
 
