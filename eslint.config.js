@@ -25,7 +25,10 @@ const layers = {
   ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'windows/window.ts'],
-  monitor: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/summary.ts', 'windows/window.ts'],
+  monitor: [
+    ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
+    'predict/summary.ts',
+  ],
   cli: ['errors.ts', 'index.ts', 'output', 'monitor'],
   'errors.ts': [],
   'option-checks.ts': ['errors.ts'],

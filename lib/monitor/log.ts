@@ -1,6 +1,11 @@
 import { pino } from 'pino';
 import type { Logger } from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
+import type { RunEvent } from '../predict/events.js';
+import type { CommandEvent } from './command-events.js';
+import { EVENT_SCHEMA_VERSION } from './event-schema.js';
+import { wordsOf } from './event-words.js';
+import { LogSinks } from './log-sinks.js';
 
 /** How the log is written to standard error. */
 export const LOG_FORMATS = ['text', 'json'] as const;
@@ -10,32 +15,52 @@ export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface LogOptions {
-  /** Defaults to `text`: one readable line an entry. `json`: one JSON object a line. */
+  /** Of standard error. Defaults to `text`: one readable line an entry. `json`: one JSON object a line. */
   readonly format?: LogFormat;
   /** Defaults to `info`. */
   readonly level?: LogLevel;
+  /** Where the log goes besides standard error, or instead of it. */
+  readonly sinks?: LogSinks;
 }
 
-const STANDARD_ERROR = 2;
-
 /** Writes at once, so that nothing is lost when the process ends. */
-export function createLog({ format = 'text', level = 'info' }: LogOptions = {}): Logger {
-  const options = { level, base: null };
-  if (format === 'json') {
-    const levelName = { level: (label: string) => ({ level: label }) };
-    const timestamp = pino.stdTimeFunctions.isoTime;
-    return pino(
-      { ...options, formatters: levelName, timestamp },
-      pino.destination({ dest: STANDARD_ERROR, sync: true }),
-    );
-  }
-  const stream = pretty({
-    destination: STANDARD_ERROR,
-    sync: true,
-    colorize: process.stderr.isTTY,
-    translateTime: 'SYS:HH:MM:ss',
-    // The fields are for machines: the message says the same in words.
-    hideObject: true,
-  });
-  return pino(options, stream);
+export function createLog({ format = 'text', level = 'info', sinks = new LogSinks() }: LogOptions = {}): Logger {
+  // The fields are for machines: the message says the same in words.
+  const words = { hideObject: true, colorize: false };
+  const onScreen = prettyFactory({ ...words, translateTime: 'SYS:HH:MM:ss' });
+  const coloured = prettyFactory({ ...words, translateTime: 'SYS:HH:MM:ss', colorize: hasColours() });
+  const inFile = prettyFactory({ ...words, translateTime: "SYS:yyyy-mm-dd'T'HH:MM:ssp" });
+  const stream = {
+    write(entry: string): void {
+      sinks.write({
+        level: levelOf(entry),
+        pane: () => onScreen(entry),
+        standardError: () => (format === 'json' ? entry : coloured(entry)),
+        file: () => inFile(entry),
+      });
+    },
+  };
+  const levelName = { level: (label: string) => ({ level: label }) };
+  const log = pino({ level, base: null, formatters: levelName, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  sinks.onFileLost = (text) => logEvent(log, { event: 'warning', text });
+  return log;
+}
+
+/** Logs an event in words, with its fields for machines: those that event-schema.ts describes. */
+export function logEvent(log: Logger, event: RunEvent | CommandEvent): void {
+  const { level, text } = wordsOf(event);
+  const fields: Record<string, unknown> = { schema: EVENT_SCHEMA_VERSION, ...event };
+  // The line has a level already, and it is the same.
+  delete fields['level'];
+  log[level](fields, text);
+}
+
+function levelOf(entry: string): LogLevel {
+  const { level } = JSON.parse(entry) as { level: string };
+  return LOG_LEVELS.find((known) => known === level) ?? 'info';
+}
+
+function hasColours(): boolean {
+  // https://no-color.org: set and not empty.
+  return process.stderr.isTTY && !process.env['NO_COLOR'];
 }

@@ -1,0 +1,100 @@
+import type { ErrorCode } from '../errors.js';
+import type { RunCounts } from '../predict/run-counts.js';
+
+/** What the command `predict` tells besides the events of the run itself. */
+export type CommandEvent =
+  | RandomWeightsEvent
+  | StoppingEvent
+  | CompletingEvent
+  | InterruptedEvent
+  | AbortedEvent
+  | LimitEvent
+  | WarningEvent
+  | PausedEvent
+  | ResumedEvent
+  | DeviceSummaryEvent
+  | FinishedEvent
+  | FailedEvent;
+
+/** The model has random weights, so that its scores mean nothing. */
+export interface RandomWeightsEvent {
+  readonly event: 'random-weights';
+  readonly model: string;
+}
+
+/** The first signal, or the key that quits: what runs is finished. */
+export interface StoppingEvent {
+  readonly event: 'stopping';
+  readonly signal: string;
+}
+
+/** The same, when all results are there and only remain to be written. */
+export interface CompletingEvent {
+  readonly event: 'completing';
+  readonly signal: string;
+}
+
+/** The run ended because of a signal. */
+export interface InterruptedEvent {
+  readonly event: 'interrupted';
+  readonly signal: string;
+}
+
+/** The run ended early because something failed for good; what was finished is kept. */
+export interface AbortedEvent {
+  readonly event: 'aborted';
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+/** The limit of the devices could not be measured; the results do not depend on it. */
+export interface LimitEvent {
+  readonly event: 'limit';
+  /** Undefined for a failure that has none. */
+  readonly code?: ErrorCode;
+  readonly reason: string;
+}
+
+/** Something about the results that their reader should know. */
+export interface WarningEvent {
+  readonly event: 'warning';
+  readonly text: string;
+}
+
+export interface PausedEvent {
+  readonly event: 'paused';
+}
+
+export interface ResumedEvent {
+  readonly event: 'resumed';
+}
+
+/** What one worker did in the whole run. */
+export interface DeviceSummaryEvent {
+  readonly event: 'device-summary';
+  readonly device: string;
+  readonly batches: number;
+  readonly frames: number;
+  readonly tokens: number;
+  readonly busySeconds: number;
+  readonly tokensPerSecond: number;
+  readonly linearShare: number | null;
+  readonly isLost: boolean;
+}
+
+/** The results are written. */
+export interface FinishedEvent {
+  readonly event: 'finished';
+  readonly counts: Readonly<RunCounts>;
+  /** By stage; `total` is the whole command. */
+  readonly seconds: Readonly<Record<string, number>>;
+  /** The output directory as it was given. */
+  readonly output: string;
+}
+
+/** The command failed. */
+export interface FailedEvent {
+  readonly event: 'failed';
+  readonly code: ErrorCode;
+  readonly reason: string;
+}

@@ -1,0 +1,175 @@
+import type { RunStatus } from '../predict/run-status.js';
+import { bar, cutLine, fitting, GAP, joined, span, textOf, withRight } from './dashboard-lines.js';
+import type { Field, Line, Style } from './dashboard-lines.js';
+import { longDeviceLines, shortDeviceLines } from './device-lines.js';
+import type { LogLevel } from './log.js';
+import { printable, width, wrapped } from './printable.js';
+import { bases, bytes, clock, duration, percent, short } from './quantities.js';
+import { totalRates } from './rates.js';
+
+/** A line of the log as the pane shows it. */
+export interface PaneLine {
+  readonly text: string;
+  readonly level: LogLevel;
+}
+
+export interface DashboardView {
+  /** Of the screen. */
+  readonly columns: number;
+  readonly rows: number;
+  /** Only ASCII may be drawn. */
+  readonly ascii: boolean;
+  readonly title: string;
+  /** Oldest first. */
+  readonly log: readonly PaneLine[];
+  /** The log has the whole screen. */
+  readonly logOnly: boolean;
+  /** Whether a key can be pressed: standard input is a terminal. */
+  readonly hasKeys: boolean;
+  /** Someone asked to quit. */
+  readonly isStopping: boolean;
+}
+
+/** Lines that the log should have before every device gets a second line. */
+const LOG_BESIDE_LONG_DEVICES = 6;
+/** Lines that the log should have before any device is left out. */
+const LOG_BESIDE_DEVICES = 2;
+
+/**
+ * The whole screen as plain text: at most `rows` lines, none wider than `columns`.
+ *
+ * @param history statuses of the last minute, oldest first; the last one is the present. Empty before the run begins
+ */
+export function renderDashboard(history: readonly RunStatus[], view: DashboardView): string[] {
+  return dashboardLines(history, view).map(textOf);
+}
+
+/** The same in pieces, each with what it means. */
+export function dashboardLines(history: readonly RunStatus[], view: DashboardView): Line[] {
+  const { rows, columns, ascii } = view;
+  const keys = rows >= 2 ? [keyLine(history.at(-1), view)] : [];
+  const free = rows - keys.length;
+  const body = view.logOnly && rows >= 2 ? logPane(view, free) : overview(history, view, free);
+  const blank = Array.from({ length: Math.max(0, free - body.length) }, () => []);
+  return [...body, ...blank, ...keys].slice(0, rows).map((line) => cutLine(line, columns, ascii));
+}
+
+/** Where the run is, in one line for a terminal that has no dashboard any more. */
+export function overviewWords(title: string, status: RunStatus | undefined): string {
+  if (!status) return `${title}: ended before the run began`;
+  const { share, frames, framesFailed, lettersComputed, seconds } = status;
+  const parts = [
+    share === undefined ? `${bases(lettersComputed)} done` : `${percent(share, 1)} done`,
+    `${frames} frames`,
+    framesFailed > 0 ? `${framesFailed} failed` : '',
+    `after ${duration(seconds)}`,
+  ];
+  return `${title}: ${parts.filter(Boolean).join(', ')}`;
+}
+
+/** Everything above the last line, in so many rows; what matters least goes first where they are few. */
+function overview(history: readonly RunStatus[], view: DashboardView, rows: number): Line[] {
+  const status = history.at(-1);
+  if (!status) return beforeTheRun(view, rows);
+  const head = [overallLine(status, view)];
+  if (rows >= 3) head.push(figuresLine(history, view));
+  if (rows >= 6) head.unshift(titleLine(status, view));
+  if (rows >= 12) head.push([]);
+  const left = rows - head.length;
+  const workers = status.workers.length;
+  const long = left >= 2 * workers + LOG_BESIDE_LONG_DEVICES + 1;
+  const devices = long ? longDeviceLines(history, view) : shortDeviceLines(history, view);
+  const most = left >= 8 ? left - LOG_BESIDE_DEVICES - 1 : left;
+  const shown = devices.length <= most ? devices : fewerDevices(devices, most);
+  const forLog = left - shown.length;
+  return [...head, ...shown, ...(forLog >= 2 ? logPane(view, forLog) : [])];
+}
+
+function beforeTheRun(view: DashboardView, rows: number): Line[] {
+  const head: Line[] = [[span(printable(view.title, view.ascii), 'title')], [span('loading')]].slice(-rows);
+  return rows - head.length >= 2 ? [...head, ...logPane(view, rows - head.length)] : head;
+}
+
+function fewerDevices(devices: readonly Line[], rows: number): Line[] {
+  if (rows < 1) return [];
+  if (rows === 1) return devices.slice(0, 1);
+  const shown = devices.slice(0, rows - 1);
+  return [...shown, [span(`and ${devices.length - shown.length} more`, 'faint')]];
+}
+
+function titleLine({ seconds }: RunStatus, { title, columns, ascii }: DashboardView): Line {
+  return withRight([span(printable(title, ascii), 'title')], [span(clock(seconds), 'faint')], columns);
+}
+
+function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line {
+  const { share, secondsLeft, isPaused, bytesRead, bytesTotal } = status;
+  const state = isPaused ? [field('PAUSED', 9, 'warning')] : [];
+  const read =
+    bytesTotal === undefined ? `${bytes(bytesRead)} read` : `${bytes(bytesRead)} of ${bytes(bytesTotal)} read`;
+  if (share === undefined) {
+    return joined(
+      fitting([...state, field(`${bases(status.lettersComputed)} done`, 8), field(read, 7)], columns),
+      ascii,
+    );
+  }
+  const left = secondsLeft === undefined ? 'time left unknown' : `${duration(secondsLeft)} left`;
+  const fields = fitting([field(percent(share, 1), 10), ...state, field(left, 8), field(read, 3)], columns);
+  const words = joined(fields, ascii);
+  const room = columns - width(textOf(words)) - GAP.length;
+  return room < 4 ? words : [...bar(share, room, ascii, isPaused ? 'warning' : 'done'), span(GAP), ...words];
+}
+
+function figuresLine(history: readonly RunStatus[], { columns, ascii }: DashboardView): Line {
+  const status = history.at(-1)!;
+  const { frames, framesFound, framesFailed, records, windows, lettersComputed } = status;
+  const rates = totalRates(history);
+  const failed = field(
+    framesFailed === 0 ? 'none failed' : `${framesFailed} failed`,
+    9,
+    framesFailed ? 'error' : 'plain',
+  );
+  const fields = [
+    field(`${frames} of ${framesFound} frames`, 10),
+    failed,
+    field(`${short(rates.framesPerSecond)} frames/s`, 8),
+    field(`${short(rates.tokensPerSecond)} tokens/s`, 7),
+    field(`${records} records`, 6),
+    field(`${windows} windows`, 5),
+    field(bases(lettersComputed), 4),
+  ];
+  return joined(fitting(fields, columns), ascii);
+}
+
+function field(text: string, weight: number, style: Style = 'plain'): Field {
+  return { span: span(text, style), weight };
+}
+
+const LEVEL_STYLES = { error: 'error', warn: 'warning', info: 'plain', debug: 'faint' } as const;
+
+/** A rule and the latest lines below it. */
+function logPane({ log, columns, ascii }: DashboardView, rows: number): Line[] {
+  const rule = (ascii ? '-' : '─').repeat(Math.max(0, columns - 6));
+  const lines: Line[] = [];
+  // From the latest back, so that a long log costs no more than what of it is seen.
+  for (let index = log.length - 1; index >= 0 && lines.length < rows - 1; index--) {
+    const { text, level } = log[index]!;
+    const parts = wrapped(printable(text, ascii), columns).map((part) => [span(part, LEVEL_STYLES[level])]);
+    lines.unshift(...parts);
+  }
+  const shown = lines.slice(Math.max(0, lines.length - (rows - 1)));
+  return [[span('Log   ', 'title'), span(rule, 'faint')], ...shown];
+}
+
+function keyLine(status: RunStatus | undefined, { hasKeys, isStopping, logOnly, columns, ascii }: DashboardView): Line {
+  if (isStopping) {
+    return [span('Stopping after the batches that run. Ctrl-C: stop at once', 'warning')];
+  }
+  if (!hasKeys) return [span('No keys: standard input is no terminal. Ctrl-C: quit', 'faint')];
+  const keys = [
+    field('q quit', 4),
+    field(status?.isPaused ? 'p go on' : 'p pause', 3),
+    field(logOnly ? 'l overview' : 'l log', 2),
+    field('Ctrl-C twice: stop at once', 1, 'faint'),
+  ];
+  return joined(fitting(keys, columns), ascii);
+}

@@ -1,0 +1,204 @@
+import type { RunStatus } from '../predict/run-status.js';
+import { dashboardLines, overviewWords } from './dashboard-layout.js';
+import type { DashboardView, PaneLine } from './dashboard-layout.js';
+import { isForeground } from './foreground.js';
+import type { LogLevel } from './log.js';
+import { OutputCapture } from './output-capture.js';
+import { printable } from './printable.js';
+import { withStatus } from './rates.js';
+import { wantsAscii, wantsColours } from './terminal-choice.js';
+import { endBy, guardTerminal } from './terminal-guard.js';
+import { TerminalScreen } from './terminal-screen.js';
+
+export interface DashboardOptions {
+  /** The first line: what runs. */
+  readonly title: string;
+  /** The run at this moment; undefined as long as it has not begun. */
+  readonly status: () => RunStatus | undefined;
+  /** The key q, or Ctrl-C for the first time. */
+  readonly onQuit: () => void;
+  /** Ctrl-C again, with the terminal restored. Defaults to the end of the process by SIGINT. */
+  readonly onKill?: () => void;
+  /** The key p. */
+  readonly onTogglePause: () => void;
+  /** Whether keys are read; not where standard input is itself an input. Defaults to whether `input` is a terminal. */
+  readonly useKeys?: boolean;
+  /** Defaults to standard input. */
+  readonly input?: NodeJS.ReadStream;
+  /** Defaults to standard output. */
+  readonly output?: NodeJS.WriteStream;
+}
+
+const REFRESH_MILLISECONDS = 500;
+/** Lines of the log that are kept for the pane; all of them are in the file. */
+const KEPT_LINES = 1000;
+/** Lines of the log that stay on the screen of an unexpected end. */
+const LAST_LINES = 10;
+
+/** Draws the run on the terminal until `close`. See `wantsDashboard` for where it can be opened. */
+export function openDashboard(options: DashboardOptions): Dashboard {
+  return new Dashboard(options);
+}
+
+/** A run on the terminal: devices, progress and the latest log, twice a second. */
+export class Dashboard {
+  readonly #options: DashboardOptions;
+  readonly #output: NodeJS.WriteStream;
+  readonly #ascii = wantsAscii(process.env);
+  readonly #hasKeys: boolean;
+  readonly #capture: OutputCapture;
+  readonly #screen: TerminalScreen;
+  readonly #timer: NodeJS.Timeout;
+  readonly #unguard: () => void;
+  readonly #log: PaneLine[] = [];
+  #history: RunStatus[] = [];
+  #logOnly = false;
+  #isStopping = false;
+  /** Stopped or in the background of its shell: the screen is the shell's. */
+  #isAway = false;
+  #isOpen = true;
+
+  constructor(options: DashboardOptions) {
+    this.#options = options;
+    const { input = process.stdin, output = process.stdout, useKeys = true } = options;
+    this.#output = output;
+    this.#hasKeys = useKeys && input.isTTY;
+    this.#capture = new OutputCapture([...new Set([output, process.stdout, process.stderr])], (line) => this.log(line));
+    this.#screen = new TerminalScreen({
+      input: this.#hasKeys ? input : undefined,
+      output,
+      write: (text) => this.#capture.write(output, text),
+      term: process.env['TERM'] ?? '',
+      ascii: this.#ascii,
+      colours: wantsColours(process.env),
+      onKey: (key) => this.#press(key),
+      onResize: () => this.#draw(),
+    });
+    this.#unguard = guardTerminal(this.restore);
+    process.on('SIGTSTP', this.#stop);
+    process.on('SIGCONT', this.#goOn);
+    this.#timer = setInterval(() => this.#refresh(), REFRESH_MILLISECONDS).unref();
+    this.#draw();
+  }
+
+  /** Adds a line to the pane of the log. It may hold anything; what a terminal would obey is not passed on to it. */
+  log(line: string, level: LogLevel = 'info'): void {
+    this.#log.push({ text: line, level });
+    if (this.#log.length > KEPT_LINES) this.#log.shift();
+  }
+
+  /** What was asked for elsewhere, by a signal say, shows in the last line. */
+  showStopping(): void {
+    this.#isStopping = true;
+  }
+
+  /** Gives the terminal back, and leaves a summary on it: lines without control characters but line ends. */
+  close(summary: string): void {
+    this.#leaveForGood(summary);
+  }
+
+  /** Gives the terminal back in an emergency: how far the run was and the latest log lines stay on it. Never throws. */
+  readonly restore = (): void => {
+    try {
+      this.#leaveForGood(this.#lastWords());
+    } catch {
+      // The terminal itself may be gone.
+    }
+  };
+
+  #leaveForGood(words: string): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    clearInterval(this.#timer);
+    this.#unguard();
+    process.off('SIGTSTP', this.#stop);
+    process.off('SIGCONT', this.#goOn);
+    try {
+      if (!this.#isAway) this.#screen.leave();
+      this.#screen.destroy();
+    } finally {
+      this.#capture.release();
+      if (words !== '') this.#output.write(words.endsWith('\n') ? words : `${words}\n`);
+    }
+  }
+
+  #lastWords(): string {
+    const latest = this.#log.slice(-LAST_LINES).map(({ text }) => text);
+    const lines = [overviewWords(this.#options.title, this.#history.at(-1)), ...latest];
+    return lines.map((line) => printable(line, this.#ascii)).join('\n');
+  }
+
+  #refresh(): void {
+    if (this.#isAway && isForeground()) this.#comeBack();
+    this.#draw();
+  }
+
+  #draw(): void {
+    const status = this.#options.status();
+    if (status) this.#history = withStatus(this.#history, status);
+    if (!this.#isOpen || this.#isAway) return;
+    const view: DashboardView = {
+      columns: this.#screen.columns,
+      rows: this.#screen.rows,
+      ascii: this.#ascii,
+      title: this.#options.title,
+      log: this.#log,
+      logOnly: this.#logOnly,
+      hasKeys: this.#hasKeys,
+      isStopping: this.#isStopping,
+    };
+    this.#screen.draw(dashboardLines(this.#history, view));
+  }
+
+  #press(key: string): void {
+    if (key === 'C-c' && this.#isStopping) {
+      this.restore();
+      const kill = this.#options.onKill ?? (() => endBy('SIGINT', this.restore));
+      kill();
+      return;
+    }
+    if (key === 'C-z') this.#suspend(0);
+    else if (key === 'q' || key === 'C-c') this.#quit();
+    else if (key === 'p') this.#options.onTogglePause();
+    else if (key === 'l') this.#logOnly = !this.#logOnly;
+    this.#draw();
+  }
+
+  #quit(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#options.onQuit();
+  }
+
+  readonly #stop = (): void => this.#suspend(process.pid);
+
+  /** @param target a process, or 0 for the whole job as the terminal itself would do with Ctrl-Z */
+  #suspend(target: number): void {
+    this.#goAway();
+    process.off('SIGTSTP', this.#stop);
+    process.kill(target, 'SIGTSTP');
+  }
+
+  readonly #goOn = (): void => {
+    if (!process.listeners('SIGTSTP').includes(this.#stop)) process.on('SIGTSTP', this.#stop);
+    if (!isForeground()) {
+      // The shell has the terminal, and its settings too.
+      this.#isAway = true;
+    } else {
+      // After a stop that no process can notice, the screen is the shell's as well.
+      this.#comeBack();
+    }
+    this.#draw();
+  };
+
+  #goAway(): void {
+    if (this.#isAway) return;
+    this.#isAway = true;
+    this.#screen.leave();
+  }
+
+  #comeBack(): void {
+    this.#isAway = false;
+    this.#screen.enter();
+  }
+}

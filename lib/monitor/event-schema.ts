@@ -1,0 +1,220 @@
+import type { RunEvent } from '../predict/events.js';
+import type { CommandEvent } from './command-events.js';
+
+/**
+ * The version of the events that `--log-format json` writes. It grows when an event or a field goes or changes its
+ * meaning; what is added leaves it as it is.
+ */
+export const EVENT_SCHEMA_VERSION = 1;
+
+/** What a field holds. `null` stands where a value is not known. */
+export interface FieldMeaning {
+  /** In JSON; `counts` and `seconds` are objects of numbers by name. */
+  readonly type: 'string' | 'number' | 'boolean' | 'strings' | 'object' | 'objects';
+  readonly meaning: string;
+  /** Empty where it has none. */
+  readonly unit?: string;
+  readonly nullable?: true;
+  /** Left out where there is none. */
+  readonly optional?: true;
+  /** Of an object, or of each of several. */
+  readonly fields?: Readonly<Record<string, FieldMeaning>>;
+}
+
+/** What stands in the line besides `event`; the level of a worker's message is the line's own. */
+type FieldsOf<E> = Exclude<keyof E, 'event' | (E extends { event: 'worker-message' } ? 'level' : never)>;
+
+export type EventSchema = {
+  readonly [E in RunEvent | CommandEvent as E['event']]: {
+    readonly meaning: string;
+    readonly fields: { readonly [F in FieldsOf<E>]: FieldMeaning };
+  };
+};
+
+const DEVICE: FieldMeaning = { type: 'string', meaning: 'id of the worker, such as `cuda:0`, `cpu` or `cpu:1`' };
+const SIGNAL: FieldMeaning = { type: 'string', meaning: 'the signal, such as `SIGINT`' };
+const CODE: FieldMeaning = { type: 'string', meaning: 'what kind of error it was, such as `VNP_MEMORY`' };
+const REASON: FieldMeaning = { type: 'string', meaning: 'what happened, in words' };
+const BATCH_FRAMES: FieldMeaning = { type: 'number', meaning: 'reading frames in the batch', unit: 'frames' };
+const BUSY: FieldMeaning = { type: 'number', meaning: 'time in which it computed', unit: 'seconds' };
+const TOKENS: FieldMeaning = { type: 'number', meaning: 'tokens of both models together', unit: 'tokens' };
+const FRAMES: FieldMeaning = { type: 'number', meaning: 'reading frames that it is through with', unit: 'frames' };
+const TEXT: FieldMeaning = { type: 'string', meaning: 'the message' };
+const MODEL: FieldMeaning = { type: 'string', meaning: 'name of the model' };
+
+const bytes = (meaning: string): FieldMeaning => ({ type: 'number', meaning, unit: 'bytes' });
+const count = (meaning: string, unit: string): FieldMeaning => ({ type: 'number', meaning, unit });
+const unknownable = (field: FieldMeaning): FieldMeaning => ({ ...field, nullable: true });
+
+export const EVENT_SCHEMA: EventSchema = {
+  'device-left-out': {
+    meaning: 'A GPU that is there is not used, though nobody asked for it to be left out.',
+    fields: {
+      device: { ...DEVICE, meaning: 'id of the device' },
+      name: { type: 'string', meaning: 'name of the device' },
+      reason: REASON,
+    },
+  },
+  loading: {
+    meaning: 'The devices are chosen, and the model begins to be loaded on them.',
+    fields: {
+      model: MODEL,
+      chunkSize: count('length of a window', 'bases'),
+      workers: { type: 'strings', meaning: 'ids of the workers' },
+    },
+  },
+  'loading-progress': {
+    meaning: 'How far the loading of a device is; at level `debug`, at most once for every tenth of the weights.',
+    fields: { device: DEVICE, bytesDone: bytes('weights read so far'), bytesTotal: bytes('all weights') },
+  },
+  device: {
+    meaning: 'A worker is ready: what its device is, and how it will compute.',
+    fields: {
+      device: DEVICE,
+      name: { type: 'string', meaning: 'name of the device' },
+      capability: { type: 'string', meaning: 'compute capability, such as `9.0`; empty for the CPU' },
+      driver: { type: 'string', meaning: 'version of the driver; empty for the CPU' },
+      pciAddress: { type: 'string', meaning: 'address on the PCI bus; empty for the CPU' },
+      mig: { type: 'boolean', meaning: 'whether it is a MIG instance, a part of a GPU' },
+      processes: count('other processes that computed on it when it was chosen', 'processes'),
+      memoryTotal: bytes('memory of the device'),
+      memoryFree: unknownable(bytes('memory that was free when it was chosen')),
+      precision: { type: 'string', meaning: 'in what it computes: `fp32`, `bf16` or `fp16`' },
+      threads: count('threads for the matrix work of a CPU, or host threads of a GPU', 'threads'),
+      weightBytes: bytes('memory that the weights take'),
+      batchTokens: {
+        type: 'object',
+        meaning: 'the most tokens in a batch',
+        fields: { esm: count('of ESM-2', 'tokens'), dnabert: count('of DNABERT-S', 'tokens') },
+      },
+    },
+  },
+  progress: {
+    meaning: 'How far the run is: every `--progress-interval` seconds.',
+    fields: {
+      seconds: count('since the run began', 'seconds'),
+      bytesRead: bytes('read from the inputs'),
+      bytesTotal: unknownable(bytes('size of all inputs; null when one has none, such as standard input')),
+      share: unknownable(count('share of the work that is done', '0 to 1')),
+      secondsLeft: unknownable(count('time to the end, at the speed so far', 'seconds')),
+      lettersComputed: count('letters of the input that are computed', 'bases'),
+      records: count('records read', 'records'),
+      windows: count('windows whose results are final', 'windows'),
+      frames: count('reading frames that the devices are through with', 'frames'),
+      framesFailed: count('of these, without a score because something failed', 'frames'),
+      framesPerSecond: count('since the run began', 'frames a second'),
+      tokensPerSecond: count('of both models, since the run began', 'tokens a second'),
+      devices: {
+        type: 'objects',
+        meaning: 'what every worker does',
+        fields: {
+          device: DEVICE,
+          stage: { type: 'string', meaning: '`idle`, `dna` (DNABERT-S) or `protein` (ESM-2)' },
+          frames: FRAMES,
+          tokens: TOKENS,
+          busySeconds: BUSY,
+          utilisation: unknownable(
+            count('share of time in which the device had work, as the driver measures it', '0 to 1'),
+          ),
+          temperature: unknownable(count('temperature of the device', 'degrees Celsius')),
+        },
+      },
+    },
+  },
+  memory: {
+    meaning: 'Memory of a worker: every `--progress-interval` seconds, and at the end of the run.',
+    fields: {
+      device: DEVICE,
+      allocated: bytes("taken by the worker's tensors; for the CPU, resident memory of the whole process"),
+      reserved: bytes('allocated, or kept for the next batch'),
+      peak: bytes('the most that was reserved so far'),
+      free: bytes('free on the device, whoever uses the rest'),
+      total: bytes('memory of the device'),
+    },
+  },
+  'memory-pressure': {
+    meaning: 'A device has little memory left: once, and again after it was better for a while.',
+    fields: { device: DEVICE, used: bytes('in use, by whomever'), total: bytes('memory of the device') },
+  },
+  failure: {
+    meaning: 'Frames that stay without a score.',
+    fields: {
+      part: { type: 'string', meaning: 'what failed: `dna`, `protein`, `classifier` or `batch` (before any of them)' },
+      code: CODE,
+      reason: REASON,
+      frames: count('frames without a score because of it', 'frames'),
+      sources: { type: 'strings', meaning: 'inputs that they come from' },
+    },
+  },
+  'batch-split': {
+    meaning: 'A batch failed and is tried again in two halves.',
+    fields: { device: DEVICE, frames: BATCH_FRAMES, code: CODE, reason: REASON },
+  },
+  'batch-retried': {
+    meaning: 'A batch failed and is tried once on another device.',
+    fields: {
+      device: { ...DEVICE, meaning: 'id of the worker on which it failed' },
+      frames: BATCH_FRAMES,
+      code: CODE,
+      reason: REASON,
+    },
+  },
+  'device-lost': {
+    meaning: 'A device stopped answering, or only fails; its work goes to the others.',
+    fields: { device: DEVICE, reason: REASON, left: { type: 'strings', meaning: 'ids of the workers that go on' } },
+  },
+  'worker-message': {
+    meaning:
+      'What a worker has to say on its own account, such as a warning of libtorch; at the level that it has there.',
+    fields: { device: DEVICE, text: TEXT },
+  },
+  'random-weights': {
+    meaning: 'The model has random weights, so that its scores mean nothing.',
+    fields: { model: MODEL },
+  },
+  stopping: { meaning: 'The first signal to stop came: what runs is finished.', fields: { signal: SIGNAL } },
+  completing: {
+    meaning: 'A signal to stop came when all results were there: they are written first.',
+    fields: { signal: SIGNAL },
+  },
+  interrupted: { meaning: 'The run ended because of a signal.', fields: { signal: SIGNAL } },
+  aborted: {
+    meaning: 'The run ended early because something failed for good; what was finished is kept.',
+    fields: { code: CODE, reason: REASON },
+  },
+  limit: {
+    meaning: 'The limit of the devices could not be measured; the results do not depend on it.',
+    fields: { code: { ...CODE, optional: true }, reason: REASON },
+  },
+  warning: { meaning: 'Something about the results that their reader should know.', fields: { text: TEXT } },
+  paused: { meaning: 'The run pauses: what runs is finished, nothing else is begun.', fields: {} },
+  resumed: { meaning: 'The run goes on.', fields: {} },
+  'device-summary': {
+    meaning: 'What a worker did in the whole run.',
+    fields: {
+      device: DEVICE,
+      batches: count('batches that it computed', 'batches'),
+      frames: FRAMES,
+      tokens: TOKENS,
+      busySeconds: BUSY,
+      tokensPerSecond: count('of the time in which it computed', 'tokens a second'),
+      linearShare: unknownable(
+        count('time that the matrix products alone would have taken, as a share of the time it computed', '0 to 1'),
+      ),
+      isLost: { type: 'boolean', meaning: 'whether it was taken out of the run' },
+    },
+  },
+  finished: {
+    meaning: 'The results are written.',
+    fields: {
+      counts: { type: 'object', meaning: 'records, windows and frames by what came of them, as in `run.json`' },
+      seconds: {
+        type: 'object',
+        meaning: 'time by stage, as in `run.json`; `total` is the whole command',
+        unit: 'seconds',
+      },
+      output: { type: 'string', meaning: 'the output directory as it was given' },
+    },
+  },
+  failed: { meaning: 'The command failed.', fields: { code: CODE, reason: REASON } },
+};

@@ -1,0 +1,164 @@
+import type { DeviceEvent, MemoryEvent, MemoryPressureEvent, ProgressEvent, RunEvent } from '../predict/events.js';
+import type { WorkerStatus } from '../predict/run-status.js';
+import type { CommandEvent, DeviceSummaryEvent, FinishedEvent } from './command-events.js';
+import { bases, bytes, counted, duration, gibibytes, percent } from './quantities.js';
+
+/** An event as a reader of the log meets it. */
+export interface EventWords {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly text: string;
+}
+
+export const STAGE_NAMES = { idle: 'idle', dna: 'DNABERT-S', protein: 'ESM-2' } as const satisfies Record<
+  WorkerStatus['stage'],
+  string
+>;
+
+const PART_NAMES = { dna: 'DNABERT-S', protein: 'ESM-2', classifier: 'the classifier', batch: 'the batch' } as const;
+
+type Wording = { [E in RunEvent | CommandEvent as E['event']]: (event: E) => EventWords };
+
+const WORDS: Wording = {
+  'device-left-out': ({ device, name, reason }) => warn(`${device}: ${name} is not used: ${reason}`),
+  loading: ({ model, chunkSize, workers }) =>
+    info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
+  'loading-progress': ({ device, bytesDone, bytesTotal }) =>
+    debug(`${device}: ${bytes(bytesDone)} of ${bytes(bytesTotal)} of the weights loaded`),
+  device: deviceWords,
+  progress: progressWords,
+  memory: memoryWords,
+  'memory-pressure': memoryPressureWords,
+  failure: ({ part, code, reason, frames, sources }) =>
+    error(
+      `${counted(frames, 'frame')} of ${sources.join(', ')} without a score: ${PART_NAMES[part]} failed: ${reason} (${code})`,
+    ),
+  'batch-split': ({ device, frames, code, reason }) =>
+    warn(
+      `${device}: a batch of ${counted(frames, 'frame')} failed and is tried again in two halves: ${reason} (${code})`,
+    ),
+  'batch-retried': ({ device, frames, code, reason }) =>
+    warn(
+      `${device}: a batch of ${counted(frames, 'frame')} failed and is tried on another device: ${reason} (${code})`,
+    ),
+  'device-lost': ({ device, reason, left }) =>
+    error(
+      `${device}: lost: ${reason}; ` +
+        (left.length > 0
+          ? `${left.join(', ')} ${left.length === 1 ? 'goes' : 'go'} on without it`
+          : 'no device is left'),
+    ),
+  'worker-message': ({ device, level, text }) => ({ level, text: `${device}: ${text}` }),
+  'random-weights': ({ model }) => warn(`${model}: random weights: not a prediction`),
+  stopping: () => warn('stopping after the batches that run; again to stop at once'),
+  completing: () => warn('the results are complete and are being written; again to stop at once'),
+  interrupted: ({ signal }) => warn(`stopped by ${signal}: nothing was written`),
+  aborted: ({ code, reason }) =>
+    error(`ended before the end of the input, what is finished is kept: ${reason} (${code})`),
+  limit: ({ reason }) => warn(`the limit of the devices was not measured: ${reason}`),
+  warning: ({ text }) => warn(text),
+  paused: () => info('paused: the batches that run are finished, no other is begun'),
+  resumed: () => info('resumed'),
+  'device-summary': deviceSummaryWords,
+  finished: finishedWords,
+  failed: ({ reason }) => error(reason),
+};
+
+/** What an event says to a reader, and at which level. */
+export function wordsOf(event: RunEvent | CommandEvent): EventWords {
+  // The table has for every event the function that takes it, which the compiler cannot see through an index.
+  return (WORDS[event.event] as (event: RunEvent | CommandEvent) => EventWords)(event);
+}
+
+function deviceWords(event: DeviceEvent): EventWords {
+  const { device, name, pciAddress, capability, driver, precision, threads, weightBytes, batchTokens } = event;
+  const { mig, processes, memoryFree, memoryTotal } = event;
+  const parts = [
+    `${device}: ${name}${pciAddress && ` (${pciAddress})`}`,
+    mig && 'a MIG instance',
+    capability && `capability ${capability}`,
+    driver && `driver ${driver}`,
+    `${precision.toUpperCase()} enabled`,
+    capability === '' && counted(threads, 'thread'),
+    `weights ${bytes(weightBytes)}`,
+    `${batchTokens.esm} ESM-2 and ${batchTokens.dnabert} DNABERT-S tokens a batch`,
+    memoryFree !== null && `${gibibytes(memoryFree)} of ${gibibytes(memoryTotal)} GiB free`,
+    processes > 0 && `shared with ${counted(processes, 'other process')}`,
+  ];
+  const text = parts.filter(Boolean).join(', ');
+  return processes > 0 ? warn(text) : info(text);
+}
+
+function progressWords(event: ProgressEvent): EventWords {
+  const { share, lettersComputed, frames, framesFailed, framesPerSecond, secondsLeft, seconds } = event;
+  const parts = [
+    share !== null && `${percent(Math.min(1, share), 1)} done`,
+    bases(lettersComputed),
+    `${frames} frames at ${framesPerSecond.toFixed(1)} a second`,
+    framesFailed > 0 && `${framesFailed} failed`,
+    secondsLeft !== null && `${duration(secondsLeft)} to go`,
+  ];
+  const devices = event.devices.map((device) => deviceProgress(device, seconds));
+  return info([parts.filter(Boolean).join(', '), ...devices].join('; '));
+}
+
+function deviceProgress(progress: ProgressEvent['devices'][number], seconds: number): string {
+  const { device, stage, frames, busySeconds, utilisation, temperature } = progress;
+  const parts = [
+    STAGE_NAMES[stage],
+    `${frames} frames`,
+    seconds > 0 && `${percent(Math.min(1, busySeconds / seconds))} busy`,
+    utilisation !== null && `${percent(utilisation)} utilised`,
+    temperature !== null && `${temperature.toFixed(0)} °C`,
+  ];
+  return `${device} ${parts.filter(Boolean).join(', ')}`;
+}
+
+function memoryWords({ device, allocated, reserved, peak, free, total }: MemoryEvent): EventWords {
+  return info(
+    `${device}: ${gibibytes(allocated)} GiB allocated, ${gibibytes(reserved)} reserved, ${gibibytes(peak)} peak, ` +
+      `${gibibytes(free)} of ${gibibytes(total)} GiB free`,
+  );
+}
+
+function memoryPressureWords({ device, used, total }: MemoryPressureEvent): EventWords {
+  return warn(
+    `${device}: ${percent(used / total)} of its memory is in use (${gibibytes(used)} of ${gibibytes(total)} GiB). ` +
+      `If batches fail for want of memory, lower --esm-batch-size and --dnabert-batch-size, set --max-memory, ` +
+      `or close other programs that use this device`,
+  );
+}
+
+function deviceSummaryWords(event: DeviceSummaryEvent): EventWords {
+  const { device, batches, frames, tokens, busySeconds, tokensPerSecond, linearShare, isLost } = event;
+  const text =
+    `${device}: ${frames} frames in ${counted(batches, 'batch')}, ${tokens} tokens, busy ${busySeconds.toFixed(1)} s, ` +
+    `${tokensPerSecond.toFixed(0)} tokens a second` +
+    (linearShare === null ? '' : `, ${percent(linearShare)} of what its matrix products alone reach`) +
+    (isLost ? '; lost during the run' : '');
+  return isLost ? warn(text) : info(text);
+}
+
+function finishedWords({ counts, seconds, output }: FinishedEvent): EventWords {
+  return info(
+    `${counts.records} records: ${counts.contigsVirus} virus, ${counts.contigsOther} other, ` +
+      `${counts.contigsNone} without a verdict; ${counts.windows} windows, ${counts.windowsScored} scored, ` +
+      `${counts.windowsNoFrame} without a frame, ${counts.windowsFailed} failed; ` +
+      `${(seconds['total'] ?? 0).toFixed(1)} s; results in ${output}`,
+  );
+}
+
+function debug(text: string): EventWords {
+  return { level: 'debug', text };
+}
+
+function info(text: string): EventWords {
+  return { level: 'info', text };
+}
+
+function warn(text: string): EventWords {
+  return { level: 'warn', text };
+}
+
+function error(text: string): EventWords {
+  return { level: 'error', text };
+}

@@ -1,0 +1,187 @@
+import { EventEmitter } from 'node:events';
+import { PassThrough } from 'node:stream';
+import blessed from 'blessed';
+import type { Line, Style } from './dashboard-lines.js';
+
+export interface ScreenOptions {
+  /** Undefined where nobody can press a key. */
+  readonly input: NodeJS.ReadStream | undefined;
+  readonly output: NodeJS.WriteStream;
+  /** Writes to the output, whoever has taken its `write` over. */
+  readonly write: (text: string) => boolean;
+  /** `$TERM`. */
+  readonly term: string;
+  readonly ascii: boolean;
+  readonly colours: boolean;
+  /** `q`, `C-c` … as blessed names them. */
+  readonly onKey: (key: string) => void;
+  readonly onResize: () => void;
+}
+
+/** What blessed has and its types do not say. */
+interface UntypedScreen {
+  enter(): void;
+  leave(): void;
+  readonly program: { readonly tput: { brokenACS: boolean } };
+}
+interface UntypedBlessed {
+  readonly Tput: { ipaths: string[] };
+}
+
+const NO_COLOURS: Record<Style, string> = {
+  ...{ plain: '', title: '', done: '', rest: '', faint: '', good: '', warning: '', error: '' },
+};
+const COLOURS: Record<Style, string> = {
+  ...{ ...NO_COLOURS, title: '1', done: '32', good: '36', warning: '33', error: '31' },
+};
+
+/** Those without a second screen keep what was drawn. */
+const ONE_SCREEN = /^(linux|vt\d|ansi|cons25|pcansi|sun)/;
+
+/**
+ * The terminal's second screen, drawn by blessed: it knows the escape sequences, writes only what changed, and reads
+ * keys. It is kept from what else it does: it reads its own description of xterm, because those of newer systems are in
+ * a format that it does not know, and its ways of ending the process are taken out.
+ */
+export class TerminalScreen {
+  readonly #options: ScreenOptions;
+  readonly #screen: blessed.Widgets.Screen;
+  readonly #box: blessed.Widgets.BoxElement;
+  readonly #forget: () => void;
+
+  constructor(options: ScreenOptions) {
+    this.#options = options;
+    const { input, output, term, ascii } = options;
+    const terminal = new ScreenOutput(output, options.write);
+    this.#screen = withoutProcessListeners(() => {
+      // Nothing is found in no folders, so that blessed takes its own file.
+      (blessed as unknown as UntypedBlessed).Tput.ipaths = [];
+      return blessed.screen({
+        input: input ?? new PassThrough(),
+        // It asks for little of a stream.
+        output: terminal as unknown as NodeJS.WriteStream,
+        terminal: term.startsWith('linux') ? 'linux' : 'xterm',
+        forceUnicode: !ascii,
+        fullUnicode: !ascii,
+        autoPadding: false,
+      });
+    });
+    // Lines and blocks are drawn as UTF-8, or not at all; never by switching the terminal's character set.
+    this.#untyped.program.tput.brokenACS = true;
+    this.#box = blessed.box({ parent: this.#screen, top: 0, left: 0, width: '100%', height: '100%', wrap: false });
+    if (input) {
+      this.#screen.program.on('keypress', (_, key: { full: string }) => options.onKey(key.full));
+      // Keys alone keep no process alive.
+      input.unref();
+    }
+    this.#screen.on('resize', options.onResize);
+    this.#forget = terminal.follow();
+  }
+
+  get #untyped(): UntypedScreen {
+    return this.#screen as unknown as UntypedScreen;
+  }
+
+  get columns(): number {
+    return this.#screen.width as number;
+  }
+
+  get rows(): number {
+    return this.#screen.height as number;
+  }
+
+  draw(lines: readonly Line[]): void {
+    const codes = this.#options.colours ? COLOURS : NO_COLOURS;
+    const painted = lines.map((line) => {
+      return line.map(({ text, style }) => (codes[style] ? `\x1b[${codes[style]}m${text}\x1b[m` : text)).join('');
+    });
+    // Otherwise blessed would take a screen that begins with empty lines for an empty one.
+    this.#box.setContent(painted.join('\n') || ' ');
+    this.#screen.render();
+  }
+
+  /** Draws everything anew, also what the terminal seems to show already. */
+  redraw(): void {
+    this.#screen.alloc();
+    this.#screen.render();
+  }
+
+  /** Back to the screen of before, until `enter`. */
+  leave(): void {
+    // Blessed sets the lines that scroll, for the size that it found at first.
+    this.#screen.program.write('\x1b[r');
+    this.#untyped.leave();
+    if (ONE_SCREEN.test(this.#options.term)) this.#options.write(`\x1b[${this.rows};1H\r\n`);
+    const { input } = this.#options;
+    if (!input || input.destroyed) return;
+    input.setRawMode(false);
+    input.pause();
+  }
+
+  enter(): void {
+    this.#untyped.enter();
+    this.#screen.program.hideCursor();
+    const { input } = this.#options;
+    if (input && !input.destroyed) {
+      // It takes itself for raw still where the shell has changed it behind its back.
+      input.setRawMode(false);
+      input.setRawMode(true);
+      input.resume();
+      input.unref();
+    }
+    this.redraw();
+  }
+
+  /** After `leave`: nothing of it remains. */
+  destroy(): void {
+    this.#forget();
+    this.#screen.destroy();
+  }
+}
+
+/** What blessed needs of an output. It writes at once, as a terminal's stream does, so that nothing is lost at exit. */
+class ScreenOutput extends EventEmitter {
+  readonly isTTY = true;
+  readonly writable = true;
+  readonly #output: NodeJS.WriteStream;
+  readonly write: (text: string) => boolean;
+
+  constructor(output: NodeJS.WriteStream, write: (text: string) => boolean) {
+    super();
+    this.#output = output;
+    this.write = write;
+  }
+
+  get columns(): number {
+    return this.#output.columns || 1;
+  }
+
+  get rows(): number {
+    return this.#output.rows || 1;
+  }
+
+  follow(): () => void {
+    const resized = (): void => void this.emit('resize');
+    // A terminal that is gone is no reason to end the run.
+    const ignored = (): void => undefined;
+    this.#output.on('resize', resized);
+    this.#output.on('error', ignored);
+    return () => {
+      this.#output.off('resize', resized);
+      this.#output.off('error', ignored);
+    };
+  }
+}
+
+/** Blessed would end the process with exit code 0 at a signal, and with a message of its own at an exception. */
+function withoutProcessListeners<T>(make: () => T): T {
+  const names = ['exit', 'uncaughtException', 'SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
+  const before = new Map(names.map((name) => [name, new Set(process.listeners(name as 'exit'))]));
+  const made = make();
+  for (const name of names) {
+    for (const listener of process.listeners(name as 'exit')) {
+      if (!before.get(name)!.has(listener)) process.off(name, listener);
+    }
+  }
+  return made;
+}

@@ -1,0 +1,45 @@
+import type { RunStatus, WorkerStatus } from '../../lib/predict/run-status.js';
+
+export const GIB = 2 ** 30;
+
+/** A GPU in the middle of a run, unless said otherwise. */
+export function worker(given: Partial<WorkerStatus> = {}): WorkerStatus {
+  return {
+    id: 'cuda:0',
+    name: 'NVIDIA H200',
+    isLost: false,
+    stage: 'protein',
+    batches: 10,
+    frames: 1000,
+    tokens: 200_000,
+    busySeconds: 10,
+    memory: { allocated: 10 * GIB, reserved: 12 * GIB, peak: 14.2 * GIB, free: 60 * GIB, total: 80 * GIB },
+    utilisation: 0.98,
+    temperature: 65,
+    ...given,
+  };
+}
+
+/** A run that is half done, unless said otherwise. */
+export function status(given: Partial<RunStatus> = {}): RunStatus {
+  return {
+    seconds: 10,
+    isPaused: false,
+    bytesRead: 60 * 2 ** 20,
+    bytesTotal: 100 * 2 ** 20,
+    share: 0.5,
+    secondsLeft: 10,
+    lettersComputed: 50e6,
+    records: 100,
+    windows: 1000,
+    frames: 1000,
+    framesFound: 1100,
+    framesFailed: 0,
+    workers: [worker()],
+    ...given,
+  };
+}
+
+export function workers(count: number): WorkerStatus[] {
+  return Array.from({ length: count }, (_, index) => worker({ id: `cuda:${index}` }));
+}

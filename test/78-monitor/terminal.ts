@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface TerminalOptions {
+  readonly columns: number;
+  readonly rows: number;
+  /** Set in the shell besides a UTF-8 locale. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Milliseconds until something that should appear on the screen is given up; only a failure waits so long. */
+const PATIENCE = 60_000;
+const PROMPT = 'ready>';
+
+/** Why no terminal can be had here; undefined when one can. */
+export function noTerminal(): string | undefined {
+  const { error } = spawnSync('tmux', ['-V']);
+  return error && 'tmux is missing: install it with the package manager of this system, such as `apt-get install tmux`';
+}
+
+/** Skips a test or a suite where there is no terminal, and says why. */
+export function needsTerminal(context: Mocha.Context): void {
+  const reason = noTerminal();
+  if (reason === undefined) return;
+  console.log(`      skipped: ${reason}`);
+  context.skip();
+}
+
+let opened = 0;
+
+/** A shell in a terminal of its own, without a window: keys go in, and what is on the screen can be read. */
+export class Terminal {
+  readonly #socket = `virnucpro-test-${process.pid}-${opened++}`;
+
+  private constructor() {
+    // Made by `open`.
+  }
+
+  static async open({ columns, rows, env = {} }: TerminalOptions): Promise<Terminal> {
+    const terminal = new Terminal();
+    const variables = { LC_ALL: 'C.UTF-8', PS1: PROMPT, ...env };
+    const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+    const size = ['-x', String(columns), '-y', String(rows)];
+    const shell = ['env', '-u', 'NO_COLOR', ...settings, 'bash', '--norc', '--noprofile', '-i'];
+    terminal.#tmux('-u', '-f', '/dev/null', 'new-session', '-d', ...size, ...shell);
+    await terminal.shows(PROMPT);
+    return terminal;
+  }
+
+  /** Types a command line and the enter key. */
+  run(...words: readonly string[]): void {
+    this.#tmux('send-keys', '-l', words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' '));
+    this.press('Enter');
+  }
+
+  /** Keys as tmux names them: `q`, `C-c`, `Enter` … */
+  press(...keys: readonly string[]): void {
+    this.#tmux('send-keys', ...keys);
+  }
+
+  resize(columns: number, rows: number): void {
+    this.#tmux('resize-window', '-x', String(columns), '-y', String(rows));
+  }
+
+  /** What is on the screen, line by line, without the spaces at the ends of lines. */
+  lines(): string[] {
+    const screen = this.#tmux('capture-pane', '-p').replace(/\n$/, '');
+    return screen.split('\n').map((line) => line.trimEnd());
+  }
+
+  /** Waits until the screen shows it; gives what it shows then. */
+  async shows(what: string | RegExp | ((screen: string) => boolean)): Promise<string> {
+    const deadline = performance.now() + PATIENCE;
+    for (;;) {
+      const screen = this.lines().join('\n');
+      const found =
+        typeof what === 'function'
+          ? what(screen)
+          : typeof what === 'string'
+            ? screen.includes(what)
+            : what.test(screen);
+      if (found) return screen;
+      if (performance.now() > deadline) assert.fail(`Expected ${String(what)} on the screen:\n${screen}`);
+      await sleep(50);
+    }
+  }
+
+  /** Waits for the shell's prompt in the last line that is not empty: the program is over, or stopped. */
+  async showsPrompt(): Promise<string> {
+    return this.shows((screen) => screen.trimEnd().endsWith(PROMPT));
+  }
+
+  /** The terminal's own state: whether its second screen is shown, and its cursor. */
+  state(): { readonly secondScreen: boolean; readonly cursor: boolean } {
+    const [alternate, cursor] = this.#tmux('display-message', '-p', '#{alternate_on} #{cursor_flag}').trim().split(' ');
+    return { secondScreen: alternate === '1', cursor: cursor === '1' };
+  }
+
+  /** Settings of the terminal's line, as `stty -a` lists them: `echo`, `icanon`; with `-` where they are off. */
+  async settings(): Promise<string[]> {
+    this.run('stty', '-a');
+    const screen = await this.shows(new RegExp(`-?icanon[^]*${PROMPT}\\s*$`));
+    return screen.split(/\s+/);
+  }
+
+  close(): void {
+    spawnSync('tmux', ['-L', this.#socket, 'kill-server']);
+  }
+
+  #tmux(...words: readonly string[]): string {
+    return execFileSync('tmux', ['-L', this.#socket, ...words], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+  }
+}
