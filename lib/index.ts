@@ -33,7 +33,18 @@ export function versions(): { virnucpro: string; libtorch: string; node: string 
 export { packageVersion } from './package.js';
 export type { Predictor, Prediction } from './predict/predictor.js';
 export type { OpenOptions, PredictOptions } from './predict/options.js';
-export { DEFAULT_BATCH_TOKENS, MOST_BATCH_TOKENS, MOST_THREADS } from './predict/options.js';
+export {
+  DEFAULT_MEMORY_WARNING,
+  DEFAULT_PROGRESS_INTERVAL,
+  MOST_BATCH_TOKENS,
+  MOST_THREADS,
+  MOST_WORKERS,
+} from './predict/options.js';
+export { keepsResults } from './predict/dispatcher.js';
+export type * from './predict/events.js';
+export type { RunStatus, WorkerMemory, WorkerStatus } from './predict/run-status.js';
+export type { PoolEvent } from './engine/pool-events.js';
+export type { DeviceChoice } from './engine/choose-devices.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';
 export type { BatchFailure, FailedPart, RunSummary } from './predict/summary.js';
 export type { RunCounts } from './predict/run-counts.js';
@@ -55,7 +66,7 @@ export type { ErrorCode } from './errors.js';
 export { DEFAULT_PRECISION, PRECISIONS } from './engine/precision.js';
 export type { PrecisionChoice } from './engine/precision.js';
 export type { NativeDevice } from './engine/addon.js';
-export type { WorkerDescription, WorkerUsage } from './engine/pool.js';
+export type { WorkerDescription, WorkerUsage } from './engine/worker-usage.js';
 export { busySeconds, linearShare } from './engine/linear-limit.js';
 export type { LinearLimit, LinearWork } from './engine/linear-limit.js';
 export { createRandomModel, importModel, inspectModel, listModels, removeModel } from './models/library.js';
@@ -74,6 +85,7 @@ export type { CudaState } from './engine/load.js';
 export { benchmark } from './benchmark/benchmark.js';
 export {
   BENCHMARK_WINDOWS,
+  DEFAULT_BENCHMARK_BATCH_TOKENS,
   DEFAULT_BENCHMARK_SEQUENCES,
   MOST_BENCHMARK_SEQUENCES,
   MOST_REPEATS,

@@ -3,11 +3,13 @@ import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
 import { checkNames, namesOf, whole } from '../option-checks.js';
-import { DEFAULT_BATCH_TOKENS, MOST_BATCH_TOKENS, MOST_THREADS } from '../predict/options.js';
+import { MOST_BATCH_TOKENS, MOST_THREADS } from '../predict/options.js';
 import type { BenchmarkProgress } from './progress.js';
 
 /** Sequences that a benchmark embeds unless told otherwise. */
 export const DEFAULT_BENCHMARK_SEQUENCES = 64;
+/** Tokens of a benchmark's batches unless told otherwise. */
+export const DEFAULT_BENCHMARK_BATCH_TOKENS = 4096;
 export const MOST_BENCHMARK_SEQUENCES = 1_000_000;
 export const MOST_REPEATS = 1_000_000;
 
@@ -43,7 +45,7 @@ export interface BenchmarkOptions {
   readonly threads?: number;
   /** `packed`: this project's own forward. `torchscript`: the archive's own, for comparison. Defaults to `packed`. */
   readonly engine?: 'packed' | 'torchscript';
-  /** Tokens of a batch. Defaults to DEFAULT_BATCH_TOKENS; a longer sequence runs alone. */
+  /** Tokens of a batch. Defaults to DEFAULT_BENCHMARK_BATCH_TOKENS; a longer sequence runs alone. */
   readonly batchTokens?: number;
   /** Bases of a window: 300 or 500. Defaults to those of the installed model, else 500. */
   readonly window?: number;
@@ -91,7 +93,7 @@ export function resolveBenchmarkOptions(options: BenchmarkOptions) {
     precision: options.precision ?? DEFAULT_PRECISION,
     threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),
     engine: options.engine ?? ('packed' as const),
-    batchTokens: whole('batchTokens', options.batchTokens ?? DEFAULT_BATCH_TOKENS, MOST_BATCH_TOKENS),
+    batchTokens: whole('batchTokens', options.batchTokens ?? DEFAULT_BENCHMARK_BATCH_TOKENS, MOST_BATCH_TOKENS),
     window: window === undefined ? undefined : checkWindow(window),
     repeats: repeats === undefined ? undefined : whole('repeats', repeats, MOST_REPEATS),
     onProgress: options.onProgress ?? (() => undefined),

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import {
   BENCHMARK_WINDOWS,
-  DEFAULT_BATCH_TOKENS,
+  DEFAULT_BENCHMARK_BATCH_TOKENS,
   DEFAULT_BENCHMARK_SEQUENCES,
   DEFAULT_CHUNK_SIZE,
   DEFAULT_DNA_SIZE,
@@ -93,7 +93,7 @@ function addInputOptions(command: Command): void {
       '--tokens <n>',
       'tokens of a batch; a longer sequence runs alone',
       wholeNumber(1, MOST_BATCH_TOKENS),
-      DEFAULT_BATCH_TOKENS,
+      DEFAULT_BENCHMARK_BATCH_TOKENS,
     )
     .option(
       '--repeats <n>',

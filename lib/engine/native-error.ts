@@ -8,3 +8,14 @@ export function asVirnucproError(error: unknown): unknown {
   if (!String(error.code).startsWith('VNP_')) return error;
   return new VirnucproError(error.code as ErrorCode, error.message, { cause: error });
 }
+
+/** The code of whatever was thrown: VNP_NATIVE for what has none of ErrorCode. */
+export function codeOf(error: unknown): ErrorCode {
+  const known = asVirnucproError(error);
+  return known instanceof VirnucproError ? known.code : 'VNP_NATIVE';
+}
+
+/** What was thrown, in its own words. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

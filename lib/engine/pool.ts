@@ -1,96 +1,68 @@
-import type {
-  Addon,
-  BatchResult,
-  FrameBatchTokens,
-  NativeDevice,
-  NativeWorker,
-  OpenRequest,
-  Precision,
-} from './addon.js';
+import { VirnucproError } from '../errors.js';
+import type { Addon, FrameBatchTokens } from './addon.js';
+import { BatchTask } from './batch-task.js';
+import type { BatchOutcome } from './batch-task.js';
+import { nextStep } from './failure-policy.js';
 import { measureLimit } from './linear-limit.js';
-import type { LinearLimit } from './linear-limit.js';
-import { asVirnucproError } from './native-error.js';
+import { asVirnucproError, codeOf, reasonOf } from './native-error.js';
+import { openWorkers } from './open-workers.js';
+import type { OpenPoolOptions, WorkerRequest } from './open-workers.js';
+import type { PoolEvent } from './pool-events.js';
+import type { PoolWorker } from './pool-worker.js';
+import type { WorkerDescription, WorkerUsage } from './worker-usage.js';
 
-/**
- * What keeps a device busy and results near their input: on the CPU one job runs and one is ready. A GPU is given a batch
- * while it computes the one before, and a third is ready for when that one's result is handed over.
- */
-export function jobsAtATime(deviceId: string): number {
-  return deviceId === 'cpu' ? 2 : 3;
-}
-
-/** One opened worker. */
-export interface WorkerDescription {
-  readonly device: NativeDevice;
-  readonly precision: Precision;
-  readonly threads: number;
-  /** Bytes that the weights take on the device. */
-  readonly weightBytes: number;
-}
-
-/** What one worker has done in one run. */
-export interface WorkerUsage extends WorkerDescription {
-  batches: number;
-  frames: number;
-  dnaTokens: number;
-  proteinTokens: number;
-  /** Seconds on the device's thread. */
-  seconds: { dna: number; protein: number; classifier: number };
-  /** See `measureLimits`. */
-  limit?: LinearLimit;
-}
-
-interface PooledWorker {
-  readonly native: NativeWorker;
-  readonly engine: OpenRequest['engine'];
-  usage: WorkerUsage;
-  jobs: number;
-}
-
-/** One batch's way through the pool: accepted now, its result later. */
+/** One batch's way through the pool: accepted now, its outcome later. */
 export interface AcceptedBatch {
-  readonly result: Promise<BatchResult>;
+  /** Rejects only when the batch was withdrawn (VNP_ABORTED) or the pool closed (VNP_CLOSED). */
+  readonly outcome: Promise<BatchOutcome>;
+}
+
+interface WaitingTask {
+  readonly task: BatchTask<PoolWorker>;
+  readonly onTaken: () => void;
 }
 
 /**
- * All devices behind one queue of length zero: `submit` waits until a device has room, so a device takes the next batch
- * when it is ready for it and the load balances by itself.
+ * All devices behind one queue: `submit` waits until a device has room, so a device takes the next batch when it is ready
+ * for it and the load balances by itself. What fails is tried again as failure-policy.ts says, before anything new.
  */
 export class DevicePool {
-  readonly #workers: PooledWorker[];
-  #waiting: (() => void)[] = [];
+  readonly #workers: readonly PoolWorker[];
+  readonly #onEvent: (event: PoolEvent) => void;
+  /** Batches and parts of batches that no device has taken yet; those that failed before come first. */
+  readonly #waiting: WaitingTask[] = [];
+  /** Why nothing is taken any more. */
+  #ended: VirnucproError | undefined;
 
-  private constructor(workers: PooledWorker[]) {
+  private constructor(workers: readonly PoolWorker[], onEvent: (event: PoolEvent) => void) {
     this.#workers = workers;
+    this.#onEvent = onEvent;
   }
 
-  /** Opens a worker for every request, at the same time. When one fails, those that opened are closed again. */
-  static async open(addon: Addon, requests: readonly OpenRequest[]): Promise<DevicePool> {
-    const devices = addon.devices();
-    const opened = await Promise.allSettled(requests.map((request) => addon.openWorker(request)));
-    const failure = opened.find((outcome) => outcome.status === 'rejected');
-    if (failure) {
-      await Promise.all(opened.map(async (outcome) => outcome.status === 'fulfilled' && outcome.value.close()));
-      throw asVirnucproError(failure.reason);
-    }
-    const workers = opened.flatMap((outcome, index) => {
-      if (outcome.status === 'rejected') return [];
-      const { device: id, precision, threads, engine } = requests[index]!;
-      const device = devices.find((known) => known.id === id)!;
-      const usage = unused({ device, precision, threads, weightBytes: outcome.value.weightBytes });
-      return [{ native: outcome.value, engine, usage, jobs: 0 }];
-    });
-    return new DevicePool(workers);
+  /**
+   * Opens a worker for every request, at the same time. When one fails, those that opened are closed again.
+   * @throws what opening failed with
+   */
+  static async open(
+    addon: Addon,
+    requests: readonly WorkerRequest[],
+    options: OpenPoolOptions = {},
+  ): Promise<DevicePool> {
+    return new DevicePool(await openWorkers(addon, requests, options), options.onEvent ?? (() => undefined));
   }
 
   /** Every worker, in the order of the requests. */
-  get workers(): readonly WorkerDescription[] {
+  get workers(): readonly PoolWorker[] {
+    return this.#workers;
+  }
+
+  get descriptions(): readonly WorkerDescription[] {
     return this.#workers.map(({ usage }) => usage);
   }
 
   /** Counts from zero again; what it gives back is kept up to date until the next call. */
   countUsage(): readonly WorkerUsage[] {
-    return this.#workers.map((worker) => (worker.usage = unused(worker.usage)));
+    return this.#workers.map((worker) => worker.countUsage());
   }
 
   /**
@@ -99,7 +71,7 @@ export class DevicePool {
    * little, and with the TorchScript engine, there is no limit.
    */
   async measureLimits(): Promise<void> {
-    const measuring = this.#workers.map(async ({ native, engine, usage }) => {
+    const measuring = this.#healthy().map(async ({ native, engine, usage }) => {
       if (engine !== 'packed') return;
       const limit = await measureLimit(native, usage);
       if (limit) usage.limit = limit;
@@ -110,51 +82,186 @@ export class DevicePool {
     if (failure) throw asVirnucproError(failure.reason);
   }
 
-  /** Resolves when a device has taken the batch. */
+  /**
+   * Resolves when a device has taken the batch.
+   * @throws VNP_DEVICE_LOST when none is left, VNP_ABORTED when it was withdrawn, VNP_CLOSED
+   */
   async submit(batch: FrameBatchTokens): Promise<AcceptedBatch> {
-    for (;;) {
-      const free = this.#leastBusy();
-      if (free) return { result: this.#run(free, batch) };
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#ended) throw this.#ended;
+    const task = BatchTask.ofBatch<PoolWorker>(batch);
+    await new Promise<void>((taken, refused) => {
+      // Taken or not, whoever waits for room hears of the end; afterwards this rejects nobody.
+      task.outcome.catch(refused);
+      this.#waiting.push({ task, onTaken: taken });
+      this.#dispatch();
+    });
+    return { outcome: task.outcome };
+  }
+
+  /** Gives up all that no device computes yet; what runs is finished, and the pool stays open. */
+  withdraw(): void {
+    this.#dropWaiting(new VirnucproError('VNP_ABORTED', 'The batch was withdrawn before a device took it'));
+    for (const worker of this.#healthy()) {
+      worker.isRecalled = false;
+      worker.native.withdraw();
     }
   }
 
+  /** Frees the models and ends their threads, after the jobs that run. */
   async close(): Promise<void> {
+    this.#ended = new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a batch but it was closed');
+    this.#endWaiting(this.#ended);
     await Promise.all(this.#workers.map(({ native }) => native.close()));
   }
 
-  #leastBusy(): PooledWorker | undefined {
-    let least: PooledWorker | undefined;
-    for (const worker of this.#workers) {
-      if (worker.jobs < jobsAtATime(worker.usage.device.id) && (!least || worker.jobs < least.jobs)) least = worker;
+  #healthy(): PoolWorker[] {
+    return this.#workers.filter(({ isLost }) => !isLost);
+  }
+
+  #dropWaiting(reason: VirnucproError): void {
+    for (const { task } of this.#waiting.splice(0)) task.drop(reason);
+  }
+
+  /** Hands waiting tasks to devices that have room, in their order, as long as both are there. */
+  #dispatch(): void {
+    if (this.#ended) {
+      this.#endWaiting(this.#ended);
+      return;
+    }
+    let position = 0;
+    while (position < this.#waiting.length) {
+      const { task, onTaken } = this.#waiting[position]!;
+      const worker = this.#workerFor(task);
+      if (!worker) {
+        // Only a task that must not go to where it failed can be stuck while another could go on.
+        if (!task.failedOn) return;
+        position++;
+        continue;
+      }
+      if (task.size > worker.tokensThatFit && task.frames > 1) {
+        this.#waiting.splice(position, 1, ...this.#partsOf(task, onTaken));
+        continue;
+      }
+      this.#waiting.splice(position, 1);
+      onTaken();
+      void this.#run(worker, task);
+    }
+  }
+
+  /** The least busy one that has room, but not where the task failed as long as there are others. */
+  #workerFor(task: BatchTask<PoolWorker>): PoolWorker | undefined {
+    const healthy = this.#healthy();
+    let least: PoolWorker | undefined;
+    for (const worker of healthy) {
+      if (!worker.hasRoom || (worker === task.failedOn && healthy.length > 1)) continue;
+      if (!least || worker.jobs < least.jobs) least = worker;
     }
     return least;
   }
 
-  async #run(worker: PooledWorker, batch: FrameBatchTokens): Promise<BatchResult> {
-    worker.jobs++;
+  async #run(worker: PoolWorker, task: BatchTask<PoolWorker>): Promise<void> {
     try {
-      const result = await worker.native.run(batch, { embeddings: false });
-      count(worker.usage, batch, result);
-      return result;
+      const result = await worker.run(task);
+      task.score(result);
+      if (task.failedOn && task.failedOn !== worker) this.#blame(task.failedOn);
     } catch (error) {
-      throw asVirnucproError(error);
-    } finally {
-      worker.jobs--;
-      this.#waiting.shift()?.();
+      this.#afterFailure(worker, task, asVirnucproError(error));
+    }
+    this.#dispatch();
+    if (this.#waiting.length === 0) this.#shareOut();
+  }
+
+  /**
+   * Where nothing waits and a device stands still, it gets what another has ready: towards the end of a run no device
+   * then works for longer than its last batch while another has nothing to do.
+   */
+  #shareOut(): void {
+    if (this.#ended) return;
+    const healthy = this.#healthy();
+    for (const idle of healthy.filter(({ jobs }) => jobs === 0)) {
+      // Never what failed on this very device: it would go back at once.
+      const donor = healthy.find(({ ready }) => ready.some(({ failedOn }) => failedOn !== idle));
+      if (!donor) continue;
+      donor.isRecalled = true;
+      donor.native.withdraw();
+      return;
     }
   }
-}
 
-function unused({ device, precision, threads, weightBytes }: WorkerDescription): WorkerUsage {
-  const seconds = { dna: 0, protein: 0, classifier: 0 };
-  return { device, precision, threads, weightBytes, batches: 0, frames: 0, dnaTokens: 0, proteinTokens: 0, seconds };
-}
+  #afterFailure(worker: PoolWorker, task: BatchTask<PoolWorker>, error: unknown): void {
+    const reported = codeOf(error);
+    if (reported === 'VNP_ABORTED' && worker.isRecalled) {
+      this.#waitFirst(task);
+      return;
+    }
+    if (reported === 'VNP_DEVICE_LOST') this.#lose(worker, reasonOf(error));
+    // Whatever a lost device's other jobs fail with, they are not at fault.
+    const isGone = worker.isLost && reported !== 'VNP_CLOSED' && reported !== 'VNP_ABORTED';
+    const code = isGone ? 'VNP_DEVICE_LOST' : reported;
+    const { frames, wasRetried } = task;
+    const hasOthers = this.#healthy().some((other) => other !== worker);
+    const about = { device: worker.id, frames, code, reason: reasonOf(error) };
+    switch (nextStep({ code, frames, wasRetried, hasOthers })) {
+      case 'drop':
+        task.drop(error);
+        break;
+      case 'reassign':
+        this.#waitFirst(task);
+        break;
+      case 'retry':
+        this.#onEvent({ event: 'batch-retried', ...about });
+        this.#waitFirst(task.retriedAfter(worker));
+        break;
+      case 'split':
+        if (code === 'VNP_MEMORY') worker.tokensThatFit = Math.min(worker.tokensThatFit, task.size - 1);
+        this.#onEvent({ event: 'batch-split', ...about });
+        this.#waiting.unshift(...this.#partsOf(task, () => undefined));
+        break;
+      case 'fail':
+        task.fail(error);
+    }
+  }
 
-function count(usage: WorkerUsage, batch: FrameBatchTokens, result: BatchResult): void {
-  usage.batches++;
-  usage.frames += batch.dna.offsets.length - 1;
-  usage.dnaTokens += batch.dna.tokens.length;
-  usage.proteinTokens += batch.protein.tokens.length;
-  for (const part of ['dna', 'protein', 'classifier'] as const) usage.seconds[part] += result.seconds[part];
+  #waitFirst(task: BatchTask<PoolWorker>): void {
+    this.#waiting.unshift({ task, onTaken: () => undefined });
+  }
+
+  #partsOf(task: BatchTask<PoolWorker>, onTaken: () => void): WaitingTask[] {
+    const [first, second] = task.halves();
+    return [
+      { task: first, onTaken },
+      { task: second, onTaken: () => undefined },
+    ];
+  }
+
+  #blame(worker: PoolWorker): void {
+    if (worker.isLost || !worker.blame()) return;
+    this.#lose(worker, 'batch after batch failed here and went well on another device');
+  }
+
+  /** Takes a device out. Its jobs come back by themselves; with the last one everything that waits fails. */
+  #lose(worker: PoolWorker, reason: string): void {
+    if (worker.isLost) return;
+    worker.usage.lost = reason;
+    const left = this.#healthy().map(({ id }) => id);
+    this.#onEvent({ event: 'device-lost', device: worker.id, reason, left });
+    if (left.length > 0) return;
+    this.#ended ??= new VirnucproError(
+      'VNP_DEVICE_LOST',
+      `Expected a device that works but the last one is lost: ${reason}`,
+    );
+    this.#dispatch();
+  }
+
+  /** A batch that no device is left for has failed; one that a closed pool still has is nobody's any more. */
+  #endWaiting(reason: VirnucproError): void {
+    if (reason.code === 'VNP_CLOSED') {
+      this.#dropWaiting(reason);
+      return;
+    }
+    for (const { task, onTaken } of this.#waiting.splice(0)) {
+      onTaken();
+      task.fail(reason);
+    }
+  }
 }

@@ -1,21 +1,27 @@
-import type { Precision, WorkerMessage } from '../engine/addon.js';
+import type { Precision } from '../engine/addon.js';
+import type { PoolEvent } from '../engine/pool-events.js';
 import type { ErrorCode } from '../errors.js';
 import type { WorkerMemory, WorkerStatus } from './run-status.js';
 import type { FailedPart } from './summary.js';
 
 /** What a predictor tells while it loads and runs, as it happens. `event` says which it is. */
 export type RunEvent =
+  | DeviceLeftOutEvent
   | LoadingEvent
-  | LoadingProgressEvent
   | DeviceEvent
-  | WorkerMessageEvent
   | ProgressEvent
   | MemoryEvent
   | MemoryPressureEvent
-  | BatchSplitEvent
-  | BatchRetriedEvent
   | FailureEvent
-  | DeviceLostEvent;
+  | PoolEvent;
+
+/** A GPU that is there is not used, though nobody asked for it to be left out. */
+export interface DeviceLeftOutEvent {
+  readonly event: 'device-left-out';
+  readonly device: string;
+  readonly name: string;
+  readonly reason: string;
+}
 
 /** The devices are chosen, and the model begins to be loaded on them. */
 export interface LoadingEvent {
@@ -25,14 +31,6 @@ export interface LoadingEvent {
   readonly chunkSize: number;
   /** Ids of the workers. */
   readonly workers: readonly string[];
-}
-
-/** At most one for every tenth of the weights. */
-export interface LoadingProgressEvent {
-  readonly event: 'loading-progress';
-  readonly device: string;
-  readonly bytesDone: number;
-  readonly bytesTotal: number;
 }
 
 /** A worker is ready: what it is, and how it will compute. */
@@ -55,14 +53,6 @@ export interface DeviceEvent {
   readonly weightBytes: number;
   /** The most tokens in a batch of each model. */
   readonly batchTokens: { readonly esm: number; readonly dnabert: number };
-}
-
-/** What a worker has to say on its own account. */
-export interface WorkerMessageEvent {
-  readonly event: 'worker-message';
-  readonly device: string;
-  readonly level: Extract<WorkerMessage, { kind: 'log' }>['level'];
-  readonly text: string;
 }
 
 /** How far the run is, at intervals. */
@@ -107,25 +97,6 @@ export interface MemoryPressureEvent {
   readonly total: number;
 }
 
-/** A batch failed and is tried again in two halves. */
-export interface BatchSplitEvent {
-  readonly event: 'batch-split';
-  readonly device: string;
-  readonly frames: number;
-  readonly code: ErrorCode;
-  readonly reason: string;
-}
-
-/** A batch failed and is tried once on another device. */
-export interface BatchRetriedEvent {
-  readonly event: 'batch-retried';
-  /** Where it failed. */
-  readonly device: string;
-  readonly frames: number;
-  readonly code: ErrorCode;
-  readonly reason: string;
-}
-
 /** Frames that stay without a score. */
 export interface FailureEvent {
   readonly event: 'failure';
@@ -135,13 +106,4 @@ export interface FailureEvent {
   readonly frames: number;
   /** The inputs that they come from. */
   readonly sources: readonly string[];
-}
-
-/** A device stopped answering, or only fails; its work goes to the others. */
-export interface DeviceLostEvent {
-  readonly event: 'device-lost';
-  readonly device: string;
-  readonly reason: string;
-  /** Ids of the devices that go on. */
-  readonly left: readonly string[];
 }

@@ -1,6 +1,7 @@
 import type { FrameBatch } from '../batches/frame-batcher.js';
 import { DNA_FAULT, PROTEIN_FAULT } from '../engine/addon.js';
-import type { BatchResult } from '../engine/addon.js';
+import type { BatchOutcome } from '../engine/batch-task.js';
+import { codeOf, reasonOf } from '../engine/native-error.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { FrameName, KeptFrame } from '../windows/frame.js';
 import type { SequenceWindow } from '../windows/window.js';
@@ -8,7 +9,7 @@ import { decidingFrame } from './calls.js';
 import type { CallRule } from './calls.js';
 import { ContigTally } from './contig-tally.js';
 import type { FrameScore, PredictionResult, WindowResult } from './results.js';
-import type { FailedPart } from './summary.js';
+import type { BatchFailure, FailedPart } from './summary.js';
 
 interface PendingWindow {
   readonly kind: 'window';
@@ -36,16 +37,15 @@ interface PendingContig {
 const NO_FRAMES: readonly FrameName[] = [];
 const NO_SCORES: number[] = [];
 
-/** Frames without a score, and the inputs that they come from. */
-export interface FailedFrames {
-  frames: number;
-  readonly sources: Set<string>;
-}
-
 function faultyPart(fault: number, others: number, virus: number): FailedPart | undefined {
   if (fault === DNA_FAULT) return 'dna';
   if (fault === PROTEIN_FAULT) return 'protein';
   return Number.isFinite(others) && Number.isFinite(virus) ? undefined : 'classifier';
+}
+
+function failedPart(error: unknown): FailedPart {
+  const part = error instanceof Error && (error.cause as { part?: string } | undefined)?.part;
+  return part === 'dna' || part === 'protein' ? part : 'batch';
 }
 
 /**
@@ -92,38 +92,51 @@ export class Ledger {
     this.#queue.push({ kind: 'contig', record, tally });
   }
 
-  /** @returns the frames that failed because an embedding or a score is no finite number, by the part that gave it */
-  settleScores(batch: FrameBatch, { scores, faults }: BatchResult): Map<FailedPart, FailedFrames> {
-    const failed = new Map<FailedPart, FailedFrames>();
+  /** Enters what became of a batch. @returns its failures, those for the same reason together */
+  settle(batch: FrameBatch, { scores, faults, failures }: BatchOutcome): BatchFailure[] {
+    const failed = new Set(failures.flatMap(({ first, last }) => batch.tags.slice(first, last)));
+    const entered = failures.map(({ first, last, error }) => this.#fail(batch.tags.slice(first, last), error));
+    const withoutNumber = new Map<FailedPart, number[]>();
     batch.tags.forEach((tag, row) => {
-      const window = this.#take(tag);
-      const position = tag - window.firstTag;
+      if (failed.has(tag)) return;
       const others = scores[2 * row]!;
       const virus = scores[2 * row + 1]!;
       const part = faultyPart(faults[row]!, others, virus);
-      if (!part) {
-        window.scores[2 * position] = others;
-        window.scores[2 * position + 1] = virus;
+      if (part) {
+        withoutNumber.set(part, [...(withoutNumber.get(part) ?? []), tag]);
         return;
       }
-      window.reason ||= `the model gave no number for frame ${window.frames[position]!}`;
-      const frames = failed.get(part) ?? { frames: 0, sources: new Set() };
-      frames.frames++;
-      frames.sources.add(window.record.source);
-      failed.set(part, frames);
+      const window = this.#take(tag);
+      const position = tag - window.firstTag;
+      window.scores[2 * position] = others;
+      window.scores[2 * position + 1] = virus;
     });
-    return failed;
+    for (const [part, tags] of withoutNumber) {
+      const reason = 'the model gave no number; a precision of more range, such as fp32, may help';
+      entered.push(this.#enterFailure(tags, { part, code: 'VNP_NATIVE', reason }));
+    }
+    return entered;
   }
 
-  /** @returns all frames of the batch */
-  settleFailure(batch: FrameBatch, reason: string): FailedFrames {
-    const failed: FailedFrames = { frames: batch.tags.length, sources: new Set() };
-    for (const tag of batch.tags) {
+  #fail(tags: readonly number[], error: unknown): BatchFailure {
+    return this.#enterFailure(tags, { part: failedPart(error), code: codeOf(error), reason: reasonOf(error) });
+  }
+
+  #enterFailure(
+    tags: readonly number[],
+    { part, code, reason }: Pick<BatchFailure, 'part' | 'code' | 'reason'>,
+  ): BatchFailure {
+    const sources = new Set<string>();
+    let name = '';
+    for (const tag of tags) {
       const window = this.#take(tag);
-      window.reason ||= reason;
-      failed.sources.add(window.record.source);
+      const frame = window.frames[tag - window.firstTag]!;
+      window.reason ||= `frame ${frame}: ${reason}`;
+      sources.add(window.record.source);
+      name = `frame ${frame} of window ${window.number} of ${window.record.id}: `;
     }
-    return failed;
+    // One that failed alone was the reason itself: whoever mends it has to find it.
+    return { part, code, reason: tags.length === 1 ? name + reason : reason, frames: tags.length, sources: [...sources] };
   }
 
   /** Whether a result can leave now. */

@@ -1,15 +1,21 @@
 import { availableParallelism } from 'node:os';
+import type { DeviceChoice } from '../engine/choose-devices.js';
 import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
 import { checkNames, namesOf, whole } from '../option-checks.js';
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './calls.js';
+import type { RunEvent } from './events.js';
 
-/** Tokens that a batch of one model holds, on every device so far. */
-export const DEFAULT_BATCH_TOKENS = 4096;
+/** Seconds between two progress events. */
+export const DEFAULT_PROGRESS_INTERVAL = 30;
+/** Share of a device's memory from which there is a warning. */
+export const DEFAULT_MEMORY_WARNING = 0.9;
 /** More tokens than this in a batch fit no device. */
 export const MOST_BATCH_TOKENS = 2 ** 24;
 export const MOST_THREADS = 1024;
+/** More workers than this on one CPU gain nothing. */
+export const MOST_WORKERS = 64;
 
 export interface OpenOptions {
   /** Name of an installed model. Defaults to the only one that is installed. */
@@ -18,16 +24,25 @@ export interface OpenOptions {
   readonly models?: string;
   /** Defaults to `auto`. */
   readonly precision?: PrecisionChoice;
-  /** `cpu` or `cuda:N`. Defaults to every CUDA device there is, else the CPU. */
-  readonly devices?: readonly string[];
-  /** CPU threads for matrix work. Defaults to all cores that this process may use. */
+  /**
+   * `auto`: every CUDA device there is, else the CPU. `cuda`: every CUDA device. `cpu`. Or a list of ids, `cpu` and
+   * `cuda:N`: N counts in nvidia-smi's order (of the PCI bus) among the devices of CUDA_VISIBLE_DEVICES. Defaults to `auto`.
+   */
+  readonly devices?: DeviceChoice;
+  /** Workers on the CPU, which share its threads; the results do not depend on it. Defaults to 1. */
+  readonly workers?: number;
+  /** The most bytes that one worker may take on its device, weights included. Defaults to what the device has. */
+  readonly maxMemory?: number;
+  /** CPU threads for matrix work, of all CPU workers together. Defaults to all cores that this process may use. */
   readonly threads?: number;
   /** `packed`: this project's own forward. `torchscript`: the archive's own, for comparison. Defaults to `packed`. */
   readonly engine?: 'packed' | 'torchscript';
-  /** Tokens of a batch for ESM-2. Defaults to DEFAULT_BATCH_TOKENS; a longer sequence runs alone. */
+  /** Tokens of a batch for ESM-2; a longer sequence runs alone. Defaults to what suits the devices' memory. */
   readonly esmBatchTokens?: number;
-  /** Tokens of a batch for DNABERT. Defaults to DEFAULT_BATCH_TOKENS; a longer sequence runs alone. */
+  /** Tokens of a batch for DNABERT-S; a longer sequence runs alone. Defaults to what suits the devices' memory. */
   readonly dnabertBatchTokens?: number;
+  /** Called for everything that happens while the model loads and while runs go on. What it throws is ignored. */
+  readonly onEvent?: (event: RunEvent) => void;
 }
 
 export interface PredictOptions {
@@ -39,6 +54,15 @@ export interface PredictOptions {
   readonly sequences?: boolean;
   /** What the input `-` reads. Defaults to the process's standard input. */
   readonly standardInput?: AsyncIterable<Uint8Array>;
+  /**
+   * Ends the run: what the devices compute is finished, the results so far come, then the iteration throws VNP_ABORTED
+   * with the signal's reason as its cause.
+   */
+  readonly signal?: AbortSignal;
+  /** Seconds between two progress events, 0 for none. Defaults to DEFAULT_PROGRESS_INTERVAL. */
+  readonly progressInterval?: number;
+  /** Share of a device's memory, 0 to 1, from which there is a warning. Defaults to DEFAULT_MEMORY_WARNING. */
+  readonly memoryWarning?: number;
 }
 
 const OPEN_OPTIONS = namesOf<OpenOptions>({
@@ -46,16 +70,22 @@ const OPEN_OPTIONS = namesOf<OpenOptions>({
   models: true,
   precision: true,
   devices: true,
+  workers: true,
+  maxMemory: true,
   threads: true,
   engine: true,
   esmBatchTokens: true,
   dnabertBatchTokens: true,
+  onEvent: true,
 });
 const PREDICT_OPTIONS = namesOf<PredictOptions>({
   threshold: true,
   minFraction: true,
   sequences: true,
   standardInput: true,
+  signal: true,
+  progressInterval: true,
+  memoryWarning: true,
 });
 
 function share(name: string, value: number): number {
@@ -63,28 +93,51 @@ function share(name: string, value: number): number {
   throw expected('VNP_ARGUMENT', 'a number from 0 to 1', name, String(value));
 }
 
+/** A listener that throws is no reason to lose a run. */
+function harmless(listener: ((event: RunEvent) => void) | undefined): (event: RunEvent) => void {
+  return (event) => {
+    try {
+      listener?.(event);
+    } catch {
+      // Said in its docstring.
+    }
+  };
+}
+
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveOpenOptions(options: OpenOptions) {
   checkNames(OPEN_OPTIONS, options, 'open');
+  const { workers, maxMemory, esmBatchTokens, dnabertBatchTokens } = options;
   return {
     precision: options.precision ?? DEFAULT_PRECISION,
     threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),
+    workers: workers === undefined ? undefined : whole('workers', workers, MOST_WORKERS),
+    maxMemory: maxMemory === undefined ? undefined : whole('maxMemory', maxMemory, Number.MAX_SAFE_INTEGER),
     engine: options.engine ?? ('packed' as const),
-    esmBatchTokens: whole('esmBatchTokens', options.esmBatchTokens ?? DEFAULT_BATCH_TOKENS, MOST_BATCH_TOKENS),
-    dnabertBatchTokens: whole(
-      'dnabertBatchTokens',
-      options.dnabertBatchTokens ?? DEFAULT_BATCH_TOKENS,
-      MOST_BATCH_TOKENS,
-    ),
+    esmBatchTokens: esmBatchTokens === undefined ? undefined : whole('esmBatchTokens', esmBatchTokens, MOST_BATCH_TOKENS),
+    dnabertBatchTokens:
+      dnabertBatchTokens === undefined ? undefined : whole('dnabertBatchTokens', dnabertBatchTokens, MOST_BATCH_TOKENS),
+    onEvent: harmless(options.onEvent),
   };
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolvePredictOptions(options: PredictOptions) {
   checkNames(PREDICT_OPTIONS, options, 'predict');
+  const { progressInterval = DEFAULT_PROGRESS_INTERVAL } = options;
+  if (!(progressInterval >= 0 && progressInterval <= 86_400)) {
+    throw expected('VNP_ARGUMENT', 'seconds from 0 to 86400', 'progressInterval', String(progressInterval));
+  }
   return {
-    threshold: share('threshold', options.threshold ?? DEFAULT_THRESHOLD),
-    minFraction: share('minFraction', options.minFraction ?? DEFAULT_MIN_FRACTION),
+    rule: {
+      threshold: share('threshold', options.threshold ?? DEFAULT_THRESHOLD),
+      minFraction: share('minFraction', options.minFraction ?? DEFAULT_MIN_FRACTION),
+    },
     sequences: options.sequences ?? false,
+    standardInput: options.standardInput,
+    signal: options.signal,
+    progressInterval,
+    memoryWarning: share('memoryWarning', options.memoryWarning ?? DEFAULT_MEMORY_WARNING),
   };
 }
+export type ResolvedPredictOptions = ReturnType<typeof resolvePredictOptions>;

@@ -1,9 +1,11 @@
-import type { NativeBytePairTokenizer, OpenRequest } from '../engine/addon.js';
+import type { NativeBytePairTokenizer } from '../engine/addon.js';
+import { defaultBatchTokens } from '../engine/batch-tokens.js';
 import { chooseDevices } from '../engine/choose-devices.js';
 import { loadAddon } from '../engine/load.js';
 import { DevicePool } from '../engine/pool.js';
-import type { WorkerDescription } from '../engine/pool.js';
 import { precisionFor } from '../engine/precision.js';
+import { planWorkers } from '../engine/worker-plan.js';
+import type { WorkerDescription } from '../engine/worker-usage.js';
 import { VirnucproError, expected } from '../errors.js';
 import { flattened } from '../input/flattened.js';
 import { checkInputs } from '../input/input-files.js';
@@ -11,70 +13,95 @@ import { readRecords } from '../input/records.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { PROTEIN_TOKENS } from '../models/protein-alphabet.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
+import type { DeviceEvent, RunEvent } from './events.js';
 import { resolveOpenOptions, resolvePredictOptions } from './options.js';
-import type { OpenOptions, PredictOptions } from './options.js';
+import type { OpenOptions, PredictOptions, ResolvedPredictOptions } from './options.js';
 import { predictRecords } from './pipeline.js';
 import type { PredictionResult } from './results.js';
+import { RunControl } from './run-control.js';
+import { RunMonitor } from './run-monitor.js';
+import type { RunStatus } from './run-status.js';
 import { RunSummary } from './summary.js';
 
 /** One run over some inputs. Iterate it once, before the predictor's next; `summary` is up to date at any moment and final afterwards. */
 export interface Prediction extends AsyncIterable<PredictionResult> {
   readonly summary: RunSummary;
+  /** How far the run is, and what every device does. */
+  status(): RunStatus;
+  /** What the devices have is finished; they get nothing new until `resume`. */
+  pause(): void;
+  resume(): void;
+}
+
+/** What a predictor was opened with. */
+interface Opened {
+  readonly model: OpenedModel;
+  readonly pool: DevicePool;
+  readonly tokenizer: NativeBytePairTokenizer;
+  readonly batchTokens: { readonly esm: number; readonly dnabert: number };
+  readonly onEvent: (event: RunEvent) => void;
+}
+
+/** What belongs to one run alone. */
+interface Run {
+  readonly inputs: readonly string[];
+  readonly options: ResolvedPredictOptions;
+  readonly summary: RunSummary;
+  readonly control: RunControl;
+  /** From the first result that is asked for. */
+  monitor: RunMonitor | undefined;
 }
 
 /** A model, loaded on its devices. Several may be open in one process; one run at a time for each. */
 export class Predictor {
   /** What was loaded. */
   readonly model: OpenedModel;
-  readonly #pool: DevicePool;
-  readonly #tokenizer: NativeBytePairTokenizer;
-  readonly #batchTokens: { esm: number; dnabert: number };
-  #running = false;
+  readonly #opened: Opened;
+  #run: Run | undefined;
+  #isMeasuring = false;
   #closed = false;
 
-  private constructor(
-    model: OpenedModel,
-    pool: DevicePool,
-    tokenizer: NativeBytePairTokenizer,
-    batchTokens: { esm: number; dnabert: number },
-  ) {
-    this.model = model;
-    this.#pool = pool;
-    this.#tokenizer = tokenizer;
-    this.#batchTokens = batchTokens;
+  private constructor(opened: Opened) {
+    this.model = opened.model;
+    this.#opened = opened;
   }
 
   /** @internal use `open` */
   static async open(options: OpenOptions): Promise<Predictor> {
-    const { precision, threads, engine, esmBatchTokens, dnabertBatchTokens } = resolveOpenOptions(options);
-    const model = await findModel(options);
+    const { precision, threads, workers, maxMemory, engine, onEvent, ...tokens } = resolveOpenOptions(options);
+    const model = await new ModelRegistry(modelsFolder(options.models)).find(options.model);
     const loaded = loadAddon();
-    const { addon } = loaded;
-    const requests = chooseDevices(loaded, options.devices).map((device): OpenRequest => {
-      const { dna, protein, classifier } = model;
-      return {
-        device: device.id,
-        precision: precisionFor(device, precision),
-        threads,
-        engine,
-        dna,
-        protein,
-        classifier,
-      };
-    });
-    const tokenizer = new addon.BytePairTokenizer(model.tokenizer);
-    const pool = await DevicePool.open(addon, requests);
-    return new Predictor(model, pool, tokenizer, { esm: esmBatchTokens, dnabert: dnabertBatchTokens });
+    const { devices, leftOut } = chooseDevices(loaded, options.devices);
+    for (const { device, reason } of leftOut) {
+      onEvent({ event: 'device-left-out', device: device.id, name: device.name, reason });
+    }
+    const plans = planWorkers(devices, { threads, workers }).map((plan) => ({
+      ...plan,
+      precision: precisionFor(plan.device, precision),
+    }));
+    const { dna, protein, classifier, chunkSize } = model;
+    const defaults = defaultBatchTokens({ plans, dna, protein, maxMemory });
+    const batchTokens = {
+      esm: tokens.esmBatchTokens ?? defaults.esm,
+      dnabert: tokens.dnabertBatchTokens ?? defaults.dnabert,
+    };
+    const tokenizer = new loaded.addon.BytePairTokenizer(model.tokenizer);
+    onEvent({ event: 'loading', model: model.name, chunkSize, workers: plans.map(({ id }) => id) });
+    const limit = maxMemory === undefined ? {} : { maxMemory };
+    const requests = plans.map((plan) => ({ ...plan, ...limit, engine, dna, protein, classifier }));
+    const pool = await DevicePool.open(loaded.addon, requests, { onEvent });
+    for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
+    return new Predictor({ model, pool, tokenizer, batchTokens, onEvent });
   }
 
-  /** Every device that the model was loaded on. */
+  /** Every worker that the model was loaded on. */
   get devices(): readonly WorkerDescription[] {
-    return this.#pool.workers;
+    return this.#opened.pool.descriptions;
   }
 
   /** The most tokens in a batch of each model. */
   get batchTokens(): { readonly esm: number; readonly dnabert: number } {
-    return this.#batchTokens;
+    return this.#opened.batchTokens;
   }
 
   /**
@@ -83,18 +110,28 @@ export class Predictor {
    * records come in, and at the end: while a pipe pauses they wait, finished or not.
    *
    * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED at once; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT,
-   *   before anything is computed where an input's beginning shows it, else after the results of the records before
+   *   before anything is computed where an input's beginning shows it, else after the results of the records before; and
+   *   after the results so far VNP_ABORTED (see PredictOptions.signal), VNP_DEVICE_LOST when the last device stopped
+   *   answering, VNP_SYSTEMIC when three batches in a row had no score at all
    */
   predict(inputs: string | readonly string[], options: PredictOptions = {}): Prediction {
-    const { sequences, ...rule } = resolvePredictOptions(options);
+    const resolved = resolvePredictOptions(options);
     const paths = typeof inputs === 'string' ? [inputs] : inputs;
     if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) {
       throw expected('VNP_ARGUMENT', 'a path or an array of paths', 'predict', typeof inputs);
     }
     this.#checkIdle();
-    const summary = new RunSummary(this.#pool.countUsage());
-    const results = flattened(this.#run(paths, { sequences, rule }, options, summary));
-    return { summary, [Symbol.asyncIterator]: () => results };
+    const summary = new RunSummary(this.#opened.pool.countUsage());
+    const control = new RunControl();
+    const run: Run = { inputs: paths, options: resolved, summary, control, monitor: undefined };
+    const results = flattened(this.#results(run));
+    return {
+      summary,
+      status: () => this.#monitorOf(run).status(),
+      pause: () => control.pause(),
+      resume: () => control.resume(),
+      [Symbol.asyncIterator]: () => results,
+    };
   }
 
   /**
@@ -105,11 +142,11 @@ export class Predictor {
    */
   async measureLimits(): Promise<void> {
     this.#checkIdle();
-    this.#running = true;
+    this.#isMeasuring = true;
     try {
-      await this.#pool.measureLimits();
+      await this.#opened.pool.measureLimits();
     } finally {
-      this.#running = false;
+      this.#isMeasuring = false;
     }
   }
 
@@ -119,16 +156,17 @@ export class Predictor {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#pool.close();
+    this.#run?.control.stop(closedError());
+    await this.#opened.pool.close();
   }
 
   #checkOpen(): void {
-    if (this.#closed) throw new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a run but it was closed');
+    if (this.#closed) throw closedError();
   }
 
   #checkIdle(): void {
     this.#checkOpen();
-    if (!this.#running) return;
+    if (!this.#run && !this.#isMeasuring) return;
     throw expected(
       'VNP_ARGUMENT',
       'one run at a time',
@@ -138,30 +176,51 @@ export class Predictor {
     );
   }
 
-  async *#run(
-    inputs: readonly string[],
-    { sequences, rule }: { sequences: boolean; rule: { threshold: number; minFraction: number } },
-    { standardInput }: PredictOptions,
-    summary: RunSummary,
-  ): AsyncGenerator<Iterable<PredictionResult>> {
+  async *#results(run: Run): AsyncGenerator<Iterable<PredictionResult>> {
+    const { inputs, options, summary, control } = run;
     this.#checkIdle();
-    this.#running = true;
+    this.#run = run;
+    const stopListening = options.signal && control.listenTo(options.signal);
+    const monitor = this.#monitorOf(run);
     try {
-      await checkInputs(inputs);
+      monitor.bytesTotal = totalSize(await checkInputs(inputs));
+      const { standardInput } = options;
       const records = readRecords(inputs, { progress: summary.input, ...(standardInput && { standardInput }) });
-      const batches = {
-        proteinTokens: this.#batchTokens.esm,
-        dnaTokens: this.#batchTokens.dnabert,
-        dnaTokenizer: this.#tokenizer,
-        proteinTable: PROTEIN_TOKENS,
+      const { pool, onEvent } = this.#opened;
+      const stage = {
+        summary,
+        control,
+        onFailure: (failure: RunSummary['failures'][number]) => onEvent({ event: 'failure', ...failure }),
       };
-      const options = { chunkSize: this.model.chunkSize, batches, rule, sequences };
-      for await (const results of predictRecords(records, this.#pool, options, summary)) {
+      for await (const results of predictRecords(records, pool, this.#pipelineOptions(options), stage)) {
         yield this.#whileOpen(results);
       }
     } finally {
-      this.#running = false;
+      stopListening?.();
+      await monitor.end();
+      this.#run = undefined;
     }
+  }
+
+  #pipelineOptions({ rule, sequences }: ResolvedPredictOptions) {
+    const { batchTokens, tokenizer } = this.#opened;
+    const batches = {
+      proteinTokens: batchTokens.esm,
+      dnaTokens: batchTokens.dnabert,
+      dnaTokenizer: tokenizer,
+      proteinTable: PROTEIN_TOKENS,
+    };
+    return { chunkSize: this.model.chunkSize, batches, rule, sequences };
+  }
+
+  #monitorOf(run: Run): RunMonitor {
+    const { pool, onEvent } = this.#opened;
+    const { progressInterval, memoryWarning } = run.options;
+    const { summary, control } = run;
+    const { addon } = loadAddon();
+    return (run.monitor ??= new RunMonitor({
+      ...{ addon, pool, summary, control, onEvent, progressInterval, memoryWarning },
+    }));
   }
 
   /** What comes after a close failed because of it: that is no result. */
@@ -173,6 +232,23 @@ export class Predictor {
   }
 }
 
-async function findModel({ model, models }: OpenOptions): Promise<OpenedModel> {
-  return await new ModelRegistry(modelsFolder(models)).find(model);
+function closedError(): VirnucproError {
+  return new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a run but it was closed');
+}
+
+/** @returns undefined when one of the inputs has no size */
+function totalSize(files: readonly { readonly size: number | undefined }[]): number | undefined {
+  return files.reduce<number | undefined>(
+    (sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size),
+    0,
+  );
+}
+
+function deviceEvent(worker: WorkerDescription, batchTokens: { esm: number; dnabert: number }): DeviceEvent {
+  const { id, device, precision, threads, weightBytes } = worker;
+  const { name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree } = device;
+  return {
+    ...{ event: 'device', device: id, name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree },
+    ...{ precision, threads, weightBytes, batchTokens },
+  };
 }

@@ -1,15 +1,6 @@
-/** Memory of one worker, in bytes. */
-export interface WorkerMemory {
-  /** By the worker's tensors; on the CPU the whole process's resident memory, since its workers share the weights. */
-  readonly allocated: number;
-  /** Allocated, or kept by the allocator for the next batch. */
-  readonly reserved: number;
-  /** The most that was reserved so far. */
-  readonly peak: number;
-  /** Of the device, whoever uses the rest; for the CPU what the machine (or this process's share of it) has available. */
-  readonly free: number;
-  readonly total: number;
-}
+import type { WorkerMemory } from '../engine/worker-memory.js';
+
+export type { WorkerMemory } from '../engine/worker-memory.js';
 
 /** One worker at a moment of a run. Numbers count from the run's beginning. */
 export interface WorkerStatus {

@@ -1,5 +1,5 @@
-import type { WorkerUsage } from '../engine/pool.js';
-import type { ErrorCode } from '../errors.js';
+import type { WorkerUsage } from '../engine/worker-usage.js';
+import type { ErrorCode, VirnucproError } from '../errors.js';
 import { InputProgress } from '../input/progress.js';
 import type { ReadInput } from '../input/progress.js';
 import type { SequenceRecord } from '../input/record.js';
@@ -29,6 +29,11 @@ export class RunSummary {
   readonly failures: BatchFailure[] = [];
   /** Seconds in which the run waited for input, and for a device to have room. */
   readonly seconds = { reading: 0, waiting: 0 };
+  /** Why the run ended before the end of its input; undefined when it did not. */
+  stopped: VirnucproError | undefined;
+  /** Frames that the devices are through with, whether they have a score or failed; and those of them that failed. */
+  framesDone = 0;
+  framesFailed = 0;
   readonly input = new InputProgress();
   /** What every device has done in this run. */
   readonly devices: readonly WorkerUsage[];
@@ -53,8 +58,7 @@ export class RunSummary {
     const entered = this.#lettersBefore + this.#lettersEntered;
     const { framesKept } = this.counts;
     if (framesKept === 0) return entered;
-    const computed = this.devices.reduce((sum, { frames }) => sum + frames, 0);
-    return entered * (computed / framesKept);
+    return entered * (this.framesDone / framesKept);
   }
 
   /** For the pipeline: adds the time that something takes to one of `seconds`. */
@@ -80,6 +84,15 @@ export class RunSummary {
   enterWindow(end: number, kept: number): void {
     this.#lettersEntered = end;
     this.counts.framesKept += kept;
+  }
+
+  /** For the pipeline: a batch came back from the devices, with what failed in it. */
+  enterOutcome(frames: number, failures: readonly BatchFailure[]): void {
+    this.framesDone += frames;
+    for (const failure of failures) {
+      this.framesFailed += failure.frames;
+      this.failures.push(failure);
+    }
   }
 
   /** For the pipeline: counts results as they leave. */

@@ -6,17 +6,26 @@ import type {
   NativeWorker,
   OpenRequest,
 } from '../../lib/engine/addon.js';
+import type { WorkerRequest } from '../../lib/engine/open-workers.js';
 import { DevicePool } from '../../lib/engine/pool.js';
+import type { PoolEvent } from '../../lib/engine/pool-events.js';
+import type { ErrorCode } from '../../lib/errors.js';
 
-/** How a batch ends: with scores, with an error, or with a score that is no number for its first frame. */
-export type Outcome = 'scores' | 'error' | 'no number';
+/** What a frame is, by its tokens: a sound one, one that makes a batch throw, one whose score is no number. */
+export type FrameKind = 'sound' | 'throws' | 'no number';
 
 export interface Plan {
   readonly devices: number;
-  /** Of the batches in the order in which they are taken, again and again. */
-  readonly outcomes: readonly Outcome[];
-  /** Turns of the event loop that the batches take, again and again. */
+  /** Turns of the event loop that the batches take, in the order in which they are taken, again and again. */
   readonly turns: readonly number[];
+  /** Defaults to sound frames alone. */
+  readonly kindOf?: (dna: ArrayLike<number>, protein: ArrayLike<number>) => FrameKind;
+  /** Protein tokens that fit into the devices' memory. Defaults to any number. */
+  readonly memory?: number;
+  /** By device: batches after which it is lost. Defaults to never. */
+  readonly lostAfter?: readonly number[];
+  /** By device: whether every batch fails on it. */
+  readonly isBroken?: readonly boolean[];
 }
 
 /** Tokens a second of the linear layers of either model. */
@@ -24,12 +33,28 @@ export const LIMIT = 1000;
 
 /** A virus score that depends on the frame's tokens alone. */
 export function scoreOf(dna: ArrayLike<number>, protein: ArrayLike<number>): { others: number; virus: number } {
+  const virus = Math.fround((hashOf(dna, protein) % 1000) / 1000);
+  return { others: Math.fround(1 - virus), virus };
+}
+
+export function hashOf(...tokenLists: readonly ArrayLike<number>[]): number {
   let hash = 17;
-  for (const tokens of [dna, protein]) {
+  for (const tokens of tokenLists) {
     for (let index = 0; index < tokens.length; index++) hash = (Math.imul(hash, 31) + tokens[index]!) >>> 0;
   }
-  const virus = Math.fround((hash % 1000) / 1000);
-  return { others: Math.fround(1 - virus), virus };
+  return hash;
+}
+
+/** The tokens of every frame of a batch. */
+export function framesOf({ dna, protein }: FrameBatchTokens): { dna: Int32Array; protein: Int32Array }[] {
+  return Array.from({ length: dna.offsets.length - 1 }, (_, frame) => ({
+    dna: dna.tokens.subarray(dna.offsets[frame], dna.offsets[frame + 1]),
+    protein: protein.tokens.subarray(protein.offsets[frame], protein.offsets[frame + 1]),
+  }));
+}
+
+export function nativeError(code: ErrorCode, message: string): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 /** Devices that take any time and may fail; all counts are of frames. */
@@ -38,9 +63,8 @@ export class FakeDevices {
   mostRunning = 0;
   opened = 0;
   closed = 0;
-  failedFrames = 0;
-  framesWithoutNumber = 0;
   scoredFrames = 0;
+  readonly events: PoolEvent[] = [];
   /** What measuring the linear layers of the first device fails with. */
   limitFailure: Error | undefined;
   #batches = 0;
@@ -50,43 +74,57 @@ export class FakeDevices {
     this.#plan = plan;
   }
 
-  async openPool(engine: OpenRequest['engine'] = 'packed'): Promise<DevicePool> {
-    const requests = Array.from({ length: this.#plan.devices }, (_, index) => ({
-      ...({ device: `fake:${index}`, precision: 'fp32', threads: 1, engine } as OpenRequest),
-    }));
-    return DevicePool.open(this.addon(), requests);
+  async openPool(engine: OpenRequest['engine'] = 'packed', refused?: string): Promise<DevicePool> {
+    const requests = Array.from({ length: this.#plan.devices }, (_, index): WorkerRequest => {
+      const id = `fake:${index}`;
+      return { id, device: device(id), precision: 'fp32', threads: 1, engine };
+    });
+    return DevicePool.open(this.addon(refused), requests, { onEvent: (event) => this.events.push(event) });
   }
 
   addon(refused?: string): Addon {
-    const part: Pick<Addon, 'devices' | 'openWorker'> = {
-      devices: () => Array.from({ length: this.#plan.devices }, (_, index) => device(`fake:${index}`)),
+    const part: Pick<Addon, 'openWorker'> = {
       openWorker: async ({ device: id }) => {
-        if (id === refused)
-          throw Object.assign(new Error(`Expected memory but ${id} has none`), { code: 'VNP_MEMORY' });
-        return this.#worker(this.opened++ === 0);
+        if (id === refused) throw nativeError('VNP_MEMORY', `Expected memory but ${id} has none`);
+        return this.#worker(this.opened++);
       },
     };
     return part as Addon;
   }
 
-  #worker(isFirst: boolean): NativeWorker {
+  #worker(index: number): NativeWorker {
+    const waiting = new Set<(reason: Error) => void>();
     let jobs = 0;
-    const worker: Pick<NativeWorker, 'run' | 'close' | 'weightBytes' | 'measureLinear'> = {
+    let taken = 0;
+    const worker: Partial<NativeWorker> = {
       weightBytes: 1000,
+      stage: 'idle',
       measureLinear: async (_, rows) => {
-        if (isFirst && this.limitFailure) throw this.limitFailure;
+        if (index === 0 && this.limitFailure) throw this.limitFailure;
         await new Promise((resolve) => setImmediate(resolve));
         return { seconds: rows / LIMIT, operations: rows };
       },
       run: async (batch) => {
         // As strict as the real one.
-        if (jobs >= 3) throw Object.assign(new Error('a fourth job'), { code: 'VNP_ARGUMENT' });
+        if (jobs >= 3) throw nativeError('VNP_ARGUMENT', 'a fourth job');
         jobs++;
         try {
-          return await this.#score(batch);
+          // The first runs, the others wait, and can be withdrawn.
+          let withdrawn: ((reason: Error) => void) | undefined;
+          const withdrawal = new Promise<never>((_, reject) => (withdrawn = reject));
+          withdrawal.catch(() => undefined);
+          if (jobs > 1) waiting.add(withdrawn!);
+          try {
+            return await Promise.race([this.#score(batch, index, taken++), withdrawal]);
+          } finally {
+            waiting.delete(withdrawn!);
+          }
         } finally {
           jobs--;
         }
+      },
+      withdraw: () => {
+        for (const reject of [...waiting]) reject(nativeError('VNP_ABORTED', 'withdrawn'));
       },
       close: async () => {
         this.closed++;
@@ -95,37 +133,33 @@ export class FakeDevices {
     return worker as NativeWorker;
   }
 
-  async #score({ dna, protein }: FrameBatchTokens): Promise<BatchResult> {
-    const { outcomes, turns } = this.#plan;
-    const batch = this.#batches++;
-    const outcome = outcomes[batch % outcomes.length]!;
-    const frames = dna.offsets.length - 1;
+  async #score(batch: FrameBatchTokens, index: number, taken: number): Promise<BatchResult> {
+    const { turns, memory = Infinity, lostAfter = [], isBroken = [], kindOf = () => 'sound' } = this.#plan;
     this.mostRunning = Math.max(this.mostRunning, ++this.running);
-    for (let turn = 0; turn < turns[batch % turns.length]!; turn++) {
+    for (let turn = turns[this.#batches++ % turns.length]!; turn > 0; turn--) {
       await new Promise((resolve) => setImmediate(resolve));
     }
     this.running--;
-    if (outcome === 'error') {
-      this.failedFrames += frames;
-      throw Object.assign(new Error('Expected memory for a batch but there is none'), { code: 'VNP_MEMORY' });
-    }
-    const scores = new Float32Array(2 * frames);
-    for (let frame = 0; frame < frames; frame++) {
-      const { others, virus } = scoreOf(
-        dna.tokens.subarray(dna.offsets[frame], dna.offsets[frame + 1]),
-        protein.tokens.subarray(protein.offsets[frame], protein.offsets[frame + 1]),
-      );
-      scores.set([others, virus], 2 * frame);
-    }
-    if (outcome === 'no number') {
-      scores[1] = NaN;
-      this.framesWithoutNumber++;
-    }
-    this.scoredFrames += frames;
-    return { scores, faults: new Uint8Array(frames), seconds: { dna: 1, protein: 2, classifier: 3 } };
+    if (taken >= (lostAfter[index] ?? Infinity)) throw nativeError('VNP_DEVICE_LOST', 'the device is gone');
+    if (isBroken[index]) throw nativeError('VNP_NATIVE', 'nothing works here');
+    if (batch.protein.tokens.length > memory) throw nativeError('VNP_MEMORY', 'Expected memory but there is none');
+    const frames = framesOf(batch);
+    const kinds = frames.map(({ dna, protein }) => kindOf(dna, protein));
+    if (kinds.includes('throws')) throw nativeError('VNP_NATIVE', 'a frame that cannot be computed');
+    const scores = new Float32Array(2 * frames.length);
+    frames.forEach(({ dna, protein }, frame) => {
+      const { others, virus } = scoreOf(dna, protein);
+      scores.set([others, kinds[frame] === 'no number' ? NaN : virus], 2 * frame);
+    });
+    this.scoredFrames += frames.length;
+    const seconds = { dna: 1, protein: 2, classifier: 3 };
+    return { scores, faults: new Uint8Array(frames.length), seconds };
   }
 }
 
-function device(id: string): NativeDevice {
-  return { id, name: 'a fake', capability: '', memoryTotal: 1, memoryFree: 1, bf16: false };
+export function device(id: string): NativeDevice {
+  return {
+    ...{ id, name: 'a fake', capability: '', memoryTotal: 1, memoryFree: 1, bf16: false },
+    ...{ driver: '', pciAddress: '', mig: false, computeMode: 'default', processes: 0 },
+  };
 }

@@ -1,0 +1,138 @@
+import { joinRanges } from '../batches/packed-tokens.js';
+import type { PackedTokens } from '../batches/packed-tokens.js';
+import type { BatchResult, FrameBatchTokens } from './addon.js';
+
+/** Frames [first, last) of a batch that have no score, and what they failed with. */
+export interface FailedFrames {
+  readonly first: number;
+  readonly last: number;
+  readonly error: unknown;
+}
+
+/** What became of a batch: every frame has its scores, a fault, or is named in `failures`. */
+export interface BatchOutcome {
+  /** [frames, 2]: others, virus; NaN where a frame failed. */
+  readonly scores: Float32Array;
+  /** [frames]: see BatchResult. */
+  readonly faults: Uint8Array;
+  readonly failures: readonly FailedFrames[];
+}
+
+/** A batch on its way through the pool: gathers what its parts come to. */
+class BatchInProgress {
+  readonly outcome: Promise<BatchOutcome>;
+  readonly #scores: Float32Array;
+  readonly #faults: Uint8Array;
+  readonly #failures: FailedFrames[] = [];
+  #unsettled: number;
+  #resolve!: (outcome: BatchOutcome) => void;
+  #reject!: (reason: unknown) => void;
+
+  constructor(frames: number) {
+    this.#unsettled = frames;
+    this.#scores = new Float32Array(2 * frames).fill(NaN);
+    this.#faults = new Uint8Array(frames);
+    this.outcome = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  score(first: number, { scores, faults }: BatchResult): void {
+    this.#scores.set(scores, 2 * first);
+    this.#faults.set(faults, first);
+    this.#settle(faults.length);
+  }
+
+  fail(first: number, last: number, error: unknown): void {
+    this.#failures.push({ first, last, error });
+    this.#settle(last - first);
+  }
+
+  drop(reason: unknown): void {
+    this.#reject(reason);
+  }
+
+  #settle(frames: number): void {
+    this.#unsettled -= frames;
+    if (this.#unsettled > 0) return;
+    this.#failures.sort((one, other) => one.first - other.first);
+    this.#resolve({ scores: this.#scores, faults: this.#faults, failures: this.#failures });
+  }
+}
+
+/** A batch, or a part of one, that a device is to run. `Device` names where it failed. */
+export class BatchTask<Device> {
+  readonly tokens: FrameBatchTokens;
+  /** Where it failed, when it is to be tried on another device. */
+  readonly failedOn: Device | undefined;
+  /** Whether it, or what it is a part of, has failed on two devices. */
+  readonly wasRetried: boolean;
+  readonly #batch: BatchInProgress;
+  /** Position of its first frame in the batch. */
+  readonly #first: number;
+
+  private constructor(
+    tokens: FrameBatchTokens,
+    batch: BatchInProgress,
+    first: number,
+    failure: { failedOn?: Device; wasRetried: boolean },
+  ) {
+    this.tokens = tokens;
+    this.failedOn = failure.failedOn;
+    this.wasRetried = failure.wasRetried;
+    this.#batch = batch;
+    this.#first = first;
+  }
+
+  static ofBatch<Device>(tokens: FrameBatchTokens): BatchTask<Device> {
+    return new BatchTask<Device>(tokens, new BatchInProgress(tokens.dna.offsets.length - 1), 0, { wasRetried: false });
+  }
+
+  /** Of the whole batch, once all its parts are settled. Rejects when it was dropped. */
+  get outcome(): Promise<BatchOutcome> {
+    return this.#batch.outcome;
+  }
+
+  get frames(): number {
+    return this.tokens.dna.offsets.length - 1;
+  }
+
+  /** Of the larger of its two sides: what its memory grows with. */
+  get size(): number {
+    return Math.max(this.tokens.dna.tokens.length, this.tokens.protein.tokens.length);
+  }
+
+  /** The same, to be tried on another device. */
+  retriedAfter(device: Device): BatchTask<Device> {
+    return new BatchTask(this.tokens, this.#batch, this.#first, { failedOn: device, wasRetried: true });
+  }
+
+  /** Two tasks of half its frames each; of at least two frames. */
+  halves(): [BatchTask<Device>, BatchTask<Device>] {
+    const middle = Math.ceil(this.frames / 2);
+    const part = (first: number, last: number): BatchTask<Device> =>
+      new BatchTask(rangeOf(this.tokens, first, last), this.#batch, this.#first + first, {
+        wasRetried: this.wasRetried,
+      });
+    return [part(0, middle), part(middle, this.frames)];
+  }
+
+  score(result: BatchResult): void {
+    this.#batch.score(this.#first, result);
+  }
+
+  fail(error: unknown): void {
+    this.#batch.fail(this.#first, this.#first + this.frames, error);
+  }
+
+  /** Rejects the whole batch. */
+  drop(reason: unknown): void {
+    this.#batch.drop(reason);
+  }
+}
+
+function rangeOf({ dna, protein }: FrameBatchTokens, first: number, last: number): FrameBatchTokens {
+  const range = (packed: PackedTokens): PackedTokens => joinRanges([{ packed, first, last }]);
+  return { dna: range(dna), protein: range(protein) };
+}

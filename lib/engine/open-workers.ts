@@ -1,0 +1,63 @@
+import type { Addon, NativeDevice, NativeWorker, OpenRequest, WorkerMessage } from './addon.js';
+import { asVirnucproError } from './native-error.js';
+import type { PoolEvent } from './pool-events.js';
+import { PoolWorker } from './pool-worker.js';
+
+/** One worker to open. */
+export interface WorkerRequest extends Omit<OpenRequest, 'device' | 'onMessage'> {
+  /** The worker's own name: see WorkerDescription. */
+  readonly id: string;
+  readonly device: NativeDevice;
+}
+
+export interface OpenPoolOptions {
+  /** Called for every event, also while the pool is being opened. Must not throw. */
+  readonly onEvent?: (event: PoolEvent) => void;
+}
+
+const LOADING_STEPS = 10;
+
+/** Opens all workers at the same time, or none: when one fails, those that opened are closed again. */
+export async function openWorkers(
+  addon: Addon,
+  requests: readonly WorkerRequest[],
+  { onEvent }: OpenPoolOptions,
+): Promise<PoolWorker[]> {
+  const opened = await Promise.allSettled(
+    requests.map(({ id, device, ...request }) =>
+      addon.openWorker({
+        ...request,
+        device: device.id,
+        ...(onEvent && { onMessage: messageListener(id, onEvent) }),
+      }),
+    ),
+  );
+  const failure = opened.find((outcome) => outcome.status === 'rejected');
+  if (failure) {
+    await Promise.all(opened.map(async (outcome) => outcome.status === 'fulfilled' && outcome.value.close()));
+    throw asVirnucproError(failure.reason);
+  }
+  return opened.flatMap((outcome, index) =>
+    outcome.status === 'rejected' ? [] : [pooled(outcome.value, requests[index]!)],
+  );
+}
+
+function pooled(native: NativeWorker, { id, device, precision, threads, engine }: WorkerRequest): PoolWorker {
+  return new PoolWorker(native, engine, { id, device, precision, threads, weightBytes: native.weightBytes });
+}
+
+/** Turns a worker's messages into events: its own words as they are, of the loading one for every tenth. */
+function messageListener(device: string, onEvent: (event: PoolEvent) => void): (message: WorkerMessage) => void {
+  let step = 0;
+  return (message) => {
+    if (message.kind === 'log') {
+      onEvent({ event: 'worker-message', device, level: message.level, text: message.text });
+      return;
+    }
+    const { bytesDone, bytesTotal } = message;
+    const reached = Math.floor((LOADING_STEPS * bytesDone) / bytesTotal);
+    if (reached <= step) return;
+    step = reached;
+    onEvent({ event: 'loading-progress', device, bytesDone, bytesTotal });
+  };
+}

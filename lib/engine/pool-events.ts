@@ -1,0 +1,50 @@
+import type { ErrorCode } from '../errors.js';
+import type { WorkerMessage } from './addon.js';
+
+/** What the pool tells, as it happens. `device` is the id of a worker. */
+export type PoolEvent =
+  LoadingProgressEvent | WorkerMessageEvent | BatchSplitEvent | BatchRetriedEvent | DeviceLostEvent;
+
+/** At most one for every tenth of the weights. */
+export interface LoadingProgressEvent {
+  readonly event: 'loading-progress';
+  readonly device: string;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+/** What a worker has to say on its own account. */
+export interface WorkerMessageEvent {
+  readonly event: 'worker-message';
+  readonly device: string;
+  readonly level: Extract<WorkerMessage, { kind: 'log' }>['level'];
+  readonly text: string;
+}
+
+/** A batch failed and is tried again in two halves. */
+export interface BatchSplitEvent {
+  readonly event: 'batch-split';
+  readonly device: string;
+  readonly frames: number;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+/** A batch failed and is tried once on another device. */
+export interface BatchRetriedEvent {
+  readonly event: 'batch-retried';
+  /** Where it failed. */
+  readonly device: string;
+  readonly frames: number;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+/** A device stopped answering, or only fails; its work goes to the others. */
+export interface DeviceLostEvent {
+  readonly event: 'device-lost';
+  readonly device: string;
+  readonly reason: string;
+  /** Ids of the devices that go on. */
+  readonly left: readonly string[];
+}

@@ -1,0 +1,81 @@
+import type { BatchResult, NativeWorker, OpenRequest } from './addon.js';
+import type { BatchTask } from './batch-task.js';
+import { countBatch, unused } from './worker-usage.js';
+import type { WorkerDescription, WorkerUsage } from './worker-usage.js';
+
+/**
+ * What keeps a device busy and results near their input: on the CPU one job runs and one is ready. A GPU is given a batch
+ * while it computes the one before, and a third is ready for when that one's result is handed over.
+ */
+export function jobsAtATime(deviceId: string): number {
+  return deviceId === 'cpu' ? 2 : 3;
+}
+
+/** Batches in a row that failed here and went well on another device, after which the device is not trusted any more. */
+const MOST_BLAMES = 3;
+
+/** One worker of the pool, with what the pool has to remember of it. */
+export class PoolWorker {
+  readonly native: NativeWorker;
+  readonly engine: OpenRequest['engine'];
+  usage: WorkerUsage;
+  /** What it was given and has not given back, the oldest first: that one runs. */
+  readonly #tasks = new Set<BatchTask<PoolWorker>>();
+  /** Tokens of a batch that fit its memory, as far as failures have told. */
+  tokensThatFit = Infinity;
+  /** Its waiting jobs were asked back for a device that has nothing to do: they are not given up. */
+  isRecalled = false;
+  #blames = 0;
+
+  constructor(native: NativeWorker, engine: OpenRequest['engine'], description: WorkerDescription) {
+    this.native = native;
+    this.engine = engine;
+    this.usage = unused(description);
+  }
+
+  get id(): string {
+    return this.usage.id;
+  }
+
+  get isLost(): boolean {
+    return this.usage.lost !== undefined;
+  }
+
+  get jobs(): number {
+    return this.#tasks.size;
+  }
+
+  /** What waits for its turn here, as far as the caller can know. */
+  get ready(): readonly BatchTask<PoolWorker>[] {
+    return [...this.#tasks].slice(1);
+  }
+
+  get hasRoom(): boolean {
+    return !this.isLost && this.jobs < jobsAtATime(this.usage.device.id);
+  }
+
+  async run(task: BatchTask<PoolWorker>): Promise<BatchResult> {
+    this.#tasks.add(task);
+    try {
+      const result = await this.native.run(task.tokens, { embeddings: false });
+      countBatch(this.usage, task.tokens, result);
+      this.#blames = 0;
+      return result;
+    } finally {
+      this.#tasks.delete(task);
+    }
+  }
+
+  /** A batch that failed here went well on another device. @returns whether it happened too often */
+  blame(): boolean {
+    return ++this.#blames >= MOST_BLAMES;
+  }
+
+  /** Counts from zero again; a device that is lost stays so. */
+  countUsage(): WorkerUsage {
+    const { lost } = this.usage;
+    this.usage = unused(this.usage);
+    this.usage.lost = lost;
+    return this.usage;
+  }
+}

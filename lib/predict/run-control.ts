@@ -1,0 +1,86 @@
+import { VirnucproError } from '../errors.js';
+
+/** How a run is paused, and ended before its end, from outside or from within. */
+export class RunControl {
+  #stopped: VirnucproError | undefined;
+  /** When the pause began, in milliseconds of performance.now; undefined when there is none. */
+  #pausedSince: number | undefined;
+  #pausedBefore = 0;
+  /** Told when the run is stopped. */
+  readonly #onStop = new Set<(reason: VirnucproError) => void>();
+  /** Told when the run goes on after a pause, or is stopped in it. */
+  #onResume: (() => void)[] = [];
+
+  /** Why the run was stopped; undefined as long as it was not. */
+  get stopped(): VirnucproError | undefined {
+    return this.#stopped;
+  }
+
+  get isPaused(): boolean {
+    return this.#pausedSince !== undefined;
+  }
+
+  /** Of all pauses so far. */
+  get secondsPaused(): number {
+    const now = performance.now();
+    return (this.#pausedBefore + now - (this.#pausedSince ?? now)) / 1000;
+  }
+
+  /** Nothing new is read or given to a device from now on. The first reason counts. */
+  stop(reason: VirnucproError): void {
+    if (this.#stopped) return;
+    this.#stopped = reason;
+    for (const told of [...this.#onStop]) told(reason);
+    this.resume();
+  }
+
+  /** Stops the run when the signal says so, now or later. @returns how to listen no more */
+  listenTo(signal: AbortSignal): () => void {
+    const abort = (): void =>
+      this.stop(
+        new VirnucproError('VNP_ABORTED', 'The run was ended by its caller before its end', { cause: signal.reason }),
+      );
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    return () => signal.removeEventListener('abort', abort);
+  }
+
+  /** @returns how to be told no more */
+  whenStopped(told: (reason: VirnucproError) => void): () => void {
+    this.#onStop.add(told);
+    return () => this.#onStop.delete(told);
+  }
+
+  /** What the devices have is finished; they get nothing new until `resume`. */
+  pause(): void {
+    if (!this.#stopped) this.#pausedSince ??= performance.now();
+  }
+
+  resume(): void {
+    this.#pausedBefore = 1000 * this.secondsPaused;
+    this.#pausedSince = undefined;
+    const told = this.#onResume;
+    this.#onResume = [];
+    for (const goOn of told) goOn();
+  }
+
+  /** Resolves at once, or after a pause. @throws the reason when the run is stopped */
+  async goOn(): Promise<void> {
+    while (this.isPaused) await new Promise<void>((resolve) => this.#onResume.push(resolve));
+    if (this.#stopped) throw this.#stopped;
+  }
+
+  /** The same as the promise, unless the run is stopped first. @throws the reason then */
+  async unlessStopped<T>(work: Promise<T>): Promise<T> {
+    // Promise.race would add a handler to a promise of the whole run with every call, and never take one away.
+    return new Promise<T>((resolve, reject) => {
+      if (this.#stopped) {
+        work.catch(() => undefined);
+        reject(this.#stopped);
+        return;
+      }
+      const forget = this.whenStopped(reject);
+      void work.then(resolve, reject).finally(forget);
+    });
+  }
+}

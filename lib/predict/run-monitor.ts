@@ -1,0 +1,176 @@
+import type { Addon } from '../engine/addon.js';
+import type { DevicePool } from '../engine/pool.js';
+import { busySeconds } from '../engine/linear-limit.js';
+import { readWorkers } from '../engine/worker-memory.js';
+import type { WorkerReading } from '../engine/worker-memory.js';
+import type { MemoryEvent, ProgressEvent, RunEvent } from './events.js';
+import type { RunControl } from './run-control.js';
+import type { RunStatus, WorkerStatus } from './run-status.js';
+import type { RunSummary } from './summary.js';
+
+/** Seconds between two readings of memory and sensors. */
+const READING_INTERVAL = 2;
+/** A device is warned of again once its use has fallen this far below the warning, so that one at the edge is not a siren. */
+const RELIEF = 0.05;
+
+export interface RunMonitorOptions {
+  readonly addon: Pick<Addon, 'sensors'>;
+  readonly pool: DevicePool;
+  readonly summary: RunSummary;
+  readonly control: RunControl;
+  readonly onEvent: (event: RunEvent) => void;
+  /** Seconds between two progress events; 0 for none. */
+  readonly progressInterval: number;
+  /** Share of a device's memory, 0 to 1, from which there is a warning. */
+  readonly memoryWarning: number;
+}
+
+/** Watches a run: says how far it is at any moment, tells of it at intervals, and warns when memory runs short. */
+export class RunMonitor {
+  readonly #options: RunMonitorOptions;
+  readonly #start = performance.now();
+  readonly #timers: NodeJS.Timeout[] = [];
+  /** By the workers' order; empty until the first. */
+  #readings: readonly WorkerReading[] = [];
+  #reading: Promise<void> | undefined;
+  readonly #warned = new Set<string>();
+  #end: number | undefined;
+  /** Bytes of all inputs, once they are known. */
+  bytesTotal: number | undefined;
+
+  constructor(options: RunMonitorOptions) {
+    this.#options = options;
+    const every = (seconds: number, work: () => void): void => {
+      this.#timers.push(setInterval(work, seconds * 1000).unref());
+    };
+    every(READING_INTERVAL, () => void this.#read());
+    if (options.progressInterval > 0) every(options.progressInterval, () => this.#tell());
+    void this.#read();
+  }
+
+  /** After the run: a last reading, and what it says of the memory. */
+  async end(): Promise<void> {
+    this.#end = performance.now();
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#read();
+    this.#tellMemory();
+  }
+
+  status(): RunStatus {
+    const { summary, control } = this.#options;
+    const seconds = this.#seconds();
+    const { lettersComputed, counts, framesDone, framesFailed, input } = summary;
+    // Headers and line ends are bytes too, so the share lags a little behind.
+    const share = this.bytesTotal ? Math.min(1, lettersComputed / this.bytesTotal) : undefined;
+    const active = seconds - control.secondsPaused;
+    return {
+      seconds,
+      isPaused: control.isPaused,
+      bytesRead: input.bytesRead,
+      bytesTotal: this.bytesTotal,
+      share,
+      secondsLeft: share ? active / share - active : undefined,
+      lettersComputed,
+      records: counts.records,
+      windows: counts.windows,
+      frames: framesDone,
+      framesFound: counts.framesKept,
+      framesFailed,
+      workers: this.#workers(),
+    };
+  }
+
+  #workers(): WorkerStatus[] {
+    const { pool, summary } = this.#options;
+    return pool.workers.map((worker, index) => {
+      const usage = summary.devices[index]!;
+      const reading = this.#readings[index];
+      return {
+        id: worker.id,
+        name: usage.device.name,
+        isLost: worker.isLost,
+        stage: worker.isLost ? 'idle' : worker.native.stage,
+        batches: usage.batches,
+        frames: usage.frames,
+        tokens: usage.dnaTokens + usage.proteinTokens,
+        busySeconds: busySeconds(usage.seconds),
+        memory: reading?.memory,
+        utilisation: reading?.utilisation,
+        temperature: reading?.temperature,
+      };
+    });
+  }
+
+  #seconds(): number {
+    return ((this.#end ?? performance.now()) - this.#start) / 1000;
+  }
+
+  /** Never two at a time: a driver that takes long to answer is not asked again meanwhile. */
+  async #read(): Promise<void> {
+    this.#reading ??= readWorkers(this.#options.addon, this.#options.pool.workers).then(
+      (readings) => {
+        this.#readings = readings;
+        this.#warnOfPressure();
+      },
+      // Sensors that cannot be read are no reason to end a run; what they said last stays.
+      () => undefined,
+    );
+    await this.#reading;
+    this.#reading = undefined;
+  }
+
+  #warnOfPressure(): void {
+    const { memoryWarning, onEvent } = this.#options;
+    for (const { device, free, total } of this.#memoryOfDevices()) {
+      const used = total - free;
+      if (used < (memoryWarning - RELIEF) * total) this.#warned.delete(device);
+      if (used < memoryWarning * total || this.#warned.has(device)) continue;
+      this.#warned.add(device);
+      onEvent({ event: 'memory-pressure', device, used, total });
+    }
+  }
+
+  #memoryOfDevices(): MemoryEvent[] {
+    const { summary } = this.#options;
+    const events = new Map<string, MemoryEvent>();
+    for (const [index, { memory }] of this.#readings.entries()) {
+      // Workers that share the CPU share its memory.
+      const device = summary.devices[index]!.device.id;
+      events.set(device, { event: 'memory', device, ...memory });
+    }
+    return [...events.values()];
+  }
+
+  #tellMemory(): void {
+    for (const event of this.#memoryOfDevices()) this.#options.onEvent(event);
+  }
+
+  #tell(): void {
+    this.#options.onEvent(progressOf(this.status()));
+    this.#tellMemory();
+  }
+}
+
+function progressOf(status: RunStatus): ProgressEvent {
+  const { seconds, bytesRead, bytesTotal, share, secondsLeft, lettersComputed } = status;
+  const { records, windows, frames, framesFailed, workers } = status;
+  const tokens = workers.reduce((sum, worker) => sum + worker.tokens, 0);
+  return {
+    event: 'progress',
+    ...{ seconds, bytesRead, lettersComputed, records, windows, frames, framesFailed },
+    bytesTotal: bytesTotal ?? null,
+    share: share ?? null,
+    secondsLeft: secondsLeft ?? null,
+    framesPerSecond: frames / seconds,
+    tokensPerSecond: tokens / seconds,
+    devices: workers.map((worker) => ({
+      device: worker.id,
+      stage: worker.stage,
+      frames: worker.frames,
+      tokens: worker.tokens,
+      busySeconds: worker.busySeconds,
+      utilisation: worker.utilisation ?? null,
+      temperature: worker.temperature ?? null,
+    })),
+  };
+}
