@@ -25,9 +25,9 @@ bool contains_one(const std::string& message, const std::array<std::string_view,
 }
 
 // Most of libtorch's libraries have no exception type for it; these are their words: the CPU's allocator, CUDA and the
-// kernels that call it themselves, cuBLAS, cuDNN.
+// kernels that call it themselves, cuBLAS, cuDNN; and of this addon's own limit, out of the TorchScript interpreter.
 bool says_out_of_memory(const std::string& message) {
-  static constexpr std::array<std::string_view, 6> kTexts{"can't allocate memory",
+  static constexpr std::array<std::string_view, 7> kTexts{"can't allocate memory",
                                                           "out of memory",
                                                           "Out of memory",
                                                           "CUDA_ERROR_OUT_OF_MEMORY",
@@ -41,7 +41,17 @@ bool says_busy(const std::string& message) {
   return contains_one(message, kTexts);
 }
 
-FailureDescription describe_text(const std::string& message) {
+// The interpreter of TorchScript throws a text of many lines: where it was, then what was thrown there.
+std::string without_traceback(const std::string& message) {
+  static const std::string kStart = "The following operation failed in the TorchScript interpreter";
+  static const std::string kCause = "RuntimeError: ";
+  const auto cause = message.rfind(kCause);
+  if (message.rfind(kStart, 0) != 0 || cause == std::string::npos) return message;
+  return message.substr(cause + kCause.size());
+}
+
+FailureDescription describe_text(const std::string& whole) {
+  const auto message = without_traceback(whole);
   if (says_out_of_memory(message)) return {code::kMemory, message};
   if (says_busy(message)) return {code::kDevice, message};
   return {code::kNative, message};

@@ -34,10 +34,10 @@ export async function installGoldenModel(): Promise<InstalledModel> {
 /** Loads a model on the CPU with two threads. */
 export async function openOnCpu(
   { dna, protein, classifier }: OpenedModel,
-  options: Partial<Pick<OpenRequest, 'precision' | 'engine'>> = {},
+  options: Partial<Pick<OpenRequest, 'precision' | 'engine' | 'maxMemory' | 'onMessage'>> = {},
 ): Promise<NativeWorker> {
-  const { precision = 'fp32', engine = 'packed' } = options;
-  return loadAddon().addon.openWorker({ device: 'cpu', precision, threads: 2, engine, dna, protein, classifier });
+  const defaults = { device: 'cpu', precision: 'fp32', threads: 2, engine: 'packed' } as const;
+  return loadAddon().addon.openWorker({ ...defaults, ...options, dna, protein, classifier });
 }
 
 /** Lays sequences end to end. */

@@ -57,6 +57,9 @@ MessageChannel::MessageChannel(Napi::Env env, const Napi::Function& receiver)
       env, "virnucpro messages", /*maxQueueSize=*/0, /*initialThreadCount=*/1, receiver_.get(),
       [](Napi::Env, std::shared_ptr<Receiver>* given, Receiver*) {
         const std::unique_ptr<std::shared_ptr<Receiver>> last(given);
+        // It goes with its environment, whoever still holds it: from here it is freed memory.
+        const std::lock_guard<std::mutex> lock((*last)->queue->mutex);
+        (*last)->queue->open = false;
       },
       held.get());
   static_cast<void>(held.release());  // freed by the function above
@@ -71,8 +74,7 @@ Tell MessageChannel::tell() const {
     if (!queue->open) return;
     queue->messages.push_back(std::move(message));
     if (queue->messages.size() > 1) return;
-    // A waker that is closing, with its environment, has let go of this thread already: neither called nor released
-    // once more, it touches no freed memory.
+    // A waker that is closing, with its environment, takes this for its release.
     queue->open = queue->waker.NonBlockingCall() != napi_closing;
   };
 }

@@ -48,7 +48,11 @@ void set_share(double share, c10::DeviceType type) {
 }  // namespace
 
 void MemoryMeter::limit(c10::Device device) {
-  if (most_ && !device.is_cpu()) set_share(smallest_share(*most_, device.type()), device.type());
+  if (device.is_cpu()) return;
+  if (most_) set_share(smallest_share(*most_, device.type()), device.type());
+  // Of a worker that was there before.
+  auto* const allocator = c10::getDeviceAllocator(device.type());
+  if (allocator->initialized()) allocator->resetPeakStats(device.index());
 }
 
 void MemoryMeter::expect_room_for(int64_t weight_bytes) const {

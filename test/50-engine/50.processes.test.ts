@@ -59,6 +59,10 @@ describe('the life of a worker', () => {
     assert.deepEqual(await run('threadsOfWorkers'), { end: 0, output: '8', errors: '' });
   });
 
+  it('leaves what its listener throws to the process, and goes on', async () => {
+    assert.deepEqual(await run('listenerThrows'), { end: 0, output: 'thrown and heard on', errors: '' });
+  });
+
   it('ends its thread, by close as by garbage collection', async () => {
     const { end, output, errors } = await run('cycles');
     assert.deepEqual({ end, errors }, { end: 0, errors: '' });

@@ -20,6 +20,9 @@ const long = randomBatch(
   Array.from({ length: 40 }, () => 300),
 );
 
+/** With a function for its messages, which must neither hold the process nor be called when the environment is gone. */
+const openListening = (): Promise<NativeWorker> => openOnCpu(model, { onMessage: () => undefined });
+
 function startJobs(worker: NativeWorker): void {
   for (let job = 0; job < 2; job++) {
     worker.embed('protein', long, { layers: true }).catch(() => undefined);
@@ -31,13 +34,13 @@ function threads(): number {
 }
 
 async function openAndClose(): Promise<void> {
-  const worker = await openOnCpu(model);
+  const worker = await openListening();
   await worker.embed('protein', long, { layers: false });
   await worker.close();
 }
 
 async function openAndForget(): Promise<void> {
-  const worker = await openOnCpu(model);
+  const worker = await openListening();
   await worker.embed('dna', randomBatch('dna', [5]), { layers: false });
 }
 
@@ -114,7 +117,7 @@ const tasks: Record<string, () => Promise<void> | void> = {
     process.exit(EXIT_CODE);
   },
   exitWhileOpening() {
-    openOnCpu(model).catch(() => undefined);
+    openListening().catch(() => undefined);
     process.exit(EXIT_CODE);
   },
   async exitWhileClosing() {
@@ -133,6 +136,15 @@ const tasks: Record<string, () => Promise<void> | void> = {
   async threadsOfWorkers() {
     process.stdout.write(JSON.stringify(await threadsOfWorkers()));
   },
+  async listenerThrows() {
+    process.once('uncaughtException', (error) => process.stdout.write(error.message));
+    let messages = 0;
+    const onMessage = (): void => {
+      if (messages++ === 0) throw new Error('thrown');
+    };
+    await (await openOnCpu(model, { onMessage })).close();
+    process.stdout.write(messages > 1 ? ' and heard on' : ' and no more');
+  },
   thread: () => inThread('threadUses'),
   async threadUses() {
     const worker = await openOnCpu(model);
@@ -147,7 +159,7 @@ const tasks: Record<string, () => Promise<void> | void> = {
   },
   threadOpening: () => inThread('threadOpens'),
   threadOpens() {
-    openOnCpu(model).catch(() => undefined);
+    openListening().catch(() => undefined);
     parentPort!.postMessage('started');
   },
   threadWriting: () => inThread('threadWrites'),

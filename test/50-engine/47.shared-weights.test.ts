@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Esm2Architecture, NativeWorker, OpenRequest } from '../../lib/engine/addon.js';
+import { loadAddon } from '../../lib/engine/load.js';
+import { randomParameters } from '../../lib/models/random-weights.js';
+import { randomBatch } from './token-sequences.js';
+
+/** Of 63 MB in float32: far more than what the runtime's own memory changes by. */
+const architecture: Esm2Architecture = {
+  family: 'esm2',
+  layers: 5,
+  width: 512,
+  heads: 8,
+  feedForward: 2048,
+  vocabulary: 33,
+};
+const BATCH = randomBatch('protein', [30, 7]);
+
+describe('the weights of CPU workers', () => {
+  const { addon } = loadAddon();
+  let folder: string;
+  let path: string;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'virnucpro-shared-'));
+    path = join(folder, 'protein.pt');
+    await write(path, 1);
+    // Gives back what writing left behind, which is none of the memory that is measured below.
+    await (await open()).close();
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  async function write(to: string, seed: number): Promise<void> {
+    const parameters = randomParameters(architecture, seed);
+    await addon.writeArchive({ path: to, architecture, dtype: 'float32', parameters, extraFiles: {} });
+  }
+
+  const open = (options: Partial<OpenRequest> = {}): Promise<NativeWorker> =>
+    addon.openWorker({
+      device: 'cpu',
+      precision: 'fp32',
+      threads: 1,
+      engine: 'packed',
+      protein: { path, architecture },
+      ...options,
+    });
+  const meanOf = async (worker: NativeWorker) => (await worker.embed('protein', BATCH, { layers: false })).mean;
+  const close = (workers: readonly NativeWorker[]) => Promise.all(workers.map((worker) => worker.close()));
+
+  /** Bytes by which the process has grown meanwhile. */
+  async function growth<T>(work: () => Promise<T>): Promise<[number, T]> {
+    const before = process.memoryUsage.rss();
+    const result = await work();
+    return [process.memoryUsage.rss() - before, result];
+  }
+
+  it('are in memory once, and until the last of the workers is closed', async () => {
+    const [grown, first] = await growth(open);
+    const weights = first.weightBytes;
+    assert.ok(grown > 0.8 * weights, `${grown} of ${weights}`);
+    const [more, others] = await growth(() => Promise.all([open(), open(), open()]));
+    assert.ok(more < 0.3 * weights, `${more} of ${weights} for three more workers`);
+
+    const mean = await meanOf(first);
+    for (const worker of others) assert.deepEqual(await meanOf(worker), mean);
+    const [last, ...rest] = others as [NativeWorker, ...NativeWorker[]];
+    await close([first, ...rest]);
+    assert.deepEqual(await meanOf(last), mean);
+    const [shrunk] = await growth(() => last.close());
+    assert.ok(shrunk < -0.7 * weights, `${shrunk} of ${weights}`);
+  });
+
+  it('are read once by workers that open at the same time', async () => {
+    const [grown, workers] = await growth(() => Promise.all([open(), open(), open({ threads: 2 })]));
+    const weights = workers[0].weightBytes;
+    assert.ok(grown < 1.8 * weights, `${grown} of ${weights}`);
+    const [mean, ...others] = await Promise.all(workers.map(meanOf));
+    for (const other of others) assert.deepEqual(other, mean);
+    await close(workers);
+  });
+
+  it('are not shared with another precision, nor with the torchscript engine', async () => {
+    const first = await open();
+    const [reference, rounded] = [await open({ engine: 'torchscript' }), await open({ precision: 'bf16' })];
+    const mean = await meanOf(first);
+    assert.equal(reference.weightBytes, first.weightBytes);
+    assert.ok(rounded.weightBytes < 0.6 * first.weightBytes);
+    for (const other of [await meanOf(reference), await meanOf(rounded)]) {
+      const largest = Math.max(...other.map((value, index) => Math.abs(value - mean[index]!)));
+      assert.ok(largest < 0.1, `off by ${largest}`);
+    }
+    await close([first, reference, rounded]);
+  });
+
+  it('are those of the file that is there: one that was replaced is read anew', async () => {
+    const before = await open();
+    const mean = await meanOf(before);
+    const other = join(folder, 'other.pt');
+    await write(other, 2);
+    renameSync(other, path);
+    const after = await open();
+    assert.notDeepEqual(await meanOf(after), mean);
+    assert.deepEqual(await meanOf(before), mean);
+    await close([before, after]);
+  });
+
+  it('that cannot be read fail for all who wait for them, and for nobody once they are mended', async () => {
+    const damaged = join(folder, 'damaged.pt');
+    writeFileSync(damaged, 'no archive');
+    const request = { protein: { path: damaged, architecture } };
+    const outcomes = await Promise.allSettled([open(request), open(request), open(request)]);
+    for (const outcome of outcomes) {
+      assert.equal(outcome.status === 'rejected' && (outcome.reason as { code: string }).code, 'VNP_MODEL_INVALID');
+    }
+    await write(damaged, 1);
+    await close([await open(request)]);
+  });
+});
