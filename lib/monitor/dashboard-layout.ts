@@ -113,7 +113,17 @@ function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line
     );
   }
   const left = secondsLeft === undefined ? 'time left unknown' : `${duration(secondsLeft)} left`;
-  const fields = fitting([field(percent(share, 1), 10), ...state, field(left, 8), field(read, 3)], columns);
+  // At fixed widths the bar stands still; a narrow screen has no room for that.
+  const [shareColumns, leftColumns] = columns < 60 ? [0, 0] : ['100.0 %'.length, '119 min left'.length];
+  const fields = fitting(
+    [
+      field(percent(share, 1), 10, 'plain', shareColumns),
+      ...state,
+      field(left, 8, 'plain', leftColumns),
+      field(read, 3),
+    ],
+    columns,
+  );
   const words = joined(fields, ascii);
   const room = columns - width(textOf(words)) - GAP.length;
   return room < 4 ? words : [...bar(share, room, ascii, isPaused ? 'warning' : 'done'), span(GAP), ...words];
@@ -140,8 +150,8 @@ function figuresLine(history: readonly RunStatus[], { columns, ascii }: Dashboar
   return joined(fitting(fields, columns), ascii);
 }
 
-function field(text: string, weight: number, style: Style = 'plain'): Field {
-  return { span: span(text, style), weight };
+function field(text: string, weight: number, style: Style = 'plain', columns = 0): Field {
+  return { span: span(text, style), weight, columns: Math.max(columns, width(text)) };
 }
 
 const LEVEL_STYLES = { error: 'error', warn: 'warning', info: 'plain', debug: 'faint' } as const;

@@ -4,7 +4,7 @@ import type { DashboardView, PaneLine } from './dashboard-layout.js';
 import { isForeground } from './foreground.js';
 import type { LogLevel } from './log.js';
 import { OutputCapture } from './output-capture.js';
-import { printable } from './printable.js';
+import { harmless, printable } from './printable.js';
 import { withStatus } from './rates.js';
 import { wantsAscii, wantsColours } from './terminal-choice.js';
 import { endBy, guardTerminal } from './terminal-guard.js';
@@ -92,9 +92,9 @@ export class Dashboard {
     this.#isStopping = true;
   }
 
-  /** Gives the terminal back, and leaves a summary on it: lines without control characters but line ends. */
+  /** Gives the terminal back, and leaves a summary on it. Harmless when it was given back before. */
   close(summary: string): void {
-    this.#leaveForGood(summary);
+    this.#leaveForGood(harmless(summary));
   }
 
   /** Gives the terminal back in an emergency: how far the run was and the latest log lines stay on it. Never throws. */

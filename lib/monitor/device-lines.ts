@@ -15,12 +15,17 @@ export interface DeviceLineOptions {
 /** Columns of a bar: what the figures leave, within these. */
 const NARROWEST_BAR = 4;
 const WIDEST_BAR = 24;
+/** Columns for `cuda:0` and the like, however narrow the screen. */
+const SHORTEST_HEAD = 8;
 
 /** One line for every worker of the last status. */
 export function shortDeviceLines(history: readonly RunStatus[], options: DeviceLineOptions): Line[] {
   const workers = history.at(-1)?.workers ?? [];
   const heads = workers.map(({ id }) => `${printable(id, options.ascii)} `);
-  const headColumns = Math.min(Math.max(0, ...heads.map(width)), Math.max(1, Math.floor(options.columns / 3)));
+  const headColumns = Math.min(
+    Math.max(0, ...heads.map(width)),
+    Math.max(SHORTEST_HEAD, Math.floor(options.columns / 3)),
+  );
   return workers.map((worker, index) => {
     const rates = recentRates(history, index);
     const head = span(padded(heads[index]!, headColumns, options.ascii), 'title');

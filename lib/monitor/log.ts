@@ -6,6 +6,7 @@ import type { CommandEvent } from './command-events.js';
 import { EVENT_SCHEMA_VERSION } from './event-schema.js';
 import { wordsOf } from './event-words.js';
 import { LogSinks } from './log-sinks.js';
+import { harmless } from './printable.js';
 
 /** How the log is written to standard error. */
 export const LOG_FORMATS = ['text', 'json'] as const;
@@ -32,11 +33,14 @@ export function createLog({ format = 'text', level = 'info', sinks = new LogSink
   const inFile = prettyFactory({ ...words, translateTime: "SYS:yyyy-mm-dd'T'HH:MM:ssp" });
   const stream = {
     write(entry: string): void {
+      const fields = JSON.parse(entry) as { level: LogLevel; msg?: string };
+      // Names of contigs and files hold anything; a terminal would obey it.
+      const readable = { ...fields, msg: harmless(fields.msg ?? '') };
       sinks.write({
-        level: levelOf(entry),
-        pane: () => onScreen(entry),
-        standardError: () => (format === 'json' ? entry : coloured(entry)),
-        file: () => inFile(entry),
+        level: fields.level,
+        pane: () => onScreen(readable),
+        standardError: () => (format === 'json' ? entry : coloured(readable)),
+        file: () => inFile(readable),
       });
     },
   };
@@ -53,11 +57,6 @@ export function logEvent(log: Logger, event: RunEvent | CommandEvent): void {
   // The line has a level already, and it is the same.
   delete fields['level'];
   log[level](fields, text);
-}
-
-function levelOf(entry: string): LogLevel {
-  const { level } = JSON.parse(entry) as { level: string };
-  return LOG_LEVELS.find((known) => known === level) ?? 'info';
 }
 
 function hasColours(): boolean {

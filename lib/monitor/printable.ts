@@ -5,15 +5,27 @@
 
 /** Two columns wide in every terminal: CJK, kana, Hangul, full-width forms. */
 const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6]/;
+  /[\u3000-\u3029\u3030-\u303d\u3041-\u3096\u309b-\u30ff\u3400-\u4db5\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff01-\uff60\uffe0-\uffe6]/;
 
-/** What terminals disagree on or obey: control and format characters, emoji, all beyond the first plane. */
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\p{Emoji_Presentation}\u{10000}-\u{10ffff}]/gu;
+/** Control and format characters, which a terminal obeys; and what terminals draw at different widths. */
+const UNSAFE = new RegExp(
+  [
+    String.raw`[\p{C}\p{Zl}\p{Zp}\p{Emoji_Presentation}\u{10000}-\u{10ffff}\u06de]`,
+    // Of the scripts that are wide, whatever is not as common as what is named above.
+    String.raw`(?!${WIDE.source})[\u1100-\u11ff\u2e80-\ua4cf\ua960-\ua97f\ud7b0-\ud7ff\uf900-\ufaff\ufe10-\ufe6f\uff00-\uff60\uffe0-\uffe6]`,
+  ].join('|'),
+  'gu',
+);
 
 /** Without what a terminal would obey or draw at an unknown width: such a character becomes a question mark. */
 export function printable(text: string, ascii = false): string {
   const flat = text.normalize('NFC').replaceAll(/\s/g, ' ').replaceAll(/\p{M}/gu, '');
   return ascii ? flat.replaceAll(/[^ -~]/gu, '?') : flat.replaceAll(UNSAFE, '?');
+}
+
+/** With a question mark for every control character but line ends and tabs: nothing that a terminal would obey. */
+export function harmless(text: string): string {
+  return text.replaceAll(/(?![\n\t])\p{Cc}/gu, '?');
 }
 
 /** Columns of a printable text. */

@@ -48,9 +48,14 @@ export class Terminal {
     return terminal;
   }
 
-  /** Types a command line and the enter key. */
+  /** Runs a command from the shell. */
   run(...words: readonly string[]): void {
-    this.#tmux('send-keys', '-l', words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' '));
+    this.type(words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' '));
+  }
+
+  /** Types a line and the enter key. */
+  type(line: string): void {
+    this.#tmux('send-keys', '-l', line);
     this.press('Enter');
   }
 
@@ -65,15 +70,20 @@ export class Terminal {
 
   /** What is on the screen, line by line, without the spaces at the ends of lines. */
   lines(): string[] {
-    const screen = this.#tmux('capture-pane', '-p').replace(/\n$/, '');
+    return this.#capture();
+  }
+
+  /** @param joined lines that the terminal broke, because they were too long for it, as one */
+  #capture(...joined: readonly '-J'[]): string[] {
+    const screen = this.#tmux('capture-pane', '-p', ...joined).replace(/\n$/, '');
     return screen.split('\n').map((line) => line.trimEnd());
   }
 
   /** Waits until the screen shows it; gives what it shows then. */
-  async shows(what: string | RegExp | ((screen: string) => boolean)): Promise<string> {
+  async shows(what: string | RegExp | ((screen: string) => boolean), ...joined: readonly '-J'[]): Promise<string> {
     const deadline = performance.now() + PATIENCE;
     for (;;) {
-      const screen = this.lines().join('\n');
+      const screen = this.#capture(...joined).join('\n');
       const found =
         typeof what === 'function'
           ? what(screen)
@@ -97,11 +107,11 @@ export class Terminal {
     return { secondScreen: alternate === '1', cursor: cursor === '1' };
   }
 
-  /** Settings of the terminal's line, as `stty -a` lists them: `echo`, `icanon`; with `-` where they are off. */
-  async settings(): Promise<string[]> {
-    this.run('stty', '-a');
-    const screen = await this.shows(new RegExp(`-?icanon[^]*${PROMPT}\\s*$`));
-    return screen.split(/\s+/);
+  /** Settings of the terminal's line as `stty` lists them, with `-` where they are off; asked of the shell. */
+  async settings(...names: readonly string[]): Promise<string[]> {
+    this.type(`clear; echo settings: $(stty -a | grep -owE -- '-?(${names.join('|')})') end`);
+    const screen = await this.shows(/^settings: .* end$/m, '-J');
+    return /^settings: (.*) end$/m.exec(screen)![1]!.split(' ');
   }
 
   close(): void {

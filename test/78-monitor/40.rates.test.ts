@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { recentRates, totalRates, withStatus } from '../../lib/monitor/rates.js';
+import type { RunStatus, WorkerStatus } from '../../lib/predict/run-status.js';
+import { status, worker } from './statuses.js';
+
+/** What a worker was at each moment of a run, looked at twice a second. */
+function watched(seconds: number, workerAt: (seconds: number) => Partial<WorkerStatus>): RunStatus[] {
+  let history: RunStatus[] = [];
+  for (let now = 0; now <= seconds; now += 0.5) {
+    history = withStatus(history, status({ seconds: now, workers: [worker(workerAt(now))] }));
+  }
+  return history;
+}
+
+/** A worker that never waits; every batch has 100 frames and 20 000 tokens. */
+function busy(batchSeconds: number): (seconds: number) => Partial<WorkerStatus> {
+  return (seconds) => {
+    const batches = Math.floor(seconds / batchSeconds);
+    const stage = seconds % batchSeconds < batchSeconds / 4 ? 'dna' : 'protein';
+    return { stage, batches, frames: 100 * batches, tokens: 20_000 * batches, busySeconds: batchSeconds * batches };
+  };
+}
+
+describe('the rates of late', () => {
+  for (const batchSeconds of [0.5, 2, 7, 15, 25]) {
+    it(`do not jump with batches of ${batchSeconds} s`, () => {
+      for (let seconds = 2.5 * batchSeconds; seconds < 120; seconds += 3.5) {
+        const rates = recentRates(watched(seconds, busy(batchSeconds)), 0);
+        assert.deepEqual(rates, {
+          framesPerSecond: 100 / batchSeconds,
+          tokensPerSecond: 20_000 / batchSeconds,
+          busyShare: 1,
+        });
+      }
+    });
+  }
+
+  it('are those of the whole run where not two batches ended in the last minute', () => {
+    const { framesPerSecond, busyShare } = recentRates(watched(250, busy(100)), 0);
+    assert.equal(framesPerSecond, 200 / 250);
+    assert.equal(busyShare, 1);
+  });
+
+  it('are nothing for a device that computes its first batch, which is busy', () => {
+    const rates = recentRates(watched(5, busy(100)), 0);
+    assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 1 });
+  });
+
+  it('know how long a device waited between its batches', () => {
+    // One second of work, then three of waiting.
+    const rates = recentRates(
+      watched(40, (seconds) => {
+        const batches = Math.floor((seconds + 3) / 4);
+        const stage = seconds % 4 < 1 ? 'protein' : 'idle';
+        return { stage, batches, frames: 100 * batches, tokens: 0, busySeconds: batches };
+      }),
+      0,
+    );
+    // Within ten seconds there are two or three of them.
+    assert.ok(rates.busyShare >= 0.2 && rates.busyShare <= 0.3, String(rates.busyShare));
+    assert.ok(rates.framesPerSecond >= 20 && rates.framesPerSecond <= 30, String(rates.framesPerSecond));
+  });
+
+  it('fall to nothing when a device has waited for a while', () => {
+    const rates = recentRates(
+      watched(40, (seconds) => (seconds < 20 ? busy(2)(seconds) : { ...busy(2)(20), stage: 'idle' })),
+      0,
+    );
+    assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 0 });
+  });
+
+  it('are nothing for a lost device', () => {
+    const rates = recentRates(
+      watched(20, (seconds) => ({ ...busy(2)(seconds), isLost: seconds > 19 })),
+      0,
+    );
+    assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 0 });
+  });
+
+  it('add up over the devices', () => {
+    let history: RunStatus[] = [];
+    for (let now = 0; now <= 20; now += 0.5) {
+      history = withStatus(history, status({ seconds: now, workers: [worker(busy(2)(now)), worker(busy(4)(now))] }));
+    }
+    assert.deepEqual(totalRates(history), { framesPerSecond: 75, tokensPerSecond: 15_000 });
+    assert.deepEqual(totalRates([]), { framesPerSecond: 0, tokensPerSecond: 0 });
+  });
+
+  it('keep a minute of the past, and no moment twice', () => {
+    const history = watched(100, busy(2));
+    assert.deepEqual([history[0]!.seconds, history.at(-1)!.seconds], [40, 100]);
+    assert.equal(withStatus(history, history.at(-1)!).length, history.length);
+  });
+});

@@ -1,0 +1,71 @@
+import type { CommandEvent } from '../../lib/monitor/command-events.js';
+import type { RunEvent } from '../../lib/predict/events.js';
+import { GIB } from './statuses.js';
+
+type EventsByName = { [E in RunEvent | CommandEvent as E['event']]: E };
+
+const NO_MEMORY = { code: 'VNP_MEMORY', reason: 'no room' } as const;
+const COUNTS = {
+  ...{ records: 7, empty: 1, windows: 20, framesKept: 50, framesScored: 48 },
+  ...{ windowsScored: 17, windowsNoFrame: 2, windowsFailed: 1, contigsVirus: 2, contigsOther: 3, contigsNone: 2 },
+};
+
+/** One of every event. */
+export const EVENTS: EventsByName = {
+  'device-left-out': { event: 'device-left-out', device: 'cuda:3', name: 'NVIDIA T400', reason: 'too little memory' },
+  loading: { event: 'loading', model: '500', chunkSize: 500, workers: ['cuda:0', 'cuda:1'] },
+  'loading-progress': { event: 'loading-progress', device: 'cuda:0', bytesDone: 2 * GIB, bytesTotal: 4 * GIB },
+  device: {
+    event: 'device',
+    device: 'cuda:0',
+    name: 'NVIDIA H200',
+    capability: '9.0',
+    driver: '570.86',
+    pciAddress: '0000:3B:00.0',
+    mig: false,
+    processes: 0,
+    memoryTotal: 139.7 * GIB,
+    memoryFree: 120.3 * GIB,
+    precision: 'bf16',
+    threads: 2,
+    weightBytes: 5.6 * GIB,
+    batchTokens: { esm: 16384, dnabert: 16384 },
+  },
+  progress: {
+    event: 'progress',
+    ...{ seconds: 10, bytesRead: 2e6, bytesTotal: 1e7, share: 0.1234, secondsLeft: 71.04, lettersComputed: 1.234e6 },
+    ...{ records: 5, windows: 100, frames: 345, framesFailed: 0, framesPerSecond: 34.5, tokensPerSecond: 6789 },
+    devices: [
+      {
+        ...{ device: 'cuda:0', stage: 'dna', frames: 345, tokens: 67890, busySeconds: 9.7 },
+        ...{ utilisation: 0.98, temperature: 65 },
+      },
+      { device: 'cpu', stage: 'idle', frames: 0, tokens: 0, busySeconds: 0, utilisation: null, temperature: null },
+    ],
+  },
+  memory: {
+    ...{ event: 'memory', device: 'cuda:0', allocated: 10.1 * GIB, reserved: 12 * GIB, peak: 14.2 * GIB },
+    ...{ free: 60.1 * GIB, total: 80 * GIB },
+  },
+  'memory-pressure': { event: 'memory-pressure', device: 'cuda:0', used: 73.6 * GIB, total: 80 * GIB },
+  failure: { event: 'failure', part: 'protein', ...NO_MEMORY, frames: 3, sources: ['a.fa', 'b.fa'] },
+  'batch-split': { event: 'batch-split', device: 'cuda:0', frames: 32, ...NO_MEMORY },
+  'batch-retried': { event: 'batch-retried', device: 'cuda:0', frames: 32, code: 'VNP_NATIVE', reason: 'odd' },
+  'device-lost': { event: 'device-lost', device: 'cuda:1', reason: 'it fell off the bus', left: ['cuda:0', 'cuda:2'] },
+  'worker-message': { event: 'worker-message', device: 'cuda:0', level: 'warn', text: 'a warning of libtorch' },
+  'random-weights': { event: 'random-weights', model: 'made-up' },
+  stopping: { event: 'stopping', signal: 'SIGINT' },
+  completing: { event: 'completing', signal: 'SIGINT' },
+  interrupted: { event: 'interrupted', signal: 'SIGTERM' },
+  aborted: { event: 'aborted', code: 'VNP_SYSTEMIC', reason: 'three batches in a row failed' },
+  limit: { event: 'limit', code: 'VNP_NATIVE', reason: 'odd' },
+  warning: { event: 'warning', text: 'two records have the same name' },
+  paused: { event: 'paused' },
+  resumed: { event: 'resumed' },
+  'device-summary': {
+    ...{ event: 'device-summary', device: 'cuda:0', batches: 12, frames: 345, tokens: 67890 },
+    ...{ busySeconds: 34.5, tokensPerSecond: 1967.8, linearShare: 0.61, isLost: false },
+  },
+  finished: { event: 'finished', counts: COUNTS, seconds: { total: 45.6, load: 3 }, output: 'results' },
+  failed: { event: 'failed', code: 'VNP_USAGE', reason: 'Expected a model but received none' },
+};
