@@ -2,13 +2,14 @@
 /**
  * Writes what the documentation takes from the code: `npm run docs`. The options in docs/cli.md come from the command
  * line itself, the fields of `bench --json` there from lib/benchmark/report.ts, the tables of files and columns in
- * README.md from lib/output/files.ts.
+ * README.md from lib/output/files.ts, the events in docs/events.md from lib/monitor/event-schema.ts.
  * With --check nothing is written, and the exit code says whether something would be.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { buildProgram } from '../dist/lib/cli/main.js';
 import { BENCHMARK_FIELDS } from '../dist/lib/index.js';
+import { EVENT_SCHEMA, EVENT_SCHEMA_VERSION } from '../dist/lib/monitor/event-schema.js';
 import { OUTPUT_FILES } from '../dist/lib/output/files.js';
 import { inRepository } from './setup/repository.mjs';
 
@@ -49,6 +50,33 @@ function benchmarkFields() {
   return `| field | meaning | unit |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
 }
 
+/** @typedef {import('../dist/lib/monitor/event-schema.js').FieldMeaning} FieldMeaning */
+
+/** @type {Record<FieldMeaning['type'], string>} */
+const JSON_TYPES = {
+  ...{ string: 'string', number: 'number', boolean: 'boolean' },
+  ...{ strings: 'array of strings', object: 'object', objects: 'array of objects' },
+};
+
+/** @param {Readonly<Record<string, FieldMeaning>>} fields @param {string} prefix @returns {string[]} */
+function fieldRows(fields, prefix = '') {
+  return Object.entries(fields).flatMap(([name, field]) => {
+    const { type, meaning, unit = '', nullable, optional, fields: inner } = field;
+    const kind = `${JSON_TYPES[type]}${nullable ? ' or null' : ''}${optional ? ', may be missing' : ''}`;
+    const row = `| \`${prefix}${name}\` | ${kind} | ${cell(meaning)} | ${cell(unit)} |`;
+    return inner ? [row, ...fieldRows(inner, `${prefix}${name}${type === 'objects' ? '[]' : ''}.`)] : [row];
+  });
+}
+
+function eventSections() {
+  const sections = Object.entries(EVENT_SCHEMA).map(([name, { meaning, fields }]) => {
+    const rows = fieldRows(fields);
+    const table = `| field | type | meaning | unit |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+    return `## \`${name}\`\n\n${meaning}\n${rows.length > 0 ? `\n${table}` : ''}`;
+  });
+  return [`The version of the schema is ${EVENT_SCHEMA_VERSION}.\n`, ...sections].join('\n');
+}
+
 /** Replaces what stands between the two marks of a file. @param {string} name @param {string} mark @param {string} text */
 async function fill(name, mark, text) {
   const path = inRepository(name);
@@ -66,6 +94,7 @@ async function fill(name, mark, text) {
 
 await fill('docs/cli.md', 'options', commandSection(buildProgram(), 'virnucpro'));
 await fill('docs/cli.md', 'benchmark fields', benchmarkFields());
+await fill('docs/events.md', 'events', eventSections());
 await fill('README.md', 'outputs', OUTPUT_FILES.map(fileSection).join('\n'));
 for (const name of new Set(outdated))
   console.log(`${name} ${check ? 'is not what the code says; run npm run docs' : 'written'}`);

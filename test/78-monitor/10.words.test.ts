@@ -4,7 +4,7 @@ import { EVENTS } from './events.js';
 
 describe('an event in words', () => {
   function text(event: keyof typeof EVENTS, given: object = {}): string {
-    return wordsOf({ ...EVENTS[event], ...given } as Parameters<typeof wordsOf>[0]).text;
+    return wordsOf({ ...EVENTS[event], ...given }).text;
   }
 
   it('tells of a GPU what it is and how it will compute', () => {

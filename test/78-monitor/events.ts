@@ -56,7 +56,7 @@ export const EVENTS: EventsByName = {
   'random-weights': { event: 'random-weights', model: 'made-up' },
   stopping: { event: 'stopping', signal: 'SIGINT' },
   completing: { event: 'completing', signal: 'SIGINT' },
-  interrupted: { event: 'interrupted', signal: 'SIGTERM' },
+  interrupted: { event: 'interrupted', signal: 'SIGTERM', output: 'results' },
   aborted: { event: 'aborted', code: 'VNP_SYSTEMIC', reason: 'three batches in a row failed' },
   limit: { event: 'limit', code: 'VNP_NATIVE', reason: 'odd' },
   warning: { event: 'warning', text: 'two records have the same name' },
