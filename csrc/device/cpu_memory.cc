@@ -86,6 +86,8 @@ void MemoryBudget::take(size_t bytes) {
 void count_cpu_memory() {
   static const bool counting = [] {
     CountingAllocator::wrapped = c10::GetCPUAllocator();
+    // One that gives no raw memory cannot be wrapped; libtorch's own does.
+    if (CountingAllocator::wrapped->raw_deleter() == nullptr) return false;
     // Never destroyed: blocks may be freed after the process's globals.
     static auto* const allocator = new CountingAllocator;
     c10::SetCPUAllocator(allocator);

@@ -15,7 +15,8 @@ std::exception_ptr DeviceHealth::judge(const std::exception_ptr& failure) {
   if (lost_) return lost_;
   // A wrong argument is none of the device's failures, and one without memory still answers.
   const auto described = describe_failure(failure);
-  if (std::string_view(described.code) != code::kNative) return failure;
+  const std::string_view kind = described.code;
+  if (kind == code::kArgument || kind == code::kMemory) return failure;
   try {
     probe_();
     return failure;

@@ -4,7 +4,7 @@
 
 namespace virnucpro {
 
-Milestone::Milestone(c10::Device device) : time_(std::chrono::steady_clock::now()) {
+Milestone::Milestone(c10::Device device) : device_(device), time_(std::chrono::steady_clock::now()) {
   if (device.is_cpu()) return;
   // The backend's own default measures time; libtorch's does not.
   event_ = std::make_shared<c10::Event>(device.type(), c10::EventFlag::BACKEND_DEFAULT);

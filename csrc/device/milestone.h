@@ -14,6 +14,7 @@ class Milestone {
  public:
   explicit Milestone(c10::Device device);
 
+  c10::Device device() const { return device_; }
   // Returns when the device has come here. Throws what the device's work failed with.
   void wait() const;
   // Whether the device has come here; does not wait. Throws as `wait` does.
@@ -22,6 +23,7 @@ class Milestone {
   double seconds_since(const Milestone& earlier) const;
 
  private:
+  c10::Device device_;
   std::chrono::steady_clock::time_point time_;
   std::shared_ptr<c10::Event> event_;  // null on the CPU
 };

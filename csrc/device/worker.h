@@ -32,9 +32,9 @@ struct Job {
 };
 
 // One thread that owns the models of one device: it loads them, runs every job, and frees them. Nobody else touches
-// them. At most kCapacity jobs wait or run: one running and one ready keep a device busy. A device that works behind
-// the thread's back is given the one that is ready before the result of the one that runs is waited for, so that it
-// never stands still between them.
+// them, but for weights that CPU workers share, which do not change. At most kCapacity jobs wait or run: one running
+// and one ready keep a device busy. A device that works behind the thread's back is given the one that is ready before
+// the result of the one that runs is waited for, so that it never stands still between them.
 class DeviceWorker {
  public:
   static constexpr size_t kCapacity = 3;
