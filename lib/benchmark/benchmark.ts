@@ -34,7 +34,8 @@ export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkRep
   if (resolved.fasta !== undefined) await checkInputs([resolved.fasta]);
   const subject = await findSubject(resolved);
   const loaded = loadAddon();
-  const [device] = chooseDevices(loaded, resolved.device === undefined ? undefined : [resolved.device]);
+  const { devices } = chooseDevices(loaded, resolved.device === undefined ? 'auto' : [resolved.device]);
+  const [device] = devices;
   try {
     const plan = await makePlan(resolved, subject, device!, loaded.addon);
     return reportOf(plan, await measure(plan, loaded.addon), loaded.libtorch.version);

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_PRECISION, MOST_THREADS, PRECISIONS } from '../index.js';
+import type { DeviceChoice } from '../index.js';
 
 /** Option parsers: each takes the word behind the option and gives its value, or says what was expected. */
 
@@ -22,6 +23,36 @@ export function seconds(word: string): number {
   const value = /^\d*\.?\d+$/.test(word) ? Number(word) : NaN;
   if (value <= 86_400) return value;
   throw new InvalidArgumentError('Expected seconds, a number from 0 to 86400.');
+}
+
+/** A share of something that is none of it at 0: more than 0, up to 1. */
+export function positiveShare(word: string): number {
+  const value = share(word);
+  if (value > 0) return value;
+  throw new InvalidArgumentError('Expected a number above 0, up to 1.');
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** Bytes, or a number of KiB, MiB, GiB or TiB: `8G`, `1.5GiB`, `900 MB`. */
+export function memorySize(word: string): number {
+  const [, digits = '', unit = ''] = /^(\d*\.?\d+)\s*([KMGT]?)(?:i?B)?$/i.exec(word) ?? [];
+  const value = Math.floor(Number(digits) * UNITS[unit.toUpperCase()]!);
+  if (digits !== '' && value >= 1 && value <= Number.MAX_SAFE_INTEGER) return value;
+  throw new InvalidArgumentError('Expected a size of memory such as 8G or 900M.');
+}
+
+/** `auto`, `cpu`, `cuda`, or ids with commas between them. */
+export function deviceChoice(word: string): DeviceChoice {
+  if (word === 'auto' || word === 'cpu' || word === 'cuda') return word;
+  return commaSeparated(word);
+}
+
+/** Numbers of GPUs, with commas between them: the ids of these devices. */
+export function gpuNumbers(word: string): string[] {
+  const parts = commaSeparated(word);
+  if (parts.every((part) => /^\d+$/.test(part))) return parts.map((part) => `cuda:${Number(part)}`);
+  throw new InvalidArgumentError('Expected numbers of GPUs with commas between them, as nvidia-smi shows them.');
 }
 
 export function commaSeparated(word: string): string[] {

@@ -1,13 +1,22 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { DEFAULT_BATCH_TOKENS, DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD, MOST_BATCH_TOKENS } from '../index.js';
-import type { PrecisionChoice } from '../index.js';
+import {
+  DEFAULT_MEMORY_WARNING,
+  DEFAULT_MIN_FRACTION,
+  DEFAULT_PROGRESS_INTERVAL,
+  DEFAULT_THRESHOLD,
+  MOST_BATCH_TOKENS,
+  MOST_WORKERS,
+} from '../index.js';
+import type { DeviceChoice, PrecisionChoice } from '../index.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../monitor/log.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
-import { DEFAULT_PROGRESS_INTERVAL } from '../monitor/progress.js';
 import {
-  commaSeparated,
+  deviceChoice,
+  gpuNumbers,
+  memorySize,
   modelsOption,
+  positiveShare,
   precisionOption,
   seconds,
   share,
@@ -21,14 +30,18 @@ export interface PredictWords {
   model?: string;
   models?: string;
   precision: PrecisionChoice;
-  device?: readonly string[];
+  device?: DeviceChoice;
+  gpus?: readonly string[];
+  workers?: number;
   threads?: number;
+  maxMemory?: number;
+  memoryWarning: number;
   force?: boolean;
   keepIntermediate?: boolean;
   threshold: number;
   minFraction: number;
-  esmBatchSize: number;
-  dnabertBatchSize: number;
+  esmBatchSize?: number;
+  dnabertBatchSize?: number;
   engine: 'packed' | 'torchscript';
   progress: boolean;
   progressInterval: number;
@@ -52,10 +65,34 @@ function addEngineOptions(command: Command): Command {
     .addOption(precisionOption())
     .option(
       '-d, --device <ids>',
-      'cpu or cuda:N, several with commas (default: every CUDA device, else the CPU)',
-      commaSeparated,
+      'auto, cpu, cuda (every GPU), or ids such as cuda:1, several with commas (default: every GPU, else the CPU)',
+      deviceChoice,
     )
-    .addOption(threadsOption());
+    .addOption(
+      new Option(
+        '--gpus <numbers>',
+        'only these GPUs, with commas: numbered as nvidia-smi does, within CUDA_VISIBLE_DEVICES',
+      )
+        .argParser(gpuNumbers)
+        .conflicts('device'),
+    )
+    .option(
+      '--workers <n>',
+      'workers on the CPU, which share its threads and the weights (default: 1)',
+      wholeNumber(1, MOST_WORKERS),
+    )
+    .addOption(threadsOption())
+    .option(
+      '--max-memory <size>',
+      'the most memory of its device that a worker may take, such as 8G (default: all)',
+      memorySize,
+    )
+    .option(
+      '--memory-warning <share>',
+      "warn when so much of a device's memory is in use",
+      positiveShare,
+      DEFAULT_MEMORY_WARNING,
+    );
 }
 
 function addOutputOptions(command: Command): Command {
@@ -75,15 +112,13 @@ function addBatchOptions(command: Command): Command {
   return command
     .option(
       '--esm-batch-size <tokens>',
-      'tokens of an ESM-2 batch; a longer sequence runs alone',
+      "tokens of an ESM-2 batch; a longer sequence runs alone (default: by the devices' memory)",
       wholeNumber(1, MOST_BATCH_TOKENS),
-      DEFAULT_BATCH_TOKENS,
     )
     .option(
       '--dnabert-batch-size <tokens>',
-      'tokens of a DNABERT batch; a longer sequence runs alone',
+      "tokens of a DNABERT-S batch; a longer sequence runs alone (default: by the devices' memory)",
       wholeNumber(1, MOST_BATCH_TOKENS),
-      DEFAULT_BATCH_TOKENS,
     )
     .addOption(
       new Option(
@@ -98,7 +133,7 @@ function addBatchOptions(command: Command): Command {
 function addLogOptions(command: Command): Command {
   return command
     .option('--progress-interval <seconds>', 'time between lines of progress', seconds, DEFAULT_PROGRESS_INTERVAL)
-    .option('--no-progress', 'no lines of progress')
+    .option('--no-progress', 'no dashboard on a terminal, and no lines of progress elsewhere')
     .addOption(
       new Option('--log-format <format>', 'form of the log on standard error').choices(LOG_FORMATS).default('text'),
     )

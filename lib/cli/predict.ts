@@ -3,13 +3,16 @@ import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { checkInputs, inspectModel, packageVersion, VirnucproError } from '../index.js';
 import type { InputFile, InspectedModel } from '../index.js';
-import { createLog } from '../monitor/log.js';
+import { createLog, logEvent } from '../monitor/log.js';
+import { LogSinks } from '../monitor/log-sinks.js';
 import { tableComment } from '../output/manifest.js';
 import { openResultDirectory } from '../output/result-directory.js';
 import { EXIT } from './exit-codes.js';
 import { addPredictOptions } from './predict-options.js';
 import type { PredictWords } from './predict-options.js';
 import { runPrediction } from './predict-run.js';
+import { RunScreen } from './run-screen.js';
+import { StopSignals } from './stop-signals.js';
 
 export function predictCommand(): Command {
   const command = new Command('predict')
@@ -21,18 +24,25 @@ export function predictCommand(): Command {
 }
 
 async function predict(inputs: string[], words: PredictWords): Promise<number> {
-  const log = createLog({ format: words.logFormat, level: words.logLevel });
+  const sinks = new LogSinks();
+  const log = createLog({ format: words.logFormat, level: words.logLevel, sinks });
   try {
-    return await checkAndRun(inputs, words, log);
+    return await checkAndRun(inputs, words, { log, sinks });
   } catch (error) {
     if (words.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
-    log.error({ event: 'failed', code: error.code }, error.message);
+    logEvent(log, { event: 'failed', code: error.code, reason: error.message });
     return EXIT.failed;
+  } finally {
+    sinks.closeFile();
   }
 }
 
 /** Everything that can be wrong without a model is found before one is loaded. */
-async function checkAndRun(inputs: string[], words: PredictWords, log: Logger): Promise<number> {
+async function checkAndRun(
+  inputs: string[],
+  words: PredictWords,
+  { log, sinks }: { log: Logger; sinks: LogSinks },
+): Promise<number> {
   const files = await checkInputs(inputs);
   const model = await inspectModel(words.model, { models: words.models });
   const directory = await openResultDirectory({
@@ -44,7 +54,16 @@ async function checkAndRun(inputs: string[], words: PredictWords, log: Logger): 
     comment: comment(model, words),
     threshold: words.threshold,
   });
-  return runPrediction({ inputs, files, words, model, directory, log });
+  sinks.openFile(directory.logPath);
+  const readsStandardInput = inputs.includes('-');
+  const stop = new StopSignals(readsStandardInput);
+  const screen = new RunScreen({
+    title: `virnucpro ${packageVersion}, model ${model.name}, ${inputs.join(' ')}`,
+    ...{ log, sinks, readsStandardInput },
+    isWanted: words.progress && words.logFormat === 'text',
+    onQuit: () => stop.remember('SIGINT'),
+  });
+  return runPrediction({ inputs, words, model, directory, log, screen, stop });
 }
 
 /** The name that the classic intermediate files begin with. */

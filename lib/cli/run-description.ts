@@ -1,5 +1,5 @@
 import { busySeconds, linearShare, versions } from '../index.js';
-import type { Predictor, RunSummary, WorkerUsage } from '../index.js';
+import type { Prediction, Predictor, RunSummary, WorkerStatus, WorkerUsage } from '../index.js';
 import type { RunDescription } from '../output/manifest.js';
 import type { PredictWords } from './predict-options.js';
 
@@ -14,17 +14,19 @@ export interface RunTimes {
 export function describeRun(
   words: PredictWords,
   predictor: Predictor,
-  summary: RunSummary,
+  prediction: Prediction,
   times: RunTimes,
 ): RunDescription {
   const { model } = predictor;
+  const { summary } = prediction;
+  const { workers } = prediction.status();
   const finished = new Date();
   return {
     versions: versions(),
     started: times.started.toISOString(),
     finished: finished.toISOString(),
     commandLine: ['virnucpro', ...process.argv.slice(2)],
-    outcome: summary.failures.length > 0 ? 'partial' : 'complete',
+    outcome: summary.stopped ? 'stopped' : summary.failures.length > 0 ? 'partial' : 'complete',
     model: {
       name: model.name,
       random: model.random,
@@ -43,22 +45,28 @@ export function describeRun(
       engine: words.engine,
       keepIntermediate: words.keepIntermediate ?? false,
     },
-    devices: summary.devices.map(describeDevice),
+    devices: summary.devices.map((usage, index) => describeDevice(usage, workers[index]!)),
     counts: summary.counts,
     seconds: secondsByStage(summary, times, finished),
     peakResidentBytes: process.resourceUsage().maxRSS * 1024,
-    warnings: summary.failures.map(
-      ({ code, reason, frames }) => `${frames} frames without a score: ${reason} (${code})`,
-    ),
+    warnings: warningsOf(summary),
   };
 }
 
-function describeDevice(usage: WorkerUsage): RunDescription['devices'][number] {
-  const { device, precision, threads, batches, frames, dnaTokens, proteinTokens, seconds, limit } = usage;
+function warningsOf({ stopped, devices, failures }: RunSummary): string[] {
+  return [
+    ...(stopped ? [`stopped before the end of the input: ${stopped.message} (${stopped.code})`] : []),
+    ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
+    ...failures.map(({ code, reason, frames }) => `${frames} frames without a score: ${reason} (${code})`),
+  ];
+}
+
+function describeDevice(usage: WorkerUsage, { memory }: WorkerStatus): RunDescription['devices'][number] {
+  const { id, device, precision, threads, batches, frames, dnaTokens, proteinTokens, seconds, limit, lost } = usage;
   const tokens = dnaTokens + proteinTokens;
   const busy = busySeconds(seconds);
   return {
-    id: device.id,
+    id,
     name: device.name,
     precision,
     threads,
@@ -68,11 +76,14 @@ function describeDevice(usage: WorkerUsage): RunDescription['devices'][number] {
     busySeconds: busy,
     tokensPerSecond: busy > 0 ? tokens / busy : 0,
     linearShare: limit ? linearShare(usage, limit) : null,
+    memoryPeakBytes: memory?.peak ?? 0,
+    memoryTotalBytes: memory?.total ?? device.memoryTotal,
+    lost: lost ?? null,
   };
 }
 
 function secondsByStage(summary: RunSummary, times: RunTimes, finished: Date): Record<string, number> {
-  const onDevices = (part: keyof WorkerUsage['seconds']): number =>
+  const onDevices = (part: 'dna' | 'protein' | 'classifier'): number =>
     summary.devices.reduce((sum, { seconds }) => sum + seconds[part], 0);
   return {
     load: times.load,

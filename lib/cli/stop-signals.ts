@@ -2,7 +2,7 @@
 export class StopSignals {
   signal: NodeJS.Signals | undefined;
   /** Called at the first signal. */
-  onStop: () => void = () => undefined;
+  onStop: (signal: NodeJS.Signals) => void = () => undefined;
   readonly #readsStandardInput: boolean;
   readonly #signals: readonly NodeJS.Signals[];
   readonly #remember = (signal: NodeJS.Signals): void => {
@@ -10,13 +10,18 @@ export class StopSignals {
     this.ignore();
     // Whoever writes to it may pause for as long as it likes, and the run would wait.
     if (this.#readsStandardInput) process.stdin.destroy();
-    this.onStop();
+    this.onStop(signal);
   };
 
   constructor(readsStandardInput: boolean, signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM']) {
     this.#readsStandardInput = readsStandardInput;
     this.#signals = signals;
     for (const signal of signals) process.on(signal, this.#remember);
+  }
+
+  /** As if the signal had come: for a key that means the same. */
+  remember(signal: NodeJS.Signals): void {
+    if (this.signal === undefined) this.#remember(signal);
   }
 
   ignore(): void {

@@ -6,6 +6,7 @@ import type { Precision } from '../engine/addon.js';
 import { failed, messageOf, passed, type Check } from './check.js';
 import { runChild } from './child-process.js';
 import type { ListedDevice } from './devices.js';
+import { largestDifference } from './golden-tensors.js';
 import { EMBEDDING_STRIDE, KNOWN_VALUES } from './known-values.js';
 import type { KnownRunMessage, NativeMessage } from './native-messages.js';
 import { mendingCommand } from '../engine/setup-command.js';
@@ -107,13 +108,4 @@ function compare(what: string, found: Bounds, allowed: Bounds): Comparison {
   );
   const isWithin = found.embeddings <= allowed.embeddings && found.scores <= allowed.scores;
   return { text: `${what}: ${parts.join(', ')}${isWithin ? '' : ': too far'}`, isWithin };
-}
-
-/** Infinite when the lengths differ or a value is no number, so that it is within no bound. */
-function largestDifference(actual: readonly number[], known: readonly number[]): number {
-  if (actual.length !== known.length) return Infinity;
-  return actual.reduce((largest, value, index) => {
-    const difference = Math.abs(value - known[index]!);
-    return Number.isFinite(difference) ? Math.max(largest, difference) : Infinity;
-  }, 0);
 }

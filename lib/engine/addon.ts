@@ -206,6 +206,11 @@ export interface EmbeddingResult {
   layers?: Float32Array[];
   /** When asked to measure: where the seconds of the forward went. What is left of `total` went to everything else. */
   seconds?: { total: number; linear: number; attention: number };
+  /**
+   * When asked to measure: how attention was computed. `kernel`: by this addon's own kernels for the CPU; `flash`: by
+   * libtorch's kernel for packed sequences, on a GPU; `padded`: sequences of like length together, padded to the longest.
+   */
+  attentionWay?: 'kernel' | 'flash' | 'padded';
 }
 
 /** What the linear layers of one model alone cost: no forward of it on this device can be faster. */

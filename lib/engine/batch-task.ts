@@ -25,6 +25,7 @@ class BatchInProgress {
   readonly #faults: Uint8Array;
   readonly #failures: FailedFrames[] = [];
   #unsettled: number;
+  #dropped: { readonly reason: unknown } | undefined;
   #resolve!: (outcome: BatchOutcome) => void;
   #reject!: (reason: unknown) => void;
 
@@ -49,13 +50,19 @@ class BatchInProgress {
     this.#settle(last - first);
   }
 
-  drop(reason: unknown): void {
-    this.#reject(reason);
+  drop(frames: number, reason: unknown): void {
+    this.#dropped ??= { reason };
+    this.#settle(frames);
   }
 
+  /** Only when no device has any part of it any more, whatever became of the others. */
   #settle(frames: number): void {
     this.#unsettled -= frames;
     if (this.#unsettled > 0) return;
+    if (this.#dropped) {
+      this.#reject(this.#dropped.reason);
+      return;
+    }
     this.#failures.sort((one, other) => one.first - other.first);
     this.#resolve({ scores: this.#scores, faults: this.#faults, failures: this.#failures });
   }
@@ -66,27 +73,19 @@ export class BatchTask<Device> {
   readonly tokens: FrameBatchTokens;
   /** Where it failed, when it is to be tried on another device. */
   readonly failedOn: Device | undefined;
-  /** Whether it, or what it is a part of, has failed on two devices. */
-  readonly wasRetried: boolean;
   readonly #batch: BatchInProgress;
   /** Position of its first frame in the batch. */
   readonly #first: number;
 
-  private constructor(
-    tokens: FrameBatchTokens,
-    batch: BatchInProgress,
-    first: number,
-    failure: { failedOn?: Device; wasRetried: boolean },
-  ) {
+  private constructor(tokens: FrameBatchTokens, batch: BatchInProgress, first: number, failedOn?: Device) {
     this.tokens = tokens;
-    this.failedOn = failure.failedOn;
-    this.wasRetried = failure.wasRetried;
+    this.failedOn = failedOn;
     this.#batch = batch;
     this.#first = first;
   }
 
   static ofBatch<Device>(tokens: FrameBatchTokens): BatchTask<Device> {
-    return new BatchTask<Device>(tokens, new BatchInProgress(tokens.dna.offsets.length - 1), 0, { wasRetried: false });
+    return new BatchTask<Device>(tokens, new BatchInProgress(tokens.dna.offsets.length - 1), 0);
   }
 
   /** Of the whole batch, once all its parts are settled. Rejects when it was dropped. */
@@ -105,16 +104,17 @@ export class BatchTask<Device> {
 
   /** The same, to be tried on another device. */
   retriedAfter(device: Device): BatchTask<Device> {
-    return new BatchTask(this.tokens, this.#batch, this.#first, { failedOn: device, wasRetried: true });
+    return new BatchTask(this.tokens, this.#batch, this.#first, device);
   }
 
-  /** Two tasks of half its frames each; of at least two frames. */
+  /**
+   * Two tasks of half its frames each; of at least two frames. Either gets its own try on another device, so that no
+   * frame is given up because of where it happened to be.
+   */
   halves(): [BatchTask<Device>, BatchTask<Device>] {
     const middle = Math.ceil(this.frames / 2);
     const part = (first: number, last: number): BatchTask<Device> =>
-      new BatchTask(rangeOf(this.tokens, first, last), this.#batch, this.#first + first, {
-        wasRetried: this.wasRetried,
-      });
+      new BatchTask<Device>(rangeOf(this.tokens, first, last), this.#batch, this.#first + first);
     return [part(0, middle), part(middle, this.frames)];
   }
 
@@ -126,9 +126,9 @@ export class BatchTask<Device> {
     this.#batch.fail(this.#first, this.#first + this.frames, error);
   }
 
-  /** Rejects the whole batch. */
+  /** Gives it up, and with it the whole batch. */
   drop(reason: unknown): void {
-    this.#batch.drop(reason);
+    this.#batch.drop(this.frames, reason);
   }
 }
 

@@ -2,13 +2,30 @@ import { expected, VirnucproError } from '../errors.js';
 import type { NativeDevice } from './addon.js';
 import type { LoadedAddon } from './load.js';
 
+/** `auto`: every GPU, else the CPU. `cuda`: every GPU. Or ids, `cpu` and `cuda:N`. */
+export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | readonly string[];
+
+/** A GPU that is there and cannot be had. */
+export interface LeftOutDevice {
+  readonly device: NativeDevice;
+  readonly reason: string;
+}
+
+export interface ChosenDevices {
+  /** In their order, or in the order in which they were asked for; never none. */
+  readonly devices: readonly NativeDevice[];
+  /** Only where nobody asked for them by id. */
+  readonly leftOut: readonly LeftOutDevice[];
+}
+
 /**
- * The devices of these ids, in their order; when none are named, every CUDA device, else the CPU.
- * @throws VirnucproError VNP_LIBTORCH when none are named and there is a driver that cannot be used, VNP_DEVICE,
+ * Checks the choice against what there is, before anything is loaded.
+ * @throws VirnucproError VNP_LIBTORCH when GPUs are wanted and there is a driver that cannot be used, VNP_DEVICE,
  *   VNP_ARGUMENT
  */
-export function chooseDevices({ addon, cuda }: LoadedAddon, asked: readonly string[] | undefined): NativeDevice[] {
-  if (cuda.state === 'unusable' && !asked) {
+export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice = 'auto'): ChosenDevices {
+  const ids = idsOf(asked);
+  if (cuda.state === 'unusable' && (ids === undefined || ids.some((id) => id !== 'cpu'))) {
     throw new VirnucproError(
       'VNP_LIBTORCH',
       `Expected a libtorch that can use this machine's NVIDIA driver but ${cuda.reason}. ${cuda.next}, ` +
@@ -16,14 +33,46 @@ export function chooseDevices({ addon, cuda }: LoadedAddon, asked: readonly stri
     );
   }
   const present = addon.devices();
+  if (ids) return { devices: ids.map((id) => deviceOf(id, present)), leftOut: [] };
   const gpus = present.filter(({ id }) => id !== 'cpu');
-  if (!asked) return gpus.length > 0 ? gpus : present;
-  if (asked.length === 0) throw expected('VNP_ARGUMENT', 'at least one device', 'devices', 'none');
-  return asked.map((id) => {
-    const device = present.find((candidate) => candidate.id === id);
-    if (device) return device;
-    const known = present.map((candidate) => candidate.id).join(', ');
-    const next = gpus.length > 0 ? '' : 'No CUDA device was found on this machine';
-    throw expected('VNP_DEVICE', `one of ${known}`, 'a device', id, next);
+  const devices = gpus.filter((gpu) => closedReason(gpu) === undefined);
+  const leftOut = gpus.flatMap((device) => {
+    const reason = closedReason(device);
+    return reason === undefined ? [] : [{ device, reason }];
   });
+  if (devices.length > 0) return { devices, leftOut };
+  // A GPU that is not to be had is no reason to take the CPU in silence.
+  if (asked === 'auto' && gpus.length === 0) return { devices: present, leftOut };
+  const received = leftOut.map(({ device, reason }) => `${device.id}, which is ${reason}`).join('; ') || 'none';
+  throw expected('VNP_DEVICE', 'a CUDA device that can be used', 'a device', received, 'Choose the CPU (--device cpu)');
+}
+
+/** @returns undefined where the machine decides */
+function idsOf(asked: DeviceChoice): readonly string[] | undefined {
+  if (asked === 'auto' || asked === 'cuda') return undefined;
+  if (asked === 'cpu') return ['cpu'];
+  if (!Array.isArray(asked)) throw expected('VNP_ARGUMENT', 'auto, cpu, cuda or ids', 'devices', String(asked));
+  if (asked.length === 0) throw expected('VNP_ARGUMENT', 'at least one device', 'devices', 'none');
+  const twice = asked.find((id, index) => asked.indexOf(id) !== index);
+  if (twice !== undefined) throw expected('VNP_ARGUMENT', 'every device once', 'devices', `${twice} twice`);
+  return asked;
+}
+
+function deviceOf(id: string, present: readonly NativeDevice[]): NativeDevice {
+  const device = present.find((candidate) => candidate.id === id);
+  if (!device) {
+    const known = present.map((candidate) => candidate.id).join(', ');
+    const next = present.length > 1 ? '' : 'No CUDA device was found on this machine';
+    throw expected('VNP_DEVICE', `one of ${known}`, 'a device', id, next);
+  }
+  const reason = closedReason(device);
+  if (reason === undefined) return device;
+  throw expected('VNP_DEVICE', 'a device that can be used', 'a device', `${id}, which is ${reason}`);
+}
+
+/** Why nobody else can compute on it; undefined when one can. */
+function closedReason({ computeMode, processes }: NativeDevice): string | undefined {
+  if (computeMode === 'prohibited') return 'closed to all programs (compute mode Prohibited)';
+  if (computeMode === 'exclusive' && processes > 0) return 'busy: another process has it for itself';
+  return undefined;
 }

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors.js';
 export interface FailedAttempt {
   readonly code: ErrorCode;
   readonly frames: number;
-  /** Whether it failed on another device before, or is a part of one that did. */
+  /** Whether it failed on another device before. */
   readonly wasRetried: boolean;
   /** Whether another device could take it. */
   readonly hasOthers: boolean;

@@ -198,7 +198,8 @@ export class DevicePool {
     // Whatever a lost device's other jobs fail with, they are not at fault.
     const isGone = worker.isLost && reported !== 'VNP_CLOSED' && reported !== 'VNP_ABORTED';
     const code = isGone ? 'VNP_DEVICE_LOST' : reported;
-    const { frames, wasRetried } = task;
+    const { frames } = task;
+    const wasRetried = task.failedOn !== undefined;
     const hasOthers = this.#healthy().some((other) => other !== worker);
     const about = { device: worker.id, frames, code, reason: reasonOf(error) };
     switch (nextStep({ code, frames, wasRetried, hasOthers })) {

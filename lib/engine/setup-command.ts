@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../package.js';
+import { supportedLibtorch } from './libtorch.js';
 
 /**
  * The command that fetches libtorch and builds the addon: in a checkout the npm script, in an installed package (which
- * npm gives no scripts to run) the file behind it.
+ * npm gives no scripts to run) the file behind it. A bundle, which has a MANIFEST.json, brings everything but libtorch.
  */
 export function setupCommand(): string {
+  if (existsSync(join(packageRoot, 'MANIFEST.json'))) return `python3 -m pip install 'torch==${supportedLibtorch}.*'`;
   const inCheckout = existsSync(join(packageRoot, 'tsconfig.json'));
   return inCheckout ? 'npm run setup' : `node ${join(packageRoot, 'scripts', 'setup.mjs')}`;
 }

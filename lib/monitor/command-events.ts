@@ -38,6 +38,8 @@ export interface CompletingEvent {
 export interface InterruptedEvent {
   readonly event: 'interrupted';
   readonly signal: string;
+  /** Where the finished results are; null when there were none, and nothing was written. */
+  readonly output: string | null;
 }
 
 /** The run ended early because something failed for good; what was finished is kept. */

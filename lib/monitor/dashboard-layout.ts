@@ -24,7 +24,7 @@ export interface DashboardView {
   readonly log: readonly PaneLine[];
   /** The log has the whole screen. */
   readonly logOnly: boolean;
-  /** Whether a key can be pressed: standard input is a terminal. */
+  /** Whether a key can be pressed: standard input is the terminal, and no input of the run. */
   readonly hasKeys: boolean;
   /** Someone asked to quit. */
   readonly isStopping: boolean;
@@ -174,7 +174,7 @@ function keyLine(status: RunStatus | undefined, { hasKeys, isStopping, logOnly, 
   if (isStopping) {
     return [span('Stopping after the batches that run. Ctrl-C: stop at once', 'warning')];
   }
-  if (!hasKeys) return [span('No keys: standard input is no terminal. Ctrl-C: quit', 'faint')];
+  if (!hasKeys) return [span('No keys: standard input is not free for them. Ctrl-C: quit', 'faint')];
   const keys = [
     field('q quit', 4),
     field(status?.isPaused ? 'p go on' : 'p pause', 3),

@@ -32,7 +32,7 @@ export interface DashboardOptions {
 const REFRESH_MILLISECONDS = 500;
 /** Lines of the log that are kept for the pane; all of them are in the file. */
 const KEPT_LINES = 1000;
-/** Lines of the log that stay on the screen of an unexpected end. */
+/** Lines of the log that stay on the shell's screen. */
 const LAST_LINES = 10;
 
 /** Draws the run on the terminal until `close`. See `wantsDashboard` for where it can be opened. */
@@ -83,6 +83,10 @@ export class Dashboard {
 
   /** Adds a line to the pane of the log. It may hold anything; what a terminal would obey is not passed on to it. */
   log(line: string, level: LogLevel = 'info'): void {
+    if (!this.#isOpen) {
+      process.stderr.write(`${harmless(line)}\n`);
+      return;
+    }
     this.#log.push({ text: line, level });
     if (this.#log.length > KEPT_LINES) this.#log.shift();
   }
@@ -92,9 +96,13 @@ export class Dashboard {
     this.#isStopping = true;
   }
 
-  /** Gives the terminal back, and leaves a summary on it. Harmless when it was given back before. */
-  close(summary: string): void {
-    this.#leaveForGood(harmless(summary));
+  /**
+   * Gives the terminal back, and leaves a summary on it, after the latest warnings and errors of the log. Harmless when it
+   * was given back before.
+   */
+  close(summary = ''): void {
+    const warnings = this.#log.filter(({ level }) => level === 'warn' || level === 'error');
+    this.#leaveForGood(this.#forShell([...latest(warnings), ...summary.split('\n')]));
   }
 
   /** Gives the terminal back in an emergency: how far the run was and the latest log lines stay on it. Never throws. */
@@ -118,13 +126,16 @@ export class Dashboard {
       this.#screen.destroy();
     } finally {
       this.#capture.release();
-      if (words !== '') this.#output.write(words.endsWith('\n') ? words : `${words}\n`);
+      const text = words.trimEnd();
+      if (text !== '') this.#output.write(`${text}\n`);
     }
   }
 
   #lastWords(): string {
-    const latest = this.#log.slice(-LAST_LINES).map(({ text }) => text);
-    const lines = [overviewWords(this.#options.title, this.#history.at(-1)), ...latest];
+    return this.#forShell([overviewWords(this.#options.title, this.#history.at(-1)), ...latest(this.#log)]);
+  }
+
+  #forShell(lines: readonly string[]): string {
     return lines.map((line) => printable(line, this.#ascii)).join('\n');
   }
 
@@ -201,4 +212,10 @@ export class Dashboard {
     this.#isAway = false;
     this.#screen.enter();
   }
+}
+
+function latest(lines: readonly PaneLine[]): string[] {
+  const shown = lines.slice(-LAST_LINES).map(({ text }) => text);
+  const others = lines.length - shown.length;
+  return others > 0 ? [`(${others} earlier lines are in the log file)`, ...shown] : shown;
 }

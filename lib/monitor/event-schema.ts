@@ -177,7 +177,13 @@ export const EVENT_SCHEMA: EventSchema = {
     meaning: 'A signal to stop came when all results were there: they are written first.',
     fields: { signal: SIGNAL },
   },
-  interrupted: { meaning: 'The run ended because of a signal.', fields: { signal: SIGNAL } },
+  interrupted: {
+    meaning: 'The run ended because of a signal.',
+    fields: {
+      signal: SIGNAL,
+      output: unknownable({ type: 'string', meaning: 'where the finished results are, as given; null without any' }),
+    },
+  },
   aborted: {
     meaning: 'The run ended early because something failed for good; what was finished is kept.',
     fields: { code: CODE, reason: REASON },

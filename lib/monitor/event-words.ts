@@ -51,7 +51,8 @@ const WORDS: Wording = {
   'random-weights': ({ model }) => warn(`${model}: random weights: not a prediction`),
   stopping: () => warn('stopping after the batches that run; again to stop at once'),
   completing: () => warn('the results are complete and are being written; again to stop at once'),
-  interrupted: ({ signal }) => warn(`stopped by ${signal}: nothing was written`),
+  interrupted: ({ signal, output }) =>
+    warn(`stopped by ${signal}: ${output === null ? 'nothing was written' : `what was finished is in ${output}`}`),
   aborted: ({ code, reason }) =>
     error(`ended before the end of the input, what is finished is kept: ${reason} (${code})`),
   limit: ({ reason }) => warn(`the limit of the devices was not measured: ${reason}`),

@@ -27,7 +27,8 @@ export interface LogOptions {
 /** Writes at once, so that nothing is lost when the process ends. */
 export function createLog({ format = 'text', level = 'info', sinks = new LogSinks() }: LogOptions = {}): Logger {
   // The fields are for machines: the message says the same in words.
-  const words = { hideObject: true, colorize: false };
+  // pino-pretty would set a field called name before every line.
+  const words = { hideObject: true, colorize: false, ignore: 'name' };
   const onScreen = prettyFactory({ ...words, translateTime: 'SYS:HH:MM:ss' });
   const coloured = prettyFactory({ ...words, translateTime: 'SYS:HH:MM:ss', colorize: hasColours() });
   const inFile = prettyFactory({ ...words, translateTime: "SYS:yyyy-mm-dd'T'HH:MM:ssp" });

@@ -154,13 +154,25 @@ export const FAILED_FILES: OutputFile = {
   ],
 };
 
+export const RUN_LOG: OutputFile = {
+  name: 'run.log',
+  when: 'always',
+  format: 'text, one line an entry, with its time and level',
+  meaning:
+    'What the run had to say, at the level of `--log-level`, whatever was on the screen. While it runs the file grows in ' +
+    'the folder `.unfinished-…` beside it.',
+  columns: [],
+};
+
 export const RUN_MANIFEST: OutputFile = {
   name: 'run.json',
   when: 'always',
   format: 'JSON, written last: a directory with a run.json is a finished run',
   meaning:
-    'How the results were made: versions, model, inputs, parameters, devices (with `tokensPerSecond` and `linearShare`, ' +
-    'the share of the speed that the matrix products alone reach), counts, times, and every file written.',
+    'How the results were made: versions, model, inputs, parameters, devices (with `tokensPerSecond`, `linearShare`, the ' +
+    'share of the speed that the matrix products alone reach, and the peak of their memory), counts, times, and every ' +
+    'file written but run.log, which goes on a little longer. `outcome` is `complete`, `partial` (some windows failed) ' +
+    'or `stopped`: the run ended early, and what is there is right but not all.',
   columns: [],
 };
 
@@ -175,6 +187,7 @@ export const OUTPUT_FILES: readonly OutputFile[] = [
   IDENTIFIED_NUCLEOTIDE,
   IDENTIFIED_PROTEIN,
   FAILED_FILES,
+  RUN_LOG,
   RUN_MANIFEST,
 ];
 

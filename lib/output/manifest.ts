@@ -52,7 +52,7 @@ export interface ManifestParameters {
 }
 
 export interface ManifestDevice {
-  /** `cpu`, `cuda:0` … */
+  /** Of the worker: `cpu`, `cpu:0` … where several share the CPU, `cuda:0` … */
   readonly id: string;
   readonly name: string;
   /** What it computed in: `fp32`, `fp16` or `bf16`. */
@@ -72,6 +72,11 @@ export interface ManifestDevice {
    * busySeconds; null where it was not measured: a run too short for it, or the TorchScript engine.
    */
   readonly linearShare: number | null;
+  /** The most bytes that it held, of those that the device has; on the CPU of the whole process. */
+  readonly memoryPeakBytes: number;
+  readonly memoryTotalBytes: number;
+  /** Why it was taken out of the run; null where it was not. */
+  readonly lost: string | null;
 }
 
 export interface ManifestFile {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
@@ -95,6 +96,11 @@ export class ResultDirectory {
     this.#writers = this.#makeWriters();
     this.#failuresFile = this.#newFile(files.FAILED_FILES);
     this.#failures = new FailedFilesWriter(this.#failuresFile);
+  }
+
+  /** Where the run's log may be written while it goes on; `finish` puts it in place with the others. */
+  get logPath(): string {
+    return join(this.#claimed.unfinished, files.RUN_LOG.name);
   }
 
   /**
@@ -207,8 +213,10 @@ export class ResultDirectory {
     try {
       await writeFile(join(this.#claimed.unfinished, last), JSON.stringify(manifest, null, 2) + '\n', { flush: true });
       // First the old run.json goes: without one, a mixture of two runs cannot be taken for a finished run.
-      for (name of [last, nameOf(files.FAILED_FILES)]) await rm(join(this.#claimed.path, name), { force: true });
-      for (name of [...manifest.files.map((file) => file.name), last]) {
+      for (name of [last, nameOf(files.FAILED_FILES), nameOf(files.RUN_LOG)])
+        await rm(join(this.#claimed.path, name), { force: true });
+      const log = existsSync(this.logPath) ? [nameOf(files.RUN_LOG)] : [];
+      for (name of [...manifest.files.map((file) => file.name), ...log, last]) {
         await rename(join(this.#claimed.unfinished, name), join(this.#claimed.path, name));
       }
     } catch (cause) {

@@ -136,7 +136,13 @@ export class Ledger {
       name = `frame ${frame} of window ${window.number} of ${window.record.id}: `;
     }
     // One that failed alone was the reason itself: whoever mends it has to find it.
-    return { part, code, reason: tags.length === 1 ? name + reason : reason, frames: tags.length, sources: [...sources] };
+    return {
+      part,
+      code,
+      reason: tags.length === 1 ? name + reason : reason,
+      frames: tags.length,
+      sources: [...sources],
+    };
   }
 
   /** Whether a result can leave now. */

@@ -114,7 +114,8 @@ export function resolveOpenOptions(options: OpenOptions) {
     workers: workers === undefined ? undefined : whole('workers', workers, MOST_WORKERS),
     maxMemory: maxMemory === undefined ? undefined : whole('maxMemory', maxMemory, Number.MAX_SAFE_INTEGER),
     engine: options.engine ?? ('packed' as const),
-    esmBatchTokens: esmBatchTokens === undefined ? undefined : whole('esmBatchTokens', esmBatchTokens, MOST_BATCH_TOKENS),
+    esmBatchTokens:
+      esmBatchTokens === undefined ? undefined : whole('esmBatchTokens', esmBatchTokens, MOST_BATCH_TOKENS),
     dnabertBatchTokens:
       dnabertBatchTokens === undefined ? undefined : whole('dnabertBatchTokens', dnabertBatchTokens, MOST_BATCH_TOKENS),
     onEvent: harmless(options.onEvent),

@@ -2,17 +2,21 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
 import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import { VirnucproError } from '../../lib/errors.js';
 import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { predictRecords } from '../../lib/predict/pipeline.js';
-import type { ContigResult, PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import type { PipelineOptions } from '../../lib/predict/pipeline.js';
+import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import { RunControl } from '../../lib/predict/run-control.js';
 import { RunSummary } from '../../lib/predict/summary.js';
 import { keptFrames } from '../../lib/windows/kept-frames.js';
 import { windowsOf } from '../../lib/windows/layout.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
-import { FakeDevices, scoreOf } from './fake-devices.js';
-import type { Plan } from './fake-devices.js';
+import type { DevicePool } from '../../lib/engine/pool.js';
+import { FakeDevices, hashOf, scoreOf } from './fake-devices.js';
+import type { FrameKind, Plan } from './fake-devices.js';
 import { isReleased, recordOf } from './records.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
@@ -31,12 +35,24 @@ const letters = fc.oneof(
 );
 const records = fc.array(fc.tuple(fc.constantFrom('one', 'two', 'two words'), letters), { maxLength: 12 });
 
+/** By the frame's own tokens, so that it is the same wherever and with whomever it runs. */
+const kinds = fc
+  .tuple(fc.constantFrom(Infinity, 5, 20), fc.constantFrom(Infinity, 5, 20))
+  .map(([throwsOneIn, noNumberOneIn]) => (dna: ArrayLike<number>, protein: ArrayLike<number>): FrameKind => {
+    const hash = hashOf(dna, protein) >>> 8;
+    if (throwsOneIn !== Infinity && hash % throwsOneIn === 1) return 'throws';
+    return noNumberOneIn !== Infinity && hash % noNumberOneIn === 2 ? 'no number' : 'sound';
+  });
+
 const plans: fc.Arbitrary<Plan> = fc.record({
-  devices: fc.integer({ min: 1, max: 3 }),
-  outcomes: fc.array(fc.constantFrom('scores' as const, 'scores' as const, 'error' as const, 'no number' as const), {
-    minLength: 1,
-    maxLength: 7,
-  }),
+  devices: fc.integer({ min: 1, max: 8 }),
+  kindOf: kinds,
+  memory: fc.constantFrom(Infinity, 60, 12),
+  lostAfter: fc.array(fc.constantFrom(Infinity, Infinity, Infinity, 0, 3), { maxLength: 8 }),
+  /** At most one: a frame that fails on two devices is given up. */
+  isBroken: fc
+    .option(fc.nat(7), { nil: 0 })
+    .map((broken) => Array.from({ length: 8 }, (_, index) => index + 1 === broken)),
   turns: fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 1, maxLength: 7 }),
 });
 
@@ -54,12 +70,24 @@ interface Started {
   readonly given: SequenceRecord[];
   readonly devices: FakeDevices;
   readonly summary: RunSummary;
+  readonly control: RunControl;
 }
 
-async function start(run: Run): Promise<Started> {
+/** Records to results on a pool of its own. */
+function predict(
+  records: AsyncIterable<SequenceRecord>,
+  pool: DevicePool,
+  options: Omit<PipelineOptions, 'rule'>,
+): Pick<Started, 'results' | 'summary' | 'control'> {
+  const summary = new RunSummary(pool.countUsage());
+  const control = new RunControl();
+  const stage = { summary, control, onFailure: () => undefined };
+  return { results: flattened(predictRecords(records, pool, { ...options, rule: RULE }, stage)), summary, control };
+}
+
+async function start(run: Run, isBrokenInput = false): Promise<Started> {
   const devices = new FakeDevices(run.plan);
   const pool = await devices.openPool();
-  const summary = new RunSummary(pool.countUsage());
   const given: SequenceRecord[] = [];
   async function* read(): AsyncGenerator<SequenceRecord> {
     for (const [index, [header, text]] of run.records.entries()) {
@@ -67,31 +95,54 @@ async function start(run: Run): Promise<Started> {
       given.push(record);
       yield record;
     }
+    if (isBrokenInput) throw new Error('the disk is gone');
   }
   const { chunkSize, dnaTokens, proteinTokens } = run;
   const batches = { dnaTokens, proteinTokens, dnaTokenizer: new RunTokenizer(), proteinTable };
-  const options = { chunkSize, batches, rule: RULE, sequences: true };
-  return { results: flattened(predictRecords(read(), pool, options, summary)), given, devices, summary };
+  return { ...predict(read(), pool, { chunkSize, batches, sequences: true }), given, devices };
 }
 
-/** The scores that a window's frames have, by whatever way they go. */
+/** Takes all results; what ends them before their end must be why the run was stopped. */
+async function allOf({ results, control }: Started, alsoEnds?: RegExp): Promise<PredictionResult[]> {
+  const seen: PredictionResult[] = [];
+  try {
+    for await (const result of results) {
+      if (result.kind === 'contig') result.sequence.read(0, result.length);
+      seen.push(result);
+    }
+  } catch (error) {
+    if (error !== control.stopped) assert.match(String(error), alsoEnds ?? /^$/);
+  }
+  return seen;
+}
+
+/** The frames of a window and the scores that they have, by whatever way they go. */
 function scoresAlone(window: Uint8Array) {
   return keptFrames(window).map(({ name, protein, nucleotide }) => {
-    const dna = encodeDna([nucleotide], new RunTokenizer()).tokens;
-    return { frame: name, ...scoreOf(dna, encodeProteins([protein], proteinTable).tokens) };
+    const tokens = {
+      dna: encodeDna([nucleotide], new RunTokenizer()).tokens,
+      protein: encodeProteins([protein], proteinTable).tokens,
+    };
+    return { frame: name, ...scoreOf(tokens.dna, tokens.protein), ...tokens };
   });
 }
+type Alone = ReturnType<typeof scoresAlone>;
 
-function checkWindow(result: WindowResult, alone: ReturnType<typeof scoresAlone>): void {
+const scoresOf = (frames: readonly FrameScore[]): FrameScore[] =>
+  frames.map(({ frame, others, virus }) => ({ frame, others, virus }));
+
+/** @param canScore the frames that must be scored, and no other; undefined where devices fail that might have to */
+function checkWindow(result: WindowResult, alone: Alone, canScore: Alone | undefined): void {
   if (alone.length === 0) assert.equal(result.status, 'no_frame');
   else assert.ok(result.status === 'scored' || result.status === 'failed');
   assert.equal(result.reason === '', result.status === 'scored');
   assert.equal(result.bestFrame === undefined, result.status !== 'scored');
-  if (result.status === 'scored') assert.deepEqual(result.frames, alone);
+  if (result.status === 'scored') assert.deepEqual(result.frames, scoresOf(alone));
+  if (canScore) assert.deepEqual(result.frames, scoresOf(canScore));
   for (const frame of result.frames)
     assert.deepEqual(
       frame,
-      alone.find((one) => one.frame === frame.frame),
+      scoresOf(alone).find((one) => one.frame === frame.frame),
     );
 }
 
@@ -110,64 +161,63 @@ describe('the way from records to results', () => {
   it('loses nothing, gives nothing twice and keeps the order, whatever the devices do', () =>
     fc.assert(
       fc.asyncProperty(runs, async (run) => {
-        const { results, given, devices, summary } = await start(run);
-        const seen: PredictionResult[] = [];
-        for await (const result of results) {
-          if (result.kind === 'contig') {
-            const [, text] = run.records[result.record]!;
-            assert.equal(Buffer.from(result.sequence.read(0, result.length)).toString(), text);
-          }
-          seen.push(result);
-        }
-        let next = 0;
-        let unscored = 0;
-        for (const [index, [header, text]] of run.records.entries()) {
-          const windows: WindowResult[] = [];
-          for (const { number, start, length } of windowsOf(text.length, run.chunkSize)) {
-            const result = seen[next++]!;
-            assert.ok(result.kind === 'window');
-            const end = start + length;
-            const { record, contig } = result;
-            assert.deepEqual(
-              { record, contig, number: result.number, start: result.start, end: result.end },
-              {
-                ...{ record: index, contig: header.split(' ')[0], number, start, end },
-              },
-            );
-            assert.equal(Buffer.from(result.sequences!.letters).toString(), text.slice(start, end));
-            const alone = scoresAlone(Buffer.from(text.slice(start, end)));
-            checkWindow(result, alone);
-            unscored += alone.length - result.frames.length;
-            windows.push(result);
-          }
-          const contig = seen[next++]!;
-          assert.ok(contig.kind === 'contig');
-          const { record, header: whole, length } = contig;
-          assert.deepEqual([record, whole, length], [index, header, text.length]);
-          checkContig(contig, windows);
-        }
-        assert.equal(next, seen.length);
-        assert.equal(unscored, devices.failedFrames + devices.framesWithoutNumber);
-        assert.ok(given.every(isReleased));
-        checkSummary(summary, seen, devices);
+        const started = await start(run);
+        const seen = await allOf(started);
+        checkResults(run, seen, started.control.stopped !== undefined);
+        checkSummary(started, seen);
+        assert.ok(started.given.every(isReleased));
       }),
-      { numRuns: 300 },
+      { numRuns: 400 },
     ));
 
-  function checkSummary(
-    { counts, failures, devices: used }: RunSummary,
-    seen: PredictionResult[],
-    devices: FakeDevices,
-  ) {
+  /** In the order of the input, each once, with the scores that its frames have alone; all of them unless stopped. */
+  function checkResults(run: Run, seen: readonly PredictionResult[], isStopped: boolean): void {
+    const { devices, memory = Infinity, lostAfter = [], isBroken = [], kindOf = () => 'sound' } = run.plan;
+    const isSound = (index: number): boolean => (lostAfter[index] ?? Infinity) === Infinity && !isBroken[index];
+    const hasSoundDevice = Array.from({ length: devices }, (_, index) => index).some(isSound);
+    const remaining = [...seen].reverse();
+    for (const [index, [header, text]] of run.records.entries()) {
+      const windows: WindowResult[] = [];
+      for (const { number, start, length } of windowsOf(text.length, run.chunkSize)) {
+        const result = remaining.pop();
+        if (!result) return assert.ok(isStopped);
+        assert.ok(result.kind === 'window');
+        const end = start + length;
+        const { record, contig } = result;
+        assert.deepEqual(
+          { record, contig, number: result.number, start: result.start, end: result.end },
+          {
+            ...{ record: index, contig: header.split(' ')[0], number, start, end },
+          },
+        );
+        assert.equal(Buffer.from(result.sequences!.letters).toString(), text.slice(start, end));
+        const alone = scoresAlone(Buffer.from(text.slice(start, end)));
+        const canScore = alone.filter(
+          ({ dna, protein }) => kindOf(dna, protein) === 'sound' && protein.length <= memory,
+        );
+        checkWindow(result, alone, hasSoundDevice ? canScore : undefined);
+        windows.push(result);
+      }
+      const contig = remaining.pop();
+      if (!contig) return assert.ok(isStopped);
+      assert.ok(contig.kind === 'contig');
+      const { record, header: whole, length } = contig;
+      assert.deepEqual([record, whole, length], [index, header, text.length]);
+      checkContig(contig, windows);
+    }
+    assert.deepEqual(remaining, []);
+  }
+
+  function checkSummary({ summary, devices, control }: Started, seen: readonly PredictionResult[]): void {
+    const { counts, failures, framesDone, framesFailed, devices: used } = summary;
     const windows = seen.filter((result) => result.kind === 'window');
     const contigs = seen.filter((result) => result.kind === 'contig');
     const ofStatus = (status: string): number => windows.filter((window) => window.status === status).length;
     const ofVerdict = (verdict: string): number => contigs.filter((contig) => contig.verdict === verdict).length;
-    assert.deepEqual(counts, {
-      records: contigs.length,
-      empty: contigs.filter(({ length }) => length === 0).length,
+    assert.equal(summary.stopped, control.stopped);
+    const { records, empty, framesKept, ...left } = counts;
+    assert.deepEqual(left, {
       windows: windows.length,
-      framesKept: windows.reduce((sum, { sequences }) => sum + sequences!.kept.length, 0),
       framesScored: windows.reduce((sum, { frames }) => sum + frames.length, 0),
       windowsScored: ofStatus('scored'),
       windowsNoFrame: ofStatus('no_frame'),
@@ -176,21 +226,29 @@ describe('the way from records to results', () => {
       contigsOther: ofVerdict('other'),
       contigsNone: ofVerdict('none'),
     });
-    const framesOf = (wanted: string): number =>
-      failures.filter(({ code }) => code === wanted).reduce((sum, { frames }) => sum + frames, 0);
-    assert.equal(framesOf('VNP_MEMORY'), devices.failedFrames);
-    assert.equal(framesOf('VNP_NATIVE'), devices.framesWithoutNumber);
-    for (const { reason } of failures) assert.match(reason, /^Expected memory|^the model gave no number/);
+    assert.equal(
+      failures.reduce((sum, { frames }) => sum + frames, 0),
+      framesFailed,
+    );
     assert.equal(
       used.reduce((sum, { frames }) => sum + frames, 0),
       devices.scoredFrames,
     );
     assert.equal(devices.running, 0);
     assert.ok(devices.mostRunning <= 3 * used.length);
+    if (summary.stopped) {
+      assert.ok(['VNP_SYSTEMIC', 'VNP_DEVICE_LOST'].includes(summary.stopped.code));
+      return;
+    }
+    assert.equal(records, contigs.length);
+    assert.equal(empty, contigs.filter(({ length }) => length === 0).length);
+    const kept = windows.reduce((sum, { sequences }) => sum + sequences!.kept.length, 0);
+    assert.deepEqual([framesKept, framesDone], [kept, kept]);
+    assert.equal(counts.framesScored, kept - framesFailed);
   }
 
   it('gives others their turn while a long record has nothing for the devices', async () => {
-    const devices = new FakeDevices({ devices: 1, outcomes: ['scores'], turns: [0] });
+    const devices = new FakeDevices({ devices: 1, turns: [0] });
     const pool = await devices.openPool();
     async function* read(): AsyncGenerator<SequenceRecord> {
       yield recordOf('long', 'N'.repeat(20_000_000));
@@ -202,10 +260,9 @@ describe('the way from records to results', () => {
     };
     let next = setImmediate(turn);
     const batches = { dnaTokens: 100, proteinTokens: 100, dnaTokenizer: new RunTokenizer(), proteinTable };
-    const options = { chunkSize: 100, batches, rule: RULE, sequences: false };
     let windows = 0;
     let turnsBeforeEnd = 0;
-    for await (const { kind } of flattened(predictRecords(read(), pool, options, new RunSummary(pool.countUsage())))) {
+    for await (const { kind } of predict(read(), pool, { chunkSize: 100, batches, sequences: false }).results) {
       if (kind === 'window') windows++;
       else turnsBeforeEnd = turns;
     }
@@ -217,9 +274,13 @@ describe('the way from records to results', () => {
   it('frees what it holds when its taker stops early', () =>
     fc.assert(
       fc.asyncProperty(runs, fc.nat(30), async (run, most) => {
-        const { results, given, devices } = await start(run);
+        const { results, given, devices, control } = await start(run);
         let taken = 0;
-        for await (const _ of results) if (++taken > most) break;
+        try {
+          for await (const _ of results) if (++taken > most) break;
+        } catch (error) {
+          assert.equal(error, control.stopped);
+        }
         assert.ok(given.every(isReleased));
         assert.equal(devices.running, 0);
       }),
@@ -229,41 +290,25 @@ describe('the way from records to results', () => {
   it('gives the results of what it read when the input breaks, then says how it broke', () =>
     fc.assert(
       fc.asyncProperty(runs, async (run) => {
-        const devices = new FakeDevices(run.plan);
-        const pool = await devices.openPool();
-        const given = run.records.map(([header, text], index) => recordOf(header, text, index));
-        async function* read(): AsyncGenerator<SequenceRecord> {
-          yield* given;
-          throw new Error('the disk is gone');
-        }
-        const { chunkSize, dnaTokens, proteinTokens } = run;
-        const batches = { dnaTokens, proteinTokens, dnaTokenizer: new RunTokenizer(), proteinTable };
-        const options = { chunkSize, batches, rule: RULE, sequences: false };
-        let contigs = 0;
-        await assert.rejects(async () => {
-          const summary = new RunSummary(pool.countUsage());
-          for await (const { kind } of flattened(predictRecords(read(), pool, options, summary))) {
-            if (kind === 'contig') contigs++;
-          }
-        }, /the disk is gone/);
-        assert.equal(contigs, given.length);
-        assert.ok(given.every(isReleased));
-        assert.equal(devices.running, 0);
+        const started = await start(run, true);
+        const seen = await allOf(started, /the disk is gone/);
+        checkResults(run, seen, started.control.stopped !== undefined);
+        assert.ok(started.given.every(isReleased));
+        assert.equal(started.devices.running, 0);
       }),
       { numRuns: 60 },
     ));
 
   it('gives the results that wait for others to leave with when the input breaks', async () => {
-    const devices = new FakeDevices({ devices: 1, outcomes: ['scores'], turns: [0] });
+    const devices = new FakeDevices({ devices: 1, turns: [0] });
     const pool = await devices.openPool();
     async function* read(): AsyncGenerator<SequenceRecord> {
       for (let index = 0; index < 40; index++) yield recordOf('no frame', 'N'.repeat(30), index);
       throw new Error('the disk is gone');
     }
     const batches = { dnaTokens: 100, proteinTokens: 100, dnaTokenizer: new RunTokenizer(), proteinTable };
-    const options = { chunkSize: 30, batches, rule: RULE, sequences: false };
     const contigs: number[] = [];
-    const results = flattened(predictRecords(read(), pool, options, new RunSummary(pool.countUsage())));
+    const { results } = predict(read(), pool, { chunkSize: 30, batches, sequences: false });
     await assert.rejects(async () => {
       for await (const result of results) if (result.kind === 'contig') contigs.push(result.record);
     }, /the disk is gone/);
@@ -271,5 +316,72 @@ describe('the way from records to results', () => {
       contigs,
       Array.from({ length: 40 }, (_, index) => index),
     );
+  });
+
+  it('gives the finished results when it is stopped, then says why', () =>
+    fc.assert(
+      fc.asyncProperty(runs, fc.nat(40), async (run, after) => {
+        const started = await start({ ...run, plan: { devices: run.plan.devices, turns: run.plan.turns } });
+        const { results, control, given, devices } = started;
+        const reason = new VirnucproError('VNP_ABORTED', 'enough');
+        const seen: PredictionResult[] = [];
+        let end: unknown;
+        try {
+          if (after === 0) control.stop(reason);
+          for await (const result of results) {
+            if (seen.push(result) === after) control.stop(reason);
+          }
+        } catch (error) {
+          end = error;
+        }
+        assert.equal(end, control.stopped);
+        checkResults(
+          { ...run, plan: { ...run.plan, kindOf: () => 'sound', memory: Infinity } },
+          seen,
+          end !== undefined,
+        );
+        assert.ok(given.every(isReleased));
+        assert.equal(devices.running, 0);
+      }),
+      { numRuns: 150 },
+    ));
+
+  it('does not wait for an input that pauses when it is stopped', async () => {
+    const pool = await new FakeDevices({ devices: 1, turns: [0] }).openPool();
+    async function* read(): AsyncGenerator<SequenceRecord> {
+      yield recordOf('one', 'ACG'.repeat(10));
+      await new Promise(() => undefined);
+    }
+    const batches = { dnaTokens: 100, proteinTokens: 100, dnaTokenizer: new RunTokenizer(), proteinTable };
+    const { results, control } = predict(read(), pool, { chunkSize: 30, batches, sequences: false });
+    setTimeout(() => control.stop(new VirnucproError('VNP_ABORTED', 'enough')), 20);
+    await assert.rejects(results.next(), { code: 'VNP_ABORTED' });
+  });
+
+  it('gives the devices nothing new while it is paused, and all of it afterwards', async () => {
+    const devices = new FakeDevices({ devices: 2, turns: [1] });
+    const pool = await devices.openPool();
+    async function* read(): AsyncGenerator<SequenceRecord> {
+      for (let index = 0; index < 500; index++) yield recordOf('one', 'ACG'.repeat(100), index);
+    }
+    const batches = { dnaTokens: 100, proteinTokens: 100, dnaTokenizer: new RunTokenizer(), proteinTable };
+    const { results, summary, control } = predict(read(), pool, { chunkSize: 300, batches, sequences: false });
+    let contigs = 0;
+    const run = (async () => {
+      for await (const { kind } of results) {
+        if (kind === 'contig' && ++contigs === 100) control.pause();
+      }
+    })();
+    while (!control.isPaused) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const done = summary.framesDone;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(summary.framesDone, done);
+    assert.equal(devices.running, 0);
+    assert.ok(contigs < 500);
+    control.resume();
+    await run;
+    assert.equal(contigs, 500);
+    assert.ok(control.secondsPaused >= 0.09, String(control.secondsPaused));
   });
 });

@@ -1,23 +1,49 @@
 import assert from 'node:assert/strict';
 import type { FrameBatchTokens, OpenRequest } from '../../lib/engine/addon.js';
-import { DevicePool } from '../../lib/engine/pool.js';
+import type { BatchOutcome } from '../../lib/engine/batch-task.js';
+import { codeOf, reasonOf } from '../../lib/engine/native-error.js';
+import type { DevicePool } from '../../lib/engine/pool.js';
 import { VirnucproError } from '../../lib/errors.js';
-import { FakeDevices, LIMIT } from './fake-devices.js';
+import { FakeDevices, LIMIT, scoreOf } from './fake-devices.js';
+import type { FrameKind } from './fake-devices.js';
 
-const BATCH: FrameBatchTokens = {
-  dna: { tokens: Int32Array.of(1, 2, 3), offsets: Int32Array.of(0, 1, 3) },
-  protein: { tokens: Int32Array.of(4, 5), offsets: Int32Array.of(0, 1, 2) },
-};
+/** Frames of two DNA tokens, the first one as given, and ten protein tokens. */
+function batchOf(...marks: readonly number[]): FrameBatchTokens {
+  const offsets = (tokens: number): Int32Array => Int32Array.from({ length: marks.length + 1 }, (_, i) => i * tokens);
+  return {
+    dna: { tokens: Int32Array.from(marks.flatMap((mark) => [mark, 1])), offsets: offsets(2) },
+    protein: { tokens: new Int32Array(10 * marks.length).fill(5), offsets: offsets(10) },
+  };
+}
+const BATCH = batchOf(1, 2);
+
+async function outcomeOf(pool: DevicePool, batch: FrameBatchTokens): Promise<BatchOutcome> {
+  return (await pool.submit(batch)).outcome;
+}
+
+/** The scores of a batch, and what its frames failed with, by position. */
+function told({ scores, failures }: BatchOutcome): { virus: number[]; failures: [number, number, string][] } {
+  return {
+    virus: [...scores].filter((_, index) => index % 2 === 1),
+    failures: failures.map(({ first, last, error }) => [first, last, codeOf(error)]),
+  };
+}
+
+const virusOf = (mark: number): number => scoreOf([mark, 1], new Array<number>(10).fill(5)).virus;
+const throwing =
+  (...marks: readonly number[]) =>
+  (dna: ArrayLike<number>): FrameKind =>
+    marks.includes(dna[0]!) ? 'throws' : 'sound';
 
 describe('the pool of devices', () => {
   it('lets three batches at a time onto a device, and the next when one is done', async () => {
-    const devices = new FakeDevices({ devices: 2, outcomes: ['scores'], turns: [3, 1, 2] });
+    const devices = new FakeDevices({ devices: 2, turns: [3, 1, 2] });
     const pool = await devices.openPool();
-    const results = [];
-    for (let batch = 0; batch < 40; batch++) results.push((await pool.submit(BATCH)).result);
-    assert.equal((await Promise.all(results)).length, 40);
+    const outcomes = [];
+    for (let batch = 0; batch < 40; batch++) outcomes.push((await pool.submit(BATCH)).outcome);
+    assert.equal((await Promise.all(outcomes)).length, 40);
     assert.equal(devices.mostRunning, 6);
-    const usage = pool.workers as ReturnType<DevicePool['countUsage']>;
+    const usage = pool.workers.map((worker) => worker.usage);
     assert.equal(
       usage.reduce((sum, { batches }) => sum + batches, 0),
       40,
@@ -26,38 +52,142 @@ describe('the pool of devices', () => {
   });
 
   it('takes submissions from several sides at once', async () => {
-    const devices = new FakeDevices({ devices: 1, outcomes: ['scores', 'error'], turns: [2, 0, 1] });
-    const pool = await devices.openPool();
-    const outcomes = await Promise.allSettled(
-      Array.from({ length: 20 }, async () => (await pool.submit(BATCH)).result),
-    );
-    assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 10);
+    const pool = await new FakeDevices({ devices: 1, turns: [2, 0, 1] }).openPool();
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcomeOf(pool, BATCH)));
+    for (const outcome of outcomes) assert.deepEqual(told(outcome).virus, [virusOf(1), virusOf(2)]);
   });
 
   it('counts what each device did, from zero for each run', async () => {
-    const devices = new FakeDevices({ devices: 1, outcomes: ['scores', 'error'], turns: [0] });
-    const pool = await devices.openPool();
+    const pool = await new FakeDevices({ devices: 1, turns: [0], kindOf: throwing(9) }).openPool();
     const [usage] = pool.countUsage();
-    await (
-      await pool.submit(BATCH)
-    ).result;
-    await assert.rejects(
-      async () => (await pool.submit(BATCH)).result,
-      (error) => {
-        assert.ok(error instanceof VirnucproError && error.code === 'VNP_MEMORY');
-        return true;
-      },
-    );
+    await outcomeOf(pool, BATCH);
+    await outcomeOf(pool, batchOf(9));
     const { batches, frames, dnaTokens, proteinTokens, seconds, weightBytes } = usage!;
     assert.deepEqual(
       { batches, frames, dnaTokens, proteinTokens, weightBytes },
       {
-        ...{ batches: 1, frames: 2, dnaTokens: 3, proteinTokens: 2, weightBytes: 1000 },
+        ...{ batches: 1, frames: 2, dnaTokens: 4, proteinTokens: 20, weightBytes: 1000 },
       },
     );
     assert.deepEqual(seconds, { dna: 1, protein: 2, classifier: 3 });
     assert.equal(pool.countUsage()[0]!.batches, 0);
     assert.equal(usage!.batches, 1, 'an earlier run keeps its counts');
+  });
+
+  describe('when a batch fails', () => {
+    it('splits one that is too large until it fits, and tells what fits by then', async () => {
+      const devices = new FakeDevices({ devices: 1, turns: [0], memory: 25 });
+      const pool = await devices.openPool();
+      const marks = [1, 2, 3, 4, 5, 6, 7];
+      const outcome = await outcomeOf(pool, batchOf(...marks));
+      assert.deepEqual(told(outcome), { virus: marks.map(virusOf), failures: [] });
+      const splits = devices.events.map(({ event }) => event);
+      assert.deepEqual(splits, ['batch-split', 'batch-split', 'batch-split']);
+      // The next one is not tried as a whole any more.
+      assert.deepEqual(told(await outcomeOf(pool, batchOf(...marks))).virus, marks.map(virusOf));
+      assert.equal(devices.events.length, splits.length);
+    });
+
+    it('names a frame that does not fit alone, and scores the others', async () => {
+      const devices = new FakeDevices({ devices: 2, turns: [0], memory: 15 });
+      const pool = await devices.openPool();
+      const long = batchOf(1, 2, 3);
+      // The second is longer than the memory.
+      long.protein = { tokens: new Int32Array(40).fill(5), offsets: Int32Array.of(0, 10, 30, 40) };
+      const { failures, scores } = await outcomeOf(pool, long);
+      assert.deepEqual(
+        failures.map(({ first, last, error }) => [first, last, codeOf(error)]),
+        [[1, 2, 'VNP_MEMORY']],
+      );
+      assert.deepEqual([scores[1], scores[3], scores[5]], [virusOf(1), NaN, virusOf(3)]);
+    });
+
+    it('tries it once on another device', async () => {
+      const devices = new FakeDevices({ devices: 2, turns: [0], isBroken: [true, false] });
+      const pool = await devices.openPool();
+      assert.deepEqual(told(await outcomeOf(pool, BATCH)), { virus: [virusOf(1), virusOf(2)], failures: [] });
+      assert.deepEqual(devices.events, [
+        { event: 'batch-retried', device: 'fake:0', frames: 2, code: 'VNP_NATIVE', reason: 'nothing works here' },
+      ]);
+    });
+
+    it('takes a device out on which batch after batch fails that others compute', async () => {
+      const devices = new FakeDevices({ devices: 2, turns: [0], isBroken: [true, false] });
+      const pool = await devices.openPool();
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcomeOf(pool, BATCH)));
+      assert.ok(outcomes.every(({ failures }) => failures.length === 0));
+      const lost = devices.events.filter(({ event }) => event === 'device-lost');
+      assert.deepEqual(lost, [
+        {
+          ...{ event: 'device-lost', device: 'fake:0', left: ['fake:1'] },
+          reason: 'batch after batch failed here and went well on another device',
+        },
+      ]);
+      assert.ok(pool.workers[0]!.usage.lost !== undefined && pool.workers[1]!.usage.lost === undefined);
+    });
+
+    for (const count of [1, 2]) {
+      it(`finds the frame that is at fault by halves, with ${count} of them`, async () => {
+        const devices = new FakeDevices({ devices: count, turns: [0], kindOf: throwing(5) });
+        const pool = await devices.openPool();
+        const marks = [1, 2, 3, 4, 5, 6, 7, 8];
+        const outcome = told(await outcomeOf(pool, batchOf(...marks)));
+        assert.deepEqual(outcome.failures, [[4, 5, 'VNP_NATIVE']]);
+        assert.deepEqual(
+          outcome.virus,
+          marks.map((mark) => (mark === 5 ? NaN : virusOf(mark))),
+        );
+        assert.equal(devices.events.filter(({ event }) => event === 'batch-split').length, 3);
+      });
+    }
+
+    it('gives the work of a lost device to the others, as if nothing had happened', async () => {
+      const devices = new FakeDevices({ devices: 3, turns: [1, 0, 2], lostAfter: [2, Infinity, 0] });
+      const pool = await devices.openPool();
+      const outcomes = await Promise.all(
+        Array.from({ length: 30 }, (_, index) => outcomeOf(pool, batchOf(index, index + 1))),
+      );
+      outcomes.forEach((outcome, index) =>
+        assert.deepEqual(told(outcome), { virus: [virusOf(index), virusOf(index + 1)], failures: [] }),
+      );
+      assert.deepEqual(devices.events.map(({ event, device }) => [event, device]).sort(), [
+        ['device-lost', 'fake:0'],
+        ['device-lost', 'fake:2'],
+      ]);
+    });
+
+    it('with the last device lost fails what is on its way, and takes nothing more', async () => {
+      const devices = new FakeDevices({ devices: 2, turns: [1], lostAfter: [3, 1] });
+      const pool = await devices.openPool();
+      const outcomes: Promise<BatchOutcome>[] = [];
+      await assert.rejects(
+        async () => {
+          for (;;) outcomes.push((await pool.submit(BATCH)).outcome);
+        },
+        { name: 'VirnucproError', code: 'VNP_DEVICE_LOST' },
+      );
+      const all = (await Promise.all(outcomes)).map(told);
+      assert.equal(all.filter(({ failures }) => failures.length === 0).length, 4);
+      for (const { failures } of all.filter((one) => one.failures.length > 0)) {
+        assert.deepEqual(failures, [[0, 2, 'VNP_DEVICE_LOST']]);
+      }
+      assert.equal(devices.running, 0);
+    });
+  });
+
+  it('gives up what waits when it is withdrawn, finishes what runs and works on', async () => {
+    const devices = new FakeDevices({ devices: 1, turns: [5] });
+    const pool = await devices.openPool();
+    const outcomes = [1, 2, 3, 4, 5].map((mark) => outcomeOf(pool, batchOf(mark)));
+    await new Promise((resolve) => setImmediate(resolve));
+    pool.withdraw();
+    const settled = await Promise.allSettled(outcomes);
+    assert.deepEqual(
+      settled.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'rejected', 'rejected', 'rejected'],
+    );
+    for (const one of settled) assert.ok(one.status === 'fulfilled' || codeOf(one.reason) === 'VNP_ABORTED');
+    assert.deepEqual(told(await outcomeOf(pool, batchOf(6))).virus, [virusOf(6)]);
   });
 
   describe('after a run', () => {
@@ -71,10 +201,10 @@ describe('the pool of devices', () => {
       const usage = pool.countUsage();
       await (
         await pool.submit(batch)
-      ).result;
+      ).outcome;
       return { pool, usage };
     };
-    const oneDevice = () => new FakeDevices({ devices: 1, outcomes: ['scores'], turns: [0] });
+    const oneDevice = () => new FakeDevices({ devices: 1, turns: [0] });
 
     it('knows the limit of a device that had work enough, until the next run', async () => {
       const { pool, usage } = await runOn(oneDevice());
@@ -99,12 +229,12 @@ describe('the pool of devices', () => {
     });
 
     it('has measured the other devices by then', async () => {
-      const devices = new FakeDevices({ devices: 2, outcomes: ['scores'], turns: [0] });
+      const devices = new FakeDevices({ devices: 2, turns: [0] });
       devices.limitFailure = new Error('no memory');
       const pool = await devices.openPool();
       const usage = pool.countUsage();
       const accepted = [await pool.submit(long), await pool.submit(long)];
-      await Promise.all(accepted.map(({ result }) => result));
+      await Promise.all(accepted.map(({ outcome }) => outcome));
       await assert.rejects(pool.measureLimits(), /no memory/);
       assert.deepEqual(
         usage.map(({ limit }) => limit),
@@ -114,19 +244,20 @@ describe('the pool of devices', () => {
   });
 
   it('closes what it opened when one device fails to open', async () => {
-    const devices = new FakeDevices({ devices: 3, outcomes: ['scores'], turns: [0] });
-    const requests = [0, 1, 2].map((index) => ({ device: `fake:${index}` }) as OpenRequest);
-    await assert.rejects(DevicePool.open(devices.addon('fake:1'), requests), (error) => {
+    const devices = new FakeDevices({ devices: 3, turns: [0] });
+    await assert.rejects(devices.openPool('packed', 'fake:1'), (error) => {
       assert.ok(error instanceof VirnucproError && error.code === 'VNP_MEMORY');
-      assert.match(error.message, /fake:1/);
+      assert.match(reasonOf(error), /fake:1/);
       return true;
     });
     assert.deepEqual([devices.opened, devices.closed], [2, 2]);
   });
 
-  it('closes every device', async () => {
-    const devices = new FakeDevices({ devices: 3, outcomes: ['scores'], turns: [0] });
-    await (await devices.openPool()).close();
+  it('closes every device, and gives up what waits', async () => {
+    const devices = new FakeDevices({ devices: 3, turns: [0] });
+    const pool = await devices.openPool();
+    await pool.close();
     assert.equal(devices.closed, 3);
+    await assert.rejects(pool.submit(BATCH), { code: 'VNP_CLOSED' });
   });
 });

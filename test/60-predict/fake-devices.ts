@@ -57,8 +57,9 @@ export function nativeError(code: ErrorCode, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
-/** Devices that take any time and may fail; all counts are of frames. */
+/** Devices that take any time and may fail. */
 export class FakeDevices {
+  /** Batches that run or wait on all devices. */
   running = 0;
   mostRunning = 0;
   opened = 0;
@@ -93,9 +94,17 @@ export class FakeDevices {
   }
 
   #worker(index: number): NativeWorker {
-    const waiting = new Set<(reason: Error) => void>();
+    const waiting: { readonly start: () => void; readonly reject: (reason: Error) => void }[] = [];
     let jobs = 0;
+    let isComputing = false;
     let taken = 0;
+    /** Its turn: one runs at a time, as on a real one, and those that wait can be withdrawn. */
+    const turn = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        if (isComputing) waiting.push({ start: resolve, reject });
+        else resolve();
+        isComputing = true;
+      });
     const worker: Partial<NativeWorker> = {
       weightBytes: 1000,
       stage: 'idle',
@@ -108,23 +117,24 @@ export class FakeDevices {
         // As strict as the real one.
         if (jobs >= 3) throw nativeError('VNP_ARGUMENT', 'a fourth job');
         jobs++;
+        this.mostRunning = Math.max(this.mostRunning, ++this.running);
+        let hasTurn = false;
         try {
-          // The first runs, the others wait, and can be withdrawn.
-          let withdrawn: ((reason: Error) => void) | undefined;
-          const withdrawal = new Promise<never>((_, reject) => (withdrawn = reject));
-          withdrawal.catch(() => undefined);
-          if (jobs > 1) waiting.add(withdrawn!);
-          try {
-            return await Promise.race([this.#score(batch, index, taken++), withdrawal]);
-          } finally {
-            waiting.delete(withdrawn!);
-          }
+          await turn();
+          hasTurn = true;
+          return await this.#score(batch, index, taken++);
         } finally {
           jobs--;
+          this.running--;
+          if (hasTurn) {
+            const next = waiting.shift();
+            isComputing = next !== undefined;
+            next?.start();
+          }
         }
       },
       withdraw: () => {
-        for (const reject of [...waiting]) reject(nativeError('VNP_ABORTED', 'withdrawn'));
+        for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'withdrawn'));
       },
       close: async () => {
         this.closed++;
@@ -135,11 +145,9 @@ export class FakeDevices {
 
   async #score(batch: FrameBatchTokens, index: number, taken: number): Promise<BatchResult> {
     const { turns, memory = Infinity, lostAfter = [], isBroken = [], kindOf = () => 'sound' } = this.#plan;
-    this.mostRunning = Math.max(this.mostRunning, ++this.running);
     for (let turn = turns[this.#batches++ % turns.length]!; turn > 0; turn--) {
       await new Promise((resolve) => setImmediate(resolve));
     }
-    this.running--;
     if (taken >= (lostAfter[index] ?? Infinity)) throw nativeError('VNP_DEVICE_LOST', 'the device is gone');
     if (isBroken[index]) throw nativeError('VNP_NATIVE', 'nothing works here');
     if (batch.protein.tokens.length > memory) throw nativeError('VNP_MEMORY', 'Expected memory but there is none');
