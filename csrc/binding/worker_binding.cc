@@ -257,6 +257,7 @@ Napi::Value WorkerBinding::embed(const Napi::CallbackInfo& info) {
             seconds.Set("linear", result.trace.linear_seconds);
             seconds.Set("attention", result.trace.attention_seconds);
             value.Set("seconds", seconds);
+            value.Set("attentionWay", result.trace.attention_way);
           }
           return value;
         });

@@ -39,6 +39,9 @@ class PackedAttention {
   // 1 / sqrt(head width) already. Returns [rows, heads * head width] of the same type; rows behind the last token hold
   // any numbers.
   virtual at::Tensor operator()(const at::Tensor& query_key_value) = 0;
+
+  // Which of the ways below it is: "kernel", "flash" or "padded".
+  virtual const char* way() const = 0;
 };
 
 // The fastest of the ways below that this device has for this type and shape.

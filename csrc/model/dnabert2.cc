@@ -50,6 +50,7 @@ at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace)
   auto hidden = embedding_.index_select(0, sequences.ids(device, placement_.rows_for(tokens)));
   auto normal = embedding_norm_.in_place_of_sum(hidden, {});
   const auto attention = make_attention(sequences, shape_, positions_, placement_);
+  if (trace != nullptr) trace->attention_way = attention->way();
   const auto keep = [&] {
     if (trace != nullptr && trace->keep_layers) trace->layers.push_back(hidden.narrow(0, 0, tokens).clone());
   };

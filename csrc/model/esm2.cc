@@ -49,6 +49,7 @@ at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace) con
   auto hidden = embedding_.index_select(0, sequences.ids(device, placement_.rows_for(tokens)));
   const auto positions = rotary_positions(sequences.longest(), shape_.head_width, device);
   const auto attention = make_attention(sequences, shape_, positions, placement_);
+  if (trace != nullptr) trace->attention_way = attention->way();
   // What the part before has to add to the hidden state: it is added by the norm that comes next.
   at::Tensor update;
   const auto keep = [&] {

@@ -26,6 +26,8 @@ class FlashAttention final : public PackedAttention {
     if (positions.cosine.defined()) rotation_.emplace(positions, sequences.positions(placement.device, tokens_));
   }
 
+  const char* way() const override { return "flash"; }
+
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({tokens_, 3, shape_.heads, shape_.head_width});
     auto query_key = heads.narrow(1, 0, 2);

@@ -20,6 +20,8 @@ struct ForwardTrace {
   bool measure_parts = false;
   double linear_seconds = 0;
   double attention_seconds = 0;
+  // The way in which attention was computed, see PackedAttention.
+  const char* attention_way = "";
 };
 
 inline void wait_for(at::Device device) {

@@ -27,6 +27,8 @@ class KernelAttention final : public PackedAttention {
     scratch_ = at::empty({workers_ * scratch_bytes_ + kAlignment}, at::kByte);
   }
 
+  const char* way() const override { return "kernel"; }
+
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto width = shape_.heads * shape_.head_width;
     const auto tokens = static_cast<int64_t>(sequences_.tokens.size());

@@ -39,6 +39,8 @@ class PaddedAttention final : public PackedAttention {
     make_groups(sequences, rows);
   }
 
+  const char* way() const override { return "padded"; }
+
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({query_key_value.size(0), 3, shape_.heads, shape_.head_width});
     auto query_key = heads.narrow(1, 0, 2);
