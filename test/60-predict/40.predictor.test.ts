@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { linearShare, open } from '../../lib/index.js';
-import type { OpenOptions, Prediction, PredictionResult, Predictor, WindowResult } from '../../lib/index.js';
+import { linearShare, open, VirnucproError } from '../../lib/index.js';
+import type { OpenOptions, Prediction, PredictionResult, Predictor, RunEvent, WindowResult } from '../../lib/index.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
@@ -143,7 +143,7 @@ describe('a predictor', () => {
     ['one frame a batch', { esmBatchTokens: 1, dnabertBatchTokens: 1 }],
     ['a few frames a batch', { esmBatchTokens: 400, dnabertBatchTokens: 300 }],
     ['everything in one batch', { esmBatchTokens: 1e6, dnabertBatchTokens: 1e6 }],
-    ['two workers', { devices: ['cpu', 'cpu'], esmBatchTokens: 300 }],
+    ['two workers', { workers: 2, esmBatchTokens: 300 }],
     ["the archive's own forward", { engine: 'torchscript' }],
   ] as [string, Partial<OpenOptions>][]) {
     it(`gives the same scores with ${what}`, async () => {
@@ -221,7 +221,82 @@ describe('a predictor', () => {
     for (const threshold of [-0.1, 1.1, NaN, '1' as unknown as number]) {
       assert.throws(() => predictor.predict(INPUT, { threshold }), { code: 'VNP_ARGUMENT' });
       assert.throws(() => predictor.predict(INPUT, { minFraction: threshold }), { code: 'VNP_ARGUMENT' });
+      assert.throws(() => predictor.predict(INPUT, { memoryWarning: threshold }), { code: 'VNP_ARGUMENT' });
     }
+  });
+
+  it('gives what is finished when its signal says so, then says why', async () => {
+    const other = await openGolden({ esmBatchTokens: 1, dnabertBatchTokens: 1 });
+    const enough = new AbortController();
+    // More than waits for its turn to leave.
+    const inputs = new Array<string>(20).fill(INPUT);
+    const prediction = other.predict(inputs, { signal: enough.signal });
+    const results: PredictionResult[] = [];
+    const reason = new Error('enough of it');
+    await assert.rejects(
+      async () => {
+        for await (const result of prediction) {
+          if (results.push(result) === 3) enough.abort(reason);
+        }
+      },
+      (error) => {
+        assert.ok(error instanceof VirnucproError);
+        assert.deepEqual([error.code, error.cause], ['VNP_ABORTED', reason]);
+        return true;
+      },
+    );
+    assert.equal(prediction.summary.stopped?.code, 'VNP_ABORTED');
+    assert.ok(results.length >= 3 && results.length < 20 * golden.length, `${results.length}`);
+    assert.deepEqual(
+      windowsOf(results).map(({ contig, number, status }) => [contig, number, status]),
+      inputs
+        .flatMap(() => windowsOf(golden))
+        .slice(0, windowsOf(results).length)
+        .map(({ contig, number, status }) => [contig, number, status]),
+    );
+    // It runs again, and one that was ended before it began gives nothing.
+    assert.ok(difference(await all(other.predict(INPUT)), golden) <= TOLERANCE);
+    await assert.rejects(all(other.predict(INPUT, { signal: AbortSignal.abort() })), { code: 'VNP_ABORTED' });
+    await other.close();
+  });
+
+  it('tells what happens, and how far it is', async () => {
+    const events: RunEvent[] = [];
+    const other = await openGolden({
+      workers: 2,
+      maxMemory: 2 ** 30,
+      onEvent: (event) => {
+        events.push(event);
+        throw new Error('a listener that throws');
+      },
+    });
+    const prediction = other.predict(INPUT, { progressInterval: 0.01, memoryWarning: 0.001 });
+    assert.equal(prediction.status().frames, 0);
+    await all(prediction);
+    const names = events.map(({ event }) => event);
+    assert.equal(names[0], 'loading');
+    assert.deepEqual(
+      events.flatMap((event) => (event.event === 'device' ? [[event.device, event.threads]] : [])),
+      [
+        ['cpu:0', 1],
+        ['cpu:1', 1],
+      ],
+    );
+    assert.deepEqual(
+      events.flatMap((event) => (event.event === 'memory-pressure' ? [event.device] : [])),
+      ['cpu'],
+    );
+    assert.equal(names.at(-1), 'memory');
+    const { framesScored } = prediction.summary.counts;
+    const { frames, framesFound, framesFailed, share, bytesRead, bytesTotal, workers } = prediction.status();
+    assert.deepEqual([frames, framesFound, framesFailed], [framesScored, framesScored, 0]);
+    assert.ok(bytesRead === bytesTotal && share! > 0.9 && share! <= 1);
+    assert.equal(
+      workers.reduce((sum, worker) => sum + worker.frames, 0),
+      framesScored,
+    );
+    assert.ok(workers.every(({ stage, memory, isLost }) => stage === 'idle' && memory!.total > 0 && !isLost));
+    await other.close();
   });
 
   it('ends with VNP_CLOSED once it is closed', async () => {
@@ -267,6 +342,11 @@ describe('a predictor', () => {
       { esmBatchTokens: 0 },
       { dnabertBatchTokens: NaN },
       { devices: [] },
+      { devices: ['cpu', 'cpu'] },
+      { devices: 'gpu' as 'cpu' },
+      { workers: 0 },
+      { workers: 1000 },
+      { maxMemory: 0 },
       { precision: 'fp64' as 'fp32' },
       { engine: 'onnx' as 'packed' },
       { precison: 'fp32' } as object,
@@ -277,6 +357,8 @@ describe('a predictor', () => {
         JSON.stringify(options),
       );
     }
+    // Its weights alone are more.
+    await assert.rejects(openGolden({ maxMemory: 1000 }), { name: 'VirnucproError', code: 'VNP_MEMORY' });
     await assert.rejects(openGolden({ devices: ['cuda:99'] }), { name: 'VirnucproError', code: 'VNP_DEVICE' });
     await assert.rejects(openGolden({ model: 'none' }), { name: 'VirnucproError', code: 'VNP_MODEL_MISSING' });
   });

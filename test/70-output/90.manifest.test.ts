@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OUTPUT_FILES, outputFileName } from '../../lib/output/files.js';
 import { RANDOM_WEIGHTS_WARNING, type RunDescription, type RunManifest } from '../../lib/output/manifest.js';
@@ -122,9 +122,19 @@ describe('The list of output files', () => {
     );
     await writeAll(directory, RESULTS);
     await directory.recordFailure({ path: 'input.fa', stage: 'DNABERT-S', message: 'x' });
+    writeFileSync(directory.logPath, 'it began\n');
     await directory.finish(runDescription(countsOf(RESULTS)));
     const listed = OUTPUT_FILES.map((file) => outputFileName(file, 'my.input', 500));
     assert.deepEqual(readdirSync(join(folder.path, 'out')).sort(), listed.sort());
+  });
+
+  it('has no log of an earlier run among the files of one without', async () => {
+    for (const hasLog of [true, false]) {
+      const directory = await openResultDirectory(optionsIn(folder.path, { force: true }));
+      if (hasLog) writeFileSync(directory.logPath, 'it began\n');
+      await directory.finish(runDescription(countsOf([])));
+      assert.equal(existsSync(join(folder.path, 'out', 'run.log')), hasLog);
+    }
   });
 
   it('describes every file and every column', () => {

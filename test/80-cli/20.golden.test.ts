@@ -138,7 +138,7 @@ describe('virnucpro predict', () => {
     assert.deepEqual([inputs[0]!.path, inputs[0]!.bytes], [INPUT, readFileSync(INPUT).length]);
     assert.ok(commandLine.includes('--keep-intermediate'));
     const names = files.map(({ name }) => name);
-    assert.deepEqual([...names, 'run.json'].sort(), readdirSync(output).sort());
+    assert.deepEqual([...names, 'run.json', 'run.log'].sort(), readdirSync(output).sort());
   });
 
   it('writes the same bytes a second time, without the intermediate files when they are not asked for', async () => {
@@ -224,7 +224,7 @@ describe('virnucpro predict', () => {
     }
     const events = lines.map(({ event }) => event);
     assert.deepEqual(
-      events.filter((event) => event !== 'progress'),
+      events.filter((event) => event !== 'progress' && event !== 'memory'),
       ['loading', 'device', 'device-summary', 'finished'],
     );
   });

@@ -7,6 +7,7 @@ import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { virnucpro } from './command-line.js';
 import type { RunOptions } from './command-line.js';
+import type { RunManifest } from '../../lib/output/manifest.js';
 
 const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--log-format', 'json'];
 
@@ -48,25 +49,71 @@ describe('virnucpro predict, when it is interrupted', () => {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    it(`by ${signal} ends with ${code} and leaves nothing`, async () => {
-      const output = join(folder, 'new', 'output');
+    it(`by ${signal} ends with ${code} and writes what is finished`, async () => {
+      const output = join(folder, signal);
       const options = { models: installed.models, watch: interrupt(signal, 'progress') };
-      const words = ['predict', input, '-o', output, ...EXACT, '--progress-interval', '0.1'];
+      const words = [
+        'predict',
+        input,
+        '-o',
+        output,
+        ...EXACT,
+        '--progress-interval',
+        '0.1',
+        '--esm-batch-size',
+        '4096',
+      ];
       const { end, errors, output: printed } = await virnucpro(words, options);
       assert.deepEqual([end, printed], [code, ''], errors);
       const last = JSON.parse(errors.trimEnd().split('\n').at(-1)!) as Record<string, unknown>;
-      assert.deepEqual([last['event'], last['signal']], ['interrupted', signal]);
+      assert.deepEqual([last['event'], last['signal'], last['output']], ['interrupted', signal, output]);
       // Said at once, while the batch that runs is awaited.
       assert.match(errors, new RegExp(`"event":"stopping","signal":"${signal}"`));
-      assert.ok(!existsSync(join(folder, 'new')));
+      const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
+      assert.equal(run.outcome, 'stopped');
+      assert.match(run.warnings.join(), /stopped before the end of the input.*VNP_ABORTED/);
+      const rows = readFileSync(join(output, 'windows.tsv'), 'utf8').trimEnd().split('\n').slice(2);
+      assert.equal(rows.length, run.counts.windows);
+      assert.ok(rows.length > 0 && rows.length < 4000, `${rows.length} windows`);
+      assert.deepEqual(
+        rows.map((row) => row.split('\t').slice(0, 2)),
+        rows.map((_, index) => [`record_${index}`, '1']),
+      );
+      assert.ok(rows.every((row) => row.split('\t')[9] === 'scored'));
     });
   }
+
+  it('before it has anything to show leaves nothing', async () => {
+    const output = join(folder, 'new', 'output');
+    const options = { models: installed.models, watch: interrupt('SIGINT', 'loading') };
+    const { end, errors } = await virnucpro(['predict', input, '-o', output, ...EXACT], options);
+    assert.equal(end, 130, errors);
+    assert.match(errors, /"event":"interrupted","signal":"SIGINT","output":null/);
+    assert.ok(!existsSync(join(folder, 'new')));
+  });
+
+  it('twice ends at once, whatever runs', async () => {
+    const output = join(folder, 'twice');
+    let signals = 0;
+    const watch: RunOptions['watch'] = (errors, child) => {
+      const wanted = ['progress', 'stopping'][signals];
+      if (wanted === undefined || !errors.includes(`"event":"${wanted}"`)) return;
+      signals++;
+      child.kill('SIGINT');
+    };
+    // One batch that takes far longer than this test.
+    const slow = ['--esm-batch-size', '1000000', '--dnabert-batch-size', '1000000', '--progress-interval', '0.1'];
+    const options = { models: installed.models, watch };
+    const { end } = await virnucpro(['predict', input, '-o', output, ...EXACT, ...slow], options);
+    assert.deepEqual([end, signals], ['SIGINT', 2]);
+    assert.ok(!existsSync(join(output, 'contigs.tsv')));
+  });
 
   it('leaves what was there before', async () => {
     const output = join(folder, 'old');
     mkdirSync(output);
     writeFileSync(join(output, 'contigs.tsv'), 'of an earlier run');
-    const options = { models: installed.models, watch: interrupt('SIGINT', 'device') };
+    const options = { models: installed.models, watch: interrupt('SIGINT', 'loading') };
     const { end, errors } = await virnucpro(['predict', input, '-o', output, '--force', ...EXACT], options);
     assert.equal(end, 130, errors);
     assert.deepEqual(readdirSync(output), ['contigs.tsv']);

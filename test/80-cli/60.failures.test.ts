@@ -9,6 +9,7 @@ import { randomTokenizer } from '../../lib/models/random-tokenizer.js';
 import { randomParameters } from '../../lib/models/random-weights.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { writeModel } from '../../lib/models/write-model.js';
+import type { RunManifest } from '../../lib/output/manifest.js';
 import { virnucpro } from './command-line.js';
 
 const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1'];
@@ -53,7 +54,9 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     assert.match(errors, /WARN: \d+ frames without a score: the model gave no number/);
     const windows = readFileSync(join(output, 'windows.tsv'), 'utf8').trimEnd().split('\n').slice(2);
     assert.ok(
-      windows.filter((row) => row.startsWith('one\t')).every((row) => row.includes('\tfailed\tthe model gave')),
+      windows
+        .filter((row) => row.startsWith('one\t'))
+        .every((row) => /\tfailed\tframe [FR][123]: the model gave/.test(row)),
     );
     const contigs = readFileSync(join(output, 'contigs.tsv'), 'utf8').trimEnd().split('\n').slice(2);
     assert.deepEqual(
@@ -70,5 +73,21 @@ describe('virnucpro predict, when frames cannot be scored', () => {
       readFileSync(join(output, 'failed_files.txt'), 'utf8'),
       new RegExp(`^${input}\\|ESM-2\\|the model gave no number[^\n]*\n$`),
     );
+  });
+
+  it('gives up after three batches in a row without a score, and keeps what it has', async () => {
+    const input = join(folder, 'many.fa');
+    const output = join(folder, 'given-up');
+    const records = Array.from({ length: 200 }, (_, index) => `>record_${index}\n${'ATGGCTGCTAAAGGTCTG'.repeat(3)}\n`);
+    writeFileSync(input, `>none\n${'TAATAATAACTAACTAACTTAGTTAGTTAG'}\n${records.join('')}`);
+    const words = ['predict', input, '-o', output, ...EXACT, '--esm-batch-size', '100', '--log-format', 'json'];
+    const { end, errors } = await virnucpro(words, { models: folder });
+    assert.equal(end, 1, errors);
+    const last = JSON.parse(errors.trimEnd().split('\n').at(-1)!) as Record<string, unknown>;
+    assert.deepEqual([last['event'], last['code']], ['aborted', 'VNP_SYSTEMIC']);
+    assert.match(String(last['reason']), /3 batches in a row have none; the last one: .*the model gave no number/);
+    const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
+    assert.equal(run.outcome, 'stopped');
+    assert.ok(run.counts.windowsNoFrame === 1 && run.counts.windowsFailed > 0 && run.counts.windows < 100);
   });
 });
