@@ -77,7 +77,8 @@ export class Dashboard {
     this.#unguard = guardTerminal(this.restore);
     process.on('SIGTSTP', this.#stop);
     process.on('SIGCONT', this.#goOn);
-    this.#timer = setInterval(() => this.#refresh(), REFRESH_MILLISECONDS).unref();
+    // It keeps the process alive, which has nothing else to wait for when the run is paused.
+    this.#timer = setInterval(() => this.#refresh(), REFRESH_MILLISECONDS);
     this.#draw();
   }
 

@@ -71,8 +71,6 @@ export class TerminalScreen {
     this.#box = blessed.box({ parent: this.#screen, top: 0, left: 0, width: '100%', height: '100%', wrap: false });
     if (input) {
       this.#screen.program.on('keypress', (_, key: { full: string }) => options.onKey(key.full));
-      // Keys alone keep no process alive.
-      input.unref();
     }
     this.#screen.on('resize', options.onResize);
     this.#forget = terminal.follow();
@@ -127,7 +125,6 @@ export class TerminalScreen {
       input.setRawMode(false);
       input.setRawMode(true);
       input.resume();
-      input.unref();
     }
     this.redraw();
   }

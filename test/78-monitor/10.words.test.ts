@@ -82,6 +82,11 @@ describe('an event in words', () => {
     assert.match(text('device-summary', { isLost: true, linearShare: null }), /a second; lost during the run$/);
   });
 
+  it('says what a stopped run left', () => {
+    assert.equal(text('interrupted', { output: null }), 'stopped by SIGTERM: nothing was written');
+    assert.equal(text('interrupted', { output: 'results' }), 'stopped by SIGTERM: what was finished is in results');
+  });
+
   it('keeps the loading of weights for those who ask for every detail', () => {
     assert.equal(wordsOf(EVENTS['loading-progress']).level, 'debug');
     assert.equal(text('loading-progress'), 'cuda:0: 2.0 GiB of 4.0 GiB of the weights loaded');

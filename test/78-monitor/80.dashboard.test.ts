@@ -72,6 +72,14 @@ describe('the dashboard on a terminal', function () {
     assert.equal(code, 0);
   });
 
+  it('leaves the latest warnings on the screen before the summary', async () => {
+    await start('warned');
+    terminal.press('q');
+    const { screen } = await restored();
+    assert.match(screen, /^\(2 earlier lines are in the log file\)\nwarning 3\n[^]*warning 12\nthe summary\n/m);
+    assert.doesNotMatch(screen, /the run has begun/);
+  });
+
   it('ends in the same way after the first Ctrl-C', async () => {
     await start('polite');
     terminal.press('C-c');
@@ -206,7 +214,7 @@ describe('the dashboard on a terminal', function () {
     terminal = await Terminal.open({ columns: 80, rows: 24 });
     const command = [process.execPath, PROGRAM, join(folder, 'pid'), '1', 'deaf'].map((word) => `'${word}'`).join(' ');
     terminal.type(`sleep 1000 | ${command}`);
-    await terminal.shows('No keys: standard input is no terminal');
+    await terminal.shows('No keys: standard input is not free');
     terminal.press('C-c');
     assert.match((await restored()).screen, /^a made-up run: 50\.0 % done/m);
   });

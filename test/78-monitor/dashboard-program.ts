@@ -7,6 +7,7 @@
  *   throws    throws an exception that nobody catches when asked to quit
  *   rejects   leaves a rejected promise when asked to quit
  *   exits     calls process.exit(3) when asked to quit
+ *   warned    as polite, after a dozen warnings
  *   noisy     as polite, after it has written to every place that is not the dashboard's
  */
 import { renameSync, writeFileSync } from 'node:fs';
@@ -55,6 +56,7 @@ const dashboard = openDashboard({
   },
 });
 dashboard.log('the run has begun');
+if (behaviour === 'warned') for (let line = 1; line <= 12; line++) dashboard.log(`warning ${line}`, 'warn');
 if (behaviour === 'noisy') {
   console.log('from console.log');
   console.error('from console.error');
