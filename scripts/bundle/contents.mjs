@@ -10,10 +10,7 @@ import { inRepository } from '../setup/repository.mjs';
 
 /** What runs from the repository as it is: commands, the check of a GPU and what it reads. */
 const folders = ['bin', 'examples', 'docs', 'scripts/gpu-check', 'test/fixtures/golden'];
-const files = [
-  ...['LICENSE', 'CHANGELOG.md', 'scripts/gpu-check.mjs', 'scripts/setup/child.mjs', 'scripts/setup/repository.mjs'],
-  'bench/host/inputs.mjs',
-];
+const files = [...['LICENSE', 'CHANGELOG.md', 'scripts/gpu-check.mjs', 'bench/host/inputs.mjs']];
 
 /**
  * @param {{ library: string, packages: import('./dependencies.mjs').BundledPackage[],

@@ -122,6 +122,12 @@ describe('the bundle', () => {
     assert.equal(stdout, `virnucpro 0.1.0\nlibtorch ${libtorch.version}\n`);
   });
 
+  it('says how to get a libtorch where there is none', () => {
+    const { status, stderr } = virnucpro(['--version'], { PATH: '/nowhere', LIBTORCH: '/nowhere' });
+    assert.equal(status, 1);
+    assert.match(stderr, /`unset LIBTORCH; python3 -m pip install 'torch==2\.11\.\*'`\n$/);
+  });
+
   it('runs through links to it, from any folder', () => {
     const bin = join(folder, 'bin');
     mkdirSync(bin);

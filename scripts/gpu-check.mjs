@@ -1,0 +1,126 @@
+// @ts-check
+/**
+ * Checks in less than 8 minutes what can only be seen on a GPU: that the numbers are right there, that the command keeps
+ * its promises, that it survives a full memory, and how fast it is. Needs a checkout that is set up, or a bundle.
+ *
+ *     node scripts/gpu-check.mjs [--device cuda:0 | --device cpu --quick] [--output gpu-check.json] [--minutes 8]
+ *                                [--only STEP,...] [--temporary FOLDER]
+ *
+ * The exit code is 0 when all bars are met, 2 when one is not, 1 when something is broken or there is no GPU.
+ * --quick takes tiny models, for a try of the check itself.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { acceptanceStep } from './gpu-check/acceptance.mjs';
+import { attentionStep } from './gpu-check/attention.mjs';
+import { endChildren, runVirnucpro } from './gpu-check/command.mjs';
+import { doctorStep } from './gpu-check/doctor.mjs';
+import { goldenStep, torchscriptStep } from './gpu-check/golden.mjs';
+import { idleStep } from './gpu-check/idle.mjs';
+import { describeMachine } from './gpu-check/machine.mjs';
+import { startModels } from './gpu-check/models.mjs';
+import { memoryStep } from './gpu-check/out-of-memory.mjs';
+import { exitCodeOf, tableOf } from './gpu-check/report.mjs';
+import { speedSteps } from './gpu-check/speed.mjs';
+import { runSteps } from './gpu-check/steps.mjs';
+
+/** @typedef {import('./gpu-check/steps.mjs').Context} Context */
+
+const steps = [
+  ...[doctorStep, goldenStep, acceptanceStep, attentionStep, memoryStep, ...speedSteps, idleStep],
+  torchscriptStep,
+];
+
+function readArguments() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        device: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        output: { type: 'string', default: 'gpu-check.json' },
+        minutes: { type: 'string', default: '8' },
+        only: { type: 'string' },
+        temporary: { type: 'string', default: tmpdir() },
+      },
+    });
+    const only = values.only?.split(',');
+    const known = only?.every((name) => steps.some((step) => step.name === name)) ?? true;
+    if (known && Number(values.minutes) > 0 && /^(cpu|cuda:\d+)$/.test(values.device ?? 'cpu')) {
+      return { ...values, minutes: Number(values.minutes), only };
+    }
+  } catch {
+    // Said below, in one line for every kind of mistake.
+  }
+  console.error(
+    `Expected --device cpu or cuda:N, --quick, --output FILE, --minutes N, --temporary FOLDER, ` +
+      `--only with ${steps.map(({ name }) => name).join(', ')}`,
+  );
+  process.exit(1);
+}
+
+async function check() {
+  const { device: asked, quick, minutes, only, output, temporary } = readArguments();
+  const started = new Date();
+  const deadline = performance.now() / 1000 + minutes * 60;
+  const folder = mkdtempSync(join(resolve(temporary), 'virnucpro-gpu-check-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.on(signal, () => {
+      endChildren();
+      process.exit(1);
+    });
+  }
+  // What the library and its children leave behind goes with the folder.
+  process.env['TMPDIR'] = folder;
+
+  const listed = await runVirnucpro(['devices', '--json'], { seconds: 60 });
+  const devices = listed.stdout.startsWith('{') ? JSON.parse(listed.stdout).devices : undefined;
+  if (!devices) return fail(`The devices cannot be listed: ${listed.stderr.trim()}`);
+  const gpus = devices.filter(
+    (/** @type {{ id: string, usable: boolean }} */ { id, usable }) => id !== 'cpu' && usable,
+  );
+  const device = asked ?? gpus[0]?.id;
+  if (device === undefined) {
+    const reason = listed.stderr.trim();
+    return fail(`skipped: no CUDA device${reason && ` (${reason})`}. --device cpu --quick tries the check itself`);
+  }
+  if (!devices.some((/** @type {{ id: string }} */ { id }) => id === device)) {
+    return fail(
+      `Expected one of ${devices.map((/** @type {{ id: string }} */ { id }) => id).join(', ')} but received ${device}`,
+    );
+  }
+
+  const models = startModels({ folder: join(folder, 'models'), quick });
+  /** @type {Context} */
+  const context = { device, gpus: gpus.map((/** @type {{ id: string }} */ { id }) => id), quick, folder, models };
+  console.log(`Checking ${device} in at most ${minutes} minutes`);
+  const chosen = steps.filter(({ name }) => only?.includes(name) ?? true);
+  const results = await runSteps(chosen, context, deadline, console.log);
+  const machine = await describeMachine(devices);
+  endChildren();
+  const exitCode = exitCodeOf(results);
+  const seconds = (Date.now() - started.getTime()) / 1000;
+  const report = {
+    formatVersion: 1,
+    started: started.toISOString(),
+    seconds,
+    device,
+    quick,
+    machine,
+    exitCode,
+    steps: results,
+  };
+  writeFileSync(output, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(`\n${tableOf(results)}\n\n${seconds.toFixed(0)} s; all figures are in ${output}`);
+  process.exitCode = exitCode;
+}
+
+/** @param {string} message */
+function fail(message) {
+  console.error(message);
+  process.exitCode = 1;
+}
+
+await check();

@@ -1,0 +1,72 @@
+// @ts-check
+import { join } from 'node:path';
+import { writeInput } from '../../bench/host/inputs.mjs';
+import { lastWords } from './command.mjs';
+import { named, predict } from './predict.mjs';
+import { checked } from './steps.mjs';
+
+/** @typedef {import('./command.mjs').LoggedEvent} LoggedEvent */
+
+const MOST_IDLE = 0.03;
+/** Loading, and then long enough for several lines of progress. */
+const RUN_SECONDS = 45;
+const QUICK_SECONDS = 4;
+/** The first batches start what later ones find running. */
+const WARM_UP_SECONDS = 3;
+
+/**
+ * How long the GPU waits during a prediction, which is ended by a signal when it was watched for long enough: busy and
+ * elapsed time between two lines of progress. @type {import('./steps.mjs').Step}
+ */
+export const idleStep = {
+  name: 'idle share',
+  seconds: 100,
+  async run(context, seconds) {
+    const end = performance.now() / 1000 + seconds;
+    const { device, quick, folder, models } = context;
+    const model = await models.middle;
+    const input = join(folder, 'many.fa');
+    writeInput(input, 'coding', quick ? 0.5 : 60);
+    const words = ['--device', device, '--precision', 'bf16', '--progress-interval', quick ? '0.1' : '1'];
+    const left = Math.max(2, end - performance.now() / 1000);
+    const interruptAfter = Math.min(quick ? QUICK_SECONDS : RUN_SECONDS, 0.8 * left);
+    const run = await predict(context, { name: 'many', model, input, words, seconds: left, interruptAfter });
+    if (run.code !== 0 && run.code !== 130) throw new Error(`predict failed: ${lastWords(run)}`);
+    const steady = steadyPart(named(run, 'progress'), quick ? 0 : WARM_UP_SECONDS);
+    const [first, last] = [steady[0], steady.at(-1)];
+    if (!first || !last || first === last)
+      throw new Error(`there is no steady part in ${run.events.length} logged events`);
+    const elapsed = last['seconds'] - first['seconds'];
+    const shares = busySeconds(last).map(({ id, busy }) => {
+      const before = busySeconds(first).find((other) => other.id === id)?.busy ?? 0;
+      return { id, idle: 1 - (busy - before) / elapsed };
+    });
+    const skipped = ['copies that block the compute stream: only a profiler shows them'];
+    const figures = {
+      elapsed,
+      shares,
+      framesPerSecond: last['framesPerSecond'],
+      tokensPerSecond: last['tokensPerSecond'],
+    };
+    const checks = shares.map(({ id, idle }) => {
+      const found = `${(100 * idle).toFixed(1)} % of ${elapsed.toFixed(1)} s`;
+      if (device === 'cpu') return checked(`busy time of ${id} is told`, idle < 1, found);
+      return checked(`${id} waits for less than ${100 * MOST_IDLE} %`, idle < MOST_IDLE, found);
+    });
+    return { checks, figures, skipped };
+  },
+};
+
+/** From when every worker has been computing for a while. @param {LoggedEvent[]} progress @param {number} warmUp */
+function steadyPart(progress, warmUp) {
+  const start = progress.find((event) => busySeconds(event).every(({ busy }) => busy > 0))?.['seconds'] ?? Infinity;
+  return progress.filter(({ seconds }) => seconds >= start + warmUp);
+}
+
+/** @param {LoggedEvent} progress @returns {{ id: string, busy: number }[]} */
+function busySeconds({ devices }) {
+  return devices.map((/** @type {{ device: string, busySeconds: number }} */ { device, busySeconds: busy }) => ({
+    id: device,
+    busy,
+  }));
+}

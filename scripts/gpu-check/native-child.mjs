@@ -1,0 +1,19 @@
+// @ts-check
+/** The program of a child process, see runNative: its words are a task and what it is to do as JSON. */
+import { benchmark } from '../../dist/lib/index.js';
+import { measureAttention } from './native-attention.mjs';
+import { compareWithGolden } from './native-golden.mjs';
+
+/** @type {Record<string, (request: any) => Promise<unknown>>} */
+const tasks = { golden: compareWithGolden, attention: measureAttention, benchmark };
+
+const [task = '', request = ''] = process.argv.slice(2);
+/** @type {{ result?: unknown, error?: string }} */
+let answer;
+try {
+  answer = { result: await tasks[task]?.(JSON.parse(request)) };
+} catch (error) {
+  answer = { error: error instanceof Error ? error.message : String(error) };
+}
+// The channel keeps the process alive, and what waits when it closes would be lost.
+process.send?.(answer, undefined, {}, () => process.disconnect());

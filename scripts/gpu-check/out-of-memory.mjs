@@ -1,0 +1,76 @@
+// @ts-check
+import { join } from 'node:path';
+import { writeInput } from '../../bench/host/inputs.mjs';
+import { inspectModel } from '../../dist/lib/index.js';
+import { lastWords } from './command.mjs';
+import { named, predict, predictWell, scoreDifference } from './predict.mjs';
+import { checked } from './steps.mjs';
+
+/** What one batch takes in tokens; the input has more of them. */
+const BATCH_TOKENS = 32_768;
+/** Windows of 500 bases with at least one frame each, of 168 tokens. */
+const MEGABASES = 0.15;
+/** Of what a batch of that size takes: far too little for it, and enough for a part. A CPU computes it in pieces anyway. */
+const SHARE = { cuda: 0.25, cpu: 0.04 };
+const SAME = 1e-3;
+
+/**
+ * A memory that is full for real: the weights fit, the batches do not. In FP32, where scores do not depend on how frames
+ * are put together. @type {import('./steps.mjs').Step}
+ */
+export const memoryStep = {
+  name: 'out of memory',
+  seconds: 90,
+  async run(context, seconds) {
+    const end = performance.now() / 1000 + seconds;
+    const left = () => Math.max(1, end - performance.now() / 1000);
+    const model = await context.models.middle;
+    const { parts } = await inspectModel(model, { models: context.models.folder });
+    const input = join(context.folder, 'long.fa');
+    writeInput(input, 'coding', MEGABASES);
+    const words = ['--device', context.device, '--precision', 'fp32'];
+    const free = await predictWell(context, {
+      name: 'free',
+      model,
+      input,
+      words: [...words, ...batches(4096)],
+      seconds: left(),
+    });
+    const { weightBytes } = named(free, 'device')[0] ?? {};
+    const share = context.device === 'cpu' ? SHARE.cpu : SHARE.cuda;
+    const most = Math.ceil(weightBytes + share * BATCH_TOKENS * bytesOfToken(parts));
+    const large = [...words, ...batches(BATCH_TOKENS), '--max-memory', String(most)];
+    const full = await predict(context, { name: 'full', model, input, words: large, seconds: left() });
+    const splits = named(full, 'batch-split').filter(({ code }) => code === 'VNP_MEMORY');
+    const checks = [
+      checked('exit code 0', full.code === 0, lastWords(full)),
+      checked('batches were split for want of memory', splits.length > 0, `${splits.length} times`),
+    ];
+    if (full.code === 0) {
+      const difference = scoreDifference(free, full);
+      const found = `${difference.toExponential(1)} (at most ${SAME})`;
+      checks.push(checked('the scores are those of a run with room', difference <= SAME, found));
+    }
+    const peak = named(full, 'memory').at(-1)?.['peak'] ?? null;
+    return {
+      checks,
+      figures: { weightBytes, maxMemory: most, batchTokens: BATCH_TOKENS, splits: splits.length, peak },
+    };
+  },
+};
+
+/** @param {number} tokens */
+function batches(tokens) {
+  return ['--esm-batch-size', String(tokens), '--dnabert-batch-size', String(tokens)];
+}
+
+/**
+ * What a token of ESM-2 takes in a layer, in FP32: residual, norm, query, key, value, attention's output and its
+ * projection, and both sides of the feed-forward.
+ * @param {readonly import('../../dist/lib/index.js').InspectedPart[]} parts
+ */
+function bytesOfToken(parts) {
+  const architecture = parts.find(({ part }) => part === 'protein')?.architecture;
+  if (architecture?.family !== 'esm2') throw new Error('Expected a model with ESM-2');
+  return 4 * (7 * architecture.width + 2 * architecture.feedForward);
+}
