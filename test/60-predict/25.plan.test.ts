@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { NativeDevice, Precision } from '../../lib/engine/addon.js';
+import { defaultBatchTokens } from '../../lib/engine/batch-tokens.js';
+import type { SizedModel } from '../../lib/engine/batch-tokens.js';
+import { nextStep } from '../../lib/engine/failure-policy.js';
+import { planWorkers } from '../../lib/engine/worker-plan.js';
+import { device } from './fake-devices.js';
+
+const GIB = 2 ** 30;
+const cpu: NativeDevice = { ...device('cpu'), memoryTotal: 16 * GIB, memoryFree: 12 * GIB };
+const gpu = (ordinal: number, gib = 80): NativeDevice => ({
+  ...device(`cuda:${ordinal}`),
+  memoryTotal: gib * GIB,
+  memoryFree: gib * GIB,
+});
+
+describe('the plan of the workers', () => {
+  it('is one for every GPU', () => {
+    const plans = planWorkers([gpu(0), gpu(3)], { threads: 16, workers: undefined });
+    assert.deepEqual(
+      plans.map(({ id, threads }) => [id, threads]),
+      [
+        ['cuda:0', 1],
+        ['cuda:3', 1],
+      ],
+    );
+  });
+
+  it('lets the workers of the CPU share its threads', () => {
+    const shares = (threads: number, workers: number | undefined) =>
+      planWorkers([cpu], { threads, workers }).map((plan) => [plan.id, plan.threads]);
+    assert.deepEqual(shares(8, undefined), [['cpu', 8]]);
+    assert.deepEqual(shares(8, 1), [['cpu', 8]]);
+    assert.deepEqual(shares(8, 3), [
+      ['cpu:0', 2],
+      ['cpu:1', 2],
+      ['cpu:2', 2],
+    ]);
+    assert.deepEqual(shares(1, 2), [
+      ['cpu:0', 1],
+      ['cpu:1', 1],
+    ]);
+  });
+
+  it('has several on one device for the CPU alone', () => {
+    assert.throws(() => planWorkers([gpu(0)], { threads: 8, workers: 2 }), { code: 'VNP_ARGUMENT', message: /cuda:0/ });
+    assert.equal(planWorkers([cpu, gpu(0)], { threads: 8, workers: 2 }).length, 3);
+  });
+});
+
+describe('the default tokens of a batch', () => {
+  const sized = (width: number, feedForward: number, bytes: number): SizedModel => ({
+    architecture: { width, feedForward },
+    dtype: 'float32',
+    bytes,
+  });
+  const esm3b = sized(2560, 10240, 11.4 * GIB);
+  const dnabert = sized(768, 3072, 0.35 * GIB);
+  const chosen = (devices: readonly NativeDevice[], precision: Precision, maxMemory?: number, protein = esm3b) =>
+    defaultBatchTokens({
+      plans: planWorkers(devices, { threads: 1, workers: undefined }).map((plan) => ({ ...plan, precision })),
+      dna: dnabert,
+      protein,
+      maxMemory,
+    });
+
+  it('are many where there is memory, and enough where there is little', () => {
+    assert.deepEqual(chosen([gpu(0)], 'bf16'), { esm: 16_384, dnabert: 16_384 });
+    assert.deepEqual(chosen([gpu(0, 8)], 'bf16').esm, 12_288);
+    assert.deepEqual(chosen([gpu(0, 6)], 'bf16').esm, 3072);
+    assert.deepEqual(chosen([gpu(0, 6)], 'fp16').esm, 3072);
+    assert.deepEqual(chosen([gpu(0, 12)], 'fp32').esm, 2048);
+    assert.deepEqual(chosen([cpu], 'bf16'), { esm: 4096, dnabert: 4096 });
+  });
+
+  it('are those of the device with the least', () => {
+    assert.deepEqual(chosen([gpu(0), gpu(1, 8)], 'bf16'), chosen([gpu(1, 8)], 'bf16'));
+  });
+
+  it('stay within the memory that a worker may take', () => {
+    assert.deepEqual(chosen([gpu(0)], 'bf16', 8 * GIB), chosen([gpu(0, 8)], 'bf16'));
+  });
+
+  it('never fall below what keeps a device busy, nor grow beyond what is of use, whatever there is', () =>
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0, max: 200, noNaN: true }), { minLength: 1, maxLength: 8 }),
+        fc.constantFrom<Precision>('fp32', 'bf16', 'fp16'),
+        fc.option(fc.double({ min: 0.001, max: 100, noNaN: true }), { nil: undefined }),
+        (memories, precision, limit) => {
+          const devices = memories.map((gib, ordinal) => gpu(ordinal, gib));
+          const tokens = chosen(devices, precision, limit === undefined ? undefined : limit * GIB);
+          for (const count of [tokens.esm, tokens.dnabert]) {
+            assert.ok(count >= (precision === 'fp32' ? 2048 : 3072) && count <= 16_384 && count % 1024 === 0);
+          }
+        },
+      ),
+    ));
+
+  it('do not ask how much is free where nothing tells', () => {
+    assert.deepEqual(chosen([{ ...gpu(0), memoryFree: null }], 'bf16'), chosen([gpu(0)], 'bf16'));
+  });
+});
+
+describe('what follows the failure of a batch', () => {
+  const attempt = { code: 'VNP_NATIVE', frames: 8, wasRetried: false, hasOthers: true } as const;
+  for (const [what, failed, step] of [
+    ['anything, at first, on one of several devices', attempt, 'retry'],
+    ['anything for the second time', { ...attempt, wasRetried: true }, 'split'],
+    ['anything on the only device', { ...attempt, hasOthers: false }, 'split'],
+    ['anything of one frame, for the second time', { ...attempt, frames: 1, wasRetried: true }, 'fail'],
+    ['out of memory', { ...attempt, code: 'VNP_MEMORY' }, 'split'],
+    ['out of memory of one frame', { ...attempt, code: 'VNP_MEMORY', frames: 1 }, 'fail'],
+    ['a device that is lost', { ...attempt, code: 'VNP_DEVICE_LOST', frames: 1, wasRetried: true }, 'reassign'],
+    ['a batch that was withdrawn', { ...attempt, code: 'VNP_ABORTED' }, 'drop'],
+    ['a pool that was closed', { ...attempt, code: 'VNP_CLOSED' }, 'drop'],
+  ] as const) {
+    it(`${what}: ${step}`, () => assert.equal(nextStep(failed), step));
+  }
+});
