@@ -107,13 +107,7 @@ export class Dashboard {
   }
 
   /** Gives the terminal back in an emergency: how far the run was and the latest log lines stay on it. Never throws. */
-  readonly restore = (): void => {
-    try {
-      this.#leaveForGood(this.#lastWords());
-    } catch {
-      // The terminal itself may be gone.
-    }
-  };
+  readonly restore = (): void => this.#leaveForGood(this.#lastWords());
 
   #leaveForGood(words: string): void {
     if (!this.#isOpen) return;
@@ -125,11 +119,12 @@ export class Dashboard {
     try {
       if (!this.#isAway) this.#screen.leave();
       this.#screen.destroy();
-    } finally {
-      this.#capture.release();
-      const text = words.trimEnd();
-      if (text !== '') this.#output.write(`${text}\n`);
+    } catch {
+      // The terminal itself may be gone, and the run need not end for that.
     }
+    this.#capture.release();
+    const text = words.trimEnd();
+    if (text !== '') this.#output.write(`${text}\n`);
   }
 
   #lastWords(): string {
@@ -141,8 +136,12 @@ export class Dashboard {
   }
 
   #refresh(): void {
-    if (this.#isAway && isForeground()) this.#comeBack();
-    this.#draw();
+    try {
+      if (this.#isAway && isForeground()) this.#comeBack();
+      this.#draw();
+    } catch (error) {
+      this.close(`no dashboard any more, the run goes on: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   #draw(): void {

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
+import { createRequire } from 'node:module';
 import { PassThrough } from 'node:stream';
-import blessed from 'blessed';
+import type { Widgets } from 'blessed';
 import type { Line, Style } from './dashboard-lines.js';
 
 export interface ScreenOptions {
@@ -24,9 +25,7 @@ interface UntypedScreen {
   leave(): void;
   readonly program: { readonly tput: { brokenACS: boolean } };
 }
-interface UntypedBlessed {
-  readonly Tput: { ipaths: string[] };
-}
+type Blessed = typeof import('blessed') & { readonly Tput: { ipaths: string[] } };
 
 const NO_COLOURS: Record<Style, string> = {
   ...{ plain: '', title: '', done: '', rest: '', faint: '', good: '', warning: '', error: '' },
@@ -45,17 +44,19 @@ const ONE_SCREEN = /^(linux|vt\d|ansi|cons25|pcansi|sun)/;
  */
 export class TerminalScreen {
   readonly #options: ScreenOptions;
-  readonly #screen: blessed.Widgets.Screen;
-  readonly #box: blessed.Widgets.BoxElement;
+  readonly #screen: Widgets.Screen;
+  readonly #box: Widgets.BoxElement;
   readonly #forget: () => void;
 
   constructor(options: ScreenOptions) {
     this.#options = options;
     const { input, output, term, ascii } = options;
+    // It takes as long to load as everything else together, and few commands draw.
+    const blessed = createRequire(import.meta.url)('blessed') as Blessed;
     const terminal = new ScreenOutput(output, options.write);
     this.#screen = withoutProcessListeners(() => {
       // Nothing is found in no folders, so that blessed takes its own file.
-      (blessed as unknown as UntypedBlessed).Tput.ipaths = [];
+      blessed.Tput.ipaths = [];
       return blessed.screen({
         input: input ?? new PassThrough(),
         // It asks for little of a stream.

@@ -7,6 +7,7 @@
  *   throws    throws an exception that nobody catches when asked to quit
  *   rejects   leaves a rejected promise when asked to quit
  *   exits     calls process.exit(3) when asked to quit
+ *   broken    as deaf, and cannot say how far it is after a while
  *   warned    as polite, after a dozen warnings
  *   noisy     as polite, after it has written to every place that is not the dashboard's
  */
@@ -41,6 +42,7 @@ const dashboard = openDashboard({
   title: 'a made-up run',
   status: () => {
     const seconds = (performance.now() - start) / 1000;
+    if (behaviour === 'broken' && seconds > 1) throw new Error('made to break');
     const done = {
       frames: 1000 + Math.floor(100 * seconds),
       tokens: Math.floor(20_000 * seconds),
@@ -76,4 +78,4 @@ async function end(): Promise<void> {
 // The whole file at once, for a reader that waits for it.
 writeFileSync(`${pidFile}.part`, String(process.pid));
 renameSync(`${pidFile}.part`, pidFile);
-setInterval(() => undefined, 1000);
+setInterval(() => behaviour === 'broken' && dashboard.log('at work'), 1000);
