@@ -135,7 +135,10 @@ export interface NativeSensors {
   temperature: number | null;
 }
 
-/** Bytes that one worker's tensors take. */
+/**
+ * Bytes that one worker's tensors take, its weights included, also those that it shares. On a GPU: of the process, as it
+ * was when the last job was started or ended.
+ */
 export interface NativeMemory {
   allocated: number;
   /** Allocated or kept for the next ones; on the CPU the same as `allocated`. */
