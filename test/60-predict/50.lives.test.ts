@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { open } from '../../lib/index.js';
+import type { OpenOptions, Predictor } from '../../lib/index.js';
+import { installGoldenModel } from '../golden-model.js';
+import type { InstalledModel } from '../golden-model.js';
+import { fixture } from '../repository.js';
+
+const INPUT = fixture('golden', 'end_to_end', 'input.fa');
+const PROGRAM = new URL('predictor-thread.js', import.meta.url);
+
+describe('predictors', () => {
+  let installed: InstalledModel;
+  before(async () => {
+    installed = await installGoldenModel();
+  });
+  after(() => installed.remove());
+
+  const openGolden = (options: OpenOptions = {}): Promise<Predictor> =>
+    open({ model: 'golden', models: installed.models, precision: 'fp32', devices: 'cpu', threads: 2, ...options });
+  const threads = (): number => readdirSync('/proc/self/task').length;
+
+  async function scoresOf(predictor: Predictor): Promise<number[]> {
+    const scores: number[] = [];
+    for await (const result of predictor.predict(INPUT)) {
+      if (result.kind === 'window') scores.push(...result.frames.map(({ virus }) => virus));
+    }
+    return scores;
+  }
+
+  async function inThread(runs: number): Promise<number[][]> {
+    const worker = new Worker(PROGRAM, { workerData: { models: installed.models, input: INPUT, runs } });
+    const all: number[][] = [];
+    worker.on('message', (scores: number[]) => all.push(scores));
+    const [code] = (await once(worker, 'exit')) as [number];
+    assert.equal(code, 0);
+    return all;
+  }
+
+  it('leave no thread behind when they are closed, in the middle of a run or after it was ended', async () => {
+    await (await openGolden({ workers: 4 })).close();
+    const before = threads();
+    for (const end of ['close', 'abort', 'break', 'error'] as const) {
+      const predictor = await openGolden({ workers: 4, esmBatchTokens: 1, dnabertBatchTokens: 1 });
+      assert.ok(threads() > before);
+      const enough = new AbortController();
+      const prediction = predictor.predict(INPUT, { signal: enough.signal });
+      const run = (async () => {
+        for await (const _ of prediction) {
+          if (end === 'break') break;
+          if (end === 'error') throw new Error('of the caller');
+          if (end === 'close') void predictor.close();
+          else enough.abort();
+        }
+      })();
+      await run.catch((error: unknown) => assert.notEqual(end, 'break', String(error)));
+      await predictor.close();
+      // The kernel lists a thread a moment longer than it runs.
+      for (let wait = 0; wait < 100 && threads() > before; wait++) await new Promise((done) => setTimeout(done, 20));
+      assert.ok(threads() <= before, `${threads()} threads after ${end}, ${before} before`);
+    }
+  });
+
+  it('give the same in threads of their own, beside each other and beside one here', async () => {
+    const predictor = await openGolden();
+    const expected = await scoresOf(predictor);
+    const [here, ...there] = await Promise.all([scoresOf(predictor), inThread(2), inThread(3)]);
+    assert.deepEqual(here, expected);
+    assert.deepEqual(there.flat(), new Array(5).fill(expected));
+    await predictor.close();
+  });
+
+  it('end with their thread, whatever they do', async () => {
+    const worker = new Worker(PROGRAM, { workerData: { models: installed.models, input: INPUT, runs: 1000 } });
+    await once(worker, 'message');
+    await worker.terminate();
+    const predictor = await openGolden();
+    assert.ok((await scoresOf(predictor)).length > 0);
+    await predictor.close();
+  });
+});
