@@ -234,6 +234,14 @@ describe('the dashboard on a terminal', function () {
     await terminal.shows('with codes, ?? and ?|');
   });
 
+  it('has colours, unless NO_COLOR is set', async () => {
+    await start('polite');
+    assert.match(terminal.coloured(), /\x1b\[32m█/);
+    terminal.close();
+    await start('polite', 2, { env: { NO_COLOR: '1' } });
+    assert.doesNotMatch(terminal.coloured(), /\x1b\[[\d;]*m/);
+  });
+
   for (const TERM of ['linux', 'xterm-256color', 'unheard-of']) {
     it(`is drawn and taken away where the terminal is called ${TERM}`, async () => {
       await start('polite', 2, { env: { TERM } });

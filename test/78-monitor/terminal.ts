@@ -73,6 +73,11 @@ export class Terminal {
     return this.#capture();
   }
 
+  /** What is on the screen with the escape sequences of its colours. */
+  coloured(): string {
+    return this.#tmux('capture-pane', '-p', '-e');
+  }
+
   /** @param joined lines that the terminal broke, because they were too long for it, as one */
   #capture(...joined: readonly '-J'[]): string[] {
     const screen = this.#tmux('capture-pane', '-p', ...joined).replace(/\n$/, '');
