@@ -236,10 +236,10 @@ describe('the dashboard on a terminal', function () {
 
   it('has colours, unless NO_COLOR is set', async () => {
     await start('polite');
-    assert.match(terminal.coloured(), /\x1b\[32m█/);
+    assert.ok(terminal.coloured().includes('\x1b[32m█'));
     terminal.close();
     await start('polite', 2, { env: { NO_COLOR: '1' } });
-    assert.doesNotMatch(terminal.coloured(), /\x1b\[[\d;]*m/);
+    assert.ok(!terminal.coloured().includes('\x1b'));
   });
 
   for (const TERM of ['linux', 'xterm-256color', 'unheard-of']) {
