@@ -28,7 +28,9 @@ export class RunScreen {
 
   constructor(options: RunScreenOptions) {
     this.#options = options;
-    if (!options.isWanted || !wantsDashboard(process, isForeground())) return;
+    // Where somebody types the input, the screen is theirs.
+    const isTyped = options.readsStandardInput && process.stdin.isTTY;
+    if (!options.isWanted || isTyped || !wantsDashboard(process, isForeground())) return;
     const dashboard = openDashboard({
       title: options.title,
       status: () => this.#prediction?.status(),

@@ -51,7 +51,7 @@ export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice 
 function idsOf(asked: DeviceChoice): readonly string[] | undefined {
   if (asked === 'auto' || asked === 'cuda') return undefined;
   if (asked === 'cpu') return ['cpu'];
-  if (!Array.isArray(asked)) throw expected('VNP_ARGUMENT', 'auto, cpu, cuda or ids', 'devices', String(asked));
+  if (typeof asked === 'string') throw expected('VNP_ARGUMENT', 'auto, cpu, cuda or ids', 'devices', asked);
   if (asked.length === 0) throw expected('VNP_ARGUMENT', 'at least one device', 'devices', 'none');
   const twice = asked.find((id, index) => asked.indexOf(id) !== index);
   if (twice !== undefined) throw expected('VNP_ARGUMENT', 'every device once', 'devices', `${twice} twice`);

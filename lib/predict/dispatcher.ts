@@ -1,8 +1,9 @@
-import type { FrameBatch } from '../batches/frame-batcher.js';
+import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
 import { codeOf } from '../engine/native-error.js';
 import type { DevicePool } from '../engine/pool.js';
 import { VirnucproError } from '../errors.js';
+import type { KeptFrame } from '../windows/frame.js';
 import type { Ledger } from './ledger.js';
 import type { RunControl } from './run-control.js';
 import type { BatchFailure, RunSummary } from './summary.js';
@@ -10,26 +11,35 @@ import type { BatchFailure, RunSummary } from './summary.js';
 /** Batches in a row without a single score, after which more of them would only cost time. */
 const MOST_UNSCORED_BATCHES = 3;
 
-/** Sends batches to the devices and enters what comes back into the ledger. */
+/**
+ * Windows between two batches. A batch that waits for more frames holds up the results behind it; where hardly any
+ * window has a frame it is sent half full after this many, so that what is on its way stays bounded.
+ */
+const WINDOWS_A_BATCH = 20_000;
+
+export interface DispatcherOptions {
+  readonly batcher: FrameBatcher;
+  readonly ledger: Ledger;
+  readonly summary: RunSummary;
+  readonly control: RunControl;
+  readonly onFailure: (failure: BatchFailure) => void;
+}
+
+/** Sends frames to the devices, in batches, and enters what comes back into the ledger. */
 export class Dispatcher {
   readonly #pool: DevicePool;
+  readonly #batcher: FrameBatcher;
   readonly #ledger: Ledger;
   readonly #summary: RunSummary;
   readonly #control: RunControl;
   readonly #onFailure: (failure: BatchFailure) => void;
   readonly #running = new Set<Promise<void>>();
+  #windowsSinceBatch = 0;
   #unscoredInARow = 0;
 
-  constructor(
-    pool: DevicePool,
-    {
-      ledger,
-      summary,
-      control,
-      onFailure,
-    }: { ledger: Ledger; summary: RunSummary; control: RunControl; onFailure: (failure: BatchFailure) => void },
-  ) {
+  constructor(pool: DevicePool, { batcher, ledger, summary, control, onFailure }: DispatcherOptions) {
     this.#pool = pool;
+    this.#batcher = batcher;
     this.#ledger = ledger;
     this.#summary = summary;
     this.#control = control;
@@ -37,10 +47,32 @@ export class Dispatcher {
   }
 
   /**
-   * Waits until a device has room for the batch, and until the run goes on where it is paused.
+   * Adds the frames of a window, the first with this tag of the ledger. Where a promise comes back, await it before the
+   * next window: it is that of a batch which is full, see `flush`.
+   */
+  addWindow(firstTag: number, frames: readonly KeptFrame[]): Promise<void> | undefined {
+    for (const [index, frame] of frames.entries()) {
+      const full = this.#batcher.add(firstTag + index, frame);
+      if (full.length === 0) continue;
+      return this.#send(full).then(() => this.addWindow(firstTag + index + 1, frames.slice(index + 1)));
+    }
+    return ++this.#windowsSinceBatch >= WINDOWS_A_BATCH ? this.flush() : undefined;
+  }
+
+  /**
+   * Sends what waits for more frames. Resolves when devices have taken it, which is a while after where the run is paused.
    * @throws why the run was stopped
    */
-  async send(batch: FrameBatch): Promise<void> {
+  flush(): Promise<void> {
+    return this.#send(this.#batcher.flush());
+  }
+
+  async #send(batches: readonly FrameBatch[]): Promise<void> {
+    this.#windowsSinceBatch = 0;
+    for (const batch of batches) await this.#sendOne(batch);
+  }
+
+  async #sendOne(batch: FrameBatch): Promise<void> {
     await this.#control.goOn();
     const { outcome } = await this.#summary.timed('waiting', this.#taken(batch));
     const settling = outcome

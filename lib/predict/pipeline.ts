@@ -14,12 +14,6 @@ import type { PredictionResult } from './results.js';
 import type { RunControl } from './run-control.js';
 import type { BatchFailure, RunSummary } from './summary.js';
 
-/**
- * Windows between two batches. A batch that waits for more frames holds up the results behind it; where hardly any
- * window has a frame it is sent half full after this many, so that what is on its way stays bounded.
- */
-const WINDOWS_A_BATCH = 20_000;
-
 /** Windows and records after which results leave, and results that leave at once: a step for each would cost too much. */
 const ENTERED_BEFORE_LEAVING = 64;
 const RESULTS_AT_ONCE = 256;
@@ -53,11 +47,10 @@ export async function* predictRecords(
 ): AsyncGenerator<Iterable<PredictionResult>> {
   const ledger = new Ledger(options.rule, options.sequences);
   const batcher = new FrameBatcher(options.batches);
-  const dispatcher = new Dispatcher(pool, { ledger, summary, control, onFailure });
+  const dispatcher = new Dispatcher(pool, { batcher, ledger, summary, control, onFailure });
   const reading = new Reading(records, summary, control);
   const turns = new EventLoopTurns();
   const stopListening = control.whenStopped(() => pool.withdraw());
-  let windowsSinceBatch = 0;
   let entered = 0;
   let unentered: SequenceRecord | undefined;
   async function* leaving(): AsyncGenerator<Iterable<PredictionResult>> {
@@ -75,17 +68,8 @@ export async function* predictRecords(
       for (const window of readWindows(record, options.chunkSize)) {
         const kept = keptFrames(window.letters);
         summary.enterWindow(window.start + window.letters.length, kept.length);
-        let tag = ledger.enterWindow(record, tally, window, kept);
-        for (const frame of kept) {
-          for (const batch of batcher.add(tag++, frame)) {
-            windowsSinceBatch = 0;
-            await dispatcher.send(batch);
-          }
-        }
-        if (++windowsSinceBatch >= WINDOWS_A_BATCH) {
-          windowsSinceBatch = 0;
-          for (const batch of batcher.flush()) await dispatcher.send(batch);
-        }
+        const sending = dispatcher.addWindow(ledger.enterWindow(record, tally, window, kept), kept);
+        if (sending) await sending;
         if (turns.isOver) await turns.wait();
         if (++entered >= ENTERED_BEFORE_LEAVING) yield* leaving();
       }
@@ -93,7 +77,7 @@ export async function* predictRecords(
       unentered = undefined;
       if (++entered >= ENTERED_BEFORE_LEAVING) yield* leaving();
     }
-    for (const batch of batcher.flush()) await dispatcher.send(batch);
+    await dispatcher.flush();
   }
   try {
     try {

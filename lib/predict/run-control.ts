@@ -66,7 +66,10 @@ export class RunControl {
 
   /** Resolves at once, or after a pause. @throws the reason when the run is stopped */
   async goOn(): Promise<void> {
+    // In a pause nothing else may be left that keeps the process alive.
+    const alive = this.isPaused ? setInterval(() => undefined, 60_000) : undefined;
     while (this.isPaused) await new Promise<void>((resolve) => this.#onResume.push(resolve));
+    clearInterval(alive);
     if (this.#stopped) throw this.#stopped;
   }
 

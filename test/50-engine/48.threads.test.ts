@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import type { BatchResult, FrameBatchTokens, NativeWorker } from '../../lib/engine/addon.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
+import { NO_AVX512, skip, sumsAlikeWithAnyThreads } from '../skipped.js';
 import { PARTS, randomBatch } from './token-sequences.js';
 
 /** Batches of 1 to 90 frames: a matrix library chooses its ways by the number of rows. */
@@ -23,8 +23,7 @@ function randomBatches(): FrameBatchTokens[] {
 describe('the numbers of a batch', () => {
   let installed: InstalledModel;
   before(async function () {
-    // Without AVX-512 the matrix library multiplies in another way, which sums in another order for other threads.
-    if (!readFileSync('/proc/cpuinfo', 'utf8').includes('avx512f')) this.skip();
+    if (!sumsAlikeWithAnyThreads()) skip(this, NO_AVX512);
     installed = await installGoldenModel();
   });
   after(() => (installed as InstalledModel | undefined)?.remove());

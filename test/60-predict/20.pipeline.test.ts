@@ -180,7 +180,10 @@ describe('the way from records to results', () => {
       const windows: WindowResult[] = [];
       for (const { number, start, length } of windowsOf(text.length, run.chunkSize)) {
         const result = remaining.pop();
-        if (!result) return assert.ok(isStopped);
+        if (!result) {
+          assert.ok(isStopped);
+          return;
+        }
         assert.ok(result.kind === 'window');
         const end = start + length;
         const { record, contig } = result;
@@ -199,7 +202,10 @@ describe('the way from records to results', () => {
         windows.push(result);
       }
       const contig = remaining.pop();
-      if (!contig) return assert.ok(isStopped);
+      if (!contig) {
+        assert.ok(isStopped);
+        return;
+      }
       assert.ok(contig.kind === 'contig');
       const { record, header: whole, length } = contig;
       assert.deepEqual([record, whole, length], [index, header, text.length]);

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { openResultDirectory, type ResultDirectoryOptions } from '../../lib/output/result-directory.js';
 import type { PredictionResult } from '../../lib/predict/results.js';
+import { skip } from '../skipped.js';
 import { contigResult, optionsIn, temporaryFolder, windowResult, writeAll, writeRun } from './results.js';
 
 const RESULTS = [windowResult('a', 1), contigResult('a', 'ACGT', { windows: 1, verdict: 'virus' })];
@@ -133,8 +134,7 @@ describe('The result directory', () => {
 
   it('is refused when it cannot be written to', async function () {
     if (process.getuid?.() === 0) {
-      console.log('      (skipped: the superuser may write to any directory)');
-      return this.skip();
+      skip(this, 'the superuser may write to any directory');
     }
     mkdirSync(out());
     chmodSync(out(), 0o555);
