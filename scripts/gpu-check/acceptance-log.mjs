@@ -14,7 +14,7 @@ const MEGABASES = 1;
 /** Rows 8 to 10: progress, memory and balance, as they are logged off a terminal. @param {Given} given @returns {Promise<Outcome>} */
 export async function logRows(given) {
   const { context, model, words, left } = given;
-  const often = ['--progress-interval', INTERVAL];
+  const often = ['--progress-interval', INTERVAL, '--memory-warning', '0.001'];
   const input = join(context.folder, 'progress.fa');
   writeInput(input, 'coding', MEGABASES);
   const shown = await predictWell(context, {
@@ -34,6 +34,7 @@ export async function logRows(given) {
     seconds: left(),
   });
   const lines = named(shown, 'progress').length;
+  const pressure = named(shown, 'memory-pressure').length;
   const none = named(silent, 'progress').length;
   // eslint-disable-next-line no-control-regex -- that is what must not be there
   const isPlain = !/[\x1b\r]/.test(plain.stderr + plain.stdout);
@@ -46,6 +47,7 @@ export async function logRows(given) {
       checked('8: none with --no-progress', none === 0, `${none}`),
       checked('8: no control characters off a terminal', isPlain, `${plain.stderr.split('\n').length} lines`),
       ...memoryChecks(shown),
+      checked('9: a warning where so much of the memory is used', pressure > 0, `${pressure} at 0.1 %`),
       ...balanceChecks(shown),
     ],
     skipped: ['8 on a terminal: the tests show the dashboard'],

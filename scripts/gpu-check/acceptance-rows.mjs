@@ -28,7 +28,7 @@ export async function deviceRows({ context, model, words, usual, left }) {
   const before = isFirst('device') >= 0 && isFirst('device') < isFirst('finished');
   const said = checked('2: the devices are named before the work', before, names.join('; '));
   const wrong = await predict(context, { name: 'wrong-id', model, words: ['--gpus', '99'], seconds: left() });
-  const listsThem = gpus.every((id) => wrong.stderr.includes(id.replace('cuda:', '')));
+  const listsThem = gpus.every((id) => wrong.stderr.includes(id));
   const refused = wrong.code === 1 && wroteNothing(wrong) && listsThem;
   const checks = [
     said,

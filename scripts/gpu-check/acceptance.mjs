@@ -3,6 +3,7 @@ import { lastWords } from './command.mjs';
 import { batchRows, deviceRows, exitCodeRows, kindRows } from './acceptance-rows.mjs';
 import { logRows } from './acceptance-log.mjs';
 import { predictWell } from './predict.mjs';
+import { within } from './steps.mjs';
 
 /**
  * What the command promises its users, on the example contigs with a model of random weights: the rows that need no more
@@ -13,7 +14,7 @@ export const acceptanceStep = {
   seconds: 150,
   async run(context, seconds) {
     const end = performance.now() / 1000 + seconds;
-    const model = await context.models.small;
+    const model = await within(context.models.small, 'the model', seconds);
     const left = () => Math.max(1, end - performance.now() / 1000);
     const words = context.device === 'cpu' ? ['--device', 'cpu'] : [];
     const usual = await predictWell(context, { name: 'usual', model, words, seconds: left() });

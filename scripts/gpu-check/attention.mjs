@@ -1,6 +1,6 @@
 // @ts-check
 import { runNative } from './command.mjs';
-import { checked } from './steps.mjs';
+import { checked, within } from './steps.mjs';
 
 /** @typedef {import('./native-attention.mjs').AttentionUse} AttentionUse */
 
@@ -13,7 +13,7 @@ export const attentionStep = {
   seconds: 60,
   async run({ device, models, quick }, seconds) {
     const end = performance.now() / 1000 + seconds;
-    const model = await models.middle;
+    const model = await within(models.middle, 'the model', seconds);
     const request = {
       device,
       models: models.folder,

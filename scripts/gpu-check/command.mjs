@@ -61,7 +61,7 @@ export function runVirnucpro(words, { seconds, environment = {}, interruptAfter 
 export function eventsIn(stderr) {
   return stderr
     .split('\n')
-    .filter((line) => line.startsWith('{'))
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
     .map((line) => JSON.parse(line));
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { writeInput } from '../../bench/host/inputs.mjs';
 import { lastWords } from './command.mjs';
 import { named, predict } from './predict.mjs';
-import { checked } from './steps.mjs';
+import { checked, within } from './steps.mjs';
 
 /** @typedef {import('./command.mjs').LoggedEvent} LoggedEvent */
 
@@ -24,7 +24,7 @@ export const idleStep = {
   async run(context, seconds) {
     const end = performance.now() / 1000 + seconds;
     const { device, quick, folder, models } = context;
-    const model = await models.middle;
+    const model = await within(models.middle, 'the model', seconds);
     const input = join(folder, 'many.fa');
     writeInput(input, 'coding', quick ? 0.5 : 60);
     const words = ['--device', device, '--precision', 'bf16', '--progress-interval', quick ? '0.1' : '1'];

@@ -8,8 +8,10 @@ import { compareWithGolden } from './native-golden.mjs';
 const tasks = { golden: compareWithGolden, attention: measureAttention, benchmark };
 
 const [task = '', request = ''] = process.argv.slice(2);
-/** @type {{ result?: unknown, error?: string }} */
+/** @type {{ result?: unknown, error?: string } | undefined} */
 let answer;
+// Nobody waits for an answer any more.
+process.once('disconnect', () => process.exit(answer ? 0 : 1));
 try {
   answer = { result: await tasks[task]?.(JSON.parse(request)) };
 } catch (error) {

@@ -4,7 +4,7 @@ import { writeInput } from '../../bench/host/inputs.mjs';
 import { inspectModel } from '../../dist/lib/index.js';
 import { lastWords } from './command.mjs';
 import { named, predict, predictWell, scoreDifference } from './predict.mjs';
-import { checked } from './steps.mjs';
+import { checked, within } from './steps.mjs';
 
 /** What one batch takes in tokens; the input has more of them. */
 const BATCH_TOKENS = 32_768;
@@ -24,7 +24,7 @@ export const memoryStep = {
   async run(context, seconds) {
     const end = performance.now() / 1000 + seconds;
     const left = () => Math.max(1, end - performance.now() / 1000);
-    const model = await context.models.middle;
+    const model = await within(context.models.middle, 'the model', seconds);
     const { parts } = await inspectModel(model, { models: context.models.folder });
     const input = join(context.folder, 'long.fa');
     writeInput(input, 'coding', MEGABASES);

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runNative } from './command.mjs';
 import { proteinFasta } from './sequences.mjs';
-import { checked } from './steps.mjs';
+import { checked, within } from './steps.mjs';
 
 /** @typedef {import('../../dist/lib/index.js').BenchmarkReport} BenchmarkReport */
 /**
@@ -38,7 +38,7 @@ export const speedSteps = benches.map((bench) => ({
 async function measure({ name, part, size, model, residues, least, aim }, context, seconds) {
   const { device, quick, folder, models } = context;
   const end = performance.now() / 1000 + seconds;
-  const installed = model && (await models[model]);
+  const installed = model && (await within(models[model], 'the model', seconds));
   const subject =
     installed === undefined ? { size: quick ? 'esm2_tiny' : size } : { model: installed, models: models.folder };
   const fasta = join(folder, 'proteins.faa');

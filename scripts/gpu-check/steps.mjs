@@ -1,4 +1,6 @@
 // @ts-check
+import { clearTimeout, setTimeout } from 'node:timers';
+
 /**
  * @typedef {object} Context
  * @property {string} device the one that is checked: `cuda:0`, `cpu`
@@ -62,11 +64,30 @@ async function runStep({ name, seconds, needsCuda = false, run }, context, left)
   const since = () => (performance.now() - start) / 1000;
   try {
     const { checks, figures = {}, skipped = [] } = await run(context, Math.min(seconds, left));
-    const status = checks.every(({ met }) => met) ? 'met' : 'not met';
+    const verdict = checks.every(({ met }) => met) ? 'met' : 'not met';
+    // What checked nothing must not pass for a check.
+    const status = checks.length === 0 ? 'skipped' : verdict;
     return { name, status, seconds: since(), checks, skipped, figures };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return { ...nothing, status: 'broken', seconds: since(), reason };
+  }
+}
+
+/**
+ * What was begun beside the steps and may take longer than one of them has.
+ * @template T @param {Promise<T>} begun @param {string} what @param {number} seconds @returns {Promise<T>}
+ */
+export async function within(begun, what, seconds) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} was not there within ${seconds.toFixed(0)} s`)), seconds * 1000);
+  });
+  try {
+    return /** @type {T} */ (await Promise.race([begun, late]));
+  } finally {
+    clearTimeout(timer);
   }
 }
 

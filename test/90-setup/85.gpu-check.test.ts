@@ -78,7 +78,7 @@ describe('the check of a GPU', () => {
     assert.deepEqual([device, exitCode, machine.libtorch], ['cpu', 0, libtorch.version]);
     assert.deepEqual(
       steps.map(({ name, status }) => [name, status]),
-      names.map((name) => [name, 'met']),
+      names.map((name) => [name, name === 'attention' ? 'skipped' : 'met']),
     );
     const [golden, acceptance, attention, memory] = steps as [StepResult, StepResult, StepResult, StepResult];
     assert.deepEqual(
