@@ -2,14 +2,14 @@
 export const EXIT = {
   /** All that was asked for is done. */
   done: 0,
-  /** Nothing was done: wrong use, wrong input, no model, no device, no room. */
+  /** Nothing was done: wrong use, wrong input, no model, no device, no room. Or given up, with what was finished kept. */
   failed: 1,
   /** Done but for the failures that the summary names. */
   partial: 2,
   /** `bench` ended because its terminal was closed. */
   hungUp: 129,
-  /** Ended by Ctrl-C. */
+  /** Ended by Ctrl-C; what was finished is kept. */
   interrupted: 130,
-  /** Ended by SIGTERM. */
+  /** Ended by SIGTERM, likewise. */
   terminated: 143,
 } as const;
