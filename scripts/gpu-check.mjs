@@ -22,7 +22,7 @@ import { idleStep } from './gpu-check/idle.mjs';
 import { describeMachine } from './gpu-check/machine.mjs';
 import { startModels } from './gpu-check/models.mjs';
 import { memoryStep } from './gpu-check/out-of-memory.mjs';
-import { exitCodeOf, tableOf } from './gpu-check/report.mjs';
+import { exitCodeOf, linesOf, tableOf } from './gpu-check/report.mjs';
 import { speedSteps } from './gpu-check/speed.mjs';
 import { runSteps } from './gpu-check/steps.mjs';
 
@@ -62,6 +62,7 @@ function readArguments() {
 
 async function check() {
   const { device: asked, quick, minutes, only, output, temporary } = readArguments();
+  const chosen = steps.filter(({ name }) => only?.includes(name) ?? true);
   const started = new Date();
   const deadline = performance.now() / 1000 + minutes * 60;
   const folder = mkdtempSync(join(resolve(temporary), 'virnucpro-gpu-check-'));
@@ -92,29 +93,35 @@ async function check() {
     );
   }
 
+  const machine = await describeMachine(devices);
+  /** @type {import('./gpu-check/steps.mjs').StepResult[]} */
+  const results = [];
+  // After every step, so that what is known is there whatever ends the check.
+  const save = () => {
+    const seconds = (Date.now() - started.getTime()) / 1000;
+    const facts = { formatVersion: 1, started: started.toISOString(), seconds, device, quick, machine };
+    writeFileSync(output, `${JSON.stringify({ ...facts, exitCode: exitCodeOf(results), steps: results }, null, 2)}\n`);
+    return seconds;
+  };
+  try {
+    save();
+  } catch (error) {
+    return fail(`The results cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
+
+  console.log(`Checking ${device} in at most ${minutes} minutes`);
   const models = startModels({ folder: join(folder, 'models'), quick });
   /** @type {Context} */
   const context = { device, gpus: gpus.map((/** @type {{ id: string }} */ { id }) => id), quick, folder, models };
-  console.log(`Checking ${device} in at most ${minutes} minutes`);
-  const chosen = steps.filter(({ name }) => only?.includes(name) ?? true);
-  const results = await runSteps(chosen, context, deadline, console.log);
-  const machine = await describeMachine(devices);
+  await runSteps(chosen, context, deadline, (result) => {
+    results.push(result);
+    save();
+    console.log(linesOf(result).join('\n'));
+  });
   endChildren();
-  const exitCode = exitCodeOf(results);
-  const seconds = (Date.now() - started.getTime()) / 1000;
-  const report = {
-    formatVersion: 1,
-    started: started.toISOString(),
-    seconds,
-    device,
-    quick,
-    machine,
-    exitCode,
-    steps: results,
-  };
-  writeFileSync(output, `${JSON.stringify(report, null, 2)}\n`);
+  const seconds = save();
   console.log(`\n${tableOf(results)}\n\n${seconds.toFixed(0)} s; all figures are in ${output}`);
-  process.exitCode = exitCode;
+  process.exitCode = exitCodeOf(results);
 }
 
 /** @param {string} message */

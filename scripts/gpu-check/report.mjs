@@ -9,6 +9,15 @@ export function exitCodeOf(results) {
   return statuses.includes('not met') || statuses.includes('late') ? 2 : 0;
 }
 
+/** What is said when a step has ended. @param {StepResult} result */
+export function linesOf({ name, status, seconds, reason, checks, skipped }) {
+  return [
+    `${name}: ${status} (${seconds.toFixed(0)} s)${reason === undefined ? '' : `: ${reason}`}`,
+    ...checks.map(({ what, found, met }) => `  ${met ? 'ok     ' : 'NOT MET'} ${what}: ${found}`),
+    ...skipped.map((line) => `  skipped ${line}`),
+  ];
+}
+
 /** One row for everything that was checked. @param {readonly StepResult[]} results */
 export function tableOf(results) {
   const rows = results.flatMap(({ name, status, reason, checks, skipped }) => [

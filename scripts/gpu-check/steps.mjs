@@ -38,19 +38,10 @@ const LEAST_SECONDS = 10;
  * One after another, each within its time; none keeps the next from running.
  * @param {readonly Step[]} steps @param {Context} context
  * @param {number} deadline by performance.now(), in seconds
- * @param {(line: string) => void} say @returns {Promise<StepResult[]>}
+ * @param {(result: StepResult) => void} onResult
  */
-export async function runSteps(steps, context, deadline, say) {
-  const results = [];
-  for (const step of steps) {
-    const result = await runStep(step, context, deadline - performance.now() / 1000);
-    const reason = result.reason === undefined ? '' : `: ${result.reason}`;
-    say(`${step.name}: ${result.status} (${result.seconds.toFixed(0)} s)${reason}`);
-    for (const { what, found, met } of result.checks) say(`  ${met ? 'ok     ' : 'NOT MET'} ${what}: ${found}`);
-    for (const line of result.skipped) say(`  skipped ${line}`);
-    results.push(result);
-  }
-  return results;
+export async function runSteps(steps, context, deadline, onResult) {
+  for (const step of steps) onResult(await runStep(step, context, deadline - performance.now() / 1000));
 }
 
 /** @param {Step} step @param {Context} context @param {number} left @returns {Promise<StepResult>} */

@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
-import { writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { loadAddon } from '../../lib/engine/load.js';
+import { packageVersion } from '../../lib/package.js';
 import { repositoryRoot } from '../repository.js';
 import { compiledLibrary } from './temporary-checkout.js';
 
@@ -119,7 +129,7 @@ describe('the bundle', () => {
   it('needs no program but a shell, and finds libtorch by $LIBTORCH', () => {
     const { status, stdout, stderr } = virnucpro(['--version'], { PATH: '/nowhere', LIBTORCH: libtorch.root });
     assert.equal(status, 0, stderr);
-    assert.equal(stdout, `virnucpro 0.1.0\nlibtorch ${libtorch.version}\n`);
+    assert.equal(stdout, `virnucpro ${packageVersion}\nlibtorch ${libtorch.version}\n`);
   });
 
   it('says how to get a libtorch where there is none', () => {
