@@ -65,10 +65,9 @@ async function makePlan(
 async function measure(plan: Plan, addon: Addon): Promise<Measured> {
   const { options, subject, batches } = plan;
   const { onProgress } = options;
-  const memory = watchMemory(plan.device.id, addon);
   const worker = await openWorker(plan, addon);
   try {
-    memory.begin();
+    const memory = watchMemory(plan.device.id, worker);
     const hasLimit = options.engine === 'packed';
     const clock = (): number => performance.now() / 1000;
     const workload: Workload = { worker, part: subject.part, batches, hasLimit, clock };

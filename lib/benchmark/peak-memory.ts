@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { Addon } from '../engine/addon.js';
+import type { NativeWorker } from '../engine/addon.js';
 
 /** What a device's memory held. */
 export interface PeakMemory {
@@ -11,32 +11,32 @@ export interface PeakMemory {
   readonly includesLoading: boolean;
 }
 
-/** Watches the memory of one device: on the CPU that of this process, on a GPU what the device reports as used. */
+/** Watches the memory of one device: on the CPU that of this process, on a GPU what libtorch takes there. */
 export interface MemoryWatch {
-  /** To call when the model is loaded. */
-  begin(): void;
   /** The figures so far. */
   read(): PeakMemory;
 }
 
-/** To call before the model is loaded. */
-export function watchMemory(device: string, addon: Pick<Addon, 'devices'>): MemoryWatch {
-  return device === 'cpu' ? new ResidentMemory() : new DeviceMemory(device, addon);
+/** Begins to watch; to call when the model is loaded. */
+export function watchMemory(device: string, worker: Pick<NativeWorker, 'memory'>): MemoryWatch {
+  return device === 'cpu' ? new ResidentMemory() : new DeviceMemory(worker);
 }
 
 /** The resident size of this process, which the kernel keeps the peak of. */
 class ResidentMemory implements MemoryWatch {
-  #loaded = 0;
-  #isReset = false;
+  readonly #loaded: number;
+  readonly #isReset: boolean;
 
-  begin(): void {
+  constructor() {
+    let isReset = false;
     try {
       // The kernel's word for "forget the peak", see proc(5).
       writeFileSync('/proc/self/clear_refs', '5');
-      this.#isReset = true;
+      isReset = true;
     } catch {
-      this.#isReset = false;
+      // Said in what is read.
     }
+    this.#isReset = isReset;
     this.#loaded = statusBytes('VmRSS');
   }
 
@@ -50,25 +50,17 @@ function statusBytes(field: string): number {
   return Number(kilobytes?.[1]) * 1024;
 }
 
-/** Memory of a GPU: libtorch gives none of it back while it runs, so that what is used at the end is the peak. */
+/** What libtorch has taken of a GPU, used or kept for what comes. */
 class DeviceMemory implements MemoryWatch {
-  readonly #used: () => number;
-  readonly #before: number;
-  #loaded = 0;
+  readonly #worker: Pick<NativeWorker, 'memory'>;
+  readonly #loaded: number;
 
-  constructor(id: string, addon: Pick<Addon, 'devices'>) {
-    this.#used = () => {
-      const { memoryTotal, memoryFree } = addon.devices().find((device) => device.id === id)!;
-      return memoryTotal - memoryFree;
-    };
-    this.#before = this.#used();
-  }
-
-  begin(): void {
-    this.#loaded = this.#used() - this.#before;
+  constructor(worker: Pick<NativeWorker, 'memory'>) {
+    this.#worker = worker;
+    this.#loaded = worker.memory().reserved;
   }
 
   read(): PeakMemory {
-    return { loaded: this.#loaded, peak: this.#used() - this.#before, includesLoading: false };
+    return { loaded: this.#loaded, peak: this.#worker.memory().peakReserved, includesLoading: false };
   }
 }

@@ -21,7 +21,10 @@ export function devicesCommand(): Command {
     });
 }
 
-const HEADER = ['device', 'name', 'capability', 'memory GiB', 'free GiB', 'native BF16', 'auto precision'];
+const HEADER = [
+  ...['device', 'name', 'capability', 'memory GiB', 'free GiB', 'native BF16', 'auto precision'],
+  ...['PCI address', 'driver', 'notes'],
+];
 
 function tableText(list: readonly ListedDevice[]): string {
   const rows = [HEADER, ...list.map(cells)];
@@ -38,14 +41,18 @@ function tableText(list: readonly ListedDevice[]): string {
 
 function cells(device: ListedDevice): string[] {
   const { id, name, capability, memoryTotal, memoryFree, bf16, usable, automaticPrecision } = device;
+  const { pciAddress, driver, notes } = device;
   const gib = (bytes: number): string => (bytes / GIB).toFixed(1);
   return [
     id,
     name,
     capability || '-',
     gib(memoryTotal),
-    usable ? gib(memoryFree) : '-',
+    memoryFree === null ? '-' : gib(memoryFree),
     bf16 ? 'yes' : 'no',
     usable ? automaticPrecision : 'cannot be used',
+    pciAddress || '-',
+    driver || '-',
+    notes.join('; ') || '-',
   ];
 }

@@ -7,10 +7,12 @@ export interface ListedDevice extends NativeDevice {
   readonly usable: boolean;
   /** What the precision `auto` is on this device. */
   readonly automaticPrecision: Precision;
+  /** What a user should know of it before choosing it: that it is a slice of a GPU, busy, or closed. */
+  readonly notes: readonly string[];
 }
 
 export interface DeviceList {
-  /** The CPU first, then the CUDA devices in the driver's order. */
+  /** The CPU first, then the CUDA devices in nvidia-smi's order, within CUDA_VISIBLE_DEVICES. */
   readonly devices: readonly ListedDevice[];
   /** Whether CUDA can be used, and if a driver is there that cannot be: why, and what to do. */
   readonly cuda: CudaState;
@@ -30,5 +32,14 @@ export function listDevices(found: readonly NativeDevice[], cuda: CudaState): Li
     ...device,
     usable: device.id === 'cpu' || cuda.state === 'loaded',
     automaticPrecision: precisionFor(device, 'auto'),
+    notes: notesOf(device),
   }));
+}
+
+function notesOf({ mig, computeMode, processes }: NativeDevice): string[] {
+  return [
+    ...(mig ? ['a MIG instance'] : []),
+    ...(processes > 0 ? [`busy: ${processes} other process${processes === 1 ? '' : 'es'}`] : []),
+    ...(computeMode === 'default' ? [] : [`compute mode ${computeMode}`]),
+  ];
 }

@@ -75,9 +75,19 @@ export function devicesOf({ devices, cuda }: LoadedMessage): ListedDevice[] {
 
 export function checkDevices(devices: readonly ListedDevice[]): Check {
   const usable = devices.filter((device) => device.usable);
-  const lines = usable.map(({ id, name, capability, memoryFree, memoryTotal, automaticPrecision }) => {
-    const memory = `${(memoryFree / GIB).toFixed(1)} of ${(memoryTotal / GIB).toFixed(1)} GiB free`;
-    return `${id}: ${name}${capability && `, capability ${capability}`}, ${memory}, precision ${automaticPrecision}`;
-  });
-  return passed('devices', usable.map(({ id }) => id).join(', '), lines);
+  return passed('devices', usable.map(({ id }) => id).join(', '), usable.map(deviceLine));
+}
+
+function deviceLine(device: ListedDevice): string {
+  const { id, name, capability, pciAddress, driver, memoryFree, memoryTotal, automaticPrecision, notes } = device;
+  const gib = (bytes: number): string => (bytes / GIB).toFixed(1);
+  const parts = [
+    `${id}: ${name}${pciAddress && ` (${pciAddress})`}`,
+    capability && `capability ${capability}`,
+    driver && `driver ${driver}`,
+    memoryFree === null ? `${gib(memoryTotal)} GiB` : `${gib(memoryFree)} of ${gib(memoryTotal)} GiB free`,
+    `precision ${automaticPrecision}`,
+    ...notes,
+  ];
+  return parts.filter((part) => part !== '').join(', ');
 }

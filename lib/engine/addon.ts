@@ -118,9 +118,12 @@ export interface NativeDevice {
   pciAddress: string;
   /** Whether it is a slice of a GPU (multi-instance GPU). */
   mig: boolean;
-  /** Who may compute on it; `default` is everybody, and all that is known of a device without NVML. */
+  /**
+   * Who may compute on it; `default` is everybody, and all that is known of a device without NVML. A device that CUDA's
+   * multi-process service shares is everybody's.
+   */
   computeMode: 'default' | 'exclusive' | 'prohibited';
-  /** Processes that compute on it now; 0 where it is not known. */
+  /** Other processes that compute on it now; 0 where it is not known. */
   processes: number;
 }
 
@@ -261,7 +264,7 @@ export interface NativeWorker {
 export interface Addon {
   /** What the addon was compiled against and with. */
   readonly versions: { libtorch: string; compiler: string };
-  /** The CPU first, then the CUDA devices in their order. */
+  /** The CPU first, then the CUDA devices in their order. The first call starts the driver: a second or so where it slept. */
   devices(): NativeDevice[];
   /** Reads the sensors of these CUDA devices, on another thread. @throws VNP_DEVICE for another id */
   sensors(ids: readonly string[]): Promise<NativeSensors[]>;

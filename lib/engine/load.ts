@@ -28,6 +28,8 @@ export interface LoadedAddon {
 }
 
 interface Loader {
+  /** Sets a variable of the process's environment unless it is set: native libraries do not look into `process.env`. */
+  setDefault(name: string, value: string): void;
   /** dlopen with RTLD_NOW | RTLD_GLOBAL; throws with the linker's words. */
   load(path: string): void;
 }
@@ -53,8 +55,10 @@ function load(): LoadedAddon {
     ]);
   }
   const libtorch = search.chosen;
-  limitBusyWaiting();
   const loader = nativeModule(join(folder, 'virnucpro_loader.node')) as Loader;
+  limitBusyWaiting(loader);
+  // nvidia-smi's order. The driver reads it once, when it is initialised; its own default puts the fastest device first.
+  loader.setDefault('CUDA_DEVICE_ORDER', 'PCI_BUS_ID');
   try {
     loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));
   } catch (cause) {
@@ -74,8 +78,8 @@ function load(): LoadedAddon {
  * as long on a machine with anything else to do. This many rounds cost nothing there and nothing on an idle one
  * (measured, see bench/results). The library reads it once, when it is loaded.
  */
-function limitBusyWaiting(): void {
-  if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '2000';
+function limitBusyWaiting(loader: Loader): void {
+  if (process.env['OMP_WAIT_POLICY'] === undefined) loader.setDefault('GOMP_SPINCOUNT', '2000');
 }
 
 function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PackedTokens } from '../../lib/batches/packed-tokens.js';
-import type { NativeDevice } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
+import { listDevices } from '../../lib/diagnosis/devices.js';
 import { boundsFor, checkKnownAnswer, judge } from '../../lib/diagnosis/known-answer-check.js';
 import { KNOWN_ARCHITECTURES, knownBatch, knownParameters, writeKnownModel } from '../../lib/diagnosis/known-model.js';
 import type { KnownModel } from '../../lib/diagnosis/known-model.js';
@@ -133,15 +133,8 @@ describe('the known answer', () => {
   });
 
   it('fails with the reason on a device that there is not', async () => {
-    const missing: NativeDevice = {
-      id: 'cuda:99',
-      name: '',
-      capability: '',
-      memoryTotal: 0,
-      memoryFree: 0,
-      bf16: true,
-    };
-    const check = await checkKnownAnswer({ ...missing, usable: true, automaticPrecision: 'bf16' });
+    const missing = { ...listDevices(loadAddon().addon.devices(), { state: 'absent' })[0]!, id: 'cuda:99' };
+    const check = await checkKnownAnswer({ ...missing, automaticPrecision: 'bf16' });
     assert.equal(check.status, 'failed');
     assert.match(check.found, /^the packed engine in fp32 failed: Expected one of cpu.* but received cuda:99/);
     assert.match(check.next!, /nvidia-smi/);

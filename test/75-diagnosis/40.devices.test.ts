@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Check, DeviceList } from '../../lib/index.js';
+import type { NativeDevice } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { listDevices } from '../../lib/diagnosis/devices.js';
 import { virnucpro } from './command-line.js';
@@ -50,7 +51,7 @@ describe('virnucpro devices', () => {
     assert.equal(devices[0]!.id, 'cpu');
     assert.deepEqual(cuda, loadAddon().cuda);
     for (const { memoryFree, memoryTotal, bf16, automaticPrecision } of devices) {
-      assert.ok(memoryFree > 0 && memoryFree <= memoryTotal);
+      assert.ok(memoryFree! > 0 && memoryFree! <= memoryTotal);
       assert.equal(automaticPrecision, bf16 ? 'bf16' : 'fp32');
     }
   });
@@ -105,7 +106,10 @@ describe('virnucpro devices', () => {
   });
 
   it('counts a CUDA device as usable only when CUDA is loaded, and bf16 where it is native', () => {
-    const gpu = { name: 'GPU', memoryTotal: 2 ** 34, memoryFree: 2 ** 33 };
+    const gpu: NativeDevice = {
+      ...loadAddon().addon.devices()[0]!,
+      ...{ name: 'GPU', memoryTotal: 2 ** 34, memoryFree: 2 ** 33 },
+    };
     const found = [
       { ...gpu, id: 'cpu', capability: '', bf16: false },
       { ...gpu, id: 'cuda:0', capability: '8.0', bf16: true },
@@ -116,5 +120,18 @@ describe('virnucpro devices', () => {
     assert.deepEqual(listed({ state: 'loaded' }), ['true fp32', 'true bf16', 'true fp32']);
     const unusable = { state: 'unusable', reason: 'old', next: 'renew' } as const;
     assert.deepEqual(listed(unusable), ['true fp32', 'false bf16', 'false fp32']);
+  });
+
+  it('notes what a device is shared with, and whether it is a slice', () => {
+    const [cpu] = loadAddon().addon.devices();
+    const notes = (device: Partial<NativeDevice>): readonly string[] =>
+      listDevices([{ ...cpu!, ...device }], { state: 'absent' })[0]!.notes;
+    assert.deepEqual(notes({}), []);
+    assert.deepEqual(notes({ processes: 1 }), ['busy: 1 other process']);
+    assert.deepEqual(notes({ mig: true, processes: 2, computeMode: 'exclusive' }), [
+      'a MIG instance',
+      'busy: 2 other processes',
+      'compute mode exclusive',
+    ]);
   });
 });
