@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <chrono>
 #include <utility>
 
 #include "device/cpu_memory.h"
@@ -147,7 +148,8 @@ DeviceWorker::Started DeviceWorker::start(Job job, PipelineModels& models, const
 
 std::optional<Job> DeviceWorker::next(bool wait) {
   std::unique_lock<std::mutex> lock(mutex_);
-  if (wait) changed_.wait(lock, [this] { return closing_ || !waiting_.empty(); });
+  // A wait without an end is a function of GCC 12's library, which a machine with an older one does not have.
+  while (wait && !closing_ && waiting_.empty()) changed_.wait_for(lock, std::chrono::hours(1));
   if (closing_ || waiting_.empty()) return std::nullopt;
   auto job = std::move(waiting_.front());
   waiting_.pop_front();

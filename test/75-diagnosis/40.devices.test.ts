@@ -60,10 +60,13 @@ describe('virnucpro devices', () => {
     const { exitCode, stdout } = await virnucpro(['devices']);
     assert.equal(exitCode, 0);
     const [header, ...rows] = stdout.trimEnd().split('\n');
-    assert.match(header!, /^device +name +capability +memory GiB +free GiB +native BF16 +auto precision$/);
+    assert.match(
+      header!,
+      /^device +name +capability +memory GiB +free GiB +native BF16 +auto precision +PCI address +driver +notes$/,
+    );
     const known = loadAddon().addon.devices();
     assert.equal(rows.length, known.length);
-    assert.match(rows[0]!, /^cpu +\S.* +- +\d+\.\d +\d+\.\d +(yes +bf16|no +fp32)$/);
+    assert.match(rows[0]!, /^cpu +\S.* +- +\d+\.\d +\d+\.\d +(yes +bf16|no +fp32) +- +- +-$/);
     assert.ok(rows[0]!.includes(` ${known[0]!.name} `));
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
@@ -143,13 +143,13 @@ describe('virnucpro predict on several workers', () => {
     assert.ok(found.every((score, index) => Math.abs(score - expected[index]!) <= 1e-5));
   });
 
-  it('names what does not fit alone, and scores the rest', async () => {
-    // The weights, and too little beside them for any batch.
+  it('does nothing where the weights alone are more than --max-memory, and says so', async () => {
     const output = join(folder, 'too-little');
-    const words = ['predict', input, '-o', output, '--device', 'cpu', '--precision', 'fp32', '--max-memory', '1.2M'];
+    const words = ['predict', input, '-o', output, '--device', 'cpu', '--max-memory', '10K'];
     const { end, errors } = await virnucpro(words, { models: installed.models });
     assert.equal(end, 1, errors);
-    assert.match(errors, /max-memory/);
+    assert.match(errors, /virnucpro: Expected less than 10 KiB for the weights .*--max-memory.* but they take/);
+    assert.ok(!existsSync(output));
   });
 
   it('warns when memory runs short, once', async () => {
