@@ -249,9 +249,10 @@ describe('the native contract', () => {
     const batch = { dna: pack([[5, 6, 7], [8]]), protein: pack([[0, 5, 6, 2]]) };
     for (const part of ['dna', 'protein'] as const) {
       const { layers, width, feedForward } = installed.model[part].architecture;
-      const { seconds, mean } = await packed.embed(part, batch[part], { layers: false, measure: true });
+      const { seconds, mean, attentionWay } = await packed.embed(part, batch[part], { layers: false, measure: true });
       assert.deepEqual(mean, (await packed.embed(part, batch[part], { layers: false })).mean);
       assert.ok(seconds!.linear > 0 && seconds!.attention > 0);
+      assert.equal(attentionWay, 'kernel');
       assert.ok(seconds!.linear + seconds!.attention < seconds!.total);
       // Query, key, value and output; up and down, and the gate of the DNA model.
       const weights = layers * (4 * width ** 2 + (part === 'dna' ? 3 : 2) * width * feedForward);
