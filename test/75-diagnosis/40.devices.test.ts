@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Check, DeviceList } from '../../lib/index.js';
 import type { NativeDevice } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { listDevices } from '../../lib/diagnosis/devices.js';
+import { libtorchWithoutCuda } from '../fake-driver.js';
 import { virnucpro } from './command-line.js';
 
 describe('virnucpro devices', () => {
@@ -24,19 +16,10 @@ describe('virnucpro devices', () => {
 
   /** A driver that loads, and a libtorch without its CUDA half: all of this machine's but for that. */
   function driverWithoutCuda(): NodeJS.ProcessEnv {
-    const { libtorch, path } = loadAddon();
     const driver = join(folder, 'driver');
     mkdirSync(driver);
-    copyFileSync(join(dirname(path), 'virnucpro_loader.node'), join(driver, 'libcuda.so.1'));
-    const torch = join(folder, 'torch');
-    mkdirSync(join(torch, 'lib'), { recursive: true });
-    for (const name of readdirSync(join(libtorch.root, 'lib'))) {
-      if (!name.startsWith('libtorch_cuda')) symlinkSync(join(libtorch.root, 'lib', name), join(torch, 'lib', name));
-    }
-    const companions = join(dirname(libtorch.root), 'nvidia');
-    if (existsSync(companions)) symlinkSync(companions, join(folder, 'nvidia'));
-    writeFileSync(join(torch, 'build-version'), libtorch.version);
-    return { LD_LIBRARY_PATH: driver, LIBTORCH: torch };
+    copyFileSync(join(dirname(loadAddon().path), 'virnucpro_loader.node'), join(driver, 'libcuda.so.1'));
+    return { LD_LIBRARY_PATH: driver, LIBTORCH: libtorchWithoutCuda(folder) };
   }
 
   it('lists the CPU first, as the addon knows it', async () => {

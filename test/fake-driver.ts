@@ -1,0 +1,37 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { loadAddon } from '../lib/engine/load.js';
+import { fixture } from './repository.js';
+
+/** Why the fake driver cannot be had; undefined when it can. */
+export function noCompiler(): string | undefined {
+  const { error } = spawnSync('cc', ['--version']);
+  return error && 'cc, the C compiler, is missing; install gcc (apt-get install gcc, dnf install gcc)';
+}
+
+/** Compiles libraries of test/fixtures/fake-driver into a folder, which belongs on LD_LIBRARY_PATH. */
+export function compileFakeDriver(folder: string, libraries: readonly ('cuda' | 'nvml')[]): void {
+  mkdirSync(folder, { recursive: true });
+  for (const library of libraries) {
+    const output = join(folder, library === 'cuda' ? 'libcuda.so.1' : 'libnvidia-ml.so.1');
+    const source = fixture('fake-driver', `${library}.c`);
+    const words = ['-shared', '-fPIC', '-Wall', '-Werror', '-o', output, source];
+    const { status, stderr } = spawnSync('cc', words, { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`cc did not compile ${source}: ${stderr}`);
+  }
+}
+
+/** Makes a libtorch of this machine's files without its CUDA half, and returns its root, in a folder of its own. */
+export function libtorchWithoutCuda(folder: string): string {
+  const { libtorch } = loadAddon();
+  const root = join(folder, 'torch');
+  mkdirSync(join(root, 'lib'), { recursive: true });
+  for (const name of readdirSync(join(libtorch.root, 'lib'))) {
+    if (!name.startsWith('libtorch_cuda')) symlinkSync(join(libtorch.root, 'lib', name), join(root, 'lib', name));
+  }
+  const companions = join(dirname(libtorch.root), 'nvidia');
+  if (existsSync(companions)) symlinkSync(companions, join(folder, 'nvidia'));
+  writeFileSync(join(root, 'build-version'), libtorch.version);
+  return root;
+}
