@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import type { NativeSensors, NativeWorker } from '../../lib/engine/addon.js';
+import type { DevicePool } from '../../lib/engine/pool.js';
+import { PoolWorker } from '../../lib/engine/pool-worker.js';
+import { readWorkers } from '../../lib/engine/worker-memory.js';
+import type { RunEvent } from '../../lib/predict/events.js';
+import { RunControl } from '../../lib/predict/run-control.js';
+import { RunMonitor } from '../../lib/predict/run-monitor.js';
+import { RunSummary } from '../../lib/predict/summary.js';
+import { device } from './fake-devices.js';
+
+const MEMORY = { allocated: 30, reserved: 40, peakAllocated: 45, peakReserved: 50 };
+const SENSORS: NativeSensors = { memoryTotal: 100, memoryFree: 55, utilisation: 0.75, temperature: 61 };
+
+function workerOn(id: string): PoolWorker {
+  const native: Partial<NativeWorker> = { stage: 'protein', memory: () => MEMORY };
+  const about = {
+    id,
+    device: { ...device(id), memoryTotal: 90 },
+    precision: 'bf16',
+    threads: 1,
+    weightBytes: 0,
+  } as const;
+  return new PoolWorker(native as NativeWorker, 'packed', about);
+}
+
+describe('the reading of workers', () => {
+  it('has of a GPU what libtorch takes and what its sensors say', async () => {
+    const [reading] = await readWorkers({ sensors: async () => [SENSORS] }, [workerOn('cuda:0')]);
+    const memory = { allocated: 30, reserved: 40, peak: 50, free: 55, total: 100 };
+    assert.deepEqual(reading, { memory, utilisation: 0.75, temperature: 61 });
+  });
+
+  it('does without sensors', async () => {
+    const nothing = { memoryTotal: null, memoryFree: null, utilisation: null, temperature: null };
+    const [reading] = await readWorkers({ sensors: async () => [nothing] }, [workerOn('cuda:0')]);
+    const memory = { allocated: 30, reserved: 40, peak: 50, free: 50, total: 90 };
+    assert.deepEqual(reading, { memory, utilisation: undefined, temperature: undefined });
+  });
+
+  it('asks for every GPU once, and never for the CPU', async () => {
+    const asked: (readonly string[])[] = [];
+    const sensors = async (ids: readonly string[]) => {
+      asked.push(ids);
+      return ids.map(() => SENSORS);
+    };
+    await readWorkers({ sensors }, [workerOn('cuda:0'), workerOn('cpu'), workerOn('cuda:1'), workerOn('cpu')]);
+    await readWorkers({ sensors }, [workerOn('cpu')]);
+    assert.deepEqual(asked, [['cuda:0', 'cuda:1']]);
+  });
+});
+
+describe('the watch over a run', () => {
+  interface Watched {
+    readonly monitor: RunMonitor;
+    readonly summary: RunSummary;
+    readonly control: RunControl;
+    readonly events: RunEvent[];
+  }
+
+  function watch(sensors: () => Promise<NativeSensors[]>, ids = ['cuda:0'], progressInterval = 0): Watched {
+    const workers = ids.map(workerOn);
+    const pool = { workers } as unknown as DevicePool;
+    const summary = new RunSummary(workers.map((worker) => worker.countUsage()));
+    const control = new RunControl();
+    const events: RunEvent[] = [];
+    const onEvent = (event: RunEvent) => events.push(event);
+    const options = { addon: { sensors }, pool, summary, control, onEvent, progressInterval, memoryWarning: 0.9 };
+    return { monitor: new RunMonitor(options), summary, control, events };
+  }
+  const withFree = (free: number) => async () => [{ ...SENSORS, memoryFree: free }];
+
+  it('warns when the memory of a device runs short, once for a device', async () => {
+    const { monitor, events } = watch(withFree(10), ['cuda:0', 'cuda:0']);
+    await monitor.end();
+    assert.deepEqual(
+      events.filter(({ event }) => event === 'memory-pressure'),
+      [{ event: 'memory-pressure', device: 'cuda:0', used: 90, total: 100 }],
+    );
+  });
+
+  it('does not warn as long as there is enough', async () => {
+    const { monitor, events } = watch(withFree(11));
+    await monitor.end();
+    assert.deepEqual(
+      events.map(({ event }) => event),
+      ['memory'],
+    );
+  });
+
+  it('tells of the memory at the end, and lives without sensors', async () => {
+    const { monitor, events } = watch(async () => {
+      throw new Error('the driver is gone');
+    });
+    await monitor.end();
+    assert.deepEqual(events, []);
+    assert.equal(monitor.status().workers[0]!.memory, undefined);
+  });
+
+  it('tells how far the run is, at intervals and when asked', async () => {
+    const { monitor, summary, control, events } = watch(withFree(60), ['cuda:0', 'cuda:1'], 0.02);
+    monitor.bytesTotal = 1000;
+    summary.counts.framesKept = 40;
+    summary.enterOutcome(10, [{ part: 'dna', code: 'VNP_NATIVE', reason: 'odd', frames: 4, sources: ['x.fa'] }]);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    control.pause();
+    const status = monitor.status();
+    assert.deepEqual(
+      [status.frames, status.framesFound, status.framesFailed, status.isPaused, status.bytesTotal],
+      [10, 40, 4, true, 1000],
+    );
+    assert.deepEqual(
+      status.workers.map(({ id, stage, utilisation, isLost }) => [id, stage, utilisation, isLost]),
+      [
+        ['cuda:0', 'protein', 0.75, false],
+        // One answer for two devices: of the other nothing is known.
+        ['cuda:1', 'protein', undefined, false],
+      ],
+    );
+    await monitor.end();
+    const progress = events.find((event) => event.event === 'progress')!;
+    assert.deepEqual([progress.frames, progress.framesFailed, progress.devices.length], [10, 4, 2]);
+    const { length } = events;
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    assert.equal(events.length, length, 'nothing is told after the end');
+  });
+
+  it('leaves pauses out of the time that is left', async () => {
+    const { monitor, summary, control } = watch(withFree(60));
+    monitor.bytesTotal = 1000;
+    const record = { sequence: { length: 500 } } as Parameters<RunSummary['enterRecord']>[0];
+    summary.enterRecord(record);
+    summary.enterWindow(500, 0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const before = monitor.status();
+    assert.equal(before.share, 0.5);
+    control.pause();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const after = monitor.status();
+    assert.ok(after.seconds - before.seconds >= 0.19);
+    assert.ok(Math.abs(after.secondsLeft! - before.secondsLeft!) < 0.05, `${before.secondsLeft} ${after.secondsLeft}`);
+    control.resume();
+    await monitor.end();
+  });
+});
