@@ -7,7 +7,7 @@ export interface PeakMemory {
   readonly loaded: number;
   /** The most bytes since then. */
   readonly peak: number;
-  /** Whether the peak may be that of loading: the kernel did not let it be reset. */
+  /** Whether the peak may be that of loading: it could not be reset. */
   readonly includesLoading: boolean;
 }
 
@@ -61,6 +61,6 @@ class DeviceMemory implements MemoryWatch {
   }
 
   read(): PeakMemory {
-    return { loaded: this.#loaded, peak: this.#worker.memory().peakReserved, includesLoading: false };
+    return { loaded: this.#loaded, peak: this.#worker.memory().peakReserved, includesLoading: true };
   }
 }

@@ -1,9 +1,10 @@
 import type { NativeDevice, Precision } from '../engine/addon.js';
+import { closedReason } from '../engine/choose-devices.js';
 import { loadAddon, type CudaState } from '../engine/load.js';
 import { precisionFor } from '../engine/precision.js';
 
 export interface ListedDevice extends NativeDevice {
-  /** Whether a model can be opened on it; false for CUDA devices when this libtorch cannot use the driver. */
+  /** Whether a model can be opened on it: this libtorch can use the driver, and nobody has the device for itself. */
   readonly usable: boolean;
   /** What the precision `auto` is on this device. */
   readonly automaticPrecision: Precision;
@@ -30,7 +31,7 @@ export function devices(): DeviceList {
 export function listDevices(found: readonly NativeDevice[], cuda: CudaState): ListedDevice[] {
   return found.map((device) => ({
     ...device,
-    usable: device.id === 'cpu' || cuda.state === 'loaded',
+    usable: (device.id === 'cpu' || cuda.state === 'loaded') && closedReason(device) === undefined,
     automaticPrecision: precisionFor(device, 'auto'),
     notes: notesOf(device),
   }));

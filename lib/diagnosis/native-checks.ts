@@ -74,8 +74,9 @@ export function devicesOf({ devices, cuda }: LoadedMessage): ListedDevice[] {
 }
 
 export function checkDevices(devices: readonly ListedDevice[]): Check {
+  const lines = devices.map((device) => `${deviceLine(device)}${device.usable ? '' : ', cannot be used'}`);
   const usable = devices.filter((device) => device.usable);
-  return passed('devices', usable.map(({ id }) => id).join(', '), usable.map(deviceLine));
+  return passed('devices', usable.map(({ id }) => id).join(', '), lines);
 }
 
 function deviceLine(device: ListedDevice): string {

@@ -71,7 +71,7 @@ function deviceOf(id: string, present: readonly NativeDevice[]): NativeDevice {
 }
 
 /** Why nobody else can compute on it; undefined when one can. */
-function closedReason({ computeMode, processes }: NativeDevice): string | undefined {
+export function closedReason({ computeMode, processes }: NativeDevice): string | undefined {
   if (computeMode === 'prohibited') return 'closed to all programs (compute mode Prohibited)';
   if (computeMode === 'exclusive' && processes > 0) return 'busy: another process has it for itself';
   return undefined;

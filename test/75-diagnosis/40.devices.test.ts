@@ -108,6 +108,14 @@ describe('virnucpro devices', () => {
     assert.deepEqual(listed(unusable), ['true fp32', 'false bf16', 'false fp32']);
   });
 
+  it('counts a device that another process has for itself as none to be used', () => {
+    const [cpu] = loadAddon().addon.devices();
+    const usable = (device: Partial<NativeDevice>): boolean =>
+      listDevices([{ ...cpu!, id: 'cuda:0', ...device }], { state: 'loaded' })[0]!.usable;
+    assert.ok(usable({ processes: 3 }) && usable({ computeMode: 'exclusive' }));
+    assert.ok(!usable({ computeMode: 'exclusive', processes: 1 }) && !usable({ computeMode: 'prohibited' }));
+  });
+
   it('notes what a device is shared with, and whether it is a slice', () => {
     const [cpu] = loadAddon().addon.devices();
     const notes = (device: Partial<NativeDevice>): readonly string[] =>
