@@ -4,9 +4,9 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
-#include <chrono>
 #include <utility>
 
 #include "device/cpu_memory.h"
