@@ -1,17 +1,16 @@
 #include "device/cuda_driver.h"
 
-#include <dlfcn.h>
-
 #include <array>
 #include <cstdio>
 #include <string>
+
+#include "device/optional_library.h"
 
 namespace virnucpro {
 
 namespace {
 
 // From the driver's stable C interface (cuda.h): a result and a CUdevice are an int, a CUuuid is 16 bytes.
-constexpr int kSuccess = 0;
 constexpr int kCapabilityMajor = 75;
 constexpr int kCapabilityMinor = 76;
 constexpr int kMultiProcessService = 133;
@@ -28,35 +27,23 @@ struct Driver {
   int (*get_context_state)(int, unsigned*, int*) = nullptr;
 };
 
-template <typename Function>
-void find(Function& function, void* library, const char* name) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-}
-
 Driver load() {
   Driver driver;
-  // Never closed: libtorch_cuda holds the driver for the life of the process too.
-  void* const library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return driver;
+  const OptionalLibrary library("libcuda.so.1");
   int (*init)(unsigned) = nullptr;
-  find(init, library, "cuInit");
-  if (init == nullptr || init(0) != kSuccess) return driver;
-  find(driver.count_devices, library, "cuDeviceGetCount");
-  find(driver.get_device, library, "cuDeviceGet");
-  find(driver.get_name, library, "cuDeviceGetName");
-  find(driver.get_attribute, library, "cuDeviceGetAttribute");
-  find(driver.get_memory, library, "cuDeviceTotalMem_v2");
-  find(driver.get_address, library, "cuDeviceGetPCIBusId");
+  library.find(init, "cuInit");
+  if (!succeeds(init, 0u)) return driver;
+  library.find(driver.count_devices, "cuDeviceGetCount");
+  library.find(driver.get_device, "cuDeviceGet");
+  library.find(driver.get_name, "cuDeviceGetName");
+  library.find(driver.get_attribute, "cuDeviceGetAttribute");
+  library.find(driver.get_memory, "cuDeviceTotalMem_v2");
+  library.find(driver.get_address, "cuDeviceGetPCIBusId");
   // The first gives a slice's own UUID, the second that of its GPU.
-  find(driver.get_uuid, library, "cuDeviceGetUuid_v2");
-  if (driver.get_uuid == nullptr) find(driver.get_uuid, library, "cuDeviceGetUuid");
-  find(driver.get_context_state, library, "cuDevicePrimaryCtxGetState");
+  library.find(driver.get_uuid, "cuDeviceGetUuid_v2");
+  if (driver.get_uuid == nullptr) library.find(driver.get_uuid, "cuDeviceGetUuid");
+  library.find(driver.get_context_state, "cuDevicePrimaryCtxGetState");
   return driver;
-}
-
-template <typename Function, typename... Arguments>
-bool succeeds(Function function, Arguments... arguments) {
-  return function != nullptr && function(arguments...) == kSuccess;
 }
 
 // The driver writes the domain with four digits, nvidia-smi with eight.

@@ -1,15 +1,14 @@
 #include "device/nvml.h"
 
-#include <dlfcn.h>
-
 #include <array>
+
+#include "device/optional_library.h"
 
 namespace virnucpro {
 
 namespace {
 
 // From NVML's stable C interface (nvml.h): a result and an enumerator are an int, a handle is a pointer.
-constexpr int kSuccess = 0;
 constexpr int kInsufficientSize = 7;
 constexpr int kComputeModeDefault = 0;
 constexpr int kComputeModeProhibited = 2;
@@ -41,28 +40,22 @@ struct Functions {
   int (*temperature)(Handle, int, unsigned*) = nullptr;
 };
 
-template <typename Function>
-void find(Function& function, void* library, const char* name) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-}
-
 Functions load() {
   Functions functions;
-  void* const library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return functions;
+  const OptionalLibrary library("libnvidia-ml.so.1");
   int (*init)() = nullptr;
-  find(init, library, "nvmlInit_v2");
-  if (init == nullptr || init() != kSuccess) return functions;
-  find(functions.driver_version, library, "nvmlSystemGetDriverVersion");
-  find(functions.device_by_uuid, library, "nvmlDeviceGetHandleByUUID");
-  find(functions.device_by_address, library, "nvmlDeviceGetHandleByPciBusId_v2");
-  find(functions.is_slice, library, "nvmlDeviceIsMigDeviceHandle");
-  find(functions.gpu_of_slice, library, "nvmlDeviceGetDeviceHandleFromMigDeviceHandle");
-  find(functions.memory, library, "nvmlDeviceGetMemoryInfo");
-  find(functions.compute_mode, library, "nvmlDeviceGetComputeMode");
-  find(functions.processes, library, "nvmlDeviceGetComputeRunningProcesses_v3");
-  find(functions.utilisation, library, "nvmlDeviceGetUtilizationRates");
-  find(functions.temperature, library, "nvmlDeviceGetTemperature");
+  library.find(init, "nvmlInit_v2");
+  if (!succeeds(init)) return functions;
+  library.find(functions.driver_version, "nvmlSystemGetDriverVersion");
+  library.find(functions.device_by_uuid, "nvmlDeviceGetHandleByUUID");
+  library.find(functions.device_by_address, "nvmlDeviceGetHandleByPciBusId_v2");
+  library.find(functions.is_slice, "nvmlDeviceIsMigDeviceHandle");
+  library.find(functions.gpu_of_slice, "nvmlDeviceGetDeviceHandleFromMigDeviceHandle");
+  library.find(functions.memory, "nvmlDeviceGetMemoryInfo");
+  library.find(functions.compute_mode, "nvmlDeviceGetComputeMode");
+  library.find(functions.processes, "nvmlDeviceGetComputeRunningProcesses_v3");
+  library.find(functions.utilisation, "nvmlDeviceGetUtilizationRates");
+  library.find(functions.temperature, "nvmlDeviceGetTemperature");
   return functions;
 }
 
@@ -71,11 +64,6 @@ Functions load() {
 const Functions& nvml() {
   static const Functions functions = load();
   return functions;
-}
-
-template <typename Function, typename... Arguments>
-bool succeeds(Function function, Arguments... arguments) {
-  return function != nullptr && function(arguments...) == kSuccess;
 }
 
 bool answers_as_slice(Handle device) {
@@ -135,7 +123,7 @@ std::optional<int64_t> NvmlDevice::processes() const {
   // With room for none, the answer is how many there are.
   unsigned count = 0;
   const auto result = nvml().processes(device_, &count, nullptr);
-  if (result != kSuccess && result != kInsufficientSize) return std::nullopt;
+  if (result != kDriverSuccess && result != kInsufficientSize) return std::nullopt;
   return count;
 }
 
