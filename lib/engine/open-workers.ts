@@ -15,7 +15,7 @@ export interface OpenPoolOptions {
   readonly onEvent?: (event: PoolEvent) => void;
 }
 
-const LOADING_STEPS = 10;
+const LOADING_STEPS = 5;
 
 /** Opens all workers at the same time, or none: when one fails, those that opened are closed again. */
 export async function openWorkers(
@@ -46,7 +46,7 @@ function pooled(native: NativeWorker, { id, device, precision, threads, engine }
   return new PoolWorker(native, engine, { id, device, precision, threads, weightBytes: native.weightBytes });
 }
 
-/** Turns a worker's messages into events: its own words as they are, of the loading one for every tenth. */
+/** Turns a worker's messages into events: its own words as they are, of the loading one for every fifth. */
 function messageListener(device: string, onEvent: (event: PoolEvent) => void): (message: WorkerMessage) => void {
   let step = 0;
   return (message) => {

@@ -5,7 +5,7 @@ import type { WorkerMessage } from './addon.js';
 export type PoolEvent =
   LoadingProgressEvent | WorkerMessageEvent | BatchSplitEvent | BatchRetriedEvent | DeviceLostEvent;
 
-/** At most one for every tenth of the weights. */
+/** At most one for every fifth of the weights. */
 export interface LoadingProgressEvent {
   readonly event: 'loading-progress';
   readonly device: string;

@@ -64,7 +64,8 @@ export const EVENT_SCHEMA: EventSchema = {
     },
   },
   'loading-progress': {
-    meaning: 'How far the loading of a device is; at level `debug`, at most once for every tenth of the weights.',
+    meaning:
+      'How far the loading of a device is, at most once for every fifth of the weights; below 1 GiB at level `debug`.',
     fields: { device: DEVICE, bytesDone: bytes('weights read so far'), bytesTotal: bytes('all weights') },
   },
   device: {
@@ -193,7 +194,7 @@ export const EVENT_SCHEMA: EventSchema = {
     fields: { code: { ...CODE, optional: true }, reason: REASON },
   },
   warning: { meaning: 'Something about the results that their reader should know.', fields: { text: TEXT } },
-  paused: { meaning: 'The run pauses: what runs is finished, nothing else is begun.', fields: {} },
+  paused: { meaning: 'The run pauses: what the devices have is finished, then they wait.', fields: {} },
   resumed: { meaning: 'The run goes on.', fields: {} },
   'device-summary': {
     meaning: 'What a worker did in the whole run.',

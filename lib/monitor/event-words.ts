@@ -16,14 +16,19 @@ export const STAGE_NAMES = { idle: 'idle', dna: 'DNABERT-S', protein: 'ESM-2' } 
 
 const PART_NAMES = { dna: 'DNABERT-S', protein: 'ESM-2', classifier: 'the classifier', batch: 'the batch' } as const;
 
+const LONG_LOADING_BYTES = 2 ** 30;
+
 type Wording = { [E in RunEvent | CommandEvent as E['event']]: (event: E) => EventWords };
 
 const WORDS: Wording = {
   'device-left-out': ({ device, name, reason }) => warn(`${device}: ${name} is not used: ${reason}`),
   loading: ({ model, chunkSize, workers }) =>
     info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
-  'loading-progress': ({ device, bytesDone, bytesTotal }) =>
-    debug(`${device}: ${bytes(bytesDone)} of ${bytes(bytesTotal)} of the weights loaded`),
+  'loading-progress': ({ device, bytesDone, bytesTotal }) => ({
+    // What takes a moment only is not worth a line.
+    level: bytesTotal >= LONG_LOADING_BYTES ? 'info' : 'debug',
+    text: `${device}: ${bytes(bytesDone)} of ${bytes(bytesTotal)} of the weights loaded`,
+  }),
   device: deviceWords,
   progress: progressWords,
   memory: memoryWords,
@@ -57,7 +62,7 @@ const WORDS: Wording = {
     error(`ended before the end of the input, what is finished is kept: ${reason} (${code})`),
   limit: ({ reason }) => warn(`the limit of the devices was not measured: ${reason}`),
   warning: ({ text }) => warn(text),
-  paused: () => info('paused: the batches that run are finished, no other is begun'),
+  paused: () => info('paused: what the devices have is finished, then they wait'),
   resumed: () => info('resumed'),
   'device-summary': deviceSummaryWords,
   finished: finishedWords,
@@ -94,7 +99,7 @@ function progressWords(event: ProgressEvent): EventWords {
   const parts = [
     share !== null && `${percent(Math.min(1, share), 1)} done`,
     bases(lettersComputed),
-    `${frames} frames at ${framesPerSecond.toFixed(1)} a second`,
+    `${counted(frames, 'frame')} at ${framesPerSecond.toFixed(1)} a second`,
     framesFailed > 0 && `${framesFailed} failed`,
     secondsLeft !== null && `${duration(secondsLeft)} to go`,
   ];
@@ -106,7 +111,7 @@ function deviceProgress(progress: ProgressEvent['devices'][number], seconds: num
   const { device, stage, frames, busySeconds, utilisation, temperature } = progress;
   const parts = [
     STAGE_NAMES[stage],
-    `${frames} frames`,
+    counted(frames, 'frame'),
     seconds > 0 && `${percent(Math.min(1, busySeconds / seconds))} busy`,
     utilisation !== null && `${percent(utilisation)} utilised`,
     temperature !== null && `${temperature.toFixed(0)} °C`,
@@ -132,7 +137,7 @@ function memoryPressureWords({ device, used, total }: MemoryPressureEvent): Even
 function deviceSummaryWords(event: DeviceSummaryEvent): EventWords {
   const { device, batches, frames, tokens, busySeconds, tokensPerSecond, linearShare, isLost } = event;
   const text =
-    `${device}: ${frames} frames in ${counted(batches, 'batch')}, ${tokens} tokens, busy ${busySeconds.toFixed(1)} s, ` +
+    `${device}: ${counted(frames, 'frame')} in ${counted(batches, 'batch')}, ${tokens} tokens, busy ${busySeconds.toFixed(1)} s, ` +
     `${tokensPerSecond.toFixed(0)} tokens a second` +
     (linearShare === null ? '' : `, ${percent(linearShare)} of what its matrix products alone reach`) +
     (isLost ? '; lost during the run' : '');
@@ -140,16 +145,16 @@ function deviceSummaryWords(event: DeviceSummaryEvent): EventWords {
 }
 
 function finishedWords({ counts, seconds, output }: FinishedEvent): EventWords {
+  const { contigsVirus, contigsOther, contigsNone } = counts;
+  const done = contigsVirus + contigsOther + contigsNone;
+  // A run that was stopped has read records that it did not come to the end of.
+  const records = done === counts.records ? counted(done, 'record') : `${done} of ${counts.records} records read`;
   return info(
-    `${counts.records} records: ${counts.contigsVirus} virus, ${counts.contigsOther} other, ` +
-      `${counts.contigsNone} without a verdict; ${counts.windows} windows, ${counts.windowsScored} scored, ` +
+    `${records}: ${contigsVirus} virus, ${contigsOther} other, ` +
+      `${contigsNone} without a verdict; ${counted(counts.windows, 'window')}, ${counts.windowsScored} scored, ` +
       `${counts.windowsNoFrame} without a frame, ${counts.windowsFailed} failed; ` +
       `${(seconds['total'] ?? 0).toFixed(1)} s; results in ${output}`,
   );
-}
-
-function debug(text: string): EventWords {
-  return { level: 'debug', text };
 }
 
 function info(text: string): EventWords {

@@ -27,6 +27,11 @@ export class LogSinks {
   /** What was logged before the file was opened. */
   #early: string[] = [];
 
+  constructor() {
+    // A terminal that was closed or a full disk behind standard error is no reason to end a run: the file has the log.
+    this.#standardError.on('error', () => undefined);
+  }
+
   /**
    * From now on the log goes to this file too, in words and with dates, after what was logged so far. What was in the
    * file is replaced. A file that can no longer be written, on a full disk say, is given up.

@@ -88,7 +88,8 @@ describe('an event in words', () => {
   });
 
   it('keeps the loading of weights for those who ask for every detail', () => {
-    assert.equal(wordsOf(EVENTS['loading-progress']).level, 'debug');
+    assert.equal(wordsOf(EVENTS['loading-progress']).level, 'info');
+    assert.equal(wordsOf({ ...EVENTS['loading-progress'], bytesTotal: 2 ** 20 }).level, 'debug');
     assert.equal(text('loading-progress'), 'cuda:0: 2.0 GiB of 4.0 GiB of the weights loaded');
   });
 
