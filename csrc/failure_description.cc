@@ -3,8 +3,8 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
+#include <initializer_list>
 #include <new>
 #include <string_view>
 
@@ -18,8 +18,7 @@ namespace {
 constexpr int32_t kCudaOutOfMemory = 2;
 constexpr int32_t kCudaDevicesUnavailable = 46;
 
-template <size_t count>
-bool contains_one(const std::string& message, const std::array<std::string_view, count>& texts) {
+bool contains_one(const std::string& message, std::initializer_list<std::string_view> texts) {
   return std::any_of(texts.begin(), texts.end(),
                      [&](std::string_view text) { return message.find(text) != std::string::npos; });
 }
@@ -27,19 +26,11 @@ bool contains_one(const std::string& message, const std::array<std::string_view,
 // Most of libtorch's libraries have no exception type for it; these are their words: the CPU's allocator, CUDA and the
 // kernels that call it themselves, cuBLAS, cuDNN; and of this addon's own limit, out of the TorchScript interpreter.
 bool says_out_of_memory(const std::string& message) {
-  static constexpr std::array<std::string_view, 7> kTexts{"can't allocate memory",
-                                                          "out of memory",
-                                                          "Out of memory",
-                                                          "CUDA_ERROR_OUT_OF_MEMORY",
-                                                          "CUBLAS_STATUS_ALLOC_FAILED",
-                                                          "CUDNN_STATUS_ALLOC_FAILED"};
-  return contains_one(message, kTexts);
+  return contains_one(message, {"can't allocate memory", "out of memory", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY",
+                                "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "(--max-memory"});
 }
 
-bool says_busy(const std::string& message) {
-  static constexpr std::array<std::string_view, 1> kTexts{"busy or unavailable"};
-  return contains_one(message, kTexts);
-}
+bool says_busy(const std::string& message) { return contains_one(message, {"busy or unavailable"}); }
 
 // The interpreter of TorchScript throws a text of many lines: where it was, then what was thrown there.
 std::string without_traceback(const std::string& message) {
