@@ -1,5 +1,6 @@
 #include "device/memory_meter.h"
 
+#include <ATen/Context.h>
 #include <c10/core/AllocatorConfig.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/util/Exception.h>
@@ -45,14 +46,20 @@ void set_share(double share, c10::DeviceType type) {
   in_force = share;
 }
 
+// It is made once for all devices of the process. Whoever looks at it while another thread makes it finds a half of it,
+// whatever its own `initialized` says.
+c10::DeviceAllocator& made_allocator(c10::DeviceType type) {
+  at::globalContext().lazyInitDevice(type);
+  return *c10::getDeviceAllocator(type);
+}
+
 }  // namespace
 
 void MemoryMeter::limit(c10::Device device) {
   if (device.is_cpu()) return;
   if (most_) set_share(smallest_share(*most_, device.type()), device.type());
   // Of a worker that was there before.
-  auto* const allocator = c10::getDeviceAllocator(device.type());
-  if (allocator->initialized()) allocator->resetPeakStats(device.index());
+  made_allocator(device.type()).resetPeakStats(device.index());
 }
 
 void MemoryMeter::expect_room_for(int64_t weight_bytes) const {
@@ -91,8 +98,7 @@ void MemoryMeter::release_unused(c10::Device device) {
     return;
   }
   try {
-    auto* const allocator = c10::getDeviceAllocator(device.type());
-    if (allocator->initialized()) allocator->emptyCache();
+    made_allocator(device.type()).emptyCache();
   } catch (const c10::Error&) {
     // Of a device that failed nothing can be given back.
   }

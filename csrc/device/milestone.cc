@@ -1,5 +1,6 @@
 #include "device/milestone.h"
 
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 namespace virnucpro {
@@ -15,7 +16,12 @@ void Milestone::wait() const {
   if (event_) event_->synchronize();
 }
 
-bool Milestone::reached() const { return !event_ || event_->query(); }
+bool Milestone::reached() const {
+  if (!event_) return true;
+  // Other threads ask than the device's own, and CUDA may make a context on whichever device is the thread's.
+  const c10::DeviceGuard guard(device_);
+  return event_->query();
+}
 
 double Milestone::seconds_since(const Milestone& earlier) const {
   if (!event_) return std::chrono::duration<double>(time_ - earlier.time_).count();

@@ -14,7 +14,6 @@ class Milestone {
  public:
   explicit Milestone(c10::Device device);
 
-  c10::Device device() const { return device_; }
   // Returns when the device has come here. Throws what the device's work failed with.
   void wait() const;
   // Whether the device has come here; does not wait. Throws as `wait` does.

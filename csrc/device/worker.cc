@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <chrono>
 #include <string>
@@ -102,6 +103,9 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
   auto device = c10::Device(c10::kCPU);
   try {
     device = usable_device(request.device).device;
+    // The thread's own: after most calls libtorch goes back to the one that was, and on the first GPU, which nobody may
+    // have asked for, that would make a context.
+    if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
     models.emplace(request, memory_, stages_,
                    [&](int64_t done, int64_t total) { events.tell(LoadingMessage{done, total}); });
   } catch (...) {
