@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,7 +13,6 @@
 
 #include "device/milestone.h"
 #include "error.h"
-#include "failure_description.h"
 #include "model/host_memory.h"
 #include "model/parameters.h"
 #include "model/shared_encoder.h"
@@ -80,23 +78,6 @@ int64_t least_weight_bytes(const OpenRequest& request) {
     }
   }
   return bytes;
-}
-
-// Does `work` on a result. Where the device fails, the result's memory is never freed: to free what the device still
-// has to write to, libtorch asks it where it is, and what that throws in a destructor would end the process.
-template <typename Work>
-void fill(BatchScores& result, at::Device device, Work work) {
-  try {
-    work();
-  } catch (...) {
-    if (!device.is_cpu() && !is_out_of_memory(std::current_exception())) {
-      static std::mutex mutex;
-      static auto* const abandoned = new std::vector<BatchScores>;
-      const std::lock_guard<std::mutex> lock(mutex);
-      abandoned->push_back(std::exchange(result, {}));
-    }
-    throw;
-  }
 }
 
 Placement placement_of(const OpenRequest& request) {
@@ -194,16 +175,13 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
   const Milestone protein_done(placement_.device);
   const auto features = at::cat({dna_mean, protein_mean}, 1);
   BatchScores result;
-  std::optional<Milestone> done;
-  fill(result, placement_.device, [&] {
-    result.scores = to_host(scores_of(features));
-    result.faults = to_host(faults_of(dna_mean, protein_mean));
-    if (embeddings) result.embeddings = to_host(features);
-    done.emplace(placement_.device);
-  });
-  job->ends_at(*done);
-  return [job, result, start, dna_done, protein_done, done = *done]() mutable {
-    fill(result, done.device(), [&] { done.wait(); });
+  result.scores = to_host(scores_of(features));
+  result.faults = to_host(faults_of(dna_mean, protein_mean));
+  if (embeddings) result.embeddings = to_host(features);
+  const Milestone done(placement_.device);
+  job->ends_at(done);
+  return [job, result, start, dna_done, protein_done, done]() mutable {
+    done.wait();
     result.dna_seconds = dna_done.seconds_since(start);
     result.protein_seconds = protein_done.seconds_since(dna_done);
     result.classifier_seconds = done.seconds_since(protein_done);

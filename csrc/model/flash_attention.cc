@@ -46,7 +46,8 @@ class FlashAttention final : public PackedAttention {
   std::optional<Rotation> rotation_;
 };
 
-// A libtorch may have been built without it, and says so only when it is called.
+// A libtorch may have been built without it, and says so only when it is called. Throws what the device itself fails
+// with, which says nothing of libtorch.
 bool tried(const Placement& placement, int64_t head_width) {
   try {
     const auto options = at::TensorOptions(placement.device).dtype(placement.dtype);
@@ -54,6 +55,10 @@ bool tried(const Placement& placement, int64_t head_width) {
     const auto offsets = at::arange(2, options.dtype(at::kInt));
     at::_flash_attention_forward(one, one, one, offsets, offsets, 1, 1, 0.0, false, false, 1.0);
     return true;
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const c10::AcceleratorError&) {
+    throw;
   } catch (const c10::Error&) {
     return false;
   }

@@ -5,7 +5,8 @@
 namespace virnucpro {
 
 // Memory on the host for what goes to the device or comes from it: page-locked where that lets the copy run while the
-// thread goes on. It may be freed before such a copy is through; libtorch keeps it until then.
+// thread goes on. It may be freed before such a copy is through; libtorch keeps it until then. It may be freed on any
+// thread, and when the device is lost too.
 at::Tensor host_memory(at::IntArrayRef sizes, at::ScalarType type, at::Device device);
 
 // Starts the copy of `host` to the device.
