@@ -6,6 +6,8 @@ import { setImmediate, setTimeout } from 'node:timers';
 /** @typedef {import('../../lib/engine/addon.js').BatchResult} BatchResult */
 /** @typedef {import('../../lib/engine/addon.js').NativeWorker} NativeWorker */
 
+const GIB = 2 ** 30;
+
 /**
  * Devices in the place of the addon's own, for as long as the process lives. What they answer hangs on the number of
  * tokens of each frame alone.
@@ -25,17 +27,25 @@ export class FakeDevices {
 
   /** @param {Addon} addon @param {number} count */
   replaceThoseOf(addon, count) {
-    const fake = { name: 'a fake', capability: '9.0', memoryTotal: 1, memoryFree: 1, bf16: true };
+    const [cpu] = addon.devices();
+    if (!cpu) throw new Error('Expected the CPU among the devices');
+    const fake = { ...cpu, name: 'a fake', capability: '9.0', memoryTotal: 80 * GIB, memoryFree: 80 * GIB, bf16: true };
     addon.devices = () => Array.from({ length: count }, (_, index) => ({ ...fake, id: `cuda:${index}` }));
+    addon.sensors = async (ids) =>
+      ids.map(() => ({ memoryTotal: 80 * GIB, memoryFree: 40 * GIB, utilisation: 1, temperature: 50 }));
     addon.openWorker = async () => this.#worker();
   }
 
   /** @returns {NativeWorker} */
   #worker() {
     let free = 0;
-    /** @type {Pick<NativeWorker, 'run' | 'measureLinear' | 'close' | 'weightBytes'>} */
+    /** @type {Omit<NativeWorker, 'embed' | 'classify'>} */
     const worker = {
       weightBytes: 0,
+      stage: 'idle',
+      memory: () => ({ allocated: 0, reserved: 0, peakAllocated: 0, peakReserved: 0 }),
+      // What was given cannot be taken back: its answer is on its way.
+      withdraw: () => undefined,
       run: (batch) => {
         const frames = batch.dna.offsets.length - 1;
         if (this.#rate === 0) return new Promise((resolve) => setImmediate(() => resolve(answer(batch, 0))));
