@@ -10,9 +10,19 @@ export function namesOf<T>(names: Record<keyof T, true>): string[] {
  * @throws VirnucproError VNP_ARGUMENT
  */
 export function checkNames(names: readonly string[], options: object, call: string): void {
+  checkKind(call, options, 'an object of options', (value: unknown) => typeof value === 'object' && value !== null);
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return;
   throw expected('VNP_ARGUMENT', `options named ${names.join(', ')}`, call, JSON.stringify(unknown));
+}
+
+/**
+ * For a caller whom no compiler has checked: what is missing is right.
+ * @throws VirnucproError VNP_ARGUMENT
+ */
+export function checkKind(name: string, value: unknown, kind: string, isRight: (value: never) => boolean): void {
+  if (value === undefined || isRight(value as never)) return;
+  throw expected('VNP_ARGUMENT', kind, name, value === null ? 'null' : typeof value);
 }
 
 /** @throws VirnucproError VNP_ARGUMENT unless the value is a whole number from 1 to `most` */

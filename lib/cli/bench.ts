@@ -15,7 +15,7 @@ import {
 } from '../index.js';
 import type { BenchmarkOptions, BenchmarkProgress, PrecisionChoice } from '../index.js';
 import { benchTable } from './bench-table.js';
-import { EXIT } from './exit-codes.js';
+import { EXIT_OF_SIGNAL } from './exit-codes.js';
 import { modelsOption, precisionOption, threadsOption, wholeNumber } from './option-values.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -136,15 +136,9 @@ function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchWords): Be
   };
 }
 
-const END_OF_SIGNAL = new Map<NodeJS.Signals, number>([
-  ['SIGINT', EXIT.interrupted],
-  ['SIGTERM', EXIT.terminated],
-  ['SIGHUP', EXIT.hungUp],
-]);
-
 /** Ctrl-C removes at once what was written for the time being; the process then waits for the device's threads. */
 async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
-  const signals = [...END_OF_SIGNAL.keys()];
+  const signals = [...EXIT_OF_SIGNAL.keys()];
   const stop = new StopSignals(false, signals);
   stop.onStop = () => {
     const notYet = (): void => undefined;
@@ -154,7 +148,7 @@ async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
       for (const signal of signals) process.off(signal, notYet);
       console.error('stopping after the batch that runs; again to stop at once');
     });
-    process.exit(END_OF_SIGNAL.get(stop.signal!));
+    process.exit(EXIT_OF_SIGNAL.get(stop.signal!));
   };
   try {
     return await work();

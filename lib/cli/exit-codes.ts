@@ -6,10 +6,17 @@ export const EXIT = {
   failed: 1,
   /** Done but for the failures that the summary names. */
   partial: 2,
-  /** `bench` ended because its terminal was closed. */
+  /** Ended because the terminal was closed (SIGHUP); `predict` keeps what was finished. */
   hungUp: 129,
   /** Ended by Ctrl-C; what was finished is kept. */
   interrupted: 130,
   /** Ended by SIGTERM, likewise. */
   terminated: 143,
 } as const;
+
+/** The exit code of a command that a signal stopped; undefined for other signals. */
+export const EXIT_OF_SIGNAL: ReadonlyMap<NodeJS.Signals, number> = new Map<NodeJS.Signals, number>([
+  ['SIGINT', EXIT.interrupted],
+  ['SIGTERM', EXIT.terminated],
+  ['SIGHUP', EXIT.hungUp],
+]);

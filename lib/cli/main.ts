@@ -34,6 +34,8 @@ export async function main(words: readonly string[]): Promise<number> {
   // Whoever read the output (`head`, say) has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.done);
+    // The terminal was closed: SIGHUP says what to do about it.
+    if (error.code === 'EIO') return;
     throw error;
   });
   try {

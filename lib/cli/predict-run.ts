@@ -5,7 +5,7 @@ import { logEvent } from '../monitor/log.js';
 import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
 import type { RunManifest } from '../output/manifest.js';
 import type { ResultDirectory } from '../output/result-directory.js';
-import { EXIT } from './exit-codes.js';
+import { EXIT, EXIT_OF_SIGNAL } from './exit-codes.js';
 import type { PredictWords } from './predict-options.js';
 import { describeRun } from './run-description.js';
 import type { RunTimes } from './run-description.js';
@@ -36,7 +36,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     stop.onStop = (signal) => {
       job.screen.showStopping();
       logEvent(log, { event: 'stopping', signal });
-      ended.abort();
+      ended.abort(signal);
     };
     if (stop.signal) stop.onStop(stop.signal);
     predictor = await openPredictor(job, times);
@@ -114,7 +114,7 @@ function nothingDone({ stop, log, screen }: PredictionJob, reason: VirnucproErro
   if (!stop.signal) throw reason;
   screen.close();
   logEvent(log, { event: 'interrupted', signal: stop.signal, output: null });
-  return stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+  return EXIT_OF_SIGNAL.get(stop.signal)!;
 }
 
 /** Says nothing of the results, so that no failure of it, of whatever kind, may cost them. */
@@ -166,7 +166,7 @@ function reportEnd({ words, log }: PredictionJob, manifest: RunManifest): void {
 function exitCode({ stop, log, words }: PredictionJob, { summary }: Prediction, reason: RunEnd['reason']): number {
   if (stop.signal && reason?.code === 'VNP_ABORTED') {
     logEvent(log, { event: 'interrupted', signal: stop.signal, output: words.output });
-    return stop.signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated;
+    return EXIT_OF_SIGNAL.get(stop.signal)!;
   }
   if (reason) {
     logEvent(log, { event: 'aborted', code: reason.code, reason: reason.message });

@@ -1,5 +1,6 @@
 import { busySeconds, linearShare, versions } from '../index.js';
-import type { Prediction, Predictor, RunSummary, WorkerStatus, WorkerUsage } from '../index.js';
+import type { Prediction, Predictor, RunSummary, VirnucproError, WorkerStatus, WorkerUsage } from '../index.js';
+import { counted } from '../monitor/quantities.js';
 import type { RunDescription } from '../output/manifest.js';
 import type { PredictWords } from './predict-options.js';
 
@@ -55,10 +56,16 @@ export function describeRun(
 
 function warningsOf({ stopped, devices, failures }: RunSummary): string[] {
   return [
-    ...(stopped ? [`stopped before the end of the input: ${stopped.message} (${stopped.code})`] : []),
+    ...(stopped ? [stoppedWarning(stopped)] : []),
     ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
-    ...failures.map(({ code, reason, frames }) => `${frames} frames without a score: ${reason} (${code})`),
+    ...failures.map(({ code, reason, frames }) => `${counted(frames, 'frame')} without a score: ${reason} (${code})`),
   ];
+}
+
+/** @param stopped with the signal as its cause where one stopped the run */
+function stoppedWarning({ cause, code, message }: VirnucproError): string {
+  const why = typeof cause === 'string' ? ` by ${cause}` : `: ${message}`;
+  return `stopped before the end of the input${why} (${code})`;
 }
 
 function describeDevice(usage: WorkerUsage, { memory }: WorkerStatus): RunDescription['devices'][number] {

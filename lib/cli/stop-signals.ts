@@ -1,4 +1,9 @@
-/** Remembers the first signal to stop. A second one ends the process as if it had not been caught. */
+const STOPPING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Remembers the first signal to stop. A second one ends the process as if it had not been caught; but not SIGHUP, which a
+ * terminal that closes sends more than once.
+ */
 export class StopSignals {
   signal: NodeJS.Signals | undefined;
   /** Called at the first signal. */
@@ -7,13 +12,16 @@ export class StopSignals {
   readonly #signals: readonly NodeJS.Signals[];
   readonly #remember = (signal: NodeJS.Signals): void => {
     this.signal = signal;
-    this.ignore();
+    this.#listenNoMore();
+    if (this.#signals.includes('SIGHUP')) process.on('SIGHUP', this.#pass);
     // Whoever writes to it may pause for as long as it likes, and the run would wait.
     if (this.#readsStandardInput) process.stdin.destroy();
     this.onStop(signal);
   };
 
-  constructor(readsStandardInput: boolean, signals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM']) {
+  readonly #pass = (): void => undefined;
+
+  constructor(readsStandardInput: boolean, signals: readonly NodeJS.Signals[] = STOPPING_SIGNALS) {
     this.#readsStandardInput = readsStandardInput;
     this.#signals = signals;
     for (const signal of signals) process.on(signal, this.#remember);
@@ -24,7 +32,13 @@ export class StopSignals {
     if (this.signal === undefined) this.#remember(signal);
   }
 
+  /** From now on every signal ends the process as if it had not been caught. */
   ignore(): void {
+    this.#listenNoMore();
+    process.off('SIGHUP', this.#pass);
+  }
+
+  #listenNoMore(): void {
     for (const signal of this.#signals) process.off(signal, this.#remember);
   }
 }

@@ -101,6 +101,7 @@ export class Dispatcher {
   }
 
   #settle(batch: FrameBatch, outcome: BatchOutcome): void {
+    this.#control.noteWork();
     const failures = this.#ledger.settle(batch, outcome);
     this.#summary.enterOutcome(batch.tags.length, failures);
     for (const failure of failures) this.#onFailure(failure);

@@ -3,7 +3,7 @@ import type { DeviceChoice } from '../engine/choose-devices.js';
 import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
-import { checkNames, namesOf, whole } from '../option-checks.js';
+import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './calls.js';
 import type { RunEvent } from './events.js';
 
@@ -93,6 +93,18 @@ function share(name: string, value: number): number {
   throw expected('VNP_ARGUMENT', 'a number from 0 to 1', name, String(value));
 }
 
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function isDeviceChoice(value: unknown): boolean {
+  return isText(value) || (Array.isArray(value) && value.every(isText));
+}
+
+function isByteStream(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
 /** A listener that throws is no reason to lose a run. */
 function harmless(listener: ((event: RunEvent) => void) | undefined): (event: RunEvent) => void {
   return (event) => {
@@ -108,6 +120,10 @@ function harmless(listener: ((event: RunEvent) => void) | undefined): (event: Ru
 export function resolveOpenOptions(options: OpenOptions) {
   checkNames(OPEN_OPTIONS, options, 'open');
   const { workers, maxMemory, esmBatchTokens, dnabertBatchTokens } = options;
+  checkKind('model', options.model, 'a name', isText);
+  checkKind('models', options.models, 'the path of a folder', isText);
+  checkKind('devices', options.devices, 'auto, cpu, cuda or an array of ids', isDeviceChoice);
+  checkKind('onEvent', options.onEvent, 'a function', (listener: unknown) => typeof listener === 'function');
   return {
     precision: options.precision ?? DEFAULT_PRECISION,
     threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),
@@ -126,6 +142,9 @@ export function resolveOpenOptions(options: OpenOptions) {
 export function resolvePredictOptions(options: PredictOptions) {
   checkNames(PREDICT_OPTIONS, options, 'predict');
   const { progressInterval = DEFAULT_PROGRESS_INTERVAL } = options;
+  checkKind('signal', options.signal, 'an AbortSignal', (signal: unknown) => signal instanceof AbortSignal);
+  checkKind('standardInput', options.standardInput, 'an async iterable of bytes', isByteStream);
+  checkKind('sequences', options.sequences, 'true or false', (value: unknown) => typeof value === 'boolean');
   if (!(progressInterval >= 0 && progressInterval <= 86_400)) {
     throw expected('VNP_ARGUMENT', 'seconds from 0 to 86400', 'progressInterval', String(progressInterval));
   }

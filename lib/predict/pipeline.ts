@@ -87,10 +87,10 @@ export async function* predictRecords(
     }
     await dispatcher.finished();
     yield* leaving();
-    summary.stopped = control.stopped;
     reading.throwFailure();
     if (control.stopped) throw control.stopped;
   } finally {
+    summary.stopped = control.stopped;
     // Where all went well nothing is left to withdraw.
     pool.withdraw();
     await dispatcher.finished();

@@ -48,7 +48,7 @@ interface Run {
   readonly options: ResolvedPredictOptions;
   readonly summary: RunSummary;
   readonly control: RunControl;
-  /** From the first result that is asked for. */
+  /** From the first result or status that is asked for. */
   monitor: RunMonitor | undefined;
 }
 
@@ -182,6 +182,7 @@ export class Predictor {
     this.#run = run;
     const stopListening = options.signal && control.listenTo(options.signal);
     const monitor = this.#monitorOf(run);
+    monitor.begin();
     try {
       monitor.bytesTotal = totalSize(await checkInputs(inputs));
       const { standardInput } = options;

@@ -20,7 +20,7 @@ export class RunControl {
     return this.#pausedSince !== undefined;
   }
 
-  /** Of all pauses so far. */
+  /** Of all pauses so far; each begins when the devices have finished what they had. */
   get secondsPaused(): number {
     const now = performance.now();
     return (this.#pausedBefore + now - (this.#pausedSince ?? now)) / 1000;
@@ -54,6 +54,11 @@ export class RunControl {
   /** What the devices have is finished; they get nothing new until `resume`. */
   pause(): void {
     if (!this.#stopped) this.#pausedSince ??= performance.now();
+  }
+
+  /** A device has finished something: as long as they work, it is no pause yet. */
+  noteWork(): void {
+    if (this.#pausedSince !== undefined) this.#pausedSince = performance.now();
   }
 
   resume(): void {

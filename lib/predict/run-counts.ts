@@ -1,10 +1,11 @@
 /**
- * Everything that went into a run and came out. When it is over, these hold:
+ * Everything that went into a run and came out. When it came to its end, these hold (one that was stopped has read more
+ * than it has results of):
  * records = contigsVirus + contigsOther + contigsNone; windows = windowsScored + windowsNoFrame + windowsFailed;
  * framesScored <= framesKept.
  */
 export interface RunCounts {
-  /** Records read: as many as contigs.tsv has rows. */
+  /** Records read: as many as contigs.tsv has rows, unless the run was stopped before the results of all were there. */
   records: number;
   /** Records without letters. */
   empty: number;

@@ -28,7 +28,7 @@ export interface RunMonitorOptions {
 /** Watches a run: says how far it is at any moment, tells of it at intervals, and warns when memory runs short. */
 export class RunMonitor {
   readonly #options: RunMonitorOptions;
-  readonly #start = performance.now();
+  #start: number | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
   /** By the workers' order; empty until the first. */
   #readings: readonly WorkerReading[] = [];
@@ -40,11 +40,17 @@ export class RunMonitor {
 
   constructor(options: RunMonitorOptions) {
     this.#options = options;
+  }
+
+  /** From now on it is watched, until `end`. */
+  begin(): void {
+    this.#start = performance.now();
+    const { progressInterval } = this.#options;
     const every = (seconds: number, work: () => void): void => {
       this.#timers.push(setInterval(work, seconds * 1000).unref());
     };
     every(READING_INTERVAL, () => void this.#read());
-    if (options.progressInterval > 0) every(options.progressInterval, () => this.#tell());
+    if (progressInterval > 0) every(progressInterval, () => this.#tell());
     void this.#read();
   }
 
@@ -59,9 +65,9 @@ export class RunMonitor {
   status(): RunStatus {
     const { summary, control } = this.#options;
     const seconds = this.#seconds();
-    const { lettersComputed, counts, framesDone, framesFailed, input } = summary;
-    // Headers and line ends are bytes too, so the share lags a little behind.
-    const share = this.bytesTotal ? Math.min(1, lettersComputed / this.bytesTotal) : undefined;
+    const { lettersComputed, bytesComputed, counts, framesDone, framesFailed, input } = summary;
+    // Line ends are bytes too, so the share lags a little behind.
+    const share = this.bytesTotal ? Math.min(1, bytesComputed / this.bytesTotal) : undefined;
     const active = seconds - control.secondsPaused;
     return {
       seconds,
@@ -102,7 +108,8 @@ export class RunMonitor {
   }
 
   #seconds(): number {
-    return ((this.#end ?? performance.now()) - this.#start) / 1000;
+    const now = performance.now();
+    return ((this.#end ?? now) - (this.#start ?? now)) / 1000;
   }
 
   /** Never two at a time: a driver that takes long to answer is not asked again meanwhile. */

@@ -27,13 +27,13 @@ export interface WorkerStatus {
 
 /** A run at one moment. */
 export interface RunStatus {
-  /** Since the run began. */
+  /** Since the run began: since the first result was asked for. */
   readonly seconds: number;
   readonly isPaused: boolean;
   readonly bytesRead: number;
   /** Bytes of all inputs; undefined where one of them has no size, such as standard input. */
   readonly bytesTotal: number | undefined;
-  /** 0 to 1, by the letters that are computed; undefined without bytesTotal. */
+  /** 0 to 1, by the letters that are computed and their records' headers; undefined without bytesTotal. */
   readonly share: number | undefined;
   /** Until the end, at the speed so far; undefined where it cannot be told yet. */
   readonly secondsLeft: number | undefined;

@@ -40,6 +40,8 @@ export class RunSummary {
   /** Letters of the records before the one that was read last. */
   #lettersBefore = 0;
   #lettersEntered = 0;
+  /** Bytes of the headers of the records so far, with the sign before and the line end behind each. */
+  #headerBytes = 0;
 
   constructor(devices: readonly WorkerUsage[]) {
     this.devices = devices;
@@ -55,10 +57,17 @@ export class RunSummary {
    * frames still wait. Results leave in order and so later, in leaps.
    */
   get lettersComputed(): number {
-    const entered = this.#lettersBefore + this.#lettersEntered;
+    return (this.#lettersBefore + this.#lettersEntered) * this.#shareOfFrames;
+  }
+
+  /** The same with the headers, in bytes of the inputs; only the line ends within a sequence are left out. */
+  get bytesComputed(): number {
+    return this.lettersComputed + this.#headerBytes * this.#shareOfFrames;
+  }
+
+  get #shareOfFrames(): number {
     const { framesKept } = this.counts;
-    if (framesKept === 0) return entered;
-    return entered * (this.framesDone / framesKept);
+    return framesKept === 0 ? 1 : this.framesDone / framesKept;
   }
 
   /** For the pipeline: adds the time that something takes to one of `seconds`. */
@@ -77,6 +86,7 @@ export class RunSummary {
     // The last window of a record ends at its end.
     this.#lettersBefore += this.#lettersEntered;
     this.#lettersEntered = 0;
+    this.#headerBytes += Buffer.byteLength(record.header) + 2;
     if (record.sequence.length === 0) this.counts.empty++;
   }
 

@@ -223,6 +223,15 @@ describe('a predictor', () => {
       assert.throws(() => predictor.predict(INPUT, { minFraction: threshold }), { code: 'VNP_ARGUMENT' });
       assert.throws(() => predictor.predict(INPUT, { memoryWarning: threshold }), { code: 'VNP_ARGUMENT' });
     }
+    for (const options of [null, 5, { signal: 5 }, { standardInput: 'x' }, { sequences: 'yes' }]) {
+      assert.throws(
+        () => predictor.predict(INPUT, options as object),
+        { code: 'VNP_ARGUMENT' },
+        JSON.stringify(options),
+      );
+    }
+    // What was refused keeps nobody waiting.
+    assert.equal((await all(predictor.predict(INPUT))).length, golden.length);
   });
 
   it('gives what is finished when its signal says so, then says why', async () => {
@@ -313,6 +322,7 @@ describe('a predictor', () => {
       { code: 'VNP_CLOSED' },
     );
     assert.equal(results, 3);
+    assert.equal(running.summary.stopped?.code, 'VNP_CLOSED');
     assert.throws(() => other.predict(INPUT), { code: 'VNP_CLOSED' });
     await other.close();
   });
@@ -350,6 +360,11 @@ describe('a predictor', () => {
       { precision: 'fp64' as 'fp32' },
       { engine: 'onnx' as 'packed' },
       { precison: 'fp32' } as object,
+      { devices: 3 } as object,
+      { devices: [0] } as object,
+      { model: 7 } as object,
+      { models: 5 } as object,
+      { onEvent: 'x' } as object,
     ]) {
       await assert.rejects(
         openGolden(options),

@@ -58,7 +58,12 @@ describe('the watch over a run', () => {
     readonly events: RunEvent[];
   }
 
-  function watch(sensors: () => Promise<NativeSensors[]>, ids = ['cuda:0'], progressInterval = 0): Watched {
+  function watch(
+    sensors: () => Promise<NativeSensors[]>,
+    ids = ['cuda:0'],
+    progressInterval = 0,
+    isBegun = true,
+  ): Watched {
     const workers = ids.map(workerOn);
     const pool = { workers } as unknown as DevicePool;
     const summary = new RunSummary(workers.map((worker) => worker.countUsage()));
@@ -66,7 +71,9 @@ describe('the watch over a run', () => {
     const events: RunEvent[] = [];
     const onEvent = (event: RunEvent) => events.push(event);
     const options = { addon: { sensors }, pool, summary, control, onEvent, progressInterval, memoryWarning: 0.9 };
-    return { monitor: new RunMonitor(options), summary, control, events };
+    const monitor = new RunMonitor(options);
+    if (isBegun) monitor.begin();
+    return { monitor, summary, control, events };
   }
   const withFree = (free: number) => async () => [{ ...SENSORS, memoryFree: free }];
 
@@ -125,10 +132,35 @@ describe('the watch over a run', () => {
     assert.equal(events.length, length, 'nothing is told after the end');
   });
 
-  it('leaves pauses out of the time that is left', async () => {
-    const { monitor, summary, control } = watch(withFree(60));
+  it('counts the headers of the records into the share that is done', async () => {
+    const { monitor, summary } = watch(withFree(60));
     monitor.bytesTotal = 1000;
-    const record = { sequence: { length: 500 } } as Parameters<RunSummary['enterRecord']>[0];
+    // Two records with long headers, each with its line ends: the whole input.
+    const record = { header: 'x'.repeat(297), sequence: { length: 200 } } as Parameters<RunSummary['enterRecord']>[0];
+    for (let index = 0; index < 2; index++) {
+      summary.enterRecord(record);
+      summary.enterWindow(200, 4);
+    }
+    summary.enterOutcome(4, []);
+    assert.equal(monitor.status().share, 0.499);
+    summary.enterOutcome(4, []);
+    assert.deepEqual([monitor.status().share, monitor.status().lettersComputed], [0.998, 400]);
+    await monitor.end();
+  });
+
+  it('tells nothing before the run begins', async () => {
+    const { monitor, events } = watch(withFree(1), ['cuda:0'], 0.02, false);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    assert.deepEqual([monitor.status().seconds, events], [0, []]);
+    monitor.begin();
+    await monitor.end();
+    assert.ok(events.length > 0);
+  });
+
+  it('leaves pauses out of the time that is left, but not what the devices finish in them', async () => {
+    const { monitor, summary, control } = watch(withFree(60));
+    monitor.bytesTotal = 1004;
+    const record = { header: '', sequence: { length: 500 } } as Parameters<RunSummary['enterRecord']>[0];
     summary.enterRecord(record);
     summary.enterWindow(500, 0);
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -139,6 +171,10 @@ describe('the watch over a run', () => {
     const after = monitor.status();
     assert.ok(after.seconds - before.seconds >= 0.19);
     assert.ok(Math.abs(after.secondsLeft! - before.secondsLeft!) < 0.05, `${before.secondsLeft} ${after.secondsLeft}`);
+    // A batch that ends in the pause was computed until now.
+    control.noteWork();
+    const worked = monitor.status();
+    assert.ok(Math.abs(worked.secondsLeft! - worked.seconds) < 0.05, `${worked.secondsLeft} ${worked.seconds}`);
     control.resume();
     await monitor.end();
   });

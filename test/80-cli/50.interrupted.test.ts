@@ -48,6 +48,8 @@ describe('virnucpro predict, when it is interrupted', () => {
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    // Its terminal was closed.
+    ['SIGHUP', 129],
   ] as const) {
     it(`by ${signal} ends with ${code} and writes what is finished`, async () => {
       const output = join(folder, signal);
@@ -71,7 +73,7 @@ describe('virnucpro predict, when it is interrupted', () => {
       assert.match(errors, new RegExp(`"event":"stopping","signal":"${signal}"`));
       const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
       assert.equal(run.outcome, 'stopped');
-      assert.match(run.warnings.join(), /stopped before the end of the input.*VNP_ABORTED/);
+      assert.match(run.warnings.join(), new RegExp(`stopped before the end of the input by ${signal} .VNP_ABORTED.`));
       const rows = readFileSync(join(output, 'windows.tsv'), 'utf8').trimEnd().split('\n').slice(2);
       assert.equal(rows.length, run.counts.windows);
       assert.ok(rows.length > 0 && rows.length < 4000, `${rows.length} windows`);

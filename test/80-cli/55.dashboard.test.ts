@@ -6,6 +6,7 @@ import { needsTerminal, Terminal } from '../78-monitor/terminal.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
+import type { RunManifest } from '../../lib/output/manifest.js';
 import { repositoryRoot } from '../repository.js';
 
 /** Each has six frames. Enough to be seen while they are computed. */
@@ -100,6 +101,16 @@ describe('virnucpro predict, on a terminal', function () {
     assert.equal(await exitCode(), 130);
     assert.match(terminal.lines().join(''), /stopped by SIGINT: what was finished is in output/);
     assert.ok(existsSync(join(folder, 'output', 'run.json')));
+  });
+
+  it('keeps what was finished when the terminal is closed', async () => {
+    await start('many.fa');
+    terminal.close();
+    const manifest = join(folder, 'output', 'run.json');
+    while (!existsSync(manifest)) await new Promise((resolve) => setTimeout(resolve, 50));
+    const run = JSON.parse(readFileSync(manifest, 'utf8')) as RunManifest;
+    assert.equal(run.outcome, 'stopped');
+    assert.match(run.warnings.join(), /by SIGHUP/);
   });
 
   it('stops at once with Ctrl-C twice, the terminal in order', async () => {
