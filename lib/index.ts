@@ -15,7 +15,8 @@ import { Predictor } from './predict/predictor.js';
 import type { OpenOptions } from './predict/options.js';
 
 /**
- * Loads a model on its devices. Takes as long as reading the weights does.
+ * Loads a model on its devices. Takes as long as reading the weights does. Close the predictor to have the memory back;
+ * one that is left open does not keep the process alive.
  * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_LIBTORCH, VNP_DEVICE, VNP_MEMORY, VNP_ARGUMENT
  */
 export async function open(options: OpenOptions = {}): Promise<Predictor> {

@@ -147,13 +147,17 @@ async function recordFailure(directory: ResultDirectory, failure: BatchFailure):
   }
 }
 
+/** Warnings at the end, so that thousands of failures, each of which was logged when it happened, do not bury the rest. */
+const MOST_WARNINGS = 10;
+
 /** The last words: what came of every record, and where it is. */
 function reportEnd({ words, log }: PredictionJob, manifest: RunManifest): void {
   const { counts, seconds, devices, warnings } = manifest;
-  for (const text of warnings) {
-    // That one was said at the start.
-    if (text !== RANDOM_WEIGHTS_WARNING) logEvent(log, { event: 'warning', text });
-  }
+  // That one was said at the start.
+  const news = warnings.filter((text) => text !== RANDOM_WEIGHTS_WARNING);
+  for (const text of news.slice(0, MOST_WARNINGS)) logEvent(log, { event: 'warning', text });
+  const others = news.length - MOST_WARNINGS;
+  if (others > 0) logEvent(log, { event: 'warning', text: `${others} more such warnings are in run.json` });
   for (const { id, batches, frames, tokens, busySeconds, tokensPerSecond, linearShare, lost } of devices) {
     logEvent(log, {
       ...{ event: 'device-summary', device: id, batches, frames, tokens, busySeconds, tokensPerSecond, linearShare },

@@ -23,6 +23,13 @@ describe('an event in words', () => {
     );
   });
 
+  it('does not call a device idle that computes its first batch', () => {
+    const [device] = EVENTS.progress.devices;
+    const first = { ...device!, frames: 0, tokens: 0, busySeconds: 0, utilisation: null, temperature: null };
+    const { text } = wordsOf({ ...EVENTS.progress, devices: [first] });
+    assert.match(text, /; cuda:0 DNABERT-S, 0 frames$/);
+  });
+
   it('names a MIG instance and a busy device as such', () => {
     assert.match(text('device', { mig: true }), /, a MIG instance, capability/);
     assert.match(text('device', { processes: 2 }), /, shared with 2 other processes$/);
