@@ -177,7 +177,8 @@ function keyLine(status: RunStatus | undefined, { hasKeys, isStopping, logOnly, 
   if (!hasKeys) return [span('No keys: standard input is not free for them. Ctrl-C: quit', 'faint')];
   const keys = [
     field('q quit', 4),
-    field(status?.isPaused ? 'p go on' : 'p pause', 3),
+    // Loading cannot pause.
+    ...(status ? [field(status.isPaused ? 'p go on' : 'p pause', 3)] : []),
     field(logOnly ? 'l overview' : 'l log', 2),
     field('Ctrl-C twice: stop at once', 1, 'faint'),
   ];
