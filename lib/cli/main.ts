@@ -4,6 +4,7 @@ import { benchCommand } from './bench.js';
 import { EXIT } from './exit-codes.js';
 import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
+import { surviveLostTerminal } from './lost-terminal.js';
 import { modelsCommand } from './models.js';
 import { predictCommand } from './predict.js';
 
@@ -31,6 +32,7 @@ export function buildProgram(): Command {
 /** Runs one command line (without `node` and the script) and gives the exit code. Never throws. */
 export async function main(words: readonly string[]): Promise<number> {
   process.exitCode = EXIT.done;
+  surviveLostTerminal();
   // Whoever read the output (`head`, say) has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.done);

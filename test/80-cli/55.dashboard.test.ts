@@ -104,11 +104,16 @@ describe('virnucpro predict, on a terminal', function () {
   });
 
   it('keeps what was finished when the terminal is closed', async () => {
-    await start('many.fa');
+    const code = join(folder, 'code');
+    terminal.type(`cd '${folder}'`);
+    const words = `'${process.execPath}' '${PROGRAM}' predict many.fa -o output --device cpu --precision fp32`;
+    // A shell that outlives the terminal tells how the program ended.
+    terminal.type(`(trap : HUP; ${words}; echo $? > part; mv part code)`);
+    await terminal.shows(/^[1-9]\d* of \d+ frames/m);
     terminal.close();
-    const manifest = join(folder, 'output', 'run.json');
-    while (!existsSync(manifest)) await new Promise((resolve) => setTimeout(resolve, 50));
-    const run = JSON.parse(readFileSync(manifest, 'utf8')) as RunManifest;
+    while (!existsSync(code)) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(readFileSync(code, 'utf8'), '129\n');
+    const run = JSON.parse(readFileSync(join(folder, 'output', 'run.json'), 'utf8')) as RunManifest;
     assert.equal(run.outcome, 'stopped');
     assert.match(run.warnings.join(), /by SIGHUP/);
   });
