@@ -78,7 +78,7 @@ function addEngineOptions(command: Command): Command {
     )
     .option(
       '--workers <n>',
-      'workers on the CPU, which share its threads and the weights (default: 1)',
+      'workers on the CPU, which share its threads (at least one each) and the weights (default: 1)',
       wholeNumber(1, MOST_WORKERS),
     )
     .addOption(threadsOption())

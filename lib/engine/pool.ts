@@ -31,6 +31,7 @@ export class DevicePool {
   readonly #onEvent: (event: PoolEvent) => void;
   /** Batches and parts of batches that no device has taken yet; those that failed before come first. */
   readonly #waiting: WaitingTask[] = [];
+  #isHeld = false;
   /** Why nothing is taken any more. */
   #ended: VirnucproError | undefined;
 
@@ -98,6 +99,17 @@ export class DevicePool {
     return { outcome: task.outcome };
   }
 
+  /**
+   * While it holds, what the devices compute is finished and nothing else begins: what they had ready waits, and so does
+   * `submit`.
+   */
+  hold(isHeld: boolean): void {
+    if (this.#isHeld === isHeld) return;
+    this.#isHeld = isHeld;
+    if (isHeld) for (const worker of this.#healthy()) recall(worker);
+    else this.#dispatch();
+  }
+
   /** Gives up all that no device computes yet; what runs is finished, and the pool stays open. */
   withdraw(): void {
     this.#dropWaiting(new VirnucproError('VNP_ABORTED', 'The batch was withdrawn before a device took it'));
@@ -128,6 +140,7 @@ export class DevicePool {
       this.#endWaiting(this.#ended);
       return;
     }
+    if (this.#isHeld) return;
     let position = 0;
     while (position < this.#waiting.length) {
       const { task, onTaken } = this.#waiting[position]!;
@@ -176,14 +189,13 @@ export class DevicePool {
    * then works for longer than its last batch while another has nothing to do.
    */
   #shareOut(): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#isHeld) return;
     const healthy = this.#healthy();
     for (const idle of healthy.filter(({ jobs }) => jobs === 0)) {
       // Never what failed on this very device: it would go back at once.
       const donor = healthy.find(({ ready }) => ready.some(({ failedOn }) => failedOn !== idle));
       if (!donor) continue;
-      donor.isRecalled = true;
-      donor.native.withdraw();
+      recall(donor);
       return;
     }
   }
@@ -265,4 +277,10 @@ export class DevicePool {
       task.fail(reason);
     }
   }
+}
+
+/** Has what waits on a device come back, to be given out again. */
+function recall(worker: PoolWorker): void {
+  worker.isRecalled = true;
+  worker.native.withdraw();
 }

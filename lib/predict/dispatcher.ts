@@ -73,7 +73,7 @@ export class Dispatcher {
   }
 
   async #sendOne(batch: FrameBatch): Promise<void> {
-    await this.#control.goOn();
+    if (this.#control.stopped) throw this.#control.stopped;
     const { outcome } = await this.#summary.timed('waiting', this.#taken(batch));
     const settling = outcome
       .then(

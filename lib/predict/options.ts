@@ -61,7 +61,7 @@ export interface PredictOptions {
   readonly signal?: AbortSignal;
   /** Seconds between two progress events, 0 for none. Defaults to DEFAULT_PROGRESS_INTERVAL. */
   readonly progressInterval?: number;
-  /** Share of a device's memory, 0 to 1, from which there is a warning. Defaults to DEFAULT_MEMORY_WARNING. */
+  /** Share of a device's memory, above 0 and up to 1, from which there is a warning. Defaults to DEFAULT_MEMORY_WARNING. */
   readonly memoryWarning?: number;
 }
 
@@ -91,6 +91,11 @@ const PREDICT_OPTIONS = namesOf<PredictOptions>({
 function share(name: string, value: number): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value;
   throw expected('VNP_ARGUMENT', 'a number from 0 to 1', name, String(value));
+}
+
+function positiveShare(name: string, value: number): number {
+  if (share(name, value) > 0) return value;
+  throw expected('VNP_ARGUMENT', 'a number above 0, up to 1', name, String(value));
 }
 
 function isText(value: unknown): boolean {
@@ -157,7 +162,7 @@ export function resolvePredictOptions(options: PredictOptions) {
     standardInput: options.standardInput,
     signal: options.signal,
     progressInterval,
-    memoryWarning: share('memoryWarning', options.memoryWarning ?? DEFAULT_MEMORY_WARNING),
+    memoryWarning: positiveShare('memoryWarning', options.memoryWarning ?? DEFAULT_MEMORY_WARNING),
   };
 }
 export type ResolvedPredictOptions = ReturnType<typeof resolvePredictOptions>;

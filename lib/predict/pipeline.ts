@@ -50,7 +50,7 @@ export async function* predictRecords(
   const dispatcher = new Dispatcher(pool, { batcher, ledger, summary, control, onFailure });
   const reading = new Reading(records, summary, control);
   const turns = new EventLoopTurns();
-  const stopListening = control.whenStopped(() => pool.withdraw());
+  const letGo = control.steer(pool);
   let entered = 0;
   let unentered: SequenceRecord | undefined;
   async function* leaving(): AsyncGenerator<Iterable<PredictionResult>> {
@@ -91,10 +91,8 @@ export async function* predictRecords(
     if (control.stopped) throw control.stopped;
   } finally {
     summary.stopped = control.stopped;
-    // Where all went well nothing is left to withdraw.
-    pool.withdraw();
+    letGo();
     await dispatcher.finished();
-    stopListening();
     ledger.release();
     unentered?.sequence.release();
   }

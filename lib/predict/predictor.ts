@@ -28,7 +28,7 @@ export interface Prediction extends AsyncIterable<PredictionResult> {
   readonly summary: RunSummary;
   /** How far the run is, and what every device does. */
   status(): RunStatus;
-  /** What the devices have is finished; they get nothing new until `resume`. */
+  /** What the devices compute is finished; nothing else begins until `resume`. */
   pause(): void;
   resume(): void;
 }

@@ -1,5 +1,13 @@
 import { VirnucproError } from '../errors.js';
 
+/** What a run's work is done by, as far as it is steered. */
+export interface SteeredPool {
+  /** While it holds, what runs is finished and nothing else begins. */
+  hold(isHeld: boolean): void;
+  /** Gives up all that has not begun. */
+  withdraw(): void;
+}
+
 /** How a run is paused, and ended before its end, from outside or from within. */
 export class RunControl {
   #stopped: VirnucproError | undefined;
@@ -8,8 +16,9 @@ export class RunControl {
   #pausedBefore = 0;
   /** Told when the run is stopped. */
   readonly #onStop = new Set<(reason: VirnucproError) => void>();
-  /** Told when the run goes on after a pause, or is stopped in it. */
-  #onResume: (() => void)[] = [];
+  /** In a pause nothing else may be left that keeps the process alive. */
+  #alive: NodeJS.Timeout | undefined;
+  #steered: SteeredPool | undefined;
 
   /** Why the run was stopped; undefined as long as it was not. */
   get stopped(): VirnucproError | undefined {
@@ -31,6 +40,7 @@ export class RunControl {
     if (this.#stopped) return;
     this.#stopped = reason;
     for (const told of [...this.#onStop]) told(reason);
+    this.#steered?.withdraw();
     this.resume();
   }
 
@@ -45,15 +55,30 @@ export class RunControl {
     return () => signal.removeEventListener('abort', abort);
   }
 
+  /** Steers this pool from now on. @returns how to let it go: with nothing of this run in it, and held no more */
+  steer(pool: SteeredPool): () => void {
+    this.#steered = pool;
+    if (this.isPaused) pool.hold(true);
+    return () => {
+      this.#steered = undefined;
+      // Where all went well nothing is left to withdraw.
+      pool.withdraw();
+      pool.hold(false);
+    };
+  }
+
   /** @returns how to be told no more */
-  whenStopped(told: (reason: VirnucproError) => void): () => void {
+  #whenStopped(told: (reason: VirnucproError) => void): () => void {
     this.#onStop.add(told);
     return () => this.#onStop.delete(told);
   }
 
-  /** What the devices have is finished; they get nothing new until `resume`. */
+  /** What the devices compute is finished; they get nothing new until `resume`. */
   pause(): void {
-    if (!this.#stopped) this.#pausedSince ??= performance.now();
+    if (this.#stopped || this.isPaused) return;
+    this.#pausedSince = performance.now();
+    this.#alive = setInterval(() => undefined, 60_000);
+    this.#steered?.hold(true);
   }
 
   /** A device has finished something: as long as they work, it is no pause yet. */
@@ -62,20 +87,11 @@ export class RunControl {
   }
 
   resume(): void {
+    if (!this.isPaused) return;
     this.#pausedBefore = 1000 * this.secondsPaused;
     this.#pausedSince = undefined;
-    const told = this.#onResume;
-    this.#onResume = [];
-    for (const goOn of told) goOn();
-  }
-
-  /** Resolves at once, or after a pause. @throws the reason when the run is stopped */
-  async goOn(): Promise<void> {
-    // In a pause nothing else may be left that keeps the process alive.
-    const alive = this.isPaused ? setInterval(() => undefined, 60_000) : undefined;
-    while (this.isPaused) await new Promise<void>((resolve) => this.#onResume.push(resolve));
-    clearInterval(alive);
-    if (this.#stopped) throw this.#stopped;
+    clearInterval(this.#alive);
+    this.#steered?.hold(false);
   }
 
   /** The same as the promise, unless the run is stopped first. @throws the reason then */
@@ -87,7 +103,7 @@ export class RunControl {
         reject(this.#stopped);
         return;
       }
-      const forget = this.whenStopped(reject);
+      const forget = this.#whenStopped(reject);
       void work.then(resolve, reject).finally(forget);
     });
   }

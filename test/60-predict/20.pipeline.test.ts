@@ -19,6 +19,12 @@ import { FakeDevices, hashOf, scoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
 import { isReleased, recordOf } from './records.js';
 
+/** For a pool that is used on. */
+const ONE_FRAME = {
+  dna: { tokens: Int32Array.of(1), offsets: Int32Array.of(0, 1) },
+  protein: { tokens: Int32Array.of(1), offsets: Int32Array.of(0, 1) },
+};
+
 const RULE = { threshold: 0.5, minFraction: 0.5 };
 
 function randomLetters(length: number, seed: number, alphabet: string): string {
@@ -388,6 +394,30 @@ describe('the way from records to results', () => {
     control.resume();
     await run;
     assert.equal(contigs, 500);
+    // A pause of a run that is over is nobody's.
+    control.pause();
+    await (
+      await pool.submit(ONE_FRAME)
+    ).outcome;
+    control.resume();
     assert.ok(control.secondsPaused >= 0.09, String(control.secondsPaused));
+  });
+
+  it('begins paused where it was paused before', async () => {
+    const devices = new FakeDevices({ devices: 1, turns: [0] });
+    const pool = await devices.openPool();
+    async function* read(): AsyncGenerator<SequenceRecord> {
+      yield recordOf('one', 'ACG'.repeat(10));
+    }
+    const batches = { dnaTokens: 100, proteinTokens: 100, dnaTokenizer: new RunTokenizer(), proteinTable };
+    const { results, control } = predict(read(), pool, { chunkSize: 30, batches, sequences: false });
+    control.pause();
+    const first = results.next();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(devices.scoredFrames, 0);
+    control.resume();
+    assert.equal((await first).done, false);
+    for await (const _ of results);
+    assert.notDeepEqual([devices.scoredFrames], [0]);
   });
 });

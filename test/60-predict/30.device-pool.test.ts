@@ -190,6 +190,23 @@ describe('the pool of devices', () => {
     assert.deepEqual(told(await outcomeOf(pool, batchOf(6))).virus, [virusOf(6)]);
   });
 
+  it('while it is held finishes what runs, keeps the rest, and goes on afterwards', async () => {
+    const devices = new FakeDevices({ devices: 2, turns: [3] });
+    const pool = await devices.openPool();
+    const outcomes = Array.from({ length: 12 }, (_, mark) => outcomeOf(pool, batchOf(mark)));
+    await new Promise((resolve) => setImmediate(resolve));
+    pool.hold(true);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.deepEqual([devices.running, devices.scoredFrames], [0, 2], 'one on each device');
+    pool.hold(false);
+    const all = await Promise.all(outcomes);
+    assert.deepEqual(
+      all.map((outcome) => told(outcome).virus),
+      all.map((_, mark) => [virusOf(mark)]),
+    );
+    assert.equal(devices.scoredFrames, 12);
+  });
+
   describe('after a run', () => {
     // The fake says that a batch takes 1 and 2 seconds: with so many tokens there is time to measure.
     const long: FrameBatchTokens = {

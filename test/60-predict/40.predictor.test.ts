@@ -218,6 +218,7 @@ describe('a predictor', () => {
     for (const inputs of [5, undefined, [5]] as unknown as string[]) {
       assert.throws(() => predictor.predict(inputs), { code: 'VNP_ARGUMENT' });
     }
+    assert.throws(() => predictor.predict(INPUT, { memoryWarning: 0 }), { code: 'VNP_ARGUMENT' });
     for (const threshold of [-0.1, 1.1, NaN, '1' as unknown as number]) {
       assert.throws(() => predictor.predict(INPUT, { threshold }), { code: 'VNP_ARGUMENT' });
       assert.throws(() => predictor.predict(INPUT, { minFraction: threshold }), { code: 'VNP_ARGUMENT' });
