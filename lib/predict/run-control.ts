@@ -16,7 +16,7 @@ export class RunControl {
   #pausedBefore = 0;
   /** Told when the run is stopped. */
   readonly #onStop = new Set<(reason: VirnucproError) => void>();
-  /** In a pause nothing else may be left that keeps the process alive. */
+  /** In a pause of a run that goes on nothing else may be left that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
   #steered: SteeredPool | undefined;
 
@@ -58,13 +58,20 @@ export class RunControl {
   /** Steers this pool from now on. @returns how to let it go: with nothing of this run in it, and held no more */
   steer(pool: SteeredPool): () => void {
     this.#steered = pool;
-    if (this.isPaused) pool.hold(true);
+    this.#hold();
     return () => {
       this.#steered = undefined;
+      this.#hold();
       // Where all went well nothing is left to withdraw.
       pool.withdraw();
       pool.hold(false);
     };
+  }
+
+  #hold(): void {
+    clearInterval(this.#alive);
+    this.#steered?.hold(this.isPaused);
+    if (this.#steered && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
   }
 
   /** @returns how to be told no more */
@@ -77,8 +84,7 @@ export class RunControl {
   pause(): void {
     if (this.#stopped || this.isPaused) return;
     this.#pausedSince = performance.now();
-    this.#alive = setInterval(() => undefined, 60_000);
-    this.#steered?.hold(true);
+    this.#hold();
   }
 
   /** A device has finished something: as long as they work, it is no pause yet. */
@@ -90,8 +96,7 @@ export class RunControl {
     if (!this.isPaused) return;
     this.#pausedBefore = 1000 * this.secondsPaused;
     this.#pausedSince = undefined;
-    clearInterval(this.#alive);
-    this.#steered?.hold(false);
+    this.#hold();
   }
 
   /** The same as the promise, unless the run is stopped first. @throws the reason then */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { open } from '../../lib/index.js';
 import type { OpenOptions, Predictor } from '../../lib/index.js';
@@ -9,6 +11,7 @@ import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
 
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
+const PAUSED = fileURLToPath(new URL('paused-process.js', import.meta.url));
 const PROGRAM = new URL('predictor-thread.js', import.meta.url);
 
 describe('predictors', () => {
@@ -80,4 +83,15 @@ describe('predictors', () => {
     assert.ok((await scoresOf(predictor)).length > 0);
     await predictor.close();
   });
+
+  for (const [way, results] of [
+    ['resumed', /^[1-9]\d+\n$/],
+    ['left', /^1\n$/],
+    ['never begun', /^$/],
+  ] as const) {
+    it(`that are paused keep their process as long as a run goes on, and no longer: ${way}`, () => {
+      const words = [PAUSED, installed.models, INPUT, way];
+      assert.match(execFileSync(process.execPath, words, { encoding: 'utf8', timeout: 30_000 }), results);
+    });
+  }
 });
