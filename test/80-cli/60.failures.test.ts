@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Architecture, ArchiveParameter } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { TOKENIZER_FILE } from '../../lib/models/archive.js';
+import { PROTEIN_TOKENS, PROTEIN_VOCABULARY } from '../../lib/models/protein-alphabet.js';
 import { randomTokenizer } from '../../lib/models/random-tokenizer.js';
 import { randomParameters } from '../../lib/models/random-weights.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
@@ -12,28 +13,53 @@ import { writeModel } from '../../lib/models/write-model.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { virnucpro } from './command-line.js';
 
-const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1'];
+const EXACT = ['--model', 'overflowing', '--precision', 'fp32', '--device', 'cpu', '--threads', '1'];
 
-/** A model whose protein part overflows float32, so that no frame has a score. */
-async function installOverflowing(models: string): Promise<void> {
-  const sizes = { layers: 1, width: 8, heads: 2, feedForward: 8 };
+const WIDTH = 8;
+
+/** A tiny model whose protein part has some parameters of its own. */
+async function install(
+  models: string,
+  name: string,
+  change: (parameter: ArchiveParameter) => ArchiveParameter,
+): Promise<void> {
+  const sizes = { layers: 1, width: WIDTH, heads: 2, feedForward: 8 };
   const dna: Architecture = { family: 'dnabert2', ...sizes, vocabulary: 64, tokenTypes: 2, layerNormEpsilon: 1e-12 };
-  const protein: Architecture = { family: 'esm2', ...sizes, vocabulary: 33 };
-  const classifier: Architecture = { family: 'classifier', inputs: 16, hidden: 4, batchNormEpsilon: 1e-5 };
-  const overflow = (parameter: ArchiveParameter): ArchiveParameter =>
-    parameter.name.startsWith('final_norm') ? { ...parameter, source: { kind: 'constant', value: 3e38 } } : parameter;
+  const protein: Architecture = { family: 'esm2', ...sizes, vocabulary: PROTEIN_VOCABULARY };
+  const classifier: Architecture = { family: 'classifier', inputs: 2 * WIDTH, hidden: 4, batchNormEpsilon: 1e-5 };
   const part = (architecture: Architecture) => ({
     architecture,
-    parameters: randomParameters(architecture, 1).map(overflow),
+    parameters: randomParameters(architecture, 1).map(change),
     dtype: 'float32' as const,
     source: { name: 'a test', sha256: null },
   });
   const extraFiles = { [TOKENIZER_FILE]: randomTokenizer(64, 1) };
   const parts = { dna: { ...part(dna), extraFiles }, protein: part(protein), classifier: part(classifier) };
   const { addon } = loadAddon();
-  await writeModel(
-    { name: 'overflowing', chunkSize: 60, random: true, parts },
-    { registry: new ModelRegistry(models), addon },
+  await writeModel({ name, chunkSize: 60, random: true, parts }, { registry: new ModelRegistry(models), addon });
+}
+
+/** One whose protein part overflows float32, so that no frame has a score. */
+async function installOverflowing(models: string): Promise<void> {
+  await install(models, 'overflowing', (parameter) =>
+    parameter.name.startsWith('final_norm') ? { ...parameter, source: { kind: 'constant', value: 3e38 } } : parameter,
+  );
+}
+
+/** One that has no number for tryptophan (W): only the frames with it have no score. */
+async function installWithoutTryptophan(models: string): Promise<void> {
+  const path = join(models, 'embedding.bin');
+  const embedding = new Float32Array(PROTEIN_VOCABULARY * WIDTH).map((_, index) => Math.sin(index));
+  embedding.fill(
+    Infinity,
+    PROTEIN_TOKENS['W'.charCodeAt(0)]! * WIDTH,
+    (PROTEIN_TOKENS['W'.charCodeAt(0)]! + 1) * WIDTH,
+  );
+  writeFileSync(path, embedding);
+  await install(models, 'without-tryptophan', (parameter) =>
+    parameter.name === 'embed_tokens.weight'
+      ? { ...parameter, source: { kind: 'file', path, offset: 0, dtype: 'float32', strides: [WIDTH, 1] } }
+      : parameter,
   );
 }
 
@@ -42,6 +68,7 @@ describe('virnucpro predict, when frames cannot be scored', () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-cli-'));
     await installOverflowing(folder);
+    await installWithoutTryptophan(folder);
   });
   after(() => rmSync(folder, { recursive: true }));
 
@@ -73,6 +100,32 @@ describe('virnucpro predict, when frames cannot be scored', () => {
       readFileSync(join(output, 'failed_files.txt'), 'utf8'),
       new RegExp(`^${input}\\|ESM-2\\|the model gave no number[^\n]*\n$`),
     );
+  });
+
+  it('completes the rest, names what failed and ends with 2', async () => {
+    const input = join(folder, 'some.fa');
+    const output = join(folder, 'partial');
+    // Of the second only the first frame reads TGG, tryptophan; the first and the last have it in no frame.
+    const records = ['GCT', 'TGG', 'GCA'].map((codon) => `>all_${codon}\n${codon.repeat(20)}\n`);
+    writeFileSync(input, records.join(''));
+    const words = ['predict', input, '-o', output, ...EXACT.with(1, 'without-tryptophan')];
+    const { end, errors } = await virnucpro(words, { models: folder });
+    assert.equal(end, 2, errors);
+    assert.match(errors, /WARN: 1 frame without a score: frame F1 of window 1 of all_TGG: the model gave no number/);
+    assert.equal(
+      readFileSync(join(output, 'failed_files.txt'), 'utf8').replace(/;.*/, ''),
+      `${input}|ESM-2|frame F1 of window 1 of all_TGG: the model gave no number\n`,
+    );
+    const statuses = readFileSync(join(output, 'contigs.tsv'), 'utf8').trimEnd().split('\n').slice(2);
+    assert.deepEqual(
+      statuses.map((row) => row.split('\t')[9]),
+      ['scored', 'failed', 'scored'],
+    );
+    const frames = readFileSync(join(output, 'prediction_results.txt'), 'utf8').trimEnd().split('\n').slice(1);
+    assert.equal(frames.length, 17);
+    assert.ok(frames.every((row) => !row.startsWith('all_TGG_chunk_1F1\t')));
+    const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
+    assert.equal(run.outcome, 'partial');
   });
 
   it('gives up after three batches in a row without a score, and keeps what it has', async () => {
