@@ -41,7 +41,6 @@ export {
   MOST_THREADS,
   MOST_WORKERS,
 } from './predict/options.js';
-export { keepsResults } from './predict/dispatcher.js';
 export type * from './predict/events.js';
 export type { RunStatus, WorkerMemory, WorkerStatus } from './predict/run-status.js';
 export type { PoolEvent } from './engine/pool-events.js';

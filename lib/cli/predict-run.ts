@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { keepsResults, open, VirnucproError } from '../index.js';
+import { open, VirnucproError } from '../index.js';
 import type { BatchFailure, InspectedModel, Prediction, Predictor, RunEvent } from '../index.js';
 import { logEvent } from '../monitor/log.js';
 import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
@@ -104,8 +104,9 @@ async function writeResults({ directory }: PredictionJob, prediction: Prediction
     }
     return { results, reason: undefined };
   } catch (error) {
-    if (error instanceof VirnucproError && keepsResults(error)) return { results, reason: error };
-    throw error;
+    const { stopped } = prediction.summary;
+    if (stopped === undefined || error !== stopped) throw error;
+    return { results, reason: stopped };
   }
 }
 

@@ -1,6 +1,5 @@
 import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
-import { codeOf } from '../engine/native-error.js';
 import type { DevicePool } from '../engine/pool.js';
 import { VirnucproError } from '../errors.js';
 import type { KeptFrame } from '../windows/frame.js';
@@ -112,9 +111,4 @@ export class Dispatcher {
     const message = `Expected scores but ${MOST_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
     this.#control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
-}
-
-/** Whether a run that ended with this has results that are worth keeping, though it did not come to its end. */
-export function keepsResults(reason: unknown): boolean {
-  return ['VNP_ABORTED', 'VNP_DEVICE_LOST', 'VNP_SYSTEMIC'].includes(codeOf(reason));
 }
