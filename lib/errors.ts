@@ -35,3 +35,8 @@ export class VirnucproError extends Error {
 export function expected(code: ErrorCode, what: string, forWhat: string, received: string, next = ''): VirnucproError {
   return new VirnucproError(code, `Expected ${what} for ${forWhat} but received ${received}${next && `. ${next}`}`);
 }
+
+/** What was thrown, in its own words, whatever it is. */
+export function reasonOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { loadAddon } from '../engine/load.js';
 import { asVirnucproError } from '../engine/native-error.js';
-import { VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import { DEFAULT_SEED } from '../models/random.js';
 import { randomParameters } from '../models/random-weights.js';
 import type { EncoderArchitecture, WriterFailure } from './archive-writer.js';
@@ -24,7 +24,7 @@ try {
   await loadAddon().addon.writeArchive({ path, architecture, dtype: 'bfloat16', parameters, extraFiles: {} });
 } catch (error) {
   process.exitCode = 1;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = reasonOf(error);
   const known = asVirnucproError(error);
   await answer({ code: known instanceof VirnucproError ? known.code : 'VNP_NATIVE', message });
 } finally {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expected } from '../errors.js';
+import { expected, reasonOf } from '../errors.js';
 import { parameterCount } from '../models/parameters.js';
 import { startArchiveWriter } from './archive-writer.js';
 import type { ArchiveWriter, EncoderArchitecture } from './archive-writer.js';
@@ -76,7 +76,7 @@ function makeFolder(): string {
 }
 
 function unusable(folder: string, cause: unknown): Error {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   return expected('VNP_OUTPUT', 'a temporary folder', folder, reason, 'Name another folder in TMPDIR');
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { reasonOf } from '../errors.js';
 import { open, VirnucproError } from '../index.js';
 import type { BatchFailure, InspectedModel, Prediction, Predictor, RunEvent } from '../index.js';
 import { logEvent } from '../monitor/log.js';
@@ -134,7 +135,7 @@ async function measureLimits(
   try {
     await predictor.measureLimits();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     const code = error instanceof VirnucproError ? { code: error.code } : {};
     logEvent(log, { event: 'limit', ...code, reason });
   }

@@ -24,7 +24,3 @@ export function warned(name: string, found: string, next: string, details: reado
 export function failed(name: string, found: string, next: string, details: readonly string[] = []): Check {
   return { name, status: 'failed', found, details, next };
 }
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

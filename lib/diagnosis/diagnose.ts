@@ -1,4 +1,5 @@
-import { failed, messageOf, warned, type Check } from './check.js';
+import { reasonOf } from '../errors.js';
+import { failed, warned, type Check } from './check.js';
 import { checkCacheFolder, checkModels, checkTemporaryFolder } from './folder-checks.js';
 import { checkKnownAnswer } from './known-answer-check.js';
 import { checkAddon, checkCuda, checkDevices, devicesOf, type NativeState } from './native-checks.js';
@@ -60,6 +61,6 @@ async function guarded(name: string, check: () => Check | Promise<Check>): Promi
   try {
     return await check();
   } catch (error) {
-    return failed(name, messageOf(error), 'Mend what this says, then virnucpro doctor');
+    return failed(name, reasonOf(error), 'Mend what this says, then virnucpro doctor');
   }
 }

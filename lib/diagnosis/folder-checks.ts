@@ -4,7 +4,8 @@ import { dirname, join, resolve } from 'node:path';
 import { cacheFolder } from '../engine/cache-folder.js';
 import { listModels } from '../models/library.js';
 import { modelsFolder } from '../models/registry.js';
-import { failed, messageOf, passed, warned, type Check } from './check.js';
+import { reasonOf } from '../errors.js';
+import { failed, passed, warned, type Check } from './check.js';
 
 const GIB = 2 ** 30;
 
@@ -34,7 +35,7 @@ export async function checkCacheFolder(): Promise<Check> {
   try {
     return passed('cache folder', `${folder}, ${await freeSpace(await writableFolder(folder))}`);
   } catch (error) {
-    return warned('cache folder', `${folder} cannot be written to: ${messageOf(error)}`, next);
+    return warned('cache folder', `${folder} cannot be written to: ${reasonOf(error)}`, next);
   }
 }
 
@@ -45,7 +46,7 @@ export async function checkTemporaryFolder(): Promise<Check> {
     return passed('temporary folder', `${folder}, ${await freeSpace(folder)}`);
   } catch (error) {
     const next = 'Set TMPDIR to a folder that can be written to';
-    return failed('temporary folder', `${folder} cannot be written to: ${messageOf(error)}`, next);
+    return failed('temporary folder', `${folder} cannot be written to: ${reasonOf(error)}`, next);
   }
 }
 

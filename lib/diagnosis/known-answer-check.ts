@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Precision } from '../engine/addon.js';
-import { failed, messageOf, passed, type Check } from './check.js';
+import { reasonOf } from '../errors.js';
+import { failed, passed, type Check } from './check.js';
 import { runChild } from './child-process.js';
 import type { ListedDevice } from './devices.js';
 import { largestDifference } from './golden-tensors.js';
@@ -56,7 +57,7 @@ export async function checkKnownAnswer({ id, automaticPrecision }: ListedDevice)
     }
     return passed(name, `as it should be in ${precisions.join(' and ')}, the two engines alike`, details);
   } catch (error) {
-    return failed(name, messageOf(error), 'Set TMPDIR to a folder that can be written to');
+    return failed(name, reasonOf(error), 'Set TMPDIR to a folder that can be written to');
   } finally {
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   }

@@ -4,7 +4,7 @@
  */
 import { loadAddon } from '../engine/load.js';
 import type { Precision } from '../engine/addon.js';
-import { messageOf } from './check.js';
+import { reasonOf } from '../errors.js';
 import { runKnownModel } from './known-runs.js';
 import { writeKnownModel } from './known-model.js';
 import type { NativeMessage } from './native-messages.js';
@@ -40,7 +40,7 @@ try {
   if (task === 'load') await load();
   else await knownAnswer(device, folder, precisions as Precision[]);
 } catch (error) {
-  await send({ kind: 'failure', during, message: messageOf(error) });
+  await send({ kind: 'failure', during, message: reasonOf(error) });
 }
 // The process ends by itself, so that a crash at the end of native threads is seen as well.
 process.disconnect();

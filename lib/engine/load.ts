@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import { packageRoot } from '../package.js';
 import type { Addon } from './addon.js';
 import { describeSearch, findLibtorch, supportedLibtorch, type Libtorch } from './libtorch.js';
@@ -63,7 +63,7 @@ function load(): LoadedAddon {
     loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));
   } catch (cause) {
     throw failure(
-      `Expected libtorch in ${libtorch.root} to load but the linker says: ${messageOf(cause)}`,
+      `Expected libtorch in ${libtorch.root} to load but the linker says: ${reasonOf(cause)}`,
       ['LIBTORCH'],
       cause,
     );
@@ -96,7 +96,7 @@ function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {
     loader.load(join(libtorch.root, 'lib', 'libtorch_cuda.so'));
     return { state: 'loaded' };
   } catch (cause) {
-    return { state: 'unusable', reason: messageOf(cause), next: `Run \`${setupCommand()}\` on this machine` };
+    return { state: 'unusable', reason: reasonOf(cause), next: `Run \`${setupCommand()}\` on this machine` };
   }
 }
 
@@ -104,7 +104,7 @@ function nativeModule(path: string): unknown {
   try {
     return require(path);
   } catch (cause) {
-    throw failure(`Expected ${path} to load but Node says: ${messageOf(cause)}`, ['VIRNUCPRO_ADDON'], cause);
+    throw failure(`Expected ${path} to load but Node says: ${reasonOf(cause)}`, ['VIRNUCPRO_ADDON'], cause);
   }
 }
 
@@ -126,8 +126,4 @@ function addonFolder(): string {
 /** @param variables those that may have led to the failure */
 function failure(message: string, variables: ('LIBTORCH' | 'VIRNUCPRO_ADDON')[], cause?: unknown): VirnucproError {
   return new VirnucproError('VNP_LIBTORCH', `${message}. Run \`${mendingCommand(...variables)}\``, { cause });
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

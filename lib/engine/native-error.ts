@@ -14,8 +14,3 @@ export function codeOf(error: unknown): ErrorCode {
   const known = asVirnucproError(error);
   return known instanceof VirnucproError ? known.code : 'VNP_NATIVE';
 }
-
-/** What was thrown, in its own words. */
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,10 +1,10 @@
-import { VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import type { Addon, FrameBatchTokens } from './addon.js';
 import { BatchTask } from './batch-task.js';
 import type { BatchOutcome } from './batch-task.js';
 import { nextStep } from './failure-policy.js';
 import { measureLimit } from './linear-limit.js';
-import { asVirnucproError, codeOf, reasonOf } from './native-error.js';
+import { asVirnucproError, codeOf } from './native-error.js';
 import { openWorkers } from './open-workers.js';
 import type { OpenPoolOptions, WorkerRequest } from './open-workers.js';
 import type { PoolEvent } from './pool-events.js';

@@ -1,6 +1,6 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { VirnucproError, expected } from '../errors.js';
+import { expected, reasonOf, VirnucproError } from '../errors.js';
 import { CONTENT_BYTES, formatError } from './content.js';
 import { inputName, printablePath } from './text.js';
 
@@ -21,7 +21,7 @@ export interface InputFile {
 export function unreadable(path: string, cause: unknown): VirnucproError {
   const code = (cause as NodeJS.ErrnoException).code;
   const reasons: Record<string, string> = { ENOENT: 'nothing at that path', EACCES: 'a refusal of permission' };
-  const reason = reasons[code ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
+  const reason = reasons[code ?? ''] ?? reasonOf(cause);
   const message = `Expected a readable file for ${inputName(path)} but received ${reason}. Check the path`;
   return new VirnucproError('VNP_INPUT_MISSING', message, { cause });
 }

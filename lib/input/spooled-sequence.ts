@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import { checkRange } from './memory-sequence.js';
 import type { StoredSequence } from './record.js';
 import { untransferableArray } from './untransferable.js';
@@ -10,7 +10,7 @@ import { untransferableArray } from './untransferable.js';
 const READ_BLOCK = 256 * 1024;
 
 function temporaryFailure(folder: string, doing: string, cause: unknown): VirnucproError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   const message =
     `Expected to ${doing} a temporary file for a long sequence in ${folder} but received: ${reason}. ` +
     'Set TMPDIR to a folder with room for the longest sequence';

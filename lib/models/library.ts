@@ -1,4 +1,5 @@
 import { loadAddon } from '../engine/load.js';
+import { reasonOf } from '../errors.js';
 import { importModel as importInto } from './import.js';
 import type { ImportRequest } from './import.js';
 import { inspectModel as inspectOpened } from './inspect.js';
@@ -28,7 +29,7 @@ export async function listModels(
       try {
         return { name, model: await inspectOpened(await registry.find(name)) };
       } catch (error) {
-        return { name, problem: error instanceof Error ? error.message : String(error) };
+        return { name, problem: reasonOf(error) };
       }
     }),
   );

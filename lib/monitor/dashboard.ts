@@ -1,3 +1,4 @@
+import { reasonOf } from '../errors.js';
 import type { RunStatus } from '../predict/run-status.js';
 import { dashboardLines, overviewWords } from './dashboard-layout.js';
 import type { DashboardView, PaneLine } from './dashboard-layout.js';
@@ -140,7 +141,7 @@ export class Dashboard {
       if (this.#isAway && isForeground()) this.#comeBack();
       this.#draw();
     } catch (error) {
-      this.close(`no dashboard any more, the run goes on: ${error instanceof Error ? error.message : String(error)}`);
+      this.close(`no dashboard any more, the run goes on: ${reasonOf(error)}`);
     }
   }
 

@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { pino } from 'pino';
+import { reasonOf } from '../errors.js';
 import type { LogLevel } from './log.js';
 
 /** One entry of the log, in the form of each sink; every text ends with a line end. */
@@ -66,7 +67,7 @@ export class LogSinks {
       writeSync(this.#file, text);
     } catch (error) {
       this.closeFile();
-      this.onFileLost(`${this.#path} is no longer written: ${error instanceof Error ? error.message : String(error)}`);
+      this.onFileLost(`${this.#path} is no longer written: ${reasonOf(error)}`);
     }
   }
 }

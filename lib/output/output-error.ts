@@ -1,4 +1,4 @@
-import { expected, type VirnucproError } from '../errors.js';
+import { expected, reasonOf, type VirnucproError } from '../errors.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'Free some space or choose another output directory, then run again',
@@ -15,7 +15,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 /** Turns a failure of the file system into the user's error, which names the file as the user knows it. */
 export function outputError(what: string, path: string, cause: unknown): VirnucproError {
   const code = (cause as NodeJS.ErrnoException).code ?? '';
-  const received = cause instanceof Error ? cause.message : String(cause);
+  const received = reasonOf(cause);
   const advice = ADVICE[code] ?? 'Choose another output directory or mend this one, then run again';
   const error = expected('VNP_OUTPUT', what, path, received, advice);
   error.cause = cause;

@@ -1,7 +1,8 @@
 import type { FrameBatch } from '../batches/frame-batcher.js';
 import { DNA_FAULT, PROTEIN_FAULT } from '../engine/addon.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
-import { codeOf, reasonOf } from '../engine/native-error.js';
+import { codeOf } from '../engine/native-error.js';
+import { reasonOf } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { FrameName, KeptFrame } from '../windows/frame.js';
 import type { SequenceWindow } from '../windows/window.js';

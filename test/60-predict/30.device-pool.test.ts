@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { FrameBatchTokens, OpenRequest } from '../../lib/engine/addon.js';
 import type { BatchOutcome } from '../../lib/engine/batch-task.js';
-import { codeOf, reasonOf } from '../../lib/engine/native-error.js';
+import { codeOf } from '../../lib/engine/native-error.js';
 import type { DevicePool } from '../../lib/engine/pool.js';
-import { VirnucproError } from '../../lib/errors.js';
+import { reasonOf, VirnucproError } from '../../lib/errors.js';
 import { FakeDevices, LIMIT, scoreOf } from './fake-devices.js';
 import type { FrameKind } from './fake-devices.js';
 
