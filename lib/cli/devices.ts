@@ -1,9 +1,8 @@
 import { Command } from 'commander';
 import { devices } from '../index.js';
 import type { ListedDevice } from '../index.js';
+import { gibibytes } from '../monitor/quantities.js';
 import { EXIT } from './exit-codes.js';
-
-const GIB = 2 ** 30;
 
 export function devicesCommand(): Command {
   return new Command('devices')
@@ -42,13 +41,12 @@ function tableText(list: readonly ListedDevice[]): string {
 function cells(device: ListedDevice): string[] {
   const { id, name, capability, memoryTotal, memoryFree, bf16, usable, automaticPrecision } = device;
   const { pciAddress, driver, notes } = device;
-  const gib = (bytes: number): string => (bytes / GIB).toFixed(1);
   return [
     id,
     name,
     capability || '-',
-    gib(memoryTotal),
-    memoryFree === null ? '-' : gib(memoryFree),
+    gibibytes(memoryTotal),
+    memoryFree === null ? '-' : gibibytes(memoryFree),
     bf16 ? 'yes' : 'no',
     usable ? automaticPrecision : 'cannot be used',
     pciAddress || '-',

@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { checkInputs } from '../../lib/input/input-files.js';
 import { InputProgress } from '../../lib/input/progress.js';
 import { readRecords } from '../../lib/input/records.js';
+import { skip } from '../skipped.js';
 import { useTemporaryFolder } from './temporary-folder.js';
 import { readPlain } from './plain-records.js';
 
@@ -113,7 +114,7 @@ describe('inputs', () => {
   });
 
   it('that may not be read are refused', async function () {
-    if (process.getuid?.() === 0) this.skip();
+    if (process.getuid?.() === 0) skip(this, 'the superuser may read any file');
     const path = folder.write('secret.fa', '>a\nA\n');
     chmodSync(path, 0);
     const error = { code: 'VNP_INPUT_MISSING', message: /secret\.fa but received a refusal of permission/ };

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createLog, logEvent } from '../../lib/monitor/log.js';
 import { LogSinks } from '../../lib/monitor/log-sinks.js';
 import { EVENT_SCHEMA_VERSION } from '../../lib/monitor/event-schema.js';
+import { skip } from '../skipped.js';
 import { mismatches } from './event-mismatches.js';
 import { EVENTS } from './events.js';
 
@@ -124,7 +125,7 @@ describe('the log', () => {
 
   it('gives a file up that can no longer be written, says so once, and goes on', function () {
     // Every write to it fails as on a full disk.
-    if (!existsSync('/dev/full')) this.skip();
+    if (!existsSync('/dev/full')) skip(this, 'there is no /dev/full here');
     const { sinks, log, lines } = withPane();
     sinks.openFile('/dev/full');
     log.info('one');

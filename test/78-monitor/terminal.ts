@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { skip } from '../skipped.js';
 
 export interface TerminalOptions {
   readonly columns: number;
@@ -22,9 +23,7 @@ export function noTerminal(): string | undefined {
 /** Skips a test or a suite where there is no terminal, and says why. */
 export function needsTerminal(context: Mocha.Context): void {
   const reason = noTerminal();
-  if (reason === undefined) return;
-  console.log(`      skipped: ${reason}`);
-  context.skip();
+  if (reason !== undefined) skip(context, reason);
 }
 
 let opened = 0;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { loadAddon } from '../../lib/engine/load.js';
 import { repositoryRoot } from '../repository.js';
+import { skip } from '../skipped.js';
 import { TemporaryCheckout } from './temporary-checkout.js';
 
 type Status = 'met' | 'not met' | 'broken' | 'late' | 'skipped';
@@ -98,7 +99,7 @@ describe('the check of a GPU', () => {
   });
 
   it('does not pass for a check where there is no GPU', async function () {
-    if (hasGpu) return this.skip();
+    if (hasGpu) return skip(this, 'there is a GPU here');
     const { code, output, errors } = await check([]);
     assert.deepEqual([code, output], [1, '']);
     assert.match(errors, /^skipped: no CUDA device\..*\n$/);
