@@ -7,8 +7,10 @@ export type ErrorCode =
   | 'VNP_INPUT_MISSING' // an input path that does not exist or cannot be read
   | 'VNP_INPUT_FORMAT' // an input that is not FASTA, or a binary file
   | 'VNP_OUTPUT' // the output directory cannot be used or written
+  | 'VNP_RESUME' // a run to go on with that was begun with other input, another model or other options
   | 'VNP_MODEL_MISSING' // no such model, or none installed
   | 'VNP_MODEL_INVALID' // a model folder or archive that is damaged or of another kind
+  | 'VNP_MODEL_UNTRUSTED' // a model that was not made here and that nobody has said to trust
   | 'VNP_CHECKPOINT' // a published checkpoint that cannot be read: truncated, corrupt, hostile, of another family
   | 'VNP_LIBTORCH' // libtorch or the addon cannot be found or loaded
   | 'VNP_DEVICE' // a device that does not exist or cannot be used
