@@ -27,6 +27,7 @@ export function describeRun(
     started: times.started.toISOString(),
     finished: finished.toISOString(),
     commandLine: ['virnucpro', ...process.argv.slice(2)],
+    workingDirectory: process.cwd(),
     outcome: summary.stopped ? 'stopped' : summary.failures.length > 0 ? 'partial' : 'complete',
     model: {
       name: model.name,

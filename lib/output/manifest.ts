@@ -96,6 +96,8 @@ export interface RunDescription {
   readonly finished: string;
   /** The words of the command line, the program first. */
   readonly commandLine: readonly string[];
+  /** Where the command was given: paths of inputs are relative to it. Absolute. */
+  readonly workingDirectory: string;
   /**
    * `complete`: every window that has a frame was scored. `partial`: some failed, the others are all here.
    * `stopped`: the run gave up before the end of its input; what is here is right, but it is not all.
@@ -125,6 +127,23 @@ export interface RunManifest extends RunDescription {
   readonly countsChecked: true;
   /** Every other file of the run, in the order in which they were put in place. */
   readonly files: readonly ManifestFile[];
+  /**
+   * Every `virnucpro call` since, oldest first: `threshold`, `minFraction`, the counts of contigs and the files are those
+   * of the last one, all else is of the run itself. Absent in a run as `predict` left it.
+   */
+  readonly recalled?: readonly ManifestRecall[];
+}
+
+/** One `virnucpro call`: stored scores were called with another rule. */
+export interface ManifestRecall {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** What was in force before. */
+  readonly from: Pick<ManifestParameters, 'threshold' | 'minFraction'>;
+  /** Of this program. */
+  readonly version: string;
+  /** The words of the command line, the program first. */
+  readonly commandLine: readonly string[];
 }
 
 /** The manifest of a run, from its description and its files; a model with random weights always brings its warning. */
@@ -132,6 +151,11 @@ export function runManifest(run: RunDescription, files: readonly ManifestFile[])
   const warned = !run.model.random || run.warnings.includes(RANDOM_WEIGHTS_WARNING);
   const warnings = warned ? run.warnings : [RANDOM_WEIGHTS_WARNING, ...run.warnings];
   return { formatVersion: MANIFEST_FORMAT_VERSION, ...run, warnings, countsChecked: true, files };
+}
+
+/** run.json as it is written. */
+export function manifestText(manifest: RunManifest): string {
+  return JSON.stringify(manifest, null, 2) + '\n';
 }
 
 /** What the comment line of a table says about its run. */
@@ -147,4 +171,19 @@ export interface CommentFields {
 export function tableComment({ version, model, random, parameters = {} }: CommentFields): string {
   const words = Object.entries({ model, ...parameters }).map(([name, value]) => ` ${name}=${value}`);
   return `virnucpro ${version}${words.join('')}${random ? `; ${RANDOM_WEIGHTS_WARNING}` : ''}`;
+}
+
+/**
+ * A comment of a table with other values for some of its parameters; undefined where it has not each of them.
+ *
+ * @param comment as `tableComment` or a table has it, in any encoding of its bytes
+ */
+export function commentWith(comment: string, parameters: Readonly<Record<string, number>>): string | undefined {
+  let changed = comment;
+  for (const [name, value] of Object.entries(parameters)) {
+    const word = new RegExp(` ${name}=[^ ;]+`);
+    if (!word.test(changed)) return undefined;
+    changed = changed.replace(word, ` ${name}=${value}`);
+  }
+  return changed;
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rename, rm, stat, writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { PredictionResult } from '../predict/results.js';
@@ -11,6 +11,7 @@ import * as files from './files.js';
 import { HighestScoreWriter } from './highest-score.js';
 import { IntermediateFilesWriter } from './intermediate-files.js';
 import {
+  manifestText,
   RANDOM_WEIGHTS_WARNING,
   type RunDescription,
   runManifest,
@@ -20,6 +21,7 @@ import {
 import { claimDirectory, type ClaimedDirectory, releaseDirectory } from './output-directory.js';
 import { outputError } from './output-error.js';
 import { PredictionResultsWriter } from './prediction-results.js';
+import { putInPlace, removeReplacement } from './put-in-place.js';
 import type { ResultWriter } from './result-writer.js';
 import { Tally } from './tally.js';
 import { VirusSequencesWriter } from './virus-sequences.js';
@@ -208,20 +210,21 @@ export class ResultDirectory {
   async #putInPlace(manifest: RunManifest): Promise<void> {
     const { directory, inputName, chunkSize } = this.#options;
     const nameOf = (file: files.OutputFile): string => files.outputFileName(file, inputName, chunkSize);
-    const last = nameOf(files.RUN_MANIFEST);
-    let name = last;
     try {
-      await writeFile(join(this.#claimed.unfinished, last), JSON.stringify(manifest, null, 2) + '\n', { flush: true });
-      // First the old run.json goes: without one, a mixture of two runs cannot be taken for a finished run.
-      for (name of [last, nameOf(files.FAILED_FILES), nameOf(files.RUN_LOG)])
-        await rm(join(this.#claimed.path, name), { force: true });
-      const log = existsSync(this.logPath) ? [nameOf(files.RUN_LOG)] : [];
-      for (name of [...manifest.files.map((file) => file.name), ...log, last]) {
-        await rename(join(this.#claimed.unfinished, name), join(this.#claimed.path, name));
-      }
+      const path = join(this.#claimed.unfinished, nameOf(files.RUN_MANIFEST));
+      await writeFile(path, manifestText(manifest), { flush: true });
+      await removeReplacement(this.#claimed.path);
     } catch (cause) {
-      throw outputError('a finished file that can be put in place', join(directory, name), cause);
+      throw outputError('a finished file that can be put in place', join(directory, nameOf(files.RUN_MANIFEST)), cause);
     }
+    const log = existsSync(this.logPath) ? [nameOf(files.RUN_LOG)] : [];
+    await putInPlace({
+      from: this.#claimed.unfinished,
+      to: this.#claimed.path,
+      shownDirectory: directory,
+      names: [...manifest.files.map((file) => file.name), ...log],
+      outdated: [nameOf(files.FAILED_FILES), nameOf(files.RUN_LOG)],
+    });
   }
 }
 

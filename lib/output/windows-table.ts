@@ -35,7 +35,12 @@ export class WindowsTableWriter implements ResultWriter {
   #decision({ bestFrame }: WindowResult): string {
     if (bestFrame === undefined) return '\t\t\tnone';
     const { frame, virus } = bestFrame;
-    const call = virus >= this.#threshold ? 'virus' : 'other';
+    const call = windowCall(virus, this.#threshold);
     return `${STRANDS[frame.charAt(0)]}\t${frame.charAt(1)}\t${float32Text(virus)}\t${call}`;
   }
+}
+
+/** What a scored window is called. */
+export function windowCall(virusScore: number, threshold: number): 'virus' | 'other' {
+  return virusScore >= threshold ? 'virus' : 'other';
 }

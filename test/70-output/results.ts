@@ -77,6 +77,7 @@ export function runDescription(counts: RunCounts, changes: Partial<RunDescriptio
     started: '2026-01-02T03:04:05.000Z',
     finished: '2026-01-02T03:05:05.000Z',
     commandLine: ['virnucpro', 'predict', 'input.fa'],
+    workingDirectory: '/',
     outcome: 'complete',
     model: { name: 'tiny', random: false, chunkSize: 500, parts: [] },
     inputs: [{ path: 'input.fa', bytes: 12, sha256: '00' }],
