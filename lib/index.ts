@@ -17,7 +17,8 @@ import type { OpenOptions } from './predict/options.js';
 /**
  * Loads a model on its devices. Takes as long as reading the weights does. Close the predictor to have the memory back;
  * one that is left open does not keep the process alive.
- * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_LIBTORCH, VNP_DEVICE, VNP_MEMORY, VNP_ARGUMENT
+ * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_DEVICE,
+ *   VNP_MEMORY, VNP_ARGUMENT
  */
 export async function open(options: OpenOptions = {}): Promise<Predictor> {
   return await Predictor.open(options);
@@ -69,8 +70,8 @@ export type { NativeDevice } from './engine/addon.js';
 export type { WorkerDescription, WorkerUsage } from './engine/worker-usage.js';
 export { busySeconds, linearShare } from './engine/linear-limit.js';
 export type { LinearLimit, LinearWork } from './engine/linear-limit.js';
-export { createRandomModel, importModel, inspectModel, listModels, removeModel } from './models/library.js';
-export type { ImportOptions, ModelsLocation, RandomOptions } from './models/library.js';
+export { createRandomModel, importModel, inspectModel, listModels, removeModel, trustModel } from './models/library.js';
+export type { ImportOptions, ModelsLocation, RandomOptions, TrustOptions } from './models/library.js';
 export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/random.js';
 export type { InspectedModel, InspectedPart } from './models/inspect.js';
 export type { OpenedModel, OpenedPart } from './models/pipeline.js';

@@ -27,7 +27,7 @@ const LONG_PASS_SECONDS = 1;
  * Measures one language model on one device: its speed beside that of its linear layers alone, where the time goes, and
  * memory. Without an installed model, random weights are written to a temporary folder and removed.
  * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE, VNP_INPUT_MISSING, VNP_INPUT_FORMAT, VNP_MODEL_MISSING,
- *   VNP_MODEL_INVALID, VNP_LIBTORCH, VNP_DEVICE, VNP_OUTPUT, VNP_MEMORY
+ *   VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_DEVICE, VNP_OUTPUT, VNP_MEMORY
  */
 export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkReport> {
   const resolved = resolveBenchmarkOptions(options);

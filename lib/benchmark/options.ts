@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
-import { checkNames, namesOf, whole } from '../option-checks.js';
+import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
 import { MOST_BATCH_TOKENS, MOST_THREADS } from '../predict/options.js';
 import type { BenchmarkProgress } from './progress.js';
 
@@ -30,6 +30,10 @@ export interface BenchmarkOptions {
   readonly model?: string;
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
   readonly models?: string;
+  /**
+   * Whether an installed model is opened even if it was not made here; see OpenOptions.trust. Defaults to false.
+   */
+  readonly trust?: boolean;
   /**
    * A FASTA file to embed: proteins as they are, or DNA, cut into windows as a prediction does. Defaults to generated
    * sequences of the lengths that windows without ambiguous letters have.
@@ -60,6 +64,7 @@ const BENCHMARK_OPTIONS = namesOf<BenchmarkOptions>({
   size: true,
   model: true,
   models: true,
+  trust: true,
   fasta: true,
   limit: true,
   precision: true,
@@ -77,7 +82,8 @@ export type ResolvedBenchmarkOptions = ReturnType<typeof resolveBenchmarkOptions
 /** @throws VirnucproError VNP_ARGUMENT, VNP_USAGE */
 export function resolveBenchmarkOptions(options: BenchmarkOptions) {
   checkNames(BENCHMARK_OPTIONS, options, 'benchmark');
-  const { part, size, model, models, fasta, device, window, repeats } = options;
+  const { part, size, model, models, trust = false, fasta, device, window, repeats } = options;
+  checkKind('trust', trust, 'true or false', (value: unknown) => typeof value === 'boolean');
   // Whatever is not `protein` would be measured as DNA.
   if (!PARTS.includes(part)) throw expected('VNP_ARGUMENT', PARTS.join(' or '), 'part', JSON.stringify(part));
   if (size !== undefined && model !== undefined) {
@@ -88,7 +94,7 @@ export function resolveBenchmarkOptions(options: BenchmarkOptions) {
     throw expected('VNP_USAGE', 'a size or a model', 'a benchmark of ESM-2', 'neither', next);
   }
   return {
-    ...{ part, size, model, models, fasta, device },
+    ...{ part, size, model, models, trust, fasta, device },
     limit: whole('limit', options.limit ?? DEFAULT_BENCHMARK_SEQUENCES, MOST_BENCHMARK_SEQUENCES),
     precision: options.precision ?? DEFAULT_PRECISION,
     threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),

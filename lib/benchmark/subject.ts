@@ -5,6 +5,7 @@ import { DNABERT_SIZES, ESM2_SIZES } from '../models/published-sizes.js';
 import { randomTokenizer } from '../models/random-tokenizer.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { parseTokenizer } from '../models/tokenizer.js';
+import { verifyFiles } from '../models/verify.js';
 import type { ResolvedBenchmarkOptions } from './options.js';
 
 /** The language model that is measured. */
@@ -26,13 +27,15 @@ interface SubjectOf<Part, A> {
   readonly window: number;
 }
 
-/** @throws VirnucproError VNP_USAGE, VNP_MODEL_MISSING, VNP_MODEL_INVALID */
+/** @throws VirnucproError VNP_USAGE, VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED */
 export async function findSubject(options: ResolvedBenchmarkOptions): Promise<Subject> {
   return options.model === undefined ? publishedSize(options) : await installedPart(options.model, options);
 }
 
-async function installedPart(name: string, { part, models, window }: ResolvedBenchmarkOptions): Promise<Subject> {
-  const model = await new ModelRegistry(modelsFolder(models)).find(name);
+async function installedPart(name: string, options: ResolvedBenchmarkOptions): Promise<Subject> {
+  const { part, models, trust, window, onProgress } = options;
+  const model = await new ModelRegistry(modelsFolder(models)).findTrusted(name, { trust });
+  await verifyFiles([model[part]], { onRead: (bytes) => onProgress({ step: 'check', bytes }) });
   const common = { name: model.name, random: model.random, window: window ?? model.chunkSize };
   if (part === 'protein') {
     const { architecture, path } = model.protein;

@@ -16,8 +16,9 @@ import {
 import type { BenchmarkOptions, BenchmarkProgress, PrecisionChoice } from '../index.js';
 import { benchTable } from './bench-table.js';
 import { EXIT_OF_SIGNAL } from './exit-codes.js';
-import { modelsOption, precisionOption, threadsOption, wholeNumber } from './option-values.js';
+import { modelsOption, precisionOption, threadsOption, trustOption, wholeNumber } from './option-values.js';
 import { StopSignals } from './stop-signals.js';
+import { bytes as inWords } from '../monitor/quantities.js';
 
 /** What the options of `bench` were given or default to, as commander names them. */
 interface BenchWords {
@@ -25,6 +26,7 @@ interface BenchWords {
   dna?: string | true;
   model?: string;
   models?: string;
+  trust?: boolean;
   fasta?: string;
   limit: number;
   window?: string;
@@ -67,7 +69,8 @@ function addModelOptions(command: Command): void {
         `(default: that of --model, else ${DEFAULT_DNA_SIZE})`,
     )
     .option('-m, --model <name>', 'installed model to take the weights of')
-    .addOption(modelsOption());
+    .addOption(modelsOption())
+    .addOption(trustOption());
 }
 
 function addInputOptions(command: Command): void {
@@ -158,6 +161,10 @@ async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function printProgress(progress: BenchmarkProgress): void {
+  if (progress.step === 'check') {
+    console.error(`checking the model's file, ${inWords(progress.bytes)}: once, until it changes`);
+    return;
+  }
   // Only this step leaves anything on the disk, and may take minutes.
   if (progress.step !== 'write') return;
   const { bytes, folder } = progress;

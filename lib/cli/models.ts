@@ -10,10 +10,12 @@ import {
   inspectModel,
   listModels,
   removeModel,
+  trustModel,
 } from '../index.js';
 import type { InspectedModel, ModelProgress } from '../index.js';
 import { EXIT } from './exit-codes.js';
 import { modelsOption, wholeNumber } from './option-values.js';
+import { bytes as inWords } from '../monitor/quantities.js';
 
 const DATA_TYPES = ['float32', 'float16', 'bfloat16'] as const;
 type DataType = (typeof DATA_TYPES)[number];
@@ -24,11 +26,12 @@ interface Location {
 
 export function modelsCommand(): Command {
   return new Command('models')
-    .description('Imports, lists and removes models.')
+    .description('Imports, lists, trusts and removes models.')
     .addCommand(importCommand())
     .addCommand(randomCommand())
     .addCommand(listCommand())
     .addCommand(inspectCommand())
+    .addCommand(trustCommand())
     .addCommand(removeCommand());
 }
 
@@ -126,6 +129,21 @@ function inspectCommand(): Command {
     });
 }
 
+function trustCommand(): Command {
+  return new Command('trust')
+    .addOption(modelsOption())
+    .description(
+      'Records that you trust a model that was not made here, as it is now. Its archives are code: they run as you when ' +
+        'it is used. They are compared with the hashes in its pipeline.json first.',
+    )
+    .argument('<name>', 'the model')
+    .action(async (name: string, location: Location) => {
+      const onRead = (bytes: number): void => console.error(`checking the model's files, ${inWords(bytes)}`);
+      const model = await trustModel(name, { ...location, onRead });
+      console.log(`trusted ${name}, sha256 of its pipeline.json ${model.pipelineSha256}`);
+    });
+}
+
 function removeCommand(): Command {
   return new Command('remove')
     .addOption(modelsOption())
@@ -142,9 +160,9 @@ function printProgress({ part, step }: ModelProgress): void {
   console.error(`${doing} the ${part} part`);
 }
 
-function oneLine({ chunkSize, random, bytes, parts }: InspectedModel): string {
+function oneLine({ chunkSize, random, trusted, bytes, parts }: InspectedModel): string {
   const sizes = parts.map(({ family, parameters }) => `${family} ${millions(parameters)}`).join(', ');
-  return `windows of ${chunkSize}\t${sizes}\t${megabytes(bytes)}${random ? '\trandom weights' : ''}`;
+  return `windows of ${chunkSize}\t${sizes}\t${megabytes(bytes)}${random ? '\trandom weights' : ''}${trusted ? '' : '\tnot trusted'}`;
 }
 
 function describe(model: InspectedModel): string {
@@ -154,6 +172,7 @@ function describe(model: InspectedModel): string {
     `windows     ${model.chunkSize} bases`,
     `tokenizer   ${model.tokens} tokens`,
     `size        ${megabytes(model.bytes)}`,
+    `trusted     ${model.trusted ? 'yes' : `no: not made here, or changed since; see virnucpro models trust --help`}`,
   ];
   for (const part of model.parts) {
     const { family, ...sizes } = part.architecture;

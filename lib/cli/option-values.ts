@@ -70,6 +70,13 @@ export function modelsOption(): Option {
   );
 }
 
+export function trustOption(): Option {
+  return new Option(
+    '--trust',
+    'open the model even if it was not made here; its archives are code that runs as you (see SECURITY.md)',
+  );
+}
+
 export function threadsOption(): Option {
   return new Option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores)').argParser(
     wholeNumber(1, MOST_THREADS),

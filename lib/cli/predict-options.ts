@@ -21,6 +21,7 @@ import {
   seconds,
   share,
   threadsOption,
+  trustOption,
   wholeNumber,
 } from './option-values.js';
 
@@ -29,6 +30,7 @@ export interface PredictWords {
   output: string;
   model?: string;
   models?: string;
+  trust?: boolean;
   precision: PrecisionChoice;
   device?: DeviceChoice;
   gpus?: readonly string[];
@@ -62,6 +64,7 @@ function addEngineOptions(command: Command): Command {
   return command
     .option('-m, --model <name>', 'installed model to use (default: the only one that is installed)')
     .addOption(modelsOption())
+    .addOption(trustOption())
     .addOption(precisionOption())
     .option(
       '-d, --device <ids>',

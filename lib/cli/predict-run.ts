@@ -66,7 +66,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
 async function openPredictor({ words, model, log }: PredictionJob, times: RunTimes): Promise<Predictor> {
   const start = performance.now();
   if (model.random) logEvent(log, { event: 'random-weights', model: model.name });
-  const { models, threads, workers, maxMemory, esmBatchSize, dnabertBatchSize } = words;
+  const { models, trust, threads, workers, maxMemory, esmBatchSize, dnabertBatchSize } = words;
   const devices = words.gpus ?? words.device;
   const predictor = await open({
     model: model.name,
@@ -74,6 +74,7 @@ async function openPredictor({ words, model, log }: PredictionJob, times: RunTim
     engine: words.engine,
     onEvent: (event: RunEvent) => logEvent(log, event),
     ...(models !== undefined && { models }),
+    ...(trust !== undefined && { trust }),
     ...(devices !== undefined && { devices }),
     ...(threads !== undefined && { threads }),
     ...(workers !== undefined && { workers }),

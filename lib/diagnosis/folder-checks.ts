@@ -9,7 +9,7 @@ import { failed, passed, warned, type Check } from './check.js';
 
 const GIB = 2 ** 30;
 
-/** Which models are installed, and which of them are damaged. */
+/** Which models are installed, and which of them are damaged, or came from elsewhere. */
 export async function checkModels(option?: string): Promise<Check> {
   const folder = modelsFolder(option);
   const models = await listModels({ models: folder });
@@ -17,11 +17,16 @@ export async function checkModels(option?: string): Promise<Check> {
   const lines = models.map(({ name, model, problem }) => {
     if (!model) return `${name}: ${problem}`;
     const size = `${(model.bytes / GIB).toFixed(2)} GiB`;
-    return `${name}: windows of ${model.chunkSize} bases, ${size}${model.random ? ', random weights' : ''}`;
+    return `${name}: windows of ${model.chunkSize} bases, ${size}${model.random ? ', random weights' : ''}${model.trusted ? '' : ', not trusted'}`;
   });
   if (damaged.length > 0) {
     const next = `virnucpro models remove ${damaged[0]}, then virnucpro models import`;
     return failed('models', `in ${folder} ${damaged.join(', ')} cannot be used`, next, lines);
+  }
+  const untrusted = models.flatMap(({ name, model }) => (model?.trusted === false ? [name] : []));
+  if (untrusted.length > 0) {
+    const next = `if you know who made it, virnucpro models trust ${untrusted[0]}`;
+    return warned('models', `in ${folder} ${untrusted.join(', ')} not made here, or changed since`, next, lines);
   }
   if (models.length > 0) return passed('models', `${models.length} in ${folder}`, lines);
   const next = 'virnucpro models import, or to try things virnucpro models random';

@@ -29,6 +29,8 @@ export interface InspectedModel {
   /** Window length in bases. */
   readonly chunkSize: number;
   readonly random: boolean;
+  /** Whether it was made here, or recorded as trusted, and is as it was then; see SECURITY.md. */
+  readonly trusted: boolean;
   /** Tokens of the DNA tokenizer. */
   readonly tokens: number;
   readonly parts: readonly InspectedPart[];
@@ -38,13 +40,14 @@ export interface InspectedModel {
 }
 
 /** Says all there is to know of a model as one plain object. */
-export async function inspectModel(model: OpenedModel): Promise<InspectedModel> {
+export async function inspectModel(model: OpenedModel, trusted: boolean): Promise<InspectedModel> {
   const files = await filesOf(model.folder);
   return {
     name: model.name,
     folder: model.folder,
     chunkSize: model.chunkSize,
     random: model.random,
+    trusted,
     tokens: model.tokenizer.tokens.length,
     parts: PART_NAMES.map((part) => inspectPart(model, part)),
     files,

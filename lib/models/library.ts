@@ -8,6 +8,7 @@ import type { OpenedModel } from './pipeline.js';
 import { randomModel as randomInto } from './random.js';
 import type { RandomRequest } from './random.js';
 import { ModelRegistry, modelsFolder } from './registry.js';
+import type { VerifyOptions } from './verify.js';
 
 /** Where the installed models lie. */
 export interface ModelsLocation {
@@ -19,7 +20,7 @@ function registryAt({ models }: ModelsLocation): ModelRegistry {
   return new ModelRegistry(modelsFolder(models));
 }
 
-/** The installed models by name; one that is damaged is there with what is wrong. */
+/** The installed models by name; one that is damaged is there with what is wrong. Nothing of them is run. */
 export async function listModels(
   location: ModelsLocation = {},
 ): Promise<{ name: string; model?: InspectedModel; problem?: string }[]> {
@@ -27,7 +28,7 @@ export async function listModels(
   return Promise.all(
     (await registry.list()).map(async (name) => {
       try {
-        return { name, model: await inspectOpened(await registry.find(name)) };
+        return { name, model: await inspectFrom(registry, name) };
       } catch (error) {
         return { name, problem: reasonOf(error) };
       }
@@ -37,7 +38,23 @@ export async function listModels(
 
 /** @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID */
 export async function inspectModel(name: string | undefined, location: ModelsLocation = {}): Promise<InspectedModel> {
-  return inspectOpened(await registryAt(location).find(name));
+  return inspectFrom(registryAt(location), name);
+}
+
+async function inspectFrom(registry: ModelRegistry, name: string | undefined): Promise<InspectedModel> {
+  const model = await registry.find(name);
+  return inspectOpened(model, await registry.isTrusted(model));
+}
+
+export type TrustOptions = ModelsLocation & Pick<VerifyOptions, 'onRead'>;
+
+/**
+ * Records that a model which was not made here may be loaded, as it is now: its archives, which are code, were compared
+ * with the hashes in its `pipeline.json`. `onRead` is called with their bytes when reading them takes a while.
+ * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT
+ */
+export async function trustModel(name: string, { models, ...options }: TrustOptions = {}): Promise<OpenedModel> {
+  return registryAt({ models }).trust(name, options);
 }
 
 /** @throws VirnucproError VNP_MODEL_MISSING */

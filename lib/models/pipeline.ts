@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type {
@@ -12,10 +13,12 @@ import { expected, VirnucproError } from '../errors.js';
 import { readArchiveMetadata, TOKENIZER_FILE, type ArchiveContents, type ArchiveMetadata } from './archive.js';
 import { parseStrictJson } from './checkpoint/strict-json.js';
 import { JsonFields } from './json-fields.js';
-import { sha256OfFile } from './sha256.js';
 import { parseTokenizer } from './tokenizer.js';
 
 export const PIPELINE_FILE = 'pipeline.json';
+
+/** Bytes of a pipeline.json; one that was written here has some 600. */
+const LONGEST_PIPELINE = 1_000_000;
 
 /** Bases of a window that make sense: one codon, and far more than either model was trained on. */
 export const SHORTEST_CHUNK = 3;
@@ -61,6 +64,8 @@ export interface OpenedPart<A extends Architecture> {
 export interface OpenedModel {
   readonly name: string;
   readonly folder: string;
+  /** SHA-256 of `pipeline.json`, which has those of the archives: it stands for the whole model. */
+  readonly pipelineSha256: string;
   /** Window length in bases. */
   readonly chunkSize: number;
   /** Whether any weights are random, so that scores mean nothing. */
@@ -73,18 +78,20 @@ export interface OpenedModel {
 
 /**
  * Opens a model's folder: reads `pipeline.json` and what the archives say of themselves, and checks that they fit together.
- * The archives' sizes are checked; their hashes only by `verifyModel`, for it takes a while.
+ * All of it is read as data, whoever made it: nothing is run. The archives' sizes are checked, and not their hashes: see
+ * `verifyFiles`, which has to come before libtorch opens one, as has `ModelRegistry.findTrusted`.
  *
  * @throws VNP_MODEL_MISSING without a pipeline.json, VNP_MODEL_INVALID when something is damaged or does not fit
  */
 export async function openModel(folder: string): Promise<OpenedModel> {
-  const pipeline = await readPipeline(folder);
+  const { pipeline, sha256 } = await readPipeline(folder);
   const [dna, protein, classifier] = (await Promise.all(
     PART_NAMES.map((part) => readArchive(join(folder, pipeline[part].archive), pipeline[part])),
   )) as [ArchiveContents, ArchiveContents, ArchiveContents];
   const model: OpenedModel = {
     name: pipeline.name,
     folder,
+    pipelineSha256: sha256,
     chunkSize: pipeline.chunkSize,
     random: [dna, protein, classifier].some(({ metadata }) => metadata.random) || pipeline.random,
     dna: openPart(folder, pipeline.dna, dna.metadata, isDnabert, 'a DNABERT archive'),
@@ -96,36 +103,28 @@ export async function openModel(folder: string): Promise<OpenedModel> {
   return model;
 }
 
-/** Compares the archives with the hashes of `pipeline.json`; takes seconds per GB. Throws VNP_MODEL_INVALID naming the file. */
-export async function verifyModel(model: OpenedModel): Promise<void> {
-  for (const { path, sha256 } of [model.dna, model.protein, model.classifier]) {
-    const found = await sha256OfFile(path);
-    if (found === sha256) continue;
-    throw expected(
-      'VNP_MODEL_INVALID',
-      `the SHA-256 ${sha256}`,
-      path,
-      found,
-      'The file was changed; import the model again',
-    );
-  }
-}
-
-async function readPipeline(folder: string): Promise<Pipeline> {
+/** The hash is that of the bytes that were read, whatever becomes of the file. */
+async function readPipeline(folder: string): Promise<{ pipeline: Pipeline; sha256: string }> {
   const path = join(folder, PIPELINE_FILE);
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = await readFile(path, 'utf8');
+    const { size } = await stat(path);
+    if (size > LONGEST_PIPELINE) throw new Error(`${size} bytes of ${PIPELINE_FILE}`);
+    bytes = await readFile(path);
   } catch (error) {
     throw expected('VNP_MODEL_MISSING', `a model's folder with ${PIPELINE_FILE}`, folder, (error as Error).message);
   }
   let value: unknown;
   try {
-    value = parseStrictJson(text);
+    value = parseStrictJson(bytes.toString('utf8'));
   } catch (error) {
     throw new VirnucproError('VNP_MODEL_INVALID', `${path} is ${(error as Error).message}`, { cause: error });
   }
-  const fields = JsonFields.of(value, path);
+  const pipeline = pipelineOf(JsonFields.of(value, path), folder, path);
+  return { pipeline, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+function pipelineOf(fields: JsonFields, folder: string, path: string): Pipeline {
   return {
     format: fields.oneOf('format', 1),
     // The folder's name is the model's: a folder can be renamed.

@@ -4,6 +4,9 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { expected } from '../errors.js';
 import { openModel, PIPELINE_FILE, type OpenedModel } from './pipeline.js';
+import { sha256OfFile } from './sha256.js';
+import { TrustRecords } from './trust.js';
+import { verifyFiles, type VerifyOptions } from './verify.js';
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 const HOW_TO_GET_ONE =
@@ -37,7 +40,11 @@ export function checkModelName(name: string): void {
 
 /** The models that are installed in one folder, each a folder of its own under its name. */
 export class ModelRegistry {
-  constructor(readonly folder: string) {}
+  readonly #records: TrustRecords;
+
+  constructor(readonly folder: string) {
+    this.#records = new TrustRecords(folder);
+  }
 
   /** Names of the installed models, sorted. A folder that does not exist holds none. */
   async list(): Promise<string[]> {
@@ -47,7 +54,8 @@ export class ModelRegistry {
   }
 
   /**
-   * The model of this name; without a name, the only one that is installed.
+   * What the model of this name says of itself; without a name, the only one that is installed. Nothing says that it may
+   * be loaded: see `findTrusted`.
    *
    * @throws VNP_MODEL_MISSING listing what there is, VNP_MODEL_INVALID when it is damaged
    */
@@ -55,11 +63,56 @@ export class ModelRegistry {
     return openModel(join(this.folder, await this.resolveName(name)));
   }
 
+  /**
+   * Like `find`, for a model that is to be loaded. Its archives are code: before libtorch opens one, `verifyFiles` has to
+   * find it as its `pipeline.json` says.
+   *
+   * @param trust whether the user says that it may be loaded, wherever it came from
+   * @throws VNP_MODEL_UNTRUSTED for a model that was neither made here nor recorded by `trust`, or was changed since
+   */
+  async findTrusted(name: string | undefined, { trust }: { readonly trust: boolean }): Promise<OpenedModel> {
+    const model = await this.find(name);
+    if (trust || (await this.isTrusted(model))) return model;
+    const received = (await this.#records.knows(model.name))
+      ? `${model.name}, whose ${PIPELINE_FILE} was changed or replaced since`
+      : `${model.name}, which came from elsewhere`;
+    throw expected(
+      'VNP_MODEL_UNTRUSTED',
+      'a model that was made here by "models import" or "models random"',
+      this.folder,
+      received,
+      'Its archives are code that would run as you. If you know who made it, "virnucpro models trust ' +
+        `${model.name}" records that, or --trust (in a program trust: true) opens it this once`,
+    );
+  }
+
+  async isTrusted({ name, pipelineSha256 }: OpenedModel): Promise<boolean> {
+    return this.#records.has(name, pipelineSha256);
+  }
+
+  /**
+   * Records that a model is trusted as it is now, after comparing its archives with its `pipeline.json`.
+   *
+   * @throws VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT where the folder cannot be written
+   */
+  async trust(name: string, { onRead }: Pick<VerifyOptions, 'onRead'> = {}): Promise<OpenedModel> {
+    const model = await this.find(name);
+    await verifyFiles([model.dna, model.protein, model.classifier], { again: true, ...(onRead && { onRead }) });
+    try {
+      await this.#records.add(model.name, model.pipelineSha256);
+    } catch (error) {
+      throw wrapped(error, this.folder, 'to record a model as trusted', 'Whoever may write there can record it');
+    }
+    return model;
+  }
+
   /** Deletes an installed model. Throws VNP_MODEL_MISSING when there is none of this name. */
   async remove(name: string): Promise<void> {
     const found = await this.resolveName(name);
     try {
-      await rm(await this.putAside(found, randomBytes(6).toString('hex')), { recursive: true });
+      const aside = await this.putAside(found, randomBytes(6).toString('hex'));
+      await this.#records.remove(found);
+      await rm(aside, { recursive: true });
     } catch (error) {
       throw wrapped(error, this.folder);
     }
@@ -67,7 +120,7 @@ export class ModelRegistry {
 
   /**
    * Installs a model whole or not at all: `build` fills a temporary folder beside the final one, which is renamed when it
-   * is complete. When `build` fails, the registry is as it was.
+   * is complete, and recorded as trusted. When `build` fails, the registry is as it was.
    *
    * @returns the model's folder
    * @throws VNP_USAGE for a name that is invalid, or taken while `overwrite` is not set
@@ -102,9 +155,22 @@ export class ModelRegistry {
   }
 
   private async putInPlace(name: string, overwrite: boolean, incoming: string, mark: string): Promise<string> {
-    const place = join(this.folder, name);
     // Another import may have taken the name meanwhile.
     await this.checkFree(name, overwrite);
+    const sha256 = await sha256OfFile(join(incoming, PIPELINE_FILE));
+    const wasTrusted = await this.#records.has(name, sha256);
+    // Before the model: a record that cannot be written leaves no model that cannot be used.
+    await this.#records.add(name, sha256);
+    try {
+      return await this.replace(name, incoming, mark);
+    } catch (error) {
+      if (!wasTrusted) await this.#records.remove(name, sha256).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private async replace(name: string, incoming: string, mark: string): Promise<string> {
+    const place = join(this.folder, name);
     if (!(await exists(place))) {
       await rename(incoming, place);
       return place;
@@ -113,11 +179,24 @@ export class ModelRegistry {
     try {
       await rename(incoming, place);
     } catch (error) {
-      await rename(replaced, place);
+      // Another process may have put its own there.
+      if (await exists(place)) await this.discard(name, replaced);
+      else await rename(replaced, place);
       throw error;
     }
-    await rm(replaced, { recursive: true, force: true });
+    await this.discard(name, replaced);
     return place;
+  }
+
+  /** Deletes a model in whose place there is another now, and its record, but none that another process has just made. */
+  private async discard(name: string, replaced: string): Promise<void> {
+    const [gone, inPlace] = await Promise.all(
+      [replaced, join(this.folder, name)].map((folder) =>
+        sha256OfFile(join(folder, PIPELINE_FILE)).catch(() => undefined),
+      ),
+    );
+    if (gone !== undefined && gone !== inPlace) await this.#records.remove(name, gone);
+    await rm(replaced, { recursive: true, force: true });
   }
 
   /** Renames a model, so that it is gone at once however long its files take to delete. */
@@ -150,7 +229,9 @@ export class ModelRegistry {
       const [, name, kind] = LEFTOVER.exec(leftover) ?? [];
       if (name === undefined) continue;
       const path = join(this.folder, leftover);
-      const isOld = Date.now() - (await stat(path)).mtimeMs > LEFTOVER_MILLISECONDS;
+      // Where another process just put its model in place, there is none any more.
+      const changed = await stat(path).catch(() => undefined);
+      const isOld = changed !== undefined && Date.now() - changed.mtimeMs > LEFTOVER_MILLISECONDS;
       if (isOld && (kind === 'incoming' || (await exists(join(this.folder, name))))) {
         await rm(path, { recursive: true, force: true });
       }
@@ -168,15 +249,14 @@ export class ModelRegistry {
   }
 }
 
-function wrapped(error: unknown, folder: string): unknown {
+function wrapped(
+  error: unknown,
+  folder: string,
+  what = 'to write a model',
+  next = 'Free space there, or choose another folder',
+): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error;
-  return expected(
-    'VNP_OUTPUT',
-    'to write a model',
-    folder,
-    error.message,
-    'Free space there, or choose another folder',
-  );
+  return expected('VNP_OUTPUT', what, folder, error.message, next);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,12 +1,39 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
+import { Worker } from 'node:worker_threads';
 
 /** SHA-256 of a file, in hexadecimal; the file is streamed. */
 export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece as Buffer);
   return hash.digest('hex');
+}
+
+/** What the thread of sha256InThread says. */
+export type ThreadAnswer = { readonly sha256: string } | { readonly problem: string };
+
+/**
+ * SHA-256 of a large file, in hexadecimal, computed by a thread of its own.
+ *
+ * @param signal ends the thread; the promise rejects then
+ */
+export function sha256InThread(path: string, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(new URL('./sha256-thread.js', import.meta.url), { workerData: path, execArgv: [] });
+    const end = (): void => void thread.terminate();
+    signal.addEventListener('abort', end, { once: true });
+    thread.once('message', (answer: ThreadAnswer) => {
+      if ('sha256' in answer) resolve(answer.sha256);
+      else reject(new Error(answer.problem));
+    });
+    thread.once('error', reject);
+    thread.once('exit', () => {
+      signal.removeEventListener('abort', end);
+      reject(new Error(`the thread that hashes ${path} ended early`));
+    });
+    if (signal.aborted) end();
+  });
 }
 
 /**

@@ -63,6 +63,12 @@ export const EVENT_SCHEMA: EventSchema = {
       workers: { type: 'strings', meaning: 'ids of the workers' },
     },
   },
+  checking: {
+    meaning:
+      'The files of the model are compared with their hashes before they are loaded: once, until they change; ' +
+      'below 1 GiB at level `debug`, small ones without a word.',
+    fields: { model: MODEL, bytes: bytes('to read') },
+  },
   'loading-progress': {
     meaning:
       'How far the loading of a device is, at most once for every fifth of the weights; below 1 GiB at level `debug`.',

@@ -24,6 +24,10 @@ const WORDS: Wording = {
   'device-left-out': ({ device, name, reason }) => warn(`${device}: ${name} is not used: ${reason}`),
   loading: ({ model, chunkSize, workers }) =>
     info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
+  checking: ({ model, bytes: size }) => ({
+    level: size >= LONG_LOADING_BYTES ? 'info' : 'debug',
+    text: `checking the files of model ${model}, ${bytes(size)}: once, until they change`,
+  }),
   'loading-progress': ({ device, bytesDone, bytesTotal }) => ({
     // What takes a moment only is not worth a line.
     level: bytesTotal >= LONG_LOADING_BYTES ? 'info' : 'debug',

@@ -8,6 +8,7 @@ import type { FailedPart } from './summary.js';
 export type RunEvent =
   | DeviceLeftOutEvent
   | LoadingEvent
+  | CheckingEvent
   | DeviceEvent
   | ProgressEvent
   | MemoryEvent
@@ -31,6 +32,14 @@ export interface LoadingEvent {
   readonly chunkSize: number;
   /** Ids of the workers. */
   readonly workers: readonly string[];
+}
+
+/** The model's files are compared with their hashes before they are loaded, for they were not since they changed. */
+export interface CheckingEvent {
+  readonly event: 'checking';
+  readonly model: string;
+  /** To read. */
+  readonly bytes: number;
 }
 
 /** A worker is ready: what it is, and how it will compute. */

@@ -22,6 +22,12 @@ export interface OpenOptions {
   readonly model?: string;
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
   readonly models?: string;
+  /**
+   * Opens the model even if it was neither made on this machine nor recorded by `trustModel`. A model's archives are code
+   * that runs with all your rights: only for one whose maker you know. Their hashes are checked all the same. Defaults to
+   * false.
+   */
+  readonly trust?: boolean;
   /** Defaults to `auto`. */
   readonly precision?: PrecisionChoice;
   /**
@@ -68,6 +74,7 @@ export interface PredictOptions {
 const OPEN_OPTIONS = namesOf<OpenOptions>({
   model: true,
   models: true,
+  trust: true,
   precision: true,
   devices: true,
   workers: true,
@@ -127,9 +134,11 @@ export function resolveOpenOptions(options: OpenOptions) {
   const { workers, maxMemory, esmBatchTokens, dnabertBatchTokens } = options;
   checkKind('model', options.model, 'a name', isText);
   checkKind('models', options.models, 'the path of a folder', isText);
+  checkKind('trust', options.trust, 'true or false', (value: unknown) => typeof value === 'boolean');
   checkKind('devices', options.devices, 'auto, cpu, cuda or an array of ids', isDeviceChoice);
   checkKind('onEvent', options.onEvent, 'a function', (listener: unknown) => typeof listener === 'function');
   return {
+    trust: options.trust ?? false,
     precision: options.precision ?? DEFAULT_PRECISION,
     threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),
     workers: workers === undefined ? undefined : whole('workers', workers, MOST_WORKERS),

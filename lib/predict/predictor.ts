@@ -13,6 +13,7 @@ import { readRecords } from '../input/records.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { PROTEIN_TOKENS } from '../models/protein-alphabet.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
+import { verifyFiles } from '../models/verify.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { resolveOpenOptions, resolvePredictOptions } from './options.js';
 import type { OpenOptions, PredictOptions, ResolvedPredictOptions } from './options.js';
@@ -68,8 +69,8 @@ export class Predictor {
 
   /** @internal use `open` */
   static async open(options: OpenOptions): Promise<Predictor> {
-    const { precision, threads, workers, maxMemory, engine, onEvent, ...tokens } = resolveOpenOptions(options);
-    const model = await new ModelRegistry(modelsFolder(options.models)).find(options.model);
+    const { trust, precision, threads, workers, maxMemory, engine, onEvent, ...tokens } = resolveOpenOptions(options);
+    const model = await new ModelRegistry(modelsFolder(options.models)).findTrusted(options.model, { trust });
     const loaded = loadAddon();
     const { devices, leftOut } = chooseDevices(loaded, options.devices);
     for (const { device, reason } of leftOut) {
@@ -87,6 +88,8 @@ export class Predictor {
     };
     const tokenizer = new loaded.addon.BytePairTokenizer(model.tokenizer);
     onEvent({ event: 'loading', model: model.name, chunkSize, workers: plans.map(({ id }) => id) });
+    const onRead = (bytes: number): void => onEvent({ event: 'checking', model: model.name, bytes });
+    await verifyFiles([dna, protein, classifier], { onRead });
     const limit = maxMemory === undefined ? {} : { maxMemory };
     const requests = plans.map((plan) => ({ ...plan, ...limit, engine, dna, protein, classifier }));
     const pool = await DevicePool.open(loaded.addon, requests, { onEvent });

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { inspectModel } from '../../lib/models/inspect.js';
-import { openModel, verifyModel } from '../../lib/models/pipeline.js';
+import { openModel } from '../../lib/models/pipeline.js';
 import { randomModel } from '../../lib/models/random.js';
 import { checkModelName, ModelRegistry, modelsFolder } from '../../lib/models/registry.js';
 import { failingAddon, fakeAddon, type ArchiveWriter } from './fake-addon.js';
@@ -83,7 +83,7 @@ describe('installed models', () => {
   it('are removed', async () => {
     await install('a');
     await registry().remove('a');
-    assert.deepEqual(readdirSync(registry().folder), []);
+    assert.deepEqual(readdirSync(registry().folder), ['.trusted']);
     await fails('VNP_MODEL_MISSING', /received a; none/, () => registry().remove('a'));
   });
 
@@ -93,7 +93,7 @@ describe('installed models', () => {
     assert.deepEqual(await openModel(first.folder), first);
     const second = await install('a', { seed: 2, overwrite: true });
     assert.notEqual(second.dna.sha256, first.dna.sha256);
-    assert.deepEqual(readdirSync(registry().folder), ['a']);
+    assert.deepEqual(readdirSync(registry().folder), ['.trusted', 'a']);
   });
 
   for (const part of [1, 2, 3]) {
@@ -102,7 +102,7 @@ describe('installed models', () => {
       for (const name of ['a', 'b']) {
         await assert.rejects(install(name, { overwrite: true, addon: failingAddon(part) }), /no space left/);
       }
-      assert.deepEqual(readdirSync(registry().folder), ['a']);
+      assert.deepEqual(readdirSync(registry().folder), ['.trusted', 'a']);
       assert.deepEqual(await registry().find(), before);
     });
   }
@@ -128,7 +128,9 @@ describe('installed models', () => {
     }
     assert.deepEqual(await registry().list(), ['a']);
     await install('d');
-    assert.deepEqual(readdirSync(registry().folder), ['.b.incoming-ff', '.c.replaced-0123456789ab', 'a', 'd']);
+    assert.deepEqual(readdirSync(registry().folder), [
+      ...['.b.incoming-ff', '.c.replaced-0123456789ab', '.trusted', 'a', 'd'],
+    ]);
   });
 
   it('cannot be written where the folder cannot be', async () => {
@@ -164,18 +166,10 @@ describe('a model that is opened', () => {
     assert.equal((await openModel(`${model.folder}/../a`)).name, 'a');
   });
 
-  it('can be verified', async () => {
-    const model = await install('a');
-    await verifyModel(model);
-    const bytes = readFileSync(model.protein.path);
-    bytes[bytes.indexOf('compressed')]! ^= 1;
-    writeFileSync(model.protein.path, bytes);
-    await fails('VNP_MODEL_INVALID', /the SHA-256 .*protein/, () => verifyModel(model));
-  });
-
   it('can be inspected', async () => {
     const model = await install('a');
-    const inspected = await inspectModel(model);
+    const inspected = await inspectModel(model, true);
+    assert.equal(inspected.trusted, true);
     assert.deepEqual(
       inspected.parts.map(({ part, family, dtype, source, sourceSha256 }) => [
         part,

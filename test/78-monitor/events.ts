@@ -14,6 +14,7 @@ const COUNTS = {
 export const EVENTS: EventsByName = {
   'device-left-out': { event: 'device-left-out', device: 'cuda:3', name: 'NVIDIA T400', reason: 'too little memory' },
   loading: { event: 'loading', model: '500', chunkSize: 500, workers: ['cuda:0', 'cuda:1'] },
+  checking: { event: 'checking', model: '500', bytes: 11.6 * GIB },
   'loading-progress': { event: 'loading-progress', device: 'cuda:0', bytesDone: 2 * GIB, bytesTotal: 4 * GIB },
   device: {
     event: 'device',

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { InspectedModel } from '../../lib/index.js';
@@ -41,7 +51,7 @@ describe('virnucpro models', () => {
     const inspected: unknown = JSON.parse((await succeeds(['models', 'inspect', '--json'], { models })).output);
     assert.deepEqual(inspected, entry!.model);
     assert.equal((await succeeds(['models', 'remove', 'golden'], { models })).output, 'removed golden\n');
-    assert.deepEqual(readdirSync(models), []);
+    assert.deepEqual(readdirSync(models), ['.trusted']);
   });
 
   it('lists nothing where nothing is, not even the folder', async () => {
@@ -76,7 +86,7 @@ describe('virnucpro models', () => {
     assert.match(output, /^tiny\tdamaged: .*dna\/model\.pt/);
     await failsWith(/dna\/model\.pt/, ['models', 'inspect'], { models });
     await succeeds(['models', 'remove', 'tiny'], { models });
-    assert.deepEqual(readdirSync(models), []);
+    assert.deepEqual(readdirSync(models), ['.trusted']);
   });
 
   it('refuses names and models that there are not', async () => {
@@ -84,6 +94,93 @@ describe('virnucpro models', () => {
     await failsWith(/received none/, ['models', 'inspect'], { models });
     await failsWith(/received nonsense; none is installed/, ['models', 'remove', 'nonsense'], { models });
     assert.deepEqual(readdirSync(models), []);
+  });
+
+  describe('that were made elsewhere', () => {
+    let copies: string;
+    const predicts = (name: string): string[] => [
+      ...['predict', fixture('golden', 'end_to_end', 'input.fa'), '--device', 'cpu', '--threads', '1'],
+      ...['-o', join(copies, 'output'), '--model', name, '--log-level', 'error'],
+    ];
+    beforeEach(async () => {
+      copies = mkdtempSync(join(tmpdir(), 'virnucpro-copies-'));
+      await succeeds(random('tiny'), { models });
+      cpSync(join(models, 'tiny'), join(copies, 'tiny'), { recursive: true });
+    });
+    afterEach(() => rmSync(copies, { recursive: true }));
+
+    it('are refused before anything is loaded, and nothing is left', async () => {
+      // Whatever needs libtorch would say that there is none.
+      const environment = { LIBTORCH: join(copies, 'none') };
+      const words = /Expected a model that was made here .* received tiny, which came from elsewhere\./;
+      await failsWith(words, predicts('tiny'), { models: copies, environment });
+      await failsWith(words, ['bench', '--dna', '--model', 'tiny'], { models: copies, environment });
+      assert.deepEqual(readdirSync(copies), ['tiny']);
+      await failsWith(/libtorch/, predicts('tiny'), { models, environment });
+    });
+
+    it('are opened once with --trust, and from then on after models trust', async () => {
+      await succeeds([...predicts('tiny'), '--trust'], { models: copies });
+      await succeeds(['bench', '--dna', '--model', 'tiny', '--trust', '--limit', '1', '--repeats', '1'], {
+        models: copies,
+      });
+      await failsWith(/came from elsewhere/, [...predicts('tiny'), '--force'], { models: copies });
+      const { output } = await succeeds(['models', 'trust', 'tiny'], { models: copies });
+      assert.match(output, /^trusted tiny, sha256 of its pipeline\.json [0-9a-f]{64}\n$/);
+      await succeeds([...predicts('tiny'), '--force'], { models: copies });
+    });
+
+    it('are listed and inspected for what they are', async () => {
+      assert.match((await succeeds(['models', 'list'], { models: copies })).output, /\tnot trusted\n$/);
+      assert.match(
+        (await succeeds(['models', 'inspect'], { models: copies })).output,
+        /\ntrusted {5}no: not made here/,
+      );
+      assert.doesNotMatch((await succeeds(['models', 'list'], { models })).output, /trusted/);
+      assert.match((await succeeds(['models', 'inspect'], { models })).output, /\ntrusted {5}yes\n/);
+      assert.deepEqual(readdirSync(copies), ['tiny']);
+    });
+  });
+
+  it('are refused when one byte of an archive is another, trusted or not', async () => {
+    await succeeds(random('tiny'), { models });
+    const path = join(models, 'tiny', 'protein', 'model.pt');
+    const { atime, mtime } = statSync(path);
+    const bytes = readFileSync(path);
+    // In the middle of the weights: the archive opens, and computes something else.
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(path, bytes);
+    utimesSync(path, atime, mtime);
+    const output = join(models, 'output');
+    const words = ['predict', fixture('golden', 'end_to_end', 'input.fa'), '--device', 'cpu', '-o', output];
+    const run = async (...more: string[]): Promise<void> => {
+      const { end, errors } = await virnucpro([...words, ...more], { models });
+      assert.match(
+        errors,
+        /virnucpro: Expected the SHA-256 [0-9a-f]{64} for \S+\/tiny\/protein\/model\.pt but received/,
+      );
+      assert.equal(end, 1);
+      assert.ok(!existsSync(output));
+    };
+    await run();
+    await run('--trust');
+    await failsWith(/tiny\/protein\/model\.pt/, ['models', 'trust', 'tiny'], { models });
+    await failsWith(/tiny\/protein\/model\.pt/, ['bench', '--esm', '--model', 'tiny'], { models });
+  });
+
+  it('are used without a change of their folder, which may be read-only', async () => {
+    await succeeds(random('tiny'), { models });
+    const state = (): string[] =>
+      ['.', ...readdirSync(models, { recursive: true, encoding: 'utf8' })].map(
+        (name) => `${name} ${statSync(join(models, name), { bigint: true }).ctimeNs}`,
+      );
+    const before = state();
+    const output = mkdtempSync(join(tmpdir(), 'virnucpro-output-'));
+    await succeeds(['predict', fixture('golden', 'end_to_end', 'input.fa'), '--device', 'cpu', '-o', output], {
+      models,
+    });
+    rmSync(output, { recursive: true });
+    assert.deepEqual(state(), before);
   });
 
   const wrong: [string, RegExp, Partial<typeof SOURCES>][] = [

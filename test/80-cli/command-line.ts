@@ -16,6 +16,8 @@ export interface Ended {
 export interface RunOptions {
   /** Folder of the installed models. */
   readonly models?: string;
+  /** Further variables of the environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Written to standard input, which is closed then. Defaults to nothing. */
   readonly input?: string | Uint8Array;
   /** Called with all of standard error whenever there is more; standard input stays open then. */
@@ -23,8 +25,11 @@ export interface RunOptions {
 }
 
 /** Runs `virnucpro` as a user does. */
-export function virnucpro(words: readonly string[], { models, input, watch }: RunOptions = {}): Promise<Ended> {
-  const env = { ...process.env, ...(models !== undefined && { VIRNUCPRO_MODELS: models }) };
+export function virnucpro(
+  words: readonly string[],
+  { models, environment, input, watch }: RunOptions = {},
+): Promise<Ended> {
+  const env = { ...process.env, ...(models !== undefined && { VIRNUCPRO_MODELS: models }), ...environment };
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [PROGRAM, ...words], { env, timeout: 60_000, killSignal: 'SIGKILL' });
     let output = '';
