@@ -13,23 +13,28 @@ const layers = {
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'batches'],
   models: ['errors.ts', 'package.ts', 'batches', 'engine'],
-  predict: ['errors.ts', 'option-checks.ts', 'input', 'windows', 'batches', 'models', 'engine'],
+  journal: ['errors.ts', 'engine/addon.ts'],
+  predict: [
+    ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
+  ],
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
     'predict/options.ts',
   ],
   'index.ts': [
-    ...['errors.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'predict', 'diagnosis'],
-    'benchmark',
+    ...['errors.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal', 'predict'],
+    ...['diagnosis', 'benchmark'],
   ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'windows/window.ts'],
+  // Calls anew what was scored before: from files to files, without models and devices.
+  recall: ['errors.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts', 'predict/run-counts.ts'],
   monitor: [
     ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
     'predict/summary.ts',
   ],
-  cli: ['errors.ts', 'index.ts', 'output', 'monitor'],
+  cli: ['errors.ts', 'index.ts', 'output', 'recall', 'monitor'],
   'errors.ts': [],
   'option-checks.ts': ['errors.ts'],
   'package.ts': [],

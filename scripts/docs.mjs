@@ -35,6 +35,8 @@ function fileSection(file) {
   const when = {
     always: '',
     'keep-intermediate': ' Only with `--keep-intermediate`.',
+    'save-embeddings': ' Only with `--save-embeddings`.',
+    unfinished: ' Only as long as the run is not complete.',
     failures: ' Only after failures.',
   };
   const head = `### \`${file.name}\`\n\n${file.meaning}${when[file.when]} Format: ${file.format}.\n`;

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { VirnucproError, versions } from '../index.js';
 import { benchCommand } from './bench.js';
+import { callCommand } from './call.js';
 import { EXIT } from './exit-codes.js';
 import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
@@ -19,9 +20,15 @@ export function buildProgram(): Command {
     })
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command');
-  for (const command of [predictCommand(), modelsCommand(), devicesCommand(), doctorCommand(), benchCommand()]) {
-    program.addCommand(command);
-  }
+  const commands = [
+    predictCommand(),
+    callCommand(),
+    modelsCommand(),
+    devicesCommand(),
+    doctorCommand(),
+    benchCommand(),
+  ];
+  for (const command of commands) program.addCommand(command);
   // A wrong word is answered with one line of text by `main`, whichever command it was given to.
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ outputError: () => undefined });

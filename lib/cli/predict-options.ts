@@ -1,15 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import {
-  DEFAULT_MEMORY_WARNING,
-  DEFAULT_MIN_FRACTION,
-  DEFAULT_PROGRESS_INTERVAL,
-  DEFAULT_THRESHOLD,
-  MOST_BATCH_TOKENS,
-  MOST_WORKERS,
-} from '../index.js';
+import { DEFAULT_MEMORY_WARNING, DEFAULT_PROGRESS_INTERVAL, MOST_BATCH_TOKENS, MOST_WORKERS } from '../index.js';
 import type { DeviceChoice, PrecisionChoice } from '../index.js';
-import { LOG_FORMATS, LOG_LEVELS } from '../monitor/log.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
 import {
   deviceChoice,
@@ -19,11 +11,11 @@ import {
   positiveShare,
   precisionOption,
   seconds,
-  share,
   threadsOption,
   trustOption,
   wholeNumber,
 } from './option-values.js';
+import { logFormatOption, logLevelOption, minFractionOption, thresholdOption } from './shared-options.js';
 
 /** What the options of `predict` were given or default to, as commander names them. */
 export interface PredictWords {
@@ -39,6 +31,8 @@ export interface PredictWords {
   maxMemory?: number;
   memoryWarning: number;
   force?: boolean;
+  resume?: boolean;
+  saveEmbeddings?: boolean;
   keepIntermediate?: boolean;
   threshold: number;
   minFraction: number;
@@ -101,14 +95,19 @@ function addEngineOptions(command: Command): Command {
 function addOutputOptions(command: Command): Command {
   return command
     .option('-f, --force', 'write into a directory that is not empty, replacing the files of an earlier run')
-    .option('--keep-intermediate', 'also write the classic files of chunks and reading frames')
-    .option('--threshold <score>', 'virus score from which a window is called virus', share, DEFAULT_THRESHOLD)
+    .addOption(
+      new Option(
+        '--resume',
+        'go on with a run that was cut short: what it has computed is in the directory and is not computed again',
+      ).conflicts('force'),
+    )
     .option(
-      '--min-fraction <share>',
-      'share of scored windows from which a contig is called virus',
-      share,
-      DEFAULT_MIN_FRACTION,
-    );
+      '--save-embeddings',
+      'also write the embeddings of every scored frame: 13 KB each with the published models, twice as long as it runs',
+    )
+    .option('--keep-intermediate', 'also write the classic files of chunks and reading frames')
+    .addOption(thresholdOption())
+    .addOption(minFractionOption());
 }
 
 function addBatchOptions(command: Command): Command {
@@ -137,8 +136,6 @@ function addLogOptions(command: Command): Command {
   return command
     .option('--progress-interval <seconds>', 'time between lines of progress', seconds, DEFAULT_PROGRESS_INTERVAL)
     .option('--no-progress', 'no dashboard on a terminal, and no lines of progress elsewhere')
-    .addOption(
-      new Option('--log-format <format>', 'form of the log on standard error').choices(LOG_FORMATS).default('text'),
-    )
-    .addOption(new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info'));
+    .addOption(logFormatOption())
+    .addOption(logLevelOption());
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { reasonOf } from '../errors.js';
 import { open, VirnucproError } from '../index.js';
@@ -32,6 +33,8 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
   const { directory, log, stop } = job;
   const times: RunTimes = { started: new Date(), load: 0, writing: 0 };
   let predictor: Predictor | undefined;
+  /** The journal is that of a run with which this command cannot go on. */
+  let isOtherRun = false;
   try {
     const ended = new AbortController();
     stop.onStop = (signal) => {
@@ -41,9 +44,11 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     };
     if (stop.signal) stop.onStop(stop.signal);
     predictor = await openPredictor(job, times);
-    const { threshold, minFraction, keepIntermediate = false, progress, progressInterval, memoryWarning } = job.words;
+    const { threshold, minFraction, keepIntermediate = false, saveEmbeddings = false } = job.words;
+    const { progress, progressInterval, memoryWarning } = job.words;
     const prediction = predictor.predict(job.inputs, {
-      ...{ threshold, minFraction, sequences: keepIntermediate, memoryWarning, signal: ended.signal },
+      ...{ threshold, minFraction, sequences: keepIntermediate, embeddings: saveEmbeddings, memoryWarning },
+      ...{ signal: ended.signal, journal: directory.journalPath },
       progressInterval: progress ? progressInterval : 0,
     });
     job.screen.show(prediction);
@@ -55,11 +60,16 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     job.screen.close();
     reportEnd(job, manifest);
     return exitCode(job, prediction, end.reason);
+  } catch (error) {
+    isOtherRun = error instanceof VirnucproError && error.code === 'VNP_RESUME';
+    throw error;
   } finally {
     stop.ignore();
     job.screen.close();
     await predictor?.close();
     await directory.abort();
+    if (!isOtherRun && existsSync(directory.journalPath))
+      logEvent(log, { event: 'resumable', output: job.words.output });
   }
 }
 

@@ -1,16 +1,18 @@
-import { basename, extname } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { checkInputs, inspectModel, packageVersion, VirnucproError } from '../index.js';
 import type { InputFile, InspectedModel } from '../index.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import { LogSinks } from '../monitor/log-sinks.js';
+import { JOURNAL } from '../output/files.js';
 import { tableComment } from '../output/manifest.js';
 import { openResultDirectory } from '../output/result-directory.js';
 import { EXIT } from './exit-codes.js';
 import { addPredictOptions } from './predict-options.js';
 import type { PredictWords } from './predict-options.js';
 import { runPrediction } from './predict-run.js';
+import { resumedOptions } from './resumed-options.js';
 import { RunScreen } from './run-screen.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -40,15 +42,19 @@ async function predict(inputs: string[], words: PredictWords): Promise<number> {
 /** Everything that can be wrong without a model is found before one is loaded. */
 async function checkAndRun(
   inputs: string[],
-  words: PredictWords,
+  given: PredictWords,
   { log, sinks }: { log: Logger; sinks: LogSinks },
 ): Promise<number> {
   const files = await checkInputs(inputs);
-  const model = await inspectModel(words.model, { models: words.models });
+  const model = await inspectModel(given.model, { models: given.models });
+  const words = given.resume ? await resumedOptions(given, model, join(given.output, JOURNAL.name)) : given;
   const directory = await openResultDirectory({
     directory: words.output,
     force: words.force ?? false,
+    resume: words.resume ?? false,
     keepIntermediate: words.keepIntermediate ?? false,
+    saveEmbeddings: words.saveEmbeddings ?? false,
+    onWaiting: (reason) => logEvent(log, { event: 'waiting', reason }),
     chunkSize: model.chunkSize,
     inputName: inputName(inputs, files),
     comment: comment(model, words),

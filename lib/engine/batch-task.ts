@@ -15,6 +15,8 @@ export interface BatchOutcome {
   readonly scores: Float32Array;
   /** [frames]: see BatchResult. */
   readonly faults: Uint8Array;
+  /** [frames, dna width + protein width], NaN where a frame failed; absent unless asked for, and where all failed. */
+  readonly embeddings?: Float32Array;
   readonly failures: readonly FailedFrames[];
 }
 
@@ -24,12 +26,16 @@ class BatchInProgress {
   readonly #scores: Float32Array;
   readonly #faults: Uint8Array;
   readonly #failures: FailedFrames[] = [];
+  #embeddings: Float32Array | undefined;
   #unsettled: number;
   #dropped: { readonly reason: unknown } | undefined;
   #resolve!: (outcome: BatchOutcome) => void;
   #reject!: (reason: unknown) => void;
 
-  constructor(frames: number) {
+  constructor(
+    frames: number,
+    readonly wantsEmbeddings: boolean,
+  ) {
     this.#unsettled = frames;
     this.#scores = new Float32Array(2 * frames).fill(NaN);
     this.#faults = new Uint8Array(frames);
@@ -39,9 +45,10 @@ class BatchInProgress {
     });
   }
 
-  score(first: number, { scores, faults }: BatchResult): void {
+  score(first: number, { scores, faults, embeddings }: BatchResult): void {
     this.#scores.set(scores, 2 * first);
     this.#faults.set(faults, first);
+    if (embeddings) this.#embed(first, embeddings, embeddings.length / faults.length);
     this.#settle(faults.length);
   }
 
@@ -55,6 +62,12 @@ class BatchInProgress {
     this.#settle(frames);
   }
 
+  #embed(first: number, rows: Float32Array, width: number): void {
+    // Mostly a batch comes back in one part, which then needs no copy.
+    if (rows.length === width * this.#faults.length) this.#embeddings = rows;
+    else (this.#embeddings ??= new Float32Array(width * this.#faults.length).fill(NaN)).set(rows, width * first);
+  }
+
   /** Only when no device has any part of it any more, whatever became of the others. */
   #settle(frames: number): void {
     this.#unsettled -= frames;
@@ -64,7 +77,8 @@ class BatchInProgress {
       return;
     }
     this.#failures.sort((one, other) => one.first - other.first);
-    this.#resolve({ scores: this.#scores, faults: this.#faults, failures: this.#failures });
+    const embeddings = this.#embeddings && { embeddings: this.#embeddings };
+    this.#resolve({ scores: this.#scores, faults: this.#faults, failures: this.#failures, ...embeddings });
   }
 }
 
@@ -84,8 +98,13 @@ export class BatchTask<Device> {
     this.#first = first;
   }
 
-  static ofBatch<Device>(tokens: FrameBatchTokens): BatchTask<Device> {
-    return new BatchTask<Device>(tokens, new BatchInProgress(tokens.dna.offsets.length - 1), 0);
+  static ofBatch<Device>(tokens: FrameBatchTokens, wantsEmbeddings = false): BatchTask<Device> {
+    return new BatchTask<Device>(tokens, new BatchInProgress(tokens.dna.offsets.length - 1, wantsEmbeddings), 0);
+  }
+
+  /** Whether its embeddings come with its scores. */
+  get wantsEmbeddings(): boolean {
+    return this.#batch.wantsEmbeddings;
   }
 
   /** Of the whole batch, once all its parts are settled. Rejects when it was dropped. */

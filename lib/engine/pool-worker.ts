@@ -57,7 +57,7 @@ export class PoolWorker {
   async run(task: BatchTask<PoolWorker>): Promise<BatchResult> {
     this.#tasks.add(task);
     try {
-      const result = await this.native.run(task.tokens, { embeddings: false });
+      const result = await this.native.run(task.tokens, { embeddings: task.wantsEmbeddings });
       countBatch(this.usage, task.tokens, result);
       this.#blames = 0;
       return result;

@@ -84,12 +84,12 @@ export class DevicePool {
   }
 
   /**
-   * Resolves when a device has taken the batch.
+   * Resolves when a device has taken the batch. `embeddings` (default false): whether they come with the scores.
    * @throws VNP_DEVICE_LOST when none is left, VNP_ABORTED when it was withdrawn, VNP_CLOSED
    */
-  async submit(batch: FrameBatchTokens): Promise<AcceptedBatch> {
+  async submit(batch: FrameBatchTokens, { embeddings = false } = {}): Promise<AcceptedBatch> {
     if (this.#ended) throw this.#ended;
-    const task = BatchTask.ofBatch<PoolWorker>(batch);
+    const task = BatchTask.ofBatch<PoolWorker>(batch, embeddings);
     await new Promise<void>((taken, refused) => {
       // Taken or not, whoever waits for room hears of the end; afterwards this rejects nobody.
       task.outcome.catch(refused);

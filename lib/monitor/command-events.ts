@@ -4,9 +4,11 @@ import type { RunCounts } from '../predict/run-counts.js';
 /** What the command `predict` tells besides the events of the run itself. */
 export type CommandEvent =
   | RandomWeightsEvent
+  | WaitingEvent
   | StoppingEvent
   | CompletingEvent
   | InterruptedEvent
+  | ResumableEvent
   | AbortedEvent
   | LimitEvent
   | WarningEvent
@@ -20,6 +22,19 @@ export type CommandEvent =
 export interface RandomWeightsEvent {
   readonly event: 'random-weights';
   readonly model: string;
+}
+
+/** Another machine's run may still write to the directory. */
+export interface WaitingEvent {
+  readonly event: 'waiting';
+  readonly reason: string;
+}
+
+/** The run is over but not complete, and can be gone on with. */
+export interface ResumableEvent {
+  readonly event: 'resumable';
+  /** The output directory as it was given. */
+  readonly output: string;
 }
 
 /** The first signal, or the key that quits: what runs is finished. */

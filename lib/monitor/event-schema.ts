@@ -143,6 +143,19 @@ export const EVENT_SCHEMA: EventSchema = {
     meaning: 'A device has little memory left: once, and again after it was better for a while.',
     fields: { device: DEVICE, used: bytes('in use, by whomever'), total: bytes('memory of the device') },
   },
+  continued: {
+    meaning: 'The run goes on from the journal of an earlier one: what is in it is not computed again.',
+    fields: {
+      journal: { type: 'string', meaning: 'path of the journal' },
+      batches: count('batches in it', 'batches'),
+      frames: count('reading frames whose scores are in it', 'frames'),
+      damagedBytes: bytes('what is damaged in it: what that told is computed again'),
+      isOfSameDevices: {
+        type: 'boolean',
+        meaning: 'whether it was begun on the devices of this run; on others the last digits of scores may differ',
+      },
+    },
+  },
   failure: {
     meaning: 'Frames that stay without a score.',
     fields: {
@@ -178,6 +191,14 @@ export const EVENT_SCHEMA: EventSchema = {
   'random-weights': {
     meaning: 'The model has random weights, so that its scores mean nothing.',
     fields: { model: MODEL },
+  },
+  waiting: {
+    meaning: "Another machine's run may still write to the directory: it is watched for up to 35 seconds.",
+    fields: { reason: REASON },
+  },
+  resumable: {
+    meaning: 'The run is over but not complete: `--resume` goes on with it.',
+    fields: { output: { type: 'string', meaning: 'the output directory as it was given' } },
   },
   stopping: { meaning: 'The first signal to stop came: what runs is finished.', fields: { signal: SIGNAL } },
   completing: {

@@ -1,4 +1,11 @@
-import type { DeviceEvent, MemoryEvent, MemoryPressureEvent, ProgressEvent, RunEvent } from '../predict/events.js';
+import type {
+  ContinuedEvent,
+  DeviceEvent,
+  MemoryEvent,
+  MemoryPressureEvent,
+  ProgressEvent,
+  RunEvent,
+} from '../predict/events.js';
 import type { WorkerStatus } from '../predict/run-status.js';
 import type { CommandEvent, DeviceSummaryEvent, FinishedEvent } from './command-events.js';
 import { bases, bytes, counted, duration, gibibytes, percent } from './quantities.js';
@@ -37,6 +44,7 @@ const WORDS: Wording = {
   progress: progressWords,
   memory: memoryWords,
   'memory-pressure': memoryPressureWords,
+  continued: continuedWords,
   failure: ({ part, code, reason, frames, sources }) =>
     error(
       `${counted(frames, 'frame')} of ${sources.join(', ')} without a score: ${PART_NAMES[part]} failed: ${reason} (${code})`,
@@ -58,6 +66,9 @@ const WORDS: Wording = {
     ),
   'worker-message': ({ device, level, text }) => ({ level, text: `${device}: ${text}` }),
   'random-weights': ({ model }) => warn(`${model}: random weights: not a prediction`),
+  waiting: ({ reason }) => info(reason),
+  resumable: ({ output }) =>
+    info(`what was computed is kept in ${output}: the same command with --resume goes on from there`),
   stopping: () => warn('stopping after the batches that run; again to stop at once'),
   completing: () => warn('the results are complete and are being written; again to stop at once'),
   interrupted: ({ signal, output }) =>
@@ -138,6 +149,15 @@ function memoryPressureWords({ device, used, total }: MemoryPressureEvent): Even
       `If batches fail for want of memory, lower --esm-batch-size and --dnabert-batch-size, set --max-memory, ` +
       `or close other programs that use this device`,
   );
+}
+
+function continuedWords({ frames, damagedBytes, isOfSameDevices }: ContinuedEvent): EventWords {
+  const parts = [
+    `going on with an earlier run: the scores of ${counted(frames, 'frame')} are there already`,
+    damagedBytes > 0 && `${bytes(damagedBytes)} of its journal are damaged, what they told is computed again`,
+    !isOfSameDevices && 'they come from other devices, whose scores may differ in their last digits',
+  ];
+  return { level: damagedBytes > 0 || !isOfSameDevices ? 'warn' : 'info', text: parts.filter(Boolean).join('; ') };
 }
 
 function deviceSummaryWords(event: DeviceSummaryEvent): EventWords {

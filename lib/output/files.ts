@@ -10,7 +10,7 @@ export interface OutputColumn {
 export interface OutputFile {
   /** `{input}` stands for the input's name without its last extension, `{size}` for the window length in bases. */
   readonly name: string;
-  readonly when: 'always' | 'keep-intermediate' | 'failures';
+  readonly when: 'always' | 'keep-intermediate' | 'save-embeddings' | 'failures' | 'unfinished';
   readonly format: string;
   readonly meaning: string;
   /** In their order; empty when the file is no table. */
@@ -141,6 +141,27 @@ export const IDENTIFIED_PROTEIN: OutputFile = {
   columns: [],
 };
 
+export const EMBEDDINGS: OutputFile = {
+  name: 'embeddings.f32',
+  when: 'save-embeddings',
+  format:
+    'float32 numbers, little-endian, without a header: one row for each row of prediction_results.txt, in their order, as ' +
+    'wide as the embeddings of both models together (numpy: `fromfile(name, "<f4").reshape(-1, width)`; run.json has the ' +
+    'widths of the models)',
+  meaning: 'What the classifier reads of every scored frame: the mean of DNABERT-S, then that of ESM-2.',
+  columns: [],
+};
+
+export const JOURNAL: OutputFile = {
+  name: '.journal',
+  when: 'unfinished',
+  format: 'binary, one checksummed record a batch; it only grows',
+  meaning:
+    'What the run has computed so far, from which `--resume` goes on. It is removed when every window that has a frame ' +
+    'is scored.',
+  columns: [],
+};
+
 export const FAILED_FILES: OutputFile = {
   name: 'failed_files.txt',
   when: 'failures',
@@ -186,9 +207,11 @@ export const OUTPUT_FILES: readonly OutputFile[] = [
   CHUNKED,
   IDENTIFIED_NUCLEOTIDE,
   IDENTIFIED_PROTEIN,
+  EMBEDDINGS,
   FAILED_FILES,
   RUN_LOG,
   RUN_MANIFEST,
+  JOURNAL,
 ];
 
 /** The name of a file in the directory of one run. */

@@ -112,6 +112,8 @@ export interface RunDescription {
    * more than the rows: they were read, but the run did not come to their end.
    */
   readonly counts: Readonly<RunCounts>;
+  /** Frames of these whose scores an earlier run had computed, from which this one went on. */
+  readonly framesFromJournal: number;
   /** Seconds by stage, e.g. `load`, `compute`, `total`; stages overlap, so they need not add up. */
   readonly seconds: Readonly<Record<string, number>>;
   /** The most memory that the process held at once, in bytes. */

@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
+import { isElsewhere, isRunning, readOwner, showsLife, startHeartbeat, writeOwner } from './directory-owner.js';
 import { outputError } from './output-error.js';
 
 /** A directory that this run has for itself until it releases it. */
@@ -11,26 +11,32 @@ export interface ClaimedDirectory {
   readonly unfinished: string;
   /** The uppermost directory that had to be made for it; absent when it was there already. */
   readonly made?: string | undefined;
+  /** Shows those of other machines that this run is alive. */
+  readonly heartbeat: NodeJS.Timeout;
 }
 
-interface Owner {
-  readonly host: string;
-  readonly pid: number;
-  /** When the process started, in the kernel's clock ticks, for process numbers are used again. */
-  readonly started: string;
+export interface ClaimOptions {
+  /** Also where something is in it. Default false. */
+  readonly force?: boolean;
+  /** The names of what may be in it nevertheless. Default: nothing may. */
+  readonly accepts?: (names: readonly string[]) => boolean;
+  /** Told when another machine's run may still be alive: it takes up to `patience` to find out. */
+  readonly onWaiting?: (reason: string) => void;
+  /** Milliseconds after which a run of another machine that shows no sign of life is taken for dead. Default 35,000. */
+  readonly patience?: number;
 }
 
 const UNFINISHED = /^\.unfinished-(\d+)$/;
-const OWNER_FILE = 'owner.json';
 const NAMES_SHOWN = 5;
 
 /**
  * Makes the directory where it is missing, refuses it where another run writes to it or (without `force`) where there
- * is something in it, removes what runs that are no longer there have left unfinished, and makes this run's folder.
+ * is something in it that is not accepted, removes what runs that are no longer there have left unfinished, and makes
+ * this run's folder.
  *
  * @throws VNP_OUTPUT
  */
-export async function claimDirectory(directory: string, force: boolean): Promise<ClaimedDirectory> {
+export async function claimDirectory(directory: string, options: ClaimOptions = {}): Promise<ClaimedDirectory> {
   const path = resolve(directory);
   const made = await makeDirectory(directory, path);
   const unfinished = join(path, `.unfinished-${process.pid}`);
@@ -38,21 +44,17 @@ export async function claimDirectory(directory: string, force: boolean): Promise
   try {
     const names = await readdir(path);
     const leftovers = names.filter((name) => UNFINISHED.test(name));
-    for (const name of leftovers) await refuseRunning(join(path, name), force);
-    if (!force)
-      refuseContent(
-        directory,
-        names.filter((name) => !UNFINISHED.test(name)),
-      );
+    for (const name of leftovers) await refuseRunning(join(path, name), options);
+    const content = names.filter((name) => !UNFINISHED.test(name));
+    if (!options.force && !options.accepts?.(content)) refuseContent(directory, content);
     for (const name of leftovers) await rm(join(path, name), { recursive: true, force: true });
     await mkdir(unfinished);
     entered = true;
-    const owner: Owner = { host: hostname(), pid: process.pid, started: await startOf(process.pid) };
-    await writeFile(join(unfinished, OWNER_FILE), JSON.stringify(owner));
+    await writeOwner(unfinished);
     // Another run may have looked at the same moment and seen nobody either. Both give way rather than none.
     const others = (await readdir(path)).filter((name) => UNFINISHED.test(name) && join(path, name) !== unfinished);
-    for (const name of others) await refuseRunning(join(path, name), force);
-    return { path, unfinished, made };
+    for (const name of others) await refuseRunning(join(path, name), options);
+    return { path, unfinished, made, heartbeat: startHeartbeat(unfinished) };
   } catch (cause) {
     if (entered) await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
     if (made !== undefined) await removeEmpty(path, made);
@@ -63,6 +65,7 @@ export async function claimDirectory(directory: string, force: boolean): Promise
 
 /** Removes this run's folder. With `unused`, also the directories that were made for it, where nothing is in them. */
 export async function releaseDirectory(claimed: ClaimedDirectory, options: { unused: boolean }): Promise<void> {
+  clearInterval(claimed.heartbeat);
   await rm(claimed.unfinished, { recursive: true, force: true });
   if (options.unused && claimed.made !== undefined) await removeEmpty(claimed.path, claimed.made);
 }
@@ -109,49 +112,24 @@ function refuseContent(directory: string, names: readonly string[]): void {
   );
 }
 
-async function refuseRunning(folder: string, force: boolean): Promise<void> {
-  const pid = Number(UNFINISHED.exec(folder.slice(dirname(folder).length + 1))?.[1]);
+async function refuseRunning(folder: string, { force, onWaiting, patience }: ClaimOptions): Promise<void> {
   const owner = await readOwner(folder);
-  // Whether a process of another machine is alive cannot be seen from here: only the user can know.
-  const elsewhere = owner !== undefined && owner.host !== hostname();
-  if (elsewhere ? force : !(await isRunning(pid, owner))) return;
+  const pid = Number(UNFINISHED.exec(basename(folder))?.[1]);
+  const elsewhere = isElsewhere(owner);
+  const who = `${folder} of process ${pid}${elsewhere ? ` on ${owner.host}` : ''}`;
+  if (elsewhere) {
+    // The user says that it is over, or it is watched.
+    if (force) return;
+    onWaiting?.(`looking whether ${who} is still alive`);
+    if (!(await showsLife(folder, patience))) return;
+  } else if (!(await isRunning(pid, owner))) return;
   throw expected(
     'VNP_OUTPUT',
     'a directory that no other run writes to',
     'the output',
-    `${folder} of process ${pid}${elsewhere ? ` on ${owner.host}` : ''}`,
-    elsewhere ? 'If that run is over, use --force' : 'Wait for that run, or choose another directory',
+    who,
+    'Wait for that run, or choose another directory',
   );
-}
-
-async function readOwner(folder: string): Promise<Owner | undefined> {
-  try {
-    return JSON.parse(await readFile(join(folder, OWNER_FILE), 'utf8')) as Owner;
-  } catch {
-    return undefined;
-  }
-}
-
-async function isRunning(pid: number, owner: Owner | undefined): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (cause) {
-    // EPERM means that there is such a process, of another user.
-    if ((cause as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  // In a container every run may get the same number, so a number alone does not say that the run is alive.
-  if (owner === undefined) return pid !== process.pid;
-  return owner.started === (await startOf(pid));
-}
-
-/** Field 22 of /proc/PID/stat; empty where it cannot be read. */
-async function startOf(pid: number): Promise<string> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
 }
 
 /** Removes the directory and those above it, up to `uppermost`, while they are empty. */

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { stat, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { PredictionResult } from '../predict/results.js';
 import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
 import { ContigsTableWriter } from './contigs-table.js';
+import { EmbeddingsWriter } from './embeddings.js';
 import { ExternalSort } from './external-sort.js';
 import { FailedFilesWriter, type Failure } from './failed-files.js';
 import * as files from './files.js';
@@ -32,8 +33,14 @@ export interface ResultDirectoryOptions {
   readonly directory: string;
   /** Writes into a directory that is not empty, and replaces the results of an earlier run. Default false. */
   readonly force?: boolean;
+  /** Goes on from the journal of an earlier run where there is one, and then replaces its results. Default false. */
+  readonly resume?: boolean;
+  /** See ClaimOptions. */
+  readonly onWaiting?: (reason: string) => void;
   /** Also writes the classic intermediate files; every window must then bring its `sequences`. Default false. */
   readonly keepIntermediate?: boolean;
+  /** Also writes the embeddings; every scored frame must then bring its own. Default false. */
+  readonly saveEmbeddings?: boolean;
   /** Window length in bases, for the name of an intermediate file. */
   readonly chunkSize: number;
   /** The input's file name without its last extension, for the names of the intermediate files. */
@@ -52,13 +59,18 @@ export interface ResultDirectoryOptions {
 /**
  * Opens a directory for the results of one run. Nothing appears in it under its own name before `finish`.
  *
- * @throws VNP_OUTPUT where the directory holds something and `force` is not given, where a file has its name, where
- *   another run writes to it, or where it cannot be written to
+ * @throws VNP_OUTPUT where the directory holds something and neither `force` is given nor an unfinished run to resume, where
+ *   a file has its name, where another run writes to it, or where it cannot be written to
  */
 export async function openResultDirectory(options: ResultDirectoryOptions): Promise<ResultDirectory> {
   checkInputName(options.inputName);
-  const claimed = await claimDirectory(options.directory, options.force === true);
+  const claimed = await claimDirectory(options.directory, {
+    ...(options.force !== undefined && { force: options.force }),
+    ...(options.onWaiting && { onWaiting: options.onWaiting }),
+    accepts: (names) => acceptsJournal(names, options),
+  });
   try {
+    if (options.force === true) await rm(join(claimed.path, files.JOURNAL.name), { force: true });
     for (const file of files.OUTPUT_FILES) {
       const path = join(options.directory, files.outputFileName(file, options.inputName, options.chunkSize));
       if ((await stat(path).catch(() => undefined))?.isDirectory() === true) {
@@ -70,6 +82,19 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
     await releaseDirectory(claimed, { unused: true });
     throw error;
   }
+}
+
+/** @throws VNP_OUTPUT where an unfinished run is there and nobody has said what to do with it */
+function acceptsJournal(names: readonly string[], { directory, resume }: ResultDirectoryOptions): boolean {
+  if (!names.includes(files.JOURNAL.name)) return false;
+  if (resume === true) return true;
+  throw expected(
+    'VNP_OUTPUT',
+    'an empty or new directory',
+    'the output',
+    `${directory}, which holds a run that is not finished`,
+    'Go on with it by --resume, or begin anew by --force: what was computed is lost then',
+  );
 }
 
 function checkInputName(name: string): void {
@@ -103,6 +128,11 @@ export class ResultDirectory {
   /** Where the run's log may be written while it goes on; `finish` puts it in place with the others. */
   get logPath(): string {
     return join(this.#claimed.unfinished, files.RUN_LOG.name);
+  }
+
+  /** Where the run keeps what it has computed; it stays until a run is complete. */
+  get journalPath(): string {
+    return join(this.#claimed.path, files.JOURNAL.name);
   }
 
   /**
@@ -144,6 +174,7 @@ export class ResultDirectory {
     const manifest = runManifest(run, await this.#closeFiles());
     await this.#putInPlace(manifest);
     this.#state = 'finished';
+    if (run.outcome === 'complete') await rm(this.journalPath, { force: true }).catch(() => undefined);
     await releaseDirectory(this.#claimed, { unused: false }).catch(() => undefined);
     return manifest;
   }
@@ -169,6 +200,7 @@ export class ResultDirectory {
       new PredictionResultsWriter(this.#newFile(files.PREDICTION_RESULTS)),
       new HighestScoreWriter(this.#newFile(files.HIGHEST_SCORE, 'latin1'), sort),
     ];
+    if (this.#options.saveEmbeddings === true) writers.push(new EmbeddingsWriter(this.#newFile(files.EMBEDDINGS)));
     if (this.#options.keepIntermediate !== true) return writers;
     const chunked = this.#newFile(files.CHUNKED);
     const nucleotide = this.#newFile(files.IDENTIFIED_NUCLEOTIDE);

@@ -2,6 +2,7 @@ import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
 import type { DevicePool } from '../engine/pool.js';
 import { VirnucproError } from '../errors.js';
+import type { RunJournal } from '../journal/run-journal.js';
 import type { KeptFrame } from '../windows/frame.js';
 import type { Ledger } from './ledger.js';
 import type { RunControl } from './run-control.js';
@@ -22,6 +23,10 @@ export interface DispatcherOptions {
   readonly summary: RunSummary;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
+  /** What is in it is not computed again, and what is computed goes into it. */
+  readonly journal: RunJournal | undefined;
+  /** Whether the frames' embeddings come with their scores. */
+  readonly embeddings: boolean;
 }
 
 /** Sends frames to the devices, in batches, and enters what comes back into the ledger. */
@@ -32,17 +37,23 @@ export class Dispatcher {
   readonly #summary: RunSummary;
   readonly #control: RunControl;
   readonly #onFailure: (failure: BatchFailure) => void;
+  readonly #journal: RunJournal | undefined;
+  readonly #embeddings: boolean;
+  /** Batches so far, computed or found in the journal. */
+  #batches = 0;
   readonly #running = new Set<Promise<void>>();
   #windowsSinceBatch = 0;
   #unscoredInARow = 0;
 
-  constructor(pool: DevicePool, { batcher, ledger, summary, control, onFailure }: DispatcherOptions) {
+  constructor(pool: DevicePool, options: DispatcherOptions) {
     this.#pool = pool;
-    this.#batcher = batcher;
-    this.#ledger = ledger;
-    this.#summary = summary;
-    this.#control = control;
-    this.#onFailure = onFailure;
+    this.#batcher = options.batcher;
+    this.#ledger = options.ledger;
+    this.#summary = options.summary;
+    this.#control = options.control;
+    this.#onFailure = options.onFailure;
+    this.#journal = options.journal;
+    this.#embeddings = options.embeddings;
   }
 
   /**
@@ -73,10 +84,13 @@ export class Dispatcher {
 
   async #sendOne(batch: FrameBatch): Promise<void> {
     if (this.#control.stopped) throw this.#control.stopped;
+    const number = this.#batches++;
+    if (await this.#settleFromJournal(number, batch)) return;
+    await this.#journal?.room;
     const { outcome } = await this.#summary.timed('waiting', this.#taken(batch));
     const settling = outcome
       .then(
-        (scored) => this.#settle(batch, scored),
+        (scored) => this.#settle(number, batch, scored),
         // Withdrawn: its windows stay open, and nothing behind them leaves.
         () => undefined,
       )
@@ -91,7 +105,7 @@ export class Dispatcher {
 
   async #taken(batch: FrameBatch): ReturnType<DevicePool['submit']> {
     try {
-      return await this.#pool.submit(batch.tokens);
+      return await this.#pool.submit(batch.tokens, { embeddings: this.#embeddings });
     } catch (error) {
       // The pool's end is the run's; a batch that was withdrawn says nothing new.
       if (error instanceof VirnucproError) this.#control.stop(error);
@@ -99,10 +113,23 @@ export class Dispatcher {
     }
   }
 
-  #settle(batch: FrameBatch, outcome: BatchOutcome): void {
+  /** @returns whether the batch is done with */
+  async #settleFromJournal(number: number, batch: FrameBatch): Promise<boolean> {
+    if (!this.#journal?.has(number)) return false;
+    const known = await this.#journal.find(number, batch.tokens, this.#ledger.placeOf(batch.tags[0]!));
+    if (!known) return false;
+    const faults = new Uint8Array(batch.tags.length);
+    this.#ledger.settle(batch, { ...known, faults, failures: [] });
+    this.#summary.enterJournaled(batch.tags.length);
+    return true;
+  }
+
+  #settle(number: number, batch: FrameBatch, outcome: BatchOutcome): void {
     this.#control.noteWork();
     const failures = this.#ledger.settle(batch, outcome);
     this.#summary.enterOutcome(batch.tags.length, failures);
+    // What failed is tried anew when the run is gone on with.
+    if (failures.length === 0) this.#journal?.add(number, batch.tokens, outcome);
     for (const failure of failures) this.#onFailure(failure);
     const failed = failures.reduce((sum, { frames }) => sum + frames, 0);
     this.#unscoredInARow = failed === batch.tags.length ? this.#unscoredInARow + 1 : 0;

@@ -1,6 +1,7 @@
 import type { Precision } from '../engine/addon.js';
 import type { PoolEvent } from '../engine/pool-events.js';
 import type { ErrorCode } from '../errors.js';
+import type { JournalContent } from '../journal/run-journal.js';
 import type { WorkerMemory, WorkerStatus } from './run-status.js';
 import type { FailedPart } from './summary.js';
 
@@ -13,6 +14,7 @@ export type RunEvent =
   | ProgressEvent
   | MemoryEvent
   | MemoryPressureEvent
+  | ContinuedEvent
   | FailureEvent
   | PoolEvent;
 
@@ -104,6 +106,13 @@ export interface MemoryPressureEvent {
   readonly device: string;
   readonly used: number;
   readonly total: number;
+}
+
+/** The run goes on from the journal of an earlier one. */
+export interface ContinuedEvent extends JournalContent {
+  readonly event: 'continued';
+  /** Path of the journal. */
+  readonly journal: string;
 }
 
 /** Frames that stay without a score. */

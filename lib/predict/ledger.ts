@@ -4,6 +4,7 @@ import type { BatchOutcome } from '../engine/batch-task.js';
 import { codeOf } from '../engine/native-error.js';
 import { reasonOf } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
+import { inputName } from '../input/text.js';
 import type { FrameName, KeptFrame } from '../windows/frame.js';
 import type { SequenceWindow } from '../windows/window.js';
 import { decidingFrame } from './calls.js';
@@ -24,6 +25,8 @@ interface PendingWindow {
   readonly frames: readonly FrameName[];
   /** Two for each frame, others and virus; NaN until scored. */
   readonly scores: number[];
+  /** Of each frame, where asked for and scored. */
+  embeddings: (Float32Array | undefined)[] | undefined;
   unsettled: number;
   reason: string;
   readonly sequences: WindowResult['sequences'];
@@ -79,6 +82,7 @@ export class Ledger {
       firstTag: this.#nextTag,
       frames: kept.length === 0 ? NO_FRAMES : kept.map(({ name }) => name),
       scores: kept.length === 0 ? NO_SCORES : new Array<number>(2 * kept.length).fill(NaN),
+      embeddings: undefined,
       unsettled: kept.length,
       reason: '',
       sequences: this.#keepSequences ? { letters: window.letters, kept } : undefined,
@@ -93,8 +97,15 @@ export class Ledger {
     this.#queue.push({ kind: 'contig', record, tally });
   }
 
+  /** Where the frame with this tag is in the input, in words; only while it is not settled. */
+  placeOf(tag: number): string {
+    const { number, record } = this.#windows.get(tag)!;
+    return `window ${number} of ${record.id} in ${inputName(record.source)}`;
+  }
+
   /** Enters what became of a batch. @returns its failures, those for the same reason together */
-  settle(batch: FrameBatch, { scores, faults, failures }: BatchOutcome): BatchFailure[] {
+  settle(batch: FrameBatch, { scores, faults, failures, embeddings }: BatchOutcome): BatchFailure[] {
+    const width = embeddings ? embeddings.length / batch.tags.length : 0;
     const failed = new Set(failures.flatMap(({ first, last }) => batch.tags.slice(first, last)));
     const entered = failures.map(({ first, last, error }) => this.#fail(batch.tags.slice(first, last), error));
     const withoutNumber = new Map<FailedPart, number[]>();
@@ -111,6 +122,7 @@ export class Ledger {
       const position = tag - window.firstTag;
       window.scores[2 * position] = others;
       window.scores[2 * position + 1] = virus;
+      if (embeddings) (window.embeddings ??= [])[position] = embeddings.subarray(row * width, (row + 1) * width);
     });
     for (const [part, tags] of withoutNumber) {
       const reason = 'the model gave no number; a precision of more range, such as fp32, may help';
@@ -186,11 +198,15 @@ export class Ledger {
   }
 
   #windowResult(pending: PendingWindow): WindowResult {
-    const frames: FrameScore[] = pending.frames.map((frame, position) => ({
-      frame,
-      others: pending.scores[2 * position]!,
-      virus: pending.scores[2 * position + 1]!,
-    }));
+    const frames: FrameScore[] = pending.frames.map((frame, position) => {
+      const embedding = pending.embeddings?.[position];
+      return {
+        frame,
+        others: pending.scores[2 * position]!,
+        virus: pending.scores[2 * position + 1]!,
+        ...(embedding && { embedding }),
+      };
+    });
     const status = pending.reason ? 'failed' : frames.length > 0 ? 'scored' : 'no_frame';
     const best = status === 'scored' ? decidingFrame(frames) : undefined;
     const result: WindowResult = {

@@ -58,6 +58,14 @@ export interface PredictOptions {
   readonly minFraction?: number;
   /** Whether window results carry their letters and kept frames. Defaults to false. */
   readonly sequences?: boolean;
+  /** Whether the scores of frames carry their embeddings. Defaults to false. */
+  readonly embeddings?: boolean;
+  /**
+   * Path of a file that keeps every batch's scores (and embeddings, where asked for) as they come; yours to delete. A run
+   * with the journal of one that was cut short does not compute again what is in it, and gives the same results as one
+   * that was never disturbed. One run at a time. Defaults to none.
+   */
+  readonly journal?: string;
   /** What the input `-` reads. Defaults to the process's standard input. */
   readonly standardInput?: AsyncIterable<Uint8Array>;
   /**
@@ -89,6 +97,8 @@ const PREDICT_OPTIONS = namesOf<PredictOptions>({
   threshold: true,
   minFraction: true,
   sequences: true,
+  embeddings: true,
+  journal: true,
   standardInput: true,
   signal: true,
   progressInterval: true,
@@ -107,6 +117,10 @@ function positiveShare(name: string, value: number): number {
 
 function isText(value: unknown): boolean {
   return typeof value === 'string';
+}
+
+function isFlag(value: unknown): boolean {
+  return typeof value === 'boolean';
 }
 
 function isDeviceChoice(value: unknown): boolean {
@@ -134,7 +148,7 @@ export function resolveOpenOptions(options: OpenOptions) {
   const { workers, maxMemory, esmBatchTokens, dnabertBatchTokens } = options;
   checkKind('model', options.model, 'a name', isText);
   checkKind('models', options.models, 'the path of a folder', isText);
-  checkKind('trust', options.trust, 'true or false', (value: unknown) => typeof value === 'boolean');
+  checkKind('trust', options.trust, 'true or false', isFlag);
   checkKind('devices', options.devices, 'auto, cpu, cuda or an array of ids', isDeviceChoice);
   checkKind('onEvent', options.onEvent, 'a function', (listener: unknown) => typeof listener === 'function');
   return {
@@ -158,7 +172,9 @@ export function resolvePredictOptions(options: PredictOptions) {
   const { progressInterval = DEFAULT_PROGRESS_INTERVAL } = options;
   checkKind('signal', options.signal, 'an AbortSignal', (signal: unknown) => signal instanceof AbortSignal);
   checkKind('standardInput', options.standardInput, 'an async iterable of bytes', isByteStream);
-  checkKind('sequences', options.sequences, 'true or false', (value: unknown) => typeof value === 'boolean');
+  checkKind('sequences', options.sequences, 'true or false', isFlag);
+  checkKind('embeddings', options.embeddings, 'true or false', isFlag);
+  checkKind('journal', options.journal, 'the path of a file', isText);
   if (!(progressInterval >= 0 && progressInterval <= 86_400)) {
     throw expected('VNP_ARGUMENT', 'seconds from 0 to 86400', 'progressInterval', String(progressInterval));
   }
@@ -168,6 +184,8 @@ export function resolvePredictOptions(options: PredictOptions) {
       minFraction: share('minFraction', options.minFraction ?? DEFAULT_MIN_FRACTION),
     },
     sequences: options.sequences ?? false,
+    embeddings: options.embeddings ?? false,
+    journal: options.journal,
     standardInput: options.standardInput,
     signal: options.signal,
     progressInterval,

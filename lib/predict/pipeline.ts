@@ -1,7 +1,9 @@
 import { FrameBatcher } from '../batches/frame-batcher.js';
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { DevicePool } from '../engine/pool.js';
+import { VirnucproError } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
+import type { RunJournal } from '../journal/run-journal.js';
 import { keptFrames } from '../windows/kept-frames.js';
 import { readWindows } from '../windows/read-windows.js';
 import type { CallRule } from './calls.js';
@@ -25,6 +27,8 @@ export interface PipelineOptions {
   readonly rule: CallRule;
   /** Whether window results carry their letters and frames. */
   readonly sequences: boolean;
+  /** Whether the scores of frames carry their embeddings. Default false. */
+  readonly embeddings?: boolean;
 }
 
 /** What a run is watched and steered by. */
@@ -32,6 +36,8 @@ export interface RunStage {
   readonly summary: RunSummary;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
+  /** Where every batch's scores are kept as they come, if anywhere. */
+  readonly journal?: RunJournal | undefined;
 }
 
 /**
@@ -43,11 +49,14 @@ export async function* predictRecords(
   records: AsyncIterable<SequenceRecord>,
   pool: DevicePool,
   options: PipelineOptions,
-  { summary, control, onFailure }: RunStage,
+  { summary, control, onFailure, journal }: RunStage,
 ): AsyncGenerator<Iterable<PredictionResult>> {
   const ledger = new Ledger(options.rule, options.sequences);
   const batcher = new FrameBatcher(options.batches);
-  const dispatcher = new Dispatcher(pool, { batcher, ledger, summary, control, onFailure });
+  const dispatcher = new Dispatcher(pool, {
+    ...{ batcher, ledger, summary, control, onFailure, journal },
+    embeddings: options.embeddings ?? false,
+  });
   const reading = new Reading(records, summary, control);
   const turns = new EventLoopTurns();
   const letGo = control.steer(pool);
@@ -90,7 +99,7 @@ export async function* predictRecords(
     reading.throwFailure();
     if (control.stopped) throw control.stopped;
   } finally {
-    summary.stopped = control.stopped;
+    summary.stopped = control.stopped ?? (reading.failure instanceof VirnucproError ? reading.failure : undefined);
     letGo();
     await dispatcher.finished();
     ledger.release();

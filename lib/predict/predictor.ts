@@ -12,14 +12,18 @@ import { checkInputs } from '../input/input-files.js';
 import { readRecords } from '../input/records.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { PROTEIN_TOKENS } from '../models/protein-alphabet.js';
+import { RunJournal } from '../journal/run-journal.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/verify.js';
+import { packageVersion } from '../package.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { resolveOpenOptions, resolvePredictOptions } from './options.js';
 import type { OpenOptions, PredictOptions, ResolvedPredictOptions } from './options.js';
 import { predictRecords } from './pipeline.js';
 import type { PredictionResult } from './results.js';
 import { RunControl } from './run-control.js';
+import { runKey } from './run-key.js';
+import type { RunKeyParts } from './run-key.js';
 import { RunMonitor } from './run-monitor.js';
 import type { RunStatus } from './run-status.js';
 import { RunSummary } from './summary.js';
@@ -38,6 +42,8 @@ export interface Prediction extends AsyncIterable<PredictionResult> {
 interface Opened {
   readonly model: OpenedModel;
   readonly pool: DevicePool;
+  readonly versions: RunKeyParts['versions'];
+  readonly engine: RunKeyParts['engine'];
   readonly tokenizer: NativeBytePairTokenizer;
   readonly batchTokens: { readonly esm: number; readonly dnabert: number };
   readonly onEvent: (event: RunEvent) => void;
@@ -94,7 +100,8 @@ export class Predictor {
     const requests = plans.map((plan) => ({ ...plan, ...limit, engine, dna, protein, classifier }));
     const pool = await DevicePool.open(loaded.addon, requests, { onEvent });
     for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
-    return new Predictor({ model, pool, tokenizer, batchTokens, onEvent });
+    const versions = { virnucpro: packageVersion, libtorch: loaded.libtorch.version };
+    return new Predictor({ model, pool, versions, engine, tokenizer, batchTokens, onEvent });
   }
 
   /** Every worker that the model was loaded on. */
@@ -186,27 +193,44 @@ export class Predictor {
     const stopListening = options.signal && control.listenTo(options.signal);
     const monitor = this.#monitorOf(run);
     monitor.begin();
+    let journal: RunJournal | undefined;
     try {
       monitor.bytesTotal = totalSize(await checkInputs(inputs));
       const { standardInput } = options;
       const records = readRecords(inputs, { progress: summary.input, ...(standardInput && { standardInput }) });
       const { pool, onEvent } = this.#opened;
+      journal = await this.#openJournal(run);
       const stage = {
         summary,
         control,
+        journal,
         onFailure: (failure: RunSummary['failures'][number]) => onEvent({ event: 'failure', ...failure }),
       };
       for await (const results of predictRecords(records, pool, this.#pipelineOptions(options), stage)) {
         yield this.#whileOpen(results);
       }
     } finally {
+      await journal?.close();
       stopListening?.();
       await monitor.end();
       this.#run = undefined;
     }
   }
 
-  #pipelineOptions({ rule, sequences }: ResolvedPredictOptions) {
+  async #openJournal({ options, control }: Run): Promise<RunJournal | undefined> {
+    const { journal: path } = options;
+    if (path === undefined) return undefined;
+    const { onEvent } = this.#opened;
+    const { embeddings } = options;
+    const key = runKey({ ...this.#opened, workers: this.devices, embeddings });
+    const journal = await RunJournal.open({ path, key, onFailure: (error) => control.stop(error) });
+    if (journal.content.batches + journal.content.damagedBytes > 0) {
+      onEvent({ event: 'continued', journal: path, ...journal.content });
+    }
+    return journal;
+  }
+
+  #pipelineOptions({ rule, sequences, embeddings }: ResolvedPredictOptions) {
     const { batchTokens, tokenizer } = this.#opened;
     const batches = {
       proteinTokens: batchTokens.esm,
@@ -214,7 +238,7 @@ export class Predictor {
       dnaTokenizer: tokenizer,
       proteinTable: PROTEIN_TOKENS,
     };
-    return { chunkSize: this.model.chunkSize, batches, rule, sequences };
+    return { chunkSize: this.model.chunkSize, batches, rule, sequences, embeddings };
   }
 
   #monitorOf(run: Run): RunMonitor {

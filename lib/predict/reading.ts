@@ -12,6 +12,11 @@ export class Reading {
   readonly #control: RunControl;
   #failure: { readonly reason: unknown } | undefined;
 
+  /** What reading failed with; undefined when it did not. */
+  get failure(): unknown {
+    return this.#failure?.reason;
+  }
+
   constructor(records: AsyncIterable<SequenceRecord>, summary: RunSummary, control: RunControl) {
     this.#records = records;
     this.#summary = summary;

@@ -6,6 +6,11 @@ export interface FrameScore {
   readonly frame: FrameName;
   readonly others: number;
   readonly virus: number;
+  /**
+   * Only when asked for: [dna width + protein width], the means over the frame's tokens of DNABERT-S, then of ESM-2: what
+   * the classifier reads. A view into a larger buffer: copy (`slice`) what you keep or send.
+   */
+  readonly embedding?: Float32Array;
 }
 
 export type WindowStatus =

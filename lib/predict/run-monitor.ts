@@ -75,11 +75,12 @@ export class RunMonitor {
       bytesRead: input.bytesRead,
       bytesTotal: this.bytesTotal,
       share,
-      secondsLeft: share ? active / share - active : undefined,
+      secondsLeft: secondsLeft(active, share, framesDone > 0 ? 1 - summary.framesJournaled / framesDone : 1),
       lettersComputed,
       records: counts.records,
       windows: counts.windows,
       frames: framesDone,
+      framesJournaled: summary.framesJournaled,
       framesFound: counts.framesKept,
       framesFailed,
       workers: this.#workers(),
@@ -158,9 +159,14 @@ export class RunMonitor {
   }
 }
 
+/** @param computed share of what is done that this run computed: the rest came from a journal, and tells nothing of its speed */
+function secondsLeft(active: number, share: number | undefined, computed: number): number | undefined {
+  return share && computed > 0 ? ((1 - share) * active) / (share * computed) : undefined;
+}
+
 function progressOf(status: RunStatus): ProgressEvent {
   const { seconds, bytesRead, bytesTotal, share, secondsLeft, lettersComputed } = status;
-  const { records, windows, frames, framesFailed, workers } = status;
+  const { records, windows, frames, framesJournaled, framesFailed, workers } = status;
   const tokens = workers.reduce((sum, worker) => sum + worker.tokens, 0);
   return {
     event: 'progress',
@@ -168,7 +174,7 @@ function progressOf(status: RunStatus): ProgressEvent {
     bytesTotal: bytesTotal ?? null,
     share: share ?? null,
     secondsLeft: secondsLeft ?? null,
-    framesPerSecond: frames / seconds,
+    framesPerSecond: (frames - framesJournaled) / seconds,
     tokensPerSecond: tokens / seconds,
     devices: workers.map((worker) => ({
       device: worker.id,

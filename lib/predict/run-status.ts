@@ -43,6 +43,8 @@ export interface RunStatus {
   /** Frames that the devices are through with, and those that were found so far. */
   readonly frames: number;
   readonly framesFound: number;
+  /** Of `frames`, those whose scores an earlier run had computed. */
+  readonly framesJournaled: number;
   /** Frames without a score because something failed. */
   readonly framesFailed: number;
   readonly workers: readonly WorkerStatus[];

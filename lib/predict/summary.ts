@@ -34,6 +34,8 @@ export class RunSummary {
   /** Frames that the devices are through with, whether they have a score or failed; and those of them that failed. */
   framesDone = 0;
   framesFailed = 0;
+  /** Frames whose scores an earlier run had computed: they are among `framesDone`. */
+  framesJournaled = 0;
   readonly input = new InputProgress();
   /** What every device has done in this run. */
   readonly devices: readonly WorkerUsage[];
@@ -103,6 +105,12 @@ export class RunSummary {
       this.framesFailed += failure.frames;
       this.failures.push(failure);
     }
+  }
+
+  /** For the pipeline: an earlier run had computed a batch of so many frames. */
+  enterJournaled(frames: number): void {
+    this.framesDone += frames;
+    this.framesJournaled += frames;
   }
 
   /** For the pipeline: counts results as they leave. */

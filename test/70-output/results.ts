@@ -84,6 +84,7 @@ export function runDescription(counts: RunCounts, changes: Partial<RunDescriptio
     parameters: { threshold: 0.5, minFraction: 0.5, batchTokens: { dna: 2048, protein: 2048 }, precision: 'auto' },
     devices: [],
     counts,
+    framesFromJournal: 0,
     seconds: { total: 60 },
     peakResidentBytes: 1000,
     warnings: [],

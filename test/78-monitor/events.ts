@@ -14,6 +14,13 @@ const COUNTS = {
 export const EVENTS: EventsByName = {
   'device-left-out': { event: 'device-left-out', device: 'cuda:3', name: 'NVIDIA T400', reason: 'too little memory' },
   loading: { event: 'loading', model: '500', chunkSize: 500, workers: ['cuda:0', 'cuda:1'] },
+  continued: {
+    event: 'continued',
+    journal: 'out/.journal',
+    ...{ batches: 2, frames: 100, damagedBytes: 512, isOfSameDevices: false },
+  },
+  waiting: { event: 'waiting', reason: 'looking whether out/.unfinished-7 of process 7 on node3 is still alive' },
+  resumable: { event: 'resumable', output: 'out' },
   checking: { event: 'checking', model: '500', bytes: 11.6 * GIB },
   'loading-progress': { event: 'loading-progress', device: 'cuda:0', bytesDone: 2 * GIB, bytesTotal: 4 * GIB },
   device: {

@@ -34,6 +34,7 @@ export function status(given: Partial<RunStatus> = {}): RunStatus {
     windows: 1000,
     frames: 1000,
     framesFound: 1100,
+    framesJournaled: 0,
     framesFailed: 0,
     workers: [worker()],
     ...given,

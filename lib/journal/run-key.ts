@@ -1,0 +1,79 @@
+import { expected } from '../errors.js';
+
+/** Everything that a score depends on, but for the input: that is looked at batch by batch. */
+export interface RunKey {
+  /** Of the journal itself. */
+  readonly format: number;
+  readonly virnucpro: string;
+  readonly libtorch: string;
+  /** SHA-256 of the archives, and the length of a window in bases. */
+  readonly dna: string;
+  readonly protein: string;
+  readonly classifier: string;
+  readonly chunkSize: number;
+  /** Of the workers, each once, sorted, with commas. */
+  readonly precision: string;
+  readonly engine: string;
+  /** They decide which frames are computed together, and so the last digits of a score. */
+  readonly esmBatchTokens: number;
+  readonly dnabertBatchTokens: number;
+  /** Whether the embeddings are kept with the scores. */
+  readonly embeddings: boolean;
+  /** What computes, each once, sorted. Another one may make the last digits others, which is no reason to refuse it. */
+  readonly devices: readonly string[];
+}
+
+export const JOURNAL_FORMAT = 1;
+
+/** What each part of a key is called. */
+const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices'>, string>> = {
+  format: 'version of the journal',
+  virnucpro: 'version of virnucpro',
+  libtorch: 'version of libtorch',
+  dna: 'DNABERT-S model',
+  protein: 'ESM-2 model',
+  classifier: 'classifier',
+  chunkSize: 'window length',
+  precision: 'precision',
+  engine: 'engine',
+  esmBatchTokens: 'tokens of an ESM-2 batch',
+  dnabertBatchTokens: 'tokens of a DNABERT-S batch',
+  embeddings: 'keeping of embeddings',
+};
+
+/** @throws VirnucproError VNP_RESUME naming everything that differs; what `wanted` does not say is left open */
+export function checkSameRun(path: string, begun: RunKey, wanted: Partial<RunKey>): void {
+  const names =
+    begun.format === JOURNAL_FORMAT ? (Object.keys(NAMES) as (keyof typeof NAMES)[]) : (['format'] as const);
+  const different = names.filter((name) => wanted[name] !== undefined && wanted[name] !== begun[name]);
+  if (different.length === 0) return;
+  const list = (key: Partial<RunKey>): string =>
+    different.map((name) => `${NAMES[name]} ${shown(key[name]!)}`).join(', ');
+  throw expected(
+    'VNP_RESUME',
+    list(begun),
+    `the run in ${path}, as it was begun,`,
+    list(wanted),
+    'Use the same again, or begin a new run (with --force in the same directory): what was computed is lost then',
+  );
+}
+
+/** A hash by its beginning: as much as a reader compares. */
+function shown(value: string | number | boolean): string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? value.slice(0, 12) : String(value);
+}
+
+/** @returns undefined when this is no key of this format; one of another format has `format` alone to go by */
+export function parseKey(text: string): RunKey | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return typeof value === 'object' && value !== null && 'format' in value ? (value as RunKey) : undefined;
+}
+
+export function hasSameDevices(one: RunKey, other: RunKey): boolean {
+  return JSON.stringify(one.devices) === JSON.stringify(other.devices);
+}
