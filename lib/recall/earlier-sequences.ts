@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import { expected, type VirnucproError } from '../errors.js';
+import type { BufferedFile, FileSummary } from '../output/buffered-file.js';
+import { wrappedBytes } from '../output/fasta.js';
+import { outputError } from '../output/output-error.js';
+
+const READ_BYTES = 256 * 1024;
+const LINE_FEED = 10;
+
+export interface EarlierSequencesOptions {
+  readonly path: string;
+  /** The path that errors name. */
+  readonly shownPath: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The records of a virus.fna, one after another. Where one ends is known from its number of letters, for a `>` may be a
+ * letter of it at the start of a line.
+ */
+export class EarlierSequences {
+  readonly #options: EarlierSequencesOptions;
+  readonly #handle: FileHandle;
+  readonly #hash = createHash('sha256');
+  #bytes = 0;
+  #block: Uint8Array = new Uint8Array(0);
+  #records = 0;
+
+  private constructor(options: EarlierSequencesOptions, handle: FileHandle) {
+    this.#options = options;
+    this.#handle = handle;
+  }
+
+  /** @throws VirnucproError VNP_OUTPUT */
+  static async open(options: EarlierSequencesOptions): Promise<EarlierSequences> {
+    const handle = await open(options.path).catch((cause: unknown) => {
+      throw outputError('a readable file', options.shownPath, cause);
+    });
+    return new EarlierSequences(options, handle);
+  }
+
+  /**
+   * Goes over the next record, writing it to `file` where there is one.
+   * @param length its letters
+   * @throws VirnucproError VNP_OUTPUT where it is not as long
+   */
+  async next(length: number, file: BufferedFile | undefined): Promise<void> {
+    this.#records++;
+    await this.#pass(() => {
+      const end = this.#block.indexOf(LINE_FEED);
+      return end < 0 ? { bytes: this.#block.length, isEnd: false } : { bytes: end + 1, isEnd: true };
+    }, file);
+    let left = wrappedBytes(length);
+    await this.#pass(() => {
+      const bytes = Math.min(left, this.#block.length);
+      left -= bytes;
+      return { bytes, isEnd: left === 0 };
+    }, file);
+  }
+
+  /** The size and hash of the file, of which every record has been gone over. @throws VirnucproError VNP_OUTPUT */
+  async end(): Promise<FileSummary> {
+    if (this.#block.length > 0 || (await this.#read())) throw this.#damaged('its end', 'more');
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  /** Passes on the start of what is read, until `take` says that it is the end. */
+  async #pass(take: () => { bytes: number; isEnd: boolean }, file: BufferedFile | undefined): Promise<void> {
+    for (;;) {
+      if (this.#block.length === 0 && !(await this.#read())) {
+        throw this.#damaged(`record ${this.#records}`, 'its end');
+      }
+      const { bytes, isEnd } = take();
+      const wait = file?.appendBytes(this.#block.subarray(0, bytes));
+      if (wait !== undefined) await wait;
+      this.#block = this.#block.subarray(bytes);
+      if (isEnd) return;
+    }
+  }
+
+  async #read(): Promise<boolean> {
+    this.#options.signal?.throwIfAborted();
+    // What was passed on belongs to the file that it goes to, so every block is a new one.
+    const block = Buffer.allocUnsafe(READ_BYTES);
+    const { bytesRead } = await this.#handle.read(block, 0, READ_BYTES).catch((cause: unknown) => {
+      throw outputError('a readable file', this.#options.shownPath, cause);
+    });
+    this.#block = block.subarray(0, bytesRead);
+    this.#hash.update(this.#block);
+    this.#bytes += bytesRead;
+    return bytesRead > 0;
+  }
+
+  #damaged(what: string, received: string): VirnucproError {
+    const next = 'The file was changed or damaged after the run: predict again';
+    return expected('VNP_OUTPUT', what, this.#options.shownPath, received, next);
+  }
+}

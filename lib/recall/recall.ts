@@ -1,0 +1,108 @@
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RUN_MANIFEST } from '../output/files.js';
+import { manifestText, type RunManifest } from '../output/manifest.js';
+import { claimDirectory, type ClaimedDirectory, releaseDirectory } from '../output/output-directory.js';
+import { outputError } from '../output/output-error.js';
+import { finishReplacement, replaceFiles, REPLACEMENT_FOLDER } from '../output/put-in-place.js';
+import type { CallRule } from '../predict/calls.js';
+import { checkFiles } from './check-files.js';
+import { type NewCalls, writeNewCalls } from './new-calls.js';
+import { readManifest, RECALLED_FILES } from './result-manifest.js';
+
+export interface RecallOptions {
+  /** Of a finished run. */
+  readonly directory: string;
+  readonly rule: CallRule;
+  /** An empty or new directory for the new files; `directory` stays as it is then. Defaults to `directory` itself. */
+  readonly output?: string | undefined;
+  /** Where the inputs of the run are now, in their order; empty for where they were. They are read only when needed. */
+  readonly inputs?: readonly string[];
+  /** What the input `-` reads. Defaults to the process's standard input. */
+  readonly standardInput?: AsyncIterable<Uint8Array>;
+  /** Of this program, and the words of its command line: for run.json. */
+  readonly version: string;
+  readonly commandLine: readonly string[];
+  /** Told when a process of another machine may still write to the directory: it takes a while to find out. */
+  readonly onWaiting?: (reason: string) => void;
+  /** Ends it before anything is changed: the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Calls the stored scores of a finished run anew, without its models: writes contigs.tsv, windows.tsv, virus.fna and
+ * run.json again. The first three are what `predict` with this rule would have written. A kill at any moment leaves the
+ * directory as it was, or so that the next call ends what this one began. Memory does not grow with the tables.
+ *
+ * @returns the new run.json
+ * @throws VirnucproError VNP_OUTPUT where the directory is not that of a finished run, was changed since, is in use or
+ *   cannot be written to; VNP_INPUT_MISSING or VNP_RESUME where sequences are needed and the inputs are gone or others
+ */
+export async function recall(options: RecallOptions): Promise<RunManifest> {
+  const { directory, output } = options;
+  if (output === undefined) await refuseOthers(directory);
+  else await readManifest(directory);
+  const claimed = await claimDirectory(output ?? directory, {
+    accepts: () => output === undefined,
+    ...(options.onWaiting && { onWaiting: options.onWaiting }),
+  });
+  let unused = true;
+  try {
+    if (output === undefined) await finishReplacement(claimed.path, directory);
+    const { folder, manifest } = await writeFolder(options, claimed);
+    options.signal?.throwIfAborted();
+    unused = false;
+    await replaceFiles(folder, claimed.path, output ?? directory);
+    return manifest;
+  } finally {
+    await releaseDirectory(claimed, { unused }).catch(() => undefined);
+  }
+}
+
+/** A directory that nothing was predicted into is none to write to, not even for a moment. */
+async function refuseOthers(directory: string): Promise<void> {
+  const replacement = await stat(join(directory, REPLACEMENT_FOLDER)).catch(() => undefined);
+  if (replacement === undefined) await readManifest(directory);
+}
+
+/** Writes all that is new into a folder of its own. */
+async function writeFolder(
+  { directory, output, rule, signal, ...options }: RecallOptions,
+  claimed: ClaimedDirectory,
+): Promise<{ folder: string; manifest: RunManifest }> {
+  const earlier = await readManifest(directory);
+  const others = earlier.files.filter(({ name }) => !RECALLED_FILES.includes(name));
+  if (output === undefined) await checkFiles(directory, others, signal);
+  const shownOutput = output ?? directory;
+  const folder = join(claimed.unfinished, 'calls');
+  await mkdir(folder).catch((cause: unknown) => {
+    throw outputError('a directory that can be written to', shownOutput, cause);
+  });
+  const { inputs = [], standardInput } = options;
+  const calls = await writeNewCalls({ directory, earlier, rule, folder, shownOutput, inputs, standardInput, signal });
+  const manifest: RunManifest = {
+    ...withCalls(earlier, rule, calls),
+    files: earlier.files.flatMap((file) => calls.files.get(file.name) ?? (output === undefined ? [file] : [])),
+    recalled: [...(earlier.recalled ?? []), entry(earlier, options)],
+  };
+  await writeFile(join(folder, RUN_MANIFEST.name), manifestText(manifest), { flush: true }).catch((cause: unknown) => {
+    throw outputError('a complete write', join(shownOutput, RUN_MANIFEST.name), cause);
+  });
+  return { folder, manifest };
+}
+
+function withCalls(earlier: RunManifest, { threshold, minFraction }: CallRule, { counts }: NewCalls): RunManifest {
+  const { contigsVirus, contigsOther, contigsNone } = counts;
+  return {
+    ...earlier,
+    parameters: { ...earlier.parameters, threshold, minFraction },
+    counts: { ...earlier.counts, contigsVirus, contigsOther, contigsNone },
+  };
+}
+
+function entry(
+  { parameters: { threshold, minFraction } }: RunManifest,
+  { version, commandLine }: Pick<RecallOptions, 'version' | 'commandLine'>,
+): NonNullable<RunManifest['recalled']>[number] {
+  return { at: new Date().toISOString(), from: { threshold, minFraction }, version, commandLine };
+}

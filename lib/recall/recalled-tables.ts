@@ -1,0 +1,188 @@
+import { contigVerdict, type CallRule } from '../predict/calls.js';
+import type { ContigVerdict } from '../predict/results.js';
+import type { RunCounts } from '../predict/run-counts.js';
+import { both, type BufferedFile, type Wait } from '../output/buffered-file.js';
+import { windowCall } from '../output/windows-table.js';
+import type { TableReader } from './table-reader.js';
+
+/** Columns of contigs.tsv and windows.tsv without which nothing can be called. */
+export const CONTIG_COLUMNS = ['contig', 'length', 'verdict', 'windows', 'windows_scored', 'windows_virus', 'source'];
+export const WINDOW_COLUMNS = ['contig', 'window', 'virus_score', 'call'];
+
+/** What was counted in the tables; those of a run that was stopped may have fewer records than it read. */
+export type RecalledCounts = Pick<
+  RunCounts,
+  'records' | 'windows' | 'windowsScored' | 'contigsVirus' | 'contigsOther' | 'contigsNone'
+>;
+
+/** A record whose verdict was decided anew. */
+export interface RecalledContig {
+  /** Its row of contigs.tsv, from 1. */
+  readonly number: number;
+  /** Its cell in the tables. */
+  readonly cell: string;
+  readonly length: number;
+  readonly before: string;
+  readonly verdict: ContigVerdict;
+}
+
+export interface TablesJob {
+  readonly windows: TableReader;
+  readonly contigs: TableReader;
+  /** Where the rows go; comment and header are there already. */
+  readonly newWindows: BufferedFile;
+  readonly newContigs: BufferedFile;
+  readonly rule: CallRule;
+  /** Whether there may be windows of a last record that has no row. */
+  readonly isStopped: boolean;
+  /** Told of every record, in order. */
+  readonly onContig: (contig: RecalledContig) => Wait;
+}
+
+/**
+ * Writes both tables again with the calls of another rule. They are walked together: the row of a record says how many
+ * rows of windows.tsv are its own, so that records of the same name stay apart.
+ *
+ * @throws VirnucproError VNP_OUTPUT with the line of a row that cannot be right
+ */
+export async function recallTables(job: TablesJob): Promise<RecalledCounts> {
+  const recall = new TablesRecall(job);
+  for (;;) {
+    let isMore = job.contigs.advance();
+    if (typeof isMore !== 'boolean') isMore = await isMore;
+    if (!isMore) break;
+    await recall.contig();
+  }
+  await recall.end();
+  return recall.counts;
+}
+
+/** Scores are printed like this; `nan` and `inf` are no scores. */
+const SCORE = /^\d(?:\.\d+)?(?:e-\d+)?$/;
+const COUNT = /^\d{1,15}$/;
+
+interface WindowsOfContig {
+  scored: number;
+  virus: number;
+}
+
+class TablesRecall {
+  readonly counts: RecalledCounts = {
+    records: 0,
+    windows: 0,
+    windowsScored: 0,
+    contigsVirus: 0,
+    contigsOther: 0,
+    contigsNone: 0,
+  };
+  readonly #job: TablesJob;
+  /** Positions of the columns. */
+  readonly #window: { contig: number; number: number; score: number; call: number };
+  readonly #contig: { contig: number; length: number; verdict: number; windows: number; scored: number; virus: number };
+
+  constructor(job: TablesJob) {
+    this.#job = job;
+    const { windows, contigs } = job;
+    this.#window = {
+      contig: windows.position('contig'),
+      number: windows.position('window'),
+      score: windows.position('virus_score'),
+      call: windows.position('call'),
+    };
+    this.#contig = {
+      contig: contigs.position('contig'),
+      length: contigs.position('length'),
+      verdict: contigs.position('verdict'),
+      windows: contigs.position('windows'),
+      scored: contigs.position('windows_scored'),
+      virus: contigs.position('windows_virus'),
+    };
+  }
+
+  /** The current row of contigs.tsv, and its windows. */
+  async contig(): Promise<void> {
+    const { contigs, newContigs, rule, onContig } = this.#job;
+    const { cells } = contigs;
+    const at = this.#contig;
+    const cell = cells[at.contig]!;
+    const windows = this.#count(cells[at.windows]!, 'a number of windows');
+    const length = this.#count(cells[at.length]!, 'a length');
+    const before = cells[at.verdict]!;
+    const found: WindowsOfContig = { scored: 0, virus: 0 };
+    for (let number = 1; number <= windows; number++) {
+      let isMore = this.#job.windows.advance();
+      if (typeof isMore !== 'boolean') isMore = await isMore;
+      if (!isMore) throw contigs.damaged(`${windows} rows in windows.tsv`, String(number - 1));
+      const wait = this.#rewriteWindow(cell, number, found);
+      if (wait !== undefined) await wait;
+    }
+    if (cells[at.scored] !== String(found.scored)) {
+      throw contigs.damaged(`${found.scored} scored windows, as many as windows.tsv has`, shown(cells[at.scored]!));
+    }
+    const verdict = contigVerdict(found.scored, found.virus, rule);
+    cells[at.verdict] = verdict;
+    cells[at.virus] = String(found.virus);
+    this.#tally(verdict);
+    const wait = newContigs.append(cells.join('\t') + '\n');
+    await both(wait, onContig({ number: this.counts.records, cell, length, before, verdict }));
+  }
+
+  /** The windows of a record whose end a stopped run did not come to. */
+  async end(): Promise<void> {
+    const { windows, isStopped } = this.#job;
+    let cell: string | undefined;
+    for (let number = 1; ; number++) {
+      let isMore = windows.advance();
+      if (typeof isMore !== 'boolean') isMore = await isMore;
+      if (!isMore) return;
+      const own = windows.cells[this.#window.contig]!;
+      if (!isStopped) throw windows.damaged('a window of a record in contigs.tsv', `one more of ${shown(own)}`);
+      cell ??= own;
+      const wait = this.#rewriteWindow(cell, number, { scored: 0, virus: 0 });
+      if (wait !== undefined) await wait;
+    }
+  }
+
+  #rewriteWindow(contig: string, number: number, found: WindowsOfContig): Wait {
+    const { windows, newWindows, rule } = this.#job;
+    const { cells } = windows;
+    const at = this.#window;
+    if (cells[at.contig] !== contig || cells[at.number] !== String(number)) {
+      throw windows.damaged(
+        `window ${number} of ${shown(contig)}`,
+        `window ${shown(cells[at.number]!)} of ${shown(cells[at.contig]!)}`,
+      );
+    }
+    this.counts.windows++;
+    const text = cells[at.score]!;
+    if (text === '') cells[at.call] = 'none';
+    else {
+      // The text is the shortest that reads back to the float32; as a double it would be another number.
+      const score = Math.fround(Number(text));
+      if (!SCORE.test(text) || !(score <= 1)) throw windows.damaged('a virus_score from 0 to 1', shown(text));
+      const call = windowCall(score, rule.threshold);
+      cells[at.call] = call;
+      found.scored++;
+      this.counts.windowsScored++;
+      if (call === 'virus') found.virus++;
+    }
+    return newWindows.append(cells.join('\t') + '\n');
+  }
+
+  #tally(verdict: ContigVerdict): void {
+    this.counts.records++;
+    if (verdict === 'virus') this.counts.contigsVirus++;
+    else if (verdict === 'other') this.counts.contigsOther++;
+    else this.counts.contigsNone++;
+  }
+
+  #count(text: string, what: string): number {
+    if (COUNT.test(text)) return Number(text);
+    throw this.#job.contigs.damaged(what, shown(text));
+  }
+}
+
+/** A cell in a message: its bytes as the text that they are. */
+export function shown(cell: string): string {
+  return JSON.stringify(Buffer.from(cell, 'latin1').toString('utf8'));
+}

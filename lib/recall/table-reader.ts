@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import { expected, type VirnucproError } from '../errors.js';
+import type { FileSummary } from '../output/buffered-file.js';
+import { outputError } from '../output/output-error.js';
+
+const READ_BYTES = 1024 * 1024;
+
+export interface TableReaderOptions {
+  readonly path: string;
+  /** The path that errors name. */
+  readonly shownPath: string;
+  /** Columns that must be there, in whatever order and among whatever others. */
+  readonly columns: readonly string[];
+  /** Ends the reading: with its reason, from the next block on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads a table of ours row by row, a block at a time. All text stands for UTF-8 bytes, one character a byte, so that
+ * what is written again from it is the same bytes.
+ */
+export class TableReader {
+  /** The comment line, without its line end. */
+  comment = '';
+  /** The header line, without its line end. */
+  header = '';
+  /** The cells of the current row. */
+  cells: string[] = [];
+  readonly #options: TableReaderOptions;
+  readonly #handle: FileHandle;
+  readonly #hash = createHash('sha256');
+  readonly #block = Buffer.allocUnsafe(READ_BYTES);
+  #columns: string[] = [];
+  #text = '';
+  #position = 0;
+  #bytes = 0;
+  #line = 0;
+
+  private constructor(options: TableReaderOptions, handle: FileHandle) {
+    this.#options = options;
+    this.#handle = handle;
+  }
+
+  /** @throws VirnucproError VNP_OUTPUT where it cannot be read or is no such table */
+  static async open(options: TableReaderOptions): Promise<TableReader> {
+    const handle = await open(options.path).catch((cause: unknown) => {
+      throw outputError('a readable table', options.shownPath, cause);
+    });
+    const table = new TableReader(options, handle);
+    try {
+      await table.#readHead();
+      return table;
+    } catch (error) {
+      await table.close();
+      throw error;
+    }
+  }
+
+  /** Where in `cells` the column is; it must be one of those asked for. */
+  position(column: string): number {
+    return this.#columns.indexOf(column);
+  }
+
+  /**
+   * Goes to the next row: whether there is one, in a promise where that needs reading.
+   * @throws VirnucproError VNP_OUTPUT at a row with fewer or more cells than there are columns
+   */
+  advance(): boolean | Promise<boolean> {
+    const end = this.#text.indexOf('\n', this.#position);
+    if (end < 0) return this.#readOn().then((isMore) => isMore && this.advance());
+    this.cells = this.#text.slice(this.#position, end).split('\t');
+    this.#position = end + 1;
+    this.#line++;
+    if (this.cells.length !== this.#columns.length) {
+      throw this.damaged(`${this.#columns.length} cells`, String(this.cells.length));
+    }
+    return true;
+  }
+
+  /** The error for something in the current row that cannot be right. */
+  damaged(what: string, received: string): VirnucproError {
+    const line = `line ${this.#line} of ${this.#options.shownPath}`;
+    return expected(
+      'VNP_OUTPUT',
+      what,
+      line,
+      received,
+      'The table was changed or damaged after the run: predict again',
+    );
+  }
+
+  /** The size and hash of what was read; of the whole file once `advance` has said that there is no more. */
+  summary(): FileSummary {
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  async #readHead(): Promise<void> {
+    this.comment = await this.#readLine();
+    this.header = await this.#readLine();
+    this.#columns = this.header.split('\t');
+    const missing = this.#options.columns.filter((name) => !this.#columns.includes(name));
+    if (this.comment.startsWith('# ') && missing.length === 0) return;
+    throw expected(
+      'VNP_OUTPUT',
+      `a comment and a header with the columns ${this.#options.columns.join(', ')}`,
+      this.#options.shownPath,
+      missing.length === 0 ? 'no comment' : `none named ${missing.join(', ')}`,
+      'It was written by another version or changed after the run: predict again',
+    );
+  }
+
+  async #readLine(): Promise<string> {
+    for (;;) {
+      const end = this.#text.indexOf('\n', this.#position);
+      if (end >= 0) {
+        const line = this.#text.slice(this.#position, end);
+        this.#position = end + 1;
+        this.#line++;
+        return line;
+      }
+      if (!(await this.#readOn())) return '';
+    }
+  }
+
+  /** Reads the next block: whether there was one. */
+  async #readOn(): Promise<boolean> {
+    this.#options.signal?.throwIfAborted();
+    const { bytesRead } = await this.#handle.read(this.#block, 0, READ_BYTES).catch((cause: unknown) => {
+      throw outputError('a readable table', this.#options.shownPath, cause);
+    });
+    const rest = this.#text.slice(this.#position);
+    if (bytesRead === 0) {
+      if (rest === '') return false;
+      this.#line++;
+      throw this.damaged('a line end', 'the end of the file');
+    }
+    this.#hash.update(this.#block.subarray(0, bytesRead));
+    this.#bytes += bytesRead;
+    this.#text = rest + this.#block.toString('latin1', 0, bytesRead);
+    this.#position = 0;
+    return true;
+  }
+}

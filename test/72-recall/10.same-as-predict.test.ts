@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { temporaryFolder } from '../70-output/results.js';
+import { calledFiles, predictStored, readRun, recallIn } from './stored-run.js';
+import type { StoredRun, WindowScores } from './stored-run.js';
+
+const CLASSIC = { threshold: 0.5, minFraction: 0.5 };
+const NINE_TENTHS = Math.fround(0.9);
+
+/** Scores on and beside the thresholds that are tried, the least and the most among them. */
+const score = fc
+  .oneof(
+    fc.constantFrom(0, 1, 0.5, NINE_TENTHS, Math.fround(1e-5), Math.fround(0.25), Math.fround(0.3)),
+    fc.float({ min: 0, max: 1, noNaN: true, noDefaultInfinity: true }),
+  )
+  .map((value) => Math.abs(Math.fround(value)));
+const windowScores: fc.Arbitrary<WindowScores> = fc.oneof(
+  { weight: 5, arbitrary: fc.array(fc.tuple(score, score), { minLength: 1, maxLength: 6 }) },
+  { weight: 1, arbitrary: fc.constantFrom('failed' as const, 'no_frame' as const) },
+);
+const threshold = fc.oneof(
+  fc.constantFrom(0, 1, 0.5, 0.9, NINE_TENTHS, 1e-7),
+  fc.double({ min: 0, max: 1, noNaN: true }),
+);
+const rule = fc.record({ threshold, minFraction: fc.oneof(fc.constantFrom(0, 0.3, 1 / 3, 0.5, 1), threshold) });
+
+/** Headers that tables escape, duplicates, none at all; letters in which a `>` may start a line of the output. */
+const header = fc.oneof(
+  fc.constantFrom(
+    'a',
+    'a twice',
+    '=1+1',
+    "'quoted'",
+    'back\\slash\tand tab',
+    'Δ-phage é',
+    '',
+    '#x',
+    '\u0001\u2028',
+    ' b',
+  ),
+  fc.string({ maxLength: 12 }).map((text) => text.replace(/[\r\n]/g, '')),
+);
+const letters = fc.oneof(
+  fc.stringMatching(/^[ACGTacgtN]{0,45}$/),
+  fc.integer({ min: 0, max: 200 }).map((length) => 'ACGT>'.repeat(40).slice(0, length)),
+);
+const fasta = fc
+  .array(fc.tuple(header, letters), { maxLength: 8 })
+  .map((records) => records.map(([name, bases]) => `>${name}\n${bases}\n`).join(''));
+
+describe('A call', () => {
+  const folder = temporaryFolder();
+
+  const isLikePredict = async (run: StoredRun, first: typeof CLASSIC, second: typeof CLASSIC): Promise<void> => {
+    const before = await predictStored(run, 'called', first);
+    const wanted = await predictStored(run, 'wanted', second);
+    const classic = readFileSync(join(run.folder, 'called', 'prediction_results.txt'), 'utf8');
+    const manifest = await recallIn(run, 'called', second);
+    assert.deepEqual(calledFiles(run.folder, 'called'), calledFiles(run.folder, 'wanted'));
+    assert.equal(readFileSync(join(run.folder, 'called', 'prediction_results.txt'), 'utf8'), classic);
+    assert.deepEqual(readRun(run.folder, 'called'), manifest);
+    assert.deepEqual(manifest.counts, wanted.counts);
+    assert.deepEqual(manifest.files, wanted.files);
+    assert.deepEqual(manifest.parameters, wanted.parameters);
+    assert.equal(manifest.outcome, before.outcome);
+    assert.deepEqual(readdirSync(join(run.folder, 'called')).sort(), readdirSync(join(run.folder, 'wanted')).sort());
+    for (const name of ['called', 'wanted']) rmSync(join(run.folder, name), { recursive: true });
+  };
+
+  it('writes what predict would have written, whatever the scores, ids and thresholds', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.record({ fasta, more: fasta, scores: fc.array(windowScores, { minLength: 1, maxLength: 20 }) }),
+        rule,
+        rule,
+        ({ fasta, more, scores }, first, second) =>
+          isLikePredict({ folder: folder.path, inputs: { 'one.fa': fasta, 'two.fa': more }, scores }, first, second),
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  const RECORDS = '>a of a test\nACGTACGTACGTACGTACGTACGTA\n>a\nACGTACGTAC\n>empty\n>=b\nACGTACGTACGTacgtNNNN\n';
+  const SCORES: WindowScores[] = [[[0.1, NINE_TENTHS]], [[0.5, 0.5]], 'failed', 'no_frame', [[1, 0]], [[0, 1]]];
+  const stored = (changes: Partial<StoredRun> = {}): StoredRun => ({
+    ...{ folder: folder.path, inputs: { 'input.fa': RECORDS }, scores: SCORES },
+    ...changes,
+  });
+
+  for (const threshold of [0, 0.5, NINE_TENTHS, 0.9, 0.90000005, 1]) {
+    for (const minFraction of [0, 0.5, 1]) {
+      it(`is what predict gives at the threshold ${threshold} and the share ${minFraction}`, () =>
+        isLikePredict(stored(), CLASSIC, { threshold, minFraction }));
+    }
+  }
+
+  it('tells scores on the threshold from those one step below it', async () => {
+    // 0.9 as a float32 is less than the number 0.9, though its text is the same.
+    const run = stored({ inputs: { 'input.fa': '>a\nACGT\n' }, scores: [[[0, NINE_TENTHS]]] });
+    await predictStored(run, 'out', CLASSIC);
+    await recallIn(run, 'out', { threshold: NINE_TENTHS, minFraction: 0.5 });
+    assert.match(calledFiles(run.folder, 'out')['windows.tsv']!, /\t0\.9\tvirus\t/);
+    await recallIn(run, 'out', { threshold: 0.9, minFraction: 0.5 });
+    assert.match(calledFiles(run.folder, 'out')['windows.tsv']!, /\t0\.9\tother\t/);
+  });
+
+  it('keeps the warning of random weights', async () => {
+    const run = stored({ random: true });
+    await predictStored(run, 'out', CLASSIC);
+    await recallIn(run, 'out', { threshold: 0.9, minFraction: 0.3 });
+    for (const name of ['contigs.tsv', 'windows.tsv']) {
+      const [comment] = calledFiles(run.folder, 'out')[name]!.split('\n');
+      assert.match(comment!, / threshold=0\.9 min_fraction=0\.3; random weights: not a prediction/);
+    }
+    assert.deepEqual(readRun(run.folder, 'out').warnings, ['random weights: not a prediction']);
+  });
+
+  it('calls what a stopped run has, also the windows of the record that it did not come to the end of', async () => {
+    for (const stopAfter of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) {
+      const run = stored({ stopAfter });
+      await predictStored(run, 'out', { threshold: 0.95, minFraction: 0.5 });
+      await predictStored(run, 'wanted', { threshold: 0.2, minFraction: 0.1 });
+      const manifest = await recallIn(run, 'out', { threshold: 0.2, minFraction: 0.1 });
+      assert.equal(manifest.outcome, 'stopped');
+      assert.deepEqual(calledFiles(run.folder, 'out'), calledFiles(run.folder, 'wanted'), String(stopAfter));
+      for (const name of ['out', 'wanted']) rmSync(join(run.folder, name), { recursive: true });
+    }
+  });
+
+  it('describes in run.json the files as they are and every call since the run, and nothing else anew', async () => {
+    const run = stored();
+    const before = await predictStored(run, 'out', CLASSIC);
+    const commandLine = ['virnucpro', 'call', 'out', '--threshold', '0.9'];
+    await recallIn(run, 'out', { threshold: 0.9, minFraction: 0.3 }, { commandLine });
+    const manifest = await recallIn(run, 'out', { threshold: 0.2, minFraction: 0.1 }, { version: '9.9.9' });
+    for (const { name, bytes, sha256 } of manifest.files) {
+      const content = readFileSync(join(run.folder, 'out', name));
+      assert.deepEqual([bytes, sha256], [content.length, createHash('sha256').update(content).digest('hex')], name);
+    }
+    const { parameters, counts, files, recalled, ...same } = manifest;
+    const { parameters: _p, counts: _c, files: _f, ...sameBefore } = before;
+    assert.deepEqual(same, sameBefore);
+    assert.deepEqual(parameters, { ...before.parameters, threshold: 0.2, minFraction: 0.1 });
+    assert.equal(counts.contigsVirus + counts.contigsOther + counts.contigsNone, counts.records);
+    assert.deepEqual(
+      files.map(({ name }) => name),
+      before.files.map(({ name }) => name),
+    );
+    assert.deepEqual(
+      recalled?.map(({ from, version, commandLine: [, , , ...words] }) => ({ from, version, words })),
+      [
+        { from: CLASSIC, version: '0.1.0', words: ['--threshold', '0.9'] },
+        { from: { threshold: 0.9, minFraction: 0.3 }, version: '9.9.9', words: [] },
+      ],
+    );
+    for (const { at } of recalled ?? []) assert.ok(!Number.isNaN(Date.parse(at)));
+  });
+
+  it('writes into another directory and leaves the first as it is, when asked to', async () => {
+    const run = stored();
+    await predictStored(run, 'out', CLASSIC);
+    const before = [calledFiles(run.folder, 'out'), readRun(run.folder, 'out')];
+    const rule = { threshold: 0.2, minFraction: 0.1 };
+    const manifest = await recallIn(run, 'out', rule, { output: join(run.folder, 'deep', 'er') });
+    assert.deepEqual([calledFiles(run.folder, 'out'), readRun(run.folder, 'out')], before);
+    await predictStored(run, 'wanted', rule);
+    assert.deepEqual(calledFiles(run.folder, join('deep', 'er')), calledFiles(run.folder, 'wanted'));
+    const names = ['contigs.tsv', 'virus.fna', 'windows.tsv'];
+    assert.deepEqual(manifest.files.map(({ name }) => name).sort(), names);
+    assert.deepEqual(readdirSync(join(run.folder, 'deep', 'er')).sort(), [
+      'contigs.tsv',
+      'run.json',
+      ...names.slice(1),
+    ]);
+    await recallIn(run, join('deep', 'er'), CLASSIC);
+    assert.deepEqual(calledFiles(run.folder, join('deep', 'er')), before[0]);
+  });
+});

@@ -1,0 +1,138 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputProgress } from '../../lib/input/progress.js';
+import { readRecords } from '../../lib/input/records.js';
+import type { RunDescription, RunManifest } from '../../lib/output/manifest.js';
+import { tableComment } from '../../lib/output/manifest.js';
+import { openResultDirectory } from '../../lib/output/result-directory.js';
+import type { CallRule } from '../../lib/predict/calls.js';
+import { decidingFrame } from '../../lib/predict/calls.js';
+import { ContigTally } from '../../lib/predict/contig-tally.js';
+import type { FrameScore, PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import { recall } from '../../lib/recall/recall.js';
+import type { RecallOptions } from '../../lib/recall/recall.js';
+import { windowsOf } from '../../lib/windows/layout.js';
+import { countsOf, runDescription } from '../70-output/results.js';
+
+export const CHUNK_SIZE = 10;
+
+/** What the models would give for a window: the scores of its frames, a failure, or no frame. */
+export type WindowScores = readonly (readonly [others: number, virus: number])[] | 'failed' | 'no_frame';
+
+export interface StoredRun {
+  /** The folder of the input and of the results. */
+  readonly folder: string;
+  /** FASTA files by name, in the order of reading. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** One for each window, in order; begun again where there are more windows. */
+  readonly scores: readonly WindowScores[];
+  /** Results after which the run is stopped. Default: it is not. */
+  readonly stopAfter?: number;
+  /** Further fields of run.json. */
+  readonly changes?: Partial<RunDescription>;
+  readonly random?: boolean;
+}
+
+const FRAME_NAMES = ['F1', 'F2', 'F3', 'R1', 'R2', 'R3'] as const;
+
+/** Scores stored inputs as a prediction would, with the pipeline's own rule, and writes the results by its own writers. */
+export async function predictStored(run: StoredRun, output: string, rule: CallRule): Promise<RunManifest> {
+  const { folder, inputs, random = false, stopAfter = Infinity, changes = {} } = run;
+  for (const [name, text] of Object.entries(inputs)) writeFileSync(join(folder, name), text);
+  const parameters = { window: CHUNK_SIZE, threshold: rule.threshold, min_fraction: rule.minFraction };
+  const directory = await openResultDirectory({
+    directory: join(folder, output),
+    chunkSize: CHUNK_SIZE,
+    inputName: 'input',
+    comment: tableComment({ version: '0.1.0', model: 'tiny', random, parameters }),
+    threshold: rule.threshold,
+  });
+  const progress = new InputProgress();
+  const results: PredictionResult[] = [];
+  const paths = Object.keys(inputs).map((name) => join(folder, name));
+  try {
+    for await (const record of readRecords(paths, { progress })) {
+      for (const result of resultsOf(record, run, rule, results.length)) {
+        if (results.length === stopAfter) continue;
+        results.push(result);
+        await directory.write(result);
+      }
+      record.sequence.release();
+    }
+    return await directory.finish({ ...describe(run, results, progress, rule), ...changes });
+  } finally {
+    await directory.abort();
+  }
+}
+
+function describe(
+  { folder, random = false, stopAfter }: StoredRun,
+  results: readonly PredictionResult[],
+  { finished }: InputProgress,
+  rule: CallRule,
+): RunDescription {
+  const isPartial = results.some(({ status }) => status === 'failed');
+  const { model, parameters } = runDescription(countsOf([]));
+  return runDescription(countsOf(results), {
+    outcome: stopAfter !== undefined ? 'stopped' : isPartial ? 'partial' : 'complete',
+    // What a stopped run did not come to the end of has no hash.
+    inputs: stopAfter !== undefined ? finished.slice(0, -1) : finished,
+    model: { ...model, random },
+    parameters: { ...parameters, ...rule },
+    workingDirectory: folder,
+  });
+}
+
+function* resultsOf(
+  record: Parameters<ContigTally['finish']>[0],
+  { scores }: StoredRun,
+  rule: CallRule,
+  before: number,
+): Generator<PredictionResult> {
+  const tally = new ContigTally();
+  let number = before;
+  for (const span of windowsOf(record.sequence.length, CHUNK_SIZE)) {
+    const given = scores[number++ % scores.length]!;
+    const frames: FrameScore[] =
+      typeof given === 'string'
+        ? []
+        : given.map(([others, virus], index) => ({ frame: FRAME_NAMES[index]!, others, virus }));
+    const best = decidingFrame(frames);
+    const window: WindowResult = {
+      kind: 'window',
+      record: record.index,
+      contig: record.id,
+      number: span.number,
+      start: span.start,
+      end: span.start + span.length,
+      status: typeof given === 'string' ? given : 'scored',
+      reason: given === 'failed' ? 'frame F1: out of\tmemory' : given === 'no_frame' ? 'no reading frame' : '',
+      frames,
+      ...(best && { bestFrame: best, virusScore: best.virus }),
+    };
+    tally.add(window, rule);
+    yield window;
+  }
+  yield tally.finish(record, rule);
+}
+
+/** Calls with what the tests do not care about filled in. */
+export function recallIn(
+  run: Pick<StoredRun, 'folder'>,
+  output: string,
+  rule: CallRule,
+  options: Partial<RecallOptions> = {},
+): Promise<RunManifest> {
+  const commandLine = ['virnucpro', 'call', output];
+  return recall({ directory: join(run.folder, output), rule, version: '0.1.0', commandLine, ...options });
+}
+
+/** The result files that a call writes, as they are. */
+export function calledFiles(folder: string, output: string): Record<string, string> {
+  const names = ['contigs.tsv', 'windows.tsv', 'virus.fna'];
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, output, name), 'utf8')]));
+}
+
+export function readRun(folder: string, output: string): RunManifest {
+  return JSON.parse(readFileSync(join(folder, output, 'run.json'), 'utf8')) as RunManifest;
+}
