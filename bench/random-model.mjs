@@ -5,6 +5,7 @@ import { loadAddon } from '../dist/lib/engine/load.js';
 import { randomModel as makeRandomModel } from '../dist/lib/models/random.js';
 import { ModelRegistry } from '../dist/lib/models/registry.js';
 import { derivedSeed } from '../dist/lib/models/seeded-random.js';
+import { TRUST_FOLDER } from '../dist/lib/models/trust.js';
 import { cacheFolder } from '../scripts/setup/cache-folder.mjs';
 
 /** @typedef {import('../dist/lib/engine/addon.js').ArchiveRequest} ArchiveRequest */
@@ -29,7 +30,8 @@ const ROUGH = { attention: 2, fusedAttention: 1.6, added: 2, norm: 0.3, bias: 0.
 export async function randomModel({ esm, dna, seed, kind = 'plain' }) {
   const models = join(cacheFolder(), 'bench-models', `${kind}-${esm}-${dna}-${seed}`);
   const mark = join(models, 'model-complete');
-  if (existsSync(mark)) return models;
+  // One that was made before models were recorded is made again.
+  if (existsSync(mark) && existsSync(join(models, TRUST_FOLDER))) return models;
   console.error(`making a ${kind} random model of ${esm} and ${dna}`);
   const { addon } = loadAddon();
   const writer = {

@@ -11,8 +11,10 @@ export async function installPackages(step) {
   if (readStamp(stamp) === wanted) return step.upToDate();
   removeStamp(stamp);
   step.say('npm ci');
-  // Also where NODE_ENV=production would leave out the compilers.
-  const { succeeded, output } = await run('npm', ['ci', '--include=dev'], { cwd: repositoryRoot });
+  // Also where NODE_ENV=production would leave out the compilers. No package's own scripts are run, whatever the user's
+  // npm is set to: nothing that is needed here has any (test/90-setup/35.install-scripts.test.ts).
+  const words = ['ci', '--include=dev', '--ignore-scripts'];
+  const { succeeded, output } = await run('npm', words, { cwd: repositoryRoot });
   if (!succeeded) throw new SetupFailure(`npm ci failed:\n${lastLines(output)}`);
   writeStamp(stamp, wanted);
   step.done('installed');
