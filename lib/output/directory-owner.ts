@@ -79,7 +79,9 @@ function startIn(fields: readonly string[]): string {
  */
 export async function showsLife(folder: string, patience = PATIENCE): Promise<boolean> {
   const first = await lastBeat(folder);
-  for (const end = performance.now() + patience; performance.now() < end; await sleep(LOOKING_INTERVAL)) {
+  const end = performance.now() + patience;
+  while (performance.now() < end) {
+    await sleep(LOOKING_INTERVAL);
     const beat = await lastBeat(folder);
     // It ended meanwhile.
     if (beat === undefined) return false;

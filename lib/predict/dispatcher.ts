@@ -24,7 +24,7 @@ export interface DispatcherOptions {
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
   /** What is in it is not computed again, and what is computed goes into it. */
-  readonly journal: RunJournal | undefined;
+  readonly journal?: RunJournal | undefined;
   /** Whether the frames' embeddings come with their scores. */
   readonly embeddings: boolean;
 }

@@ -1,7 +1,6 @@
 import { FrameBatcher } from '../batches/frame-batcher.js';
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { DevicePool } from '../engine/pool.js';
-import { VirnucproError } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
 import { keptFrames } from '../windows/kept-frames.js';
@@ -49,14 +48,13 @@ export async function* predictRecords(
   records: AsyncIterable<SequenceRecord>,
   pool: DevicePool,
   options: PipelineOptions,
-  { summary, control, onFailure, journal }: RunStage,
+  stage: RunStage,
 ): AsyncGenerator<Iterable<PredictionResult>> {
+  const { summary, control } = stage;
   const ledger = new Ledger(options.rule, options.sequences);
   const batcher = new FrameBatcher(options.batches);
-  const dispatcher = new Dispatcher(pool, {
-    ...{ batcher, ledger, summary, control, onFailure, journal },
-    embeddings: options.embeddings ?? false,
-  });
+  const { embeddings = false } = options;
+  const dispatcher = new Dispatcher(pool, { ...stage, batcher, ledger, embeddings });
   const reading = new Reading(records, summary, control);
   const turns = new EventLoopTurns();
   const letGo = control.steer(pool);
@@ -99,7 +97,7 @@ export async function* predictRecords(
     reading.throwFailure();
     if (control.stopped) throw control.stopped;
   } finally {
-    summary.stopped = control.stopped ?? (reading.failure instanceof VirnucproError ? reading.failure : undefined);
+    summary.stopped = control.stopped ?? reading.failure;
     letGo();
     await dispatcher.finished();
     ledger.release();

@@ -1,3 +1,4 @@
+import { VirnucproError } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunControl } from './run-control.js';
 import type { RunSummary } from './summary.js';
@@ -12,9 +13,10 @@ export class Reading {
   readonly #control: RunControl;
   #failure: { readonly reason: unknown } | undefined;
 
-  /** What reading failed with; undefined when it did not. */
-  get failure(): unknown {
-    return this.#failure?.reason;
+  /** What is wrong with the input, if reading failed because of it. */
+  get failure(): VirnucproError | undefined {
+    const reason = this.#failure?.reason;
+    return reason instanceof VirnucproError ? reason : undefined;
   }
 
   constructor(records: AsyncIterable<SequenceRecord>, summary: RunSummary, control: RunControl) {
