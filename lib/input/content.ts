@@ -1,78 +1,122 @@
 import { expected } from '../errors.js';
-import type { VirnucproError } from '../errors.js';
+import { compressionOf, startsWith } from './compression.js';
+import { looksLikeProtein } from './record-problem.js';
+import { PROTEIN_LETTERS } from './sequence-builder.js';
 import { inputName, quoteStart } from './text.js';
 
-/** How many of an input's first bytes are looked at to tell what it is. */
+/** How many of an input's first bytes, decompressed, are looked at to tell what it is. */
 export const CONTENT_BYTES = 64 * 1024;
 
-const SIGNATURES: readonly { readonly name: string; readonly tool: string; readonly bytes: readonly number[] }[] = [
-  { name: 'gzip', tool: 'gzip -d', bytes: [0x1f, 0x8b] },
-  { name: 'bzip2', tool: 'bzip2 -d', bytes: [0x42, 0x5a, 0x68] },
-  { name: 'xz', tool: 'xz -d', bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] },
-  { name: 'zstd', tool: 'zstd -d', bytes: [0x28, 0xb5, 0x2f, 0xfd] },
-  { name: 'zip', tool: 'unzip', bytes: [0x50, 0x4b, 0x03, 0x04] },
-];
+export type RecordFormat = 'fasta' | 'fastq';
 
-function startsWith(head: Uint8Array, bytes: readonly number[]): boolean {
-  return head.length >= bytes.length && bytes.every((byte, position) => head[position] === byte);
-}
+const ZIP = [0x50, 0x4b, 0x03, 0x04];
 
-/** Where the first line that starts with `mark` begins, or -1. */
-function lineStartingWith(head: string, mark: string): number {
-  if (head.startsWith(mark)) return 0;
-  const found = new RegExp(`[\\r\\n]\\${mark}`).exec(head);
-  return found === null ? -1 : found.index + 1;
-}
+/** Control characters that no text has are at least so many, and that share, of what is no text. */
+const FEWEST_CONTROLS = 8;
+const CONTROL_SHARE = 0.05;
 
 interface ContentProblem {
   readonly received: string;
   readonly next: string;
 }
 
-function contentProblem(head: Uint8Array, whole: boolean): ContentProblem | undefined {
-  const signature = SIGNATURES.find(({ bytes }) => startsWith(head, bytes));
-  if (signature !== undefined) {
-    const next = `Compressed input is not read yet: decompress it first (${signature.tool})`;
-    return { received: `${signature.name} compressed data`, next };
+const WRONG_FILE = 'Check that this is the right file';
+
+function binaryProblem(head: Uint8Array): ContentProblem | undefined {
+  if (startsWith(head, ZIP)) return { received: 'zip compressed data', next: 'Decompress it first (unzip)' };
+  const compression = compressionOf(head);
+  if (compression !== undefined) {
+    return { received: `${compression} data compressed once more`, next: 'Decompress it once' };
   }
   if (startsWith(head, [0xff, 0xfe]) || startsWith(head, [0xfe, 0xff])) {
     return { received: 'UTF-16 text', next: 'Save it as plain ASCII or UTF-8' };
   }
-  if (head.includes(0)) return { received: 'binary data (a NUL byte)', next: 'Check that this is the right file' };
-  return textProblem(head, whole);
+  return undefined;
 }
 
-function textProblem(head: Uint8Array, whole: boolean): ContentProblem | undefined {
-  const view = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
-  const text = view.toString('latin1').replace(/^\xef\xbb\xbf/, '');
-  const header = lineStartingWith(text, '>');
-  const separator = lineStartingWith(text, '+');
+function controlProblem(text: string, firstHeader: number): ContentProblem | undefined {
+  const nul = text.indexOf('\0');
+  if (nul >= 0 && nul < firstHeader) return { received: 'binary data (a NUL byte)', next: WRONG_FILE };
+  // eslint-disable-next-line no-control-regex
+  const controls = text.match(/[\x00-\x08\x0e-\x1f\x7f]/g)?.length ?? 0;
+  if (controls < FEWEST_CONTROLS || controls < CONTROL_SHARE * text.length) return undefined;
+  return { received: `binary data (${controls} control characters)`, next: WRONG_FILE };
+}
+
+/** Where the first line that starts with `mark` begins; infinity where none does. */
+function lineStartingWith(text: string, mark: string): number {
+  if (text.startsWith(mark)) return 0;
+  const found = new RegExp(`[\\r\\n]\\${mark}`).exec(text);
+  return found === null ? Infinity : found.index + 1;
+}
+
+/** Text before the first `>` is skipped in FASTA, so an `@` at the start alone does not make it FASTQ. */
+function isFastq(text: string, firstHeader: number): boolean {
   // A quality line of FASTQ can start with `>`, so the `+` line that comes before it decides.
-  if (/^\s*@/.test(text) && (header < 0 || (separator >= 0 && separator < header))) {
-    return {
-      received: 'what looks like FASTQ (it starts with "@")',
-      next: 'FASTQ is not read yet: convert it to FASTA',
-    };
+  return /^\s*@/.test(text) && (firstHeader === Infinity || lineStartingWith(text, '+') < firstHeader);
+}
+
+/** Letters of every record that the text holds, or begins. */
+function sequencesOf(text: string, format: RecordFormat): string[] {
+  if (format === 'fasta') {
+    return text
+      .split(/(?:^|[\r\n])>/)
+      .slice(1)
+      .map((record) => record.replace(/^[^\r\n]*/, ''));
   }
-  if (header >= 0 || (whole && text.trim() === '')) return undefined;
+  return [...text.matchAll(/(?:^|[\r\n])@[^\r\n]*(?:\r\n|[\r\n])([^+@]*)/g)].map(([, letters]) => letters!);
+}
+
+const PROTEIN = new RegExp(`[${PROTEIN_LETTERS}]`, 'g');
+
+/** Judged by most of the records, so that a record of protein among DNA stays one record's problem. */
+function proteinProblem(text: string, format: RecordFormat): ContentProblem | undefined {
+  const sequences = sequencesOf(text, format)
+    .map((sequence) => sequence.replace(/\s/g, ''))
+    .filter((sequence) => sequence !== '');
+  const proteins = sequences.filter((letters) => looksLikeProtein(letters.match(PROTEIN)?.length ?? 0, letters.length));
+  if (proteins.length <= sequences.length / 2) return undefined;
+  const example = quoteStart(Buffer.from(proteins[0]!, 'latin1'), 20);
+  return {
+    received: `protein: ${proteins.length} of the first ${sequences.length} records, such as ${example}`,
+    next: 'Give the nucleotide sequences (.fna or .ffn, not .faa); frames are translated here',
+  };
+}
+
+function textProblem(head: Uint8Array, text: string, firstHeader: number, whole: boolean): ContentProblem | undefined {
+  if (firstHeader !== Infinity || (whole && text.trim() === '')) return undefined;
   const where = whole ? '' : ` in its first ${CONTENT_BYTES / 1024} KiB`;
-  const received = `text without such a line${where}, starting ${quoteStart(head)}`;
-  return { received, next: 'Check that this is the right file' };
+  return { received: `text without such a line${where}, starting ${quoteStart(head)}`, next: WRONG_FILE };
 }
 
 /**
- * What keeps an input from being read as FASTA, judged by its start; undefined when nothing does.
- * @param head its first CONTENT_BYTES bytes, or all of it
+ * Tells how an input is to be read, by the start of its content.
+ * @param head its first CONTENT_BYTES bytes, decompressed, or all of it
  * @param whole whether that is all of it
+ * @throws VirnucproError VNP_INPUT_FORMAT where it cannot be read, or where it is protein
  */
-export function formatError(path: string, head: Uint8Array, whole: boolean): VirnucproError | undefined {
-  const problem = contentProblem(head, whole);
-  if (problem === undefined) return undefined;
-  return expected(
-    'VNP_INPUT_FORMAT',
-    'FASTA (a line that starts with ">")',
-    inputName(path),
-    problem.received,
-    problem.next,
-  );
+export function recordFormat(path: string, head: Uint8Array, whole: boolean): RecordFormat {
+  const view = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
+  const text = view.toString('latin1').replace(/^\xef\xbb\xbf/, '');
+  const firstHeader = lineStartingWith(text, '>');
+  const format = isFastq(text, firstHeader) ? 'fastq' : 'fasta';
+  const start = format === 'fastq' ? text.indexOf('@') : firstHeader;
+  const problem = binaryProblem(head) ?? controlProblem(text, start) ?? alignmentProblem(text);
+  if (problem) throw formatError(path, problem);
+  const worse = format === 'fasta' ? textProblem(head, text, firstHeader, whole) : undefined;
+  if (worse) throw formatError(path, worse);
+  const protein = proteinProblem(text, format);
+  if (protein) throw expected('VNP_INPUT_FORMAT', 'DNA', inputName(path), protein.received, protein.next);
+  return format;
+}
+
+/** A SAM file starts with an `@`, too. */
+function alignmentProblem(text: string): ContentProblem | undefined {
+  if (!/^@(HD|SQ|RG|PG|CO)\t/.test(text)) return undefined;
+  return { received: 'SAM alignments', next: 'Write their sequences out first (samtools fasta)' };
+}
+
+function formatError(path: string, { received, next }: ContentProblem): Error {
+  const what = 'FASTA (a line that starts with ">") or FASTQ';
+  return expected('VNP_INPUT_FORMAT', what, inputName(path), received, next);
 }

@@ -1,43 +1,37 @@
-import { expected } from '../errors.js';
-import { decodeText, inputName } from './text.js';
+import { HeaderLine } from './header-line.js';
+import { LineCounter } from './line-counter.js';
 import type { SequenceRecord } from './record.js';
-import { CARRIAGE_RETURN, HEADER_MARK, LINE_FEED, SequenceBuilder } from './sequence-builder.js';
-import type { SequenceBuilderOptions } from './sequence-builder.js';
+import { RecordAssembler } from './record-assembler.js';
+import type { RecordParser, RecordParserOptions } from './record-parser.js';
+import { isLineEnd, LINE_FEED } from './sequence-builder.js';
 
-/** Bytes that one header line may have. */
-export const HEADER_LIMIT = 1024 * 1024;
-
+const HEADER_MARK = 62;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 type State = 'preamble' | 'header' | 'sequence';
 
-export interface FastaParserOptions extends SequenceBuilderOptions {
-  /** The `source` of the records. */
-  readonly source: string;
-  /** The `index` of the first record. */
-  readonly firstIndex: number;
-}
-
-/** Turns the bytes of one input, cut into blocks anywhere, into its records. */
-export class FastaParser {
-  readonly #options: FastaParserOptions;
-  readonly #builder: SequenceBuilder;
+export class FastaParser implements RecordParser {
+  readonly #assembler: RecordAssembler;
+  readonly #header: HeaderLine;
+  readonly #lines = new LineCounter();
   #state: State = 'preamble';
-  #atLineStart = true;
   #byteOrderMarkSeen = 0;
-  #headerPieces: Uint8Array[] = [];
-  #headerBytes = 0;
-  #header = '';
-  #complete: SequenceRecord[] = [];
-  #index: number;
 
-  constructor(options: FastaParserOptions) {
-    this.#options = options;
-    this.#builder = new SequenceBuilder(options);
-    this.#index = options.firstIndex;
+  constructor(options: RecordParserOptions) {
+    this.#assembler = new RecordAssembler(options, '>');
+    this.#header = new HeaderLine(options.source);
   }
 
-  /** The block is not kept: its memory can be used again afterwards. */
+  get place(): string {
+    const line = this.#state === 'sequence' ? this.#assembler.builder.line : this.#lines.line;
+    if (this.#state === 'preamble') return `before the first record (line ${line})`;
+    return `in record ${this.#assembler.count + 1} (line ${line})`;
+  }
+
+  get recordBytes(): number {
+    return this.#assembler.recordBytes;
+  }
+
   push(block: Uint8Array): void {
     let position = 0;
     while (position < block.length) {
@@ -47,31 +41,26 @@ export class FastaParser {
     }
   }
 
-  /** The end of the input. */
   finish(): void {
     if (this.#state === 'header') this.#endHeader();
-    if (this.#state === 'sequence') this.#endRecord();
+    if (this.#state === 'sequence') this.#assembler.end();
     this.#state = 'preamble';
   }
 
-  /** The records completed since the last call; the caller must release them. */
   take(): SequenceRecord[] {
-    const records = this.#complete;
-    this.#complete = [];
-    return records;
+    return this.#assembler.take();
   }
 
-  /** Gives back what was not taken. */
   abandon(): void {
-    for (const record of this.take()) record.sequence.release();
-    this.#builder.abandon();
+    this.#assembler.abandon();
   }
 
   /** Nothing before the first `>` at the start of a line belongs to a record. */
   #skipPreamble(block: Uint8Array, from: number): number {
+    const lines = this.#lines;
     for (let position = from; position < block.length; position++) {
       const byte = block[position]!;
-      if (byte === HEADER_MARK && this.#atLineStart) {
+      if (byte === HEADER_MARK && isLineEnd(lines.lastByte)) {
         this.#state = 'header';
         return position + 1;
       }
@@ -80,55 +69,30 @@ export class FastaParser {
         continue;
       }
       this.#byteOrderMarkSeen = BYTE_ORDER_MARK.length;
-      this.#atLineStart = byte === LINE_FEED || byte === CARRIAGE_RETURN;
+      lines.pass(byte);
     }
     return block.length;
   }
 
   #readHeader(block: Uint8Array, from: number): number {
-    let end = from;
-    while (end < block.length && block[end] !== LINE_FEED && block[end] !== CARRIAGE_RETURN) end++;
-    this.#headerBytes += end - from;
-    if (this.#headerBytes > HEADER_LIMIT) {
-      throw expected(
-        'VNP_INPUT_FORMAT',
-        `header lines of at most ${HEADER_LIMIT} bytes`,
-        inputName(this.#options.source),
-        `a longer one for record ${this.#index + 1}`,
-        'Check that the file is FASTA',
-      );
-    }
-    this.#headerPieces.push(block.slice(from, end));
-    if (end === block.length) return end;
-    this.#endHeader();
-    return end + 1;
+    const position = this.#header.read(block, from, () => `for record ${this.#assembler.count + 1}`);
+    if (this.#header.ending !== undefined) this.#endHeader();
+    return position;
   }
 
   #endHeader(): void {
-    const pieces = this.#headerPieces;
-    this.#header = decodeText(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)).trimEnd();
-    this.#headerPieces = [];
-    this.#headerBytes = 0;
+    const { ending = LINE_FEED } = this.#header;
+    this.#assembler.begin(this.#header.take(), this.#lines.line, ending);
     this.#state = 'sequence';
   }
 
   #readSequence(block: Uint8Array, from: number): number {
-    const position = this.#builder.append(block, from);
+    const { builder } = this.#assembler;
+    const position = builder.append(block, from);
     if (position === block.length) return position;
-    this.#endRecord();
+    this.#lines.moveTo(builder.line, LINE_FEED);
+    this.#assembler.end();
     this.#state = 'header';
     return position + 1;
-  }
-
-  #endRecord(): void {
-    const ambiguous = this.#builder.ambiguous;
-    this.#complete.push({
-      index: this.#index++,
-      id: /\S+/.exec(this.#header)?.[0] ?? '',
-      header: this.#header,
-      source: this.#options.source,
-      ambiguous,
-      sequence: this.#builder.finish(),
-    });
   }
 }

@@ -1,14 +1,25 @@
-import { open, readdir, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
-import { expected, reasonOf, VirnucproError } from '../errors.js';
-import { CONTENT_BYTES, formatError } from './content.js';
-import { inputName, printablePath } from './text.js';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { expected, VirnucproError } from '../errors.js';
+import { ArchiveDamage } from './compressed-input.js';
+import { archiveError, COMPRESSION_EXTENSIONS } from './compression.js';
+import { CONTENT_BYTES, recordFormat } from './content.js';
+import { ContentGate, parserFor } from './content-gate.js';
+import { decompressed } from './decompressed.js';
+import { fileBlocks, unreadable } from './file-blocks.js';
+import { printablePath } from './text.js';
 
 /** The name that stands for standard input. */
 export const STANDARD_INPUT = '-';
 
-/** The files of a directory that are read. Upper-case endings count too, hidden files do not. */
-export const FASTA_EXTENSIONS = ['.fa', '.fasta', '.fna', '.ffn', '.fas', '.fsa'] as const;
+/**
+ * The files of a directory that are read, also with one of COMPRESSION_EXTENSIONS behind. Upper-case endings count too,
+ * hidden files do not.
+ */
+export const SEQUENCE_EXTENSIONS: readonly string[] = [
+  ...['.fa', '.fasta', '.fna', '.ffn', '.fas', '.fsa'],
+  ...['.fq', '.fastq'],
+];
 
 /** One input to read: a file, a pipe, or `-` for standard input. */
 export interface InputFile {
@@ -17,13 +28,20 @@ export interface InputFile {
   readonly size: number | undefined;
 }
 
-/** @returns the error for a path that a system call failed on */
-export function unreadable(path: string, cause: unknown): VirnucproError {
-  const code = (cause as NodeJS.ErrnoException).code;
-  const reasons: Record<string, string> = { ENOENT: 'nothing at that path', EACCES: 'a refusal of permission' };
-  const reason = reasons[code ?? ''] ?? reasonOf(cause);
-  const message = `Expected a readable file for ${inputName(path)} but received ${reason}. Check the path`;
-  return new VirnucproError('VNP_INPUT_MISSING', message, { cause });
+/** Whether a name in a directory is that of a file to read, see SEQUENCE_EXTENSIONS. */
+function isSequenceFile(name: string): boolean {
+  return !name.startsWith('.') && SEQUENCE_EXTENSIONS.includes(extname(withoutCompression(name)).toLowerCase());
+}
+
+function withoutCompression(name: string): string {
+  const packed = (COMPRESSION_EXTENSIONS as readonly string[]).includes(extname(name).toLowerCase());
+  return packed ? name.slice(0, -extname(name).length) : name;
+}
+
+/** The name of a file without its folder, and without its endings: `x` for `in/x.fa` and `in/x.fa.gz`. */
+export function inputStem(path: string): string {
+  const name = withoutCompression(basename(path));
+  return name.slice(0, name.length - extname(name).length);
 }
 
 function byCodePoint(left: string, right: string): number {
@@ -31,9 +49,7 @@ function byCodePoint(left: string, right: string): number {
 }
 
 async function filesOfDirectory(directory: string): Promise<InputFile[]> {
-  const names = (await readdir(directory)).filter((name) => {
-    return !name.startsWith('.') && (FASTA_EXTENSIONS as readonly string[]).includes(extname(name).toLowerCase());
-  });
+  const names = (await readdir(directory)).filter(isSequenceFile);
   const files: InputFile[] = [];
   for (const name of names.sort(byCodePoint)) {
     const path = join(directory, name);
@@ -45,7 +61,7 @@ async function filesOfDirectory(directory: string): Promise<InputFile[]> {
   if (files.length > 0) return files;
   throw expected(
     'VNP_INPUT_MISSING',
-    `at least one file named ${FASTA_EXTENSIONS.join(', ')}`,
+    `at least one file named ${SEQUENCE_EXTENSIONS.join(', ')} (or so with ${COMPRESSION_EXTENSIONS.join(', ')} behind)`,
     `input directory ${printablePath(directory)}`,
     'none',
     'Name the files themselves if theirs end otherwise; subdirectories are not searched',
@@ -53,7 +69,7 @@ async function filesOfDirectory(directory: string): Promise<InputFile[]> {
 }
 
 /**
- * The files that one input stands for: itself, or the FASTA files in a directory by code point.
+ * The files that one input stands for: itself, or the sequence files in a directory by code point.
  * @throws VirnucproError VNP_INPUT_MISSING
  */
 export async function filesOf(input: string): Promise<InputFile[]> {
@@ -70,24 +86,36 @@ export async function filesOf(input: string): Promise<InputFile[]> {
 /** Looks at the start of a regular file; what a pipe gives can be read only once, so it is left for the reader. */
 async function fileProblem({ path, size }: InputFile): Promise<VirnucproError | undefined> {
   if (size === undefined) return undefined;
+  const gate = new ContentGate(path);
   try {
-    const handle = await open(path, 'r');
-    try {
-      const head = new Uint8Array(Math.min(size, CONTENT_BYTES));
-      const { bytesRead } = await handle.read(head, 0, head.length, 0);
-      return formatError(path, head.subarray(0, bytesRead), bytesRead >= size);
-    } finally {
-      await handle.close();
+    for await (const content of decompressed(fileBlocks(path, CONTENT_BYTES), { inThread: false })) {
+      gate.add(content);
+      if (gate.format !== undefined) return undefined;
     }
-  } catch (cause) {
-    return unreadable(path, cause);
+    gate.end(true);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ArchiveDamage) return archiveError(path, error.message, placeBehind(gate.held, path));
+    return error instanceof VirnucproError ? error : unreadable(path, error);
+  }
+}
+
+/** Where in an input its first bytes end. */
+function placeBehind(head: Uint8Array, path: string): string {
+  const options = { source: path, firstIndex: 0, memoryLimit: CONTENT_BYTES, temporaryFolder: undefined };
+  try {
+    const parser = parserFor(recordFormat(path, head, false), options);
+    parser.push(head);
+    return parser.place;
+  } catch {
+    return 'before its first record';
   }
 }
 
 /**
  * Finds out, before anything is loaded, whether the inputs can be read: every one of them exists, is readable and looks
- * like FASTA, judged by its first 64 KiB. Standard input and pipes are judged when they are read.
- * @param inputs files, directories (see `FASTA_EXTENSIONS`), or `-`
+ * like FASTA or FASTQ of DNA, judged by the first 64 KiB of its content, decompressed where it is compressed. Standard input and pipes are judged when they are read.
+ * @param inputs files, directories (see `SEQUENCE_EXTENSIONS`), or `-`
  * @returns the files in the order in which they are read
  * @throws VirnucproError VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the code of the first
  */

@@ -5,7 +5,7 @@ import type { Hash } from 'node:crypto';
 export interface ReadInput {
   readonly path: string;
   readonly bytes: number;
-  /** SHA-256 of all its bytes, in hexadecimal. */
+  /** SHA-256 of all its bytes as they lie in the file, in hexadecimal. */
   readonly sha256: string;
 }
 
@@ -15,8 +15,10 @@ export class InputProgress {
   #bytesRead = 0;
   #bytesOfCurrent = 0;
   #hash: Hash = createHash('sha256');
+  /** Bytes of the records' headers and letters so far, of all inputs: what the bytes of the inputs came to. */
+  recordBytes = 0;
 
-  /** Bytes of all inputs so far. */
+  /** Bytes of all inputs so far, as they lie in their files: compressed where they are. */
   get bytesRead(): number {
     return this.#bytesRead;
   }

@@ -8,18 +8,20 @@ export interface StoredSequence {
   release(): void;
 }
 
-/** One FASTA record, as it was read. */
+/** One record of FASTA or FASTQ, as it was read. */
 export interface SequenceRecord {
   /** Position in the whole input, from 0. */
   readonly index: number;
   /** The first whitespace-delimited word of the header; empty when the header is. */
   readonly id: string;
-  /** The header line without `>`, right-stripped. */
+  /** The header line without its sign, right-stripped. */
   readonly header: string;
   /** The path that it was read from, `-` for standard input. */
   readonly source: string;
   /** Letters other than A, C, G, T, in either case. */
   readonly ambiguous: number;
+  /** What is wrong with it, and in which line, so that nothing is computed for it. Absent when it is sound. */
+  readonly problem?: string;
   /** The reader of records must release it. */
   readonly sequence: StoredSequence;
 }

@@ -1,10 +1,12 @@
-import { open } from 'node:fs/promises';
-import type { VirnucproError } from '../errors.js';
-import { CONTENT_BYTES, formatError } from './content.js';
-import { FastaParser } from './fasta-parser.js';
+import { ArchiveDamage } from './compressed-input.js';
+import { archiveError } from './compression.js';
+import { ContentGate, parserFor } from './content-gate.js';
+import { decompressed } from './decompressed.js';
+import { fileBlocks } from './file-blocks.js';
 import { flattened } from './flattened.js';
-import { STANDARD_INPUT, filesOf, unreadable } from './input-files.js';
+import { STANDARD_INPUT, filesOf } from './input-files.js';
 import { InputProgress } from './progress.js';
+import type { RecordParser, RecordParserOptions } from './record-parser.js';
 import type { SequenceRecord } from './record.js';
 
 export interface ReadOptions {
@@ -20,57 +22,11 @@ export interface ReadOptions {
   readonly standardInput?: AsyncIterable<Uint8Array>;
 }
 
-/** A block is valid until the next is asked for. */
-async function* fileBlocks(path: string, blockSize: number): AsyncGenerator<Uint8Array> {
-  const handle = await open(path, 'r').catch((cause: unknown) => {
-    throw unreadable(path, cause);
-  });
-  try {
-    const buffer = new Uint8Array(blockSize);
-    for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, blockSize, null).catch((cause: unknown) => {
-        throw unreadable(path, cause);
-      });
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await handle.close();
-  }
-}
-
-/** The start of an input, gathered until there is enough of it to tell whether it is FASTA. */
-class ContentGate {
-  readonly #path: string;
-  readonly #head = new Uint8Array(CONTENT_BYTES);
-  #filled = 0;
-  #passed = false;
-
-  constructor(path: string) {
-    this.#path = path;
-  }
-
-  get passed(): boolean {
-    return this.#passed;
-  }
-
-  /** @throws VirnucproError VNP_INPUT_FORMAT */
-  add(block: Uint8Array): void {
-    if (this.#passed) return;
-    const part = block.subarray(0, CONTENT_BYTES - this.#filled);
-    this.#head.set(part, this.#filled);
-    this.#filled += part.length;
-    if (this.#filled === CONTENT_BYTES) this.#judge(false);
-  }
-
-  end(): void {
-    if (!this.#passed) this.#judge(true);
-  }
-
-  #judge(whole: boolean): void {
-    const error: VirnucproError | undefined = formatError(this.#path, this.#head.subarray(0, this.#filled), whole);
-    if (error !== undefined) throw error;
-    this.#passed = true;
+/** Counts what is read of an input, as it lies in its file. */
+async function* counted(blocks: AsyncIterable<Uint8Array>, progress: InputProgress): AsyncGenerator<Uint8Array> {
+  for await (const block of blocks) {
+    progress.add(block);
+    yield block;
   }
 }
 
@@ -78,33 +34,95 @@ interface InputReading {
   readonly path: string;
   readonly blocks: AsyncIterable<Uint8Array>;
   readonly progress: InputProgress;
-  readonly parser: FastaParser;
+  readonly parserOptions: RecordParserOptions;
 }
 
-async function* recordsOfInput({ path, blocks, progress, parser }: InputReading): AsyncGenerator<SequenceRecord[]> {
-  const gate = new ContentGate(path);
+/** The bytes of one input on their way to its records. */
+class InputParsing {
+  readonly #reading: InputReading;
+  readonly #gate: ContentGate;
+  #parser: RecordParser | undefined;
+
+  constructor(reading: InputReading) {
+    this.#reading = reading;
+    this.#gate = new ContentGate(reading.path);
+  }
+
+  add(block: Uint8Array): void {
+    this.#parse(this.#gate.add(block));
+  }
+
+  end(): void {
+    this.#parse(this.#gate.end(true));
+    this.#parser?.finish();
+  }
+
+  take(): SequenceRecord[] {
+    return this.#parser?.take() ?? [];
+  }
+
+  abandon(): void {
+    this.#parser?.abandon();
+  }
+
+  /** The error for an archive that cannot be read on; what came before it can still be taken. */
+  damaged({ message }: ArchiveDamage): Error {
+    try {
+      this.#parse(this.#gate.end(false));
+    } catch (error) {
+      // Content that is cut off may look like anything, but for what was parsed before.
+      if (this.#parser) return error as Error;
+    }
+    return archiveError(this.#reading.path, message, this.#parser?.place ?? 'before its first record');
+  }
+
+  #parse(blocks: readonly Uint8Array[]): void {
+    const { format } = this.#gate;
+    if (format === undefined) return;
+    const { progress, parserOptions } = this.#reading;
+    this.#parser ??= parserFor(format, parserOptions);
+    for (const block of blocks) {
+      const before = this.#parser.recordBytes;
+      try {
+        this.#parser.push(block);
+      } finally {
+        progress.recordBytes += this.#parser.recordBytes - before;
+      }
+    }
+  }
+}
+
+async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRecord[]> {
+  const { path, blocks, progress } = reading;
+  const parsing = new InputParsing(reading);
   progress.begin();
   try {
-    for await (const block of blocks) {
-      progress.add(block);
-      gate.add(block);
-      parser.push(block);
-      if (gate.passed) yield parser.take();
+    let failure: unknown;
+    try {
+      for await (const content of decompressed(counted(blocks, progress), { inThread: true })) {
+        parsing.add(content);
+        yield parsing.take();
+      }
+      parsing.end();
+      progress.end(path);
+    } catch (error) {
+      failure = error instanceof ArchiveDamage ? parsing.damaged(error) : error;
     }
-    gate.end();
-    parser.finish();
-    progress.end(path);
-    yield parser.take();
+    // What was whole before a failure is as good as ever.
+    yield parsing.take();
+    if (failure !== undefined) throw failure as Error;
   } finally {
-    parser.abandon();
+    parsing.abandon();
   }
 }
 
 /**
- * Reads the FASTA records of all inputs, in order. The rules are the classic ones: text before the first `>` is skipped;
- * lines end with LF, CRLF or CR; white space is removed from sequences, case and letters are kept. An input of no bytes has
- * no records. Memory does not grow with the inputs.
- * @param inputs files, directories (their FASTA files by code point), or `-` for standard input
+ * Reads the records of all inputs, in order: FASTA or FASTQ, plain or packed with gzip, bzip2, xz or zstd, all told by
+ * content. The rules for FASTA are the classic ones: text before the first `>` is skipped; lines end with LF, CRLF or CR;
+ * white space is removed from sequences, case and letters are kept. An input of no bytes has no records. A record that is
+ * not sound has a `problem`; what breaks an input as a whole is thrown, after the records before it. Memory does not grow
+ * with the inputs.
+ * @param inputs files, directories (their sequence files by code point), or `-` for standard input
  * @returns the records; whoever takes one must release its sequence
  * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_OUTPUT when a temporary file cannot be made or written
  */
@@ -126,8 +144,8 @@ async function* recordGroups(
       const standard = path === STANDARD_INPUT;
       const blocks = standard ? (options.standardInput ?? process.stdin) : fileBlocks(path, blockSize);
       const { temporaryFolder } = options;
-      const parser = new FastaParser({ source: path, firstIndex: index, memoryLimit, temporaryFolder });
-      for await (const records of recordsOfInput({ path, blocks, progress, parser })) {
+      const parserOptions = { source: path, firstIndex: index, memoryLimit, temporaryFolder };
+      for await (const records of recordsOfInput({ path, blocks, progress, parserOptions })) {
         index += records.length;
         yield released(records);
       }

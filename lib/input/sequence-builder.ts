@@ -5,7 +5,6 @@ import { SequenceSpool, SpooledSequence } from './spooled-sequence.js';
 
 export const LINE_FEED = 10;
 export const CARRIAGE_RETURN = 13;
-export const HEADER_MARK = 62;
 
 /** Letters that there is room for at first, and again after a long sequence. */
 const INITIAL_ROOM = 64 * 1024;
@@ -13,13 +12,31 @@ const INITIAL_ROOM = 64 * 1024;
 const BASE = 0;
 const OTHER_LETTER = 1;
 const WHITE_SPACE = 2;
-const MARK = 3;
+const LINE_END = 3;
+const MARK = 4;
+const PROTEIN_LETTER = 5;
+const NO_TEXT = 6;
 
-/** What a byte of a sequence is. */
-const KINDS = new Uint8Array(256).fill(OTHER_LETTER);
-for (const letter of 'ACGTacgt') KINDS[letter.charCodeAt(0)] = BASE;
-for (const byte of [9, LINE_FEED, 11, 12, CARRIAGE_RETURN, 32]) KINDS[byte] = WHITE_SPACE;
-KINDS[HEADER_MARK] = MARK;
+/** The letters that stand for amino acids and for no nucleotide, nor for one that is not known (X). */
+export const PROTEIN_LETTERS = 'EFIJLOPQZefijlopqz';
+
+/** What each byte of a sequence is, where a line that starts with one of the marks ends it. */
+export function byteKinds(marks: string): Uint8Array {
+  const kinds = new Uint8Array(256).fill(OTHER_LETTER);
+  kinds.fill(NO_TEXT, 0, 32).fill(NO_TEXT, 127);
+  for (const letter of 'ACGTacgt') kinds[letter.charCodeAt(0)] = BASE;
+  for (const letter of PROTEIN_LETTERS) kinds[letter.charCodeAt(0)] = PROTEIN_LETTER;
+  for (const byte of [9, 11, 12, 32]) kinds[byte] = WHITE_SPACE;
+  for (const byte of [LINE_FEED, CARRIAGE_RETURN]) kinds[byte] = LINE_END;
+  for (const mark of marks) kinds[mark.charCodeAt(0)] = MARK;
+  return kinds;
+}
+
+/** A byte that no text has, and the line that it is in. */
+export interface StrangeByte {
+  readonly byte: number;
+  readonly line: number;
+}
 
 export interface SequenceBuilderOptions {
   /** Letters that one sequence may take in memory; a longer one is spooled. */
@@ -28,52 +45,98 @@ export interface SequenceBuilderOptions {
   readonly temporaryFolder: string | undefined;
 }
 
+/** What a record's letters are, apart from their number. */
+export interface SequenceFindings {
+  /** Letters other than A, C, G, T, in either case. */
+  readonly ambiguous: number;
+  /** Those of them that stand for amino acids only. */
+  readonly protein: number;
+  /** The first byte that no text has: a control character, or one that is not ASCII. */
+  readonly strangeByte: StrangeByte | undefined;
+}
+
 /** Gathers the letters of one record after another from blocks of bytes. */
 export class SequenceBuilder {
   readonly #options: SequenceBuilderOptions;
+  readonly #kinds: Uint8Array;
   #letters = new Uint8Array(INITIAL_ROOM);
   #used = 0;
+  #spooled = 0;
   #ambiguous = 0;
-  #atLineStart = true;
+  #protein = 0;
+  #strangeByte: StrangeByte | undefined;
+  #lastByte = LINE_FEED;
+  #line = 0;
   #spool: SequenceSpool | undefined;
   readonly #slab = new LetterSlab();
 
-  constructor(options: SequenceBuilderOptions) {
+  /** @param marks what starts the line that ends a sequence */
+  constructor(options: SequenceBuilderOptions, marks: string) {
     this.#options = options;
+    this.#kinds = byteKinds(marks);
   }
 
-  /** Letters other than A, C, G, T of the record so far. */
-  get ambiguous(): number {
-    return this.#ambiguous;
+  /** Letters of the record so far. */
+  get length(): number {
+    return this.#spooled + this.#used;
+  }
+
+  /** Of the record so far. */
+  get findings(): SequenceFindings {
+    return { ambiguous: this.#ambiguous, protein: this.#protein, strangeByte: this.#strangeByte };
+  }
+
+  /** The line, from 1, that the next byte is in. */
+  get line(): number {
+    return this.#line;
+  }
+
+  /** The sequence begins in this line, behind this byte: its line end. */
+  begin(line: number, lastByte: number): void {
+    this.#line = line;
+    this.#lastByte = lastByte;
   }
 
   /**
    * Takes the sequence lines in `block` from byte `from` on.
-   * @returns the position of the `>` that starts the next record, or the length of the block when there is none
+   * @returns the position of the mark that ends the sequence, or the length of the block when there is none
    */
   append(block: Uint8Array, from: number): number {
     this.#makeRoom(block.length - from);
     const letters = this.#letters;
+    const kinds = this.#kinds;
     const end = block.length;
     let used = this.#used;
     let others = 0;
     let position = from;
     for (; position < end; position++) {
       const byte = block[position]!;
-      const kind = KINDS[byte]!;
+      const kind = kinds[byte]!;
       if (kind <= OTHER_LETTER) {
         letters[used++] = byte;
         others += kind;
-      } else if (kind === MARK) {
-        if (position === from ? this.#atLineStart : isLineEnd(block[position - 1]!)) break;
+      } else if (kind === LINE_END) {
+        if (byte === CARRIAGE_RETURN || this.#byteBefore(block, position, from) !== CARRIAGE_RETURN) this.#line++;
+      } else if (kind > LINE_END) {
+        if (kind === MARK && isLineEnd(this.#byteBefore(block, position, from))) break;
+        this.#note(kind, byte);
         letters[used++] = byte;
         others++;
       }
     }
     this.#used = used;
     this.#ambiguous += others;
-    if (position > from) this.#atLineStart = isLineEnd(block[position - 1]!);
+    if (position > from) this.#lastByte = block[position - 1]!;
     return position;
+  }
+
+  #byteBefore(block: Uint8Array, position: number, from: number): number {
+    return position === from ? this.#lastByte : block[position - 1]!;
+  }
+
+  #note(kind: number, byte: number): void {
+    if (kind === PROTEIN_LETTER) this.#protein++;
+    else if (kind === NO_TEXT) this.#strangeByte ??= { byte, line: this.#line };
   }
 
   /** Ends the record and is ready for the next, which starts at the start of a line. */
@@ -92,8 +155,10 @@ export class SequenceBuilder {
 
   #reset(): void {
     this.#used = 0;
+    this.#spooled = 0;
     this.#ambiguous = 0;
-    this.#atLineStart = true;
+    this.#protein = 0;
+    this.#strangeByte = undefined;
     this.#spool = undefined;
   }
 
@@ -112,6 +177,7 @@ export class SequenceBuilder {
   #spill(): void {
     this.#spool ??= new SequenceSpool(this.#options.temporaryFolder);
     this.#spool.write(this.#letters.subarray(0, this.#used));
+    this.#spooled += this.#used;
     this.#used = 0;
   }
 
@@ -126,6 +192,6 @@ export class SequenceBuilder {
   }
 }
 
-function isLineEnd(byte: number): boolean {
+export function isLineEnd(byte: number): boolean {
   return byte === LINE_FEED || byte === CARRIAGE_RETURN;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
-import { checkInputs } from '../../lib/input/input-files.js';
+import { checkInputs, inputStem } from '../../lib/input/input-files.js';
 import { InputProgress } from '../../lib/input/progress.js';
 import { readRecords } from '../../lib/input/records.js';
 import { skip } from '../skipped.js';
@@ -19,7 +19,8 @@ describe('inputs', () => {
   function directory(): string {
     mkdirSync(folder.path('many'));
     mkdirSync(folder.path('many/folder.fa'));
-    const names = ['b.fa', 'a.fasta', 'B.fna', 'c.ffn', 'd.fas', 'e.fsa', 'é.FA', 'z.txt', 'a.fa.gz', '.hidden.fa'];
+    const names = ['b.fa', 'a.fasta', 'B.fna', 'c.ffn', 'd.fas', 'e.fsa', 'é.FA', 'z.txt', 'a.gz', '.hidden.fa'];
+    names.push('f.fq', 'g.FASTQ.gz', 'h.fa.bgz', 'i.fna.bz2', 'j.fas.XZ', 'k.fasta.zst', 'l.fa.zip', 'm.fa.gz.bak');
     for (const name of names) folder.write(`many/${name}`, `>${name}\nACGT\n`);
     return folder.path('many');
   }
@@ -41,9 +42,18 @@ describe('inputs', () => {
     ]);
   });
 
-  it('may be a directory: its FASTA files by code point, not its folders, nor hidden files', async () => {
+  it('may be a directory: its sequence files by code point, packed or not, not its folders, nor hidden files', async () => {
     const ids = (await readPlain([directory()])).map(({ id }) => id);
-    assert.deepEqual(ids, ['B.fna', 'a.fasta', 'b.fa', 'c.ffn', 'd.fas', 'e.fsa', 'é.FA']);
+    assert.deepEqual(ids, [
+      ...['B.fna', 'a.fasta', 'b.fa', 'c.ffn', 'd.fas', 'e.fsa', 'f.fq', 'g.FASTQ.gz'],
+      // The ending says that there may be sequences in it; how they are packed, if so, is told by the content.
+      ...['h.fa.bgz', 'i.fna.bz2', 'j.fas.XZ', 'k.fasta.zst', 'é.FA'],
+    ]);
+  });
+
+  it('have a name without folder and endings, for the classic files', () => {
+    const stems = ['in/x.fa', 'x.fa.gz', 'x.y.FASTQ.BZ2', 'x', '.fa', 'x.tar.gz', 'x.gz'].map(inputStem);
+    assert.deepEqual(stems, ['x', 'x', 'x.y', 'x', '.fa', 'x', 'x']);
   });
 
   it('may be standard input', async () => {
@@ -78,7 +88,7 @@ describe('inputs', () => {
       { path: '-', size: undefined },
       { path: `${many}/B.fna`, size: 12 },
     ]);
-    assert.equal(files.length, 9);
+    assert.equal(files.length, 15);
   });
 
   it('are counted and hashed while they are read', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { checkInputs } from '../../lib/input/input-files.js';
 import { useTemporaryFolder } from './temporary-folder.js';
@@ -7,14 +8,21 @@ import { readPlain } from './plain-records.js';
 const fasta = '>a\nACGT\n';
 const long = 'ACGTACGTAC\n'.repeat(6000);
 
+const protein = 'MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALPDAQFEVVHSLAKW';
+
 const refused: Record<string, { content: string | Uint8Array; message: RegExp }> = {
-  gzip: { content: gzipSync(fasta), message: /gzip compressed data\. Compressed .*decompress it first \(gzip -d\)$/ },
-  bzip2: { content: `BZh91AY&SY${fasta}`, message: /bzip2 compressed data\. / },
-  xz: { content: Buffer.from('fd377a585a00000004', 'hex'), message: /xz compressed data\. / },
-  zstd: { content: Buffer.from('28b52ffd2400', 'hex'), message: /zstd compressed data\. / },
-  zip: { content: `PK\x03\x04${fasta}`, message: /zip compressed data\. / },
-  FASTQ: { content: '@read\nACGT\n+\n>III\n', message: /looks like FASTQ .*FASTQ is not read yet/ },
-  'a NUL byte': { content: `>a\nAC\0GT\n`, message: /binary data \(a NUL byte\)/ },
+  zip: { content: `PK\x03\x04${fasta}`, message: /zip compressed data\. Decompress it first \(unzip\)$/ },
+  'gzip within gzip': { content: gzipSync(gzipSync(fasta)), message: /received gzip data compressed once more\. / },
+  'SAM alignments': { content: '@HD\tVN:1.6\nr\t0\t*\n', message: /SAM alignments\. .*samtools fasta/ },
+  'a NUL byte before the first record': { content: `a\0\n${fasta}`, message: /binary data \(a NUL byte\)/ },
+  'random bytes that have a line with >': {
+    content: Buffer.concat([
+      Buffer.from('>'),
+      ...Array.from({ length: 99 }, (_, i) => createHash('md5').update(`${i}`).digest()),
+    ]),
+    message: /binary data \(\d+ control characters\)/,
+  },
+  'UTF-16 without a byte order mark': { content: Buffer.from(fasta.repeat(3), 'utf16le'), message: /binary data/ },
   'UTF-16': { content: Buffer.from(`\uFEFF${fasta}`, 'utf16le'), message: /UTF-16 text/ },
   'plain letters': {
     content: 'ACGT\nACGT\n',
@@ -35,7 +43,7 @@ describe('the content of an input', () => {
       for (const read of ways) {
         await assert.rejects(read, (error: Error & { code: string }) => {
           assert.equal(error.code, 'VNP_INPUT_FORMAT');
-          assert.ok(error.message.startsWith('Expected FASTA (a line that starts with ">") for input '));
+          assert.ok(error.message.startsWith('Expected FASTA (a line that starts with ">") or FASTQ for input '));
           assert.match(error.message, message);
           assert.match(error.message, /^[ -~…]+$/);
           return true;
@@ -51,7 +59,9 @@ describe('the content of an input', () => {
     'text before the first record': `@comment\nwritten by hand\n${fasta}`,
     'a record after a byte order mark': `\uFEFF${fasta}`,
     'lone CR line ends': 'title\r>a\rACGT\r',
-    'a protein': '>p\nMKTAYIAKQR\n',
+    'gaps and ambiguity codes': '>a\nRYSWKMBDHVNryswkmbdhvn----....****XXXX\n',
+    RNA: '>a\nACGUACGUUUU\n',
+    'a wrong letter or two among many': `>a\n${'ACGT'.repeat(10)}EI\n`,
     'a + after the first record': `@comment\n${fasta}+\n`,
     'more than is looked at': `>a\n${long}`,
   };
@@ -63,14 +73,38 @@ describe('the content of an input', () => {
     });
   }
 
+  for (const [name, content] of Object.entries({
+    'FASTA of proteins': `>p one\n${protein}\n>q\n${protein}\n>dna\nACGT\n`,
+    'FASTA with CR, in lower case': `>p\r${protein.toLowerCase()}\r`,
+    'a long protein': `>p\n${`${protein}\n`.repeat(1000)}`,
+    'packed proteins': gzipSync(`>p\n${protein}\n`),
+    'FASTQ of proteins': `@p\n${protein}\n+\n${'I'.repeat(protein.length)}\n`,
+  })) {
+    it(`is refused before and while reading where it is protein: ${name}`, async () => {
+      const path = folder.write('input.fa', content);
+      const error = {
+        code: 'VNP_INPUT_FORMAT',
+        message:
+          /^Expected DNA for input .* but received protein: (\d+) of the first \d+ records, such as "MKTAYIAKQRQISFVKSHFS"…\. Give the nucleotide sequences/i,
+      };
+      for (const read of [
+        () => checkInputs([path]),
+        () => readPlain([path]),
+        () => readPlain([path], { blockSize: 50 }),
+      ]) {
+        await assert.rejects(read, error);
+      }
+    });
+  }
+
   it('of standard input is judged before its first record is given', async () => {
     async function* bytes(): AsyncGenerator<Uint8Array> {
-      yield Buffer.from('@read\nACGT\n');
-      yield Buffer.from('+\nIIII\n>a\nACGT\n>b\nACGT\n');
+      yield Buffer.from(`>p\n${protein}\n`);
+      yield Buffer.from(`>q\n${protein}\n>b\nACGT\n`);
     }
     await assert.rejects(readPlain(['-'], { standardInput: bytes() }), {
       code: 'VNP_INPUT_FORMAT',
-      message: /for standard input but received what looks like FASTQ/,
+      message: /^Expected DNA for standard input but received protein: 2 of the first 3 records/,
     });
   });
 });

@@ -1,0 +1,105 @@
+import bzip2 from 'unbzip2-stream/lib/bzip2.js';
+import { reasonOf } from '../errors.js';
+import { ArchiveDamage, damaged, endsEarly } from './compressed-input.js';
+import type { CompressedInput, Decompression } from './compressed-input.js';
+
+const NAME = 'a bzip2';
+/** Bytes of a stream's header, and of a block of no size: its end. */
+const HEADER_BYTES = 4;
+
+/** Bits of an input; those of a byte that is in part used are kept when the input's bytes move. */
+class BitReader {
+  readonly #input: CompressedInput;
+  #bytes = new Uint8Array(0) as Uint8Array;
+  #position = 0;
+  #held = 0;
+  #heldBits = 0;
+
+  constructor(input: CompressedInput) {
+    this.#input = input;
+  }
+
+  readonly read = (count: number | null): number => {
+    if (count === null) {
+      this.#heldBits -= this.#heldBits % 8;
+      return 0;
+    }
+    if (count > 16) return (this.read(count - 16) << 16) | this.read(16);
+    while (this.#heldBits < count) {
+      if (this.#position === this.#bytes.length) throw endsEarly(NAME);
+      this.#held = (this.#held << 8) | this.#bytes[this.#position++]!;
+      this.#heldBits += 8;
+    }
+    this.#heldBits -= count;
+    return (this.#held >>> this.#heldBits) & ((1 << count) - 1);
+  };
+
+  /** Bits are read from the input's bytes as they are now. */
+  begin(): void {
+    this.#bytes = this.#input.bytes;
+    this.#position = 0;
+  }
+
+  /** Gives back what was not read; the bits that are held count as read. */
+  end(): void {
+    this.#input.skip(this.#position);
+  }
+}
+
+/** The bytes of one block: the library gives them one by one. */
+class BlockContent {
+  #bytes = new Uint8Array(1024 * 1024);
+  #used = 0;
+
+  readonly write = (byte: number): void => {
+    if (this.#used === this.#bytes.length) {
+      const grown = new Uint8Array(2 * this.#used);
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    this.#bytes[this.#used++] = byte;
+  };
+
+  /** Valid until the next `write`. */
+  take(): Uint8Array {
+    const content = this.#bytes.subarray(0, this.#used);
+    this.#used = 0;
+    return content;
+  }
+}
+
+/**
+ * The content of bzip2 streams, one after another. The library checks the checksum of every block and stream. It reads a
+ * block at once, so as many bytes are waited for as one can have.
+ */
+export function* bzip2Content(input: CompressedInput): Decompression {
+  const bits = new BitReader(input);
+  const content = new BlockContent();
+  for (;;) {
+    yield* input.waitFor(HEADER_BYTES);
+    if (input.length === 0) return;
+    const size = readAtOnce(bits, () => bzip2.header(bits.read));
+    const room = new Int32Array(100_000 * size);
+    let checksum: number | null = 0;
+    while (checksum !== null) {
+      yield* input.waitFor(room.length + 25_000);
+      const soFar: number = checksum;
+      checksum = readAtOnce(bits, () => bzip2.decompress(bits.read, content.write, room, room.length, soFar));
+      const block = content.take();
+      if (block.length > 0) yield block;
+    }
+  }
+}
+
+function readAtOnce<T>(bits: BitReader, read: () => T): T {
+  bits.begin();
+  try {
+    return read();
+  } catch (error) {
+    // The library's words for what is wrong are no help to anyone, but for those about the checksum.
+    const isChecksum = /crc/.test(reasonOf(error));
+    throw error instanceof ArchiveDamage ? error : damaged(NAME, isChecksum ? 'its checksum differs' : 'no such data');
+  } finally {
+    bits.end();
+  }
+}

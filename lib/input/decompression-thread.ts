@@ -1,0 +1,56 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { reasonOf } from '../errors.js';
+import { ArchiveDamage, CompressedInput } from './compressed-input.js';
+import type { Decompression } from './compressed-input.js';
+import { loadDecompress } from './compression.js';
+import type { Compression } from './compression.js';
+import type { ThreadAnswer, ThreadRequest } from './decompression-worker.js';
+
+/** Bytes of content from which an answer leaves; one that is larger is a single piece of the library's. */
+const ANSWER_BYTES = 256 * 1024;
+
+/** Gathers content until there is enough of it for an answer, or nothing more to be had from what there is. */
+function proceed(pieces: Decompression): ThreadAnswer {
+  const gathered: Uint8Array[] = [];
+  let size = 0;
+  const answer = (rest: Omit<ThreadAnswer, 'content'>): ThreadAnswer => ({ content: joined(gathered, size), ...rest });
+  try {
+    while (size < ANSWER_BYTES) {
+      const piece = pieces.next();
+      if (piece.done) return answer({ next: 'nothing' });
+      if (piece.value === undefined) return answer({ next: 'input' });
+      gathered.push(new Uint8Array(piece.value));
+      size += piece.value.length;
+    }
+    return answer({ next: 'request' });
+  } catch (error) {
+    return answer({
+      next: 'nothing',
+      failure: { isDamage: error instanceof ArchiveDamage, message: reasonOf(error) },
+    });
+  }
+}
+
+function joined(pieces: readonly Uint8Array[], size: number): Uint8Array {
+  if (pieces.length === 1) return pieces[0]!;
+  const all = new Uint8Array(size);
+  let used = 0;
+  for (const piece of pieces) {
+    all.set(piece, used);
+    used += piece.length;
+  }
+  return all;
+}
+
+const port = parentPort!;
+const input = new CompressedInput();
+const loading = loadDecompress(workerData as Exclude<Compression, 'gzip'>).then((decompress) => decompress(input));
+
+port.on('message', ({ block, isEnd }: ThreadRequest) => {
+  if (block) input.add(block);
+  if (isEnd) input.end();
+  void loading.then((pieces) => {
+    const answer = proceed(pieces);
+    port.postMessage(answer, [answer.content.buffer as ArrayBuffer]);
+  });
+});
