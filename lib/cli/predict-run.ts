@@ -12,6 +12,7 @@ import type { PredictWords } from './predict-options.js';
 import { describeRun } from './run-description.js';
 import type { RunTimes } from './run-description.js';
 import type { RunScreen } from './run-screen.js';
+import type { StateSignal } from './state-signal.js';
 import type { StopSignals } from './stop-signals.js';
 
 export interface PredictionJob {
@@ -23,6 +24,7 @@ export interface PredictionJob {
   readonly log: Logger;
   readonly screen: RunScreen;
   readonly stop: StopSignals;
+  readonly state: StateSignal;
 }
 
 /**
@@ -52,6 +54,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
       progressInterval: progress ? progressInterval : 0,
     });
     job.screen.show(prediction);
+    job.state.onAsked = () => prediction.tell();
     const end = await writeResults(job, prediction, times);
     if (end.reason && end.results === 0) return nothingDone(job, end.reason);
     await measureLimits(job, predictor, prediction);

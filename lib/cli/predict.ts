@@ -8,12 +8,14 @@ import { LogSinks } from '../monitor/log-sinks.js';
 import { JOURNAL } from '../output/files.js';
 import { tableComment } from '../output/manifest.js';
 import { openResultDirectory } from '../output/result-directory.js';
+import { isCompleteAlready } from './complete-run.js';
 import { EXIT } from './exit-codes.js';
 import { addPredictOptions } from './predict-options.js';
 import type { PredictWords } from './predict-options.js';
 import { runPrediction } from './predict-run.js';
 import { resumedOptions } from './resumed-options.js';
 import { RunScreen } from './run-screen.js';
+import { StateSignal } from './state-signal.js';
 import { StopSignals } from './stop-signals.js';
 
 export function predictCommand(): Command {
@@ -46,7 +48,11 @@ async function checkAndRun(
   { log, sinks }: { log: Logger; sinks: LogSinks },
 ): Promise<number> {
   const files = await checkInputs(inputs);
-  const model = await inspectModel(given.model, { models: given.models });
+  const model = await inspectModel(given.model, { models: given.models, trust: given.trust ?? false });
+  if (given.resume && (await isCompleteAlready(given, model, files))) {
+    logEvent(log, { event: 'complete-already', output: given.output });
+    return EXIT.done;
+  }
   const words = given.resume ? await resumedOptions(given, model, join(given.output, JOURNAL.name)) : given;
   const directory = await openResultDirectory({
     directory: words.output,
@@ -63,13 +69,19 @@ async function checkAndRun(
   sinks.openFile(directory.logPath);
   const readsStandardInput = inputs.includes('-');
   const stop = new StopSignals(readsStandardInput);
+  const state = new StateSignal();
+  state.onAsked = () => logEvent(log, { event: 'waiting', reason: 'the model is being loaded' });
   const screen = new RunScreen({
     title: `virnucpro ${packageVersion}, model ${model.name}, ${inputs.join(' ')}`,
     ...{ log, sinks, readsStandardInput },
     isWanted: words.progress && words.logFormat === 'text',
     onQuit: () => stop.remember('SIGINT'),
   });
-  return runPrediction({ inputs, words, model, directory, log, screen, stop });
+  try {
+    return await runPrediction({ inputs, words, model, directory, log, screen, stop, state });
+  } finally {
+    state.ignore();
+  }
 }
 
 /** The name that the classic intermediate files begin with. */

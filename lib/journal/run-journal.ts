@@ -79,7 +79,7 @@ export class RunJournal {
       file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o666);
       const found = await scanJournal(file);
       if (found.key) checkSameRun(path, found.key, key);
-      const scan = found.key ? found : { ...found, ...EMPTY };
+      const scan = found.key ? found : { ...EMPTY, damagedBytes: found.end };
       await file.truncate(scan.end);
       const appending = new AppendingFile(file, (cause) => onFailure(journalFailure(path, cause)));
       if (scan.end === 0) {

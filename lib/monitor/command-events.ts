@@ -9,6 +9,7 @@ export type CommandEvent =
   | CompletingEvent
   | InterruptedEvent
   | ResumableEvent
+  | CompleteAlreadyEvent
   | AbortedEvent
   | LimitEvent
   | WarningEvent
@@ -24,7 +25,7 @@ export interface RandomWeightsEvent {
   readonly model: string;
 }
 
-/** Another machine's run may still write to the directory. */
+/** What the command waits for before the run. */
 export interface WaitingEvent {
   readonly event: 'waiting';
   readonly reason: string;
@@ -33,6 +34,13 @@ export interface WaitingEvent {
 /** The run is over but not complete, and can be gone on with. */
 export interface ResumableEvent {
   readonly event: 'resumable';
+  /** The output directory as it was given. */
+  readonly output: string;
+}
+
+/** `--resume` found the complete results of this very command. */
+export interface CompleteAlreadyEvent {
+  readonly event: 'complete-already';
   /** The output directory as it was given. */
   readonly output: string;
 }

@@ -193,11 +193,17 @@ export const EVENT_SCHEMA: EventSchema = {
     fields: { model: MODEL },
   },
   waiting: {
-    meaning: "Another machine's run may still write to the directory: it is watched for up to 35 seconds.",
+    meaning:
+      "What the command waits for before the run: that another machine's run, which may still write to the directory, " +
+      'shows no life for 35 seconds; or, where SIGUSR2 asks, that the model is loaded.',
     fields: { reason: REASON },
   },
   resumable: {
     meaning: 'The run is over but not complete: `--resume` goes on with it.',
+    fields: { output: { type: 'string', meaning: 'the output directory as it was given' } },
+  },
+  'complete-already': {
+    meaning: '`--resume` found the complete results of this very command: nothing was done.',
     fields: { output: { type: 'string', meaning: 'the output directory as it was given' } },
   },
   stopping: { meaning: 'The first signal to stop came: what runs is finished.', fields: { signal: SIGNAL } },

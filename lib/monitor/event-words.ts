@@ -69,6 +69,7 @@ const WORDS: Wording = {
   waiting: ({ reason }) => info(reason),
   resumable: ({ output }) =>
     info(`what was computed is kept in ${output}: the same command with --resume goes on from there`),
+  'complete-already': ({ output }) => info(`${output} holds the complete results of this run: nothing to do`),
   stopping: () => warn('stopping after the batches that run; again to stop at once'),
   completing: () => warn('the results are complete and are being written; again to stop at once'),
   interrupted: ({ signal, output }) =>

@@ -33,6 +33,8 @@ export interface Prediction extends AsyncIterable<PredictionResult> {
   readonly summary: RunSummary;
   /** How far the run is, and what every device does. */
   status(): RunStatus;
+  /** Tells at once, as events, what the next progress event would tell. */
+  tell(): void;
   /** What the devices compute is finished; nothing else begins until `resume`. */
   pause(): void;
   resume(): void;
@@ -138,6 +140,7 @@ export class Predictor {
     return {
       summary,
       status: () => this.#monitorOf(run).status(),
+      tell: () => this.#monitorOf(run).tell(),
       pause: () => control.pause(),
       resume: () => control.resume(),
       [Symbol.asyncIterator]: () => results,

@@ -50,7 +50,7 @@ export class RunMonitor {
       this.#timers.push(setInterval(work, seconds * 1000).unref());
     };
     every(READING_INTERVAL, () => void this.#read());
-    if (progressInterval > 0) every(progressInterval, () => this.#tell());
+    if (progressInterval > 0) every(progressInterval, () => this.tell());
     void this.#read();
   }
 
@@ -59,6 +59,12 @@ export class RunMonitor {
     this.#end = performance.now();
     for (const timer of this.#timers) clearInterval(timer);
     await this.#read();
+    this.#tellMemory();
+  }
+
+  /** As an event, how far the run is; and of every device, what it holds. */
+  tell(): void {
+    this.#options.onEvent(progressOf(this.status()));
     this.#tellMemory();
   }
 
@@ -152,11 +158,6 @@ export class RunMonitor {
   #tellMemory(): void {
     for (const event of this.#memoryOfDevices()) this.#options.onEvent(event);
   }
-
-  #tell(): void {
-    this.#options.onEvent(progressOf(this.status()));
-    this.#tellMemory();
-  }
 }
 
 /** @param computed share of what is done that this run computed: the rest came from a journal, and tells nothing of its speed */
@@ -174,8 +175,8 @@ function progressOf(status: RunStatus): ProgressEvent {
     bytesTotal: bytesTotal ?? null,
     share: share ?? null,
     secondsLeft: secondsLeft ?? null,
-    framesPerSecond: (frames - framesJournaled) / seconds,
-    tokensPerSecond: tokens / seconds,
+    framesPerSecond: seconds > 0 ? (frames - framesJournaled) / seconds : 0,
+    tokensPerSecond: seconds > 0 ? tokens / seconds : 0,
     devices: workers.map((worker) => ({
       device: worker.id,
       stage: worker.stage,

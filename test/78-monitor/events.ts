@@ -19,6 +19,7 @@ export const EVENTS: EventsByName = {
     journal: 'out/.journal',
     ...{ batches: 2, frames: 100, damagedBytes: 512, isOfSameDevices: false },
   },
+  'complete-already': { event: 'complete-already', output: 'out' },
   waiting: { event: 'waiting', reason: 'looking whether out/.unfinished-7 of process 7 on node3 is still alive' },
   resumable: { event: 'resumable', output: 'out' },
   checking: { event: 'checking', model: '500', bytes: 11.6 * GIB },

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { InputFile, InspectedModel } from '../index.js';
+import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
+import type { RunManifest } from '../output/manifest.js';
+import { readManifest } from '../recall/result-manifest.js';
+import type { PredictWords } from './predict-options.js';
+
+/**
+ * Whether the output directory holds the complete results of this very command, so that a job which is put into the queue
+ * again has nothing to do. Its inputs are hashed for that; of standard input it cannot be known.
+ */
+export async function isCompleteAlready(
+  words: PredictWords,
+  model: InspectedModel,
+  inputs: readonly InputFile[],
+): Promise<boolean> {
+  if (existsSync(join(words.output, JOURNAL.name)) || !existsSync(join(words.output, RUN_MANIFEST.name))) return false;
+  const manifest = await readManifest(words.output);
+  return (
+    manifest.outcome === 'complete' &&
+    hasSameParameters(manifest, words) &&
+    model.parts.every(
+      ({ part, sha256 }) => manifest.model.parts.find(({ role }) => role === part)?.sha256 === sha256,
+    ) &&
+    (await hasSameInputs(manifest, inputs))
+  );
+}
+
+function hasSameParameters({ parameters, devices }: RunManifest, words: PredictWords): boolean {
+  const { threshold, minFraction, precision, engine, keepIntermediate = false, saveEmbeddings = false } = words;
+  const wanted = { threshold, minFraction, engine, keepIntermediate, saveEmbeddings };
+  return (
+    (precision === 'auto' || devices.every((device) => device.precision === precision)) &&
+    Object.entries(wanted).every(([name, value]) => parameters[name] === value)
+  );
+}
+
+async function hasSameInputs({ inputs }: RunManifest, files: readonly InputFile[]): Promise<boolean> {
+  if (inputs.length !== files.length) return false;
+  for (const [index, { path, size }] of files.entries()) {
+    // Sizes first: they cost nothing. What has none is no file, and cannot be read twice.
+    if (size === undefined || inputs[index]!.bytes !== size) return false;
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(path), hash);
+    if (inputs[index]!.sha256 !== hash.digest('hex')) return false;
+  }
+  return true;
+}
