@@ -33,7 +33,7 @@ export async function checkModels(option?: string): Promise<Check> {
   return warned('models', `none in ${folder}`, next);
 }
 
-/** Only a setup writes there, so that a run does not need it. */
+/** A setup writes there; a run only what it can do without: which models it has checked. */
 export async function checkCacheFolder(): Promise<Check> {
   const folder = resolve(cacheFolder());
   const next = 'Set XDG_CACHE_HOME to a folder that can be written to';

@@ -36,13 +36,22 @@ export async function listModels(
   );
 }
 
-/** @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID */
-export async function inspectModel(name: string | undefined, location: ModelsLocation = {}): Promise<InspectedModel> {
-  return inspectFrom(registryAt(location), name);
+export interface InspectOptions extends ModelsLocation {
+  /** Where it is given, a model that `open` would refuse with it is refused here. Any model is inspected without it. */
+  readonly trust?: boolean;
 }
 
-async function inspectFrom(registry: ModelRegistry, name: string | undefined): Promise<InspectedModel> {
-  const model = await registry.find(name);
+/** @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED (see InspectOptions.trust) */
+export async function inspectModel(name: string | undefined, options: InspectOptions = {}): Promise<InspectedModel> {
+  return inspectFrom(registryAt(options), name, options);
+}
+
+async function inspectFrom(
+  registry: ModelRegistry,
+  name: string | undefined,
+  { trust }: InspectOptions = {},
+): Promise<InspectedModel> {
+  const model = await (trust === undefined ? registry.find(name) : registry.findTrusted(name, { trust }));
   return inspectOpened(model, await registry.isTrusted(model));
 }
 

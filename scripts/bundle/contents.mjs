@@ -10,7 +10,7 @@ import { inRepository } from '../setup/repository.mjs';
 
 /** What runs from the repository as it is: commands, the check of a GPU and what it reads. */
 const folders = ['bin', 'examples', 'docs', 'scripts/gpu-check', 'test/fixtures/golden'];
-const files = [...['LICENSE', 'CHANGELOG.md', 'scripts/gpu-check.mjs', 'bench/host/inputs.mjs']];
+const files = [...['LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'scripts/gpu-check.mjs', 'bench/host/inputs.mjs']];
 
 /**
  * @param {{ library: string, packages: import('./dependencies.mjs').BundledPackage[],
@@ -55,6 +55,7 @@ function manual() {
   return readFileSync(inRepository('README.md'), 'utf8')
     .replaceAll('](docs/', '](')
     .replaceAll('](CHANGELOG.md)', '](../CHANGELOG.md)')
+    .replaceAll('](SECURITY.md)', '](../SECURITY.md)')
     .replaceAll('](LICENSE)', '](../LICENSE)');
 }
 

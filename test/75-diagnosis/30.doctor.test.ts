@@ -122,6 +122,13 @@ describe('virnucpro doctor', () => {
       assert.equal(well.check('models').status, 'ok');
       assert.match(well.check('models').details[0]!, /^golden: windows of 500 bases/);
       rmSync(join(folder, 'temporary'), { recursive: true });
+      rmSync(join(golden.models, '.trusted'), { recursive: true });
+      const stranger = await doctor({ VIRNUCPRO_MODELS: golden.models, ...QUICKLY });
+      assert.equal(stranger.check('models').status, 'warning');
+      assert.match(stranger.check('models').found, /golden not made here, or changed since$/);
+      assert.match(stranger.check('models').details[0]!, /, not trusted$/);
+      assert.match(stranger.check('models').next!, /virnucpro models trust golden$/);
+      rmSync(join(folder, 'temporary'), { recursive: true });
       truncateSync(golden.model.protein.path, 1000);
       const damaged = await doctor({ VIRNUCPRO_MODELS: golden.models, ...QUICKLY });
       assert.equal(damaged.check('models').status, 'failed');

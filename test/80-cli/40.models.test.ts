@@ -100,7 +100,7 @@ describe('virnucpro models', () => {
     let copies: string;
     const predicts = (name: string): string[] => [
       ...['predict', fixture('golden', 'end_to_end', 'input.fa'), '--device', 'cpu', '--threads', '1'],
-      ...['-o', join(copies, 'output'), '--model', name, '--log-level', 'error'],
+      ...['-o', join(copies, 'output'), '--model', name],
     ];
     beforeEach(async () => {
       copies = mkdtempSync(join(tmpdir(), 'virnucpro-copies-'));
@@ -116,7 +116,7 @@ describe('virnucpro models', () => {
       await failsWith(words, predicts('tiny'), { models: copies, environment });
       await failsWith(words, ['bench', '--dna', '--model', 'tiny'], { models: copies, environment });
       assert.deepEqual(readdirSync(copies), ['tiny']);
-      await failsWith(/libtorch/, predicts('tiny'), { models, environment });
+      await failsWith(/libtorch/, [...predicts('tiny'), '--log-level', 'error'], { models, environment });
     });
 
     it('are opened once with --trust, and from then on after models trust', async () => {
