@@ -56,7 +56,7 @@ async function call(directory: string, words: CallWords): Promise<number> {
     });
     return reportEnd(log, manifest, { output: output ?? directory, total: (performance.now() - start) / 1000 });
   } catch (error) {
-    if (stop.signal && ended.signal.aborted && !(error instanceof VirnucproError)) {
+    if (stop.signal && error === ended.signal.reason) {
       logEvent(log, { event: 'interrupted', signal: stop.signal, output: null });
       return EXIT_OF_SIGNAL.get(stop.signal)!;
     }

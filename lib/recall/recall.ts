@@ -54,6 +54,10 @@ export async function recall(options: RecallOptions): Promise<RunManifest> {
     unused = false;
     await replaceFiles(folder, claimed.path, output ?? directory);
     return manifest;
+  } catch (error) {
+    // What else fails then, such as an input that is closed, fails because of it.
+    if (unused) options.signal?.throwIfAborted();
+    throw error;
   } finally {
     await releaseDirectory(claimed, { unused }).catch(() => undefined);
   }

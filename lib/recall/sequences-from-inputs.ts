@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { expected } from '../errors.js';
+import { expected, VirnucproError } from '../errors.js';
 import { filesOf, STANDARD_INPUT } from '../input/input-files.js';
 import { InputProgress } from '../input/progress.js';
 import type { SequenceRecord } from '../input/record.js';
@@ -25,7 +25,7 @@ export interface InputsJob {
   readonly signal?: AbortSignal | undefined;
 }
 
-const GIVE_INPUTS = 'Give the inputs of the run, in their order, with --input';
+const GIVE_INPUTS = 'Give the inputs of the run, in their order, with --input: a record is virus now that was none';
 
 /** An input as it is now. */
 interface PresentInput {
@@ -87,7 +87,14 @@ async function movedInputs(moved: readonly string[]): Promise<FoundInput[]> {
 
 async function formerInputs({ inputs, workingDirectory }: InputsJob['manifest']): Promise<FoundInput[]> {
   const found: FoundInput[] = [];
-  for (const { path } of inputs) found.push(...(await filesOf(formerPath(path, workingDirectory))));
+  for (const { path } of inputs) {
+    const former = formerPath(path, workingDirectory);
+    const files = await filesOf(former).catch((error: unknown) => {
+      if (!(error instanceof VirnucproError)) throw error;
+      throw new VirnucproError(error.code, `${error.message}. ${GIVE_INPUTS}`, { cause: error });
+    });
+    found.push(...files);
+  }
   return found;
 }
 

@@ -156,7 +156,7 @@ describe('A call', () => {
         { from: { threshold: 0.9, minFraction: 0.3 }, version: '9.9.9', words: [] },
       ],
     );
-    for (const { at } of recalled ?? []) assert.ok(!Number.isNaN(Date.parse(at)));
+    for (const { at } of recalled) assert.ok(!Number.isNaN(Date.parse(at)));
   });
 
   it('writes into another directory and leaves the first as it is, when asked to', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputProgress } from '../../lib/input/progress.js';
 import { readRecords } from '../../lib/input/records.js';
@@ -36,11 +36,17 @@ export interface StoredRun {
 const FRAME_NAMES = ['F1', 'F2', 'F3', 'R1', 'R2', 'R3'] as const;
 
 /** Scores stored inputs as a prediction would, with the pipeline's own rule, and writes the results by its own writers. */
-export async function predictStored(run: StoredRun, output: string, rule: CallRule): Promise<RunManifest> {
+export async function predictStored(
+  run: StoredRun,
+  output: string,
+  rule: CallRule,
+  options: { force?: boolean } = {},
+): Promise<RunManifest> {
   const { folder, inputs, random = false, stopAfter = Infinity, changes = {} } = run;
   for (const [name, text] of Object.entries(inputs)) writeFileSync(join(folder, name), text);
   const parameters = { window: CHUNK_SIZE, threshold: rule.threshold, min_fraction: rule.minFraction };
   const directory = await openResultDirectory({
+    ...options,
     directory: join(folder, output),
     chunkSize: CHUNK_SIZE,
     inputName: 'input',
@@ -135,4 +141,12 @@ export function calledFiles(folder: string, output: string): Record<string, stri
 
 export function readRun(folder: string, output: string): RunManifest {
   return JSON.parse(readFileSync(join(folder, output, 'run.json'), 'utf8')) as RunManifest;
+}
+
+/** Every file below a folder, hidden ones too, with its content. */
+export function filesBelow(folder: string): Record<string, string> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    entries.map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name), 'utf8')]),
+  );
 }

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { installGoldenModel } from '../golden-model.js';
+import type { InstalledModel } from '../golden-model.js';
+import { fixture, repositoryRoot } from '../repository.js';
+import { failsWith, succeeds, virnucpro } from './command-line.js';
+
+const INPUT = fixture('golden', 'end_to_end', 'input.fa');
+const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--no-progress'];
+const CALLED = ['contigs.tsv', 'windows.tsv', 'virus.fna'];
+
+describe('virnucpro call', () => {
+  let installed: InstalledModel;
+  let folder: string;
+  const path = (...names: string[]): string => join(folder, ...names);
+  const content = (...names: string[]): string => readFileSync(path(...names), 'utf8');
+  const runJson = (name: string): Record<string, unknown> =>
+    JSON.parse(content(name, 'run.json')) as Record<string, unknown>;
+
+  const predict = (name: string, ...words: string[]) =>
+    succeeds(['predict', INPUT, '-o', path(name), ...EXACT, ...words], { models: installed.models });
+  /** No model may be needed, so none is there. */
+  const call = (...words: string[]) => succeeds(['call', ...words], { models: path('no models') });
+  /** Results to work on: those of one run at the default threshold. */
+  const results = (name: string): string => {
+    cpSync(path('earlier'), path(name), { recursive: true });
+    return path(name);
+  };
+
+  before(async () => {
+    installed = await installGoldenModel();
+    folder = mkdtempSync(join(tmpdir(), 'virnucpro-call-'));
+    await predict('earlier');
+  });
+  after(() => {
+    installed.remove();
+    rmSync(folder, { recursive: true });
+  });
+
+  for (const rule of [
+    ['--threshold', '0.9', '--min-fraction', '0.3'],
+    ['--threshold', '0'],
+    ['--min-fraction', '1'],
+    [],
+  ]) {
+    it(`writes the bytes that predict ${rule.join(' ')} writes`, async () => {
+      const name = `called${rule.join('')}`;
+      await predict(`wanted${name}`, ...rule);
+      const directory = results(name);
+      await call(directory, '--threshold', '0.2', '--min-fraction', '0.1');
+      await call(directory, ...rule);
+      for (const file of [...CALLED, 'prediction_results.txt', 'prediction_results_highestscore.csv']) {
+        assert.equal(content(name, file), content(`wanted${name}`, file), file);
+      }
+      const [run, wanted] = [runJson(name), runJson(`wanted${name}`)];
+      for (const field of ['counts', 'parameters', 'files', 'outcome', 'model', 'workingDirectory']) {
+        assert.deepEqual(run[field], wanted[field], field);
+      }
+      assert.equal((run['recalled'] as unknown[]).length, 2);
+      assert.deepEqual(readdirSync(directory).sort(), readdirSync(path('earlier')).sort());
+    });
+  }
+
+  it('says what came of it as predict does, and in JSON', async () => {
+    const directory = results('told');
+    const { output, errors } = await call(directory, '--threshold', '0.9');
+    assert.equal(output, '');
+    assert.match(
+      errors,
+      /INFO: 9 records: \d virus, \d other, \d without a verdict; 26 windows,.*results in .*told\n$/,
+    );
+    const { errors: line } = await call(directory, '--log-format', 'json');
+    const { event, counts, output: where } = JSON.parse(line) as Record<string, unknown>;
+    assert.deepEqual([event, where], ['finished', directory]);
+    assert.deepEqual(counts, runJson('told')['counts']);
+    assert.equal((await call(directory, '--log-level', 'error')).errors, '');
+  });
+
+  it('writes elsewhere with --output', async () => {
+    const directory = results('kept');
+    const before = content('kept', 'run.json');
+    await call(directory, '--threshold', '0.9', '--output', path('elsewhere'));
+    assert.deepEqual(readdirSync(path('elsewhere')).sort(), [...CALLED, 'run.json'].sort());
+    assert.equal(content('kept', 'run.json'), before);
+  });
+
+  for (const [outcome, words] of [
+    ['partial', /finished|records/],
+    ['stopped', /WARN: .*right, but not all/],
+  ] as const) {
+    it(`ends with 2 when the run was ${outcome}`, async () => {
+      const directory = results(outcome);
+      writeFileSync(path(outcome, 'run.json'), JSON.stringify({ ...runJson(outcome), outcome }));
+      const { end, errors } = await virnucpro(['call', directory, '--threshold', '0.9']);
+      assert.equal(end, 2, errors);
+      assert.match(errors, words);
+      assert.equal(runJson(outcome)['outcome'], outcome);
+    });
+  }
+
+  describe('of a run from standard input', () => {
+    before(async () => {
+      const words = ['predict', '-', '-o', path('stdin'), '--threshold', '1', ...EXACT];
+      await succeeds(words, { models: installed.models, input: readFileSync(INPUT) });
+    });
+
+    it('wants the input once a record is virus that was none', async () => {
+      const before = content('stdin', 'run.json');
+      await failsWith(/received standard input\. Give the inputs of the run, .* --input/, ['call', path('stdin')]);
+      assert.equal(content('stdin', 'run.json'), before);
+      assert.deepEqual(
+        readdirSync(path('stdin')).filter((name) => name.startsWith('.')),
+        [],
+      );
+    });
+
+    it('stops at Ctrl-C while it waits for its input, and changes nothing', async () => {
+      const before = content('stdin', 'run.json');
+      const program = join(repositoryRoot, 'bin', 'virnucpro.js');
+      const child = spawn(process.execPath, [program, 'call', path('stdin'), '--input', '-']);
+      let errors = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+      // As soon as it has its folder there it listens to signals.
+      const isAtWork = (): boolean => readdirSync(path('stdin')).some((name) => name.startsWith('.unfinished'));
+      const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+      while (!isAtWork() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
+      child.kill('SIGINT');
+      assert.equal(await ended, 130, errors);
+      assert.match(errors, /WARN: stopped by SIGINT: nothing was written\n$/);
+      assert.equal(content('stdin', 'run.json'), before);
+      assert.ok(!isAtWork());
+    });
+
+    it('takes it from --input, and from standard input again', async () => {
+      cpSync(path('stdin'), path('stdin again'), { recursive: true });
+      await call(path('stdin'), '--input', INPUT);
+      await succeeds(['call', path('stdin again'), '--input', '-'], { input: readFileSync(INPUT) });
+      assert.equal(content('stdin', 'virus.fna'), content('earlier', 'virus.fna'));
+      assert.equal(content('stdin again', 'virus.fna'), content('earlier', 'virus.fna'));
+    });
+  });
+
+  it('refuses in one line what are no results, and other inputs', async () => {
+    await failsWith(/a finished run for .*nothing but received ENOENT/, ['call', path('nothing')]);
+    await failsWith(/received no run\.json\. Name a directory that predict has written/, ['call', folder]);
+    const directory = results('strict');
+    await call(directory, '--threshold', '1');
+    await failsWith(/1 inputs? as in the run .* received 2/, ['call', directory, '--input', INPUT, INPUT]);
+    const other = path('other.fa');
+    writeFileSync(other, readFileSync(INPUT, 'utf8').replace(/[ACGT]\n/, 'N\n'));
+    await failsWith(/SHA-256 .* input .*other\.fa, as input .*input\.fa in the run/, [
+      'call',
+      directory,
+      '--input',
+      other,
+    ]);
+  });
+
+  for (const words of [
+    ['--threshold', '1.1'],
+    ['--threshold', 'much'],
+    ['--min-fraction', '-1'],
+    ['--models', 'x'],
+  ]) {
+    it(`refuses ${words.join(' ')}`, () =>
+      failsWith(/Expected a number from 0 to 1|unknown option/, ['call', path('earlier'), ...words]));
+  }
+
+  it('tells a refusal as JSON when the log is', async () => {
+    const { end, errors } = await virnucpro(['call', path('nothing'), '--log-format', 'json']);
+    const { event, code } = JSON.parse(errors) as Record<string, string>;
+    assert.deepEqual([end, event, code], [1, 'failed', 'VNP_OUTPUT']);
+  });
+});
