@@ -203,7 +203,7 @@ export const EVENT_SCHEMA: EventSchema = {
     fields: { output: { type: 'string', meaning: 'the output directory as it was given' } },
   },
   'complete-already': {
-    meaning: '`--resume` found the complete results of this very command: nothing was done.',
+    meaning: 'The directory holds the complete results of this very command: `--resume` has nothing to do.',
     fields: { output: { type: 'string', meaning: 'the output directory as it was given' } },
   },
   stopping: { meaning: 'The first signal to stop came: what runs is finished.', fields: { signal: SIGNAL } },

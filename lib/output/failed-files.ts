@@ -5,7 +5,7 @@ import { escapeControls } from './cell.js';
 export interface Failure {
   /** The input, and what of it failed. */
   readonly path: string;
-  readonly stage: 'DNABERT-S' | 'ESM-2' | 'classifier' | 'batch';
+  readonly stage: 'DNABERT-S' | 'ESM-2' | 'classifier' | 'batch' | 'input';
   readonly message: string;
 }
 

@@ -103,7 +103,10 @@ export const CONTIGS_TABLE: OutputFile = {
       '0 to 1, rounded to float32, shortest text that reads back to the same value',
     ),
     column('max_virus_score', 'Highest virus_score of the scored windows; empty when none was scored', SCORE),
-    column('status', '`scored`, `partial` (some windows failed), `no_frame`, `empty` (no letters) or `failed`'),
+    column(
+      'status',
+      '`scored`, `partial` (some windows failed), `no_frame`, `empty` (no letters), `invalid` (something is wrong with the record itself; it has no windows) or `failed`',
+    ),
     column('reason', 'Why the record has no or only part of its scores; empty when it has all'),
     column('source', 'Path that the record was read from, `-` for standard input'),
   ],
@@ -169,8 +172,12 @@ export const FAILED_FILES: OutputFile = {
     'one line a failure, three fields separated by `|`, no header; control characters and backslashes are escaped as in the tables',
   meaning: 'What could not be computed, and why: one line for each failure and input. The tables say which windows.',
   columns: [
-    column('file_path', 'The input that the frames come from; `-` for standard input'),
-    column('stage', '`DNABERT-S`, `ESM-2`, `classifier`, or `batch` when it failed before it came to any of them'),
+    column('file_path', 'The input that the frames or the record come from; `-` for standard input'),
+    column(
+      'stage',
+      '`DNABERT-S`, `ESM-2`, `classifier`, `batch` when it failed before it came to any of them, or `input` for a record ' +
+        'that is invalid',
+    ),
     column('error_message', 'The error; it may contain further `|`'),
   ],
 };

@@ -37,6 +37,7 @@ export interface ResultDirectoryOptions {
   readonly resume?: boolean;
   /** See ClaimOptions. */
   readonly onWaiting?: (reason: string) => void;
+  readonly patience?: number;
   /** Also writes the classic intermediate files; every window must then bring its `sequences`. Default false. */
   readonly keepIntermediate?: boolean;
   /** Also writes the embeddings; every scored frame must then bring its own. Default false. */
@@ -67,6 +68,7 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
   const claimed = await claimDirectory(options.directory, {
     ...(options.force !== undefined && { force: options.force }),
     ...(options.onWaiting && { onWaiting: options.onWaiting }),
+    ...(options.patience !== undefined && { patience: options.patience }),
     accepts: (names) => acceptsJournal(names, options),
   });
   try {

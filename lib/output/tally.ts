@@ -4,6 +4,9 @@ import { noCounts } from '../predict/run-counts.js';
 import type { RunCounts } from '../predict/run-counts.js';
 import type { RunDescription } from './manifest.js';
 
+/** What is counted when a record is read. */
+const NAMES_OF_RECORDS: ReadonlySet<keyof RunCounts> = new Set(['records', 'empty', 'invalid']);
+
 /** Counts what is written, on its own, so that the run's own counts can be checked against it. */
 export class Tally {
   readonly #counts = noCounts();
@@ -24,6 +27,7 @@ export class Tally {
     counts.records++;
     this.#windowsOfContigs += result.windows;
     if (result.status === 'empty') counts.empty++;
+    if (result.status === 'invalid') counts.invalid++;
     if (result.verdict === 'virus') counts.contigsVirus++;
     else if (result.verdict === 'other') counts.contigsOther++;
     else counts.contigsNone++;
@@ -35,7 +39,7 @@ export class Tally {
     const written = { ...this.#counts, framesKept: this.#counts.framesScored };
     for (const name of Object.keys(written) as (keyof RunCounts)[]) {
       // Not every kept frame gets a score; and a run that stopped had read records that it did not come to the end of.
-      const mayBeLess = name === 'framesKept' || (stopped && (name === 'records' || name === 'empty'));
+      const mayBeLess = name === 'framesKept' || (stopped && NAMES_OF_RECORDS.has(name));
       compare(name, run.counts[name], written[name], mayBeLess);
     }
     if (!stopped) compare('windows of all contigs', this.#windowsOfContigs, written.windows, false);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { openResultDirectory, type ResultDirectoryOptions } from '../../lib/output/result-directory.js';
@@ -172,13 +172,72 @@ describe('The result directory', () => {
     await first.abort();
   });
 
-  it('is refused while a run of another machine may write to it, unless forced', async () => {
+  /** The folder of a run on another machine. @returns its owner's file, whose time is its sign of life */
+  function runElsewhere(): string {
     mkdirSync(out('.unfinished-1'), { recursive: true });
-    const owner = { host: 'another.example', pid: 1, started: '1' };
-    writeFileSync(out('.unfinished-1', 'owner.json'), JSON.stringify(owner));
-    await refuses(/another\.example.*--force/);
+    const owner = out('.unfinished-1', 'owner.json');
+    writeFileSync(owner, JSON.stringify({ host: 'another.example', pid: 1, started: '1' }));
+    return owner;
+  }
+
+  it('is refused while a run of another machine shows that it is alive', async () => {
+    const owner = runElsewhere();
+    const reasons: string[] = [];
+    let time = 1_000_000;
+    const beating = setInterval(() => utimesSync(owner, ++time, time), 50);
+    try {
+      await refuses(/of process 1 on another\.example/, { onWaiting: (reason: string) => reasons.push(reason) });
+    } finally {
+      clearInterval(beating);
+    }
+    assert.match(reasons.join(), /looking whether .* on another\.example is still alive/);
+  });
+
+  it('is taken over from a run of another machine that is silent, at once when that is forced', async () => {
+    runElsewhere();
+    await writeRun(optionsIn(folder.path, { patience: 100 }), RESULTS);
+    assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+    runElsewhere();
     await writeRun(optionsIn(folder.path, { force: true }), RESULTS);
     assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+  });
+
+  it('is refused with an offer where a run is not finished', async () => {
+    mkdirSync(out());
+    writeFileSync(out('.journal'), 'scores');
+    await refuses(/a run that is not finished\. Go on with it by --resume/);
+    assert.equal(readFileSync(out('.journal'), 'utf8'), 'scores');
+  });
+
+  it('begins a new one where there is nothing to resume, but not among files of strangers', async () => {
+    await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
+    await refuses(/which holds contigs\.tsv/, { resume: true });
+  });
+
+  it('loses its journal to a forced run', async () => {
+    mkdirSync(out());
+    writeFileSync(out('.journal'), 'scores');
+    const directory = await openResultDirectory(optionsIn(folder.path, { force: true }));
+    assert.equal(existsSync(out('.journal')), false);
+    await directory.abort();
+  });
+
+  for (const outcome of ['complete', 'partial', 'stopped'] as const) {
+    it(`${outcome === 'complete' ? 'loses' : 'keeps'} its journal when the run is ${outcome}`, async () => {
+      mkdirSync(out());
+      writeFileSync(out('.journal'), 'scores');
+      await writeRun(optionsIn(folder.path, { resume: true }), RESULTS, { outcome });
+      assert.equal(existsSync(out('.journal')), outcome !== 'complete');
+      assert.ok(existsSync(out('run.json')));
+    });
+  }
+
+  it('is kept for its journal when the run is given up', async () => {
+    const directory = await openResultDirectory(optionsIn(folder.path));
+    await writeAll(directory, RESULTS);
+    writeFileSync(directory.journalPath, 'scores');
+    await directory.abort();
+    assert.deepEqual(readdirSync(out()), ['.journal']);
   });
 
   for (const inputName of ['', 'a/b', 'a\0b']) {

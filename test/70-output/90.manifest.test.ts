@@ -117,13 +117,13 @@ describe('The list of output files', () => {
   const folder = temporaryFolder();
 
   it('names exactly the files that a run with all options and a failure writes', async () => {
-    const directory = await openResultDirectory(
-      optionsIn(folder.path, { keepIntermediate: true, inputName: 'my.input' }),
-    );
+    const options = { keepIntermediate: true, saveEmbeddings: true, inputName: 'my.input' };
+    const directory = await openResultDirectory(optionsIn(folder.path, options));
     await writeAll(directory, RESULTS);
+    writeFileSync(directory.journalPath, '');
     await directory.recordFailure({ path: 'input.fa', stage: 'DNABERT-S', message: 'x' });
     writeFileSync(directory.logPath, 'it began\n');
-    await directory.finish(runDescription(countsOf(RESULTS)));
+    await directory.finish(runDescription(countsOf(RESULTS), { outcome: 'partial' }));
     const listed = OUTPUT_FILES.map((file) => outputFileName(file, 'my.input', 500));
     assert.deepEqual(readdirSync(join(folder.path, 'out')).sort(), listed.sort());
   });

@@ -12,7 +12,8 @@ import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '.
 
 /** A scored window of one frame; `changes` for the rest. */
 export function windowResult(contig: string, number: number, changes: Partial<WindowResult> = {}): WindowResult {
-  const best: FrameScore = { frame: 'F1', others: 0.25, virus: 0.75 };
+  const embedding = Float32Array.of(number, 0.5);
+  const best: FrameScore = { frame: 'F1', others: 0.25, virus: 0.75, embedding };
   const scored = (changes.status ?? 'scored') === 'scored';
   const frames = changes.frames ?? (scored ? [best] : []);
   return {
@@ -59,6 +60,7 @@ export function countsOf(results: readonly PredictionResult[]): RunCounts {
   return {
     records: contigs.length,
     empty: contigs.filter(({ status }) => status === 'empty').length,
+    invalid: contigs.filter(({ status }) => status === 'invalid').length,
     windows: windows.length,
     framesKept: frames,
     framesScored: frames,
