@@ -365,6 +365,7 @@ describe('a predictor', () => {
       { devices: [0] } as object,
       { model: 7 } as object,
       { models: 5 } as object,
+      { trust: 'yes' } as object,
       { onEvent: 'x' } as object,
     ]) {
       await assert.rejects(
