@@ -34,6 +34,8 @@ export function versions(): { virnucpro: string; libtorch: string; node: string 
 
 export { packageVersion } from './package.js';
 export type { Predictor, Prediction } from './predict/predictor.js';
+export { EmbeddingClassifier } from './predict/embedding-classifier.js';
+export type { ClassifierOptions } from './predict/embedding-classifier.js';
 export type { OpenOptions, PredictOptions } from './predict/options.js';
 export {
   DEFAULT_MEMORY_WARNING,
@@ -60,7 +62,7 @@ export type {
 } from './predict/results.js';
 export type { FrameName, KeptFrame } from './windows/frame.js';
 export type { StoredSequence } from './input/record.js';
-export { checkInputs } from './input/input-files.js';
+export { checkInputs, inputStem } from './input/input-files.js';
 export type { InputFile } from './input/input-files.js';
 export { VirnucproError } from './errors.js';
 export type { ErrorCode } from './errors.js';

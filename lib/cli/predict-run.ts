@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { reasonOf } from '../errors.js';
 import { open, VirnucproError } from '../index.js';
-import type { BatchFailure, InspectedModel, Prediction, Predictor, RunEvent } from '../index.js';
+import type { BatchFailure, ContigResult, InspectedModel, Prediction, Predictor, RunEvent } from '../index.js';
 import { logEvent } from '../monitor/log.js';
 import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
 import type { RunManifest } from '../output/manifest.js';
@@ -114,6 +114,7 @@ async function writeResults({ directory }: PredictionJob, prediction: Prediction
       const room = directory.write(result);
       // Mostly there is room, and a promise for each result would cost more than the writing.
       if (room !== undefined) await room;
+      if (result.kind === 'contig' && result.status === 'invalid') await recordInvalid(directory, result);
       times.writing += secondsSince(start);
       results++;
     }
@@ -163,6 +164,17 @@ async function recordFailure(directory: ResultDirectory, failure: BatchFailure):
   }
 }
 
+async function recordInvalid(
+  directory: ResultDirectory,
+  { record, contig, source, reason }: ContigResult,
+): Promise<void> {
+  await directory.recordFailure({
+    path: source,
+    stage: 'input',
+    message: `record ${record + 1}, ${contig}: ${reason}`,
+  });
+}
+
 /** Warnings at the end, so that thousands of failures, each of which was logged when it happened, do not bury the rest. */
 const MOST_WARNINGS = 10;
 
@@ -192,7 +204,7 @@ function exitCode({ stop, log, words }: PredictionJob, { summary }: Prediction, 
     logEvent(log, { event: 'aborted', code: reason.code, reason: reason.message });
     return EXIT.failed;
   }
-  if (summary.failures.length === 0) return EXIT.done;
+  if (summary.failures.length === 0 && summary.counts.invalid === 0) return EXIT.done;
   return summary.counts.windowsScored > 0 ? EXIT.partial : EXIT.failed;
 }
 

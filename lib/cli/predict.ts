@@ -1,7 +1,7 @@
-import { basename, extname, join } from 'node:path';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { checkInputs, inspectModel, packageVersion, VirnucproError } from '../index.js';
+import { checkInputs, inputStem, inspectModel, packageVersion, VirnucproError } from '../index.js';
 import type { InputFile, InspectedModel } from '../index.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import { LogSinks } from '../monitor/log-sinks.js';
@@ -21,7 +21,10 @@ import { StopSignals } from './stop-signals.js';
 export function predictCommand(): Command {
   const command = new Command('predict')
     .description('Scores every window of every record and writes the result files.')
-    .argument('<input...>', 'FASTA files, directories of them, or - for standard input');
+    .argument(
+      '<input...>',
+      'FASTA or FASTQ files of DNA, plain or packed with gzip, bzip2, xz or zstd, directories of them, or - for standard input',
+    );
   return addPredictOptions(command).action(async (inputs: string[], words: PredictWords) => {
     process.exitCode = await predict(inputs, words);
   });
@@ -89,7 +92,7 @@ function inputName(inputs: readonly string[], files: readonly InputFile[]): stri
   if (inputs.length > 1 || files.length !== 1) return 'inputs';
   const [file] = files;
   if (!file || file.path === '-') return 'stdin';
-  return basename(file.path, extname(file.path));
+  return inputStem(file.path);
 }
 
 function comment({ name, random, chunkSize }: InspectedModel, words: PredictWords): string {

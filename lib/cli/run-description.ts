@@ -28,7 +28,11 @@ export function describeRun(
     finished: finished.toISOString(),
     commandLine: ['virnucpro', ...process.argv.slice(2)],
     workingDirectory: process.cwd(),
-    outcome: summary.stopped ? 'stopped' : summary.failures.length > 0 ? 'partial' : 'complete',
+    outcome: summary.stopped
+      ? 'stopped'
+      : summary.failures.length + summary.counts.invalid > 0
+        ? 'partial'
+        : 'complete',
     model: {
       name: model.name,
       random: model.random,
@@ -57,12 +61,17 @@ export function describeRun(
   };
 }
 
-function warningsOf({ stopped, devices, failures }: RunSummary): string[] {
+function warningsOf({ stopped, devices, failures, counts }: RunSummary): string[] {
   return [
     ...(stopped ? [stoppedWarning(stopped)] : []),
     ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
+    ...(counts.invalid > 0 ? [invalidWarning(counts.invalid)] : []),
     ...failures.map(({ code, reason, frames }) => `${counted(frames, 'frame')} without a score: ${reason} (${code})`),
   ];
+}
+
+function invalidWarning(count: number): string {
+  return `${counted(count, 'record')} with status invalid, for which nothing was computed; contigs.tsv says why`;
 }
 
 /** @param stopped with the signal as its cause where one stopped the run */

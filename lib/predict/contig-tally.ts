@@ -28,7 +28,7 @@ export class ContigTally {
   }
 
   finish(record: SequenceRecord, rule: CallRule): ContigResult {
-    const status = this.#status(record.sequence.length);
+    const status = record.problem ? 'invalid' : this.#status(record.sequence.length);
     return {
       kind: 'contig',
       record: record.index,
@@ -44,7 +44,7 @@ export class ContigTally {
       ...(this.#scored > 0 && { meanVirusScore: this.#sum / this.#scored, maxVirusScore: this.#highest }),
       sequence: record.sequence,
       status,
-      reason: this.#reasonOf(status),
+      reason: record.problem ?? this.#reasonOf(status),
     };
   }
 

@@ -72,7 +72,7 @@ export async function* predictRecords(
       unentered = record;
       summary.enterRecord(record);
       const tally = new ContigTally();
-      for (const window of readWindows(record, options.chunkSize)) {
+      for (const window of record.problem ? [] : readWindows(record, options.chunkSize)) {
         const kept = keptFrames(window.letters);
         summary.enterWindow(window.start + window.letters.length, kept.length);
         const sending = dispatcher.addWindow(ledger.enterWindow(record, tally, window, kept), kept);

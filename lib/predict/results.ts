@@ -61,6 +61,8 @@ export type ContigStatus =
   | 'no_frame'
   /** The record has no letters. */
   | 'empty'
+  /** Something is wrong with the record itself, so that nothing was computed for it; it has no windows. */
+  | 'invalid'
   /** Every window that has a frame failed. */
   | 'failed';
 

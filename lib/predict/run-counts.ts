@@ -9,6 +9,8 @@ export interface RunCounts {
   records: number;
   /** Records without letters. */
   empty: number;
+  /** Records with which something is wrong, so that they have no windows. */
+  invalid: number;
   /** Rows of windows.tsv. */
   windows: number;
   /** Reading frames without a stop codon. */
@@ -29,6 +31,7 @@ export function noCounts(): RunCounts {
   return {
     records: 0,
     empty: 0,
+    invalid: 0,
     windows: 0,
     framesKept: 0,
     framesScored: 0,

@@ -72,7 +72,6 @@ export class RunMonitor {
     const { summary, control } = this.#options;
     const seconds = this.#seconds();
     const { lettersComputed, bytesComputed, counts, framesDone, framesFailed, input } = summary;
-    // Line ends are bytes too, so the share lags a little behind.
     const share = this.bytesTotal ? Math.min(1, bytesComputed / this.bytesTotal) : undefined;
     const active = seconds - control.secondsPaused;
     return {

@@ -62,9 +62,14 @@ export class RunSummary {
     return (this.#lettersBefore + this.#lettersEntered) * this.#shareOfFrames;
   }
 
-  /** The same with the headers, in bytes of the inputs; only the line ends within a sequence are left out. */
+  /**
+   * The same with the headers, in bytes of the inputs: compressed, with line ends and qualities, in the proportion that
+   * these have had so far.
+   */
   get bytesComputed(): number {
-    return this.lettersComputed + this.#headerBytes * this.#shareOfFrames;
+    const { bytesRead, recordBytes } = this.input;
+    const proportion = recordBytes === 0 ? 1 : bytesRead / recordBytes;
+    return (this.lettersComputed + this.#headerBytes * this.#shareOfFrames) * proportion;
   }
 
   get #shareOfFrames(): number {
@@ -87,9 +92,11 @@ export class RunSummary {
     this.counts.records++;
     // The last window of a record ends at its end.
     this.#lettersBefore += this.#lettersEntered;
-    this.#lettersEntered = 0;
+    // One that is not sound has no windows, and is done with at once.
+    this.#lettersEntered = record.problem ? record.sequence.length : 0;
     this.#headerBytes += Buffer.byteLength(record.header) + 2;
-    if (record.sequence.length === 0) this.counts.empty++;
+    if (record.problem) this.counts.invalid++;
+    else if (record.sequence.length === 0) this.counts.empty++;
   }
 
   /** For the pipeline: a window of the record that was read last; its end, from the record's start, and its kept frames. */

@@ -229,6 +229,7 @@ describe('the way from records to results', () => {
     assert.equal(summary.stopped, control.stopped);
     const { records, empty, framesKept, ...left } = counts;
     assert.deepEqual(left, {
+      invalid: 0,
       windows: windows.length,
       framesScored: windows.reduce((sum, { frames }) => sum + frames.length, 0),
       windowsScored: ofStatus('scored'),

@@ -6,7 +6,7 @@ type EventsByName = { [E in RunEvent | CommandEvent as E['event']]: E };
 
 const NO_MEMORY = { code: 'VNP_MEMORY', reason: 'no room' } as const;
 const COUNTS = {
-  ...{ records: 7, empty: 1, windows: 20, framesKept: 50, framesScored: 48 },
+  ...{ records: 7, empty: 1, invalid: 0, windows: 20, framesKept: 50, framesScored: 48 },
   ...{ windowsScored: 17, windowsNoFrame: 2, windowsFailed: 1, contigsVirus: 2, contigsOther: 3, contigsNone: 2 },
 };
 
