@@ -1,0 +1,70 @@
+import type { NativeWorker } from '../engine/addon.js';
+import { loadAddon } from '../engine/load.js';
+import { asVirnucproError } from '../engine/native-error.js';
+import { expected } from '../errors.js';
+import type { OpenedModel } from '../models/pipeline.js';
+import { ModelRegistry, modelsFolder } from '../models/registry.js';
+import { verifyFiles } from '../models/verify.js';
+import { resolveOpenOptions } from './options.js';
+import type { OpenOptions } from './options.js';
+
+export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' | 'threads'>;
+
+/**
+ * The classifier of a model alone, for embeddings that were computed before: it takes megabytes and seconds where the
+ * language models take gigabytes and days. In float32 on the CPU.
+ */
+export class EmbeddingClassifier {
+  /** What it was taken from. */
+  readonly model: OpenedModel;
+  readonly #worker: NativeWorker;
+
+  private constructor(model: OpenedModel, worker: NativeWorker) {
+    this.model = model;
+    this.#worker = worker;
+  }
+
+  /** @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_ARGUMENT */
+  static async open(options: ClassifierOptions = {}): Promise<EmbeddingClassifier> {
+    const { trust, threads } = resolveOpenOptions(options);
+    const model = await new ModelRegistry(modelsFolder(options.models)).findTrusted(options.model, { trust });
+    const { classifier } = model;
+    const { addon } = loadAddon();
+    await verifyFiles([classifier]);
+    try {
+      const worker = await addon.openWorker({
+        ...{ device: 'cpu', precision: 'fp32', threads, engine: 'packed' },
+        classifier,
+      });
+      return new EmbeddingClassifier(model, worker);
+    } catch (error) {
+      throw asVirnucproError(error);
+    }
+  }
+
+  /** Numbers of an embedding: the widths of both language models. */
+  get width(): number {
+    return this.model.classifier.architecture.inputs;
+  }
+
+  /**
+   * @param embeddings [frames, width], as FrameScore has them; one call at a time
+   * @returns [frames, 2]: others, virus
+   * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED, VNP_NATIVE
+   */
+  async classify(embeddings: Float32Array): Promise<Float32Array> {
+    if (embeddings.length % this.width !== 0) {
+      const received = `${embeddings.length} numbers`;
+      throw expected('VNP_ARGUMENT', `rows of ${this.width} numbers`, 'the embeddings', received);
+    }
+    try {
+      return await this.#worker.classify(embeddings);
+    } catch (error) {
+      throw asVirnucproError(error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.close();
+  }
+}
