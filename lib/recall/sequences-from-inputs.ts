@@ -41,17 +41,24 @@ interface PresentInput {
  */
 export async function writeSequencesFromInputs(job: InputsJob): Promise<void> {
   const { manifest, contigs } = job;
-  const inputs = await presentInputs(job);
-  const isStopped = manifest.outcome === 'stopped';
+  const { inputs, further } = await presentInputs(job);
   const reading = new InputsReading(job);
   await reading.start();
   for (const input of inputs) await reading.read(input);
   // A run that was stopped has no hash of the input that it did not come to the end of.
-  if (isStopped && reading.hasRow) await reading.read({ path: lastInput(job), known: undefined });
+  if (manifest.outcome === 'stopped' && reading.hasRow) {
+    await reading.read({ path: further ?? inputOfRow(job), known: undefined });
+  }
   if (reading.hasRow) throw contigs.damaged('no row without a record of the inputs', 'this one');
 }
 
-async function presentInputs({ manifest, moved }: InputsJob): Promise<PresentInput[]> {
+interface PresentInputs {
+  readonly inputs: readonly PresentInput[];
+  /** Where the input is that a stopped run did not come to the end of, if that was given. */
+  readonly further: string | undefined;
+}
+
+async function presentInputs({ manifest, moved }: InputsJob): Promise<PresentInputs> {
   const present = moved.length > 0 ? await movedInputs(moved) : await formerInputs(manifest);
   const { inputs } = manifest;
   const isRight =
@@ -71,7 +78,10 @@ async function presentInputs({ manifest, moved }: InputsJob): Promise<PresentInp
     if (size !== undefined && size !== known.bytes)
       throw otherInput(path, known, `${size} bytes`, `${known.bytes} bytes`);
   }
-  return inputs.map((known, index) => ({ path: present[index]!.path, known }));
+  return {
+    inputs: inputs.map((known, index) => ({ path: present[index]!.path, known })),
+    further: present[inputs.length]?.path,
+  };
 }
 
 interface FoundInput {
@@ -104,10 +114,8 @@ function formerPath(path: string, workingDirectory: string | undefined): string 
   throw expected('VNP_INPUT_MISSING', 'a file that can be read again', 'virus.fna', 'standard input', GIVE_INPUTS);
 }
 
-/** The input that a stopped run did not come to the end of: that of the row for which there is no record yet. */
-function lastInput({ manifest, moved, contigs }: InputsJob): string {
-  const further = moved[manifest.inputs.length];
-  if (further !== undefined) return further;
+/** Where the input of the current row was. */
+function inputOfRow({ manifest, contigs }: InputsJob): string {
   const cell = contigs.cells[contigs.position('source')]!;
   return formerPath(unescapeCell(Buffer.from(cell, 'latin1').toString('utf8')), manifest.workingDirectory);
 }

@@ -133,11 +133,14 @@ describe('The sequences of a call', () => {
     const wanted = await begin(LAX, run);
     await recallIn(run, 'out', LAX);
     assert.deepEqual(called(), wanted);
-    await predictStored(run, 'out2', RULE);
-    rmSync(path('two.fa'));
-    renameSync(path('one.fa'), path('1.fa'));
-    writeFileSync(path('2.fa'), INPUTS['two.fa']);
-    await recallIn(run, 'out2', LAX, { inputs: [path('1.fa'), path('2.fa')] });
-    assert.deepEqual(calledFiles(folder.path, 'out2'), wanted);
+    mkdirSync(path('moved'));
+    for (const name of Object.keys(INPUTS)) renameSync(path(name), path('moved', name));
+    for (const inputs of [[path('moved')], [path('moved', 'one.fa'), path('moved', 'two.fa')]]) {
+      await predictStored(run, 'out2', RULE);
+      for (const name of Object.keys(INPUTS)) rmSync(path(name));
+      await recallIn(run, 'out2', LAX, { inputs });
+      assert.deepEqual(calledFiles(folder.path, 'out2'), wanted);
+      rmSync(path('out2'), { recursive: true });
+    }
   });
 });
