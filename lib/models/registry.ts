@@ -101,7 +101,8 @@ export class ModelRegistry {
     try {
       await this.#records.add(model.name, model.pipelineSha256);
     } catch (error) {
-      throw wrapped(error, this.folder, 'to record a model as trusted', 'Whoever may write there can record it');
+      const next = 'Whoever may write there can record it; --trust opens it this once';
+      throw wrapped(error, this.folder, 'to record a model as trusted', next);
     }
     return model;
   }

@@ -127,6 +127,15 @@ describe('a model that is to be loaded', () => {
     await at('models').findTrusted('a', WITHOUT_TRUST);
   });
 
+  it('is said not to be recorded where that cannot be', async () => {
+    await install('a');
+    rmSync(join(folder.path, 'models', TRUST_FOLDER), { recursive: true });
+    writeFileSync(join(folder.path, 'models', TRUST_FOLDER), 'a file');
+    await fails('VNP_OUTPUT', /to record a model as trusted for .*; --trust opens it this once/, () =>
+      at('models').trust('a'),
+    );
+  });
+
   it('is not installed where it cannot be recorded', async () => {
     mkdirSync(join(folder.path, 'models'));
     writeFileSync(join(folder.path, 'models', TRUST_FOLDER), 'a file');
