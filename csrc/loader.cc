@@ -16,7 +16,7 @@ void load(const Napi::CallbackInfo& info) {
   }
   const std::string path = info[0].As<Napi::String>();
   if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    const char* reason = dlerror();
+    const char* reason = dlerror();  // NOLINT(concurrency-mt-unsafe): its text is the thread's own
     throw Napi::Error::New(info.Env(), reason == nullptr ? "dlopen failed without a reason: " + path : reason);
   }
 }
@@ -29,6 +29,7 @@ void set_default(const Napi::CallbackInfo& info) {
   }
   const std::string name = info[0].As<Napi::String>();
   const std::string value = info[1].As<Napi::String>();
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): called before there are threads of native libraries
   if (setenv(name.c_str(), value.c_str(), /*overwrite=*/0) != 0) {
     throw Napi::Error::New(info.Env(), "Expected the name of a variable for setDefault but received " + name);
   }

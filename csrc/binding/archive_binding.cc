@@ -52,8 +52,10 @@ ArchiveRequest request_from(const Napi::Object& object) {
   const auto files = object_field(object, "extraFiles");
   const auto names = files.GetPropertyNames();
   for (uint32_t i = 0; i < names.Length(); ++i) {
-    const auto name = names.Get(i).ToString().Utf8Value();
-    request.extra_files.emplace(name, string_field(files, name.c_str()));
+    const auto name = names.Get(i).ToString();
+    const Napi::Value text = files.Get(name);
+    if (!text.IsString()) throw Error(code::kArgument, "Expected texts for `extraFiles` but received another kind");
+    request.extra_files.emplace(name.Utf8Value(), text.As<Napi::String>().Utf8Value());
   }
   return request;
 }

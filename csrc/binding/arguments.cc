@@ -9,6 +9,16 @@ namespace virnucpro {
 
 namespace {
 
+// No text of the caller's makes a message that nobody can read.
+std::string shortened(const std::string& text) {
+  constexpr size_t kLongest = 100;
+  if (text.size() <= kLongest) return text;
+  // Not within a letter of UTF-8.
+  size_t end = kLongest;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
 std::string describe(const Napi::Value& value) {
   switch (value.Type()) {
     case napi_undefined:
@@ -20,7 +30,7 @@ std::string describe(const Napi::Value& value) {
     case napi_number:
       return value.ToString().Utf8Value();
     case napi_string:
-      return "\"" + value.As<Napi::String>().Utf8Value() + "\"";
+      return "\"" + shortened(value.As<Napi::String>().Utf8Value()) + "\"";
     case napi_symbol:
       return "a symbol";
     case napi_bigint:
@@ -54,6 +64,23 @@ int64_t as_integer(const Napi::Value& value, const char* name, int64_t lowest, i
     mismatch(range.c_str(), name, value);
   }
   return static_cast<int64_t>(number);
+}
+
+// A view of the caller's memory; of a detached buffer it is empty.
+template <typename Array>
+Array as_typed_array(const Napi::Value& value, const char* name, napi_typedarray_type type, const char* what) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) mismatch(what, name, value);
+  const auto array = value.As<Array>();
+  if (array.ElementLength() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
+    throw Error(code::kArgument, std::string("Expected at most 2147483647 elements for `") + name + "` but received " +
+                                     std::to_string(array.ElementLength()));
+  }
+  return array;
+}
+
+std::vector<int32_t> as_int32_array(const Napi::Value& value, const char* name) {
+  const auto array = as_typed_array<Napi::Int32Array>(value, name, napi_int32_array, "an Int32Array");
+  return {array.Data(), array.Data() + array.ElementLength()};
 }
 
 constexpr int64_t kLargestSafeInteger = (int64_t{1} << 53) - 1;
@@ -126,11 +153,28 @@ std::vector<int64_t> integers_field(const Napi::Object& object, const char* name
 }
 
 std::vector<int32_t> int32_array_field(const Napi::Object& object, const char* name) {
-  const auto value = object.Get(name);
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-    mismatch("an Int32Array", name, value);
-  }
-  const auto array = value.As<Napi::Int32Array>();
+  return as_int32_array(object.Get(name), name);
+}
+
+std::vector<int32_t> int32_array_argument(const Napi::CallbackInfo& info, size_t position, const char* name) {
+  return as_int32_array(info[position], name);
+}
+
+std::vector<float> float32_array_argument(const Napi::CallbackInfo& info, size_t position, const char* name) {
+  const auto array = as_typed_array<Napi::Float32Array>(info[position], name, napi_float32_array, "a Float32Array");
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+Napi::Uint8Array bytes_argument(const Napi::CallbackInfo& info, size_t position, const char* name) {
+  return as_typed_array<Napi::Uint8Array>(info[position], name, napi_uint8_array, "a Uint8Array");
+}
+
+bool is_shared(const Napi::Uint8Array& array) {
+  // A SharedArrayBuffer is no ArrayBuffer to Node-API.
+  return !static_cast<Napi::Value>(array.ArrayBuffer()).IsArrayBuffer();
+}
+
+std::vector<uint8_t> copy_of(const Napi::Uint8Array& array) {
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
@@ -146,7 +190,8 @@ Architecture architecture_from(const Napi::Object& object) {
     return ClassifierArchitecture{size("inputs"), size("hidden"), number_field(object, "batchNormEpsilon")};
   }
   if (family != "esm2" && family != "dnabert2") {
-    throw Error(code::kArgument, "Expected esm2, dnabert2 or classifier for `family` but received " + family);
+    throw Error(code::kArgument,
+                "Expected esm2, dnabert2 or classifier for `family` but received " + shortened(family));
   }
   if (family == "esm2") {
     return Esm2Architecture{size("layers"), size("width"), size("heads"), size("feedForward"), size("vocabulary")};

@@ -19,6 +19,14 @@ std::string string_argument(const Napi::CallbackInfo& info, size_t position, con
 int64_t integer_argument(const Napi::CallbackInfo& info, size_t position, const char* name, int64_t lowest,
                          int64_t highest);
 
+// Copies, so that the caller may reuse, change or transfer its arrays at once.
+std::vector<int32_t> int32_array_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
+std::vector<float> float32_array_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
+// The caller's own memory, which `is_shared` when other threads may write to it meanwhile.
+Napi::Uint8Array bytes_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
+bool is_shared(const Napi::Uint8Array& array);
+std::vector<uint8_t> copy_of(const Napi::Uint8Array& array);
+
 Napi::Object object_field(const Napi::Object& object, const char* name);
 Napi::Array array_field(const Napi::Object& object, const char* name);
 std::string string_field(const Napi::Object& object, const char* name);

@@ -30,7 +30,7 @@ class Completion {
     MakeValue make_value;
     std::exception_ptr reason;
   };
-  static void settle(Napi::Env env, Napi::Function, std::nullptr_t*, Settlement* settlement);
+  static void settle(Napi::Env env, Napi::Function, std::nullptr_t*, Settlement* given);
   using Channel = Napi::TypedThreadSafeFunction<std::nullptr_t, Settlement, &Completion::settle>;
 
   void send(MakeValue make_value, std::exception_ptr reason);

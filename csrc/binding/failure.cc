@@ -4,9 +4,9 @@
 
 namespace virnucpro {
 
-Napi::Error to_javascript(Napi::Env env, std::exception_ptr failure) {
+Napi::Error to_javascript(Napi::Env env, const std::exception_ptr& failure) {
   const auto described = describe_failure(failure);
-  const auto error = Napi::Error::New(env, described.message.substr(0, described.message.find('\n')));
+  auto error = Napi::Error::New(env, described.message.substr(0, described.message.find('\n')));
   error.Value().Set("code", described.code);
   if (described.part != nullptr) error.Value().Set("part", described.part);
   return error;

@@ -7,7 +7,7 @@
 namespace virnucpro {
 
 // A JavaScript Error with a `code` of lib/errors.ts, one line of text, and the `part` of a batch that failed.
-Napi::Error to_javascript(Napi::Env env, std::exception_ptr failure);
+Napi::Error to_javascript(Napi::Env env, const std::exception_ptr& failure);
 
 // Runs a synchronous call: what it throws becomes a JavaScript exception with a code.
 template <typename Call>

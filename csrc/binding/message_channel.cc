@@ -66,7 +66,13 @@ MessageChannel::MessageChannel(Napi::Env env, const Napi::Function& receiver)
   queue->waker.Unref(env);
 }
 
-MessageChannel::~MessageChannel() { close(); }
+MessageChannel::~MessageChannel() {
+  try {
+    close();
+  } catch (...) {
+    // Only an environment that is gone refuses, and it has taken the function with it.
+  }
+}
 
 Tell MessageChannel::tell() const {
   return [queue = receiver_->queue](WorkerMessage message) {

@@ -7,11 +7,15 @@
 
 #include "binding/arguments.h"
 #include "binding/failure.h"
+#include "binding/receiver.h"
 #include "error.h"
 
 namespace virnucpro {
 
 namespace {
+
+// Of every object that this class wraps, and of nothing else.
+constexpr napi_type_tag kTokenizerTag = {0x6f0d2c84b1e94a37, 0x8ac5d71f3b604e92};
 
 std::unique_ptr<BytePairTokenizer> tokenizer_from(const Napi::Object& vocabulary) {
   const auto list = array_field(vocabulary, "tokens");
@@ -27,8 +31,8 @@ std::unique_ptr<BytePairTokenizer> tokenizer_from(const Napi::Object& vocabulary
                 "Expected triples for `merges` but received " + std::to_string(merges.size()) + " numbers");
   }
   const auto id = [&](const char* name) { return static_cast<int32_t>(integer_field(vocabulary, name, 0, INT32_MAX)); };
-  return std::make_unique<BytePairTokenizer>(std::move(tokens), merges.data(), merges.size() / 3, id("unknown"),
-                                             id("prefix"), id("suffix"));
+  return std::make_unique<BytePairTokenizer>(tokens, merges.data(), merges.size() / 3, id("unknown"), id("prefix"),
+                                             id("suffix"));
 }
 
 Napi::Int32Array int32_array(Napi::Env env, const std::vector<int32_t>& values) {
@@ -43,7 +47,16 @@ Napi::Function TokenizerBinding::define(Napi::Env env) {
   return DefineClass(env, "BytePairTokenizer", {InstanceMethod<&TokenizerBinding::encode>("encode")});
 }
 
+TokenizerBinding* TokenizerBinding::Unwrap(const Napi::Object& receiver) {
+  return unwrapped<TokenizerBinding>(receiver, kTokenizerTag, "BytePairTokenizer");
+}
+
+Napi::Value TokenizerBinding::OnCalledAsFunction(const Napi::CallbackInfo& info) {
+  return called_without_new(info, "BytePairTokenizer");
+}
+
 TokenizerBinding::TokenizerBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TokenizerBinding>(info) {
+  info.This().As<Napi::Object>().TypeTag(&kTokenizerTag);
   guarded(info.Env(), [&] {
     tokenizer_ = tokenizer_from(object_argument(info, 0, "vocabulary"));
     return info.Env().Undefined();
@@ -53,31 +66,31 @@ TokenizerBinding::TokenizerBinding(const Napi::CallbackInfo& info) : Napi::Objec
 Napi::Value TokenizerBinding::encode(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const auto text_value = info[0];
-    const auto offsets_value = info[1];
-    if (!text_value.IsTypedArray() || text_value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-      throw Error(code::kArgument, "Expected a Uint8Array for `text` but received another kind of value");
-    }
-    if (!offsets_value.IsTypedArray() || offsets_value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
-      throw Error(code::kArgument, "Expected an Int32Array for `offsets` but received another kind of value");
-    }
-    const auto text = text_value.As<Napi::Uint8Array>();
-    const auto offsets = offsets_value.As<Napi::Int32Array>();
-    const auto sequences = offsets.ElementLength() == 0 ? 0 : offsets.ElementLength() - 1;
+    const auto given = bytes_argument(info, 0, "text");
+    // Another thread could change what is shared between two looks at it.
+    const std::vector<uint8_t> copied = is_shared(given) ? copy_of(given) : std::vector<uint8_t>();
+    const auto* const text = is_shared(given) ? copied.data() : given.Data();
+    const auto length = given.ElementLength();
+    const auto offsets = int32_array_argument(info, 1, "offsets");
+    const auto sequences = offsets.empty() ? 0 : offsets.size() - 1;
     std::vector<int32_t> tokens;
     std::vector<int32_t> token_offsets{0};
-    tokens.reserve(text.ElementLength() / 2 + 2 * sequences);
+    tokens.reserve(length / 2 + 2 * sequences);
     token_offsets.reserve(sequences + 1);
     BytePairTokenizer::Scratch scratch(*tokenizer_);
     for (size_t i = 0; i < sequences; ++i) {
       const auto begin = offsets[i];
       const auto end = offsets[i + 1];
-      if (begin < 0 || end < begin || static_cast<size_t>(end) > text.ElementLength()) {
+      if (begin < 0 || end < begin || static_cast<size_t>(end) > length) {
         throw Error(code::kArgument, "Expected rising offsets within the text for `offsets` but received " +
                                          std::to_string(begin) + " .. " + std::to_string(end));
       }
-      const auto* letters = reinterpret_cast<const char*>(text.Data()) + begin;
-      tokenizer_->encode(letters, static_cast<size_t>(end - begin), scratch, tokens);
+      tokenizer_->encode(reinterpret_cast<const char*>(text) + begin, static_cast<size_t>(end - begin), scratch,
+                         tokens);
+      if (tokens.size() > static_cast<size_t>(INT32_MAX)) {
+        throw Error(code::kArgument,
+                    "Expected at most 2147483647 tokens for `offsets` but received more. Encode in parts");
+      }
       token_offsets.push_back(static_cast<int32_t>(tokens.size()));
     }
     auto packed = Napi::Object::New(env);

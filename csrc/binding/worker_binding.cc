@@ -5,15 +5,14 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "binding/arguments.h"
 #include "binding/exports.h"
 #include "binding/failure.h"
+#include "binding/receiver.h"
 #include "error.h"
 
 namespace virnucpro {
@@ -37,12 +36,12 @@ template <typename Family>
 std::optional<ModelPart> model_part(const Napi::Object& request, const char* name) {
   if (!has_field(request, name)) return std::nullopt;
   const auto part = object_field(request, name);
-  auto architecture = architecture_from(object_field(part, "architecture"));
+  const auto architecture = architecture_from(object_field(part, "architecture"));
   if (!std::holds_alternative<Family>(architecture)) {
     throw Error(code::kArgument, std::string("Expected a model of the right family for `") + name + "` but received " +
                                      string_field(object_field(part, "architecture"), "family"));
   }
-  return ModelPart{path_field(part, "path"), std::move(architecture)};
+  return ModelPart{path_field(part, "path"), architecture};
 }
 
 LanguageModel language_model(const Napi::CallbackInfo& info) {
@@ -96,16 +95,8 @@ auto finished(Compute compute) {
   };
 }
 
-// Every worker of every environment. Never destroyed: an environment may end after the process's globals.
-struct LiveWorkers {
-  std::mutex mutex;
-  std::set<std::pair<napi_env, void*>> all;
-};
-
-LiveWorkers& live_workers() {
-  static auto* const live = new LiveWorkers;
-  return *live;
-}
+// Of every object that this class wraps, and of nothing else.
+constexpr napi_type_tag kWorkerTag = {0x1e4c9d1b0a7f4c52, 0x9b3f6e08d2a5714c};
 
 }  // namespace
 
@@ -120,28 +111,30 @@ Napi::Function WorkerBinding::define(Napi::Env env) {
        InstanceAccessor<&WorkerBinding::stage>("stage")});
 }
 
-WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info) : Napi::ObjectWrap<WorkerBinding>(info), env_(info.Env()) {
+WorkerBinding* WorkerBinding::Unwrap(const Napi::Object& receiver) {
+  return unwrapped<WorkerBinding>(receiver, kWorkerTag, "NativeWorker");
+}
+
+Napi::Value WorkerBinding::OnCalledAsFunction(const Napi::CallbackInfo& info) {
+  return called_without_new(info, "NativeWorker");
+}
+
+WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<WorkerBinding>(info), env_(info.Env()), alive_(info.Env().GetInstanceData<Exports>()->workers) {
+  info.This().As<Napi::Object>().TypeTag(&kWorkerTag);
   napi_add_env_cleanup_hook(env_, &WorkerBinding::join, this);
-  auto& live = live_workers();
-  const std::lock_guard<std::mutex> lock(live.mutex);
-  live.all.emplace(env_, this);
+  alive_->insert(this);
 }
 
 WorkerBinding::~WorkerBinding() {
   napi_remove_env_cleanup_hook(env_, &WorkerBinding::join, this);
-  auto& live = live_workers();
-  const std::lock_guard<std::mutex> lock(live.mutex);
-  live.all.erase({env_, this});
+  alive_->erase(this);
 }
 
 void WorkerBinding::join(void* self) { static_cast<WorkerBinding*>(self)->worker_.reset(); }
 
 void WorkerBinding::join_all(const Napi::CallbackInfo& info) {
-  auto& live = live_workers();
-  const std::lock_guard<std::mutex> lock(live.mutex);
-  for (const auto& [env, worker] : live.all) {
-    if (env == static_cast<napi_env>(info.Env())) join(worker);
-  }
+  for (auto* const worker : *info.Env().GetInstanceData<Exports>()->workers) join(worker);
 }
 
 Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
@@ -283,12 +276,7 @@ Napi::Value WorkerBinding::measure_linear(const Napi::CallbackInfo& info) {
 Napi::Value WorkerBinding::classify(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return promised(env, [&] {
-    const auto given = info[0];
-    if (!given.IsTypedArray() || given.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) {
-      throw Error(code::kArgument, "Expected a Float32Array for `features` but received another kind of value");
-    }
-    const auto array = given.As<Napi::Float32Array>();
-    std::vector<float> features(array.Data(), array.Data() + array.ElementLength());
+    auto features = float32_array_argument(info, 0, "features");
     return submit<at::Tensor>(
         env, finished([features = std::move(features)](PipelineModels& models) mutable {
           return models.classify(features);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "binding/completion.h"
 #include "binding/message_channel.h"
@@ -17,6 +18,9 @@ namespace virnucpro {
 class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
  public:
   static Napi::Function define(Napi::Env env);
+  // Hide those of the base: an accessor of JavaScript can be called on any object, and the class without `new`.
+  static WorkerBinding* Unwrap(const Napi::Object& receiver);
+  static Napi::Value OnCalledAsFunction(const Napi::CallbackInfo& info);
   // openWorker(request): Promise<NativeWorker>
   static Napi::Value open(const Napi::CallbackInfo& info);
   // For the process's `exit` event: process.exit runs no cleanup hook, and a thread that computed on would meet the
@@ -24,6 +28,8 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   static void join_all(const Napi::CallbackInfo& info);
 
   explicit WorkerBinding(const Napi::CallbackInfo& info);
+  WorkerBinding(const WorkerBinding&) = delete;
+  WorkerBinding& operator=(const WorkerBinding&) = delete;
   ~WorkerBinding() override;
 
  private:
@@ -49,6 +55,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
                      std::function<Napi::Value(Napi::Env, const Result&)> make_value);
 
   napi_env env_;
+  std::shared_ptr<std::set<WorkerBinding*>> alive_;
   int64_t weight_bytes_ = 0;
   std::unique_ptr<MessageChannel> messages_;  // null: nobody listens
   MemoryFigures last_memory_;                 // of a worker that is closed: its peaks

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "device/byte_text.h"
+#include "immortal.h"
 
 namespace virnucpro {
 
@@ -88,9 +89,9 @@ void count_cpu_memory() {
     CountingAllocator::wrapped = c10::GetCPUAllocator();
     // One that gives no raw memory cannot be wrapped; libtorch's own does.
     if (CountingAllocator::wrapped->raw_deleter() == nullptr) return false;
-    // Never destroyed: blocks may be freed after the process's globals.
-    static auto* const allocator = new CountingAllocator;
-    c10::SetCPUAllocator(allocator);
+    // Blocks may be freed after the process's globals.
+    static Immortal<CountingAllocator> allocator;
+    c10::SetCPUAllocator(&*allocator);
     return true;
   }();
   static_cast<void>(counting);

@@ -42,7 +42,7 @@ std::vector<Sensors> read_sensors(const std::vector<std::string>& ids);
 
 struct UsableDevice {
   at::Device device;
-  bool bf16;
+  bool bf16 = false;
 };
 
 // Throws kDevice for an id that does not exist, or that this libtorch cannot use.

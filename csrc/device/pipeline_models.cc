@@ -130,9 +130,9 @@ const Classifier& PipelineModels::classifier() const {
 }
 
 at::Tensor PipelineModels::mean_of(LanguageModel model, const PackedTokens& sequences, ForwardTrace* trace) const {
-  const auto& [architecture, encoder] = part_of(model);
-  const auto [vocabulary, width, states] = sizes(architecture);
-  const auto pooled = pooled_tokens(architecture);
+  const Part& part = part_of(model);
+  const auto [vocabulary, width, states] = sizes(part.architecture);
+  const auto pooled = pooled_tokens(part.architecture);
   sequences.check(vocabulary, pooled.shortest_sequence());
   if (sequences.sequences() == 0) {
     // Nothing of nothing, whatever an engine would make of it.
@@ -140,14 +140,14 @@ at::Tensor PipelineModels::mean_of(LanguageModel model, const PackedTokens& sequ
     if (trace != nullptr && trace->keep_layers) trace->layers.assign(states, nothing);
     return nothing;
   }
-  if (trace != nullptr && (trace->keep_layers || trace->measure_parts) && encoder->linear_layers().empty()) {
+  if (trace != nullptr && (trace->keep_layers || trace->measure_parts) && part.encoder->linear_layers().empty()) {
     throw Error(code::kArgument, "Expected the packed engine for `layers` and `measure` but received torchscript");
   }
   // The states of a layer are those of the whole batch.
   const bool whole = !placement_.device.is_cpu() || (trace != nullptr && trace->keep_layers);
   std::vector<at::Tensor> means;
   for_each_piece(sequences, whole ? INT64_MAX : kCpuTokensAtOnce, [&](const PackedTokens& piece) {
-    means.push_back(mean_embedding(encoder->forward(piece, trace), piece, pooled));
+    means.push_back(mean_embedding(part.encoder->forward(piece, trace), piece, pooled));
   });
   return at::cat(means);
 }

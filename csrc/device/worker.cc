@@ -130,12 +130,9 @@ void DeviceWorker::serve(PipelineModels& models) {
     if (!job && !ahead) return;
     std::optional<Started> started;
     if (job) started = start(*std::move(job), models, health);
-    if (ahead) finish(*std::move(ahead), models, health);
+    if (ahead) finish(*std::exchange(ahead, std::nullopt), models, health);
     ahead = std::move(started);
-    if (ahead && !models.works_ahead()) {
-      finish(*std::move(ahead), models, health);
-      ahead.reset();
-    }
+    if (ahead && !models.works_ahead()) finish(*std::exchange(ahead, std::nullopt), models, health);
   }
 }
 

@@ -21,6 +21,7 @@ struct Capabilities {
 
   // What libtorch is told to do without (its values: default, avx2, avx512), these kernels do without, too.
   Capabilities() {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing changes the environment after the loader
     const char* const most = std::getenv("ATEN_CPU_CAPABILITY");
     if (most == nullptr) return;
     if (std::string(most) == "default") avx2 = false;

@@ -19,10 +19,10 @@ constexpr int64_t kLanes = 16;
 constexpr int64_t kLanes = 8;
 #endif
 
-typedef float Floats __attribute__((vector_size(4 * kLanes)));
-typedef int32_t Integers __attribute__((vector_size(4 * kLanes)));
-typedef uint32_t Units __attribute__((vector_size(4 * kLanes)));
-typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
+using Floats __attribute__((vector_size(4 * kLanes))) = float;
+using Integers __attribute__((vector_size(4 * kLanes))) = int32_t;
+using Units __attribute__((vector_size(4 * kLanes))) = uint32_t;
+using Halves __attribute__((vector_size(2 * kLanes))) = uint16_t;
 
 template <typename Vector>
 inline Vector load(const void* from) {
@@ -41,7 +41,7 @@ inline Floats broadcast(float value) { return Floats{} + value; }
 // In halves, so that no step waits for more than a few others.
 template <typename Combine>
 inline float combined(Floats values, Combine combine) {
-  typedef float Four __attribute__((vector_size(16)));
+  using Four __attribute__((vector_size(16))) = float;
   Four fours[kLanes / 4];
   __builtin_memcpy(fours, &values, sizeof(values));
   for (int64_t half = kLanes / 8; half > 0; half /= 2) {

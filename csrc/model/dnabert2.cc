@@ -6,6 +6,7 @@
 #include <string>
 
 #include "model/alibi.h"
+#include "model/token_tensors.h"
 
 namespace virnucpro {
 
@@ -47,7 +48,7 @@ at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace)
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto device = placement_.device;
   const auto linear = &ForwardTrace::linear_seconds;
-  auto hidden = embedding_.index_select(0, sequences.ids(device, placement_.rows_for(tokens)));
+  auto hidden = embedding_.index_select(0, token_ids(sequences, device, placement_.rows_for(tokens)));
   auto normal = embedding_norm_.in_place_of_sum(hidden, {});
   const auto attention = make_attention(sequences, shape_, positions_, placement_);
   if (trace != nullptr) trace->attention_way = attention->way();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "model/rotary.h"
+#include "model/token_tensors.h"
 
 namespace virnucpro {
 
@@ -46,7 +47,7 @@ Esm2::Esm2(const Esm2Architecture& architecture, LoadedParameters& parameters, c
 at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace) const {
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto device = placement_.device;
-  auto hidden = embedding_.index_select(0, sequences.ids(device, placement_.rows_for(tokens)));
+  auto hidden = embedding_.index_select(0, token_ids(sequences, device, placement_.rows_for(tokens)));
   const auto positions = rotary_positions(sequences.longest(), shape_.head_width, device);
   const auto attention = make_attention(sequences, shape_, positions, placement_);
   if (trace != nullptr) trace->attention_way = attention->way();

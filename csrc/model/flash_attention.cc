@@ -6,6 +6,7 @@
 #include "model/attention.h"
 #include "model/host_memory.h"
 #include "model/rotary.h"
+#include "model/token_tensors.h"
 
 namespace virnucpro {
 
@@ -23,7 +24,7 @@ class FlashAttention final : public PackedAttention {
     const auto offsets = host_memory({sequences.sequences() + 1}, at::kInt, placement.device);
     std::copy(sequences.offsets.begin(), sequences.offsets.end(), offsets.mutable_data_ptr<int32_t>());
     offsets_ = to_device(offsets, placement.device);
-    if (positions.cosine.defined()) rotation_.emplace(positions, sequences.positions(placement.device, tokens_));
+    if (positions.cosine.defined()) rotation_.emplace(positions, token_positions(sequences, placement.device, tokens_));
   }
 
   const char* way() const override { return "flash"; }

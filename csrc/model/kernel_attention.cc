@@ -55,7 +55,7 @@ class KernelAttention final : public PackedAttention {
     const auto bytes = static_cast<int64_t>(output.element_size());
     const auto* query = static_cast<const char*>(query_key_value.const_data_ptr()) +
                         (first * 3 * width + head * shape_.head_width) * bytes;
-    AttentionHead task;
+    AttentionHead task{};
     task.query = query;
     task.key = query + width * bytes;
     task.value = query + 2 * width * bytes;
@@ -71,9 +71,9 @@ class KernelAttention final : public PackedAttention {
   }
 
   void* scratch_of(int64_t worker) const {
-    const auto start = reinterpret_cast<uintptr_t>(scratch_.mutable_data_ptr());
-    const auto aligned = (start + kAlignment - 1) / kAlignment * kAlignment;
-    return reinterpret_cast<void*>(aligned + static_cast<uintptr_t>(worker * scratch_bytes_));
+    auto* const start = static_cast<std::byte*>(scratch_.mutable_data_ptr());
+    const auto behind = static_cast<int64_t>(reinterpret_cast<uintptr_t>(start) % kAlignment);
+    return start + (behind == 0 ? 0 : kAlignment - behind) + worker * scratch_bytes_;
   }
 
   const PackedTokens& sequences_;

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "error.h"
@@ -24,15 +24,15 @@ namespace {
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   // Without O_NONBLOCK a named pipe would wait for its writer before it could be refused.
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) fail(path, std::strerror(errno));
+  if (file.get() < 0) fail(path, std::generic_category().message(errno));
   struct stat status = {};
-  if (::fstat(file.get(), &status) != 0) fail(path, std::strerror(errno));
+  if (::fstat(file.get(), &status) != 0) fail(path, std::generic_category().message(errno));
   if (!S_ISREG(status.st_mode)) fail(path, "not a regular file");
   const int64_t size = status.st_size;
   const void* data = nullptr;
   if (size > 0) {
     void* mapped = ::mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_PRIVATE, file.get(), 0);
-    if (mapped == MAP_FAILED) fail(path, std::strerror(errno));
+    if (mapped == MAP_FAILED) fail(path, std::generic_category().message(errno));
     data = mapped;
   }
   return std::shared_ptr<const MappedFile>(new MappedFile(static_cast<const std::byte*>(data), size, path));

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "error.h"
@@ -60,7 +60,8 @@ void OutputFile::finish() {
 }
 
 void OutputFile::fail(int error) const {
-  throw Error(code::kOutput, "Expected to write the archive " + path_ + " but received \"" + std::strerror(error) +
+  throw Error(code::kOutput, "Expected to write the archive " + path_ + " but received \"" +
+                                 std::generic_category().message(error) +
                                  "\". Free space there, or choose another folder.");
 }
 

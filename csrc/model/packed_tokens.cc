@@ -1,12 +1,9 @@
 #include "model/packed_tokens.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <string>
 
 #include "error.h"
-#include "model/host_memory.h"
 
 namespace virnucpro {
 
@@ -43,21 +40,6 @@ void PackedTokens::check(int64_t vocabulary, int64_t shortest) const {
                                        " for this model but received " + std::to_string(id));
     }
   }
-}
-
-at::Tensor PackedTokens::ids(at::Device device, int64_t rows) const {
-  const auto host = host_memory({rows}, at::kLong, device).zero_();
-  std::copy(tokens.begin(), tokens.end(), host.mutable_data_ptr<int64_t>());
-  return to_device(host, device);
-}
-
-at::Tensor PackedTokens::positions(at::Device device, int64_t rows) const {
-  const auto host = host_memory({rows}, at::kLong, device).zero_();
-  auto* position = host.mutable_data_ptr<int64_t>();
-  for (int64_t i = 0; i < sequences(); ++i) {
-    for (int64_t k = begin(i); k < end(i); ++k) position[k] = k - begin(i);
-  }
-  return to_device(host, device);
 }
 
 }  // namespace virnucpro

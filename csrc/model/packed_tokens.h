@@ -1,7 +1,6 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -22,11 +21,6 @@ struct PackedTokens {
   // Throws kArgument unless the offsets rise from 0 to the number of tokens, every sequence has at least
   // `shortest` tokens, and every id is below `vocabulary`.
   void check(int64_t vocabulary, int64_t shortest) const;
-
-  // [rows] int64 on the device; rows behind the last token hold id 0.
-  at::Tensor ids(at::Device device, int64_t rows) const;
-  // [rows] int64 on the device: each token's place in its own sequence, from 0; 0 behind the last token.
-  at::Tensor positions(at::Device device, int64_t rows) const;
 };
 
 }  // namespace virnucpro

@@ -9,6 +9,7 @@
 #include "model/attention.h"
 #include "model/host_memory.h"
 #include "model/rotary.h"
+#include "model/token_tensors.h"
 
 namespace virnucpro {
 
@@ -35,7 +36,7 @@ class PaddedAttention final : public PackedAttention {
                   const Placement& placement)
       : shape_(shape), slopes_(positions.slopes), placement_(placement) {
     const auto rows = placement.rows_for(static_cast<int64_t>(sequences.tokens.size()));
-    if (positions.cosine.defined()) rotation_.emplace(positions, sequences.positions(placement.device, rows));
+    if (positions.cosine.defined()) rotation_.emplace(positions, token_positions(sequences, placement.device, rows));
     make_groups(sequences, rows);
   }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "error.h"
+#include "model/tensor_extent.h"
 
 namespace virnucpro {
 namespace {
@@ -43,16 +44,6 @@ int64_t elements_of(const std::vector<int64_t>& shape) {
   return elements;
 }
 
-bool is_dense(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides) {
-  if (shape.size() != strides.size()) return false;
-  int64_t expected = 1;
-  for (size_t i = shape.size(); i-- > 0;) {
-    if (shape[i] != 1 && strides[i] != expected) return false;
-    expected *= shape[i];
-  }
-  return true;
-}
-
 // Nothing to compute: the bytes of the file are the bytes of the archive.
 bool is_view(const ArchiveParameter& parameter, c10::ScalarType dtype) {
   const auto* source = std::get_if<FileSource>(&parameter.source);
@@ -66,26 +57,17 @@ bool is_view(const ArchiveParameter& parameter, c10::ScalarType dtype) {
                                      " in " + source.path + ". The checkpoint is damaged: fetch it again.");
 }
 
-// Also the arithmetic of any of its rows is within 64 bits then.
 void expect_extent(const ArchiveParameter& parameter, const FileSource& source, int64_t file_size) {
   if (source.strides.size() != parameter.shape.size()) {
     fail_source(parameter, source, std::to_string(parameter.shape.size()) + " strides",
                 std::to_string(source.strides.size()));
   }
-  bool fits = source.offset >= 0 && source.offset <= file_size;
-  int64_t last = 0;
-  for (size_t i = 0; i < parameter.shape.size(); ++i) {
-    if (source.strides[i] < 0) {
-      fail_source(parameter, source, "strides that are not negative", std::to_string(source.strides[i]));
-    }
-    int64_t reach = 0;
-    fits = fits && !__builtin_mul_overflow(parameter.shape[i] - 1, source.strides[i], &reach) &&
-           !__builtin_add_overflow(last, reach, &last);
+  const auto negative =
+      std::find_if(source.strides.begin(), source.strides.end(), [](int64_t step) { return step < 0; });
+  if (negative != source.strides.end()) {
+    fail_source(parameter, source, "strides that are not negative", std::to_string(*negative));
   }
-  int64_t extent = 0;
-  fits = fits && !__builtin_add_overflow(last, int64_t{1}, &last) &&
-         !__builtin_mul_overflow(last, bytes_of(source.dtype), &extent) && extent <= file_size - source.offset;
-  if (!fits) {
+  if (!lies_within(parameter.shape, source.strides, bytes_of(source.dtype), source.offset, file_size)) {
     fail_source(parameter, source, "a tensor within the " + std::to_string(file_size) + " bytes of its file",
                 "one at offset " + std::to_string(source.offset) + " that ends outside");
   }
@@ -164,8 +146,8 @@ ParameterSources::Rows ParameterSources::rows_of(const ArchiveParameter& paramet
 // archive has in the end.
 at::Tensor ParameterSources::computed(const ArchiveParameter& parameter) {
   const Rows rows = rows_of(parameter);
-  const auto result = scratch_ ? scratch_->reserve(parameter.shape, request_.dtype)
-                               : at::empty(parameter.shape, at::TensorOptions().dtype(request_.dtype));
+  auto result = scratch_ ? scratch_->reserve(parameter.shape, request_.dtype)
+                         : at::empty(parameter.shape, at::TensorOptions().dtype(request_.dtype));
   const int64_t count = parameter.shape[0];
   const int64_t step = std::max(int64_t{1}, kPieceElements / (elements_of(parameter.shape) / count));
   for (int64_t first = 0; first < count; first += step) {

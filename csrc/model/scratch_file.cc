@@ -3,12 +3,12 @@
 #include <ATen/ops/from_blob.h>
 #include <c10/util/accumulate.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <cstdlib>
+#include <system_error>
 
 #include "error.h"
 
@@ -19,7 +19,8 @@ constexpr int64_t kAlignment = 64;
 
 [[noreturn]] void fail(const std::string& path, int error) {
   throw Error(code::kOutput, "Expected room for temporary weights beside " + path + " but received \"" +
-                                 std::strerror(error) + "\". Free space there, or choose another folder.");
+                                 std::generic_category().message(error) +
+                                 "\". Free space there, or choose another folder.");
 }
 
 // The name is gone before anything is written.

@@ -5,6 +5,7 @@
 #include <sstream>
 #include <utility>
 
+#include "immortal.h"
 #include "model/archive.h"
 #include "model/shared_values.h"
 
@@ -38,14 +39,13 @@ std::string identity_of(const std::string& path, const Architecture& architectur
   return text.str();
 }
 
-// Never destroyed: a worker may end after the process's globals.
 SharedValues<Encoder>& encoders() {
-  static auto* const shared = new SharedValues<Encoder>;
+  static Immortal<SharedValues<Encoder>> shared;
   return *shared;
 }
 
 SharedValues<ParameterMap>& archives() {
-  static auto* const shared = new SharedValues<ParameterMap>;
+  static Immortal<SharedValues<ParameterMap>> shared;
   return *shared;
 }
 

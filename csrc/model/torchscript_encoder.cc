@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "model/layers.h"
+#include "model/token_tensors.h"
 
 namespace virnucpro {
 
@@ -16,7 +17,7 @@ TorchScriptEncoder::TorchScriptEncoder(torch::jit::Module module, const Placemen
 at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, ForwardTrace*) const {
   auto tokens = at::zeros({sequences.sequences(), sequences.longest()}, at::kLong);
   auto lengths = at::empty({sequences.sequences()}, at::kLong);
-  const auto ids = sequences.ids(at::kCPU, static_cast<int64_t>(sequences.tokens.size()));
+  const auto ids = token_ids(sequences, at::kCPU, static_cast<int64_t>(sequences.tokens.size()));
   for (int64_t i = 0; i < sequences.sequences(); ++i) {
     const auto length = sequences.end(i) - sequences.begin(i);
     tokens.select(0, i).narrow(0, 0, length).copy_(ids.narrow(0, sequences.begin(i), length));

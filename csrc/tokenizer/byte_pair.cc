@@ -92,7 +92,7 @@ void expect_id(const char* what, int64_t id, size_t count) {
 
 }  // namespace
 
-BytePairTokenizer::BytePairTokenizer(std::vector<std::string> tokens, const int32_t* merges, size_t count,
+BytePairTokenizer::BytePairTokenizer(const std::vector<std::string>& tokens, const int32_t* merges, size_t count,
                                      int32_t unknown, int32_t prefix, int32_t suffix)
     : unknown_(unknown), prefix_(prefix), suffix_(suffix) {
   if (tokens.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()) || count >= kNone / 2) {

@@ -28,7 +28,7 @@ class BytePairTokenizer {
   // tokens: text by id; an empty text marks an unused id. merges: `count` triples of ids (left, right, merged), the
   // rank of a merge is its position. Throws kArgument for an id outside `tokens`, a text that occurs twice, or a merge
   // whose text is not left + right.
-  BytePairTokenizer(std::vector<std::string> tokens, const int32_t* merges, size_t count, int32_t unknown,
+  BytePairTokenizer(const std::vector<std::string>& tokens, const int32_t* merges, size_t count, int32_t unknown,
                     int32_t prefix, int32_t suffix);
 
   // What encoding writes to; one for all the texts that a thread encodes, one after another.
@@ -56,7 +56,7 @@ class BytePairTokenizer {
   void encode_word(const char* word, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
   void merge_symbols(Scratch& scratch) const;
 
-  std::array<int32_t, 128> ascii_ids_;
+  std::array<int32_t, 128> ascii_ids_{};
   std::unordered_map<std::string, int32_t> other_ids_;
   std::vector<Merge> merges_;
   std::optional<FirstMerges> first_merges_;

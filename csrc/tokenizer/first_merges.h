@@ -45,7 +45,7 @@ class FirstMerges {
   bool make_states(const Vocabulary& vocabulary);
 
   // By byte, kNoLetter for one that no known merge has.
-  std::array<uint8_t, 256> letters_;
+  std::array<uint8_t, 256> letters_{};
   // By state, the first of an empty text.
   std::vector<State> states_;
   std::vector<Symbol> last_;

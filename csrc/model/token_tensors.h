@@ -1,0 +1,16 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "model/packed_tokens.h"
+
+namespace virnucpro {
+
+// [rows] int64 on the device; rows behind the last token hold id 0.
+at::Tensor token_ids(const PackedTokens& sequences, at::Device device, int64_t rows);
+// [rows] int64 on the device: each token's place in its own sequence, from 0; 0 behind the last token.
+at::Tensor token_positions(const PackedTokens& sequences, at::Device device, int64_t rows);
+
+}  // namespace virnucpro
