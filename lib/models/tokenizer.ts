@@ -1,6 +1,7 @@
 import type { BytePairVocabulary } from '../engine/addon.js';
 import { expected, VirnucproError } from '../errors.js';
 import { isJsonObject, parseStrictJson, property, type JsonObject } from './checkpoint/strict-json.js';
+import { escaped } from './checkpoint/tensor.js';
 
 /** A flaw of the file, in words that complete "the tokenizer …". */
 class TokenizerFlaw extends Error {}
@@ -173,11 +174,11 @@ function specialId(piece: unknown, special: JsonObject, ids: ReadonlyMap<string,
 function typeOf(value: unknown): string {
   if (value === null || value === undefined) return 'none';
   const type = isJsonObject(value) ? property(value, 'type') : undefined;
-  return typeof type === 'string' ? type.slice(0, 80) : 'something else';
+  return typeof type === 'string' ? escaped(type.slice(0, 80)) : 'something else';
 }
 
 function show(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 80);
+  return value === undefined ? 'nothing' : escaped(JSON.stringify(value).slice(0, 80));
 }
 
 function unsupported(

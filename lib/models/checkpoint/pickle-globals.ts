@@ -37,8 +37,9 @@ const FUNCTIONS: ReadonlyMap<string, Builder> = new Map<string, Builder>([
 ]);
 
 const RECORDS: ReadonlySet<string> = new Set(['argparse.Namespace', '__main__.MLPClassifier']);
-const TORCH_MODULE = /^torch\.nn\.modules\.[a-z_]+$/;
-const CLASS_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+// Bounded, because messages name them.
+const TORCH_MODULE = /^torch\.nn\.modules\.[a-z_]{1,80}$/;
+const CLASS_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,79}$/;
 
 function isRecord(module: string, name: string): boolean {
   return RECORDS.has(`${module}.${name}`) || (TORCH_MODULE.test(module) && CLASS_NAME.test(name));

@@ -9,6 +9,7 @@ import {
 } from './pickle-globals.js';
 import type { PickleMachine } from './pickle-machine.js';
 import { kindOf, PickledTuple, type PickledValue } from './pickle-values.js';
+import { quoted } from './tensor.js';
 
 type Operation = (machine: PickleMachine) => void;
 type Dict = Map<PickledValue, PickledValue>;
@@ -76,7 +77,7 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [0x81, newObject],
   [0x62, build],
   [0x51, (machine) => machine.push(loadPersistent(machine.pop(), machine.storages))],
-  [0x69, (machine) => refuse(`an instance of ${JSON.stringify(`${machine.line()}.${machine.line()}`)}`)],
+  [0x69, (machine) => refuse(`an instance of ${quoted(`${machine.line()}.${machine.line()}`)}`)],
   [0x6f, () => refuse('an instance made by OBJ')],
   [0x92, () => refuse('an object made by NEWOBJ_EX')],
   [0x82, () => refuse('a registered extension (EXT1)')],

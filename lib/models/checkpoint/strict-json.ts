@@ -1,3 +1,5 @@
+import { escaped, quoted } from './tensor.js';
+
 /** A JSON object as parsed. Keys are own properties only: read it with `Object.entries` or `property`. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -15,7 +17,7 @@ export function parseStrictJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`no valid JSON (${(error as Error).message.slice(0, 100)})`, { cause: error });
+    throw new Error(`no valid JSON (${escaped((error as Error).message.slice(0, 100))})`, { cause: error });
   }
 }
 
@@ -75,6 +77,6 @@ function addKey(keys: Set<string> | undefined, literal: string): void {
   } catch {
     throw new Error('no valid JSON (a damaged name)');
   }
-  if (keys?.has(key)) throw new Error(`ambiguous: the name ${literal.slice(0, 80)} appears twice`);
+  if (keys?.has(key)) throw new Error(`ambiguous: the name ${quoted(key)} appears twice`);
   keys?.add(key);
 }

@@ -71,7 +71,15 @@ export function elementCount(shape: readonly number[]): number | undefined {
 
 /** Text of a hostile or damaged file, made safe for a message: quoted, without control characters, cut at 80 letters. */
 export function quoted(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return escaped(JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text));
+}
+
+/** Text with its control characters, line ends and invisible marks as `\u` numbers: none of them reaches a terminal. */
+export function escaped(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (letter) => `\\u{${letter.codePointAt(0)!.toString(16).padStart(4, '0')}}`,
+  );
 }
 
 /** The error for a checkpoint that is damaged, or of a kind that is not read. */
