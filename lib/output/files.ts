@@ -200,7 +200,8 @@ export const RUN_MANIFEST: OutputFile = {
     'How the results were made: versions, model, inputs, parameters, devices (with `tokensPerSecond`, `linearShare`, the ' +
     'share of the speed that the matrix products alone reach, and the peak of their memory), counts, times, and every ' +
     'file written but run.log, which goes on a little longer. `outcome` is `complete`, `partial` (some windows failed) ' +
-    'or `stopped`: the run ended early, and what is there is right but not all.',
+    'or `stopped`: the run ended early, and what is there is right but not all. `recalled` is there after `virnucpro call`: ' +
+    'one entry a call, with what was in force before.',
   columns: [],
 };
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { temporaryFolder } from '../70-output/results.js';
 import { calledFiles, filesBelow, predictStored, recallIn } from './stored-run.js';
 import type { StoredRun, WindowScores } from './stored-run.js';
@@ -114,6 +115,19 @@ describe('The sequences of a call', () => {
         { inputs },
       );
     }
+  });
+
+  it('are read from what is compressed or FASTQ as from FASTA, with records that are invalid among them', async () => {
+    const inputs = {
+      'one.fa.gz': gzipSync('>a\nACGTACGTACGT\n>strange\nAC\u0007GT\n>b\nACGT\n'),
+      'two.fq': '@c first\nACGTACGT\n+\nIIIIIIII\n@d\nAC\n+\nII\n',
+    };
+    const run = stored({ inputs, scores: [[[0.8, 0.2]]] });
+    const wanted = await begin(LAX, run);
+    assert.match(wanted['contigs.tsv']!, /^strange\t.*\tnone\t0\t.*\tinvalid\t/m);
+    assert.match(wanted['virus.fna']!, /^>c first\nACGTACGT\n/m);
+    await recallIn(run, 'out', LAX);
+    assert.deepEqual(called(), wanted);
   });
 
   it('of a run from standard input are wanted from --input, which may be standard input again', async () => {

@@ -22,8 +22,8 @@ export type WindowScores = readonly (readonly [others: number, virus: number])[]
 export interface StoredRun {
   /** The folder of the input and of the results. */
   readonly folder: string;
-  /** FASTA files by name, in the order of reading. */
-  readonly inputs: Readonly<Record<string, string>>;
+  /** Contents of files by name, in the order of reading. */
+  readonly inputs: Readonly<Record<string, string | Uint8Array>>;
   /** One for each window, in order; begun again where there are more windows. */
   readonly scores: readonly WindowScores[];
   /** Results after which the run is stopped. Default: it is not. */
@@ -97,7 +97,8 @@ function* resultsOf(
 ): Generator<PredictionResult> {
   const tally = new ContigTally();
   let number = before;
-  for (const span of windowsOf(record.sequence.length, CHUNK_SIZE)) {
+  const letters = record.problem === undefined ? record.sequence.length : 0;
+  for (const span of windowsOf(letters, CHUNK_SIZE)) {
     const given = scores[number++ % scores.length]!;
     const frames: FrameScore[] =
       typeof given === 'string'
