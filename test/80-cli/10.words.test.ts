@@ -28,6 +28,7 @@ describe('the words of the command line', () => {
       ['', 'bench', 'devices', 'doctor', 'models', 'models import', 'models inspect', 'models list'].concat([
         'models random',
         'models remove',
+        'models trust',
         'predict',
       ]),
     );
