@@ -99,6 +99,22 @@ describe('A call refuses', () => {
     await refuses(/prediction_results\.txt but received \d+ bytes/);
   });
 
+  it('embeddings of another length, but does not read terabytes for their hash', async () => {
+    writeFileSync(out('embeddings.f32'), Buffer.alloc(8));
+    const withEmbeddings = (bytes: number): void =>
+      changeRun(({ files }) => ({
+        files: [
+          ...files.filter(({ name }) => name !== 'embeddings.f32'),
+          { name: 'embeddings.f32', bytes, sha256: 'of other numbers' },
+        ],
+      }));
+    withEmbeddings(12);
+    await refuses(/12 bytes .*embeddings\.f32 but received 8 bytes/);
+    withEmbeddings(8);
+    const { files } = await recallIn(stored(), 'out', OTHER_RULE);
+    assert.ok(files.some(({ name, sha256 }) => name === 'embeddings.f32' && sha256 === 'of other numbers'));
+  });
+
   const damages: [what: string, name: string, from: string | RegExp, to: string, message: RegExp][] = [
     ['a row of too few cells', 'windows.tsv', 'a\t2\t', 'a\t', /11 cells for line 4 of .*windows\.tsv but received 10/],
     ['a window out of its order', 'windows.tsv', 'a\t2\t', 'a\t3\t', /window 2 of "a" for line 4 .*window "3" of "a"/],
