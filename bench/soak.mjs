@@ -1,0 +1,130 @@
+// @ts-check
+/**
+ * Whether memory stays what it was: `npm run soak -- [--batches 2000] [--openings 200] [--models FOLDER --model NAME]
+ * [--out FOLDER]`. Computes batches of changing lengths on one worker, some of them wrong, then opens a worker, computes
+ * once and closes it, again and again, with the demonstration model on the CPU. Resident memory is read at 40 moments of
+ * each, after a garbage collection; the median of the last ten is compared with that of the ten that follow the first
+ * ten, which warm up. Ends with 1 when it grew by more than the bound.
+ *
+ * The bound, 8 MiB, is what the allocators' own holes come and go by. Between the two medians lies half of all batches or
+ * openings: 1,000 batches that left 8 KiB each would pass it, less than one batch's tokens and embeddings take; and 100
+ * openings that left 84 KB each, less than any weight matrix. The counts scale what is seen, not the bound.
+ */
+import { readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { loadAddon } from '../dist/lib/engine/load.js';
+import { openModel } from '../dist/lib/models/pipeline.js';
+import { seededNumbers } from '../dist/lib/models/seeded-random.js';
+import { demoModelName, demoModels } from '../scripts/setup/demo-model.mjs';
+import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+
+/** @typedef {import('../dist/lib/engine/addon.js').NativeWorker} NativeWorker */
+
+const MOST_GROWTH = 8 * 2 ** 20;
+const MOMENTS = 40;
+const WARM_UP = 10;
+
+const { values } = parseArgs({
+  options: {
+    batches: { type: 'string', default: '2000' },
+    openings: { type: 'string', default: '200' },
+    models: { type: 'string', default: demoModels },
+    model: { type: 'string', default: demoModelName },
+    out: { type: 'string' },
+  },
+});
+setFlagsFromString('--expose-gc');
+/** @type {() => void} */
+const collectGarbage = runInNewContext('gc');
+
+const { addon } = loadAddon();
+const model = await openModel(join(values.models, values.model));
+const { dna, protein, classifier } = model;
+const next = seededNumbers(1);
+
+function openWorker() {
+  const settings = { device: 'cpu', precision: 'fp32', threads: 1, engine: 'packed' };
+  return addon.openWorker(/** @type {any} */ ({ ...settings, dna, protein, classifier, onMessage: () => undefined }));
+}
+
+/** @param {number} sequences @param {number} longest @param {number} vocabulary */
+function tokens(sequences, longest, vocabulary) {
+  const offsets = new Int32Array(sequences + 1);
+  for (let index = 0; index < sequences; index++) offsets[index + 1] = (offsets[index] ?? 0) + 3 + (next() % longest);
+  return { tokens: new Int32Array(offsets[sequences] ?? 0).map(() => next() % vocabulary), offsets };
+}
+
+/** Of one frame to eight, with embeddings every other time, with a wrong token every tenth. @param {NativeWorker} worker */
+async function computeBatch(worker, index = 0) {
+  const frames = 1 + (next() % 8);
+  const batch = {
+    dna: tokens(frames, 120, dna.architecture.vocabulary),
+    protein: tokens(frames, 160, protein.architecture.vocabulary),
+  };
+  if (index % 10 === 9) batch.protein.tokens[0] = -1;
+  await worker.run(batch, { embeddings: index % 2 === 0 }).catch((/** @type {{ code?: string }} */ error) => {
+    if (error.code !== 'VNP_ARGUMENT') throw error;
+  });
+}
+
+async function resident() {
+  // Finalizers run in the turns after the collection.
+  for (let turn = 0; turn < 3; turn++) {
+    collectGarbage();
+    await new Promise((resolve) => {
+      globalThis.setImmediate(resolve);
+    });
+  }
+  const pages = Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[1]);
+  return pages * 4096;
+}
+
+/** @param {string} what @param {number} count @param {(index: number) => Promise<void>} step */
+async function soak(what, count, step) {
+  const sizes = [];
+  for (let moment = 1, index = 0; moment <= MOMENTS; moment++) {
+    for (; index < (count * moment) / MOMENTS; index++) await step(index);
+    sizes.push(await resident());
+  }
+  const [before, after] = [median(sizes.slice(WARM_UP, 2 * WARM_UP)), median(sizes.slice(-WARM_UP))];
+  return { what, count, before, after, growth: after - before, sizes };
+}
+
+/** @param {readonly number[]} numbers */
+function median(numbers) {
+  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
+}
+
+const worker = await openWorker();
+const batches = await soak('batches', Number(values.batches), (index) => computeBatch(worker, index));
+await worker.close();
+const openings = await soak('open, one batch, close', Number(values.openings), async () => {
+  const opened = await openWorker();
+  await computeBatch(opened);
+  await opened.close();
+});
+
+const results = [batches, openings];
+const megabytes = (/** @type {number} */ bytes) => (bytes / 1e6).toFixed(1);
+const machine = {
+  machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
+  software: `Node ${process.versions.node}, libtorch ${addon.versions.libtorch}`,
+  model: `${values.model}, fp32, one thread`,
+  bound: `${megabytes(MOST_GROWTH)} MB of growth`,
+};
+const rows = results.map(({ what, count, before, after, growth }) => {
+  const verdict = growth <= MOST_GROWTH ? 'flat' : 'GROWS';
+  return [what, count, `${megabytes(before)} MB`, `${megabytes(after)} MB`, `${megabytes(growth)} MB`, verdict];
+});
+const titles = ['what', 'times', 'after the warm-up', 'at the end', 'growth', 'resident memory'];
+const markdown = `# Memory over many batches and openings\n\n${markdownList(machine)}\n\n${markdownTable(titles, rows)}\n`;
+console.log(markdown);
+if (results.some(({ growth }) => growth > MOST_GROWTH)) process.exitCode = 1;
+if (values.out !== undefined) {
+  const name = `${new Date().toISOString().slice(0, 10)}-soak`;
+  await writeResults(values.out, name, { machine, results }, markdown);
+}
