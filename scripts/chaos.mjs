@@ -1,0 +1,114 @@
+// @ts-check
+/**
+ * Runs are killed, stopped, starved of disk, their journals damaged; each is gone on with by `--resume` and its results
+ * compared, byte for byte, with those of a run that nothing disturbed:
+ * `npm run chaos [-- --kills 100] [--times 5] [--steps 1000] [--contigs 160] [--seed N] [--only WORD] [--out FOLDER]`.
+ * kills: how often kill -9 at a random moment; times: how often each of the other faults; steps: at how many calls to the
+ * file system a small run is killed; only: faults whose name has the word; out: where the table is written as a result.
+ * Needs `npm run setup`, and no model: it makes a small random one in a temporary folder. Prints a table, and ends with 1
+ * when anything was not survived; what tells of it is kept in build/chaos then.
+ */
+import { parseArgs } from 'node:util';
+import { writeResults } from '../bench/write-results.mjs';
+import { damages } from './chaos/damage.mjs';
+import { disks, smallDiskMissing } from './chaos/disks.mjs';
+import { kills } from './chaos/kills.mjs';
+import { Laboratory } from './chaos/laboratory.mjs';
+import { killAll } from './chaos/predicting.mjs';
+import { refusals } from './chaos/refusals.mjs';
+import { chaosReport, remarks } from './chaos/report.mjs';
+import { signals } from './chaos/signals.mjs';
+import { steps } from './chaos/steps.mjs';
+import { subjects } from './chaos/subjects.mjs';
+import { tryFault } from './chaos/trials.mjs';
+import { SetupFailure } from './setup/failure.mjs';
+import { inRepository } from './setup/repository.mjs';
+
+/** @typedef {import('./chaos/trials.mjs').Fault} Fault */
+
+const DEFAULTS = { kills: 100, times: 5, steps: 1000, contigs: 160, seed: Date.now() % 2 ** 32 };
+
+function readOptions() {
+  const text = /** @type {const} */ ({ type: 'string' });
+  const numbers = { kills: text, times: text, steps: text, contigs: text, seed: text };
+  const { values } = parseArgs({ options: { ...numbers, only: text, out: text } });
+  /** @param {keyof typeof DEFAULTS} name */
+  const number = (name) => {
+    const value = Number(values[name] ?? DEFAULTS[name]);
+    if (Number.isInteger(value) && value >= 0) return value;
+    throw new SetupFailure(`Expected a whole number for --${name} but received ${values[name]}`);
+  };
+  const { only = '', out } = values;
+  return {
+    ...{ kills: number('kills'), times: number('times'), steps: number('steps') },
+    ...{ contigs: number('contigs'), seed: number('seed'), only, out },
+  };
+}
+
+/** @param {Laboratory} laboratory @param {ReturnType<typeof readOptions>} options @returns {Promise<Fault[]>} */
+async function chooseFaults(laboratory, { kills: killCount, times, steps: stepCount, only }) {
+  const all = [
+    ...kills(killCount),
+    ...signals(times),
+    ...damages(times),
+    ...disks(times),
+    ...refusals(Math.min(times, 1)),
+    ...subjects(times),
+    await steps(laboratory, stepCount),
+  ];
+  const chosen = all.filter(({ name, trials }) => name.includes(only) && trials.length > 0);
+  if (!chosen.some(({ name }) => name.includes('tmpfs') || name.includes('--force'))) return chosen;
+  const reason = await smallDiskMissing(laboratory);
+  return chosen.map((fault) =>
+    reason !== undefined && /tmpfs|under --force/.test(fault.name) ? { ...fault, trials: [], leftOut: reason } : fault,
+  );
+}
+
+/** @param {Laboratory} laboratory @param {ReturnType<typeof readOptions>} options */
+async function wreak(laboratory, options) {
+  const { seed, contigs, out } = options;
+  console.error(`chaos with seed ${seed} in ${laboratory.folder}`);
+  await laboratory.prepare();
+  const undisturbed = await laboratory.undisturbed(laboratory.subjects.plain);
+  const rows = [];
+  for (const fault of await chooseFaults(laboratory, options)) {
+    const row = await tryFault(fault, laboratory, {
+      seed,
+      evidence: (trial) => inRepository('build', 'chaos', trial),
+      onTrial: (done) => {
+        if (process.stderr.isTTY) process.stderr.write(`\r${fault.name}: ${done} of ${fault.trials.length} `);
+      },
+    });
+    rows.push(row);
+    console.error(`${process.stderr.isTTY ? '\r' : ''}${row.name}: ${row.trials} in ${row.seconds.toFixed(0)} s`);
+    for (const remark of remarks([row])) console.error(remark);
+  }
+  const { report, text } = chaosReport(rows, undisturbed, { seed, contigs });
+  console.log(text);
+  if (out !== undefined) await writeResults(out, `${new Date().toISOString().slice(0, 10)}-chaos`, report, text);
+  return rows.some(({ problems }) => problems.length > 0) ? 1 : 0;
+}
+
+/** @type {Laboratory | undefined} */
+let laboratory;
+const clean = () => {
+  killAll();
+  laboratory?.close();
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, () => {
+    clean();
+    process.exit(1);
+  });
+}
+try {
+  const options = readOptions();
+  laboratory = new Laboratory({ contigs: options.contigs });
+  process.exitCode = await wreak(laboratory, options);
+} catch (error) {
+  if (!(error instanceof SetupFailure)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+} finally {
+  clean();
+}

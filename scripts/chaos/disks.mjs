@@ -1,0 +1,123 @@
+// @ts-check
+import { cpSync, mkdirSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { killAtBytes } from './kills.mjs';
+import { NotSurvived } from './not-survived.mjs';
+import { lastWords } from './predicting.mjs';
+import { difference, manifestIn, resultsIn } from './results.mjs';
+import { SmallDisk } from './small-disk.mjs';
+
+/** @typedef {import('./laboratory.mjs').Laboratory} Laboratory */
+/** @typedef {import('./trials.mjs').Fault} Fault */
+/** @typedef {import('./trials.mjs').Trial} Trial */
+
+const DISK_BYTES = 4 * 1024 * 1024;
+const BLOCK = 1024;
+
+/** A disk that is full or read-only, then mended, then a resume. @param {number} times of each @returns {Fault[]} */
+export function disks(times) {
+  /** @param {Trial} trial */
+  const often = (trial) => Array.from({ length: times }, () => trial);
+  return [
+    { name: 'disk full (tmpfs), then freed', trials: often(full) },
+    { name: 'disk full under --force: the earlier results stay', trials: often(fullUnderForce) },
+    { name: 'disk read-only (tmpfs), then writable', trials: often(readOnly) },
+    { name: 'files no longer than a limit (ulimit -f), then without', trials: often(limited) },
+  ];
+}
+
+/** Why there is no small disk on this machine; undefined where there is. @param {Laboratory} laboratory */
+export async function smallDiskMissing({ folder }) {
+  const disk = await SmallDisk.mount(folder, DISK_BYTES);
+  if (typeof disk === 'string') return `no tmpfs can be mounted: ${disk}`;
+  const reason = (await disk.remount(true)) ?? (await disk.remount(false));
+  await disk.unmount();
+  return reason;
+}
+
+/** @param {Laboratory} laboratory @param {(disk: SmallDisk) => Promise<import('./trials.mjs').Outcome>} use */
+async function onSmallDisk({ folder }, use) {
+  const disk = await SmallDisk.mount(folder, DISK_BYTES);
+  if (typeof disk === 'string') throw new NotSurvived(`no tmpfs could be mounted: ${disk}`);
+  try {
+    return await use(disk);
+  } finally {
+    await disk.unmount();
+  }
+}
+
+/** @param {import('./predicting.mjs').Ended} ended @param {RegExp} reason */
+function checkRefusal(ended, reason) {
+  if (ended.code === 1 && reason.test(ended.errors) && !/internal error/.test(ended.errors)) return;
+  throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${lastWords(ended)}`);
+}
+
+/** @param {import('./laboratory.mjs').Undisturbed} undisturbed */
+function bytesNeeded({ fileBytes, journalBytes }) {
+  return Object.values(fileBytes).reduce((sum, bytes) => sum + bytes, journalBytes);
+}
+
+/** @type {Trial} */
+function full(laboratory, random) {
+  return onSmallDisk(laboratory, async (disk) => {
+    const { plain } = laboratory.subjects;
+    const directory = join(disk.path, 'out');
+    const needed = bytesNeeded(await laboratory.undisturbed(plain));
+    disk.fill(DISK_BYTES - needed * (0.05 + 0.8 * random.share()));
+    checkRefusal(await laboratory.begin(plain, directory).ended, /ENOSPC.*Free some space/);
+    if (manifestIn(directory)?.outcome === 'complete') throw new NotSurvived('complete, on a full disk');
+    disk.free();
+    return laboratory.resume(plain, directory);
+  });
+}
+
+/** @type {Trial} */
+function fullUnderForce(laboratory, random) {
+  return onSmallDisk(laboratory, async (disk) => {
+    const { plain, few } = laboratory.subjects;
+    const directory = join(disk.path, 'out');
+    const earlier = laboratory.newDirectory();
+    await laboratory.begin(few, earlier).ended;
+    cpSync(earlier, directory, { recursive: true });
+    const [before, manifest] = [resultsIn(directory), manifestIn(directory)];
+    const needed = bytesNeeded(await laboratory.undisturbed(plain));
+    const { bsize, bavail } = statfsSync(disk.path);
+    disk.fill(bsize * bavail - needed * (0.1 + 0.6 * random.share()));
+    checkRefusal(await laboratory.begin(plain, directory, ['--force']).ended, /ENOSPC.*Free some space/);
+    const after = resultsIn(directory);
+    after.delete('.journal');
+    const different = difference(before, after);
+    if (different !== '') throw new NotSurvived(`of the earlier results ${different}`);
+    if (manifestIn(directory)?.started !== manifest.started) throw new NotSurvived('the earlier run.json is gone');
+    disk.free();
+    return laboratory.resume(plain, directory);
+  });
+}
+
+/** @type {Trial} */
+function readOnly(laboratory, random) {
+  return onSmallDisk(laboratory, async (disk) => {
+    const { plain } = laboratory.subjects;
+    const directory = join(disk.path, 'out');
+    mkdirSync(directory);
+    const { journalBytes: all } = await laboratory.undisturbed(plain);
+    const run = laboratory.begin(plain, directory);
+    await killAtBytes(run, directory, { bytes: all * random.share(), delay: 0 });
+    await disk.remount(true);
+    const refused = await laboratory.begin(plain, directory, ['--resume']).ended;
+    checkRefusal(refused, /EROFS.*Choose a directory on a file system that can be written to/);
+    await disk.remount(false);
+    return laboratory.resume(plain, directory);
+  });
+}
+
+/** @type {Trial} */
+async function limited(laboratory, random) {
+  const { plain } = laboratory.subjects;
+  const directory = laboratory.newDirectory();
+  const { fileBytes } = await laboratory.undisturbed(plain);
+  const longest = fileBytes['windows.tsv'] ?? 0;
+  const fileBlocks = Math.max(1, Math.floor((longest * (0.05 + 0.9 * random.share())) / BLOCK));
+  checkRefusal(await laboratory.begin(plain, directory, [], { fileBlocks }).ended, /EFBIG/);
+  return laboratory.resume(plain, directory);
+}

@@ -1,0 +1,31 @@
+// @ts-check
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BATCH_RECORD, decodeHead, HEAD_BYTES } from '../../dist/lib/journal/record.js';
+
+/** @typedef {{ start: number, end: number, isBatch: boolean, batch: number, frames: number }} JournalRecord */
+
+/** The whole records of a journal that nothing has damaged, from its start. @param {string} directory @returns {JournalRecord[]} */
+export function journalRecords(directory) {
+  let bytes;
+  try {
+    bytes = readFileSync(join(directory, '.journal'));
+  } catch {
+    return [];
+  }
+  const records = [];
+  for (let start = 0; start + HEAD_BYTES <= bytes.length;) {
+    const head = decodeHead(bytes.subarray(start, start + HEAD_BYTES));
+    const end = start + HEAD_BYTES + (head?.payloadBytes ?? 0);
+    if (!head || end > bytes.length) break;
+    records.push({ start, end, isBatch: head.kind === BATCH_RECORD, batch: head.batch, frames: head.frames });
+    start = end;
+  }
+  return records;
+}
+
+/** Frames whose scores these records hold. A later record of a batch stands for an earlier one. @param {readonly JournalRecord[]} records */
+export function framesIn(records) {
+  const frames = new Map(records.filter(({ isBatch }) => isBatch).map((record) => [record.batch, record.frames]));
+  return [...frames.values()].reduce((sum, count) => sum + count, 0);
+}

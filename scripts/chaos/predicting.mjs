@@ -1,0 +1,99 @@
+// @ts-check
+import { spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inRepository } from '../setup/repository.mjs';
+
+/** A run that takes longer than this hangs. */
+const LONGEST_SECONDS = 240;
+const LOOKING_MILLISECONDS = 2;
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set();
+
+/** Kills whatever was started here and has not ended. */
+export function killAll() {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/**
+ * @typedef {object} Ended
+ * @property {number | null} code
+ * @property {NodeJS.Signals | null} signal what killed it
+ * @property {string} errors all of standard error
+ * @property {number} seconds
+ */
+
+/**
+ * @typedef {object} Setting
+ * @property {NodeJS.ProcessEnv} [environment] further variables
+ * @property {Uint8Array | undefined} [input] for standard input; nothing by default
+ * @property {number} [fileBlocks] what `ulimit -f` sets: the most KiB of a file
+ */
+
+/** A command that runs, in a process of its own. */
+export class Running {
+  /** @type {Promise<Ended>} never rejects */
+  ended;
+  isOver = false;
+  errors = '';
+  #child;
+
+  /** @param {readonly string[]} words @param {Setting} [setting] */
+  constructor(words, { environment = {}, input, fileBlocks } = {}) {
+    const start = performance.now();
+    const command = [process.execPath, inRepository('bin', 'virnucpro.js'), ...words];
+    const limited = ['-c', `ulimit -f ${fileBlocks}; exec "$@"`, 'bash', ...command];
+    const [program = '', ...rest] = fileBlocks === undefined ? command : ['bash', ...limited];
+    const child = spawn(program, rest, { env: { ...process.env, ...environment }, stdio: ['pipe', 'ignore', 'pipe'] });
+    this.#child = child;
+    running.add(child);
+    child.stderr.setEncoding('utf8').on('data', (text) => (this.errors += text));
+    // What is killed does not read to the end.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+    const limit = setTimeout(() => child.kill('SIGKILL'), LONGEST_SECONDS * 1000);
+    this.ended = new Promise((resolve) => {
+      /** @param {number | null} code @param {NodeJS.Signals | null} signal */
+      const end = (code, signal) => {
+        clearTimeout(limit);
+        running.delete(child);
+        this.isOver = true;
+        resolve({ code, signal, errors: this.errors, seconds: (performance.now() - start) / 1000 });
+      };
+      child.on('error', (error) => {
+        this.errors += error.message;
+        end(null, null);
+      });
+      child.on('close', end);
+    });
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  send(signal) {
+    this.#child.kill(signal);
+  }
+
+  /**
+   * Waits for a moment of the run, or for its end.
+   * @param {() => boolean} isReached @returns {Promise<boolean>} whether it runs still
+   */
+  async until(isReached) {
+    while (!this.isOver && !isReached()) await sleep(LOOKING_MILLISECONDS);
+    return !this.isOver;
+  }
+}
+
+/** Bytes of the journal of a run; 0 where there is none. @param {string} directory */
+export function journalBytes(directory) {
+  return statSync(join(directory, '.journal'), { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** What a command had to say last, in words. @param {Ended} ended */
+export function lastWords({ code, signal, errors }) {
+  const lines = errors.trim().split('\n');
+  const texts = lines.map((line) => (line.startsWith('{') ? String(JSON.parse(line).msg) : line));
+  return `exit ${code ?? signal}: ${texts.slice(-3).join(' / ').slice(0, 600)}`;
+}

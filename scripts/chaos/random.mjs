@@ -1,0 +1,39 @@
+// @ts-check
+import { derivedSeed, seededNumbers } from '../../dist/lib/models/seeded-random.js';
+
+/** Random choices that a seed repeats: each fault has its own, so that it is the same alone and among the others. */
+export class Random {
+  #next;
+
+  /** @param {number} seed @param {string} name of what it is for */
+  constructor(seed, name) {
+    this.#next = seededNumbers(derivedSeed(seed, name));
+  }
+
+  /** From 0 to 1, without 1. */
+  share() {
+    return this.#next() / 2 ** 32;
+  }
+
+  /** A whole number from 0 to `count` - 1. @param {number} count */
+  below(count) {
+    return Math.floor(this.share() * count);
+  }
+
+  /** @template T @param {readonly T[]} list not empty @returns {T} */
+  of(list) {
+    return /** @type {T} */ (list[this.below(list.length)]);
+  }
+
+  /** Shares from 0 to 1, one in each of so many equal parts, in any order. @param {number} count */
+  spread(count) {
+    const shares = Array.from({ length: count }, (_, part) => (part + this.share()) / count);
+    for (let last = count - 1; last > 0; last--) {
+      const other = this.below(last + 1);
+      const [one, two] = [shares[last], shares[other]];
+      shares[last] = /** @type {number} */ (two);
+      shares[other] = /** @type {number} */ (one);
+    }
+    return shares;
+  }
+}
