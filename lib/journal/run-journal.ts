@@ -195,6 +195,9 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 function journalFailure(path: string, cause: unknown): VirnucproError {
-  const message = `Expected a journal that can be read and written for ${path} but received: ${reasonOf(cause)}`;
-  return new VirnucproError('VNP_OUTPUT', message, { cause });
+  const isFull = ['ENOSPC', 'EDQUOT'].includes((cause as NodeJS.ErrnoException).code ?? '');
+  const advice = `${isFull ? 'Free some space' : 'Mend that'}, then go on with --resume`;
+  const error = expected('VNP_OUTPUT', 'a journal that can be read and written', path, reasonOf(cause), advice);
+  error.cause = cause;
+  return error;
 }
