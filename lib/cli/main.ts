@@ -45,7 +45,8 @@ export async function main(words: readonly string[]): Promise<number> {
     if (error.code === 'EPIPE') process.exit(EXIT.done);
     // The terminal was closed: SIGHUP says what to do about it.
     if (error.code === 'EIO') return;
-    throw error;
+    console.error(`virnucpro: Expected to write to standard output but received: ${error.message}`);
+    process.exit(EXIT.failed);
   });
   try {
     await buildProgram().parseAsync([...words], { from: 'user' });
