@@ -1,4 +1,4 @@
-import { checkJournal, PRECISIONS } from '../index.js';
+import { checkJournal, packageVersion, PRECISIONS } from '../index.js';
 import type { InspectedModel } from '../index.js';
 import type { PredictWords } from './predict-options.js';
 
@@ -17,7 +17,7 @@ export async function resumedOptions(
   const hashes = Object.fromEntries(parts.map(({ part, sha256 }) => [part, sha256]));
   const begun = await checkJournal(journal, {
     ...hashes,
-    ...{ chunkSize, engine },
+    ...{ virnucpro: packageVersion, chunkSize, engine },
     ...(precision !== 'auto' && { precision }),
     ...(esmBatchSize !== undefined && { esmBatchTokens: esmBatchSize }),
     ...(dnabertBatchSize !== undefined && { dnabertBatchTokens: dnabertBatchSize }),

@@ -83,7 +83,7 @@ export async function removeReplacement(directory: string): Promise<void> {
 }
 
 /** So that names and what they stand for survive a power failure in this order, where the file system can do that. */
-async function forceToDisk(folder: string): Promise<void> {
+export async function forceToDisk(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   await handle?.sync().catch(() => undefined);
   await handle?.close();

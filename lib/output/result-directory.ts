@@ -22,7 +22,7 @@ import {
 import { claimDirectory, type ClaimedDirectory, releaseDirectory } from './output-directory.js';
 import { outputError } from './output-error.js';
 import { PredictionResultsWriter } from './prediction-results.js';
-import { putInPlace, removeReplacement } from './put-in-place.js';
+import { forceToDisk, putInPlace, removeReplacement } from './put-in-place.js';
 import type { ResultWriter } from './result-writer.js';
 import { Tally } from './tally.js';
 import { VirusSequencesWriter } from './virus-sequences.js';
@@ -176,7 +176,11 @@ export class ResultDirectory {
     const manifest = runManifest(run, await this.#closeFiles());
     await this.#putInPlace(manifest);
     this.#state = 'finished';
-    if (run.outcome === 'complete') await rm(this.journalPath, { force: true }).catch(() => undefined);
+    if (run.outcome === 'complete') {
+      // What the journal could have brought back has to be safe before it goes.
+      await forceToDisk(this.#claimed.path);
+      await rm(this.journalPath, { force: true }).catch(() => undefined);
+    }
     await releaseDirectory(this.#claimed, { unused: false }).catch(() => undefined);
     return manifest;
   }

@@ -71,26 +71,31 @@ export class Dispatcher {
 
   /**
    * Sends what waits for more frames. Resolves when devices have taken it, which is a while after where the run is paused.
+   * @param isWhole whether a run over the same input always makes this batch: not where the input broke off. Default true
    * @throws why the run was stopped
    */
-  flush(): Promise<void> {
-    return this.#send(this.#batcher.flush());
+  flush(isWhole = true): Promise<void> {
+    return this.#send(this.#batcher.flush(), isWhole);
   }
 
-  async #send(batches: readonly FrameBatch[]): Promise<void> {
+  async #send(batches: readonly FrameBatch[], isWhole = true): Promise<void> {
     this.#windowsSinceBatch = 0;
-    for (const batch of batches) await this.#sendOne(batch);
+    for (const batch of batches) await this.#sendOne(batch, isWhole);
   }
 
-  async #sendOne(batch: FrameBatch): Promise<void> {
+  async #sendOne(batch: FrameBatch, isWhole: boolean): Promise<void> {
     if (this.#control.stopped) throw this.#control.stopped;
     const number = this.#batches++;
-    if (await this.#settleFromJournal(number, batch)) return;
-    await this.#journal?.room;
+    const journal = isWhole ? this.#journal : undefined;
+    if (journal?.has(number) && (await this.#settleFrom(journal, number, batch))) return;
+    await journal?.room;
     const { outcome } = await this.#summary.timed('waiting', this.#taken(batch));
     const settling = outcome
       .then(
-        (scored) => this.#settle(number, batch, scored),
+        (scored) => {
+          // What failed is tried anew when the run is gone on with.
+          if (this.#settle(batch, scored)) journal?.add(number, batch.tokens, scored);
+        },
         // Withdrawn: its windows stay open, and nothing behind them leaves.
         () => undefined,
       )
@@ -114,9 +119,8 @@ export class Dispatcher {
   }
 
   /** @returns whether the batch is done with */
-  async #settleFromJournal(number: number, batch: FrameBatch): Promise<boolean> {
-    if (!this.#journal?.has(number)) return false;
-    const known = await this.#journal.find(number, batch.tokens, this.#ledger.placeOf(batch.tags[0]!));
+  async #settleFrom(journal: RunJournal, number: number, batch: FrameBatch): Promise<boolean> {
+    const known = await journal.find(number, batch.tokens, this.#ledger.placeOf(batch.tags[0]!));
     if (!known) return false;
     const faults = new Uint8Array(batch.tags.length);
     this.#ledger.settle(batch, { ...known, faults, failures: [] });
@@ -124,17 +128,19 @@ export class Dispatcher {
     return true;
   }
 
-  #settle(number: number, batch: FrameBatch, outcome: BatchOutcome): void {
+  /** @returns whether every frame has a score */
+  #settle(batch: FrameBatch, outcome: BatchOutcome): boolean {
     this.#control.noteWork();
     const failures = this.#ledger.settle(batch, outcome);
     this.#summary.enterOutcome(batch.tags.length, failures);
-    // What failed is tried anew when the run is gone on with.
-    if (failures.length === 0) this.#journal?.add(number, batch.tokens, outcome);
     for (const failure of failures) this.#onFailure(failure);
     const failed = failures.reduce((sum, { frames }) => sum + frames, 0);
     this.#unscoredInARow = failed === batch.tags.length ? this.#unscoredInARow + 1 : 0;
-    if (this.#unscoredInARow < MOST_UNSCORED_BATCHES) return;
-    const { reason } = failures.at(-1)!;
+    if (this.#unscoredInARow >= MOST_UNSCORED_BATCHES) this.#stopForGood(failures.at(-1)!);
+    return failures.length === 0;
+  }
+
+  #stopForGood({ reason }: BatchFailure): void {
     const message = `Expected scores but ${MOST_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
     this.#control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }

@@ -84,7 +84,7 @@ export async function* predictRecords(
       unentered = undefined;
       if (++entered >= ENTERED_BEFORE_LEAVING) yield* leaving();
     }
-    await dispatcher.flush();
+    await dispatcher.flush(!reading.hasFailed);
   }
   try {
     try {

@@ -25,6 +25,10 @@ export class Reading {
     this.#control = control;
   }
 
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   async *records(): AsyncGenerator<SequenceRecord> {
     const iterator = this.#records[Symbol.asyncIterator]();
     try {
