@@ -80,8 +80,7 @@ function changeAt(holder, key, random, words, other) {
       holder[key] = copy();
       break;
     case 3:
-      holder[key] =
-        typeof value === 'number' ? value + random.of([-1, 1, 4, -4, 2 ** 32]) : copyOf(random.of(VALUES));
+      holder[key] = typeof value === 'number' ? value + random.of([-1, 1, 4, -4, 2 ** 32]) : copyOf(random.of(VALUES));
       break;
     case 4:
       holder[key] = random.of(words);

@@ -51,7 +51,7 @@ export async function fuzzNative(target, { seconds, seed, minimise, corpus }) {
     const fault = readdirSync(work).find((name) => name.startsWith('fault-'));
     if (!succeeded && fault === undefined) throw new Error(`${target} ended without a result:\n${output.trim()}`);
     if (minimise && succeeded) {
-      const merged = await run(program, ['-set_cover_merge=1', least, found, ...given]);
+      const merged = await run(program, ['-set_cover_merge=1', '-use_counters=0', least, found, ...given]);
       if (!merged.succeeded) throw new Error(`${target}: the corpus could not be cut down:\n${merged.output.trim()}`);
     }
     return {

@@ -45,15 +45,24 @@ const watched = {
   run: async (bytes) => {
     counts[1] = bytes.copy(running);
     Atomics.add(counts, 0, 1);
-    const start = performance.now();
     try {
-      await target.run(bytes);
+      const first = await timed(bytes);
+      // Anything may interrupt one run: the fastest of three is the input's own.
+      if (first <= longestMilliseconds) return;
+      longestMilliseconds = Math.max(longestMilliseconds, Math.min(first, await timed(bytes), await timed(bytes)));
     } catch (error) {
       throw new Fault(error, bytes);
     }
-    longestMilliseconds = Math.max(longestMilliseconds, performance.now() - start);
   },
 };
+
+/** @param {Buffer} bytes */
+async function timed(bytes) {
+  counters.fill(0);
+  const start = performance.now();
+  await target.run(bytes);
+  return performance.now() - start;
+}
 
 class Fault extends Error {
   /** @param {unknown} cause @param {Buffer} input */

@@ -1,5 +1,5 @@
 // @ts-check
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { inRepository } from '../setup/repository.mjs';
 import { instrument } from './instrument.mjs';
@@ -16,8 +16,8 @@ const LONGEST_INPUT = 1 << 20;
  * @returns {Promise<import('./reader-thread.mjs').Report>}
  */
 export function fuzzReader(target, { seconds, seed, minimise, corpus }) {
-  const folder = inRepository('build', `fuzz-readers-${process.pid}`);
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(inRepository('build', 'fuzz'), { recursive: true });
+  const folder = mkdtempSync(inRepository('build', 'fuzz', 'readers-'));
   const instrumented = instrument(folder, READER_SOURCES, isReaderSource);
   const progress = new SharedArrayBuffer(8 + LONGEST_INPUT);
   /** @type {import('./reader-thread.mjs').Order} */
@@ -43,7 +43,10 @@ export function fuzzReader(target, { seconds, seed, minimise, corpus }) {
     /** @param {() => void} settle */
     const end = (settle) => {
       clearInterval(watch);
-      void worker.terminate().then(settle);
+      void worker.terminate().then(() => {
+        rmSync(folder, { recursive: true, force: true });
+        settle();
+      });
     };
     worker.on('message', (report) => end(() => resolve(report)));
     worker.on('error', (error) => {

@@ -74,16 +74,16 @@ export class Search {
   }
 
   /**
-   * As few and as short inputs as take every branch as often as those that are kept: the shortest that has something
-   * of its own first, each cut down as far as it takes the same branches.
+   * As few and as short inputs as take every branch that was taken: the shortest that has one of its own first, each cut
+   * down as far as it takes the same branches.
    */
   async minimised() {
     const shortestFirst = [...this.kept].sort((a, b) => a.bytes.length - b.bytes.length);
     const covered = new Uint8Array(this.#seen.length);
     const needed = [];
     for (const { bytes, features } of shortestFirst) {
-      if (features.every((steps, at) => (steps & ~(/** @type {number} */ (covered[at]))) === 0)) continue;
-      features.forEach((steps, at) => (covered[at] = /** @type {number} */ (covered[at]) | steps));
+      if (features.every((steps, at) => steps === 0 || covered[at] === 1)) continue;
+      features.forEach((steps, at) => (covered[at] ||= Math.min(steps, 1)));
       needed.push(await this.#shortened(bytes, features));
     }
     return needed;
@@ -95,7 +95,8 @@ export class Search {
     for (let length = best.length >> 1; length > 0; length >>= 1) {
       for (let start = 0; start + length <= best.length;) {
         const shorter = Buffer.concat([best.subarray(0, start), best.subarray(start + length)]);
-        if (Buffer.compare(await this.#run(shorter), features) === 0) best = shorter;
+        const now = await this.#run(shorter);
+        if (features.every((steps, at) => (steps === 0) === (now[at] === 0))) best = shorter;
         else start += length;
         if (this.executions % 1000 === 0) await nextTurn();
       }
