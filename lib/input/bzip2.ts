@@ -78,7 +78,7 @@ export function* bzip2Content(input: CompressedInput): Decompression {
   for (;;) {
     yield* input.waitFor(HEADER_BYTES);
     if (input.length === 0) return;
-    const size = readAtOnce(bits, () => bzip2.header(bits.read));
+    const size = readAtOnce(bits, () => bzip2.header(bits.read), 'other data behind its end');
     const room = new Int32Array(100_000 * size);
     let checksum: number | null = 0;
     while (checksum !== null) {
@@ -91,14 +91,14 @@ export function* bzip2Content(input: CompressedInput): Decompression {
   }
 }
 
-function readAtOnce<T>(bits: BitReader, read: () => T): T {
+function readAtOnce<T>(bits: BitReader, read: () => T, otherwise = 'no such data'): T {
   bits.begin();
   try {
     return read();
   } catch (error) {
     // The library's words for what is wrong are no help to anyone, but for those about the checksum.
     const isChecksum = /crc/.test(reasonOf(error));
-    throw error instanceof ArchiveDamage ? error : damaged(NAME, isChecksum ? 'its checksum differs' : 'no such data');
+    throw error instanceof ArchiveDamage ? error : damaged(NAME, isChecksum ? 'its checksum differs' : otherwise);
   } finally {
     bits.end();
   }

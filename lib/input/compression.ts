@@ -52,6 +52,6 @@ export function archiveError(path: string, received: string, place: string): Vir
     'a whole archive',
     inputName(path),
     `${received}, ${place}`,
-    'Copy or download it again, and test it with the program that it was made with',
+    'Copy or download it again, or decompress it with the program that made it',
   );
 }

@@ -75,7 +75,7 @@ export class FastaParser implements RecordParser {
   }
 
   #readHeader(block: Uint8Array, from: number): number {
-    const position = this.#header.read(block, from, () => `for record ${this.#assembler.count + 1}`);
+    const position = this.#header.read(block, from, this.#assembler.count + 1);
     if (this.#header.ending !== undefined) this.#endHeader();
     return position;
   }

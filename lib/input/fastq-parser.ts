@@ -119,7 +119,7 @@ export class FastqParser implements RecordParser {
   }
 
   #readHeader(block: Uint8Array, from: number): number {
-    const position = this.#header.read(block, from, () => `for record ${this.#assembler.count + 1}`);
+    const position = this.#header.read(block, from, this.#assembler.count + 1);
     const { ending } = this.#header;
     if (ending === undefined) return position;
     this.#assembler.begin(this.#header.take(), this.#headerLine, ending);

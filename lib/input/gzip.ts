@@ -3,8 +3,8 @@ import type { Gunzip } from 'node:zlib';
 import { damaged, endsEarly } from './compressed-input.js';
 
 const NAME = 'a gzip';
-/** Bytes of content that are given at a time. */
-const CONTENT_BLOCK = 256 * 1024;
+/** Bytes of content that are given at a time, and so those that zlib keeps for itself at most when it fails. */
+const CONTENT_BLOCK = 64 * 1024;
 
 /** BGZF is gzip in members of at most 64 KiB, each with this field in its header; an empty member marks the end. */
 const BGZF_HEADER = Buffer.from('1f8b0804000000000000060042430200', 'hex');
@@ -98,6 +98,8 @@ function roomOrEnd(gunzip: Gunzip): Promise<void> {
 
 function archiveDamage(error: NodeJS.ErrnoException): unknown {
   if (error.code === 'Z_BUF_ERROR') return endsEarly(NAME);
+  // Only behind a member: what an input starts with was looked at.
+  if (error.message === 'incorrect header check') return damaged(NAME, 'other data behind its end');
   if (error.code?.startsWith('Z_')) return damaged(NAME, error.message);
   return error;
 }

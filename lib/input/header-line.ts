@@ -22,11 +22,11 @@ export class HeaderLine {
   }
 
   /**
-   * @param place of the record, for an error
+   * @param number of the record, for an error
    * @returns the position behind the line end, or the length of the block
    * @throws VirnucproError VNP_INPUT_FORMAT for a line that is too long
    */
-  read(block: Uint8Array, from: number, place: () => string): number {
+  read(block: Uint8Array, from: number, number: number): number {
     let end = from;
     while (end < block.length && !isLineEnd(block[end]!)) end++;
     this.#bytes += end - from;
@@ -35,7 +35,7 @@ export class HeaderLine {
         'VNP_INPUT_FORMAT',
         `header lines of at most ${HEADER_LIMIT} bytes`,
         inputName(this.#source),
-        `a longer one ${place()}`,
+        `a longer one for record ${number}`,
         'Check that the file is FASTA or FASTQ',
       );
     }

@@ -41,21 +41,21 @@ export class RecordAssembler {
     this.#header = header;
     this.#line = line;
     // The sign before it and the line end behind it.
-    this.#bytesOfEarlier += Buffer.byteLength(header) + 2;
+    this.#bytesOfEarlier += header.length + 2;
     this.builder.begin(line + 1, lastByte);
   }
 
   /** @param problem what is wrong with it apart from its letters */
   end(problem = ''): void {
-    const { findings, length } = this.builder;
+    const { ambiguous, findings, length } = this.builder;
     this.#bytesOfEarlier += length;
-    const found = recordProblem(findings, { length, line: this.#line }, problem);
+    const found = findings ? recordProblem(findings, { length, line: this.#line }, problem) : problem;
     this.#complete.push({
       index: this.#options.firstIndex + this.#count++,
       id: /\S+/.exec(this.#header)?.[0] ?? '',
       header: this.#header,
       source: this.#options.source,
-      ambiguous: findings.ambiguous,
+      ambiguous,
       ...(found && { problem: found }),
       sequence: this.builder.finish(),
     });

@@ -13,24 +13,23 @@ const BASE = 0;
 const OTHER_LETTER = 1;
 const WHITE_SPACE = 2;
 const LINE_END = 3;
-const MARK = 4;
-const PROTEIN_LETTER = 5;
-const NO_TEXT = 6;
+const RETURN = 4;
+const MARK = 5;
+const PROTEIN_LETTER = 6;
+const NO_TEXT = 7;
 
 /** The letters that stand for amino acids and for no nucleotide, nor for one that is not known (X). */
 export const PROTEIN_LETTERS = 'EFIJLOPQZefijlopqz';
 
-/** What each byte of a sequence is, where a line that starts with one of the marks ends it. */
-export function byteKinds(marks: string): Uint8Array {
-  const kinds = new Uint8Array(256).fill(OTHER_LETTER);
-  kinds.fill(NO_TEXT, 0, 32).fill(NO_TEXT, 127);
-  for (const letter of 'ACGTacgt') kinds[letter.charCodeAt(0)] = BASE;
-  for (const letter of PROTEIN_LETTERS) kinds[letter.charCodeAt(0)] = PROTEIN_LETTER;
-  for (const byte of [9, 11, 12, 32]) kinds[byte] = WHITE_SPACE;
-  for (const byte of [LINE_FEED, CARRIAGE_RETURN]) kinds[byte] = LINE_END;
-  for (const mark of marks) kinds[mark.charCodeAt(0)] = MARK;
-  return kinds;
-}
+/** What a byte of a sequence is. */
+const KINDS = new Uint8Array(256).fill(OTHER_LETTER).fill(NO_TEXT, 0, 32).fill(NO_TEXT, 127);
+for (const letter of 'ACGTacgt') KINDS[letter.charCodeAt(0)] = BASE;
+for (const letter of PROTEIN_LETTERS) KINDS[letter.charCodeAt(0)] = PROTEIN_LETTER;
+for (const byte of [9, 11, 12, 32]) KINDS[byte] = WHITE_SPACE;
+KINDS[LINE_FEED] = LINE_END;
+KINDS[CARRIAGE_RETURN] = RETURN;
+// One table for all formats: the loop is faster over one that is known when it is compiled.
+for (const mark of '>@+') KINDS[mark.charCodeAt(0)] = MARK;
 
 /** A byte that no text has, and the line that it is in. */
 export interface StrangeByte {
@@ -45,11 +44,9 @@ export interface SequenceBuilderOptions {
   readonly temporaryFolder: string | undefined;
 }
 
-/** What a record's letters are, apart from their number. */
+/** What a nucleotide sequence does not have. */
 export interface SequenceFindings {
-  /** Letters other than A, C, G, T, in either case. */
-  readonly ambiguous: number;
-  /** Those of them that stand for amino acids only. */
+  /** Letters that stand for amino acids only. */
   readonly protein: number;
   /** The first byte that no text has: a control character, or one that is not ASCII. */
   readonly strangeByte: StrangeByte | undefined;
@@ -58,7 +55,8 @@ export interface SequenceFindings {
 /** Gathers the letters of one record after another from blocks of bytes. */
 export class SequenceBuilder {
   readonly #options: SequenceBuilderOptions;
-  readonly #kinds: Uint8Array;
+  readonly #mark: number;
+  readonly #otherMark: number;
   #letters = new Uint8Array(INITIAL_ROOM);
   #used = 0;
   #spooled = 0;
@@ -70,10 +68,11 @@ export class SequenceBuilder {
   #spool: SequenceSpool | undefined;
   readonly #slab = new LetterSlab();
 
-  /** @param marks what starts the line that ends a sequence */
+  /** @param marks one or two signs that start the line that ends a sequence, of `>`, `@` and `+` */
   constructor(options: SequenceBuilderOptions, marks: string) {
     this.#options = options;
-    this.#kinds = byteKinds(marks);
+    this.#mark = marks.charCodeAt(0);
+    this.#otherMark = marks.charCodeAt(marks.length - 1);
   }
 
   /** Letters of the record so far. */
@@ -81,9 +80,15 @@ export class SequenceBuilder {
     return this.#spooled + this.#used;
   }
 
-  /** Of the record so far. */
-  get findings(): SequenceFindings {
-    return { ambiguous: this.#ambiguous, protein: this.#protein, strangeByte: this.#strangeByte };
+  /** Letters other than A, C, G, T of the record so far. */
+  get ambiguous(): number {
+    return this.#ambiguous;
+  }
+
+  /** What may be wrong with the record so far; undefined when nothing is. */
+  get findings(): SequenceFindings | undefined {
+    if (this.#protein === 0 && this.#strangeByte === undefined) return undefined;
+    return { protein: this.#protein, strangeByte: this.#strangeByte };
   }
 
   /** The line, from 1, that the next byte is in. */
@@ -104,39 +109,40 @@ export class SequenceBuilder {
   append(block: Uint8Array, from: number): number {
     this.#makeRoom(block.length - from);
     const letters = this.#letters;
-    const kinds = this.#kinds;
     const end = block.length;
     let used = this.#used;
     let others = 0;
+    // The LF of a CRLF that was cut in two: the line was counted with the CR.
+    let lines = this.#lastByte === CARRIAGE_RETURN && block[from] === LINE_FEED ? -1 : 0;
     let position = from;
     for (; position < end; position++) {
       const byte = block[position]!;
-      const kind = kinds[byte]!;
+      const kind = KINDS[byte]!;
       if (kind <= OTHER_LETTER) {
         letters[used++] = byte;
         others += kind;
       } else if (kind === LINE_END) {
-        if (byte === CARRIAGE_RETURN || this.#byteBefore(block, position, from) !== CARRIAGE_RETURN) this.#line++;
-      } else if (kind > LINE_END) {
-        if (kind === MARK && isLineEnd(this.#byteBefore(block, position, from))) break;
-        this.#note(kind, byte);
+        lines++;
+      } else if (kind === RETURN) {
+        if (block[position + 1] !== LINE_FEED) lines++;
+      } else if (kind >= MARK) {
+        const isAtLineStart = isLineEnd(position === from ? this.#lastByte : block[position - 1]!);
+        if (isAtLineStart && (byte === this.#mark || byte === this.#otherMark)) break;
+        this.#note(kind, byte, this.#line + lines);
         letters[used++] = byte;
         others++;
       }
     }
     this.#used = used;
     this.#ambiguous += others;
+    this.#line += lines;
     if (position > from) this.#lastByte = block[position - 1]!;
     return position;
   }
 
-  #byteBefore(block: Uint8Array, position: number, from: number): number {
-    return position === from ? this.#lastByte : block[position - 1]!;
-  }
-
-  #note(kind: number, byte: number): void {
+  #note(kind: number, byte: number, line: number): void {
     if (kind === PROTEIN_LETTER) this.#protein++;
-    else if (kind === NO_TEXT) this.#strangeByte ??= { byte, line: this.#line };
+    else if (kind === NO_TEXT) this.#strangeByte ??= { byte, line };
   }
 
   /** Ends the record and is ready for the next, which starts at the start of a line. */

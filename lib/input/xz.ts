@@ -1,4 +1,4 @@
-import { XzReadableStream } from 'xz-decompress';
+import library from 'xz-decompress';
 import { damaged, endsEarly } from './compressed-input.js';
 import type { CompressedInput, Decompress, Decompression } from './compressed-input.js';
 
@@ -34,12 +34,12 @@ const BUFFER_ERROR = 8;
 
 /** Its stream has no room for two archives in turn, nor does it say where one ended early; the module beneath does. */
 async function loadExports(): Promise<XzExports> {
-  const library = XzReadableStream as unknown as {
+  const stream = library.XzReadableStream as unknown as {
     _moduleInstance?: { readonly exports: XzExports };
     _getModuleInstance(): Promise<void>;
   };
-  if (library._moduleInstance === undefined) await library._getModuleInstance();
-  return library._moduleInstance!.exports;
+  if (stream._moduleInstance === undefined) await stream._getModuleInstance();
+  return stream._moduleInstance!.exports;
 }
 
 /** The content of xz streams, one after another. CRC32 and CRC64 are checked; an archive with SHA-256 is refused. */

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
+import { ArchiveDamage } from '../../lib/input/compressed-input.js';
+import { checkInputs } from '../../lib/input/input-files.js';
+import { readRecords } from '../../lib/input/records.js';
+import { bgzf, packed, PACKED_FILES, packedPath, PLAIN_TEXT, PROGRAMS, unpacked } from './packed.js';
+import { parseNaively, plain } from './plain-records.js';
+import type { PlainRecord } from './plain-records.js';
+import { useTemporaryFolder } from './temporary-folder.js';
+
+// Blocks of 900 kB take bzip2 a while, thousands of times.
+const names = PACKED_FILES.filter((name) => name !== 'contigs.fa.bz2');
+const archives: [string, Buffer][] = names.map((name) => [name, packed(name)]);
+archives.push(['BGZF', bgzf(PLAIN_TEXT, 1000)]);
+
+describe('a damaged archive', () => {
+  const folder = useTemporaryFolder();
+
+  async function recordsBefore(path: string, blockSize = 100): Promise<{ records: PlainRecord[]; message: string }> {
+    const records: PlainRecord[] = [];
+    try {
+      for await (const record of readRecords([path], { blockSize })) records.push(plain(record));
+    } catch (error) {
+      assert.equal((error as { code?: string }).code, 'VNP_INPUT_FORMAT', String(error));
+      return { records, message: (error as Error).message };
+    }
+    return assert.fail('it was read to its end');
+  }
+
+  for (const [name, bytes] of archives) {
+    it(`is found wherever it ends early: ${name}`, async () => {
+      // Shorter ones than a signature are not known for what they are, and are no FASTA either.
+      for (let length = 6; length < bytes.length; length++) {
+        const { text, error } = await unpacked(bytes.subarray(0, length), [4096]);
+        assert.ok(error instanceof ArchiveDamage, `${length} of ${bytes.length}: ${String(error)}`);
+        assert.match(error.message, /archive that ends early$/);
+        assert.ok(PLAIN_TEXT.startsWith(text));
+      }
+    });
+
+    it(`is found wherever a byte is wrong, or has the content all the same: ${name}`, async () => {
+      for (let position = 6; position < bytes.length; position++) {
+        const wrong = Buffer.from(bytes);
+        wrong[position]! ^= 1 << (position % 8);
+        const { text, error } = await unpacked(wrong, [4096]);
+        if (error === undefined && name !== 'no-checksum.fa.zst') assert.equal(text, PLAIN_TEXT, `byte ${position}`);
+        else assert.ok(error === undefined || error instanceof ArchiveDamage, String(error));
+      }
+    });
+  }
+
+  it('gives the records before it, and says in which it ends', async () => {
+    // Several archives in one, so that there is something before the last.
+    for (const [program, name] of Object.entries(PROGRAMS)) {
+      const whole = packed(name);
+      const path = folder.write('cut', Buffer.concat([whole, whole, whole.subarray(0, -3)]));
+      const { records, message } = await recordsBefore(path);
+      const expected = parseNaively(PLAIN_TEXT.repeat(3));
+      assert.ok(records.length >= 11, `${records.length}`);
+      assert.deepEqual(records, expected.slice(0, records.length));
+      assert.match(message, /^Expected a whole archive for input .*cut but received an? /);
+      assert.match(
+        message,
+        new RegExp(`${program} archive that ends early, in record ${records.length + 1} \\(line \\d+\\)`),
+      );
+    }
+  });
+
+  it('is refused before anything is computed where that shows at its start', async () => {
+    for (const name of Object.values(PROGRAMS)) {
+      const path = folder.write('cut', packed(name).subarray(0, -3));
+      await assert.rejects(checkInputs([path]), { code: 'VNP_INPUT_FORMAT', message: /archive that ends early, / });
+      const start = folder.write('start', packed(name).subarray(0, 12));
+      await assert.rejects(checkInputs([start]), { message: /archive that ends early, before its first record\. / });
+    }
+  });
+
+  it('is one with other data behind it', async () => {
+    for (const name of Object.values(PROGRAMS)) {
+      for (const rest of ['garbage, and enough of it', '\0garbage', '\0\0\0\0and more']) {
+        for (const cut of [[4096], [7]]) {
+          const { text, error } = await unpacked(Buffer.concat([packed(name), Buffer.from(rest)]), cut);
+          assert.ok(error instanceof ArchiveDamage, `${name} ${rest}: ${String(error)}`);
+          // What xz says depends on what the other data are.
+          assert.match(error.message, name === PROGRAMS.xz ? /damaged|ends early/ : /damaged \(other data/);
+          assert.ok(PLAIN_TEXT.startsWith(text));
+        }
+      }
+    }
+  });
+
+  it('is a BGZF without its end, for it was cut off between two members', async () => {
+    const path = folder.write('cut.bgz', bgzf(PLAIN_TEXT, 1000, false));
+    const { records, message } = await recordsBefore(path);
+    assert.equal(records.length, parseNaively(PLAIN_TEXT).length - 1);
+    assert.match(message, /received a BGZF archive that ends early, in record 6/);
+    // Plain gzip has no such mark.
+    const gzip = Buffer.concat([gzipSync(PLAIN_TEXT), gzipSync('')]);
+    assert.deepEqual(await unpacked(gzip), { text: PLAIN_TEXT, error: undefined });
+  });
+
+  const unreadable: Record<string, [Buffer | (() => Buffer), RegExp]> = {
+    'an xz with a check by SHA-256': [
+      () => packed('sha256.fa.xz'),
+      /xz archive .*a check, such as SHA-256, that is not read/,
+    ],
+    'a zstd that needs a dictionary': [
+      Buffer.from('28b52ffd2107050100004142', 'hex'),
+      /a zstd archive that needs dictionary 7, before/,
+    ],
+    'a zstd with a window for which there may be no memory': [
+      Buffer.from('28b52ffd0090010000', 'hex'),
+      /a zstd archive with a window of 268435456 bytes \(--long\), before/,
+    ],
+  };
+  for (const [name, [bytes, message]] of Object.entries(unreadable)) {
+    it(`is told from one that cannot be read here: ${name}`, async () => {
+      const path = folder.write('archive', typeof bytes === 'function' ? bytes() : bytes);
+      await assert.rejects(checkInputs([path]), { code: 'VNP_INPUT_FORMAT', message });
+      assert.match((await recordsBefore(path)).message, message);
+    });
+  }
+
+  it('does not hide a file that cannot be read', async () => {
+    await assert.rejects(readRecords([packedPath('missing.gz')]).next(), { code: 'VNP_INPUT_MISSING' });
+    for (const name of Object.values(PROGRAMS)) {
+      async function* broken(): AsyncGenerator<Uint8Array> {
+        yield packed(name).subarray(0, 700);
+        throw new Error('the cable was pulled');
+      }
+      const reading = async (): Promise<void> => {
+        for await (const { sequence } of readRecords(['-'], { standardInput: broken() })) sequence.release();
+      };
+      await assert.rejects(reading, /the cable was pulled/);
+    }
+  });
+});
