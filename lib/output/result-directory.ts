@@ -176,12 +176,11 @@ export class ResultDirectory {
     const manifest = runManifest(run, await this.#closeFiles());
     await this.#putInPlace(manifest);
     this.#state = 'finished';
-    if (run.outcome === 'complete') {
-      // What the journal could have brought back has to be safe before it goes.
-      await forceToDisk(this.#claimed.path);
-      await rm(this.journalPath, { force: true }).catch(() => undefined);
-    }
+    // What the journal could have brought back has to be safe before it goes.
+    await forceToDisk(this.#claimed.path);
     await releaseDirectory(this.#claimed, { unused: false }).catch(() => undefined);
+    // Last: a run that is killed before is gone on with, and that clears up what it has left.
+    if (run.outcome === 'complete') await rm(this.journalPath, { force: true }).catch(() => undefined);
     return manifest;
   }
 
