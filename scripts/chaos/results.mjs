@@ -1,6 +1,6 @@
 // @ts-check
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** They tell of the run, its times above all, and so differ from run to run. */
@@ -16,6 +16,7 @@ export function resultsIn(directory) {
 
 /** @param {string} path */
 function hashOf(path) {
+  if (statSync(path).isDirectory()) return 'a folder';
   return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
