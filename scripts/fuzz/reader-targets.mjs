@@ -3,6 +3,8 @@ import { Buffer } from 'node:buffer';
 import { isDeepStrictEqual } from 'node:util';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { check, checkMessage } from './check.mjs';
+import { INPUT_NAMES, inputTargets } from './input-targets.mjs';
 import { mutatedJson } from './json-mutations.mjs';
 import { mutated } from './mutations.mjs';
 import { mutatedZip } from './zip-mutations.mjs';
@@ -14,17 +16,17 @@ import { mutatedZip } from './zip-mutations.mjs';
  * @typedef {import('./search.mjs').Target} Target
  */
 
-export const READER_NAMES = /** @type {const} */ (['json', 'safetensors', 'zip', 'pickle', 'torch', 'tokenizer']);
+const CHECKPOINT_NAMES = /** @type {const} */ (['json', 'safetensors', 'zip', 'pickle', 'torch', 'tokenizer']);
+
+export const READER_NAMES = [...CHECKPOINT_NAMES, ...INPUT_NAMES];
 
 /** What has to be compiled for them, below `lib/`. */
-export const READER_SOURCES = ['errors.ts', 'engine/addon.ts', 'models/checkpoint', 'models/tokenizer.ts'];
+export const READER_SOURCES = ['errors.ts', 'engine/addon.ts', 'models/checkpoint', 'models/tokenizer.ts', 'input'];
 
 /** @param {string} path */
 export function isReaderSource(path) {
-  return path.startsWith('models/');
+  return /^(models|input)\//.test(path);
 }
-
-const LONGEST_MESSAGE = 1000;
 
 /** Pieces of pickles: operations with what they ask for, and the globals that are known. */
 const PICKLE_PIECES = [
@@ -90,8 +92,7 @@ export async function readerTargets(folder, { strings, numbers }) {
       if (!(error instanceof VirnucproError)) throw error;
       const { code, message } = /** @type {import('../../lib/errors.js').VirnucproError} */ (error);
       check(code === 'VNP_CHECKPOINT', `the code ${code}`);
-      check(message.length < LONGEST_MESSAGE, `a message of ${message.length} letters`);
-      check(!/\p{Cc}/u.test(message), `a message on one line, without control characters: ${JSON.stringify(message)}`);
+      checkMessage(message);
       return undefined;
     }
   };
@@ -131,6 +132,7 @@ export async function readerTargets(folder, { strings, numbers }) {
   };
 
   return {
+    ...(await inputTargets(folder, dictionary)),
     json: {
       run: (bytes) => {
         const text = bytes.toString();
@@ -231,11 +233,6 @@ export async function readerTargets(folder, { strings, numbers }) {
   async function looksLikeSafetensorsOrNot(bytes) {
     check(typeof (await answered(() => looksLikeSafetensors(fileOf(bytes)))) === 'boolean', 'yes or no');
   }
-}
-
-/** @param {boolean} holds @param {string} what */
-function check(holds, what) {
-  if (!holds) throw new Error(`Expected otherwise: ${what}`);
 }
 
 /** As it would be in a file. @param {number} number */

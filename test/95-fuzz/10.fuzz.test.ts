@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { fixture, repositoryRoot } from '../repository.js';
 import { skip } from '../skipped.js';
 
-const READERS = ['json', 'safetensors', 'zip', 'pickle', 'torch', 'tokenizer'];
+const READERS = ['json', 'safetensors', 'zip', 'pickle', 'torch', 'tokenizer', 'archives', 'records'];
 const NATIVE = ['byte_pair', 'packed_tokens', 'file_source', 'kernels'];
 const SECONDS = 10;
 /** Milliseconds; the first of the native ones compiles them all. */
