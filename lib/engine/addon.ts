@@ -3,6 +3,9 @@
  * No call blocks the event loop for longer than its docstring says; whatever a native thread throws reaches the promise
  * (or the caller, for a synchronous call) as an Error whose `code` is one of ErrorCode. The errors of `run` name the
  * `part` that failed, `dna` or `protein`, where it was one of these.
+ * Arguments are read, checked and copied at the call: what becomes of their memory afterwards, or what another thread
+ * writes to it meanwhile, is of no matter. A value of another kind is answered with VNP_ARGUMENT; what a getter throws
+ * comes back as it is; a method that is called on another object is refused by V8 itself, with a TypeError.
  */
 
 import type { PackedTokens } from '../batches/packed-tokens.js';
