@@ -1,11 +1,15 @@
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { packageVersion, VirnucproError } from '../index.js';
+import { expected } from '../errors.js';
+import { EmbeddingClassifier, packageVersion, VirnucproError } from '../index.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
 import type { RunManifest } from '../output/manifest.js';
+import type { OtherClassifier } from '../recall/other-classifier.js';
 import { recall } from '../recall/recall.js';
 import { EXIT, EXIT_OF_SIGNAL } from './exit-codes.js';
+import { modelsOption, threadsOption, trustOption } from './option-values.js';
+import { describeModel } from './run-description.js';
 import { logFormatOption, logLevelOption, minFractionOption, thresholdOption } from './shared-options.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -13,6 +17,10 @@ import { StopSignals } from './stop-signals.js';
 interface CallWords {
   threshold: number;
   minFraction: number;
+  model?: string;
+  models?: string;
+  trust?: boolean;
+  threads?: number;
   input?: string[];
   output?: string;
   logFormat: LogFormat;
@@ -23,11 +31,20 @@ export function callCommand(): Command {
   return new Command('call')
     .description(
       'Calls the stored scores of a finished run with another threshold, without its model: rewrites contigs.tsv, ' +
-        'windows.tsv, virus.fna and run.json as predict with these options would have written them.',
+        'windows.tsv, virus.fna and run.json as predict with these options would have written them. With --model the ' +
+        'classifier of another model scores the stored embeddings first, and the classic files are rewritten, too.',
     )
     .argument('<dir>', 'directory of the results')
     .addOption(thresholdOption())
     .addOption(minFractionOption())
+    .option(
+      '-m, --model <name>',
+      'installed model whose classifier scores the embeddings of a run with --save-embeddings; its language models must ' +
+        'be those of the run (default: the stored scores, no model)',
+    )
+    .addOption(modelsOption())
+    .addOption(trustOption())
+    .addOption(threadsOption())
     .option(
       '-i, --input <path...>',
       'the inputs of the run, in their order, where they have moved or came from standard input; read only when a ' +
@@ -45,12 +62,15 @@ async function call(directory: string, words: CallWords): Promise<number> {
   const log = createLog({ format: words.logFormat, level: words.logLevel });
   const start = performance.now();
   const ended = new AbortController();
+  let classifier: EmbeddingClassifier | undefined;
   const stop = new StopSignals(words.input?.includes('-') ?? false);
   stop.onStop = (signal) => ended.abort(signal);
   try {
     const { threshold, minFraction, input: inputs = [], output } = words;
+    classifier = await openClassifier(words);
     const manifest = await recall({
       ...{ directory, rule: { threshold, minFraction }, output, inputs, signal: ended.signal },
+      classifier: classifier && otherClassifier(classifier),
       onWaiting: (reason) => logEvent(log, { event: 'waiting', reason }),
       ...{ version: packageVersion, commandLine: ['virnucpro', ...process.argv.slice(2)] },
     });
@@ -64,8 +84,30 @@ async function call(directory: string, words: CallWords): Promise<number> {
     logEvent(log, { event: 'failed', code: error.code, reason: error.message });
     return EXIT.failed;
   } finally {
+    await classifier?.close();
     stop.ignore();
   }
+}
+
+/** Without --model nothing is loaded. */
+async function openClassifier({ model, models, trust, threads }: CallWords): Promise<EmbeddingClassifier | undefined> {
+  const given = Object.entries({ models, trust, threads }).find(([, value]) => value !== undefined);
+  if (model === undefined && given !== undefined) {
+    const next = 'A call needs a model only for another classifier';
+    throw expected('VNP_USAGE', '--model <name>', `--${given[0]}`, 'none', next);
+  }
+  if (model === undefined) return undefined;
+  return EmbeddingClassifier.open({
+    model,
+    ...(models !== undefined && { models }),
+    ...(trust !== undefined && { trust }),
+    ...(threads !== undefined && { threads }),
+  });
+}
+
+function otherClassifier(classifier: EmbeddingClassifier): OtherClassifier {
+  const { model, width } = classifier;
+  return { model: describeModel(model), width, classify: (embeddings) => classifier.classify(embeddings) };
 }
 
 /** Says what came of every record. The exit code tells whether the run behind the scores had done everything. */

@@ -1,5 +1,13 @@
 import { busySeconds, linearShare, versions } from '../index.js';
-import type { Prediction, Predictor, RunSummary, VirnucproError, WorkerStatus, WorkerUsage } from '../index.js';
+import type {
+  OpenedModel,
+  Prediction,
+  Predictor,
+  RunSummary,
+  VirnucproError,
+  WorkerStatus,
+  WorkerUsage,
+} from '../index.js';
 import { counted } from '../monitor/quantities.js';
 import type { RunDescription } from '../output/manifest.js';
 import type { PredictWords } from './predict-options.js';
@@ -33,15 +41,7 @@ export function describeRun(
       : summary.failures.length + summary.counts.invalid > 0
         ? 'partial'
         : 'complete',
-    model: {
-      name: model.name,
-      random: model.random,
-      chunkSize: model.chunkSize,
-      parts: (['dna', 'protein', 'classifier'] as const).map((role) => {
-        const { sha256, dtype, architecture } = model[role];
-        return { role, file: `${role}/model.pt`, sha256, dtype, architecture: { ...architecture } };
-      }),
-    },
+    model: describeModel(model),
     inputs: summary.inputs,
     parameters: {
       threshold: words.threshold,
@@ -59,6 +59,16 @@ export function describeRun(
     peakResidentBytes: process.resourceUsage().maxRSS * 1024,
     warnings: warningsOf(summary),
   };
+}
+
+/** What run.json says of a model. */
+export function describeModel(model: OpenedModel): RunDescription['model'] {
+  const { name, random, chunkSize } = model;
+  const parts = (['dna', 'protein', 'classifier'] as const).map((role) => {
+    const { sha256, dtype, architecture } = model[role];
+    return { role, file: `${role}/model.pt`, sha256, dtype, architecture: { ...architecture } };
+  });
+  return { name, random, chunkSize, parts };
 }
 
 function warningsOf({ stopped, devices, failures, counts }: RunSummary): string[] {

@@ -33,6 +33,6 @@ export class ContigsTableWriter implements ResultWriter {
 }
 
 // The mean is a double, but of float32 scores: as a float32 it reads like them, and equals the score of a lone window.
-function scoreCell(score: number | undefined): string {
+export function scoreCell(score: number | undefined): string {
   return score === undefined ? '' : float32Text(score);
 }

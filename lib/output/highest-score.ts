@@ -18,7 +18,7 @@ export class HighestScoreWriter implements ResultWriter {
     this.#sort = sort;
   }
 
-  window(result: WindowResult): Wait {
+  window(result: Pick<WindowResult, 'contig' | 'number' | 'frames'>): Wait {
     if (result.frames.length === 0) return undefined;
     let others = -Infinity;
     let virus = -Infinity;

@@ -130,18 +130,24 @@ export interface RunManifest extends RunDescription {
   /** Every other file of the run, in the order in which they were put in place. */
   readonly files: readonly ManifestFile[];
   /**
-   * Every `virnucpro call` since, oldest first: `threshold`, `minFraction`, the counts of contigs and the files are those
-   * of the last one, all else is of the run itself. Absent in a run as `predict` left it.
+   * Every `virnucpro call` since, oldest first: `threshold`, `minFraction`, the counts of contigs, the files and, after a
+   * call with a model, `model` are those of the last one, all else is of the run itself. Absent in a run as `predict` left
+   * it.
    */
   readonly recalled?: readonly ManifestRecall[];
 }
 
-/** One `virnucpro call`: stored scores were called with another rule. */
+/** One `virnucpro call`: stored scores were called with another rule, or stored embeddings with another classifier. */
 export interface ManifestRecall {
   /** ISO 8601, UTC. */
   readonly at: string;
   /** What was in force before. */
-  readonly from: Pick<ManifestParameters, 'threshold' | 'minFraction'>;
+  readonly from: Pick<ManifestParameters, 'threshold' | 'minFraction'> & {
+    /** The name of the model; only where the call put another one's classifier in its place. */
+    readonly model?: string;
+    /** SHA-256 of its classifier's archive, hexadecimal; with `model`. */
+    readonly classifier?: string;
+  };
   /** Of this program. */
   readonly version: string;
   /** The words of the command line, the program first. */
@@ -150,9 +156,14 @@ export interface ManifestRecall {
 
 /** The manifest of a run, from its description and its files; a model with random weights always brings its warning. */
 export function runManifest(run: RunDescription, files: readonly ManifestFile[]): RunManifest {
-  const warned = !run.model.random || run.warnings.includes(RANDOM_WEIGHTS_WARNING);
-  const warnings = warned ? run.warnings : [RANDOM_WEIGHTS_WARNING, ...run.warnings];
+  const warnings = warningsWith(run.model, run.warnings);
   return { formatVersion: MANIFEST_FORMAT_VERSION, ...run, warnings, countsChecked: true, files };
+}
+
+/** The warnings of a run with that of random weights, if and only if the model has such. */
+export function warningsWith({ random }: Pick<ManifestModel, 'random'>, warnings: readonly string[]): string[] {
+  const others = warnings.filter((warning) => warning !== RANDOM_WEIGHTS_WARNING);
+  return random ? [RANDOM_WEIGHTS_WARNING, ...others] : others;
 }
 
 /** run.json as it is written. */
@@ -180,12 +191,21 @@ export function tableComment({ version, model, random, parameters = {} }: Commen
  *
  * @param comment as `tableComment` or a table has it, in any encoding of its bytes
  */
-export function commentWith(comment: string, parameters: Readonly<Record<string, number>>): string | undefined {
+export function commentWith(
+  comment: string,
+  parameters: Readonly<Record<string, string | number>>,
+): string | undefined {
   let changed = comment;
   for (const [name, value] of Object.entries(parameters)) {
     const word = new RegExp(` ${name}=[^ ;]+`);
     if (!word.test(changed)) return undefined;
-    changed = changed.replace(word, ` ${name}=${value}`);
+    changed = changed.replace(word, () => ` ${name}=${value}`);
   }
   return changed;
+}
+
+/** A comment of a table with the warning of random weights, or without it. */
+export function commentWithWarning(comment: string, { random }: Pick<ManifestModel, 'random'>): string {
+  const [words = '', ...rest] = comment.split('; ').filter((part) => part !== RANDOM_WEIGHTS_WARNING);
+  return [words, ...(random ? [RANDOM_WEIGHTS_WARNING] : []), ...rest].join('; ');
 }

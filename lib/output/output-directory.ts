@@ -20,6 +20,8 @@ export interface ClaimOptions {
   readonly force?: boolean;
   /** The names of what may be in it nevertheless. Default: nothing may. */
   readonly accepts?: (names: readonly string[]) => boolean;
+  /** What to do where something is in it. Default: as it is with `predict`, which has --force. */
+  readonly whatNext?: string;
   /** Told when another machine's run may still be alive: it takes up to `patience` to find out. */
   readonly onWaiting?: (reason: string) => void;
   /** Milliseconds after which a run of another machine that shows no sign of life is taken for dead. Default 35,000. */
@@ -46,7 +48,7 @@ export async function claimDirectory(directory: string, options: ClaimOptions = 
     const leftovers = names.filter((name) => UNFINISHED.test(name));
     for (const name of leftovers) await refuseRunning(join(path, name), options);
     const content = names.filter((name) => !UNFINISHED.test(name));
-    if (!options.force && !options.accepts?.(content)) refuseContent(directory, content);
+    if (!options.force && !options.accepts?.(content)) refuseContent(directory, content, options);
     for (const name of leftovers) await rm(join(path, name), { recursive: true, force: true });
     await mkdir(unfinished);
     entered = true;
@@ -99,7 +101,7 @@ async function makeWithParents(path: string): Promise<string | undefined> {
   }
 }
 
-function refuseContent(directory: string, names: readonly string[]): void {
+function refuseContent(directory: string, names: readonly string[], { whatNext }: ClaimOptions): void {
   if (names.length === 0) return;
   const shown = [...names].sort().slice(0, NAMES_SHOWN).join(', ');
   const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
@@ -108,7 +110,7 @@ function refuseContent(directory: string, names: readonly string[]): void {
     'an empty or new directory',
     'the output',
     `${directory}, which holds ${shown}${more}`,
-    'Choose another directory, or replace the results of an earlier run with --force',
+    whatNext ?? 'Choose another directory, or replace the results of an earlier run with --force',
   );
 }
 

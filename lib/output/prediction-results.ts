@@ -14,7 +14,7 @@ export class PredictionResultsWriter implements ResultWriter {
     void file.append(headerLine(PREDICTION_RESULTS));
   }
 
-  window(result: WindowResult): Wait {
+  window(result: Pick<WindowResult, 'contig' | 'number' | 'frames'>): Wait {
     if (result.frames.length === 0) return undefined;
     const id = windowId(result.contig, result.number);
     let rows = '';

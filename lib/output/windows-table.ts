@@ -1,4 +1,4 @@
-import type { WindowResult } from '../predict/results.js';
+import type { FrameScore, WindowResult } from '../predict/results.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
 import { escapeCell, escapeControls } from './cell.js';
 import { headerLine, WINDOWS_TABLE } from './files.js';
@@ -34,10 +34,14 @@ export class WindowsTableWriter implements ResultWriter {
 
   #decision({ bestFrame }: WindowResult): string {
     if (bestFrame === undefined) return '\t\t\tnone';
-    const { frame, virus } = bestFrame;
-    const call = windowCall(virus, this.#threshold);
-    return `${STRANDS[frame.charAt(0)]}\t${frame.charAt(1)}\t${float32Text(virus)}\t${call}`;
+    const { strand, frame, score } = decisionCells(bestFrame);
+    return `${strand}\t${frame}\t${score}\t${windowCall(bestFrame.virus, this.#threshold)}`;
   }
+}
+
+/** The cells that say which frame decides a window, and with which virus score. */
+export function decisionCells({ frame, virus }: FrameScore): { strand: string; frame: string; score: string } {
+  return { strand: STRANDS[frame.charAt(0)]!, frame: frame.charAt(1), score: float32Text(virus) };
 }
 
 /** What a scored window is called. */

@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import { expected } from '../errors.js';
 import { BufferedFile, openNewFile, type Wait } from '../output/buffered-file.js';
 import { CONTIGS_TABLE, VIRUS_SEQUENCES, WINDOWS_TABLE } from '../output/files.js';
-import { commentWith, type ManifestFile, type RunManifest } from '../output/manifest.js';
+import { commentWith, commentWithWarning, type ManifestFile, type RunManifest } from '../output/manifest.js';
 import type { CallRule } from '../predict/calls.js';
 import { checkFile } from './check-files.js';
 import { EarlierSequences } from './earlier-sequences.js';
+import { NewScores } from './new-scores.js';
+import type { OtherClassifier } from './other-classifier.js';
 import {
   CONTIG_COLUMNS,
   type RecalledContig,
@@ -15,15 +17,21 @@ import {
   WINDOW_COLUMNS,
 } from './recalled-tables.js';
 import { writeSequencesFromInputs } from './sequences-from-inputs.js';
+import { StoredFrames } from './stored-frames.js';
 import { TableReader } from './table-reader.js';
+import { StoredScores } from './window-scores.js';
 
 export interface NewCallsJob {
   /** Of the earlier results, and their run.json. */
   readonly directory: string;
   readonly earlier: RunManifest;
   readonly rule: CallRule;
+  /** For the stored embeddings; undefined to call the stored scores. */
+  readonly classifier: OtherClassifier | undefined;
   /** Where the new files go. */
   readonly folder: string;
+  /** A folder for what nobody keeps. */
+  readonly temporary: string;
   /** Where they will be, for errors. */
   readonly shownOutput: string;
   readonly inputs: readonly string[];
@@ -38,7 +46,7 @@ export interface NewCalls {
 }
 
 /**
- * Writes contigs.tsv, windows.tsv and virus.fna anew. The records of virus.fna are copied from the earlier one unless one
+ * Writes contigs.tsv, windows.tsv and virus.fna anew, with another classifier also the classic files. The records of virus.fna are copied from the earlier one unless one
  * is virus that was not: then all are read from the inputs.
  *
  * @throws VirnucproError
@@ -67,9 +75,11 @@ async function writeTables(
   onContig: (contig: RecalledContig) => Wait,
 ): Promise<RecalledCounts> {
   const { directory, earlier, rule } = job;
-  const newContigs = newFile(job, CONTIGS_TABLE.name);
-  const newWindows = newFile(job, WINDOWS_TABLE.name);
+  // What is read from the tables stands for UTF-8 bytes already.
+  const newContigs = newFile(job, CONTIGS_TABLE.name, 'latin1');
+  const newWindows = newFile(job, WINDOWS_TABLE.name, 'latin1');
   const tables: TableReader[] = [];
+  let newScores: NewScores | undefined;
   try {
     const contigs = await openTable(job, join(directory, CONTIGS_TABLE.name), CONTIG_COLUMNS);
     tables.push(contigs);
@@ -77,17 +87,28 @@ async function writeTables(
     tables.push(windows);
     await newContigs.append(head(contigs, job, CONTIGS_TABLE.name));
     await newWindows.append(head(windows, job, WINDOWS_TABLE.name));
+    newScores = await openNewScores(job, windows);
+    const scores = newScores ?? new StoredScores(windows);
     const isStopped = earlier.outcome === 'stopped';
-    const counts = await recallTables({ contigs, windows, newContigs, newWindows, rule, isStopped, onContig });
+    const counts = await recallTables({ contigs, windows, newContigs, newWindows, scores, rule, isStopped, onContig });
     checkFile(directory, fileOf(earlier, CONTIGS_TABLE.name), contigs.summary());
     checkFile(directory, fileOf(earlier, WINDOWS_TABLE.name), windows.summary());
     checkCounts(job, counts);
+    for (const file of (await newScores?.end()) ?? []) files.set(file.name, file);
     files.set(CONTIGS_TABLE.name, { name: CONTIGS_TABLE.name, ...(await newContigs.close()) });
     files.set(WINDOWS_TABLE.name, { name: WINDOWS_TABLE.name, ...(await newWindows.close()) });
     return counts;
   } finally {
-    await Promise.all([...tables.map((table) => table.close()), newContigs.abandon(), newWindows.abandon()]);
+    const closed = [...tables.map((table) => table.close()), newContigs.abandon(), newWindows.abandon()];
+    await Promise.all([...closed, newScores?.close()]);
   }
+}
+
+async function openNewScores(job: NewCallsJob, windows: TableReader): Promise<NewScores | undefined> {
+  const { directory, earlier, classifier, temporary, signal } = job;
+  if (classifier === undefined) return undefined;
+  const frames = await StoredFrames.open({ directory, earlier, classifier, signal });
+  return new NewScores({ windows, frames, temporary, newFile: (name, encoding) => newFile(job, name, encoding) });
 }
 
 async function writeFromInputs(job: NewCallsJob): Promise<ManifestFile> {
@@ -139,10 +160,12 @@ class CopiedSequences {
   }
 }
 
-function newFile({ folder, shownOutput }: NewCallsJob, name: string): BufferedFile {
+function newFile(
+  { folder, shownOutput }: NewCallsJob,
+  name: string,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): BufferedFile {
   const path = join(folder, name);
-  // What is read from the tables stands for UTF-8 bytes already; virus.fna gets bytes, and headers as text.
-  const encoding = name === VIRUS_SEQUENCES.name ? 'utf8' : 'latin1';
   return new BufferedFile({ path, shownPath: join(shownOutput, name), open: openNewFile, encoding });
 }
 
@@ -150,14 +173,16 @@ function openTable({ signal }: NewCallsJob, path: string, columns: readonly stri
   return TableReader.open({ path, shownPath: path, columns, signal });
 }
 
-/** Comment and header of a table, with the rule that is in force now. */
-function head({ comment, header }: TableReader, { directory, rule }: NewCallsJob, name: string): string {
+/** Comment and header of a table, with the model and the rule that are in force now. */
+function head({ comment, header }: TableReader, job: NewCallsJob, name: string): string {
+  const { directory, classifier, rule } = job;
+  const model = classifier?.model ?? job.earlier.model;
   const { threshold, minFraction } = rule;
-  const now = commentWith(comment, { threshold, min_fraction: minFraction });
-  if (now !== undefined) return `${now}\n${header}\n`;
+  const now = commentWith(comment, { model: model.name, threshold, min_fraction: minFraction });
+  if (now !== undefined) return `${commentWithWarning(now, model)}\n${header}\n`;
   throw expected(
     'VNP_OUTPUT',
-    'a comment that names the threshold and min_fraction',
+    'a comment that names the model, the threshold and min_fraction',
     join(directory, name),
     JSON.stringify(Buffer.from(comment, 'latin1').toString('utf8')),
     'It was written by another version or changed after the run: predict again',

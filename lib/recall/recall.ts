@@ -1,19 +1,23 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RUN_MANIFEST } from '../output/files.js';
-import { manifestText, type RunManifest } from '../output/manifest.js';
+import { expected } from '../errors.js';
+import { EMBEDDINGS, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
+import { manifestText, type ManifestModel, type RunManifest, warningsWith } from '../output/manifest.js';
 import { claimDirectory, type ClaimedDirectory, releaseDirectory } from '../output/output-directory.js';
 import { outputError } from '../output/output-error.js';
 import { finishReplacement, replaceFiles, REPLACEMENT_FOLDER } from '../output/put-in-place.js';
 import type { CallRule } from '../predict/calls.js';
 import { checkFiles } from './check-files.js';
 import { type NewCalls, writeNewCalls } from './new-calls.js';
+import { checkClassifier, type OtherClassifier } from './other-classifier.js';
 import { readManifest, RECALLED_FILES } from './result-manifest.js';
 
 export interface RecallOptions {
   /** Of a finished run. */
   readonly directory: string;
   readonly rule: CallRule;
+  /** Is applied to the stored embeddings of the run first. Defaults to the scores that are stored. */
+  readonly classifier?: OtherClassifier | undefined;
   /** An empty or new directory for the new files; `directory` stays as it is then. Defaults to `directory` itself. */
   readonly output?: string | undefined;
   /** Where the inputs of the run are now, in their order; empty for where they were. They are read only when needed. */
@@ -31,19 +35,27 @@ export interface RecallOptions {
 
 /**
  * Calls the stored scores of a finished run anew, without its models: writes contigs.tsv, windows.tsv, virus.fna and
- * run.json again. The first three are what `predict` with this rule would have written. A kill at any moment leaves the
+ * run.json again. The first three are what `predict` with this rule would have written. With another classifier it is
+ * applied to the stored embeddings, and the classic files are written again, too. A kill at any moment leaves the
  * directory as it was, or so that the next call ends what this one began. Memory does not grow with the tables.
  *
  * @returns the new run.json
- * @throws VirnucproError VNP_OUTPUT where the directory is not that of a finished run, was changed since, is in use or
- *   cannot be written to; VNP_INPUT_MISSING or VNP_RESUME where sequences are needed and the inputs are gone or others
+ * @throws VirnucproError VNP_OUTPUT where the directory is not that of a finished run, was changed since, is in use,
+ *   cannot be written to or has no embeddings for a classifier; VNP_RESUME where the classifier is for others;
+ *   VNP_INPUT_MISSING or VNP_RESUME where sequences are needed and the inputs are gone or others; VNP_NATIVE where the
+ *   classifier gives no number; whatever the classifier throws
  */
 export async function recall(options: RecallOptions): Promise<RunManifest> {
-  const { directory, output } = options;
+  const { directory, output, classifier } = options;
   if (output === undefined) await refuseOthers(directory);
-  else await readManifest(directory);
+  else {
+    const earlier = await readManifest(directory);
+    if (classifier) checkClassifier(directory, earlier, classifier);
+    await refuseSame(directory, output);
+  }
   const claimed = await claimDirectory(output ?? directory, {
     accepts: () => output === undefined,
+    whatNext: 'Choose another directory',
     ...(options.onWaiting && { onWaiting: options.onWaiting }),
   });
   let unused = true;
@@ -69,13 +81,26 @@ async function refuseOthers(directory: string): Promise<void> {
   if (replacement === undefined) await readManifest(directory);
 }
 
+async function refuseSame(directory: string, output: string): Promise<void> {
+  const [own, other] = await Promise.all([directory, output].map((path) => realpath(path).catch(() => undefined)));
+  if (own === undefined || own !== other) return;
+  const next = 'Leave it out to have the results there called anew, or choose another directory';
+  throw expected('VNP_OUTPUT', 'another directory than that of the results', 'the output', output, next);
+}
+
+/** The files that are checked while they are called anew. */
+function readInStep({ classifier }: Pick<RecallOptions, 'classifier'>): readonly string[] {
+  return classifier ? [...RECALLED_FILES, PREDICTION_RESULTS.name, EMBEDDINGS.name] : RECALLED_FILES;
+}
+
 /** Writes all that is new into a folder of its own. */
 async function writeFolder(
-  { directory, output, rule, signal, ...options }: RecallOptions,
+  { directory, output, rule, classifier, signal, ...options }: RecallOptions,
   claimed: ClaimedDirectory,
 ): Promise<{ folder: string; manifest: RunManifest }> {
   const earlier = await readManifest(directory);
-  const others = earlier.files.filter(({ name }) => !RECALLED_FILES.includes(name));
+  if (classifier) checkClassifier(directory, earlier, classifier);
+  const others = earlier.files.filter(({ name }) => !readInStep({ classifier }).includes(name));
   if (output === undefined) await checkFiles(directory, others, signal);
   const shownOutput = output ?? directory;
   const folder = join(claimed.unfinished, 'calls');
@@ -83,11 +108,15 @@ async function writeFolder(
     throw outputError('a directory that can be written to', shownOutput, cause);
   });
   const { inputs = [], standardInput } = options;
-  const calls = await writeNewCalls({ directory, earlier, rule, folder, shownOutput, inputs, standardInput, signal });
+  const calls = await writeNewCalls({
+    ...{ directory, earlier, rule, classifier, folder, temporary: claimed.unfinished },
+    ...{ shownOutput, inputs, standardInput, signal },
+  });
   const manifest: RunManifest = {
     ...withCalls(earlier, rule, calls),
+    ...(classifier && withClassifier(earlier, classifier.model)),
     files: earlier.files.flatMap((file) => calls.files.get(file.name) ?? (output === undefined ? [file] : [])),
-    recalled: [...(earlier.recalled ?? []), entry(earlier, options)],
+    recalled: [...(earlier.recalled ?? []), entry(earlier, { classifier, ...options })],
   };
   await writeFile(join(folder, RUN_MANIFEST.name), manifestText(manifest), { flush: true }).catch((cause: unknown) => {
     throw outputError('a complete write', join(shownOutput, RUN_MANIFEST.name), cause);
@@ -104,9 +133,23 @@ function withCalls(earlier: RunManifest, { threshold, minFraction }: CallRule, {
   };
 }
 
+/** The language models stay those of the run: they are the same archives, wherever they lie. */
+function withClassifier(earlier: RunManifest, model: ManifestModel): Pick<RunManifest, 'model' | 'warnings'> {
+  const { name, random } = model;
+  const others = earlier.model.parts.filter(({ role }) => role !== 'classifier');
+  const parts = [...others, ...model.parts.filter(({ role }) => role === 'classifier')];
+  return { model: { ...earlier.model, name, random, parts }, warnings: warningsWith(model, earlier.warnings) };
+}
+
 function entry(
-  { parameters: { threshold, minFraction } }: RunManifest,
-  { version, commandLine }: Pick<RecallOptions, 'version' | 'commandLine'>,
+  { model, parameters: { threshold, minFraction } }: RunManifest,
+  { classifier, version, commandLine }: Pick<RecallOptions, 'classifier' | 'version' | 'commandLine'>,
 ): NonNullable<RunManifest['recalled']>[number] {
-  return { at: new Date().toISOString(), from: { threshold, minFraction }, version, commandLine };
+  const sha256 = model.parts.find(({ role }) => role === 'classifier')?.sha256;
+  const from = {
+    ...{ threshold, minFraction },
+    ...(classifier && { model: model.name }),
+    ...(classifier && sha256 !== undefined && { classifier: sha256 }),
+  };
+  return { at: new Date().toISOString(), from, version, commandLine };
 }

@@ -2,12 +2,17 @@ import { contigVerdict, type CallRule } from '../predict/calls.js';
 import type { ContigVerdict } from '../predict/results.js';
 import type { RunCounts } from '../predict/run-counts.js';
 import { both, type BufferedFile, type Wait } from '../output/buffered-file.js';
+import { scoreCell } from '../output/contigs-table.js';
 import { windowCall } from '../output/windows-table.js';
-import type { TableReader } from './table-reader.js';
+import { shown, type TableReader } from './table-reader.js';
+import type { WindowScores } from './window-scores.js';
 
 /** Columns of contigs.tsv and windows.tsv without which nothing can be called. */
-export const CONTIG_COLUMNS = ['contig', 'length', 'verdict', 'windows', 'windows_scored', 'windows_virus', 'source'];
-export const WINDOW_COLUMNS = ['contig', 'window', 'virus_score', 'call'];
+export const CONTIG_COLUMNS = [
+  ...['contig', 'length', 'verdict', 'windows', 'windows_scored', 'windows_virus', 'mean_virus_score'],
+  ...['max_virus_score', 'source'],
+];
+export const WINDOW_COLUMNS = ['contig', 'window', 'strand', 'frame', 'virus_score', 'call', 'frames'];
 
 /** What was counted in the tables; those of a run that was stopped may have fewer records than it read. */
 export type RecalledCounts = Pick<
@@ -32,6 +37,7 @@ export interface TablesJob {
   /** Where the rows go; comment and header are there already. */
   readonly newWindows: BufferedFile;
   readonly newContigs: BufferedFile;
+  readonly scores: WindowScores;
   readonly rule: CallRule;
   /** Whether there may be windows of a last record that has no row. */
   readonly isStopped: boolean;
@@ -40,7 +46,7 @@ export interface TablesJob {
 }
 
 /**
- * Writes both tables again with the calls of another rule. They are walked together: the row of a record says how many
+ * Writes both tables again with the calls of another rule or of other scores. They are walked together: the row of a record says how many
  * rows of windows.tsv are its own, so that records of the same name stay apart.
  *
  * @throws VirnucproError VNP_OUTPUT with the line of a row that cannot be right
@@ -57,13 +63,18 @@ export async function recallTables(job: TablesJob): Promise<RecalledCounts> {
   return recall.counts;
 }
 
-/** Scores are printed like this; `nan` and `inf` are no scores. */
-const SCORE = /^\d(?:\.\d+)?(?:e-\d+)?$/;
 const COUNT = /^\d{1,15}$/;
 
+/** Adds up as predict does, so that the mean is the same to its last digit. */
 interface WindowsOfContig {
   scored: number;
   virus: number;
+  sum: number;
+  highest: number;
+}
+
+function noWindows(): WindowsOfContig {
+  return { scored: 0, virus: 0, sum: 0, highest: 0 };
 }
 
 class TablesRecall {
@@ -77,8 +88,10 @@ class TablesRecall {
   };
   readonly #job: TablesJob;
   /** Positions of the columns. */
-  readonly #window: { contig: number; number: number; score: number; call: number };
-  readonly #contig: { contig: number; length: number; verdict: number; windows: number; scored: number; virus: number };
+  readonly #window: Readonly<Record<'contig' | 'number' | 'call', number>>;
+  readonly #contig: Readonly<
+    Record<'contig' | 'length' | 'verdict' | 'windows' | 'scored' | 'virus' | 'mean' | 'highest', number>
+  >;
 
   constructor(job: TablesJob) {
     this.#job = job;
@@ -86,7 +99,6 @@ class TablesRecall {
     this.#window = {
       contig: windows.position('contig'),
       number: windows.position('window'),
-      score: windows.position('virus_score'),
       call: windows.position('call'),
     };
     this.#contig = {
@@ -96,6 +108,8 @@ class TablesRecall {
       windows: contigs.position('windows'),
       scored: contigs.position('windows_scored'),
       virus: contigs.position('windows_virus'),
+      mean: contigs.position('mean_virus_score'),
+      highest: contigs.position('max_virus_score'),
     };
   }
 
@@ -108,7 +122,7 @@ class TablesRecall {
     const windows = this.#count(cells[at.windows]!, 'a number of windows');
     const length = this.#count(cells[at.length]!, 'a length');
     const before = cells[at.verdict]!;
-    const found: WindowsOfContig = { scored: 0, virus: 0 };
+    const found = noWindows();
     for (let number = 1; number <= windows; number++) {
       let isMore = this.#job.windows.advance();
       if (typeof isMore !== 'boolean') isMore = await isMore;
@@ -122,6 +136,8 @@ class TablesRecall {
     const verdict = contigVerdict(found.scored, found.virus, rule);
     cells[at.verdict] = verdict;
     cells[at.virus] = String(found.virus);
+    cells[at.mean] = scoreCell(found.scored > 0 ? found.sum / found.scored : undefined);
+    cells[at.highest] = scoreCell(found.scored > 0 ? found.highest : undefined);
     this.#tally(verdict);
     const wait = newContigs.append(cells.join('\t') + '\n');
     await both(wait, onContig({ number: this.counts.records, cell, length, before, verdict }));
@@ -138,13 +154,13 @@ class TablesRecall {
       const own = windows.cells[this.#window.contig]!;
       if (!isStopped) throw windows.damaged('a window of a record in contigs.tsv', `one more of ${shown(own)}`);
       cell ??= own;
-      const wait = this.#rewriteWindow(cell, number, { scored: 0, virus: 0 });
+      const wait = this.#rewriteWindow(cell, number, noWindows());
       if (wait !== undefined) await wait;
     }
   }
 
   #rewriteWindow(contig: string, number: number, found: WindowsOfContig): Wait {
-    const { windows, newWindows, rule } = this.#job;
+    const { windows, scores } = this.#job;
     const { cells } = windows;
     const at = this.#window;
     if (cells[at.contig] !== contig || cells[at.number] !== String(number)) {
@@ -154,16 +170,22 @@ class TablesRecall {
       );
     }
     this.counts.windows++;
-    const text = cells[at.score]!;
-    if (text === '') cells[at.call] = 'none';
-    else {
-      // The text is the shortest that reads back to the float32; as a double it would be another number.
-      const score = Math.fround(Number(text));
-      if (!SCORE.test(text) || !(score <= 1)) throw windows.damaged('a virus_score from 0 to 1', shown(text));
-      const call = windowCall(score, rule.threshold);
-      cells[at.call] = call;
-      found.scored++;
+    const score = scores.ofWindow(contig, number);
+    return score instanceof Promise
+      ? score.then((known) => this.#callWindow(known, found))
+      : this.#callWindow(score, found);
+  }
+
+  #callWindow(score: number | undefined, found: WindowsOfContig): Wait {
+    const { windows, newWindows, rule } = this.#job;
+    const { cells } = windows;
+    const call = score === undefined ? 'none' : windowCall(score, rule.threshold);
+    cells[this.#window.call] = call;
+    if (score !== undefined) {
       this.counts.windowsScored++;
+      found.scored++;
+      found.sum += score;
+      found.highest = Math.max(found.highest, score);
       if (call === 'virus') found.virus++;
     }
     return newWindows.append(cells.join('\t') + '\n');
@@ -180,9 +202,4 @@ class TablesRecall {
     if (COUNT.test(text)) return Number(text);
     throw this.#job.contigs.damaged(what, shown(text));
   }
-}
-
-/** A cell in a message: its bytes as the text that they are. */
-export function shown(cell: string): string {
-  return JSON.stringify(Buffer.from(cell, 'latin1').toString('utf8'));
 }

@@ -77,6 +77,10 @@ function areFiles(value: unknown, name: string, isRight: (text: unknown) => bool
   return value.map(fieldsOf).every((file) => isNumber(file['bytes']) && isText(file['sha256']) && isRight(file[name]));
 }
 
+function areParts(value: unknown): boolean {
+  return Array.isArray(value) && value.map(fieldsOf).every(({ role, sha256 }) => isText(role) && isText(sha256));
+}
+
 /** What a call takes from run.json must be what it says; the rest is passed on as it is. */
 function problemOf(manifest: Fields): string | undefined {
   const [model, parameters, counts] = [manifest['model'], manifest['parameters'], manifest['counts']].map(fieldsOf);
@@ -85,11 +89,12 @@ function problemOf(manifest: Fields): string | undefined {
   const isFileName = (name: unknown): boolean => typeof name === 'string' && !/[/\0]/.test(name);
   const checks: Readonly<Record<string, boolean>> = {
     outcome: ['complete', 'partial', 'stopped'].includes(manifest['outcome'] as string),
-    model: isText(model?.['name']) && typeof model?.['random'] === 'boolean',
+    model: isText(model?.['name']) && typeof model?.['random'] === 'boolean' && areParts(model['parts']),
     inputs: areFiles(manifest['inputs'], 'path', isText),
     parameters: areNumbers(parameters, 'threshold', 'minFraction'),
-    counts: areNumbers(counts, 'records', 'windows', 'windowsScored'),
+    counts: areNumbers(counts, 'records', 'windows', 'windowsScored', 'framesScored'),
     files: areFiles(manifest['files'], 'name', isFileName),
+    warnings: Array.isArray(manifest['warnings']),
     // Runs of early versions do not say it.
     workingDirectory: manifest['workingDirectory'] === undefined || isText(manifest['workingDirectory']),
     recalled: manifest['recalled'] === undefined || Array.isArray(manifest['recalled']),

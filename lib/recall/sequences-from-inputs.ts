@@ -10,8 +10,7 @@ import { escapeCell, unescapeCell } from '../output/cell.js';
 import { utf8Key } from '../output/highest-score.js';
 import type { ManifestInput, RunManifest } from '../output/manifest.js';
 import { VirusSequencesWriter } from '../output/virus-sequences.js';
-import { shown } from './recalled-tables.js';
-import type { TableReader } from './table-reader.js';
+import { cellText, shown, type TableReader } from './table-reader.js';
 
 export interface InputsJob {
   readonly manifest: Pick<RunManifest, 'inputs' | 'outcome' | 'workingDirectory'>;
@@ -117,7 +116,7 @@ function formerPath(path: string, workingDirectory: string | undefined): string 
 /** Where the input of the current row was. */
 function inputOfRow({ manifest, contigs }: InputsJob): string {
   const cell = contigs.cells[contigs.position('source')]!;
-  return formerPath(unescapeCell(Buffer.from(cell, 'latin1').toString('utf8')), manifest.workingDirectory);
+  return formerPath(unescapeCell(cellText(cell)), manifest.workingDirectory);
 }
 
 class InputsReading {

@@ -13,6 +13,8 @@ export interface TableReaderOptions {
   readonly shownPath: string;
   /** Columns that must be there, in whatever order and among whatever others. */
   readonly columns: readonly string[];
+  /** Whether a comment comes before the header. Default true. */
+  readonly hasComment?: boolean;
   /** Ends the reading: with its reason, from the next block on. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -22,12 +24,14 @@ export interface TableReaderOptions {
  * what is written again from it is the same bytes.
  */
 export class TableReader {
-  /** The comment line, without its line end. */
+  /** The comment line, without its line end; empty for a table that has none. */
   comment = '';
   /** The header line, without its line end. */
   header = '';
   /** The cells of the current row. */
   cells: string[] = [];
+  /** The number of its line, from 1. */
+  line = 0;
   readonly #options: TableReaderOptions;
   readonly #handle: FileHandle;
   readonly #hash = createHash('sha256');
@@ -36,7 +40,6 @@ export class TableReader {
   #text = '';
   #position = 0;
   #bytes = 0;
-  #line = 0;
 
   private constructor(options: TableReaderOptions, handle: FileHandle) {
     this.#options = options;
@@ -72,20 +75,19 @@ export class TableReader {
     if (end < 0) return this.#readOn().then((isMore) => isMore && this.advance());
     this.cells = this.#text.slice(this.#position, end).split('\t');
     this.#position = end + 1;
-    this.#line++;
+    this.line++;
     if (this.cells.length !== this.#columns.length) {
       throw this.damaged(`${this.#columns.length} cells`, String(this.cells.length));
     }
     return true;
   }
 
-  /** The error for something in the current row that cannot be right. */
-  damaged(what: string, received: string): VirnucproError {
-    const line = `line ${this.#line} of ${this.#options.shownPath}`;
+  /** The error for something that cannot be right, in the current row or one before. */
+  damaged(what: string, received: string, line = this.line): VirnucproError {
     return expected(
       'VNP_OUTPUT',
       what,
-      line,
+      `line ${line} of ${this.#options.shownPath}`,
       received,
       'The table was changed or damaged after the run: predict again',
     );
@@ -101,14 +103,15 @@ export class TableReader {
   }
 
   async #readHead(): Promise<void> {
-    this.comment = await this.#readLine();
+    const { hasComment = true } = this.#options;
+    if (hasComment) this.comment = await this.#readLine();
     this.header = await this.#readLine();
     this.#columns = this.header.split('\t');
     const missing = this.#options.columns.filter((name) => !this.#columns.includes(name));
-    if (this.comment.startsWith('# ') && missing.length === 0) return;
+    if (this.comment.startsWith('# ') === hasComment && missing.length === 0) return;
     throw expected(
       'VNP_OUTPUT',
-      `a comment and a header with the columns ${this.#options.columns.join(', ')}`,
+      `a ${hasComment ? 'comment and a ' : ''}header with the columns ${this.#options.columns.join(', ')}`,
       this.#options.shownPath,
       missing.length === 0 ? 'no comment' : `none named ${missing.join(', ')}`,
       'It was written by another version or changed after the run: predict again',
@@ -121,7 +124,7 @@ export class TableReader {
       if (end >= 0) {
         const line = this.#text.slice(this.#position, end);
         this.#position = end + 1;
-        this.#line++;
+        this.line++;
         return line;
       }
       if (!(await this.#readOn())) return '';
@@ -137,7 +140,7 @@ export class TableReader {
     const rest = this.#text.slice(this.#position);
     if (bytesRead === 0) {
       if (rest === '') return false;
-      this.#line++;
+      this.line++;
       throw this.damaged('a line end', 'the end of the file');
     }
     this.#hash.update(this.#block.subarray(0, bytesRead));
@@ -146,4 +149,14 @@ export class TableReader {
     this.#position = 0;
     return true;
   }
+}
+
+/** A cell in a message: its bytes as the text that they are. */
+export function shown(cell: string): string {
+  return JSON.stringify(cellText(cell));
+}
+
+/** The text of a cell, as it is in the file. */
+export function cellText(cell: string): string {
+  return Buffer.from(cell, 'latin1').toString('utf8');
 }

@@ -4,52 +4,16 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { temporaryFolder } from '../70-output/results.js';
+import { fasta, NINE_TENTHS, rule, score } from './arbitrary-runs.js';
 import { calledFiles, predictStored, readRun, recallIn } from './stored-run.js';
 import type { StoredRun, WindowScores } from './stored-run.js';
 
 const CLASSIC = { threshold: 0.5, minFraction: 0.5 };
-const NINE_TENTHS = Math.fround(0.9);
 
-/** Scores on and beside the thresholds that are tried, the least and the most among them. */
-const score = fc
-  .oneof(
-    fc.constantFrom(0, 1, 0.5, NINE_TENTHS, Math.fround(1e-5), Math.fround(0.25), Math.fround(0.3)),
-    fc.float({ min: 0, max: 1, noNaN: true, noDefaultInfinity: true }),
-  )
-  .map((value) => Math.abs(Math.fround(value)));
 const windowScores: fc.Arbitrary<WindowScores> = fc.oneof(
   { weight: 5, arbitrary: fc.array(fc.tuple(score, score), { minLength: 1, maxLength: 6 }) },
   { weight: 1, arbitrary: fc.constantFrom('failed' as const, 'no_frame' as const) },
 );
-const threshold = fc.oneof(
-  fc.constantFrom(0, 1, 0.5, 0.9, NINE_TENTHS, 1e-7),
-  fc.double({ min: 0, max: 1, noNaN: true }),
-);
-const rule = fc.record({ threshold, minFraction: fc.oneof(fc.constantFrom(0, 0.3, 1 / 3, 0.5, 1), threshold) });
-
-/** Headers that tables escape, duplicates, none at all; letters in which a `>` may start a line of the output. */
-const header = fc.oneof(
-  fc.constantFrom(
-    'a',
-    'a twice',
-    '=1+1',
-    "'quoted'",
-    'back\\slash\tand tab',
-    'Δ-phage é',
-    '',
-    '#x',
-    '\u0001\u2028',
-    ' b',
-  ),
-  fc.string({ maxLength: 12 }).map((text) => text.replace(/[\r\n]/g, '')),
-);
-const letters = fc.oneof(
-  fc.stringMatching(/^[ACGTacgtN]{0,45}$/),
-  fc.integer({ min: 0, max: 200 }).map((length) => 'ACGT>'.repeat(40).slice(0, length)),
-);
-const fasta = fc
-  .array(fc.tuple(header, letters), { maxLength: 8 })
-  .map((records) => records.map(([name, bases]) => `>${name}\n${bases}\n`).join(''));
 
 describe('A call', () => {
   const folder = temporaryFolder();

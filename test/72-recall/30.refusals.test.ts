@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { claimDirectory, releaseDirectory } from '../../lib/output/output-directory.js';
@@ -164,7 +164,13 @@ describe('A call refuses', () => {
       'score',
       /columns .*windows\.tsv but received none named virus_score/,
     ],
-    ['a comment without the threshold', 'contigs.tsv', ' threshold=', ' limit=', /names the threshold .*contigs\.tsv/],
+    [
+      'a comment without the threshold',
+      'contigs.tsv',
+      ' threshold=',
+      ' limit=',
+      /names the model, the threshold .*contigs\.tsv/,
+    ],
     ['a table without its comment', 'contigs.tsv', /^#[^\n]*\n/, '', /a comment and a header .*contigs\.tsv/],
   ];
   for (const [what, name, from, to, message] of damages) {
@@ -184,7 +190,18 @@ describe('A call refuses', () => {
     await refuses(/a directory that no other run writes to/);
     await releaseDirectory(claimed, { unused: false });
   });
-  it('an output directory that holds something', () => refuses(/which holds contigs\.tsv/, { output: out() }));
+  it('an output directory that holds something, with a way out that a call has', async () => {
+    const output = join(folder.path, 'holds something');
+    mkdirSync(output);
+    writeFileSync(join(output, 'mine.txt'), 'mine');
+    await refuses(/which holds mine\.txt\. Choose another directory$/, { output });
+  });
+  it('the directory of the results as that of the output, whatever it is called', async () => {
+    symlinkSync(out(), join(folder.path, 'link'));
+    for (const output of [out(), out('.'), join(folder.path, 'link')]) {
+      await refuses(/another directory than that of the results .*\. Leave it out to have the results/, { output });
+    }
+  });
   it('to go on when it is stopped, and leaves all as it was', async () => {
     const before = filesBelow(folder.path);
     const options = { signal: AbortSignal.abort('SIGINT') };

@@ -4,6 +4,7 @@ import { cpSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { REPLACEMENT_FOLDER } from '../../lib/output/put-in-place.js';
 import { temporaryFolder } from '../70-output/results.js';
+import { embeddedRun, OTHER_MODEL, otherClassifier, scoreFiles } from './embedded-run.js';
 import { calledFiles, filesBelow, predictStored, readRun, recallIn } from './stored-run.js';
 import type { StoredRun } from './stored-run.js';
 
@@ -22,7 +23,9 @@ const DYING_CALL = `
   }
   syncBuiltinESMExports();
   const { recall } = await import(module);
-  await recall(JSON.parse(options));
+  const { classifier, ...rest } = JSON.parse(options);
+  const { otherClassifier } = await import(new URL('../../test/72-recall/embedded-run.js', module));
+  await recall({ ...rest, ...(classifier && { classifier: otherClassifier() }) });
 `;
 
 const EARLIER = { threshold: 0.5, minFraction: 0.5 };
@@ -37,9 +40,9 @@ describe('A call that is killed', () => {
   });
 
   /** @returns whether it came to its end */
-  const callUntil = async (output: string, changes: number): Promise<boolean> => {
+  const callUntil = async (output: string, changes: number, classifier = false): Promise<boolean> => {
     const module = new URL('../../lib/recall/recall.js', import.meta.url).href;
-    const options = { directory: path(output), rule: LATER, version: '0.1.0', commandLine: [] };
+    const options = { directory: path(output), rule: LATER, version: '0.1.0', commandLine: [], classifier };
     const words = ['--input-type=module', '-e', DYING_CALL, module, JSON.stringify(options), String(changes)];
     const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     let errors = '';
@@ -79,6 +82,34 @@ describe('A call that is killed', () => {
           .sort(),
       );
       if (isDone) break;
+    }
+    assert.ok(states.before >= 4 && states.between >= 4 && states.after >= 2, JSON.stringify(states));
+  });
+
+  it('leaves them so with another classifier, too', async () => {
+    const windows = [0.1, 0.4, 0.7, 0.9].map((first) => ({
+      status: 'scored' as const,
+      frames: [{ frame: 'R2' as const, embedding: [first, 0.5, 0.3] }],
+    }));
+    const { folder: parent, inputs } = stored();
+    await predictStored(embeddedRun({ folder: parent, inputs }, windows), 'earlier', EARLIER);
+    await predictStored(embeddedRun({ folder: parent, inputs }, windows, OTHER_MODEL), 'later', LATER);
+    const [before, wanted] = [scoreFiles(parent, 'earlier'), scoreFiles(parent, 'later')];
+    assert.notDeepEqual(before, wanted);
+    const states = { before: 0, between: 0, after: 0 };
+    for (let changes = 0, isDone = false; !isDone; changes++) {
+      rmSync(path('out'), { recursive: true, force: true });
+      cpSync(path('earlier'), path('out'), { recursive: true });
+      isDone = await callUntil('out', changes, true);
+      const isBetween = existsSync(path('out', REPLACEMENT_FOLDER, 'run.json'));
+      if (isBetween) states.between++;
+      else if (readRun(parent, 'out').model.name === 'tiny') {
+        states.before++;
+        assert.deepEqual(scoreFiles(parent, 'out'), before, `before change ${changes}`);
+      } else states.after++;
+      // What was decided on is carried out by a call without a classifier, too.
+      await recallIn(stored(), 'out', LATER, isBetween ? {} : { classifier: otherClassifier() });
+      assert.deepEqual(scoreFiles(parent, 'out'), wanted, `after a kill before change ${changes}`);
     }
     assert.ok(states.before >= 4 && states.between >= 4 && states.after >= 2, JSON.stringify(states));
   });

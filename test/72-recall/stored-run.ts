@@ -2,22 +2,27 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputProgress } from '../../lib/input/progress.js';
 import { readRecords } from '../../lib/input/records.js';
-import type { RunDescription, RunManifest } from '../../lib/output/manifest.js';
+import type { ManifestModel, RunDescription, RunManifest } from '../../lib/output/manifest.js';
 import { tableComment } from '../../lib/output/manifest.js';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
 import type { CallRule } from '../../lib/predict/calls.js';
 import { decidingFrame } from '../../lib/predict/calls.js';
 import { ContigTally } from '../../lib/predict/contig-tally.js';
-import type { FrameScore, PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import type { PredictionResult, WindowResult } from '../../lib/predict/results.js';
 import { recall } from '../../lib/recall/recall.js';
 import type { RecallOptions } from '../../lib/recall/recall.js';
+import { FRAME_NAMES } from '../../lib/windows/frame.js';
 import { windowsOf } from '../../lib/windows/layout.js';
 import { countsOf, runDescription } from '../70-output/results.js';
 
 export const CHUNK_SIZE = 10;
 
-/** What the models would give for a window: the scores of its frames, a failure, or no frame. */
-export type WindowScores = readonly (readonly [others: number, virus: number])[] | 'failed' | 'no_frame';
+/** What the models would give for a window: the scores of its first frames, a failure, no frame, or what it says. */
+export type WindowScores =
+  | readonly (readonly [others: number, virus: number])[]
+  | 'failed'
+  | 'no_frame'
+  | Pick<WindowResult, 'status' | 'frames'>;
 
 export interface StoredRun {
   /** The folder of the input and of the results. */
@@ -31,9 +36,11 @@ export interface StoredRun {
   /** Further fields of run.json. */
   readonly changes?: Partial<RunDescription>;
   readonly random?: boolean;
+  /** Default: one by the name of `tiny`. */
+  readonly model?: ManifestModel;
+  /** Whether there are embeddings; every frame has to bring its own then. Default false. */
+  readonly saveEmbeddings?: boolean;
 }
-
-const FRAME_NAMES = ['F1', 'F2', 'F3', 'R1', 'R2', 'R3'] as const;
 
 /** Scores stored inputs as a prediction would, with the pipeline's own rule, and writes the results by its own writers. */
 export async function predictStored(
@@ -42,7 +49,8 @@ export async function predictStored(
   rule: CallRule,
   options: { force?: boolean } = {},
 ): Promise<RunManifest> {
-  const { folder, inputs, random = false, stopAfter = Infinity, changes = {} } = run;
+  const { folder, inputs, stopAfter = Infinity, saveEmbeddings = false, changes = {} } = run;
+  const model = modelOf(run);
   for (const [name, text] of Object.entries(inputs)) writeFileSync(join(folder, name), text);
   const parameters = { window: CHUNK_SIZE, threshold: rule.threshold, min_fraction: rule.minFraction };
   const directory = await openResultDirectory({
@@ -50,7 +58,8 @@ export async function predictStored(
     directory: join(folder, output),
     chunkSize: CHUNK_SIZE,
     inputName: 'input',
-    comment: tableComment({ version: '0.1.0', model: 'tiny', random, parameters }),
+    saveEmbeddings,
+    comment: tableComment({ version: '0.1.0', model: model.name, random: model.random, parameters }),
     threshold: rule.threshold,
   });
   const progress = new InputProgress();
@@ -71,20 +80,25 @@ export async function predictStored(
   }
 }
 
+function modelOf({ model, random = false }: StoredRun): ManifestModel {
+  return model ?? { ...runDescription(countsOf([])).model, random };
+}
+
 function describe(
-  { folder, random = false, stopAfter }: StoredRun,
+  run: StoredRun,
   results: readonly PredictionResult[],
   { finished }: InputProgress,
   rule: CallRule,
 ): RunDescription {
+  const { folder, stopAfter, saveEmbeddings = false } = run;
   const isPartial = results.some(({ status }) => status === 'failed');
-  const { model, parameters } = runDescription(countsOf([]));
+  const { parameters } = runDescription(countsOf([]));
   return runDescription(countsOf(results), {
     outcome: stopAfter !== undefined ? 'stopped' : isPartial ? 'partial' : 'complete',
     // What a stopped run did not come to the end of has no hash.
     inputs: stopAfter !== undefined ? finished.slice(0, -1) : finished,
-    model: { ...model, random },
-    parameters: { ...parameters, ...rule },
+    model: modelOf(run),
+    parameters: { ...parameters, ...rule, saveEmbeddings },
     workingDirectory: folder,
   });
 }
@@ -100,11 +114,8 @@ function* resultsOf(
   const letters = record.problem === undefined ? record.sequence.length : 0;
   for (const span of windowsOf(letters, CHUNK_SIZE)) {
     const given = scores[number++ % scores.length]!;
-    const frames: FrameScore[] =
-      typeof given === 'string'
-        ? []
-        : given.map(([others, virus], index) => ({ frame: FRAME_NAMES[index]!, others, virus }));
-    const best = decidingFrame(frames);
+    const { status, frames } = windowOf(given);
+    const best = status === 'scored' ? decidingFrame(frames) : undefined;
     const window: WindowResult = {
       kind: 'window',
       record: record.index,
@@ -112,8 +123,8 @@ function* resultsOf(
       number: span.number,
       start: span.start,
       end: span.start + span.length,
-      status: typeof given === 'string' ? given : 'scored',
-      reason: given === 'failed' ? 'frame F1: out of\tmemory' : given === 'no_frame' ? 'no reading frame' : '',
+      status,
+      reason: status === 'failed' ? 'frame F1: out of\tmemory' : status === 'no_frame' ? 'no reading frame' : '',
       frames,
       ...(best && { bestFrame: best, virusScore: best.virus }),
     };
@@ -121,6 +132,13 @@ function* resultsOf(
     yield window;
   }
   yield tally.finish(record, rule);
+}
+
+function windowOf(given: WindowScores): Pick<WindowResult, 'status' | 'frames'> {
+  if (typeof given === 'string') return { status: given, frames: [] };
+  if ('status' in given) return given;
+  const frames = given.map(([others, virus], index) => ({ frame: FRAME_NAMES[index]!, others, virus }));
+  return { status: 'scored', frames };
 }
 
 /** Calls with what the tests do not care about filled in. */

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { expected, type VirnucproError } from '../errors.js';
+import { EMBEDDINGS, HIGHEST_SCORE, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
+import type { ManifestModel, RunManifest } from '../output/manifest.js';
+
+/** @param embeddings [rows, width], which change once the promise has resolved @returns [rows, 2]: others, virus */
+export type Classify = (embeddings: Float32Array) => Promise<Float32Array>;
+
+/** The classifier of another model, for the embeddings that a run has stored. */
+export interface OtherClassifier {
+  /** What run.json is to say of the model; its language models must be those of the run. */
+  readonly model: ManifestModel;
+  /** Numbers of an embedding that it reads: the widths of both language models. */
+  readonly width: number;
+  /** One call at a time. */
+  readonly classify: Classify;
+}
+
+/** The files without which no other classifier can be applied. */
+const NEEDED_FILES = [PREDICTION_RESULTS, HIGHEST_SCORE, EMBEDDINGS].map(({ name }) => name);
+
+/**
+ * Refuses a classifier that is not for the embeddings of this run.
+ *
+ * @throws VirnucproError VNP_RESUME for a model with other windows or language models, VNP_OUTPUT where the run has no
+ *   embeddings, or not as many as it says
+ */
+export function checkClassifier(directory: string, earlier: RunManifest, { model, width }: OtherClassifier): void {
+  const { name, chunkSize, parts } = model;
+  const next = `Its classifier can be applied to embeddings of its own language models: name a model that shares those of ${earlier.model.name}`;
+  const refuse = (what: string, received: string): VirnucproError =>
+    expected('VNP_RESUME', `${what}, as in the run,`, `the model ${name}`, received, next);
+  if (chunkSize !== earlier.model.chunkSize) {
+    throw refuse(`windows of ${earlier.model.chunkSize} bases`, `windows of ${chunkSize}`);
+  }
+  for (const part of ['dna', 'protein'] as const) {
+    const [known, own] = [earlier.model.parts, parts].map((all) => all.find(({ role }) => role === part)?.sha256);
+    if (known === undefined || known !== own) {
+      throw refuse(`a ${part} part with the SHA-256 ${known ?? '(none)'}`, own ?? 'none');
+    }
+  }
+  const embeddings = earlier.files.find((file) => file.name === EMBEDDINGS.name);
+  const missing = NEEDED_FILES.find((needed) => earlier.files.every((file) => file.name !== needed));
+  if (embeddings === undefined || missing !== undefined) throw withoutFile(directory, earlier, missing!);
+  const bytes = earlier.counts.framesScored * width * Float32Array.BYTES_PER_ELEMENT;
+  if (embeddings.bytes === bytes) return;
+  throw expected(
+    'VNP_OUTPUT',
+    `${bytes} bytes, ${earlier.counts.framesScored} frames of ${width} numbers,`,
+    join(directory, EMBEDDINGS.name),
+    `${embeddings.bytes} as run.json says`,
+    'Predict again with --save-embeddings',
+  );
+}
+
+function withoutFile(directory: string, { parameters }: RunManifest, missing: string): VirnucproError {
+  const wasSaved = parameters['saveEmbeddings'] === true;
+  const next = wasSaved
+    ? 'These are what a call has written elsewhere: name the directory of the run itself'
+    : 'Another classifier needs the embeddings of the frames: predict again with --save-embeddings';
+  return expected('VNP_OUTPUT', missing, join(directory, RUN_MANIFEST.name), 'none among its files', next);
+}
