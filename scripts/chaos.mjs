@@ -18,7 +18,7 @@ import { killAll } from './chaos/predicting.mjs';
 import { refusals } from './chaos/refusals.mjs';
 import { chaosReport, remarks } from './chaos/report.mjs';
 import { signals } from './chaos/signals.mjs';
-import { steps } from './chaos/steps.mjs';
+import { EVERY_CALL, steps } from './chaos/steps.mjs';
 import { subjects } from './chaos/subjects.mjs';
 import { tryFault } from './chaos/trials.mjs';
 import { SetupFailure } from './setup/failure.mjs';
@@ -54,7 +54,8 @@ async function chooseFaults(laboratory, { kills: killCount, times, steps: stepCo
     ...disks(times),
     ...refusals(Math.min(times, 1)),
     ...subjects(times),
-    await steps(laboratory, stepCount),
+    // To count the calls takes a run.
+    ...(stepCount > 0 && EVERY_CALL.includes(only) ? [await steps(laboratory, stepCount)] : []),
   ];
   const chosen = all.filter(({ name, trials }) => name.includes(only) && trials.length > 0);
   if (!chosen.some(({ name }) => name.includes('tmpfs') || name.includes('--force'))) return chosen;

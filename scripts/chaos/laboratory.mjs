@@ -36,6 +36,7 @@ const FEW = 6;
  * @typedef {object} Undisturbed
  * @property {import('./results.mjs').Results} results
  * @property {any} counts of its run.json
+ * @property {Record<string, string>} versions of its run.json
  * @property {number} batches
  * @property {number} journalBytes when it was complete
  * @property {Record<string, number>} fileBytes of the result files
@@ -183,7 +184,7 @@ export class Laboratory {
     });
     const ended = await run.ended;
     if (ended.code !== 0) throw new SetupFailure(`A run that nothing disturbs fails: ${lastWords(ended)}`);
-    const { counts, devices, files } = manifestIn(directory);
+    const { counts, devices, files, versions } = manifestIn(directory);
     const fileBytes = Object.fromEntries(
       files.map((/** @type {{ name: string, bytes: number }} */ { name, bytes: size }) => [name, size]),
     );
@@ -192,6 +193,7 @@ export class Laboratory {
     return {
       results: resultsIn(directory),
       fileBytes,
+      versions,
       counts,
       batches,
       journalBytes: bytes,

@@ -32,10 +32,10 @@ export function remarks(rows) {
  */
 export function chaosReport(rows, undisturbed, { seed, contigs }) {
   const [processor] = cpus();
-  const { counts, batches, journalBytes, seconds } = undisturbed;
+  const { counts, versions, batches, journalBytes, seconds } = undisturbed;
   const machine = {
     machine: `${processor?.model.trim()}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
-    software: `Node ${process.versions.node}`,
+    software: `Node ${versions['node']}, libtorch ${versions['libtorch']}`,
     'undisturbed run': `${contigs} records, ${counts.windows} windows, ${counts.framesScored} frames in ${batches} batches, ${seconds.toFixed(1)} s, a journal of ${(journalBytes / 1024).toFixed(0)} KiB`,
     seed: String(seed),
   };

@@ -9,6 +9,8 @@ import { NotSurvived } from './not-survived.mjs';
 
 const preload = `--import=${new URL('kill-at-call.mjs', import.meta.url).href}`;
 
+export const EVERY_CALL = 'killed at each of its calls to the file system';
+
 /**
  * A small run that is killed at its calls that change the file system, one by one; then the same of the run that goes on
  * with it, at a call by chance; then it is gone on with.
@@ -18,7 +20,7 @@ export async function steps(laboratory, most) {
   const count = await countCalls(laboratory);
   const tried = Math.min(most, count);
   const trials = Array.from({ length: tried }, (_, index) => killedAt(1 + Math.floor((index * count) / tried), count));
-  return { name: `killed at each of its ${count} calls to the file system`, trials };
+  return { name: EVERY_CALL, trials };
 }
 
 /** @param {Laboratory} laboratory @param {{ call: number, more?: readonly string[], directory: string, count?: string }} options */
