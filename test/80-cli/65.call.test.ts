@@ -163,7 +163,7 @@ describe('virnucpro call', () => {
     ['--threshold', '1.1'],
     ['--threshold', 'much'],
     ['--min-fraction', '-1'],
-    ['--models', 'x'],
+    ['--device', 'cpu'],
   ]) {
     it(`refuses ${words.join(' ')}`, () =>
       failsWith(/Expected a number from 0 to 1|unknown option/, ['call', path('earlier'), ...words]));
