@@ -5,7 +5,7 @@
 export type ErrorCode =
   | 'VNP_USAGE' // a wrong option or argument
   | 'VNP_INPUT_MISSING' // an input path that does not exist or cannot be read
-  | 'VNP_INPUT_FORMAT' // an input that is not FASTA, or a binary file
+  | 'VNP_INPUT_FORMAT' // an input that is no FASTA or FASTQ of DNA, or a damaged archive
   | 'VNP_OUTPUT' // the output directory cannot be used or written
   | 'VNP_RESUME' // a run to go on with that was begun with other input, another model or other options
   | 'VNP_MODEL_MISSING' // no such model, or none installed

@@ -8,7 +8,10 @@ export interface OutputColumn {
 
 /** A file that a run writes. The writers take names and headers from here, and the documentation is checked against it. */
 export interface OutputFile {
-  /** `{input}` stands for the input's name without its last extension, `{size}` for the window length in bases. */
+  /**
+   * `{input}` stands for the input's name without its extension (`x` for `x.fa.gz`), `{size}` for the window length in
+   * bases.
+   */
   readonly name: string;
   readonly when: 'always' | 'keep-intermediate' | 'save-embeddings' | 'failures' | 'unfinished';
   readonly format: string;
@@ -199,9 +202,9 @@ export const RUN_MANIFEST: OutputFile = {
   meaning:
     'How the results were made: versions, model, inputs, parameters, devices (with `tokensPerSecond`, `linearShare`, the ' +
     'share of the speed that the matrix products alone reach, and the peak of their memory), counts, times, and every ' +
-    'file written but run.log, which goes on a little longer. `outcome` is `complete`, `partial` (some windows failed) ' +
-    'or `stopped`: the run ended early, and what is there is right but not all. `recalled` is there after `virnucpro call`: ' +
-    'one entry a call, with what was in force before.',
+    'file written but run.log, which goes on a little longer. `outcome` is `complete`, `partial` (some windows failed, ' +
+    'or records are invalid) or `stopped`: the run ended early, and what is there is right but not all. `recalled` is ' +
+    'there after `virnucpro call`: one entry a call, with what was in force before.',
   columns: [],
 };
 

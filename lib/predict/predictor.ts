@@ -117,9 +117,9 @@ export class Predictor {
   }
 
   /**
-   * Predicts every record of the inputs: paths of FASTA files, directories of them, or `-`. Results come in input order:
-   * the windows of a record, then the record. Breaking out of the loop ends the run. Results leave as
-   * records come in, and at the end: while a pipe pauses they wait, finished or not.
+   * Predicts every record of the inputs: paths of FASTA or FASTQ files, packed or not, directories of them, or `-`.
+   * Results come in input order: the windows of a record, then the record. Breaking out of the loop ends the run. Results
+   * leave as records come in, and at the end: while a pipe pauses they wait, finished or not.
    *
    * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED at once; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT,
    *   before anything is computed where an input's beginning shows it, else after the results of the records before; and
