@@ -16,7 +16,7 @@ import { packArchive } from './bundle/archive.mjs';
 import { checkForeign, prepareBinaries } from './bundle/binaries.mjs';
 import { bundledFiles, stageFiles } from './bundle/contents.mjs';
 import { productionPackages } from './bundle/dependencies.mjs';
-import { findNodeLicense } from './bundle/licenses.mjs';
+import { findNodeLicense, noticeOf } from './bundle/licenses.mjs';
 import { manifestOf, project, sourceOf } from './bundle/manifest.mjs';
 import { portabilityOf } from './bundle/portability.mjs';
 import { bundleReadme, launcher } from './bundle/texts.mjs';
@@ -68,6 +68,10 @@ async function bundle() {
     stageFiles(staged, [
       ...bundledFiles({ library: resolve(options.library), packages, binaries }),
       { name: 'licenses/node.txt', source: findNodeLicense(options['node-license']) },
+      ...packages.flatMap(({ name: title }) => {
+        const notice = noticeOf(title);
+        return notice === undefined ? [] : [{ name: `licenses/${title}.txt`, source: notice }];
+      }),
       { name: 'virnucpro', text: launcher('bin/virnucpro.js'), executable: true },
       { name: 'gpu-check', text: launcher('scripts/gpu-check.mjs'), executable: true },
       { name: 'README.md', text: bundleReadme({ name, project, source, portability, packages }) },

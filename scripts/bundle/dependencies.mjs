@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { SetupFailure } from '../setup/failure.mjs';
 import { headerPackages } from '../setup/header-packages.mjs';
 import { inRepository } from '../setup/repository.mjs';
-import { licenseFiles } from './licenses.mjs';
+import { licenseFiles, noticeOf } from './licenses.mjs';
 
 /** @typedef {{ version: string, license?: string, dependencies?: Record<string, string> }} Locked */
 /** @typedef {{ path: string, name: string, version: string, license: string }} BundledPackage path: from the repository's root */
@@ -52,7 +52,8 @@ function installed(path, entry) {
   }
   const license = entry.license ?? there.license;
   if (typeof license !== 'string') throw new SetupFailure(`Expected ${path} to say its licence`);
-  if (licenseFiles(inRepository(path)).length === 0 && !/licen[cs]e/i.test(readFileSync(readmeOf(path), 'utf8'))) {
+  const hasText = licenseFiles(inRepository(path)).length > 0 || noticeOf(there.name) !== undefined;
+  if (!hasText && !/licen[cs]e/i.test(readFileSync(readmeOf(path), 'utf8'))) {
     throw new SetupFailure(`Expected ${path} to have the text of its licence`);
   }
   return { path, name: there.name, version: entry.version, license };

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { SetupFailure } from '../setup/failure.mjs';
+import { inRepository } from '../setup/repository.mjs';
 
 /** Where the licences of Node and of all that is compiled into it lie. @param {string} [given] */
 export function findNodeLicense(given) {
@@ -18,4 +19,10 @@ export function findNodeLicense(given) {
 /** The names of the files in a package that say how it is licensed. @param {string} folder */
 export function licenseFiles(folder) {
   return readdirSync(folder).filter((name) => /^(licen[cs]e|copying|notice)/i.test(name));
+}
+
+/** The licence of a package that comes without its text; undefined where none is kept here. @param {string} name */
+export function noticeOf(name) {
+  const path = inRepository('scripts', 'bundle', 'notices', `${name}.txt`);
+  return existsSync(path) ? path : undefined;
 }

@@ -48,6 +48,6 @@ MANIFEST.json has the versions and the SHA-256 of every file.
 ## Licences
 
 virnucpro is under the MIT licence (LICENSE). Node ${process.versions.node} and what it is compiled of: licenses/node.txt. The packages in
-node_modules, each with its licence: ${list}.
+node_modules, each with its licence, or with that in licenses/: ${list}.
 `;
 }

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { loadAddon } from '../../lib/engine/load.js';
 import { packageVersion } from '../../lib/package.js';
-import { repositoryRoot } from '../repository.js';
+import { fixture, repositoryRoot } from '../repository.js';
 import { compiledLibrary } from './temporary-checkout.js';
 
 interface BundleManifest {
@@ -100,6 +100,7 @@ describe('the bundle', () => {
     for (const { name, license } of manifest().packages)
       assert.match(license, /^(MIT|ISC|BSD-3-Clause|Apache-2.0)$/, name);
     assert.match(readFileSync(join(root, 'licenses', 'node.txt'), 'utf8'), /^Node\.js is licensed/);
+    assert.match(readFileSync(join(root, 'licenses', 'xz-decompress.txt'), 'utf8'), /Permission is hereby granted/);
   });
 
   it('lists every file with its hash', () => {
@@ -167,10 +168,14 @@ describe('the bundle', () => {
     const made = virnucpro(['models', 'random', '--name', 'tiny', ...sizes], env, offline);
     assert.equal(made.status, 0, made.stderr);
     const results = join(folder, 'results');
-    const words = ['predict', join(root, 'examples', 'contigs.fa'), '--output', results, '--device', 'cpu'];
+    // With all of the libraries that unpack input.
+    const packed = ['gz', 'bz2', 'xz', 'zst'].map((ending) => fixture('input', `contigs.fa.${ending}`));
+    const inputs = [join(root, 'examples', 'contigs.fa'), ...packed];
+    const words = ['predict', ...inputs, '--output', results, '--device', 'cpu'];
     const predicted = virnucpro(words, env, offline);
     assert.equal(predicted.status, 0, predicted.stderr);
     assert.match(readFileSync(join(results, 'contigs.tsv'), 'utf8'), /^dense_genome\t.*\tscored\t/m);
+    assert.equal(readFileSync(join(results, 'contigs.tsv'), 'utf8').match(/^contig_0\t/gm)?.length, packed.length);
   });
 
   it('says what it needs of a system, and with --portable refuses to need more than libtorch', () => {
