@@ -12,6 +12,8 @@ import { shown, TableReader } from './table-reader.js';
 /** Frames that are classified in one call: enough for full speed, and 55 MB of embeddings of the published models. */
 const CLASSIFIED_AT_ONCE = 4096;
 
+const FRAMES: ReadonlyMap<string, FrameName> = new Map(FRAME_NAMES.map((name) => [name, name]));
+
 interface StoredFrame {
   /** Its id in prediction_results.txt, UTF-8 bytes as characters. */
   readonly id: string;
@@ -72,7 +74,7 @@ export class StoredFrames {
     for (let taken = 0; taken < count; taken++) {
       const { id: frameId, line, others, virus } = this.#frames[this.#position++]!;
       // An id may hold anything that another one ends with: that it is this window's is known from the whole.
-      const frame = FRAME_NAMES.find((name) => frameId === id + name);
+      const frame = frameId.startsWith(id) ? FRAMES.get(frameId.slice(id.length)) : undefined;
       const isNext = frame !== undefined && FRAME_NAMES.indexOf(frame) > lastOf(scores);
       if (!isNext) throw this.#table.damaged(`the next frame of the window ${shown(id)}`, shown(frameId), line);
       scores.push({ frame, others, virus });
