@@ -148,6 +148,25 @@ describe('the watch over a run', () => {
     await monitor.end();
   });
 
+  it('counts a packed input by its bytes in the file, and a record that is not sound as done', async () => {
+    const { monitor, summary } = watch(withFree(60));
+    monitor.bytesTotal = 1000;
+    // Half of the file was read, and came to 2000 bytes of headers and letters.
+    summary.input.begin();
+    summary.input.add(new Uint8Array(500));
+    summary.input.recordBytes = 2000;
+    const sound = { header: 'x'.repeat(98), sequence: { length: 900 } } as Parameters<RunSummary['enterRecord']>[0];
+    summary.enterRecord({ ...sound, problem: 'protein' });
+    assert.equal(monitor.status().share, 0.25);
+    summary.enterRecord(sound);
+    summary.enterWindow(900, 2);
+    assert.equal(monitor.status().share, 0);
+    summary.enterOutcome(2, []);
+    assert.equal(monitor.status().share, 0.5);
+    assert.deepEqual([summary.counts.records, summary.counts.invalid], [2, 1]);
+    await monitor.end();
+  });
+
   it('tells nothing before the run begins', async () => {
     const { monitor, events } = watch(withFree(1), ['cuda:0'], 0.02, false);
     await new Promise((resolve) => setTimeout(resolve, 60));
