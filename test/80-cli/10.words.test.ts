@@ -25,7 +25,7 @@ describe('the words of the command line', () => {
   it('include every command', () => {
     assert.deepEqual(
       all.map((words) => words.join(' ')).sort(),
-      ['', 'bench', 'devices', 'doctor', 'models', 'models import', 'models inspect', 'models list'].concat([
+      ['', 'bench', 'call', 'devices', 'doctor', 'models', 'models import', 'models inspect', 'models list'].concat([
         'models random',
         'models remove',
         'models trust',
