@@ -16,7 +16,7 @@ class Immortal {
   Value& operator*() { return *std::launder(reinterpret_cast<Value*>(memory_)); }
 
  private:
-  alignas(Value) std::byte memory_[sizeof(Value)];
+  alignas(Value) std::byte memory_[sizeof(Value)]{};
 };
 
 }  // namespace virnucpro

@@ -87,6 +87,43 @@ Napi::Array layer_list(Napi::Env env, const std::vector<at::Tensor>& layers) {
   return list;
 }
 
+Napi::Value scores_value(Napi::Env env, const BatchScores& result) {
+  auto value = Napi::Object::New(env);
+  auto seconds = Napi::Object::New(env);
+  seconds.Set("dna", result.dna_seconds);
+  seconds.Set("protein", result.protein_seconds);
+  seconds.Set("classifier", result.classifier_seconds);
+  value.Set("scores", float_array(env, result.scores));
+  value.Set("seconds", seconds);
+  auto faults = Napi::Uint8Array::New(env, static_cast<size_t>(result.faults.numel()));
+  std::copy_n(result.faults.const_data_ptr<uint8_t>(), result.faults.numel(), faults.Data());
+  value.Set("faults", faults);
+  if (result.embeddings.defined()) value.Set("embeddings", float_array(env, result.embeddings));
+  return value;
+}
+
+Napi::Value embeddings_value(Napi::Env env, const EmbedOptions& options, const SequenceEmbeddings& result) {
+  auto value = Napi::Object::New(env);
+  value.Set("mean", float_array(env, result.mean));
+  if (options.layers) value.Set("layers", layer_list(env, result.trace.layers));
+  if (options.measure) {
+    auto seconds = Napi::Object::New(env);
+    seconds.Set("total", result.seconds);
+    seconds.Set("linear", result.trace.linear_seconds);
+    seconds.Set("attention", result.trace.attention_seconds);
+    value.Set("seconds", seconds);
+    value.Set("attentionWay", result.trace.attention_way);
+  }
+  return value;
+}
+
+Napi::Value measurement_value(Napi::Env env, const LinearMeasurement& result) {
+  auto value = Napi::Object::New(env);
+  value.Set("seconds", result.seconds);
+  value.Set("operations", result.operations);
+  return value;
+}
+
 // A job whose device is through when it has started.
 template <typename Compute>
 auto finished(Compute compute) {
@@ -185,7 +222,7 @@ Napi::Value WorkerBinding::submit(Napi::Env env, std::function<std::function<Res
     return Finish([done, make_value, finish = start(models)]() -> HandOver {
       auto result = std::make_shared<Result>(finish());
       return [done, make_value, result = std::move(result)] {
-        done->resolve([make_value, result](Napi::Env env) { return make_value(env, *result); });
+        done->resolve([make_value, result](Napi::Env settled) { return make_value(settled, *result); });
       };
     });
   };
@@ -210,20 +247,7 @@ Napi::Value WorkerBinding::run(const Napi::CallbackInfo& info) {
         [dna = std::move(dna), protein = std::move(protein), embeddings](PipelineModels& models) {
           return models.score(dna, protein, embeddings);
         },
-        [](Napi::Env env, const BatchScores& result) -> Napi::Value {
-          auto value = Napi::Object::New(env);
-          auto seconds = Napi::Object::New(env);
-          seconds.Set("dna", result.dna_seconds);
-          seconds.Set("protein", result.protein_seconds);
-          seconds.Set("classifier", result.classifier_seconds);
-          value.Set("scores", float_array(env, result.scores));
-          value.Set("seconds", seconds);
-          auto faults = Napi::Uint8Array::New(env, static_cast<size_t>(result.faults.numel()));
-          std::copy_n(result.faults.const_data_ptr<uint8_t>(), result.faults.numel(), faults.Data());
-          value.Set("faults", faults);
-          if (result.embeddings.defined()) value.Set("embeddings", float_array(env, result.embeddings));
-          return value;
-        });
+        scores_value);
   });
 }
 
@@ -240,19 +264,8 @@ Napi::Value WorkerBinding::embed(const Napi::CallbackInfo& info) {
         env, finished([model, sequences = std::move(sequences), options](PipelineModels& models) {
           return models.embed(model, sequences, options);
         }),
-        [options](Napi::Env env, const SequenceEmbeddings& result) -> Napi::Value {
-          auto value = Napi::Object::New(env);
-          value.Set("mean", float_array(env, result.mean));
-          if (options.layers) value.Set("layers", layer_list(env, result.trace.layers));
-          if (options.measure) {
-            auto seconds = Napi::Object::New(env);
-            seconds.Set("total", result.seconds);
-            seconds.Set("linear", result.trace.linear_seconds);
-            seconds.Set("attention", result.trace.attention_seconds);
-            value.Set("seconds", seconds);
-            value.Set("attentionWay", result.trace.attention_way);
-          }
-          return value;
+        [options](Napi::Env settled, const SequenceEmbeddings& result) {
+          return embeddings_value(settled, options, result);
         });
   });
 }
@@ -264,12 +277,7 @@ Napi::Value WorkerBinding::measure_linear(const Napi::CallbackInfo& info) {
     const auto rows = integer_argument(info, 1, "rows", 1, int64_t{1} << 20);
     return submit<LinearMeasurement>(
         env, finished([model, rows](PipelineModels& models) { return models.measure_linear(model, rows); }),
-        [](Napi::Env env, const LinearMeasurement& result) -> Napi::Value {
-          auto value = Napi::Object::New(env);
-          value.Set("seconds", result.seconds);
-          value.Set("operations", result.operations);
-          return value;
-        });
+        measurement_value);
   });
 }
 
@@ -277,11 +285,10 @@ Napi::Value WorkerBinding::classify(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return promised(env, [&] {
     auto features = float32_array_argument(info, 0, "features");
-    return submit<at::Tensor>(
-        env, finished([features = std::move(features)](PipelineModels& models) mutable {
-          return models.classify(features);
-        }),
-        [](Napi::Env env, const at::Tensor& scores) -> Napi::Value { return float_array(env, scores); });
+    return submit<at::Tensor>(env, finished([features = std::move(features)](PipelineModels& models) mutable {
+                                return models.classify(features);
+                              }),
+                              float_array);
   });
 }
 
@@ -290,7 +297,7 @@ Napi::Value WorkerBinding::close(const Napi::CallbackInfo& info) {
   return promised(env, [&] {
     const auto done = completion(env);
     const auto closed = [this, done] {
-      done->resolve([this](Napi::Env env) {
+      done->resolve([this](Napi::Env settled) {
         // The thread has nothing left to do but to return, so joining it here does not wait.
         if (worker_) {
           const auto figures = worker_->memory();
@@ -298,7 +305,7 @@ Napi::Value WorkerBinding::close(const Napi::CallbackInfo& info) {
         }
         worker_.reset();
         messages_.reset();
-        return env.Undefined();
+        return settled.Undefined();
       });
     };
     if (worker_) {
