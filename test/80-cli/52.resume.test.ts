@@ -145,6 +145,14 @@ describe('virnucpro predict --resume', () => {
     assert.equal(readFileSync(join(output, 'run.json'), 'utf8'), before, 'a complete run is left alone');
   });
 
+  it('goes on with one worker where two were killed, whose batches come back in any order', async () => {
+    const output = join(folder, 'workers');
+    // One thread for each, as for the one.
+    const two = ['--workers', '2', '--threads', '2'];
+    assert.equal((await killedAt(output, 0.4, two)).end, 'SIGKILL');
+    await resumes(output, (await journaled(output)).frames);
+  });
+
   it('goes on with compressed input, for what is read is the same', async () => {
     const output = copyOfKilled('gzip');
     const packed = join(folder, 'many.fa.gz');
