@@ -2,6 +2,7 @@ import { Decompress as FrameDecoder } from 'fzstd';
 import { ArchiveDamage, damaged, endsEarly } from './compressed-input.js';
 import type { CompressedInput, Decompression } from './compressed-input.js';
 import { XxHash64 } from './xxhash64.js';
+import { hasEndlessWeights } from './zstd-weights.js';
 
 const NAME = 'a zstd';
 const MAGIC = 0xfd2fb528;
@@ -11,6 +12,7 @@ const LARGEST_BLOCK = 128 * 1024;
 const LARGEST_WINDOW = 128 * 1024 * 1024;
 const CHECKSUM_FLAG = 4;
 const RUN_BLOCK = 1;
+const COMPRESSED_BLOCK = 2;
 const RESERVED_BLOCK = 3;
 
 /**
@@ -94,11 +96,14 @@ function windowSize(byte: number): number {
 /** One block with its header, in memory of its own. */
 function* blockOf(input: CompressedInput): Generator<undefined, Uint8Array, void> {
   if (!(yield* input.waitFor(3))) throw endsEarly(NAME);
+  // Looked at, not taken: the block is given whole.
   const header = littleEndian(input.bytes.subarray(0, 3));
   const type = (header >>> 1) & 3;
   const size = header >>> 3;
   if (type === RESERVED_BLOCK || size > LARGEST_BLOCK) throw damaged(NAME, 'no such block');
-  return (yield* taken(input, 3 + (type === RUN_BLOCK ? 1 : size))).slice();
+  const block = (yield* taken(input, 3 + (type === RUN_BLOCK ? 1 : size))).slice();
+  if (type === COMPRESSED_BLOCK && hasEndlessWeights(block.subarray(3))) throw damaged(NAME, 'no such data');
+  return block;
 }
 
 /** Exactly so many bytes, valid until the input is added to. */

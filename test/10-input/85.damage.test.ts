@@ -121,6 +121,17 @@ describe('a damaged archive', () => {
     });
   }
 
+  it('does not keep the reader busy for ever, as a Huffman tree whose weights take no bits would', async () => {
+    for (const block of ['52000208f003ffffffffff0100000000', '5200020910f801ffffffffff0100000000']) {
+      const payload = Buffer.from(block, 'hex');
+      const header = Buffer.alloc(3);
+      header.writeUIntLE((payload.length << 3) | (2 << 1) | 1, 0, 3);
+      const path = folder.write('endless', Buffer.concat([Buffer.from('28b52ffd0058', 'hex'), header, payload]));
+      await assert.rejects(checkInputs([path]), { message: /a zstd archive that is damaged \(no such data\)/ });
+      assert.match((await recordsBefore(path)).message, /a zstd archive that is damaged \(no such data\)/);
+    }
+  });
+
   it('does not hide a file that cannot be read', async () => {
     await assert.rejects(readRecords([packedPath('missing.gz')]).next(), { code: 'VNP_INPUT_MISSING' });
     for (const name of Object.values(PROGRAMS)) {
