@@ -13,6 +13,8 @@ import { SmallDisk } from './small-disk.mjs';
 
 const DISK_BYTES = 4 * 1024 * 1024;
 const BLOCK = 1024;
+/** What a run writes first: who it is, the log, the key of the journal; whole pages each. */
+const BEFORE_ANY_BATCH = 16 * 1024;
 
 /** A disk that is full or read-only, then mended, then a resume. @param {number} times of each @returns {Fault[]} */
 export function disks(times) {
@@ -62,8 +64,13 @@ function full(laboratory, random) {
   return onSmallDisk(laboratory, async (disk) => {
     const { plain } = laboratory.subjects;
     const directory = join(disk.path, 'out');
-    const needed = bytesNeeded(await laboratory.undisturbed(plain));
-    disk.fill(DISK_BYTES - needed * (0.05 + 0.8 * random.share()));
+    const undisturbed = await laboratory.undisturbed(plain);
+    // Half of them have no room for the journal, and so fail on the way; the others none for the results, at the end.
+    const room =
+      random.below(2) === 0
+        ? BEFORE_ANY_BATCH + undisturbed.journalBytes * random.share()
+        : bytesNeeded(undisturbed) * (0.2 + 0.65 * random.share());
+    disk.fill(DISK_BYTES - room);
     checkRefusal(await laboratory.begin(plain, directory).ended, /ENOSPC.*Free some space/);
     if (manifestIn(directory)?.outcome === 'complete') throw new NotSurvived('complete, on a full disk');
     disk.free();
