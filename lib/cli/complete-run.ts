@@ -4,29 +4,30 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { InputFile, InspectedModel } from '../index.js';
 import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
-import type { RunManifest } from '../output/manifest.js';
+import { isFinal, type RunManifest } from '../output/manifest.js';
 import { readManifest } from '../recall/result-manifest.js';
 import type { PredictWords } from './predict-options.js';
 
 /**
- * Whether the output directory holds the complete results of this very command, so that a job which is put into the queue
- * again has nothing to do. Its inputs are hashed for that; of standard input it cannot be known.
+ * The run of this very command whose results the output directory holds, where nothing is left to do: for a job that is
+ * put into the queue again. Its inputs are hashed for that; of standard input it cannot be known.
  */
-export async function isCompleteAlready(
+export async function completeRun(
   words: PredictWords,
   model: InspectedModel,
   inputs: readonly InputFile[],
-): Promise<boolean> {
-  if (existsSync(join(words.output, JOURNAL.name)) || !existsSync(join(words.output, RUN_MANIFEST.name))) return false;
+): Promise<RunManifest | undefined> {
+  const has = (name: string): boolean => existsSync(join(words.output, name));
+  if (has(JOURNAL.name) || !has(RUN_MANIFEST.name)) return undefined;
   const manifest = await readManifest(words.output);
-  return (
-    manifest.outcome === 'complete' &&
+  const isThisRun =
+    isFinal(manifest) &&
     hasSameParameters(manifest, words) &&
     model.parts.every(
       ({ part, sha256 }) => manifest.model.parts.find(({ role }) => role === part)?.sha256 === sha256,
     ) &&
-    (await hasSameInputs(manifest, inputs))
-  );
+    (await hasSameInputs(manifest, inputs));
+  return isThisRun ? manifest : undefined;
 }
 
 function hasSameParameters({ parameters, devices }: RunManifest, words: PredictWords): boolean {

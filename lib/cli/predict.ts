@@ -8,7 +8,7 @@ import { LogSinks } from '../monitor/log-sinks.js';
 import { JOURNAL } from '../output/files.js';
 import { tableComment } from '../output/manifest.js';
 import { openResultDirectory } from '../output/result-directory.js';
-import { isCompleteAlready } from './complete-run.js';
+import { completeRun } from './complete-run.js';
 import { EXIT } from './exit-codes.js';
 import { addPredictOptions } from './predict-options.js';
 import type { PredictWords } from './predict-options.js';
@@ -52,9 +52,10 @@ async function checkAndRun(
 ): Promise<number> {
   const files = await checkInputs(inputs);
   const model = await inspectModel(given.model, { models: given.models, trust: given.trust ?? false });
-  if (given.resume && (await isCompleteAlready(given, model, files))) {
+  const complete = given.resume && (await completeRun(given, model, files));
+  if (complete) {
     logEvent(log, { event: 'complete-already', output: given.output });
-    return EXIT.done;
+    return complete.outcome === 'complete' ? EXIT.done : EXIT.partial;
   }
   const words = given.resume ? await resumedOptions(given, model, join(given.output, JOURNAL.name)) : given;
   const directory = await openResultDirectory({

@@ -154,6 +154,11 @@ export interface ManifestRecall {
   readonly commandLine: readonly string[];
 }
 
+/** Whether going on with a run could add nothing: every window that has a frame is scored, whatever records are invalid. */
+export function isFinal({ outcome, counts }: Pick<RunDescription, 'outcome' | 'counts'>): boolean {
+  return outcome !== 'stopped' && counts.windowsFailed === 0;
+}
+
 /** The manifest of a run, from its description and its files; a model with random weights always brings its warning. */
 export function runManifest(run: RunDescription, files: readonly ManifestFile[]): RunManifest {
   const warnings = warningsWith(run.model, run.warnings);

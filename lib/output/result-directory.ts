@@ -13,6 +13,7 @@ import { HighestScoreWriter } from './highest-score.js';
 import { IntermediateFilesWriter } from './intermediate-files.js';
 import {
   manifestText,
+  isFinal,
   RANDOM_WEIGHTS_WARNING,
   type RunDescription,
   runManifest,
@@ -180,7 +181,7 @@ export class ResultDirectory {
     await forceToDisk(this.#claimed.path);
     await releaseDirectory(this.#claimed, { unused: false }).catch(() => undefined);
     // Last: a run that is killed before is gone on with, and that clears up what it has left.
-    if (run.outcome === 'complete') await rm(this.journalPath, { force: true }).catch(() => undefined);
+    if (isFinal(run)) await rm(this.journalPath, { force: true }).catch(() => undefined);
     return manifest;
   }
 

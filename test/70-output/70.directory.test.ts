@@ -222,12 +222,18 @@ describe('The result directory', () => {
     await directory.abort();
   });
 
-  for (const outcome of ['complete', 'partial', 'stopped'] as const) {
-    it(`${outcome === 'complete' ? 'loses' : 'keeps'} its journal when the run is ${outcome}`, async () => {
+  const FAILED = [windowResult('a', 1, { status: 'failed', reason: 'x' }), ...RESULTS.slice(1)];
+  for (const [what, outcome, results, keeps] of [
+    ['complete', 'complete', RESULTS, false],
+    ['partial because of invalid records alone', 'partial', RESULTS, false],
+    ['partial because of failures', 'partial', FAILED, true],
+    ['stopped', 'stopped', RESULTS, true],
+  ] as const) {
+    it(`${keeps ? 'keeps' : 'loses'} its journal when the run is ${what}`, async () => {
       mkdirSync(out());
       writeFileSync(out('.journal'), 'scores');
-      await writeRun(optionsIn(folder.path, { resume: true }), RESULTS, { outcome });
-      assert.equal(existsSync(out('.journal')), outcome !== 'complete');
+      await writeRun(optionsIn(folder.path, { resume: true }), results, { outcome });
+      assert.equal(existsSync(out('.journal')), keeps);
       assert.ok(existsSync(out('run.json')));
     });
   }

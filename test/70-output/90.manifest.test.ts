@@ -123,7 +123,7 @@ describe('The list of output files', () => {
     writeFileSync(directory.journalPath, '');
     await directory.recordFailure({ path: 'input.fa', stage: 'DNABERT-S', message: 'x' });
     writeFileSync(directory.logPath, 'it began\n');
-    await directory.finish(runDescription(countsOf(RESULTS), { outcome: 'partial' }));
+    await directory.finish(runDescription(countsOf(RESULTS), { outcome: 'stopped' }));
     const listed = OUTPUT_FILES.map((file) => outputFileName(file, 'my.input', 500));
     assert.deepEqual(readdirSync(join(folder.path, 'out')).sort(), listed.sort());
   });
