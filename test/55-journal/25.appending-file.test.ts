@@ -90,11 +90,13 @@ describe('a file that is appended to', () => {
   it('asks for patience when more waits than memory should hold', async () => {
     const file = new NotedFile();
     const { appended } = appending(file);
-    assert.equal(appended.room, undefined);
+    const room = (): Promise<void> | undefined => appended.room;
+    assert.equal(room(), undefined);
     for (let times = 0; times < 3; times++) appended.append(Buffer.alloc(30 * 2 ** 20));
-    assert.ok(appended.room);
-    await appended.room;
-    assert.equal(appended.room, undefined);
+    const made = room();
+    assert.ok(made);
+    await made;
+    assert.equal(room(), undefined);
     await appended.close();
   });
 });

@@ -47,7 +47,14 @@ describe('the layers of lib/', () => {
     }
   }
 
-  const allowed = { windows: 'input', engine: 'batches', models: 'engine', predict: 'models', recall: 'output', cli: 'recall' };
+  const allowed = {
+    windows: 'input',
+    engine: 'batches',
+    models: 'engine',
+    predict: 'models',
+    recall: 'output',
+    cli: 'recall',
+  };
   for (const [from, to] of Object.entries(allowed)) {
     it(`allow ${from} to import ${to}`, async () => {
       assert.deepEqual(await brokenRules(`lib/${from}/probe.ts`, `export * from '${moduleOf(to)}';\n`), []);
