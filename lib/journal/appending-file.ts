@@ -21,6 +21,7 @@ export class AppendingFile {
   readonly #onFailure: (cause: unknown) => void;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
+  #written = 0;
   #writing: Promise<void> | undefined;
   #failed = false;
   #unsynced = false;
@@ -39,6 +40,11 @@ export class AppendingFile {
     this.#waiting.push(record);
     this.#waitingBytes += record.length;
     this.#writing ??= this.#write();
+  }
+
+  /** Records that the system has taken. */
+  get written(): number {
+    return this.#written;
   }
 
   /** Resolves when there is room for more; at once, mostly. */
@@ -63,6 +69,7 @@ export class AppendingFile {
         this.#waiting = [];
         await this.#handle.appendFile(records.length === 1 ? records[0]! : Buffer.concat(records));
         this.#waitingBytes -= bytes;
+        this.#written += records.length;
         this.#unsynced = true;
         this.#syncLater();
       }

@@ -49,7 +49,6 @@ export class RunJournal {
   readonly #places: Map<number, RecordPlace>;
   readonly #reading: FileHandle;
   readonly #appending: AppendingFile;
-  #batches: number;
 
   private constructor(
     path: string,
@@ -60,7 +59,6 @@ export class RunJournal {
     this.#places = batches;
     this.#reading = file;
     this.#appending = appending;
-    this.#batches = batches.size;
     let frames = 0;
     for (const place of batches.values()) frames += place.frames;
     const isOfSameDevices = !key || hasSameDevices(key, ownKey);
@@ -129,7 +127,6 @@ export class RunJournal {
     const payload = Buffer.concat([scores, ...(embeddings ? [embeddings] : [])].map(bytesOf));
     const frames = scores.length / 2;
     this.#appending.append(encodeRecord({ kind: BATCH_RECORD, batch, frames, digest: batchDigest(tokens) }, payload));
-    this.#batches++;
   }
 
   /** To be awaited before more is computed; mostly there is nothing to wait for. */
@@ -140,7 +137,7 @@ export class RunJournal {
   /** Everything is on the disk then; a journal that nothing can be gone on from is removed. */
   async close(): Promise<void> {
     await this.#appending.close();
-    if (this.#batches === 0) await rm(this.path, { force: true });
+    if (this.content.batches + this.#appending.written === 0) await rm(this.path, { force: true });
   }
 }
 
