@@ -31,7 +31,7 @@ const LONG_PASS_SECONDS = 1;
  */
 export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkReport> {
   const resolved = resolveBenchmarkOptions(options);
-  if (resolved.fasta !== undefined) await checkInputs([resolved.fasta]);
+  if (resolved.fasta !== undefined) await checkInputs([resolved.fasta], resolved.part);
   const subject = await findSubject(resolved);
   const loaded = loadAddon();
   const { devices } = chooseDevices(loaded, resolved.device === undefined ? 'auto' : [resolved.device]);

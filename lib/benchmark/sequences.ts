@@ -39,7 +39,7 @@ export function generatedSequences({ part, limit, window }: SequenceRequest): Ui
  */
 export async function fastaSequences(path: string, { part, limit, window }: SequenceRequest): Promise<Uint8Array[]> {
   const sequences: Uint8Array[] = [];
-  for await (const { id, sequence } of readRecords([path])) {
+  for await (const { id, sequence } of readRecords([path], { letters: part })) {
     try {
       if (part === 'protein') {
         const protein = wholeProtein(sequence.read(0, sequence.length), id, path);

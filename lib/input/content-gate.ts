@@ -1,5 +1,5 @@
 import { CONTENT_BYTES, recordFormat } from './content.js';
-import type { RecordFormat } from './content.js';
+import type { LetterKind, RecordFormat } from './content.js';
 import { FastaParser } from './fasta-parser.js';
 import { FastqParser } from './fastq-parser.js';
 import type { RecordParser, RecordParserOptions } from './record-parser.js';
@@ -13,12 +13,14 @@ const NO_BLOCKS: readonly Uint8Array[] = [];
 /** Holds back the start of an input's content until there is enough of it to tell what it is. */
 export class ContentGate {
   readonly #path: string;
+  readonly #letters: LetterKind;
   #head: Uint8Array | undefined;
   #filled = 0;
   #format: RecordFormat | undefined;
 
-  constructor(path: string) {
+  constructor(path: string, letters: LetterKind = 'dna') {
     this.#path = path;
+    this.#letters = letters;
   }
 
   /** Undefined until it is known. */
@@ -38,7 +40,7 @@ export class ContentGate {
   add(block: Uint8Array): readonly Uint8Array[] {
     if (this.#format !== undefined) return [block];
     if (this.#filled === 0 && block.length >= CONTENT_BYTES) {
-      this.#format = recordFormat(this.#path, block.subarray(0, CONTENT_BYTES), false);
+      this.#format = recordFormat(this.#path, block.subarray(0, CONTENT_BYTES), false, this.#letters);
       return [block];
     }
     this.#head ??= new Uint8Array(CONTENT_BYTES);
@@ -59,7 +61,7 @@ export class ContentGate {
 
   #open(whole: boolean): readonly Uint8Array[] {
     const head = this.held;
-    this.#format = recordFormat(this.#path, head, whole);
+    this.#format = recordFormat(this.#path, head, whole, this.#letters);
     this.#head = undefined;
     this.#filled = 0;
     return [head];

@@ -89,13 +89,22 @@ function textProblem(head: Uint8Array, text: string, firstHeader: number, whole:
   return { received: `text without such a line${where}, starting ${quoteStart(head)}`, next: WRONG_FILE };
 }
 
+/** What the letters of an input should stand for: bases, or amino acids. */
+export type LetterKind = 'dna' | 'protein';
+
 /**
  * Tells how an input is to be read, by the start of its content.
  * @param head its first CONTENT_BYTES bytes, decompressed, or all of it
  * @param whole whether that is all of it
- * @throws VirnucproError VNP_INPUT_FORMAT where it cannot be read, or where it is protein
+ * @param letters what is wanted; DNA is not told from protein where protein is
+ * @throws VirnucproError VNP_INPUT_FORMAT where it cannot be read, or where it is protein and DNA is wanted
  */
-export function recordFormat(path: string, head: Uint8Array, whole: boolean): RecordFormat {
+export function recordFormat(
+  path: string,
+  head: Uint8Array,
+  whole: boolean,
+  letters: LetterKind = 'dna',
+): RecordFormat {
   const view = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
   const text = view.toString('latin1').replace(/^\xef\xbb\xbf/, '');
   const firstHeader = lineStartingWith(text, '>');
@@ -105,7 +114,7 @@ export function recordFormat(path: string, head: Uint8Array, whole: boolean): Re
   if (problem) throw formatError(path, problem);
   const worse = format === 'fasta' ? textProblem(head, text, firstHeader, whole) : undefined;
   if (worse) throw formatError(path, worse);
-  const protein = proteinProblem(text, format);
+  const protein = letters === 'dna' ? proteinProblem(text, format) : undefined;
   if (protein) throw expected('VNP_INPUT_FORMAT', 'DNA', inputName(path), protein.received, protein.next);
   return format;
 }

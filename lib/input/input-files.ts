@@ -4,6 +4,7 @@ import { expected, VirnucproError } from '../errors.js';
 import { ArchiveDamage } from './compressed-input.js';
 import { archiveError, COMPRESSION_EXTENSIONS } from './compression.js';
 import { CONTENT_BYTES, recordFormat } from './content.js';
+import type { LetterKind } from './content.js';
 import { ContentGate, parserFor } from './content-gate.js';
 import { decompressed } from './decompressed.js';
 import { fileBlocks, unreadable } from './file-blocks.js';
@@ -84,9 +85,9 @@ export async function filesOf(input: string): Promise<InputFile[]> {
 }
 
 /** Looks at the start of a regular file; what a pipe gives can be read only once, so it is left for the reader. */
-async function fileProblem({ path, size }: InputFile): Promise<VirnucproError | undefined> {
+async function fileProblem({ path, size }: InputFile, letters: LetterKind): Promise<VirnucproError | undefined> {
   if (size === undefined) return undefined;
-  const gate = new ContentGate(path);
+  const gate = new ContentGate(path, letters);
   try {
     for await (const content of decompressed(fileBlocks(path, CONTENT_BYTES), { inThread: false })) {
       gate.add(content);
@@ -114,12 +115,14 @@ function placeBehind(head: Uint8Array, path: string): string {
 
 /**
  * Finds out, before anything is loaded, whether the inputs can be read: every one of them exists, is readable and looks
- * like FASTA or FASTQ of DNA, judged by the first 64 KiB of its content, decompressed where it is compressed. Standard input and pipes are judged when they are read.
+ * like FASTA or FASTQ of DNA, judged by the first 64 KiB of its content, decompressed where it is compressed. Standard
+ * input and pipes are judged when they are read.
  * @param inputs files, directories (see `SEQUENCE_EXTENSIONS`), or `-`
+ * @param letters what they should hold; protein is refused where DNA is wanted, and not the other way round
  * @returns the files in the order in which they are read
  * @throws VirnucproError VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the code of the first
  */
-export async function checkInputs(inputs: readonly string[]): Promise<InputFile[]> {
+export async function checkInputs(inputs: readonly string[], letters: LetterKind = 'dna'): Promise<InputFile[]> {
   if (inputs.length === 0) throw expected('VNP_USAGE', 'at least one file, directory or "-"', 'the input', 'none');
   if (inputs.filter((input) => input === STANDARD_INPUT).length > 1) {
     throw expected('VNP_USAGE', 'standard input ("-") at most once', 'the input', 'it more than once');
@@ -130,7 +133,7 @@ export async function checkInputs(inputs: readonly string[]): Promise<InputFile[
     try {
       for (const file of await filesOf(input)) {
         files.push(file);
-        const problem = await fileProblem(file);
+        const problem = await fileProblem(file, letters);
         if (problem !== undefined) problems.push(problem);
       }
     } catch (error) {

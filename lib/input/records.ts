@@ -1,5 +1,6 @@
 import { ArchiveDamage } from './compressed-input.js';
 import { archiveError } from './compression.js';
+import type { LetterKind } from './content.js';
 import { ContentGate, parserFor } from './content-gate.js';
 import { decompressed } from './decompressed.js';
 import { fileBlocks } from './file-blocks.js';
@@ -20,6 +21,8 @@ export interface ReadOptions {
   readonly temporaryFolder?: string;
   /** What `-` reads. The process's standard input unless given. */
   readonly standardInput?: AsyncIterable<Uint8Array>;
+  /** Protein is refused where DNA is wanted. `dna` unless given; where `protein` is, a record's `problem` may be that it is one. */
+  readonly letters?: LetterKind;
 }
 
 /** Counts what is read of an input, as it lies in its file. */
@@ -35,6 +38,7 @@ interface InputReading {
   readonly blocks: AsyncIterable<Uint8Array>;
   readonly progress: InputProgress;
   readonly parserOptions: RecordParserOptions;
+  readonly letters: LetterKind;
 }
 
 /** The bytes of one input on their way to its records. */
@@ -45,7 +49,7 @@ class InputParsing {
 
   constructor(reading: InputReading) {
     this.#reading = reading;
-    this.#gate = new ContentGate(reading.path);
+    this.#gate = new ContentGate(reading.path, reading.letters);
   }
 
   add(block: Uint8Array): void {
@@ -137,7 +141,12 @@ async function* recordGroups(
   inputs: readonly string[],
   options: ReadOptions,
 ): AsyncGenerator<Iterable<SequenceRecord>, void, undefined> {
-  const { progress = new InputProgress(), memoryLimit = 1024 * 1024, blockSize = 512 * 1024 } = options;
+  const {
+    progress = new InputProgress(),
+    memoryLimit = 1024 * 1024,
+    blockSize = 512 * 1024,
+    letters = 'dna',
+  } = options;
   let index = 0;
   for (const input of inputs) {
     for (const { path } of await filesOf(input)) {
@@ -145,7 +154,7 @@ async function* recordGroups(
       const blocks = standard ? (options.standardInput ?? process.stdin) : fileBlocks(path, blockSize);
       const { temporaryFolder } = options;
       const parserOptions = { source: path, firstIndex: index, memoryLimit, temporaryFolder };
-      for await (const records of recordsOfInput({ path, blocks, progress, parserOptions })) {
+      for await (const records of recordsOfInput({ path, blocks, progress, parserOptions, letters })) {
         index += records.length;
         yield released(records);
       }
