@@ -118,6 +118,10 @@ function reportEnd(log: Logger, manifest: RunManifest, { output, total }: { outp
     const text = 'the run was stopped before the end of its input: the results are right, but not all';
     logEvent(log, { event: 'warning', text });
   }
+  if (outcome === 'partial') {
+    const text = 'the run was partial: some windows failed or some records are invalid, as the tables say';
+    logEvent(log, { event: 'warning', text });
+  }
   logEvent(log, { event: 'finished', counts, seconds: { total }, output });
   return outcome === 'complete' ? EXIT.done : EXIT.partial;
 }

@@ -1,11 +1,13 @@
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
+import { expected } from '../errors.js';
 import { checkInputs, inputStem, inspectModel, packageVersion, VirnucproError } from '../index.js';
 import type { InputFile, InspectedModel } from '../index.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import { LogSinks } from '../monitor/log-sinks.js';
-import { JOURNAL } from '../output/files.js';
+import { JOURNAL, OUTPUT_FILES } from '../output/files.js';
 import { tableComment } from '../output/manifest.js';
 import { openResultDirectory } from '../output/result-directory.js';
 import { completeRun } from './complete-run.js';
@@ -54,10 +56,12 @@ async function checkAndRun(
   const model = await inspectModel(given.model, { models: given.models, trust: given.trust ?? false });
   const complete = given.resume && (await completeRun(given, model, files));
   if (complete) {
+    for (const text of complete.warnings) logEvent(log, { event: 'warning', text });
     logEvent(log, { event: 'complete-already', output: given.output });
     return complete.outcome === 'complete' ? EXIT.done : EXIT.partial;
   }
   const words = given.resume ? await resumedOptions(given, model, join(given.output, JOURNAL.name)) : given;
+  await refuseOverwriting(files, words.output);
   const directory = await openResultDirectory({
     directory: words.output,
     force: words.force ?? false,
@@ -85,6 +89,17 @@ async function checkAndRun(
     return await runPrediction({ inputs, words, model, directory, log, screen, stop, state });
   } finally {
     state.ignore();
+  }
+}
+
+/** An input may lie in the output directory, but not under the name of a result. @throws VirnucproError VNP_USAGE */
+async function refuseOverwriting(inputs: readonly InputFile[], output: string): Promise<void> {
+  const real = (path: string): Promise<string> => realpath(path).catch(() => path);
+  const results = await Promise.all(OUTPUT_FILES.map(({ name }) => real(join(output, name))));
+  for (const { path } of inputs) {
+    if (!results.includes(await real(path))) continue;
+    const next = 'Choose another output directory, or move the input';
+    throw expected('VNP_USAGE', 'an input that is no result of this run', 'the input', path, next);
   }
 }
 

@@ -71,10 +71,11 @@ export function describeModel(model: OpenedModel): RunDescription['model'] {
   return { name, random, chunkSize, parts };
 }
 
-function warningsOf({ stopped, devices, failures, counts }: RunSummary): string[] {
+function warningsOf({ stopped, devices, failures, counts, inputs }: RunSummary): string[] {
   return [
     ...(stopped ? [stoppedWarning(stopped)] : []),
     ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
+    ...inputs.filter(({ bytes }) => bytes === 0).map(({ path }) => `no records in ${path}: it is empty`),
     ...(counts.invalid > 0 ? [invalidWarning(counts.invalid)] : []),
     ...failures.map(({ code, reason, frames }) => `${counted(frames, 'frame')} without a score: ${reason} (${code})`),
   ];

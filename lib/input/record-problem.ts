@@ -1,3 +1,4 @@
+import { HEADER_SIGN } from './sequence-builder.js';
 import type { SequenceFindings } from './sequence-builder.js';
 
 /**
@@ -22,6 +23,9 @@ export function recordProblem(
 ): string {
   if (strangeByte) {
     const { byte, line: ofByte } = strangeByte;
+    if (byte === HEADER_SIGN) {
+      return `a ">" within line ${ofByte}: a line end may be missing before it, where files were put together`;
+    }
     return `a byte that no sequence has (0x${byte.toString(16).padStart(2, '0')}) in line ${ofByte}`;
   }
   if (other) return other;

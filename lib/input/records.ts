@@ -1,3 +1,4 @@
+import { expected } from '../errors.js';
 import { ArchiveDamage } from './compressed-input.js';
 import { archiveError } from './compression.js';
 import type { LetterKind } from './content.js';
@@ -28,6 +29,10 @@ export interface ReadOptions {
 /** Counts what is read of an input, as it lies in its file. */
 async function* counted(blocks: AsyncIterable<Uint8Array>, progress: InputProgress): AsyncGenerator<Uint8Array> {
   for await (const block of blocks) {
+    // A stream with an encoding gives texts, from which the bytes cannot be told any more.
+    if (!((block as unknown) instanceof Uint8Array)) {
+      throw expected('VNP_ARGUMENT', 'blocks of bytes', 'standard input', typeof block, 'Leave out setEncoding');
+    }
     progress.add(block);
     yield block;
   }

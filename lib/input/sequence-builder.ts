@@ -31,7 +31,10 @@ KINDS[CARRIAGE_RETURN] = RETURN;
 // One table for all formats: the loop is faster over one that is known when it is compiled.
 for (const mark of '>@+') KINDS[mark.charCodeAt(0)] = MARK;
 
-/** A byte that no text has, and the line that it is in. */
+/** What begins a FASTA header; within a line of letters it is one that has lost the line end before it. */
+export const HEADER_SIGN = '>'.charCodeAt(0);
+
+/** A byte that no sequence has, and the line that it is in. */
 export interface StrangeByte {
   readonly byte: number;
   readonly line: number;
@@ -48,7 +51,7 @@ export interface SequenceBuilderOptions {
 export interface SequenceFindings {
   /** Letters that stand for amino acids only. */
   readonly protein: number;
-  /** The first byte that no text has: a control character, or one that is not ASCII. */
+  /** The first byte that no sequence has: a control character, one that is not ASCII, or HEADER_SIGN. */
   readonly strangeByte: StrangeByte | undefined;
 }
 
@@ -142,7 +145,7 @@ export class SequenceBuilder {
 
   #note(kind: number, byte: number, line: number): void {
     if (kind === PROTEIN_LETTER) this.#protein++;
-    else if (kind === NO_TEXT) this.#strangeByte ??= { byte, line };
+    else if (kind === NO_TEXT || byte === HEADER_SIGN) this.#strangeByte ??= { byte, line };
   }
 
   /** Ends the record and is ready for the next, which starts at the start of a line. */

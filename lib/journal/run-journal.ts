@@ -76,6 +76,7 @@ export class RunJournal {
     try {
       file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o666);
       const found = await scanJournal(file);
+      if (!found.isJournal) throw foreignFile(path);
       if (found.key) checkSameRun(path, found.key, key);
       const scan = found.key ? found : { ...EMPTY, damagedBytes: found.end };
       await file.truncate(scan.end);
@@ -151,7 +152,8 @@ export async function checkJournal(path: string, wanted: Partial<RunKey> = {}): 
   let file: FileHandle | undefined;
   try {
     file = await open(path);
-    const { key } = await scanJournal(file);
+    const { key, isJournal } = await scanJournal(file);
+    if (!isJournal) throw foreignFile(path);
     if (key) checkSameRun(path, key, wanted);
     return key;
   } catch (error) {
@@ -163,7 +165,7 @@ export async function checkJournal(path: string, wanted: Partial<RunKey> = {}): 
   }
 }
 
-const EMPTY = { batches: new Map<number, RecordPlace>(), end: 0, key: undefined };
+const EMPTY = { batches: new Map<number, RecordPlace>(), end: 0, key: undefined, isJournal: true };
 
 function keyRecord(key: RunKey): Buffer {
   const digest = new Uint8Array(DIGEST_BYTES);
@@ -189,6 +191,16 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+function foreignFile(path: string): VirnucproError {
+  return expected(
+    'VNP_OUTPUT',
+    'a journal or no file',
+    path,
+    'a file of another kind',
+    'Move it away, or name another',
+  );
 }
 
 function journalFailure(path: string, cause: unknown): VirnucproError {

@@ -18,6 +18,8 @@ export interface Scan {
   readonly end: number;
   /** Bytes between records that belong to none. */
   readonly damagedBytes: number;
+  /** Whether it is a journal at all, whole, damaged or just begun: an empty file is. */
+  readonly isJournal: boolean;
 }
 
 const SEARCH_BYTES = 64 * 1024;
@@ -49,7 +51,13 @@ export async function scanJournal(file: FileHandle): Promise<Scan> {
     if (place.kind === KEY_RECORD) key ??= await readKey(file, place);
     position = end = place.payloadStart + place.payloadBytes;
   }
-  return { key, batches, end, damagedBytes };
+  return { key, batches, end, damagedBytes, isJournal: end > 0 || (await beginsAsJournal(reader, size)) };
+}
+
+/** The first write of a journal may have been cut off anywhere. */
+async function beginsAsJournal(file: BlockReader, size: number): Promise<boolean> {
+  const begin = await file.read(0, Math.min(size, MARK.length));
+  return begin.equals(MARK.subarray(0, begin.length));
 }
 
 /** @returns undefined when the payload is damaged or cut off */

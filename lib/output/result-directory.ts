@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
@@ -70,7 +70,7 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
     ...(options.force !== undefined && { force: options.force }),
     ...(options.onWaiting && { onWaiting: options.onWaiting }),
     ...(options.patience !== undefined && { patience: options.patience }),
-    accepts: (names) => acceptsJournal(names, options),
+    accepts: (names) => acceptsUnfinished(names, options),
   });
   try {
     if (options.force === true) await rm(join(claimed.path, files.JOURNAL.name), { force: true });
@@ -88,8 +88,9 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
 }
 
 /** @throws VNP_OUTPUT where an unfinished run is there and nobody has said what to do with it */
-function acceptsJournal(names: readonly string[], { directory, resume }: ResultDirectoryOptions): boolean {
-  if (!names.includes(files.JOURNAL.name)) return false;
+function acceptsUnfinished(names: readonly string[], { directory, resume }: ResultDirectoryOptions): boolean {
+  // One that had computed nothing has no journal, but may have said so.
+  if (!names.includes(files.JOURNAL.name)) return resume === true && isUnfinished(directory);
   if (resume === true) return true;
   throw expected(
     'VNP_OUTPUT',
@@ -98,6 +99,14 @@ function acceptsJournal(names: readonly string[], { directory, resume }: ResultD
     `${directory}, which holds a run that is not finished`,
     'Go on with it by --resume, or begin anew by --force: what was computed is lost then',
   );
+}
+
+function isUnfinished(directory: string): boolean {
+  try {
+    return !isFinal(JSON.parse(readFileSync(join(directory, files.RUN_MANIFEST.name), 'utf8')) as RunManifest);
+  } catch {
+    return false;
+  }
 }
 
 function checkInputName(name: string): void {

@@ -53,6 +53,15 @@ describe('a record that is not sound', () => {
     });
   }
 
+  it('has the header of another, where files were put together without a line end between them', async () => {
+    for (const blockSize of [1, 5, 1000]) {
+      assert.deepEqual(await problemsOf('>a\nACGT\nACGT>b of another\nACGT\n>c\nAC\n', blockSize), [
+        ['a', 'a ">" within line 3: a line end may be missing before it, where files were put together'],
+        ['c', undefined],
+      ]);
+    }
+  });
+
   it('keeps its letters, and counts those that are not A, C, G, T', async () => {
     const path = folder.write('input.fa', '>a\nAC\0GTE\n>b\nACGT\n');
     for await (const record of readRecords([path])) {

@@ -72,6 +72,15 @@ describe('a journal', () => {
     assert.deepEqual(readFileSync(folder.path), before);
   });
 
+  it('is never made of a file of another kind, which stays as it is', async () => {
+    for (const text of ['my notes', '>a\nACGT\n', 'x', '\x89VNPJ but not the rest']) {
+      writeFileSync(folder.path, text, 'latin1');
+      await assert.rejects(opened(folder.path), { code: 'VNP_OUTPUT', message: /a file of another kind/ });
+      await assert.rejects(checkJournal(folder.path), { code: 'VNP_OUTPUT' });
+      assert.equal(readFileSync(folder.path, 'latin1'), text);
+    }
+  });
+
   it('tells what its run was begun with, and of none where there is none', async () => {
     assert.equal(await checkJournal(folder.path), undefined);
     await writeJournal(folder.path, 1);

@@ -214,6 +214,13 @@ describe('The result directory', () => {
     await refuses(/which holds contigs\.tsv/, { resume: true });
   });
 
+  it('takes a run that was stopped before it had computed anything', async () => {
+    await writeRun(optionsIn(folder.path), RESULTS, { outcome: 'stopped' });
+    await refuses(/which holds contigs\.tsv/);
+    await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
+    await refuses(/which holds contigs\.tsv/, { resume: true });
+  });
+
   it('loses its journal to a forced run', async () => {
     mkdirSync(out());
     writeFileSync(out('.journal'), 'scores');

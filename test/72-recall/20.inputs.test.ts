@@ -11,7 +11,7 @@ const RULE = { threshold: 0.5, minFraction: 0.5 };
 const STRICT = { threshold: 0.9, minFraction: 0.5 };
 const LAX = { threshold: 0.1, minFraction: 0.5 };
 const INPUTS = {
-  'one.fa': '>a first\nACGTACGT\n>b\nAACC>GG\n>c\nacgtNN\n',
+  'one.fa': '>a first\nACGTACGT\n>b\nAACCNGG\n>c\nacgtNN\n',
   'two.fa': `>long\n${'ACGTA'.repeat(13_000)}\n>d\nA\n`,
 };
 const SCORES: WindowScores[] = [[[0.05, 0.95]], [[0.4, 0.6]], [[0.8, 0.2]]];
