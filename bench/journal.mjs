@@ -2,14 +2,17 @@
 /**
  * What the journal of a run costs: `node bench/journal.mjs --fasta contigs.fa --model NAME [--rounds 5] [--embeddings]
  * [--out FOLDER]`. One loaded model predicts the same input with a journal and without in turn, there and back; a row is
- * the median of its rounds, and the cost is the median of the rounds' own ratios. Then the whole input is gone through
- * with the journal of a complete run: that is how fast a run is gone on with.
+ * the median of its rounds, and the cost is the median of the rounds' own ratios, of the clock and of the processor's
+ * time: the latter tells more where others use the machine. Then the whole input is gone through with the journal of a
+ * complete run: that is how fast a run is gone on with. At last a batch of 24 frames is entered many times, alone.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { open } from '../dist/lib/index.js';
+import { RunJournal } from '../dist/lib/journal/run-journal.js';
 import { measuredQuietly } from './other-load.mjs';
 import { markdownList, markdownTable, writeResults } from './write-results.mjs';
 
@@ -42,18 +45,53 @@ async function measure({ journal, isNew = true } = {}) {
     if (journal !== undefined && isNew) rmSync(journal, { force: true });
     frames = 0;
     const start = performance.now();
+    const before = process.cpuUsage();
     const options = { embeddings, progressInterval: 0, ...(journal !== undefined && { journal }) };
     for await (const result of predictor.predict(inputs, options)) {
       if (result.kind === 'window') frames += result.frames.length;
     }
-    return (performance.now() - start) / 1000;
+    return { seconds: (performance.now() - start) / 1000, cpu: microseconds(before) / 1e6 };
   });
-  return { seconds: measured.result, othersCores: measured.othersCores, frames };
+  return { ...measured.result, othersCores: measured.othersCores, frames };
+}
+
+/** Of the processor. @param {NodeJS.CpuUsage} before */
+function microseconds(before) {
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+/** Microseconds of the processor for a batch that is entered: its digest, its record, the writing and the syncs. */
+async function microsecondsABatch() {
+  const batches = 20_000;
+  const frames = 24;
+  /** @param {number} size */
+  const packed = (size) => ({
+    tokens: Int32Array.from({ length: size }, (_, index) => index % 4000),
+    offsets: Int32Array.from({ length: frames + 1 }, (_, index) => Math.floor((index * size) / frames)),
+  });
+  const tokens = { dna: packed(2400), protein: packed(4096) };
+  const scores = new Float32Array(2 * frames).fill(0.25);
+  const hash = '0'.repeat(64);
+  const key = {
+    ...{ format: 1, virnucpro: '', libtorch: '', dna: hash, protein: hash, classifier: hash, chunkSize: 500 },
+    ...{ precision: 'bf16', engine: 'packed', esmBatchTokens: 4096, dnabertBatchTokens: 4096, embeddings: false },
+    devices: [],
+  };
+  const onFailure = (/** @type {Error} */ error) => console.error(error.message);
+  const journal = await RunJournal.open({ path: join(folder, 'alone'), key, onFailure });
+  const before = process.cpuUsage();
+  for (let batch = 0; batch < batches; batch++) {
+    journal.add(batch, tokens, { scores });
+    if (batch % 8 === 0) await setImmediate();
+  }
+  await journal.close();
+  return microseconds(before) / batches;
 }
 
 try {
   await measure();
-  /** @type {{ without: number, with: number, others: number }[]} */
+  /** @type {{ without: number, with: number, cpuRatio: number, others: number }[]} */
   const rounds = [];
   const journal = join(folder, 'journal');
   let bytes = 0;
@@ -71,6 +109,7 @@ try {
     rounds.push({
       without: alone.seconds,
       with: kept.seconds,
+      cpuRatio: kept.cpu / alone.cpu,
       others: Math.max(alone.othersCores, kept.othersCores),
     });
   }
@@ -79,6 +118,8 @@ try {
     without: median(rounds.map((one) => one.without)),
     with: median(rounds.map((one) => one.with)),
     ratio: median(rounds.map((one) => one.with / one.without)),
+    cpuRatio: median(rounds.map((one) => one.cpuRatio)),
+    microsecondsABatch: await microsecondsABatch(),
     bytesPerFrame: bytes / frames,
     frames,
     again: again.seconds,
@@ -89,6 +130,8 @@ try {
       'without a journal',
       'with one',
       'ratio',
+      "ratio of the processor's time",
+      'a batch alone',
       'bytes a frame',
       'the whole input again, from the journal',
       'other load',
@@ -97,7 +140,9 @@ try {
       [
         `${row.without.toFixed(2)} s`,
         `${row.with.toFixed(2)} s`,
-        row.ratio.toFixed(4),
+        row.ratio.toFixed(3),
+        row.cpuRatio.toFixed(3),
+        `${row.microsecondsABatch.toFixed(0)} µs of the processor`,
         row.bytesPerFrame.toFixed(1),
         `${row.again.toFixed(2)} s`,
         `${row.others.toFixed(2)} cores`,
