@@ -20,16 +20,25 @@ export function signals(times) {
   ];
 }
 
+/**
+ * A run of the plain subject, somewhere on its way; not at the very end: one that is complete is not stopped any more.
+ * @param {Parameters<Trial>[0]} laboratory @param {Parameters<Trial>[1]} random @param {string} directory
+ */
+async function midway(laboratory, random, directory) {
+  const { plain } = laboratory.subjects;
+  const { journalBytes: all } = await laboratory.undisturbed(plain);
+  const run = laboratory.begin(plain, directory);
+  const bytes = all * (0.05 + 0.85 * random.share());
+  await run.until(() => journalBytes(directory) >= bytes);
+  return run;
+}
+
 /** @param {NodeJS.Signals} signal @param {number} code @returns {Trial} */
 function stoppedBy(signal, code) {
   return async (laboratory, random) => {
     const { plain } = laboratory.subjects;
     const directory = laboratory.newDirectory();
-    const { journalBytes: all } = await laboratory.undisturbed(plain);
-    const run = laboratory.begin(plain, directory);
-    // Not at the very end: a run that is complete is not stopped any more.
-    const bytes = all * (0.05 + 0.85 * random.share());
-    await run.until(() => journalBytes(directory) >= bytes);
+    const run = await midway(laboratory, random, directory);
     run.send(signal);
     const ended = await run.ended;
     if (ended.code !== code) throw new NotSurvived(`expected exit code ${code}, but ${lastWords(ended)}`);
@@ -58,10 +67,7 @@ async function preempted(laboratory, random) {
 async function twice(laboratory, random) {
   const { plain } = laboratory.subjects;
   const directory = laboratory.newDirectory();
-  const { journalBytes: all } = await laboratory.undisturbed(plain);
-  const run = laboratory.begin(plain, directory);
-  const bytes = all * (0.05 + 0.85 * random.share());
-  await run.until(() => journalBytes(directory) >= bytes);
+  const run = await midway(laboratory, random, directory);
   run.send('SIGINT');
   await run.until(() => run.errors.includes('"event":"stopping"'));
   run.send('SIGINT');

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { FastaParser } from '../../lib/input/fasta-parser.js';
 import { useTemporaryFolder } from './temporary-folder.js';
-import { parseNaively, plain, readPlain } from './plain-records.js';
+import { parseInBlocks } from './parse-in-blocks.js';
+import { parseNaively, readPlain } from './plain-records.js';
 import type { PlainRecord } from './plain-records.js';
 
 const pieces = [
@@ -29,22 +30,9 @@ const pieces = [
 const anyText = fc.array(fc.constantFrom(...pieces), { maxLength: 80 }).map((parts) => parts.join(''));
 const blockSizes = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 8 });
 
-/** Pushes the bytes in blocks of these sizes, over and over, each in the same memory. */
-function parseInBlocks(text: string, sizes: readonly number[], memoryLimit: number): PlainRecord[] {
+function parsed(text: string, sizes: readonly number[], memoryLimit: number): PlainRecord[] {
   const parser = new FastaParser({ source: 'x', firstIndex: 0, memoryLimit, temporaryFolder: undefined });
-  const bytes = Buffer.from(text);
-  const memory = new Uint8Array(20);
-  const records: PlainRecord[] = [];
-  for (let position = 0, turn = 0; position < bytes.length; turn++) {
-    const block = bytes.subarray(position, position + sizes[turn % sizes.length]!);
-    memory.set(block);
-    parser.push(memory.subarray(0, block.length));
-    records.push(...parser.take().map(plain));
-    memory.fill(0);
-    position += block.length;
-  }
-  parser.finish();
-  return [...records, ...parser.take().map(plain)];
+  return parseInBlocks(parser, text, sizes);
 }
 
 describe('the FASTA reader', () => {
@@ -53,7 +41,7 @@ describe('the FASTA reader', () => {
   it('gives what a parser by lines gives, wherever the blocks are cut', () => {
     fc.assert(
       fc.property(anyText, blockSizes, (text, sizes) => {
-        assert.deepEqual(parseInBlocks(text, sizes, 1024), parseNaively(text));
+        assert.deepEqual(parsed(text, sizes, 1024), parseNaively(text));
       }),
       { numRuns: 500 },
     );
@@ -62,7 +50,7 @@ describe('the FASTA reader', () => {
   it('gives the same records from temporary files as from memory', () => {
     fc.assert(
       fc.property(anyText, blockSizes, fc.integer({ min: 0, max: 10 }), (text, sizes, memoryLimit) => {
-        assert.deepEqual(parseInBlocks(text, sizes, memoryLimit), parseNaively(text));
+        assert.deepEqual(parsed(text, sizes, memoryLimit), parseNaively(text));
       }),
       { numRuns: 200 },
     );

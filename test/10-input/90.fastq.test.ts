@@ -4,25 +4,14 @@ import { FastqParser } from '../../lib/input/fastq-parser.js';
 import { checkInputs } from '../../lib/input/input-files.js';
 import { readRecords } from '../../lib/input/records.js';
 import { gzipSync } from 'node:zlib';
+import { parseInBlocks } from './parse-in-blocks.js';
 import { plain, readPlain } from './plain-records.js';
 import type { PlainRecord } from './plain-records.js';
 import { useTemporaryFolder } from './temporary-folder.js';
 
-function parseInBlocks(text: string, sizes: readonly number[]): PlainRecord[] {
+function parsed(text: string, sizes: readonly number[]): PlainRecord[] {
   const parser = new FastqParser({ source: 'x', firstIndex: 0, memoryLimit: 20, temporaryFolder: undefined });
-  const bytes = Buffer.from(text);
-  const memory = new Uint8Array(20);
-  const records: PlainRecord[] = [];
-  for (let position = 0, turn = 0; position < bytes.length; turn++) {
-    const block = bytes.subarray(position, position + sizes[turn % sizes.length]!);
-    memory.set(block);
-    parser.push(memory.subarray(0, block.length));
-    records.push(...parser.take().map(plain));
-    memory.fill(0);
-    position += block.length;
-  }
-  parser.finish();
-  return [...records, ...parser.take().map(plain)];
+  return parseInBlocks(parser, text, sizes);
 }
 
 interface Read {
@@ -127,7 +116,7 @@ describe('FASTQ', () => {
         fc.constantFrom('\n', '\r\n', '\r'),
         fc.boolean(),
         (reads, cut, lineWidth, lineEnd, repeatsHeader) => {
-          const records = parseInBlocks(fastqOf(reads, lineWidth, lineEnd, repeatsHeader), cut);
+          const records = parsed(fastqOf(reads, lineWidth, lineEnd, repeatsHeader), cut);
           const expected = reads.map(({ id, letters }, index) => ({
             ...{ index, id: id.split(' ')[0]!, header: id, letters },
             ambiguous: letters.replace(/[ACGTacgt]/g, '').length,
