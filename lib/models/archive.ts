@@ -1,6 +1,7 @@
 import type { Architecture, DataType } from '../engine/addon.js';
 import { VirnucproError } from '../errors.js';
 import { readArchitecture } from './architecture.js';
+import { CARD_FILE, LONGEST_CARD } from './card.js';
 import { CheckpointFile } from './checkpoint/checkpoint-file.js';
 import { parseStrictJson } from './checkpoint/strict-json.js';
 import { damaged } from './checkpoint/tensor.js';
@@ -35,6 +36,8 @@ export interface ArchiveContents {
   readonly metadata: ArchiveMetadata;
   /** Text of `tokenizer.json`, where the archive has one. */
   readonly tokenizer?: string;
+  /** Text of `card.md`, where the archive has one: what the model is, for whoever has nothing but this file. */
+  readonly card?: string;
 }
 
 /**
@@ -49,7 +52,12 @@ export async function readArchiveMetadata(path: string): Promise<ArchiveContents
       const metadata = await readExtra(zip, METADATA_FILE);
       if (metadata === undefined) throw damaged(path, `has no ${METADATA_FILE}: it was not written by virnucpro`);
       const tokenizer = await readExtra(zip, TOKENIZER_FILE);
-      return { metadata: parseMetadata(metadata, path), ...(tokenizer !== undefined && { tokenizer }) };
+      const card = await readExtra(zip, CARD_FILE, LONGEST_CARD);
+      return {
+        metadata: parseMetadata(metadata, path),
+        ...(tokenizer !== undefined && { tokenizer }),
+        ...(card !== undefined && { card }),
+      };
     });
   } catch (error) {
     if (!(error instanceof VirnucproError) || error.code !== 'VNP_CHECKPOINT') throw error;
@@ -60,12 +68,12 @@ export async function readArchiveMetadata(path: string): Promise<ArchiveContents
 }
 
 /** TorchScript keeps extra files at `NAME/extra/FILE`, NAME being the archive's own. */
-async function readExtra(zip: ZipFile, name: string): Promise<string | undefined> {
+async function readExtra(zip: ZipFile, name: string, most = LONGEST_EXTRA_FILE): Promise<string | undefined> {
   const suffix = `/extra/${name}`;
   const entry = [...zip.entries.keys()].find(
     (one) => one.endsWith(suffix) && one.indexOf('/') === one.length - suffix.length,
   );
-  return entry === undefined ? undefined : (await zip.read(entry, LONGEST_EXTRA_FILE)).toString('utf8');
+  return entry === undefined ? undefined : (await zip.read(entry, most)).toString('utf8');
 }
 
 function parseMetadata(text: string, path: string): ArchiveMetadata {

@@ -10,12 +10,14 @@ import type {
 } from '../engine/addon.js';
 import { expected, VirnucproError } from '../errors.js';
 import { TOKENIZER_FILE } from './archive.js';
+import { LONGEST_CHUNK, readCalibration, SHORTEST_CHUNK } from './calibration.js';
+import { readCard } from './card.js';
 import { readCheckpoint, type Checkpoint } from './checkpoint/checkpoint.js';
 import { importClassifier } from './import/classifier.js';
 import { importDnabert } from './import/dnabert.js';
 import { importEsm2 } from './import/esm2.js';
 import type { ImportedPart } from './import/parameter-map.js';
-import { LONGEST_CHUNK, SHORTEST_CHUNK, type OpenedModel, type PartName } from './pipeline.js';
+import type { OpenedModel, PartName } from './pipeline.js';
 import type { ModelRegistry } from './registry.js';
 import { sha256OfFiles } from './sha256.js';
 import { parseTokenizer } from './tokenizer.js';
@@ -34,6 +36,10 @@ export interface ImportRequest {
   readonly chunkSize: number;
   /** Data type of the two language models in the archives. Defaults to `keep`: as in the checkpoints. */
   readonly dtype?: 'keep' | DataType;
+  /** Path of the model's card: Markdown, at most a megabyte. Defaults to none. */
+  readonly card?: string;
+  /** Path of a calibration: JSON with `temperature`, `triage` (see Calibration) or both. Defaults to none. */
+  readonly calibration?: string;
   /** Whether an installed model of this name is replaced. Defaults to false. */
   readonly overwrite?: boolean;
   readonly registry: ModelRegistry;
@@ -49,13 +55,16 @@ interface ReadPart<A extends Architecture> {
 /**
  * Makes a model of published checkpoints and installs it. The checkpoints are read as data: nothing in them is run.
  *
- * @throws VNP_CHECKPOINT for a checkpoint that is damaged or of another kind, VNP_USAGE for a name or window length that
- *   does not work; the registry is then as it was
+ * @throws VNP_CHECKPOINT for a checkpoint, card or calibration that is damaged or of another kind, VNP_USAGE for a name or
+ *   window length that does not work or a card or calibration that cannot be read; the registry is then as it was
  */
 export async function importModel(request: ImportRequest): Promise<OpenedModel> {
   const { name, chunkSize, registry, addon, onProgress, overwrite = false } = request;
   checkChunkSize(chunkSize);
   await registry.checkFree(name, overwrite);
+  const card = request.card === undefined ? undefined : await readCard(resolve(request.card));
+  const calibration =
+    request.calibration === undefined ? undefined : await readCalibration(resolve(request.calibration));
   const dna = await readPart(request.dna, importDnabert);
   const tokenizer = await readTokenizer(dna.checkpoint, dna.imported.architecture);
   const protein = await readPart(request.esm, importEsm2);
@@ -68,7 +77,8 @@ export async function importModel(request: ImportRequest): Promise<OpenedModel> 
     classifier: await newPart('classifier', classifier, { ...request, dtype: 'keep' }),
   };
   const options = { registry, addon, overwrite, ...(onProgress && { onProgress }) };
-  return writeModel({ name, chunkSize, random: false, parts }, options);
+  const described = { ...(card !== undefined && { card }), ...(calibration && { calibration }) };
+  return writeModel({ name, chunkSize, random: false, ...described, parts }, options);
 }
 
 /** Throws VNP_USAGE for a window length that no window can have. */

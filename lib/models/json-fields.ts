@@ -1,21 +1,53 @@
-import { expected, type VirnucproError } from '../errors.js';
+import { expected, type ErrorCode, type VirnucproError } from '../errors.js';
 import { isJsonObject, property, type JsonObject } from './checkpoint/strict-json.js';
 
-/** Reads a JSON object of this project's own formats, field by field. Every error is VNP_MODEL_INVALID and names the field. */
+/** How the errors of an object end, and what code they have. */
+export interface FieldFault {
+  readonly code: ErrorCode;
+  readonly next: string;
+}
+
+const DAMAGED_MODEL: FieldFault = { code: 'VNP_MODEL_INVALID', next: 'Import the model again' };
+
+/**
+ * Reads a JSON object of this project's own formats, field by field. Every error names the field, and is
+ * VNP_MODEL_INVALID unless another was asked for.
+ */
 export class JsonFields {
   private constructor(
     private readonly object: JsonObject,
     /** For messages: the file, and the fields that lead here. */
     private readonly where: string,
+    private readonly fault: FieldFault,
   ) {}
 
-  static of(value: unknown, where: string): JsonFields {
-    if (!isJsonObject(value)) throw expected('VNP_MODEL_INVALID', 'a JSON object', where, show(value));
-    return new JsonFields(value, where);
+  static of(value: unknown, where: string, fault = DAMAGED_MODEL): JsonFields {
+    if (!isJsonObject(value)) throw expected(fault.code, 'a JSON object', where, show(value), fault.next);
+    return new JsonFields(value, where, fault);
   }
 
   inner(name: string): JsonFields {
-    return JsonFields.of(property(this.object, name), `${name} of ${this.where}`);
+    return JsonFields.of(property(this.object, name), `${name} of ${this.where}`, this.fault);
+  }
+
+  /** An array of objects. */
+  list(name: string, most: number): JsonFields[] {
+    const value = property(this.object, name);
+    if (!Array.isArray(value) || value.length > most) throw this.wrong(name, `a list of at most ${most}`, value);
+    return value.map((entry, index) => JsonFields.of(entry, `${name} ${index + 1} of ${this.where}`, this.fault));
+  }
+
+  /** Whether a field that may be left out is there. */
+  has(name: string): boolean {
+    return property(this.object, name) !== undefined;
+  }
+
+  /** Throws where there is a field of any other name: one that is misspelt would go unnoticed. */
+  checkNames(...names: readonly string[]): void {
+    const unknown = Object.keys(this.object).find((name) => !names.includes(name));
+    if (unknown === undefined) return;
+    const { code, next } = this.fault;
+    throw expected(code, `fields named ${names.join(', ')}`, this.where, show(unknown), next);
   }
 
   text(name: string): string {
@@ -49,6 +81,12 @@ export class JsonFields {
     throw this.wrong(name, 'a positive number', value);
   }
 
+  between(name: string, least: number, largest: number): number {
+    const value = property(this.object, name);
+    if (typeof value === 'number' && value >= least && value <= largest) return value;
+    throw this.wrong(name, `a number from ${least} to ${largest}`, value);
+  }
+
   /** SHA-256 in hexadecimal. */
   sha256(name: string): string {
     const value = property(this.object, name);
@@ -60,8 +98,9 @@ export class JsonFields {
     return property(this.object, name) === null;
   }
 
-  private wrong(name: string, what: string, value: unknown): VirnucproError {
-    return expected('VNP_MODEL_INVALID', what, `${name} of ${this.where}`, show(value), 'Import the model again');
+  /** The error for a field that holds something else than it should. */
+  wrong(name: string, what: string, value: unknown): VirnucproError {
+    return expected(this.fault.code, what, `${name} of ${this.where}`, show(value), this.fault.next);
   }
 }
 

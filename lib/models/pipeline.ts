@@ -11,6 +11,8 @@ import type {
 } from '../engine/addon.js';
 import { expected, VirnucproError } from '../errors.js';
 import { readArchiveMetadata, TOKENIZER_FILE, type ArchiveContents, type ArchiveMetadata } from './archive.js';
+import { calibrationOf, LONGEST_CHUNK, SHORTEST_CHUNK, type TriageThresholds } from './calibration.js';
+import { openCard, type ModelCard } from './card.js';
 import { parseStrictJson } from './checkpoint/strict-json.js';
 import { JsonFields } from './json-fields.js';
 import { parseTokenizer } from './tokenizer.js';
@@ -19,10 +21,6 @@ export const PIPELINE_FILE = 'pipeline.json';
 
 /** Bytes of a pipeline.json; one that was written here has some 600. */
 const LONGEST_PIPELINE = 1_000_000;
-
-/** Bases of a window that make sense: one codon, and far more than either model was trained on. */
-export const SHORTEST_CHUNK = 3;
-export const LONGEST_CHUNK = 1_000_000;
 
 export const PART_NAMES = ['dna', 'protein', 'classifier'] as const;
 export type PartName = (typeof PART_NAMES)[number];
@@ -43,6 +41,12 @@ export interface Pipeline {
   /** Window length in bases. */
   readonly chunkSize: number;
   readonly random: boolean;
+  /** See Calibration; absent in a model that was not calibrated, as those of the published weights. */
+  readonly temperature?: number;
+  /** Path of the model's card in its folder, with `/`. */
+  readonly card?: string;
+  /** See Calibration. */
+  readonly triage?: readonly TriageThresholds[];
   readonly dna: PipelinePart;
   readonly protein: PipelinePart;
   readonly classifier: PipelinePart;
@@ -70,6 +74,14 @@ export interface OpenedModel {
   readonly chunkSize: number;
   /** Whether any weights are random, so that scores mean nothing. */
   readonly random: boolean;
+  /** Whether it came with this program. */
+  readonly shipped: boolean;
+  /** Calibrated scores are softmax(logits / temperature); absent in a model that was not calibrated. */
+  readonly temperature?: number;
+  /** What it was trained on and what it can do, in Markdown; absent where nobody has written it. */
+  readonly card?: ModelCard;
+  /** Which of its calibrated window scores leave no doubt, by window length; mostly none. */
+  readonly triage: readonly TriageThresholds[];
   readonly dna: OpenedPart<DnabertArchitecture>;
   readonly protein: OpenedPart<Esm2Architecture>;
   readonly classifier: OpenedPart<ClassifierArchitecture>;
@@ -81,10 +93,12 @@ export interface OpenedModel {
  * All of it is read as data, whoever made it: nothing is run. The archives' sizes are checked, and not their hashes: see
  * `verifyFiles`, which has to come before libtorch opens one, as has `ModelRegistry.findTrusted`.
  *
+ * @param options.shipped whether the folder came with this program. Defaults to false
  * @throws VNP_MODEL_MISSING without a pipeline.json, VNP_MODEL_INVALID when something is damaged or does not fit
  */
-export async function openModel(folder: string): Promise<OpenedModel> {
+export async function openModel(folder: string, { shipped = false } = {}): Promise<OpenedModel> {
   const { pipeline, sha256 } = await readPipeline(folder);
+  const { temperature, card, triage = [] } = pipeline;
   const [dna, protein, classifier] = (await Promise.all(
     PART_NAMES.map((part) => readArchive(join(folder, pipeline[part].archive), pipeline[part])),
   )) as [ArchiveContents, ArchiveContents, ArchiveContents];
@@ -94,6 +108,10 @@ export async function openModel(folder: string): Promise<OpenedModel> {
     pipelineSha256: sha256,
     chunkSize: pipeline.chunkSize,
     random: [dna, protein, classifier].some(({ metadata }) => metadata.random) || pipeline.random,
+    shipped,
+    ...(temperature !== undefined && { temperature }),
+    ...(card !== undefined && { card: await openCard(folder, card) }),
+    triage,
     dna: openPart(folder, pipeline.dna, dna.metadata, isDnabert, 'a DNABERT archive'),
     protein: openPart(folder, pipeline.protein, protein.metadata, isEsm2, 'an ESM-2 archive'),
     classifier: openPart(folder, pipeline.classifier, classifier.metadata, isClassifier, 'a classifier archive'),
@@ -131,22 +149,24 @@ function pipelineOf(fields: JsonFields, folder: string, path: string): Pipeline 
     name: basename(folder) || fields.text('name'),
     chunkSize: fields.whole('chunkSize', SHORTEST_CHUNK, LONGEST_CHUNK),
     random: fields.flag('random'),
+    ...calibrationOf(fields),
+    ...(fields.has('card') && { card: readPath(fields, 'card', path) }),
     dna: readPart(fields.inner('dna'), path),
     protein: readPart(fields.inner('protein'), path),
     classifier: readPart(fields.inner('classifier'), path),
   };
 }
 
+/** Of a file in the model's folder: never one outside of it. */
+function readPath(fields: JsonFields, name: string, path: string): string {
+  const found = fields.text(name);
+  if (found.split('/').every((one) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(one))) return found;
+  const received = JSON.stringify(found.slice(0, 80));
+  throw expected('VNP_MODEL_INVALID', 'the path of a file in the folder', `${name} of ${path}`, received);
+}
+
 function readPart(fields: JsonFields, path: string): PipelinePart {
-  const archive = fields.text('archive');
-  if (!archive.split('/').every((name) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(name))) {
-    throw expected(
-      'VNP_MODEL_INVALID',
-      'the path of a file in the folder',
-      `archive of ${path}`,
-      JSON.stringify(archive.slice(0, 80)),
-    );
-  }
+  const archive = readPath(fields, 'archive', path);
   return { archive, sha256: fields.sha256('sha256'), bytes: fields.whole('bytes', 1, Number.MAX_SAFE_INTEGER) };
 }
 

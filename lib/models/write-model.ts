@@ -2,6 +2,8 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Addon, Architecture, ArchiveParameter, DataType } from '../engine/addon.js';
 import { METADATA_FILE, type ArchiveMetadata } from './archive.js';
+import type { Calibration } from './calibration.js';
+import { CARD_FILE } from './card.js';
 import { packageVersion } from '../package.js';
 import {
   openModel,
@@ -39,6 +41,10 @@ export interface NewModel {
   /** Window length in bases. */
   readonly chunkSize: number;
   readonly random: boolean;
+  /** Text of the model's card, for its folder and for each archive; at most LONGEST_CARD bytes. Defaults to none. */
+  readonly card?: string;
+  /** Defaults to none. */
+  readonly calibration?: Calibration;
   readonly parts: Readonly<Record<PartName, NewPart>>;
 }
 
@@ -60,8 +66,12 @@ export async function writeModel(model: NewModel, options: WriteOptions): Promis
       name: model.name,
       chunkSize: model.chunkSize,
       random: model.random,
+      ...(model.calibration?.temperature !== undefined && { temperature: model.calibration.temperature }),
+      ...(model.card !== undefined && { card: CARD_FILE }),
+      ...(model.calibration && model.calibration.triage.length > 0 && { triage: model.calibration.triage }),
       ...parts,
     };
+    if (model.card !== undefined) await writeFile(join(incoming, CARD_FILE), model.card);
     await writeFile(join(incoming, PIPELINE_FILE), `${JSON.stringify(pipeline, undefined, 2)}\n`);
     // A model that would not open is not installed.
     await openModel(incoming);
@@ -93,7 +103,11 @@ async function writePart(
     architecture,
     dtype,
     parameters,
-    extraFiles: { [METADATA_FILE]: JSON.stringify(metadata, undefined, 2), ...extraFiles },
+    extraFiles: {
+      [METADATA_FILE]: JSON.stringify(metadata, undefined, 2),
+      ...(model.card !== undefined && { [CARD_FILE]: model.card }),
+      ...extraFiles,
+    },
   });
   options.onProgress?.({ part, step: 'hash' });
   return { archive, sha256: await sha256OfFile(path), bytes: (await stat(path)).size };

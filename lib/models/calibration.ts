@@ -1,0 +1,87 @@
+import { readFile, stat } from 'node:fs/promises';
+import { expected, reasonOf } from '../errors.js';
+import { parseStrictJson } from './checkpoint/strict-json.js';
+import { JsonFields } from './json-fields.js';
+
+/** Bases of a window that make sense: one codon, and far more than either model was trained on. */
+export const SHORTEST_CHUNK = 3;
+export const LONGEST_CHUNK = 1_000_000;
+
+/** Bytes of a calibration file; one that training writes has some 200. */
+const LONGEST_CALIBRATION = 1_000_000;
+const MOST_WINDOW_LENGTHS = 100;
+
+/** Which calibrated window scores leave no doubt, as measured on sequences that the model was not trained on. */
+export interface TriageThresholds {
+  /** Window length in bases that they were measured for. */
+  readonly chunkSize: number;
+  /** Below this virus score, 0 to 1, a window is surely none of a virus. */
+  readonly othersBelow: number;
+  /** From this virus score on, 0 to 1 and not below `othersBelow`, a window is surely one of a virus. */
+  readonly virusAtLeast: number;
+}
+
+/** What was measured of a model after its training. */
+export interface Calibration {
+  /** Scores are softmax(logits / temperature) where they are calibrated; a positive number. */
+  readonly temperature?: number;
+  /** One for each window length that it was measured for; mostly none. */
+  readonly triage: readonly TriageThresholds[];
+}
+
+/** The optional fields `temperature` and `triage` of an object. Throws as its fields do. */
+export function calibrationOf(fields: JsonFields): Calibration {
+  return {
+    ...(fields.has('temperature') && { temperature: fields.positive('temperature') }),
+    triage: fields.has('triage') ? triageOf(fields) : [],
+  };
+}
+
+function triageOf(fields: JsonFields): TriageThresholds[] {
+  const entries = fields.list('triage', MOST_WINDOW_LENGTHS).map((entry) => {
+    entry.checkNames('chunkSize', 'othersBelow', 'virusAtLeast');
+    const othersBelow = entry.between('othersBelow', 0, 1);
+    return {
+      chunkSize: entry.whole('chunkSize', SHORTEST_CHUNK, LONGEST_CHUNK),
+      othersBelow,
+      virusAtLeast: entry.between('virusAtLeast', othersBelow, 1),
+    };
+  });
+  const lengths = entries.map(({ chunkSize }) => chunkSize);
+  const twice = lengths.find((length, index) => lengths.indexOf(length) !== index);
+  if (twice !== undefined) throw fields.wrong('triage', 'one entry for each window length', `two for ${twice} bases`);
+  return entries;
+}
+
+/**
+ * Reads a calibration as training writes it: a JSON object with `temperature`, `triage` or both, and nothing else.
+ *
+ * @throws VNP_USAGE for a file that cannot be read, VNP_CHECKPOINT for one that is no calibration
+ */
+export async function readCalibration(path: string): Promise<Calibration> {
+  const bytes = await readSmallFile(path, LONGEST_CALIBRATION, '--calibration');
+  const fault = { code: 'VNP_CHECKPOINT', next: 'Give the file that training wrote' } as const;
+  let value: unknown;
+  try {
+    value = parseStrictJson(bytes.toString('utf8'));
+  } catch (error) {
+    throw expected(fault.code, 'a calibration in JSON', path, `one that is ${reasonOf(error)}`, fault.next);
+  }
+  const fields = JsonFields.of(value, path, fault);
+  fields.checkNames('temperature', 'triage');
+  const calibration = calibrationOf(fields);
+  if (calibration.temperature !== undefined || calibration.triage.length > 0) return calibration;
+  throw expected(fault.code, 'a temperature or triage thresholds', path, 'neither', fault.next);
+}
+
+/** The bytes of a file that the user names. Throws VNP_USAGE, naming the option, where it is none or longer. */
+export async function readSmallFile(path: string, most: number, option: string): Promise<Buffer> {
+  try {
+    const found = await stat(path);
+    if (!found.isFile()) throw new Error('something that is no file');
+    if (found.size > most) throw new Error(`${found.size} bytes`);
+    return await readFile(path);
+  } catch (error) {
+    throw expected('VNP_USAGE', `a readable file of at most ${most} bytes`, option, `${path}: ${reasonOf(error)}`);
+  }
+}
