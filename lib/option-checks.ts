@@ -25,6 +25,10 @@ export function checkKind(name: string, value: unknown, kind: string, isRight: (
   throw expected('VNP_ARGUMENT', kind, name, value === null ? 'null' : typeof value);
 }
 
+export function isFlag(value: unknown): boolean {
+  return typeof value === 'boolean';
+}
+
 /** @throws VirnucproError VNP_ARGUMENT unless the value is a whole number from 1 to `most` */
 export function whole(name: string, value: number, most: number): number {
   if (Number.isInteger(value) && value >= 1 && value <= most) return value;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { PackedTokens } from '../lib/batches/packed-tokens.js';
 import type { NativeWorker, OpenRequest } from '../lib/engine/addon.js';
 import { loadAddon } from '../lib/engine/load.js';
-import { importModel } from '../lib/models/import.js';
+import { importModel, type ImportRequest } from '../lib/models/import.js';
 import type { OpenedModel } from '../lib/models/pipeline.js';
 import { ModelRegistry } from '../lib/models/registry.js';
 import { fixture } from './repository.js';
@@ -16,8 +16,8 @@ export interface InstalledModel {
   remove(): void;
 }
 
-/** Imports the golden checkpoints into a folder of models of their own, under the name `golden`. */
-export async function installGoldenModel(): Promise<InstalledModel> {
+/** Imports the golden checkpoints into a folder of models of their own, under the name `golden` unless told otherwise. */
+export async function installGoldenModel(changes: Partial<ImportRequest> = {}): Promise<InstalledModel> {
   const models = mkdtempSync(join(tmpdir(), 'virnucpro-models-'));
   const model = await importModel({
     name: 'golden',
@@ -27,6 +27,7 @@ export async function installGoldenModel(): Promise<InstalledModel> {
     chunkSize: 500,
     registry: new ModelRegistry(models),
     addon: loadAddon().addon,
+    ...changes,
   });
   return { model, models, remove: () => rmSync(models, { recursive: true, force: true }) };
 }

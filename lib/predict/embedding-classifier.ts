@@ -5,10 +5,13 @@ import { expected } from '../errors.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/verify.js';
+import { checkKind, isFlag } from '../option-checks.js';
+import { calibrateAll, temperatureOf } from './calibration.js';
 import { resolveOpenOptions } from './options.js';
-import type { OpenOptions } from './options.js';
+import type { OpenOptions, PredictOptions } from './options.js';
 
-export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' | 'threads'>;
+export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' | 'threads'> &
+  Pick<PredictOptions, 'calibration'>;
 
 /**
  * The classifier of a model alone, for embeddings that were computed before: it takes megabytes and seconds where the
@@ -17,15 +20,19 @@ export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' |
 export class EmbeddingClassifier {
   /** What it was taken from. */
   readonly model: OpenedModel;
+  /** Scores are softmax(logits / temperature): 1 unless they are calibrated. */
+  readonly temperature: number;
   readonly #worker: NativeWorker;
 
-  private constructor(model: OpenedModel, worker: NativeWorker) {
+  private constructor(model: OpenedModel, temperature: number, worker: NativeWorker) {
     this.model = model;
+    this.temperature = temperature;
     this.#worker = worker;
   }
 
   /** @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_ARGUMENT */
-  static async open(options: ClassifierOptions = {}): Promise<EmbeddingClassifier> {
+  static async open({ calibration = true, ...options }: ClassifierOptions = {}): Promise<EmbeddingClassifier> {
+    checkKind('calibration', calibration, 'true or false', isFlag);
     const { trust, threads } = resolveOpenOptions(options);
     const model = await new ModelRegistry(modelsFolder(options.models)).findTrusted(options.model, { trust });
     const { classifier } = model;
@@ -36,7 +43,7 @@ export class EmbeddingClassifier {
         ...{ device: 'cpu', precision: 'fp32', threads, engine: 'packed' },
         classifier,
       });
-      return new EmbeddingClassifier(model, worker);
+      return new EmbeddingClassifier(model, temperatureOf(model, calibration), worker);
     } catch (error) {
       throw asVirnucproError(error);
     }
@@ -58,7 +65,9 @@ export class EmbeddingClassifier {
       throw expected('VNP_ARGUMENT', `rows of ${this.width} numbers`, 'the embeddings', received);
     }
     try {
-      return await this.#worker.classify(embeddings);
+      const scores = await this.#worker.classify(embeddings);
+      calibrateAll(scores, this.temperature);
+      return scores;
     } catch (error) {
       throw asVirnucproError(error);
     }

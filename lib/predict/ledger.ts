@@ -7,6 +7,7 @@ import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
 import type { FrameName, KeptFrame } from '../windows/frame.js';
 import type { SequenceWindow } from '../windows/window.js';
+import { calibrated, UNCALIBRATED } from './calibration.js';
 import { decidingFrame } from './calls.js';
 import type { CallRule } from './calls.js';
 import { ContigTally } from './contig-tally.js';
@@ -59,15 +60,18 @@ function failedPart(error: unknown): FailedPart {
 export class Ledger {
   readonly #rule: CallRule;
   readonly #keepSequences: boolean;
+  readonly #temperature: number;
   /** By the tags of the frames that are not settled. */
   readonly #windows = new Map<number, PendingWindow>();
   #queue: (PendingWindow | PendingContig)[] = [];
   #head = 0;
   #nextTag = 0;
 
-  constructor(rule: CallRule, keepSequences: boolean) {
+  /** @param temperature of the scores in results; those that are entered are as the classifier gives them */
+  constructor(rule: CallRule, keepSequences: boolean, temperature = UNCALIBRATED) {
     this.#rule = rule;
     this.#keepSequences = keepSequences;
+    this.#temperature = temperature;
   }
 
   /** Enters a window; gives the tag of its first frame, the others follow in order. */
@@ -120,8 +124,7 @@ export class Ledger {
       }
       const window = this.#take(tag);
       const position = tag - window.firstTag;
-      window.scores[2 * position] = others;
-      window.scores[2 * position + 1] = virus;
+      [window.scores[2 * position], window.scores[2 * position + 1]] = calibrated(others, virus, this.#temperature);
       if (embeddings) (window.embeddings ??= [])[position] = embeddings.subarray(row * width, (row + 1) * width);
     });
     for (const [part, tags] of withoutNumber) {

@@ -3,7 +3,7 @@ import type { DeviceChoice } from '../engine/choose-devices.js';
 import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
-import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
+import { checkKind, checkNames, isFlag, namesOf, whole } from '../option-checks.js';
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './calls.js';
 import type { RunEvent } from './events.js';
 
@@ -56,6 +56,8 @@ export interface PredictOptions {
   readonly threshold?: number;
   /** A contig is called virus when at least this share of its scored windows is, 0 to 1. Defaults to 0.5. */
   readonly minFraction?: number;
+  /** Whether scores are calibrated where the model has a temperature; those of the published ones have none. Defaults to true. */
+  readonly calibration?: boolean;
   /** Whether window results carry their letters and kept frames. Defaults to false. */
   readonly sequences?: boolean;
   /** Whether the scores of frames carry their embeddings. Defaults to false. */
@@ -96,6 +98,7 @@ const OPEN_OPTIONS = namesOf<OpenOptions>({
 const PREDICT_OPTIONS = namesOf<PredictOptions>({
   threshold: true,
   minFraction: true,
+  calibration: true,
   sequences: true,
   embeddings: true,
   journal: true,
@@ -117,10 +120,6 @@ function positiveShare(name: string, value: number): number {
 
 function isText(value: unknown): boolean {
   return typeof value === 'string';
-}
-
-function isFlag(value: unknown): boolean {
-  return typeof value === 'boolean';
 }
 
 function isDeviceChoice(value: unknown): boolean {
@@ -172,6 +171,7 @@ export function resolvePredictOptions(options: PredictOptions) {
   const { progressInterval = DEFAULT_PROGRESS_INTERVAL } = options;
   checkKind('signal', options.signal, 'an AbortSignal', (signal: unknown) => signal instanceof AbortSignal);
   checkKind('standardInput', options.standardInput, 'an async iterable of bytes', isByteStream);
+  checkKind('calibration', options.calibration, 'true or false', isFlag);
   checkKind('sequences', options.sequences, 'true or false', isFlag);
   checkKind('embeddings', options.embeddings, 'true or false', isFlag);
   checkKind('journal', options.journal, 'the path of a file', isText);
@@ -183,6 +183,7 @@ export function resolvePredictOptions(options: PredictOptions) {
       threshold: share('threshold', options.threshold ?? DEFAULT_THRESHOLD),
       minFraction: share('minFraction', options.minFraction ?? DEFAULT_MIN_FRACTION),
     },
+    calibration: options.calibration ?? true,
     sequences: options.sequences ?? false,
     embeddings: options.embeddings ?? false,
     journal: options.journal,

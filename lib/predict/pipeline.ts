@@ -26,6 +26,8 @@ export interface PipelineOptions {
   readonly rule: CallRule;
   /** Whether window results carry their letters and frames. */
   readonly sequences: boolean;
+  /** Of the scores; see `calibrated`. Default UNCALIBRATED. */
+  readonly temperature?: number;
   /** Whether the scores of frames carry their embeddings. Default false. */
   readonly embeddings?: boolean;
 }
@@ -51,7 +53,7 @@ export async function* predictRecords(
   stage: RunStage,
 ): AsyncGenerator<Iterable<PredictionResult>> {
   const { summary, control } = stage;
-  const ledger = new Ledger(options.rule, options.sequences);
+  const ledger = new Ledger(options.rule, options.sequences, options.temperature);
   const batcher = new FrameBatcher(options.batches);
   const { embeddings = false } = options;
   const dispatcher = new Dispatcher(pool, { ...stage, batcher, ledger, embeddings });

@@ -16,6 +16,7 @@ import { RunJournal } from '../journal/run-journal.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/verify.js';
 import { packageVersion } from '../package.js';
+import { temperatureOf } from './calibration.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { resolveOpenOptions, resolvePredictOptions } from './options.js';
 import type { OpenOptions, PredictOptions, ResolvedPredictOptions } from './options.js';
@@ -31,6 +32,8 @@ import { RunSummary } from './summary.js';
 /** One run over some inputs. Iterate it once, before the predictor's next; `summary` is up to date at any moment and final afterwards. */
 export interface Prediction extends AsyncIterable<PredictionResult> {
   readonly summary: RunSummary;
+  /** Scores are softmax(logits / temperature): 1 unless they are calibrated. */
+  readonly temperature: number;
   /** How far the run is, and what every device does. */
   status(): RunStatus;
   /** Tells at once, as events, what the next progress event would tell. */
@@ -139,6 +142,7 @@ export class Predictor {
     const results = flattened(this.#results(run));
     return {
       summary,
+      temperature: temperatureOf(this.model, resolved.calibration),
       status: () => this.#monitorOf(run).status(),
       tell: () => this.#monitorOf(run).tell(),
       pause: () => control.pause(),
@@ -233,7 +237,7 @@ export class Predictor {
     return journal;
   }
 
-  #pipelineOptions({ rule, sequences, embeddings }: ResolvedPredictOptions) {
+  #pipelineOptions({ rule, calibration, sequences, embeddings }: ResolvedPredictOptions) {
     const { batchTokens, tokenizer } = this.#opened;
     const batches = {
       proteinTokens: batchTokens.esm,
@@ -241,7 +245,8 @@ export class Predictor {
       dnaTokenizer: tokenizer,
       proteinTable: PROTEIN_TOKENS,
     };
-    return { chunkSize: this.model.chunkSize, batches, rule, sequences, embeddings };
+    const temperature = temperatureOf(this.model, calibration);
+    return { chunkSize: this.model.chunkSize, batches, rule, temperature, sequences, embeddings };
   }
 
   #monitorOf(run: Run): RunMonitor {

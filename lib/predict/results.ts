@@ -1,7 +1,7 @@
 import type { StoredSequence } from '../input/record.js';
 import type { FrameName, KeptFrame } from '../windows/frame.js';
 
-/** The classifier's softmax for one kept frame; both are float32 values and add up to 1 but for rounding. */
+/** The classifier's softmax for one kept frame, calibrated where that is on; float32 values that add up to 1 but for rounding. */
 export interface FrameScore {
   readonly frame: FrameName;
   readonly others: number;
