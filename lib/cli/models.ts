@@ -12,9 +12,9 @@ import {
   removeModel,
   trustModel,
 } from '../index.js';
-import type { InspectedModel, ModelProgress } from '../index.js';
+import type { InspectedModel, ModelProgress, TriageThresholds } from '../index.js';
 import { EXIT } from './exit-codes.js';
-import { modelsOption, wholeNumber } from './option-values.js';
+import { DEFAULT_MODEL, modelsOption, wholeNumber } from './option-values.js';
 import { bytes as inWords } from '../monitor/quantities.js';
 
 const DATA_TYPES = ['float32', 'float16', 'bfloat16'] as const;
@@ -43,6 +43,8 @@ function importCommand(): Command {
     classifier: string;
     chunkSize: number;
     dtype: 'keep' | DataType;
+    card?: string;
+    calibration?: string;
     force?: boolean;
   }
   return new Command('import')
@@ -57,6 +59,11 @@ function importCommand(): Command {
       new Option('--dtype <type>', 'number type to store the weights in; keep: as in the checkpoints')
         .choices(['keep', ...DATA_TYPES])
         .default('keep'),
+    )
+    .option('--card <file>', "the model's card, Markdown: what it was trained on and what it can do")
+    .option(
+      '--calibration <file>',
+      'JSON with its "temperature", its "triage" thresholds or both, as training writes it',
     )
     .option('-f, --force', 'replace an installed model of that name')
     .action(async ({ force = false, ...words }: Words) => {
@@ -101,7 +108,7 @@ function randomCommand(): Command {
 function listCommand(): Command {
   return new Command('list')
     .addOption(modelsOption())
-    .description('Lists the installed models.')
+    .description('Lists the models, those that are installed and those that came with this program.')
     .option('--json', 'as JSON')
     .action(async ({ json, ...location }: Location & { json?: boolean }) => {
       const models = await listModels(location);
@@ -121,7 +128,7 @@ function inspectCommand(): Command {
   return new Command('inspect')
     .addOption(modelsOption())
     .description('Says all there is to know of a model.')
-    .argument('[name]', 'the model (default: the only one that is installed)')
+    .argument('[name]', `the model (${DEFAULT_MODEL})`)
     .option('--json', 'as JSON')
     .action(async (name: string | undefined, { json, ...location }: Location & { json?: boolean }) => {
       const model = await inspectModel(name, location);
@@ -160,9 +167,18 @@ function printProgress({ part, step }: ModelProgress): void {
   console.error(`${doing} the ${part} part`);
 }
 
-function oneLine({ chunkSize, random, trusted, bytes, parts }: InspectedModel): string {
-  const sizes = parts.map(({ family, parameters }) => `${family} ${millions(parameters)}`).join(', ');
-  return `windows of ${chunkSize}\t${sizes}\t${megabytes(bytes)}${random ? '\trandom weights' : ''}${trusted ? '' : '\tnot trusted'}`;
+function oneLine({ chunkSize, parts, bytes, shipped, temperature, card, random, trusted }: InspectedModel): string {
+  const fields = [
+    `windows of ${chunkSize}`,
+    parts.map(({ family, parameters }) => `${family} ${millions(parameters)}`).join(', '),
+    megabytes(bytes),
+    shipped ? 'shipped' : 'installed',
+    temperature !== undefined && `temperature ${temperature}`,
+    card && `card ${card.path}`,
+    random && 'random weights',
+    !trusted && 'not trusted',
+  ];
+  return fields.filter(Boolean).join('\t');
 }
 
 function describe(model: InspectedModel): string {
@@ -172,6 +188,10 @@ function describe(model: InspectedModel): string {
     `windows     ${model.chunkSize} bases`,
     `tokenizer   ${model.tokens} tokens`,
     `size        ${megabytes(model.bytes)}`,
+    `origin      ${model.shipped ? 'shipped: came with this program' : 'installed'}`,
+    `card        ${model.card?.path ?? 'none'}`,
+    `calibrated  ${model.temperature === undefined ? 'no' : `by the temperature ${model.temperature}`}`,
+    ...model.triage.map(triageLine),
     `trusted     ${model.trusted ? 'yes' : `no: not made here, or changed since; see virnucpro models trust --help`}`,
   ];
   for (const part of model.parts) {
@@ -188,6 +208,10 @@ function describe(model: InspectedModel): string {
     );
   }
   return lines.join('\n');
+}
+
+function triageLine({ chunkSize, othersBelow, virusAtLeast }: TriageThresholds): string {
+  return `triage      windows of ${chunkSize} are sure below ${othersBelow} and from ${virusAtLeast} on`;
 }
 
 function millions(count: number): string {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_PRECISION, MOST_THREADS, PRECISIONS } from '../index.js';
+import { DEFAULT_PRECISION, MOST_THREADS, PRECISIONS, SHIPPED_DEFAULT } from '../index.js';
 import type { DeviceChoice } from '../index.js';
 
 /** Option parsers: each takes the word behind the option and gives its value, or says what was expected. */
@@ -62,6 +62,9 @@ export function commaSeparated(word: string): string[] {
 }
 
 /** The options that several commands have, each with one meaning. */
+
+/** Which model is used without a name, for help texts. */
+export const DEFAULT_MODEL = `default: the only one that is installed, or ${SHIPPED_DEFAULT} where none is`;
 
 export function modelsOption(): Option {
   return new Option(

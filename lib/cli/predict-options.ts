@@ -4,6 +4,7 @@ import { DEFAULT_MEMORY_WARNING, DEFAULT_PROGRESS_INTERVAL, MOST_BATCH_TOKENS, M
 import type { DeviceChoice, PrecisionChoice } from '../index.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
 import {
+  DEFAULT_MODEL,
   deviceChoice,
   gpuNumbers,
   memorySize,
@@ -56,7 +57,7 @@ export function addPredictOptions(command: Command): Command {
 
 function addEngineOptions(command: Command): Command {
   return command
-    .option('-m, --model <name>', 'installed model to use (default: the only one that is installed)')
+    .option('-m, --model <name>', `model to use (${DEFAULT_MODEL})`)
     .addOption(modelsOption())
     .addOption(trustOption())
     .addOption(precisionOption())

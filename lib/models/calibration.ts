@@ -48,9 +48,8 @@ function triageOf(fields: JsonFields): TriageThresholds[] {
     };
   });
   const lengths = entries.map(({ chunkSize }) => chunkSize);
-  const twice = lengths.find((length, index) => lengths.indexOf(length) !== index);
-  if (twice !== undefined) throw fields.wrong('triage', 'one entry for each window length', `two for ${twice} bases`);
-  return entries;
+  if (new Set(lengths).size === lengths.length) return entries;
+  throw fields.wrong('triage', 'one entry for each window length', lengths);
 }
 
 /**

@@ -1,6 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture, DataType } from '../engine/addon.js';
+import type { TriageThresholds } from './calibration.js';
+import type { ModelCard } from './card.js';
 import { parameterCount } from './parameters.js';
 import { PART_NAMES, type OpenedModel, type PartName } from './pipeline.js';
 
@@ -29,7 +31,15 @@ export interface InspectedModel {
   /** Window length in bases. */
   readonly chunkSize: number;
   readonly random: boolean;
-  /** Whether it was made here, or recorded as trusted, and is as it was then; see SECURITY.md. */
+  /** Whether it came with this program. */
+  readonly shipped: boolean;
+  /** Where its card is: what it was trained on and what it can do. Absent where nobody has written one. */
+  readonly card?: ModelCard;
+  /** Calibrated scores are softmax(logits / temperature); absent in a model that was not calibrated. */
+  readonly temperature?: number;
+  /** Which of its calibrated window scores leave no doubt, by window length; mostly none. */
+  readonly triage: readonly TriageThresholds[];
+  /** Whether it came with this program, was made here or recorded as trusted, and is as it was then; see SECURITY.md. */
   readonly trusted: boolean;
   /** Tokens of the DNA tokenizer. */
   readonly tokens: number;
@@ -47,6 +57,10 @@ export async function inspectModel(model: OpenedModel, trusted: boolean): Promis
     folder: model.folder,
     chunkSize: model.chunkSize,
     random: model.random,
+    shipped: model.shipped,
+    ...(model.card && { card: model.card }),
+    ...(model.temperature !== undefined && { temperature: model.temperature }),
+    triage: model.triage,
     trusted,
     tokens: model.tokenizer.tokens.length,
     parts: PART_NAMES.map((part) => inspectPart(model, part)),

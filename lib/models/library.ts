@@ -20,13 +20,13 @@ function registryAt({ models }: ModelsLocation): ModelRegistry {
   return new ModelRegistry(modelsFolder(models));
 }
 
-/** The installed models by name; one that is damaged is there with what is wrong. Nothing of them is run. */
+/** The models by name, installed and shipped with this program; one that is damaged is there with what is wrong. Nothing of them is run. */
 export async function listModels(
   location: ModelsLocation = {},
 ): Promise<{ name: string; model?: InspectedModel; problem?: string }[]> {
   const registry = registryAt(location);
   return Promise.all(
-    (await registry.list()).map(async (name) => {
+    (await registry.listAll()).map(async (name) => {
       try {
         return { name, model: await inspectFrom(registry, name) };
       } catch (error) {
@@ -66,7 +66,7 @@ export async function trustModel(name: string, { models, ...options }: TrustOpti
   return registryAt({ models }).trust(name, options);
 }
 
-/** @throws VirnucproError VNP_MODEL_MISSING */
+/** @throws VirnucproError VNP_MODEL_MISSING, VNP_USAGE for one that came with this program */
 export async function removeModel(name: string, location: ModelsLocation = {}): Promise<void> {
   await registryAt(location).remove(name);
 }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { expected } from '../errors.js';
 import { openModel, PIPELINE_FILE, type OpenedModel } from './pipeline.js';
 import { sha256OfFile } from './sha256.js';
+import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from './shipped.js';
 import { TrustRecords } from './trust.js';
 import { verifyFiles, type VerifyOptions } from './verify.js';
 
@@ -38,29 +39,47 @@ export function checkModelName(name: string): void {
   );
 }
 
-/** The models that are installed in one folder, each a folder of its own under its name. */
+/** A model that there is. */
+interface ModelPlace {
+  readonly name: string;
+  /** Whether it came with this program. */
+  readonly shipped: boolean;
+}
+
+/**
+ * The models that are installed in one folder, each a folder of its own under its name, and beside them those that came
+ * with this program. Of two with the same name the installed one counts.
+ */
 export class ModelRegistry {
   readonly #records: TrustRecords;
 
-  constructor(readonly folder: string) {
+  /** @param shipped folder of the models that came with this program */
+  constructor(
+    readonly folder: string,
+    readonly shipped: string = SHIPPED_MODELS_FOLDER,
+  ) {
     this.#records = new TrustRecords(folder);
   }
 
   /** Names of the installed models, sorted. A folder that does not exist holds none. */
   async list(): Promise<string[]> {
-    const names = (await this.entries()).filter((name) => NAME.test(name));
-    const installed = await Promise.all(names.map((name) => isFile(join(this.folder, name, PIPELINE_FILE))));
-    return names.filter((_, index) => installed[index]).sort();
+    return resolve(this.folder) === resolve(this.shipped) ? [] : modelsIn(this.folder);
+  }
+
+  /** Names of the installed models and of those that came with this program, sorted. */
+  async listAll(): Promise<string[]> {
+    return (await this.#places()).map(({ name }) => name).sort();
   }
 
   /**
-   * What the model of this name says of itself; without a name, the only one that is installed. Nothing says that it may
-   * be loaded: see `findTrusted`.
+   * What the model of this name says of itself; without a name, the only one that is installed, or where none is
+   * SHIPPED_DEFAULT. Nothing says that it may be loaded: see `findTrusted`.
    *
    * @throws VNP_MODEL_MISSING listing what there is, VNP_MODEL_INVALID when it is damaged
    */
   async find(name?: string): Promise<OpenedModel> {
-    return openModel(join(this.folder, await this.resolveName(name)));
+    const { shipped, name: found } = await this.#place(name);
+    return openModel(join(shipped ? this.shipped : this.folder, found), { shipped });
   }
 
   /**
@@ -68,7 +87,8 @@ export class ModelRegistry {
    * find it as its `pipeline.json` says.
    *
    * @param trust whether the user says that it may be loaded, wherever it came from
-   * @throws VNP_MODEL_UNTRUSTED for a model that was neither made here nor recorded by `trust`, or was changed since
+   * @throws VNP_MODEL_UNTRUSTED for a model that was neither made here nor recorded by `trust` nor came with this program,
+   *   or was changed since
    */
   async findTrusted(name: string | undefined, { trust }: { readonly trust: boolean }): Promise<OpenedModel> {
     const model = await this.find(name);
@@ -86,18 +106,21 @@ export class ModelRegistry {
     );
   }
 
-  async isTrusted({ name, pipelineSha256 }: OpenedModel): Promise<boolean> {
-    return this.#records.has(name, pipelineSha256);
+  /** Whoever can change a model that came with this program can change the program. */
+  async isTrusted({ name, pipelineSha256, shipped }: OpenedModel): Promise<boolean> {
+    return shipped || this.#records.has(name, pipelineSha256);
   }
 
   /**
-   * Records that a model is trusted as it is now, after comparing its archives with its `pipeline.json`.
+   * Records that a model is trusted as it is now, after comparing its archives with its `pipeline.json`. One that came with
+   * this program needs no record.
    *
    * @throws VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT where the folder cannot be written
    */
   async trust(name: string, { onRead }: Pick<VerifyOptions, 'onRead'> = {}): Promise<OpenedModel> {
     const model = await this.find(name);
     await verifyFiles([model.dna, model.protein, model.classifier], { again: true, ...(onRead && { onRead }) });
+    if (model.shipped) return model;
     try {
       await this.#records.add(model.name, model.pipelineSha256);
     } catch (error) {
@@ -107,9 +130,17 @@ export class ModelRegistry {
     return model;
   }
 
-  /** Deletes an installed model. Throws VNP_MODEL_MISSING when there is none of this name. */
+  /**
+   * Deletes an installed model.
+   *
+   * @throws VNP_MODEL_MISSING when there is none of this name, VNP_USAGE when it came with this program
+   */
   async remove(name: string): Promise<void> {
-    const found = await this.resolveName(name);
+    const { name: found, shipped } = await this.#place(name);
+    if (shipped) {
+      const next = 'It stays as long as the program does; an installed model of its name, or any other, goes before it';
+      throw expected('VNP_USAGE', 'an installed model', this.folder, `${name}, which came with this program`, next);
+    }
     try {
       const aside = await this.putAside(found, randomBytes(6).toString('hex'));
       await this.#records.remove(found);
@@ -207,17 +238,29 @@ export class ModelRegistry {
     return aside;
   }
 
-  private async resolveName(name: string | undefined): Promise<string> {
-    const names = await this.list();
-    const there = names.length === 0 ? 'none is installed' : `there is ${names.join(', ')}`;
+  /** The installed ones first. */
+  async #places(): Promise<ModelPlace[]> {
+    const installed = await this.list();
+    const shipped = (await modelsIn(this.shipped)).filter((name) => !installed.includes(name));
+    return [
+      ...installed.map((name) => ({ name, shipped: false })),
+      ...shipped.map((name) => ({ name, shipped: true })),
+    ];
+  }
+
+  async #place(name: string | undefined): Promise<ModelPlace> {
+    const places = await this.#places();
+    const there = places.length === 0 ? 'none is installed' : `there is ${places.map((one) => one.name).join(', ')}`;
     if (name !== undefined) {
       checkModelName(name);
-      if (names.includes(name)) return name;
+      const found = places.find((one) => one.name === name);
+      if (found) return found;
       throw expected('VNP_MODEL_MISSING', 'an installed model', this.folder, `${name}; ${there}`, HOW_TO_GET_ONE);
     }
-    if (names.length === 1) return names[0]!;
-    if (names.length === 0)
-      throw expected('VNP_MODEL_MISSING', 'an installed model', this.folder, 'none', HOW_TO_GET_ONE);
+    const [first, ...others] = places.filter(({ shipped }) => !shipped);
+    const chosen = first ?? places.find((one) => one.name === SHIPPED_DEFAULT);
+    if (!chosen) throw expected('VNP_MODEL_MISSING', 'an installed model', this.folder, 'none', HOW_TO_GET_ONE);
+    if (others.length === 0) return chosen;
     throw expected('VNP_MODEL_MISSING', 'the name of a model', this.folder, `none; ${there}`, 'Say which one to use');
   }
 
@@ -226,7 +269,7 @@ export class ModelRegistry {
    * replaced models, unless the new one never came to be in their place.
    */
   private async removeLeftovers(): Promise<void> {
-    for (const leftover of await this.entries()) {
+    for (const leftover of await entriesOf(this.folder)) {
       const [, name, kind] = LEFTOVER.exec(leftover) ?? [];
       if (name === undefined) continue;
       const path = join(this.folder, leftover);
@@ -238,15 +281,22 @@ export class ModelRegistry {
       }
     }
   }
+}
 
-  private async entries(): Promise<string[]> {
-    try {
-      return await readdir(this.folder);
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return [];
-      throw expected('VNP_MODEL_MISSING', 'a readable folder', 'the installed models', message);
-    }
+/** Names of the models in a folder, sorted. */
+async function modelsIn(folder: string): Promise<string[]> {
+  const names = (await entriesOf(folder)).filter((name) => NAME.test(name));
+  const areModels = await Promise.all(names.map((name) => isFile(join(folder, name, PIPELINE_FILE))));
+  return names.filter((_, index) => areModels[index]).sort();
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    throw expected('VNP_MODEL_MISSING', 'a readable folder', 'the installed models', message);
   }
 }
 

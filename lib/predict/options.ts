@@ -18,7 +18,7 @@ export const MOST_THREADS = 1024;
 export const MOST_WORKERS = 64;
 
 export interface OpenOptions {
-  /** Name of an installed model. Defaults to the only one that is installed. */
+  /** Name of a model. Defaults to the only one that is installed, or where none is to SHIPPED_DEFAULT, which came with this program. */
   readonly model?: string;
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
   readonly models?: string;

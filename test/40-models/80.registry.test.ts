@@ -17,7 +17,8 @@ function suite() {
   const folder = temporaryFolder();
   return {
     folder,
-    registry: (): ModelRegistry => new ModelRegistry(join(folder.path, 'models')),
+    // Without those that come with the program.
+    registry: (): ModelRegistry => new ModelRegistry(join(folder.path, 'models'), join(folder.path, 'shipped')),
     install: (name: string, options: { overwrite?: boolean; seed?: number; addon?: ArchiveWriter } = {}) => {
       const { overwrite = false, seed = 1, addon = fakeAddon() } = options;
       const registry = new ModelRegistry(join(folder.path, 'models'));
