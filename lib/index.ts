@@ -81,7 +81,7 @@ export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/ran
 export type { InspectedModel, InspectedPart } from './models/inspect.js';
 export type { OpenedModel, OpenedPart } from './models/pipeline.js';
 export { SHIPPED_DEFAULT } from './models/shipped.js';
-export { temperatureOf } from './predict/calibration.js';
+export { temperatureOf, UNCALIBRATED } from './predict/calibration.js';
 export type { Calibration, TriageThresholds } from './models/calibration.js';
 export type { ModelCard } from './models/card.js';
 export { DNABERT_SIZES, ESM2_SIZES } from './models/published-sizes.js';

@@ -113,6 +113,7 @@ function otherClassifier(classifier: EmbeddingClassifier): OtherClassifier {
 /** Says what came of every record. The exit code tells whether the run behind the scores had done everything. */
 function reportEnd(log: Logger, manifest: RunManifest, { output, total }: { output: string; total: number }): number {
   const { model, outcome, counts } = manifest;
+  const { name, card = null } = model;
   if (model.random) logEvent(log, { event: 'random-weights', model: model.name });
   if (outcome === 'stopped') {
     const text = 'the run was stopped before the end of its input: the results are right, but not all';
@@ -122,6 +123,6 @@ function reportEnd(log: Logger, manifest: RunManifest, { output, total }: { outp
     const text = 'the run was partial: some windows failed or some records are invalid, as the tables say';
     logEvent(log, { event: 'warning', text });
   }
-  logEvent(log, { event: 'finished', counts, seconds: { total }, output });
+  logEvent(log, { event: 'finished', counts, seconds: { total }, model: name, card, output });
   return outcome === 'complete' ? EXIT.done : EXIT.partial;
 }

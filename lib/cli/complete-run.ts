@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { temperatureOf, UNCALIBRATED } from '../index.js';
 import type { InputFile, InspectedModel } from '../index.js';
 import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
 import { isFinal, type RunManifest } from '../output/manifest.js';
@@ -22,7 +23,7 @@ export async function completeRun(
   const manifest = await readManifest(words.output);
   const isThisRun =
     isFinal(manifest) &&
-    hasSameParameters(manifest, words) &&
+    hasSameParameters(manifest, words, temperatureOf(model, words.calibration)) &&
     model.parts.every(
       ({ part, sha256 }) => manifest.model.parts.find(({ role }) => role === part)?.sha256 === sha256,
     ) &&
@@ -30,11 +31,12 @@ export async function completeRun(
   return isThisRun ? manifest : undefined;
 }
 
-function hasSameParameters({ parameters, devices }: RunManifest, words: PredictWords): boolean {
+function hasSameParameters({ parameters, devices }: RunManifest, words: PredictWords, temperature: number): boolean {
   const { threshold, minFraction, precision, engine, keepIntermediate = false, saveEmbeddings = false } = words;
   const wanted = { threshold, minFraction, engine, keepIntermediate, saveEmbeddings };
   return (
     (precision === 'auto' || devices.every((device) => device.precision === precision)) &&
+    (parameters.temperature ?? UNCALIBRATED) === temperature &&
     Object.entries(wanted).every(([name, value]) => parameters[name] === value)
   );
 }

@@ -16,7 +16,13 @@ import {
   trustOption,
   wholeNumber,
 } from './option-values.js';
-import { logFormatOption, logLevelOption, minFractionOption, thresholdOption } from './shared-options.js';
+import {
+  calibrationOption,
+  logFormatOption,
+  logLevelOption,
+  minFractionOption,
+  thresholdOption,
+} from './shared-options.js';
 
 /** What the options of `predict` were given or default to, as commander names them. */
 export interface PredictWords {
@@ -36,6 +42,7 @@ export interface PredictWords {
   saveEmbeddings?: boolean;
   keepIntermediate?: boolean;
   threshold: number;
+  calibration: boolean;
   minFraction: number;
   esmBatchSize?: number;
   dnabertBatchSize?: number;
@@ -108,7 +115,8 @@ function addOutputOptions(command: Command): Command {
     )
     .option('--keep-intermediate', 'also write the classic files of chunks and reading frames')
     .addOption(thresholdOption())
-    .addOption(minFractionOption());
+    .addOption(minFractionOption())
+    .addOption(calibrationOption());
 }
 
 function addBatchOptions(command: Command): Command {

@@ -46,10 +46,11 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     };
     if (stop.signal) stop.onStop(stop.signal);
     predictor = await openPredictor(job, times);
-    const { threshold, minFraction, keepIntermediate = false, saveEmbeddings = false } = job.words;
+    const { threshold, minFraction, calibration, keepIntermediate = false, saveEmbeddings = false } = job.words;
     const { progress, progressInterval, memoryWarning } = job.words;
     const prediction = predictor.predict(job.inputs, {
-      ...{ threshold, minFraction, sequences: keepIntermediate, embeddings: saveEmbeddings, memoryWarning },
+      ...{ threshold, minFraction, calibration, memoryWarning },
+      ...{ sequences: keepIntermediate, embeddings: saveEmbeddings },
       ...{ signal: ended.signal, journal: directory.journalPath },
       progressInterval: progress ? progressInterval : 0,
     });
@@ -181,6 +182,7 @@ const MOST_WARNINGS = 10;
 /** The last words: what came of every record, and where it is. */
 function reportEnd({ words, log }: PredictionJob, manifest: RunManifest): void {
   const { counts, seconds, devices, warnings } = manifest;
+  const { name, card = null } = manifest.model;
   // That one was said at the start.
   const news = warnings.filter((text) => text !== RANDOM_WEIGHTS_WARNING);
   for (const text of news.slice(0, MOST_WARNINGS)) logEvent(log, { event: 'warning', text });
@@ -192,7 +194,7 @@ function reportEnd({ words, log }: PredictionJob, manifest: RunManifest): void {
       isLost: lost !== null,
     });
   }
-  logEvent(log, { event: 'finished', counts, seconds, output: words.output });
+  logEvent(log, { event: 'finished', counts, seconds, model: name, card, output: words.output });
 }
 
 function exitCode({ stop, log, words }: PredictionJob, { summary }: Prediction, reason: RunEnd['reason']): number {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { expected } from '../errors.js';
-import { checkInputs, inputStem, inspectModel, packageVersion, VirnucproError } from '../index.js';
+import { checkInputs, inputStem, inspectModel, packageVersion, temperatureOf, VirnucproError } from '../index.js';
 import type { InputFile, InspectedModel } from '../index.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import { LogSinks } from '../monitor/log-sinks.js';
@@ -54,6 +54,10 @@ async function checkAndRun(
 ): Promise<number> {
   const files = await checkInputs(inputs);
   const model = await inspectModel(given.model, { models: given.models, trust: given.trust ?? false });
+  // Without a name that is only where none is installed.
+  if (given.model === undefined && model.shipped) {
+    logEvent(log, { event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
+  }
   const complete = given.resume && (await completeRun(given, model, files));
   if (complete) {
     for (const text of complete.warnings) logEvent(log, { event: 'warning', text });
@@ -111,12 +115,14 @@ function inputName(inputs: readonly string[], files: readonly InputFile[]): stri
   return inputStem(file.path);
 }
 
-function comment({ name, random, chunkSize }: InspectedModel, words: PredictWords): string {
-  const { threshold, minFraction } = words;
+function comment(model: InspectedModel, words: PredictWords): string {
+  const { name, random, chunkSize, card } = model;
+  const { threshold, minFraction, calibration } = words;
   return tableComment({
     version: packageVersion,
     model: name,
     random,
     parameters: { window: chunkSize, threshold, min_fraction: minFraction },
+    optional: { temperature: temperatureOf(model, calibration), card: card?.path ?? null },
   });
 }

@@ -46,6 +46,7 @@ export function describeRun(
     parameters: {
       threshold: words.threshold,
       minFraction: words.minFraction,
+      temperature: prediction.temperature,
       batchTokens: { dna: predictor.batchTokens.dnabert, protein: predictor.batchTokens.esm },
       precision: words.precision,
       engine: words.engine,
@@ -63,12 +64,12 @@ export function describeRun(
 
 /** What run.json says of a model. */
 export function describeModel(model: OpenedModel): RunDescription['model'] {
-  const { name, random, chunkSize } = model;
+  const { name, random, shipped, chunkSize } = model;
   const parts = (['dna', 'protein', 'classifier'] as const).map((role) => {
     const { sha256, dtype, architecture } = model[role];
     return { role, file: `${role}/model.pt`, sha256, dtype, architecture: { ...architecture } };
   });
-  return { name, random, chunkSize, parts };
+  return { name, random, shipped, card: model.card?.path ?? null, chunkSize, parts };
 }
 
 function warningsOf({ stopped, devices, failures, counts, inputs }: RunSummary): string[] {

@@ -17,6 +17,10 @@ export function minFractionOption(): Option {
     .default(DEFAULT_MIN_FRACTION);
 }
 
+export function calibrationOption(): Option {
+  return new Option('--no-calibration', 'scores as the classifier gives them, also where the model has a temperature');
+}
+
 export function logFormatOption(): Option {
   return new Option('--log-format <format>', 'form of the log on standard error').choices(LOG_FORMATS).default('text');
 }

@@ -113,6 +113,10 @@ export interface FinishedEvent {
   readonly counts: Readonly<RunCounts>;
   /** By stage; `total` is the whole command. */
   readonly seconds: Readonly<Record<string, number>>;
+  /** Name of the model that the results are of. */
+  readonly model: string;
+  /** Path of its card; null where it has none. */
+  readonly card: string | null;
   /** The output directory as it was given. */
   readonly output: string;
 }

@@ -42,6 +42,12 @@ const FRAMES: FieldMeaning = { type: 'number', meaning: 'reading frames that it 
 const TEXT: FieldMeaning = { type: 'string', meaning: 'the message' };
 const MODEL: FieldMeaning = { type: 'string', meaning: 'name of the model' };
 
+const CARD: FieldMeaning = {
+  type: 'string',
+  meaning: 'path of its card, which says what it can do; null without one',
+  nullable: true,
+};
+
 const bytes = (meaning: string): FieldMeaning => ({ type: 'number', meaning, unit: 'bytes' });
 const count = (meaning: string, unit: string): FieldMeaning => ({ type: 'number', meaning, unit });
 const unknownable = (field: FieldMeaning): FieldMeaning => ({ ...field, nullable: true });
@@ -54,6 +60,10 @@ export const EVENT_SCHEMA: EventSchema = {
       name: { type: 'string', meaning: 'name of the device' },
       reason: REASON,
     },
+  },
+  'shipped-model': {
+    meaning: 'No model was named and none is installed: the small one that came with this program is used.',
+    fields: { model: MODEL, card: CARD },
   },
   loading: {
     meaning: 'The devices are chosen, and the model begins to be loaded on them.',
@@ -253,6 +263,8 @@ export const EVENT_SCHEMA: EventSchema = {
         meaning: 'time by stage, as in `run.json`; `total` is the whole command',
         unit: 'seconds',
       },
+      model: { ...MODEL, meaning: 'name of the model that the results are of' },
+      card: CARD,
       output: { type: 'string', meaning: 'the output directory as it was given' },
     },
   },

@@ -29,6 +29,12 @@ type Wording = { [E in RunEvent | CommandEvent as E['event']]: (event: E) => Eve
 
 const WORDS: Wording = {
   'device-left-out': ({ device, name, reason }) => warn(`${device}: ${name} is not used: ${reason}`),
+  'shipped-model': ({ model, card }) =>
+    warn(
+      `no model is installed: using ${model}, which came with this program. It is small, and meant for trying and for ` +
+        `triage, not in place of the published weights${card === null ? '' : `; what it can do is in ${card}`}. ` +
+        'How to install those: virnucpro models import --help',
+    ),
   loading: ({ model, chunkSize, workers }) =>
     info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
   checking: ({ model, bytes: size }) => ({
@@ -171,7 +177,7 @@ function deviceSummaryWords(event: DeviceSummaryEvent): EventWords {
   return isLost ? warn(text) : info(text);
 }
 
-function finishedWords({ counts, seconds, output }: FinishedEvent): EventWords {
+function finishedWords({ counts, seconds, model, card, output }: FinishedEvent): EventWords {
   const { contigsVirus, contigsOther, contigsNone } = counts;
   const done = contigsVirus + contigsOther + contigsNone;
   // A run that was stopped has read records that it did not come to the end of.
@@ -180,7 +186,7 @@ function finishedWords({ counts, seconds, output }: FinishedEvent): EventWords {
     `${records}: ${contigsVirus} virus, ${contigsOther} other, ` +
       `${contigsNone} without a verdict; ${counted(counts.windows, 'window')}, ${counts.windowsScored} scored, ` +
       `${counts.windowsNoFrame} without a frame, ${counts.windowsFailed} failed; ` +
-      `${(seconds['total'] ?? 0).toFixed(1)} s; results in ${output}`,
+      `${(seconds['total'] ?? 0).toFixed(1)} s; model ${model}${card === null ? '' : ` (${card})`}; results in ${output}`,
   );
 }
 

@@ -23,6 +23,10 @@ export interface ManifestModel {
   readonly name: string;
   /** Whether the weights are random: made for tests of speed and plumbing, without any knowledge of viruses. */
   readonly random: boolean;
+  /** Whether it came with this program. Absent in runs of early versions, as is `card`. */
+  readonly shipped?: boolean;
+  /** Path of its card, which says what it was trained on and what it can do; null where nobody has written one. */
+  readonly card?: string | null;
   /** Window length, in bases. */
   readonly chunkSize: number;
   readonly parts: readonly ManifestModelPart[];
@@ -43,6 +47,8 @@ export interface ManifestParameters {
   readonly threshold: number;
   /** A contig is called virus when at least this share of its scored windows is. */
   readonly minFraction: number;
+  /** Scores are softmax(logits / temperature): 1 unless they are calibrated. Absent in runs of early versions, which did not. */
+  readonly temperature?: number;
   /** The most tokens in a batch of each model. */
   readonly batchTokens: { readonly dna: number; readonly protein: number };
   /** As asked for: `auto`, `fp32`, `fp16` or `bf16`; what a device chose stands with the device. */
@@ -147,6 +153,8 @@ export interface ManifestRecall {
     readonly model?: string;
     /** SHA-256 of its classifier's archive, hexadecimal; with `model`. */
     readonly classifier?: string;
+    /** Of its scores; with `model`. */
+    readonly temperature?: number;
   };
   /** Of this program. */
   readonly version: string;
@@ -183,12 +191,34 @@ export interface CommentFields {
   readonly random: boolean;
   /** Further words, e.g. `threshold: 0.5`; written as `name=value`. */
   readonly parameters?: Readonly<Record<string, string | number>>;
+  readonly optional?: OptionalWords;
+}
+
+/** What the comment of a table says last, where there is something to say. */
+export interface OptionalWords {
+  /** Of the scores; left out where it is 1, so that they are as the model gives them. */
+  readonly temperature: number;
+  /** Path of the model's card; left out where there is none. */
+  readonly card: string | null;
 }
 
 /** The comment of the tables, without its `#`: `virnucpro 0.1.0 model=NAME threshold=0.5 …`. */
-export function tableComment({ version, model, random, parameters = {} }: CommentFields): string {
+export function tableComment({ version, model, random, parameters = {}, optional }: CommentFields): string {
   const words = Object.entries({ model, ...parameters }).map(([name, value]) => ` ${name}=${value}`);
-  return `virnucpro ${version}${words.join('')}${random ? `; ${RANDOM_WEIGHTS_WARNING}` : ''}`;
+  const last = optional ? optionalWords(optional) : '';
+  return `virnucpro ${version}${words.join('')}${last}${random ? `; ${RANDOM_WEIGHTS_WARNING}` : ''}`;
+}
+
+function optionalWords({ temperature, card }: OptionalWords): string {
+  // A word ends at a blank, and the words at a semicolon: in a path they are written as in an address of a file.
+  const path = card?.replace(/[\s;%\x00-\x1f\x7f]/g, encodeURIComponent);
+  return `${temperature === 1 ? '' : ` temperature=${temperature}`}${path === undefined ? '' : ` card=${path}`}`;
+}
+
+/** A comment of a table with these optional words, and no others. */
+export function commentWithOptional(comment: string, optional: OptionalWords): string {
+  const [words = '', ...rest] = comment.split('; ');
+  return [words.replace(/ (?:temperature|card)=\S+/g, '') + optionalWords(optional), ...rest].join('; ');
 }
 
 /**

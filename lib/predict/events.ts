@@ -8,6 +8,7 @@ import type { FailedPart } from './summary.js';
 /** What a predictor tells while it loads and runs, as it happens. `event` says which it is. */
 export type RunEvent =
   | DeviceLeftOutEvent
+  | ShippedModelEvent
   | LoadingEvent
   | CheckingEvent
   | DeviceEvent
@@ -24,6 +25,14 @@ export interface DeviceLeftOutEvent {
   readonly device: string;
   readonly name: string;
   readonly reason: string;
+}
+
+/** No model was named and none is installed: the one that came with this program is used. */
+export interface ShippedModelEvent {
+  readonly event: 'shipped-model';
+  readonly model: string;
+  /** Path of its card, which says what it can do; null where it has none. */
+  readonly card: string | null;
 }
 
 /** The devices are chosen, and the model begins to be loaded on them. */

@@ -82,6 +82,9 @@ export class Predictor {
   static async open(options: OpenOptions): Promise<Predictor> {
     const { trust, precision, threads, workers, maxMemory, engine, onEvent, ...tokens } = resolveOpenOptions(options);
     const model = await new ModelRegistry(modelsFolder(options.models)).findTrusted(options.model, { trust });
+    if (options.model === undefined && model.shipped) {
+      onEvent({ event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
+    }
     const loaded = loadAddon();
     const { devices, leftOut } = chooseDevices(loaded, options.devices);
     for (const { device, reason } of leftOut) {

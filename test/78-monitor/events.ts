@@ -13,6 +13,7 @@ const COUNTS = {
 /** One of every event. */
 export const EVENTS: EventsByName = {
   'device-left-out': { event: 'device-left-out', device: 'cuda:3', name: 'NVIDIA T400', reason: 'too little memory' },
+  'shipped-model': { event: 'shipped-model', model: 'small', card: '/opt/models/small/card.md' },
   loading: { event: 'loading', model: '500', chunkSize: 500, workers: ['cuda:0', 'cuda:1'] },
   continued: {
     event: 'continued',
@@ -75,6 +76,9 @@ export const EVENTS: EventsByName = {
     ...{ event: 'device-summary', device: 'cuda:0', batches: 12, frames: 345, tokens: 67890 },
     ...{ busySeconds: 34.5, tokensPerSecond: 1967.8, linearShare: 0.61, isLost: false },
   },
-  finished: { event: 'finished', counts: COUNTS, seconds: { total: 45.6, load: 3 }, output: 'results' },
+  finished: {
+    ...{ event: 'finished', counts: COUNTS, seconds: { total: 45.6, load: 3 } },
+    ...{ model: '500', card: '/models/500/card.md', output: 'results' },
+  },
   failed: { event: 'failed', code: 'VNP_USAGE', reason: 'Expected a model but received none' },
 };
