@@ -76,13 +76,14 @@ async function microsecondsABatch() {
   const key = {
     ...{ format: 1, virnucpro: '', libtorch: '', dna: hash, protein: hash, classifier: hash, chunkSize: 500 },
     ...{ precision: 'bf16', engine: 'packed', esmBatchTokens: 4096, dnabertBatchTokens: 4096, embeddings: false },
+    ...{ triage: 'none', triageRule: 'none', triageModel: 'none' },
     devices: [],
   };
   const onFailure = (/** @type {Error} */ error) => console.error(error.message);
   const journal = await RunJournal.open({ path: join(folder, 'alone'), key, onFailure });
   const before = process.cpuUsage();
   for (let batch = 0; batch < batches; batch++) {
-    journal.add(batch, tokens, { scores });
+    journal.models.add(batch, tokens, { scores });
     if (batch % 8 === 0) await setImmediate();
   }
   await journal.close();

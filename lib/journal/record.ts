@@ -11,16 +11,17 @@ export const DIGEST_BYTES = 16;
 /** Of a PNG's kind: a byte above ASCII, a name, both line ends; text tools and transfers that change bytes break it. */
 export const MARK = Buffer.from([0x89, 0x56, 0x4e, 0x50, 0x4a, 0x0d, 0x0a, 0x1a]);
 
-/** What a record holds: what its run is, or the results of one batch. */
+/** What a record holds: what its run is, or the results of one batch, of the models or of triage before them. */
 export const KEY_RECORD = 1;
 export const BATCH_RECORD = 2;
+export const TRIAGE_RECORD = 3;
 
 /** More than any batch makes; what claims to be longer is damaged. */
 const LONGEST_PAYLOAD = 2 ** 31 - 1;
 
 export interface RecordHead {
   readonly kind: number;
-  /** Number of the batch in its run, from 0; 0 for the key. */
+  /** Number of the batch in its stage of the run, from 0; 0 for the key. */
   readonly batch: number;
   readonly frames: number;
   readonly payloadBytes: number;

@@ -19,14 +19,22 @@ export interface RunKey {
   readonly dnabertBatchTokens: number;
   /** Whether the embeddings are kept with the scores. */
   readonly embeddings: boolean;
+  /** SHA-256 of all archives of the model that triage is done by, else NO_TRIAGE. */
+  readonly triage: string;
+  /** From which of its scores on windows are decided, in words: with other ones other windows are left for the models. */
+  readonly triageRule: string;
+  /** What that model is called here: it says nothing of the scores, and another name is no reason to refuse it. */
+  readonly triageModel: string;
   /** What computes, each once, sorted. Another one may make the last digits others, which is no reason to refuse it. */
   readonly devices: readonly string[];
 }
 
 export const JOURNAL_FORMAT = 1;
+export const NO_TRIAGE = 'none';
+export const WITHOUT_TRIAGE = { triage: NO_TRIAGE, triageRule: NO_TRIAGE, triageModel: NO_TRIAGE };
 
 /** What each part of a key is called. */
-const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices'>, string>> = {
+const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices' | 'triageModel'>, string>> = {
   format: 'version of the journal',
   virnucpro: 'version of virnucpro',
   libtorch: 'version of libtorch',
@@ -39,6 +47,8 @@ const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices'>, string>> = {
   esmBatchTokens: 'tokens of an ESM-2 batch',
   dnabertBatchTokens: 'tokens of a DNABERT-S batch',
   embeddings: 'keeping of embeddings',
+  triage: 'triage model',
+  triageRule: 'thresholds of triage',
 };
 
 /** @throws VirnucproError VNP_RESUME naming everything that differs; what `wanted` does not say is left open */
@@ -71,7 +81,9 @@ export function parseKey(text: string): RunKey | undefined {
   } catch {
     return undefined;
   }
-  return typeof value === 'object' && value !== null && 'format' in value ? (value as RunKey) : undefined;
+  if (typeof value !== 'object' || value === null || !('format' in value)) return undefined;
+  // Keys that were written before there was triage do not speak of it.
+  return { ...WITHOUT_TRIAGE, ...(value as Omit<RunKey, keyof typeof WITHOUT_TRIAGE>) };
 }
 
 export function hasSameDevices(one: RunKey, other: RunKey): boolean {

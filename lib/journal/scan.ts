@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { BATCH_RECORD, decodeHead, HEAD_BYTES, isSoundPayload, KEY_RECORD, MARK } from './record.js';
+import { BATCH_RECORD, decodeHead, HEAD_BYTES, isSoundPayload, KEY_RECORD, MARK, TRIAGE_RECORD } from './record.js';
 import type { RecordHead } from './record.js';
 import { parseKey } from './run-key.js';
 import type { RunKey } from './run-key.js';
@@ -13,7 +13,9 @@ export interface Scan {
   /** Undefined when both copies of it are damaged, or there is none. */
   readonly key: RunKey | undefined;
   /** By the number of the batch; of several the last. Their payloads were not looked at yet. */
-  readonly batches: Map<number, RecordPlace>;
+  readonly batches: ReadonlyMap<number, RecordPlace>;
+  /** The same of triage. */
+  readonly triage: ReadonlyMap<number, RecordPlace>;
   /** Where the last whole record ends: what follows was torn off in the middle of a write. */
   readonly end: number;
   /** Bytes between records that belong to none. */
@@ -35,6 +37,7 @@ export async function scanJournal(file: FileHandle): Promise<Scan> {
   const { size } = await file.stat();
   const reader = new BlockReader(file);
   const batches = new Map<number, RecordPlace>();
+  const triage = new Map<number, RecordPlace>();
   let key: RunKey | undefined;
   let end = 0;
   let damagedBytes = 0;
@@ -48,10 +51,12 @@ export async function scanJournal(file: FileHandle): Promise<Scan> {
     }
     damagedBytes += position - end;
     if (place.kind === BATCH_RECORD) batches.set(place.batch, place);
+    if (place.kind === TRIAGE_RECORD) triage.set(place.batch, place);
     if (place.kind === KEY_RECORD) key ??= await readKey(file, place);
     position = end = place.payloadStart + place.payloadBytes;
   }
-  return { key, batches, end, damagedBytes, isJournal: end > 0 || (await beginsAsJournal(reader, size)) };
+  const isJournal = end > 0 || (await beginsAsJournal(reader, size));
+  return { key, batches, triage, end, damagedBytes, isJournal };
 }
 
 /** The first write of a journal may have been cut off anywhere. */

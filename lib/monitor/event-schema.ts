@@ -159,6 +159,7 @@ export const EVENT_SCHEMA: EventSchema = {
       journal: { type: 'string', meaning: 'path of the journal' },
       batches: count('batches in it', 'batches'),
       frames: count('reading frames whose scores are in it', 'frames'),
+      framesTriaged: count('reading frames that triage has read, apart from these', 'frames'),
       damagedBytes: bytes('what is damaged in it: what that told is computed again'),
       isOfSameDevices: {
         type: 'boolean',

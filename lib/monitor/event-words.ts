@@ -158,9 +158,10 @@ function memoryPressureWords({ device, used, total }: MemoryPressureEvent): Even
   );
 }
 
-function continuedWords({ frames, damagedBytes, isOfSameDevices }: ContinuedEvent): EventWords {
+function continuedWords({ frames, framesTriaged, damagedBytes, isOfSameDevices }: ContinuedEvent): EventWords {
   const parts = [
     `going on with an earlier run: the scores of ${counted(frames, 'frame')} are there already`,
+    framesTriaged > 0 && `triage has read ${counted(framesTriaged, 'frame')}`,
     damagedBytes > 0 && `${bytes(damagedBytes)} of its journal are damaged, what they told is computed again`,
     !isOfSameDevices && 'they come from other devices, whose scores may differ in their last digits',
   ];

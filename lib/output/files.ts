@@ -84,6 +84,11 @@ export const WINDOWS_TABLE: OutputFile = {
     column('frames', 'Number of frames that were scored: those without a stop codon', 'frames, 0 to 6'),
     column('status', '`scored`, `no_frame` (a stop codon in every frame, or no codon) or `failed`'),
     column('reason', 'Why the window has no score; empty when it has one'),
+    column(
+      'model',
+      'Name of the model that decided the window: in a run with `--triage` that of triage or the one of the run; empty ' +
+        'when the window has no score',
+    ),
   ],
 };
 

@@ -10,6 +10,8 @@ const NAMES_OF_RECORDS: ReadonlySet<keyof RunCounts> = new Set(['records', 'empt
 /** Counts what is written, on its own, so that the run's own counts can be checked against it. */
 export class Tally {
   readonly #counts = noCounts();
+  /** Scored windows and their frames by the name of the model that decided them. */
+  readonly #decided = new Map<string, { windows: number; frames: number }>();
   /** Windows that the contig rows speak of. */
   #windowsOfContigs = 0;
 
@@ -17,9 +19,17 @@ export class Tally {
     const counts = this.#counts;
     counts.windows++;
     counts.framesScored += result.frames.length;
-    if (result.status === 'scored') counts.windowsScored++;
+    if (result.status === 'scored') this.#scored(result);
     else if (result.status === 'no_frame') counts.windowsNoFrame++;
     else counts.windowsFailed++;
+  }
+
+  #scored({ model, frames }: WindowResult): void {
+    this.#counts.windowsScored++;
+    const decided = this.#decided.get(model) ?? { windows: 0, frames: 0 };
+    decided.windows++;
+    decided.frames += frames.length;
+    this.#decided.set(model, decided);
   }
 
   contig(result: ContigResult): void {
@@ -34,9 +44,14 @@ export class Tally {
   }
 
   /** @throws VNP_OUTPUT where the run counted something else than what was written */
-  check(run: Pick<RunDescription, 'counts' | 'outcome'>): void {
+  check(run: Pick<RunDescription, 'counts' | 'outcome' | 'model'>): void {
     const stopped = run.outcome === 'stopped';
     const written = { ...this.#counts, framesKept: this.#counts.framesScored };
+    for (const [model, { windows, frames }] of this.#decided) {
+      if (model === run.model.name) continue;
+      written.windowsTriaged += windows;
+      written.framesSpared += frames;
+    }
     for (const name of Object.keys(written) as (keyof RunCounts)[]) {
       // Not every kept frame gets a score; and a run that stopped had read records that it did not come to the end of.
       const mayBeLess = name === 'framesKept' || (stopped && NAMES_OF_RECORDS.has(name));

@@ -28,7 +28,7 @@ export class WindowsTableWriter implements ResultWriter {
     const place = `${this.#contigCell}\t${result.number}\t${result.start}\t${result.end}`;
     const reason = escapeCell(result.reason);
     return this.#file.append(
-      `${place}\t${this.#decision(result)}\t${result.frames.length}\t${result.status}\t${reason}\n`,
+      `${place}\t${this.#decision(result)}\t${result.frames.length}\t${result.status}\t${reason}\t${modelCell(result.model)}\n`,
     );
   }
 
@@ -42,6 +42,11 @@ export class WindowsTableWriter implements ResultWriter {
 /** The cells that say which frame decides a window, and with which virus score. */
 export function decisionCells({ frame, virus }: FrameScore): { strand: string; frame: string; score: string } {
   return { strand: STRANDS[frame.charAt(0)]!, frame: frame.charAt(1), score: float32Text(virus) };
+}
+
+/** The cell that says which model decided a window. */
+export function modelCell(name: string): string {
+  return escapeCell(name);
 }
 
 /** What a scored window is called. */

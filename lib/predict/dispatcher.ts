@@ -2,11 +2,11 @@ import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
 import type { DevicePool } from '../engine/pool.js';
 import { VirnucproError } from '../errors.js';
-import type { RunJournal } from '../journal/run-journal.js';
+import type { BatchRecords, JournaledBatch } from '../journal/batch-records.js';
 import type { KeptFrame } from '../windows/frame.js';
-import type { Ledger } from './ledger.js';
 import type { RunControl } from './run-control.js';
 import type { BatchFailure, RunSummary } from './summary.js';
+import type { WindowStage } from './window-stage.js';
 
 /** Batches in a row without a single score, after which more of them would only cost time. */
 const MOST_UNSCORED_BATCHES = 3;
@@ -17,28 +17,49 @@ const MOST_UNSCORED_BATCHES = 3;
  */
 const WINDOWS_A_BATCH = 20_000;
 
+/** What batches are settled in. */
+export interface ScoreBook {
+  /** Where the frame with this tag is in the input, in words; only while it is not settled. */
+  placeOf(tag: number): string;
+  /**
+   * Enters what became of a batch.
+   * @param isJournaled whether an earlier run had computed it
+   * @returns its failures, those for the same reason together
+   */
+  settle(batch: FrameBatch, outcome: BatchOutcome, isJournaled: boolean): readonly BatchFailure[];
+}
+
+/** What batches are counted in. */
+export interface BatchCounts {
+  /** A batch of so many frames came back from the devices, with what failed in it. */
+  enterOutcome(frames: number, failures: readonly BatchFailure[]): void;
+  /** An earlier run had computed a batch of so many frames, with what failed in it then. */
+  enterJournaled(frames: number, failures: readonly BatchFailure[]): void;
+}
+
 export interface DispatcherOptions {
   readonly batcher: FrameBatcher;
-  readonly ledger: Ledger;
-  readonly summary: RunSummary;
+  readonly scores: ScoreBook;
+  readonly counts: BatchCounts;
+  /** For the time that is waited. */
+  readonly summary: Pick<RunSummary, 'timed'>;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
   /** What is in it is not computed again, and what is computed goes into it. */
-  readonly journal?: RunJournal | undefined;
-  /** Whether the frames' embeddings come with their scores. */
-  readonly embeddings: boolean;
+  readonly journal?: BatchRecords | undefined;
+  /**
+   * Whether a batch of which something failed goes into the journal too, NaN for the frames that have no score: where
+   * something follows from the failure that has to be the same again. Default false: it is tried anew.
+   */
+  readonly keepsFailures?: boolean;
+  /** Whether the frames' embeddings come with their scores. Default false. */
+  readonly embeddings?: boolean;
 }
 
-/** Sends frames to the devices, in batches, and enters what comes back into the ledger. */
-export class Dispatcher {
+/** Sends frames to the devices, in batches, and settles what comes back. */
+export class Dispatcher implements WindowStage {
   readonly #pool: DevicePool;
-  readonly #batcher: FrameBatcher;
-  readonly #ledger: Ledger;
-  readonly #summary: RunSummary;
-  readonly #control: RunControl;
-  readonly #onFailure: (failure: BatchFailure) => void;
-  readonly #journal: RunJournal | undefined;
-  readonly #embeddings: boolean;
+  readonly #options: DispatcherOptions;
   /** Batches so far, computed or found in the journal. */
   #batches = 0;
   readonly #running = new Set<Promise<void>>();
@@ -47,22 +68,15 @@ export class Dispatcher {
 
   constructor(pool: DevicePool, options: DispatcherOptions) {
     this.#pool = pool;
-    this.#batcher = options.batcher;
-    this.#ledger = options.ledger;
-    this.#summary = options.summary;
-    this.#control = options.control;
-    this.#onFailure = options.onFailure;
-    this.#journal = options.journal;
-    this.#embeddings = options.embeddings;
+    this.#options = options;
   }
 
   /**
-   * Adds the frames of a window, the first with this tag of the ledger. Where a promise comes back, await it before the
-   * next window: it is that of a batch which is full, see `flush`.
+   * Where a promise comes back it is that of a batch which is full, see `flush`.
    */
   addWindow(firstTag: number, frames: readonly KeptFrame[]): Promise<void> | undefined {
     for (const [index, frame] of frames.entries()) {
-      const full = this.#batcher.add(firstTag + index, frame);
+      const full = this.#options.batcher.add(firstTag + index, frame);
       if (full.length === 0) continue;
       return this.#send(full).then(() => this.addWindow(firstTag + index + 1, frames.slice(index + 1)));
     }
@@ -75,7 +89,7 @@ export class Dispatcher {
    * @throws why the run was stopped
    */
   flush(isWhole = true): Promise<void> {
-    return this.#send(this.#batcher.flush(), isWhole);
+    return this.#send(this.#options.batcher.flush(), isWhole);
   }
 
   async #send(batches: readonly FrameBatch[], isWhole = true): Promise<void> {
@@ -84,18 +98,16 @@ export class Dispatcher {
   }
 
   async #sendOne(batch: FrameBatch, isWhole: boolean): Promise<void> {
-    if (this.#control.stopped) throw this.#control.stopped;
+    const { control, summary } = this.#options;
+    if (control.stopped) throw control.stopped;
     const number = this.#batches++;
-    const journal = isWhole ? this.#journal : undefined;
+    const journal = isWhole ? this.#options.journal : undefined;
     if (journal?.has(number) && (await this.#settleFrom(journal, number, batch))) return;
     await journal?.room;
-    const { outcome } = await this.#summary.timed('waiting', this.#taken(batch));
+    const { outcome } = await summary.timed('waiting', this.#taken(batch));
     const settling = outcome
       .then(
-        (scored) => {
-          // What failed is tried anew when the run is gone on with.
-          if (this.#settle(batch, scored)) journal?.add(number, batch.tokens, scored);
-        },
+        (scored) => this.#settle(batch, scored, (kept) => journal?.add(number, batch.tokens, kept)),
         // Withdrawn: its windows stay open, and nothing behind them leaves.
         () => undefined,
       )
@@ -105,43 +117,52 @@ export class Dispatcher {
 
   /** Resolves when every batch that was sent is back. */
   async finished(): Promise<void> {
-    await this.#summary.timed('waiting', Promise.all(this.#running));
+    await this.#options.summary.timed('waiting', Promise.all(this.#running));
   }
 
   async #taken(batch: FrameBatch): ReturnType<DevicePool['submit']> {
+    const { control, embeddings = false } = this.#options;
     try {
-      return await this.#pool.submit(batch.tokens, { embeddings: this.#embeddings });
+      return await this.#pool.submit(batch.tokens, { embeddings });
     } catch (error) {
       // The pool's end is the run's; a batch that was withdrawn says nothing new.
-      if (error instanceof VirnucproError) this.#control.stop(error);
-      throw this.#control.stopped ?? error;
+      if (error instanceof VirnucproError) control.stop(error);
+      throw control.stopped ?? error;
     }
   }
 
   /** @returns whether the batch is done with */
-  async #settleFrom(journal: RunJournal, number: number, batch: FrameBatch): Promise<boolean> {
-    const known = await journal.find(number, batch.tokens, this.#ledger.placeOf(batch.tags[0]!));
+  async #settleFrom(journal: BatchRecords, number: number, batch: FrameBatch): Promise<boolean> {
+    const { scores, counts } = this.#options;
+    const known = await journal.find(number, batch.tokens, scores.placeOf(batch.tags[0]!));
     if (!known) return false;
     const faults = new Uint8Array(batch.tags.length);
-    this.#ledger.settle(batch, { ...known, faults, failures: [] });
-    this.#summary.enterJournaled(batch.tags.length);
+    const failures = scores.settle(batch, { ...known, faults, failures: [] }, true);
+    counts.enterJournaled(batch.tags.length, failures);
     return true;
   }
 
-  /** @returns whether every frame has a score */
-  #settle(batch: FrameBatch, outcome: BatchOutcome): boolean {
-    this.#control.noteWork();
-    const failures = this.#ledger.settle(batch, outcome);
-    this.#summary.enterOutcome(batch.tags.length, failures);
-    for (const failure of failures) this.#onFailure(failure);
+  /** @param keep for what the journal is to have */
+  #settle(batch: FrameBatch, outcome: BatchOutcome, keep: (batch: JournaledBatch) => void): void {
+    const { control, scores, counts, onFailure, keepsFailures = false } = this.#options;
+    control.noteWork();
+    const failures = scores.settle(batch, outcome, false);
+    counts.enterOutcome(batch.tags.length, failures);
+    for (const failure of failures) onFailure(failure);
     const failed = failures.reduce((sum, { frames }) => sum + frames, 0);
     this.#unscoredInARow = failed === batch.tags.length ? this.#unscoredInARow + 1 : 0;
     if (this.#unscoredInARow >= MOST_UNSCORED_BATCHES) this.#stopForGood(failures.at(-1)!);
-    return failures.length === 0;
+    if (failures.length === 0) keep(outcome);
+    else if (keepsFailures) keep({ scores: soundScores(outcome) });
   }
 
   #stopForGood({ reason }: BatchFailure): void {
     const message = `Expected scores but ${MOST_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
-    this.#control.stop(new VirnucproError('VNP_SYSTEMIC', message));
+    this.#options.control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
+}
+
+/** The scores with NaN for every frame that has a fault. */
+function soundScores({ scores, faults }: BatchOutcome): Float32Array {
+  return scores.map((score, index) => (faults[index >> 1] === 0 ? score : NaN));
 }

@@ -1,8 +1,5 @@
 import type { FrameBatch } from '../batches/frame-batcher.js';
-import { DNA_FAULT, PROTEIN_FAULT } from '../engine/addon.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
-import { codeOf } from '../engine/native-error.js';
-import { reasonOf } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
 import type { FrameName, KeptFrame } from '../windows/frame.js';
@@ -12,7 +9,9 @@ import { decidingFrame } from './calls.js';
 import type { CallRule } from './calls.js';
 import { ContigTally } from './contig-tally.js';
 import type { FrameScore, PredictionResult, WindowResult } from './results.js';
-import type { BatchFailure, FailedPart } from './summary.js';
+import type { BatchFailure } from './summary.js';
+import { unscoredFrames } from './unscored-frames.js';
+import type { UnscoredFrames } from './unscored-frames.js';
 
 interface PendingWindow {
   readonly kind: 'window';
@@ -31,6 +30,8 @@ interface PendingWindow {
   unsettled: number;
   reason: string;
   readonly sequences: WindowResult['sequences'];
+  /** The name of the one that decides it. */
+  model: string;
 }
 
 interface PendingContig {
@@ -42,15 +43,14 @@ interface PendingContig {
 const NO_FRAMES: readonly FrameName[] = [];
 const NO_SCORES: number[] = [];
 
-function faultyPart(fault: number, others: number, virus: number): FailedPart | undefined {
-  if (fault === DNA_FAULT) return 'dna';
-  if (fault === PROTEIN_FAULT) return 'protein';
-  return Number.isFinite(others) && Number.isFinite(virus) ? undefined : 'classifier';
-}
-
-function failedPart(error: unknown): FailedPart {
-  const part = error instanceof Error && (error.cause as { part?: string } | undefined)?.part;
-  return part === 'dna' || part === 'protein' ? part : 'batch';
+export interface LedgerOptions {
+  readonly rule: CallRule;
+  /** Whether window results carry their letters and frames. */
+  readonly sequences: boolean;
+  /** Of the scores in results; those that are settled are as the classifier gives them. Default UNCALIBRATED. */
+  readonly temperature?: number;
+  /** The name of the model whose scores are settled. */
+  readonly model: string;
 }
 
 /**
@@ -61,17 +61,18 @@ export class Ledger {
   readonly #rule: CallRule;
   readonly #keepSequences: boolean;
   readonly #temperature: number;
+  readonly #model: string;
   /** By the tags of the frames that are not settled. */
   readonly #windows = new Map<number, PendingWindow>();
   #queue: (PendingWindow | PendingContig)[] = [];
   #head = 0;
   #nextTag = 0;
 
-  /** @param temperature of the scores in results; those that are entered are as the classifier gives them */
-  constructor(rule: CallRule, keepSequences: boolean, temperature = UNCALIBRATED) {
+  constructor({ rule, sequences, temperature = UNCALIBRATED, model }: LedgerOptions) {
     this.#rule = rule;
-    this.#keepSequences = keepSequences;
+    this.#keepSequences = sequences;
     this.#temperature = temperature;
+    this.#model = model;
   }
 
   /** Enters a window; gives the tag of its first frame, the others follow in order. */
@@ -90,6 +91,7 @@ export class Ledger {
       unsettled: kept.length,
       reason: '',
       sequences: this.#keepSequences ? { letters: window.letters, kept } : undefined,
+      model: this.#model,
     };
     for (let position = 0; position < kept.length; position++) this.#windows.set(this.#nextTag++, pending);
     this.#queue.push(pending);
@@ -108,57 +110,58 @@ export class Ledger {
   }
 
   /** Enters what became of a batch. @returns its failures, those for the same reason together */
-  settle(batch: FrameBatch, { scores, faults, failures, embeddings }: BatchOutcome): BatchFailure[] {
+  settle(batch: FrameBatch, outcome: BatchOutcome): BatchFailure[] {
+    const { scores, embeddings } = outcome;
     const width = embeddings ? embeddings.length / batch.tags.length : 0;
-    const failed = new Set(failures.flatMap(({ first, last }) => batch.tags.slice(first, last)));
-    const entered = failures.map(({ first, last, error }) => this.#fail(batch.tags.slice(first, last), error));
-    const withoutNumber = new Map<FailedPart, number[]>();
+    const unscored = unscoredFrames(outcome);
+    const withoutScore = new Set(unscored.flatMap(({ rows }) => rows));
     batch.tags.forEach((tag, row) => {
-      if (failed.has(tag)) return;
-      const others = scores[2 * row]!;
-      const virus = scores[2 * row + 1]!;
-      const part = faultyPart(faults[row]!, others, virus);
-      if (part) {
-        withoutNumber.set(part, [...(withoutNumber.get(part) ?? []), tag]);
-        return;
-      }
+      if (withoutScore.has(row)) return;
       const window = this.#take(tag);
       const position = tag - window.firstTag;
-      [window.scores[2 * position], window.scores[2 * position + 1]] = calibrated(others, virus, this.#temperature);
+      const score = calibrated(scores[2 * row]!, scores[2 * row + 1]!, this.#temperature);
+      [window.scores[2 * position], window.scores[2 * position + 1]] = score;
       if (embeddings) (window.embeddings ??= [])[position] = embeddings.subarray(row * width, (row + 1) * width);
     });
-    for (const [part, tags] of withoutNumber) {
-      const reason = 'the model gave no number; a precision of more range, such as fp32, may help';
-      entered.push(this.#enterFailure(tags, { part, code: 'VNP_NATIVE', reason }));
-    }
-    return entered;
+    return unscored.map(({ rows, ...why }) =>
+      this.#enterFailure(
+        rows.map((row) => batch.tags[row]!),
+        why,
+      ),
+    );
   }
 
-  #fail(tags: readonly number[], error: unknown): BatchFailure {
-    return this.#enterFailure(tags, { part: failedPart(error), code: codeOf(error), reason: reasonOf(error) });
+  /**
+   * Enters the scores that another model has decided a window with, of which nothing was settled.
+   * @param scores of each of its frames others and virus, as they are to be in the results
+   */
+  decide(firstTag: number, scores: readonly number[], model: string): void {
+    const window = this.#windows.get(firstTag)!;
+    for (let position = 0; position < window.frames.length; position++) this.#take(firstTag + position);
+    for (const [index, score] of scores.entries()) window.scores[index] = score;
+    window.model = model;
   }
 
-  #enterFailure(
-    tags: readonly number[],
-    { part, code, reason }: Pick<BatchFailure, 'part' | 'code' | 'reason'>,
-  ): BatchFailure {
-    const sources = new Set<string>();
-    let name = '';
+  /** Frames that have no score, in words; only while they are not settled. */
+  describeFailure(tags: readonly number[], { part, code, reason }: Omit<UnscoredFrames, 'rows'>): BatchFailure {
+    const sources = new Set(tags.map((tag) => this.#windows.get(tag)!.record.source));
+    // One that failed alone was the reason itself: whoever mends it has to find it.
+    const name = tags.length === 1 ? this.#nameOf(tags[0]!) : '';
+    return { part, code, reason: name + reason, frames: tags.length, sources: [...sources] };
+  }
+
+  #nameOf(tag: number): string {
+    const { frames, firstTag, number, record } = this.#windows.get(tag)!;
+    return `frame ${frames[tag - firstTag]!} of window ${number} of ${record.id}: `;
+  }
+
+  #enterFailure(tags: readonly number[], why: Omit<UnscoredFrames, 'rows'>): BatchFailure {
+    const failure = this.describeFailure(tags, why);
     for (const tag of tags) {
       const window = this.#take(tag);
-      const frame = window.frames[tag - window.firstTag]!;
-      window.reason ||= `frame ${frame}: ${reason}`;
-      sources.add(window.record.source);
-      name = `frame ${frame} of window ${window.number} of ${window.record.id}: `;
+      window.reason ||= `frame ${window.frames[tag - window.firstTag]!}: ${why.reason}`;
     }
-    // One that failed alone was the reason itself: whoever mends it has to find it.
-    return {
-      part,
-      code,
-      reason: tags.length === 1 ? name + reason : reason,
-      frames: tags.length,
-      sources: [...sources],
-    };
+    return failure;
   }
 
   /** Whether a result can leave now. */
@@ -224,6 +227,7 @@ export class Ledger {
       // A frame without scores is none that a reader could take for one.
       frames: status === 'scored' ? frames : frames.filter(({ others, virus }) => Number.isFinite(others + virus)),
       ...(best && { bestFrame: best, virusScore: best.virus }),
+      model: status === 'scored' ? pending.model : '',
       ...(pending.sequences && { sequences: pending.sequences }),
     };
     pending.tally.add(result, this.#rule);

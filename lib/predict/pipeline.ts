@@ -12,8 +12,12 @@ import { EventLoopTurns } from './event-loop-turns.js';
 import { Ledger } from './ledger.js';
 import { Reading } from './reading.js';
 import type { PredictionResult } from './results.js';
+import { steeredTogether } from './run-control.js';
 import type { RunControl } from './run-control.js';
 import type { BatchFailure, RunSummary } from './summary.js';
+import { Triage } from './triage.js';
+import type { TriageOptions } from './triage.js';
+import type { WindowStage } from './window-stage.js';
 
 /** Windows and records after which results leave, and results that leave at once: a step for each would cost too much. */
 const ENTERED_BEFORE_LEAVING = 64;
@@ -30,6 +34,10 @@ export interface PipelineOptions {
   readonly temperature?: number;
   /** Whether the scores of frames carry their embeddings. Default false. */
   readonly embeddings?: boolean;
+  /** The name of the model on the pool. */
+  readonly model: string;
+  /** A model that decides the windows that it is sure of, before this one. It gives no embeddings. Default none. */
+  readonly triage?: TriageOptions | undefined;
 }
 
 /** What a run is watched and steered by. */
@@ -37,8 +45,25 @@ export interface RunStage {
   readonly summary: RunSummary;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
+  /** What failed in triage, and cost nothing but time. */
+  readonly onTriageFailure?: (failure: BatchFailure) => void;
   /** Where every batch's scores are kept as they come, if anywhere. */
   readonly journal?: RunJournal | undefined;
+}
+
+/** Where windows go: to the models, or to triage and from there to the models. */
+function stagesOf(
+  pool: DevicePool,
+  { batches, embeddings = false, triage }: PipelineOptions,
+  { summary, control, journal, onFailure, onTriageFailure = () => undefined }: RunStage,
+  ledger: Ledger,
+): WindowStage {
+  const batcher = new FrameBatcher(batches);
+  const own = { scores: ledger, counts: summary, onFailure, journal: journal?.models };
+  const models = new Dispatcher(pool, { ...own, batcher, summary, control, embeddings });
+  if (!triage) return models;
+  const before = { onFailure: onTriageFailure, journal: journal?.triage };
+  return new Triage(triage, { ...before, ledger, models, summary, control });
 }
 
 /**
@@ -53,13 +78,11 @@ export async function* predictRecords(
   stage: RunStage,
 ): AsyncGenerator<Iterable<PredictionResult>> {
   const { summary, control } = stage;
-  const ledger = new Ledger(options.rule, options.sequences, options.temperature);
-  const batcher = new FrameBatcher(options.batches);
-  const { embeddings = false } = options;
-  const dispatcher = new Dispatcher(pool, { ...stage, batcher, ledger, embeddings });
+  const ledger = new Ledger(options);
+  const stages = stagesOf(pool, options, stage, ledger);
   const reading = new Reading(records, summary, control);
   const turns = new EventLoopTurns();
-  const letGo = control.steer(pool);
+  const letGo = control.steer(steeredTogether(options.triage ? [pool, options.triage.pool] : [pool]));
   let entered = 0;
   let unentered: SequenceRecord | undefined;
   async function* leaving(): AsyncGenerator<Iterable<PredictionResult>> {
@@ -77,7 +100,7 @@ export async function* predictRecords(
       for (const window of record.problem ? [] : readWindows(record, options.chunkSize)) {
         const kept = keptFrames(window.letters);
         summary.enterWindow(window.start + window.letters.length, kept.length);
-        const sending = dispatcher.addWindow(ledger.enterWindow(record, tally, window, kept), kept);
+        const sending = stages.addWindow(ledger.enterWindow(record, tally, window, kept), kept);
         if (sending) await sending;
         if (turns.isOver) await turns.wait();
         if (++entered >= ENTERED_BEFORE_LEAVING) yield* leaving();
@@ -86,7 +109,7 @@ export async function* predictRecords(
       unentered = undefined;
       if (++entered >= ENTERED_BEFORE_LEAVING) yield* leaving();
     }
-    await dispatcher.flush(!reading.hasFailed);
+    await stages.flush(!reading.hasFailed);
   }
   try {
     try {
@@ -94,14 +117,14 @@ export async function* predictRecords(
     } catch (error) {
       if (error !== control.stopped) throw error;
     }
-    await dispatcher.finished();
+    await stages.finished();
     yield* leaving();
     reading.throwFailure();
     if (control.stopped) throw control.stopped;
   } finally {
     summary.stopped = control.stopped ?? reading.failure;
     letGo();
-    await dispatcher.finished();
+    await stages.finished();
     ledger.release();
     unentered?.sequence.release();
   }

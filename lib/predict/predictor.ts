@@ -249,7 +249,8 @@ export class Predictor {
       proteinTable: PROTEIN_TOKENS,
     };
     const temperature = temperatureOf(this.model, calibration);
-    return { chunkSize: this.model.chunkSize, batches, rule, temperature, sequences, embeddings };
+    const { name, chunkSize } = this.model;
+    return { model: name, chunkSize, batches, rule, temperature, sequences, embeddings };
   }
 
   #monitorOf(run: Run): RunMonitor {

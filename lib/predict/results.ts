@@ -43,6 +43,8 @@ export interface WindowResult {
   readonly bestFrame?: FrameScore;
   /** The virus score of the deciding frame. Absent unless scored. */
   readonly virusScore?: number;
+  /** The name of the model that decided it: the run's, or the one of its triage. Empty unless scored. */
+  readonly model: string;
   /**
    * Only when asked for: the window's letters as read, and every kept frame (scored or not), in the classic order. They
    * are views into larger buffers: copy (`slice`) what you keep or send.

@@ -8,6 +8,14 @@ export interface SteeredPool {
   withdraw(): void;
 }
 
+/** Several, steered as one. */
+export function steeredTogether(pools: readonly SteeredPool[]): SteeredPool {
+  return {
+    hold: (isHeld) => pools.forEach((pool) => pool.hold(isHeld)),
+    withdraw: () => pools.forEach((pool) => pool.withdraw()),
+  };
+}
+
 /** How a run is paused, and ended before its end, from outside or from within. */
 export class RunControl {
   #stopped: VirnucproError | undefined;

@@ -18,6 +18,10 @@ export interface RunCounts {
   /** Rows of prediction_results.txt. */
   framesScored: number;
   windowsScored: number;
+  /** Those of them that triage decided; 0 in a run without. */
+  windowsTriaged: number;
+  /** Their frames, which no other model has read: they are among `framesScored`. */
+  framesSpared: number;
   /** Windows in which every frame has a stop codon, or no codon. */
   windowsNoFrame: number;
   windowsFailed: number;
@@ -36,6 +40,8 @@ export function noCounts(): RunCounts {
     framesKept: 0,
     framesScored: 0,
     windowsScored: 0,
+    windowsTriaged: 0,
+    framesSpared: 0,
     windowsNoFrame: 0,
     windowsFailed: 0,
     contigsVirus: 0,

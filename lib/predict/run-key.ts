@@ -1,13 +1,23 @@
 import type { WorkerDescription } from '../engine/worker-usage.js';
-import { JOURNAL_FORMAT } from '../journal/run-key.js';
+import { createHash } from 'node:crypto';
+import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../journal/run-key.js';
 import type { RunKey } from '../journal/run-key.js';
 import type { OpenedModel } from '../models/pipeline.js';
+import { UNCALIBRATED } from './calibration.js';
 import type { OpenOptions } from './options.js';
+import type { TriageRule } from './triage-rule.js';
+
+type PartHashes = Record<'dna' | 'protein' | 'classifier', { readonly sha256: string }>;
+
+export interface TriageKeyParts {
+  readonly model: PartHashes & Pick<OpenedModel, 'name' | 'temperature'>;
+  readonly rule: TriageRule;
+}
 
 export interface RunKeyParts {
   readonly versions: { readonly virnucpro: string; readonly libtorch: string };
-  readonly model: Pick<OpenedModel, 'chunkSize'> &
-    Record<'dna' | 'protein' | 'classifier', { readonly sha256: string }>;
+  readonly model: Pick<OpenedModel, 'chunkSize'> & PartHashes;
+  readonly triage?: TriageKeyParts | undefined;
   readonly engine: NonNullable<OpenOptions['engine']>;
   readonly workers: readonly WorkerDescription[];
   readonly batchTokens: { readonly esm: number; readonly dnabert: number };
@@ -15,7 +25,7 @@ export interface RunKeyParts {
 }
 
 /** All that the scores of a run depend on, but for its input. */
-export function runKey({ versions, model, engine, workers, batchTokens, embeddings }: RunKeyParts): RunKey {
+export function runKey({ versions, model, triage, engine, workers, batchTokens, embeddings }: RunKeyParts): RunKey {
   return {
     format: JOURNAL_FORMAT,
     virnucpro: versions.virnucpro,
@@ -29,7 +39,21 @@ export function runKey({ versions, model, engine, workers, batchTokens, embeddin
     esmBatchTokens: batchTokens.esm,
     dnabertBatchTokens: batchTokens.dnabert,
     embeddings,
+    ...triageKey(triage),
     devices: each(workers.map(({ device, threads }) => `${device.name}, ${threads} threads`)),
+  };
+}
+
+/** What tells runs apart by their triage. The temperature is none of the archives, and decides as the thresholds do. */
+export function triageKey(triage: TriageKeyParts | undefined): Pick<RunKey, 'triage' | 'triageRule' | 'triageModel'> {
+  if (!triage) return WITHOUT_TRIAGE;
+  const { model, rule } = triage;
+  const hash = createHash('sha256');
+  for (const part of ['dna', 'protein', 'classifier'] as const) hash.update(model[part].sha256);
+  return {
+    triage: hash.digest('hex'),
+    triageRule: `${rule.othersBelow} and ${rule.virusAtLeast} at temperature ${model.temperature ?? UNCALIBRATED}`,
+    triageModel: model.name,
   };
 }
 

@@ -5,6 +5,7 @@ import type { ReadInput } from '../input/progress.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { PredictionResult } from './results.js';
 import { noCounts } from './run-counts.js';
+import { TriageSummary } from './triage-summary.js';
 
 /** What failed: a language model, the classifier, or the batch before it came to any of them. */
 export type FailedPart = 'dna' | 'protein' | 'classifier' | 'batch';
@@ -36,17 +37,24 @@ export class RunSummary {
   framesFailed = 0;
   /** Frames whose scores an earlier run had computed: they are among `framesDone`. */
   framesJournaled = 0;
+  /** Frames of windows that triage has decided: they are among `framesDone`, and no other model reads them. */
+  framesSpared = 0;
+  /** What triage has read; nothing in a run without. */
+  readonly triage = new TriageSummary();
   readonly input = new InputProgress();
-  /** What every device has done in this run. */
+  /** What every device has done in this run: the workers of the models, then those of triage. */
   readonly devices: readonly WorkerUsage[];
+  readonly #triageModel: string | undefined;
   /** Letters of the records before the one that was read last. */
   #lettersBefore = 0;
   #lettersEntered = 0;
   /** Bytes of the headers of the records so far, with the sign before and the line end behind each. */
   #headerBytes = 0;
 
-  constructor(devices: readonly WorkerUsage[]) {
+  /** @param triageModel the name of the model that triage is done by, if it is */
+  constructor(devices: readonly WorkerUsage[], triageModel?: string) {
     this.devices = devices;
+    this.#triageModel = triageModel;
   }
 
   /** Inputs read to their end. */
@@ -114,10 +122,17 @@ export class RunSummary {
     }
   }
 
-  /** For the pipeline: an earlier run had computed a batch of so many frames. */
-  enterJournaled(frames: number): void {
-    this.framesDone += frames;
+  /** For the pipeline: an earlier run had computed a batch of so many frames, with what failed in it then. */
+  enterJournaled(frames: number, failures: readonly BatchFailure[]): void {
     this.framesJournaled += frames;
+    this.enterOutcome(frames, failures);
+  }
+
+  /** For the pipeline: triage has decided a window of so many frames, so many of them scored by an earlier run. */
+  enterTriaged(frames: number, journaled: number): void {
+    this.framesDone += frames;
+    this.framesJournaled += journaled;
+    this.framesSpared += frames;
   }
 
   /** For the pipeline: counts results as they leave. */
@@ -129,6 +144,10 @@ export class RunSummary {
         this.counts.windows++;
         this.counts[COUNT_OF_STATUS[result.status]]++;
         this.counts.framesScored += result.frames.length;
+        if (result.status === 'scored' && result.model === this.#triageModel) {
+          this.counts.windowsTriaged++;
+          this.counts.framesSpared += result.frames.length;
+        }
       }
       yield result;
     }

@@ -108,7 +108,14 @@ async function openNewScores(job: NewCallsJob, windows: TableReader): Promise<Ne
   const { directory, earlier, classifier, temporary, signal } = job;
   if (classifier === undefined) return undefined;
   const frames = await StoredFrames.open({ directory, earlier, classifier, signal });
-  return new NewScores({ windows, frames, temporary, newFile: (name, encoding) => newFile(job, name, encoding) });
+  const { name: model } = classifier.model;
+  return new NewScores({
+    windows,
+    frames,
+    temporary,
+    model,
+    newFile: (name, encoding) => newFile(job, name, encoding),
+  });
 }
 
 async function writeFromInputs(job: NewCallsJob): Promise<ManifestFile> {

@@ -7,7 +7,7 @@ import { HIGHEST_SCORE, PREDICTION_RESULTS } from '../output/files.js';
 import { HighestScoreWriter, utf8Key } from '../output/highest-score.js';
 import type { ManifestFile } from '../output/manifest.js';
 import { PredictionResultsWriter } from '../output/prediction-results.js';
-import { decisionCells } from '../output/windows-table.js';
+import { decisionCells, modelCell } from '../output/windows-table.js';
 import { windowId } from '../windows/window.js';
 import type { StoredFrames } from './stored-frames.js';
 import { cellText, shown, type TableReader } from './table-reader.js';
@@ -23,6 +23,8 @@ export interface NewScoresOptions {
   readonly frames: StoredFrames;
   /** Makes a file for bytes: `latin1` for text that stands for UTF-8 bytes. */
   readonly newFile: (name: string, encoding: 'utf8' | 'latin1') => BufferedFile;
+  /** The name of the model whose scores they are. */
+  readonly model: string;
   /** For what does not fit into memory while it is sorted. */
   readonly temporary: string;
 }
@@ -30,7 +32,7 @@ export interface NewScoresOptions {
 /** The scores of another classifier, which also go into the classic files, written as predict writes them. */
 export class NewScores implements WindowScores {
   readonly #options: NewScoresOptions;
-  readonly #position: { strand: number; frame: number; score: number; frames: number };
+  readonly #position: { strand: number; frame: number; score: number; frames: number; model: number };
   readonly #files: readonly { name: string; file: BufferedFile }[];
   readonly #results: PredictionResultsWriter;
   readonly #highest: HighestScoreWriter;
@@ -45,6 +47,7 @@ export class NewScores implements WindowScores {
       frame: windows.position('frame'),
       score: windows.position('virus_score'),
       frames: windows.position('frames'),
+      model: windows.position('model'),
     };
     const results = newFile(PREDICTION_RESULTS.name, 'utf8');
     const highest = newFile(HIGHEST_SCORE.name, 'latin1');
@@ -105,6 +108,8 @@ export class NewScores implements WindowScores {
     cells[this.#position.strand] = decision.strand;
     cells[this.#position.frame] = decision.frame;
     cells[this.#position.score] = decision.score;
+    // Tables of early versions do not say it.
+    if (this.#position.model >= 0) cells[this.#position.model] = utf8Key(modelCell(this.#options.model));
     return frame.virus;
   }
 }

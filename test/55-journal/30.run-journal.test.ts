@@ -21,7 +21,7 @@ describe('a journal', () => {
     const journal = await opened(folder.path);
     const numbers: number[] = [];
     for (let batch = 0; batch < BATCHES; batch++) {
-      const known = journal.has(batch) ? await journal.find(batch, tokensOf(batch), 'here') : undefined;
+      const known = journal.models.has(batch) ? await journal.models.find(batch, tokensOf(batch), 'here') : undefined;
       if (!known) continue;
       assert.deepEqual(known, scoresOf(batch));
       numbers.push(batch);
@@ -34,19 +34,21 @@ describe('a journal', () => {
     const journal = await opened(folder.path);
     const scores = Float32Array.from([0.1, -0, 1e-45, 3.4e38]);
     const embeddings = Float32Array.from({ length: 6 }, (_, index) => Math.sqrt(index));
-    journal.add(0, tokensOf(0), { scores, embeddings });
+    journal.models.add(0, tokensOf(0), { scores, embeddings });
     await journal.close();
     const again = await opened(folder.path);
-    assert.deepEqual(again.content, { batches: 1, frames: 2, damagedBytes: 0, isOfSameDevices: true });
-    assert.deepEqual(await again.find(0, tokensOf(0), 'here'), { scores, embeddings });
-    assert.equal(again.has(1), false);
+    assert.deepEqual(again.content, {
+      ...{ batches: 1, frames: 2, framesTriaged: 0, damagedBytes: 0, isOfSameDevices: true },
+    });
+    assert.deepEqual(await again.models.find(0, tokensOf(0), 'here'), { scores, embeddings });
+    assert.equal(again.models.has(1), false);
     await again.close();
   });
 
   it('goes on where it ended, batches in any order and more than once', async () => {
     await writeJournal(folder.path, 2);
     const journal = await opened(folder.path);
-    for (const batch of [4, 2, 3, 2]) journal.add(batch, tokensOf(batch), scoresOf(batch));
+    for (const batch of [4, 2, 3, 2]) journal.models.add(batch, tokensOf(batch), scoresOf(batch));
     await journal.close();
     assert.deepEqual(await found(), [0, 1, 2, 3, 4]);
   });
@@ -59,7 +61,7 @@ describe('a journal', () => {
   it('says so when a batch was computed from something else', async () => {
     await writeJournal(folder.path, 1);
     const journal = await opened(folder.path);
-    const find = journal.find(0, tokensOf(1), 'window 3 of c1 in input a.fa');
+    const find = journal.models.find(0, tokensOf(1), 'window 3 of c1 in input a.fa');
     await assert.rejects(find, { code: 'VNP_RESUME', message: /window 3 of c1 in input a\.fa.*other sequences/ });
     await journal.close();
   });
@@ -105,7 +107,7 @@ describe('a journal', () => {
       const journal = await opened(folder.path);
       assert.equal(journal.content.batches, batches);
       assert.equal(journal.content.damagedBytes, 0);
-      journal.add(4, tokensOf(4), scoresOf(4));
+      journal.models.add(4, tokensOf(4), scoresOf(4));
       await journal.close();
       assert.deepEqual(await found(), [...new Set([...Array(batches).keys(), 4])]);
     }

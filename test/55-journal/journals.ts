@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { FrameBatchTokens } from '../../lib/engine/addon.js';
 import type { VirnucproError } from '../../lib/errors.js';
 import { RunJournal } from '../../lib/journal/run-journal.js';
-import type { JournaledBatch } from '../../lib/journal/run-journal.js';
-import { JOURNAL_FORMAT } from '../../lib/journal/run-key.js';
+import type { JournaledBatch } from '../../lib/journal/batch-records.js';
+import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../../lib/journal/run-key.js';
 import type { RunKey } from '../../lib/journal/run-key.js';
 
 export function key(changes: Partial<RunKey> = {}): RunKey {
@@ -22,6 +22,7 @@ export function key(changes: Partial<RunKey> = {}): RunKey {
     esmBatchTokens: 4096,
     dnabertBatchTokens: 4096,
     embeddings: false,
+    ...WITHOUT_TRIAGE,
     devices: ['some CPU, 2 threads'],
     ...changes,
   };
@@ -59,6 +60,6 @@ export async function opened(path: string, own = key(), failures: VirnucproError
 /** A journal of so many batches, closed. */
 export async function writeJournal(path: string, batches: number): Promise<void> {
   const journal = await opened(path);
-  for (let batch = 0; batch < batches; batch++) journal.add(batch, tokensOf(batch), scoresOf(batch));
+  for (let batch = 0; batch < batches; batch++) journal.models.add(batch, tokensOf(batch), scoresOf(batch));
   await journal.close();
 }

@@ -39,6 +39,7 @@ function windowOf(status: WindowResult['status'], virus?: number): WindowResult 
     reason,
     frames: best ? [best] : [],
     ...(best && { bestFrame: best, virusScore: best.virus }),
+    model: best ? 'a model' : '',
   };
 }
 

@@ -83,12 +83,16 @@ interface Started {
 function predict(
   records: AsyncIterable<SequenceRecord>,
   pool: DevicePool,
-  options: Omit<PipelineOptions, 'rule'>,
+  options: Omit<PipelineOptions, 'rule' | 'model'>,
 ): Pick<Started, 'results' | 'summary' | 'control'> {
   const summary = new RunSummary(pool.countUsage());
   const control = new RunControl();
   const stage = { summary, control, onFailure: () => undefined };
-  return { results: flattened(predictRecords(records, pool, { ...options, rule: RULE }, stage)), summary, control };
+  return {
+    results: flattened(predictRecords(records, pool, { ...options, model: 'fake', rule: RULE }, stage)),
+    summary,
+    control,
+  };
 }
 
 async function start(run: Run, isBrokenInput = false): Promise<Started> {
@@ -143,6 +147,7 @@ function checkWindow(result: WindowResult, alone: Alone, canScore: Alone | undef
   else assert.ok(result.status === 'scored' || result.status === 'failed');
   assert.equal(result.reason === '', result.status === 'scored');
   assert.equal(result.bestFrame === undefined, result.status !== 'scored');
+  assert.equal(result.model, result.status === 'scored' ? 'fake' : '');
   if (result.status === 'scored') assert.deepEqual(result.frames, scoresOf(alone));
   if (canScore) assert.deepEqual(result.frames, scoresOf(canScore));
   for (const frame of result.frames)
@@ -233,6 +238,8 @@ describe('the way from records to results', () => {
       windows: windows.length,
       framesScored: windows.reduce((sum, { frames }) => sum + frames.length, 0),
       windowsScored: ofStatus('scored'),
+      windowsTriaged: 0,
+      framesSpared: 0,
       windowsNoFrame: ofStatus('no_frame'),
       windowsFailed: ofStatus('failed'),
       contigsVirus: ofVerdict('virus'),

@@ -16,7 +16,7 @@ import { FakeDevices } from './fake-devices.js';
 import type { Plan } from './fake-devices.js';
 import { recordOf } from './records.js';
 
-const OPTIONS = { chunkSize: 30, sequences: false, rule: { threshold: 0.5, minFraction: 0.5 } };
+const OPTIONS = { model: 'fake', chunkSize: 30, sequences: false, rule: { threshold: 0.5, minFraction: 0.5 } };
 const HEALTHY: Plan = { devices: 2, turns: [1, 0, 2] };
 
 /** What cuts a run short, if anything. */

@@ -44,12 +44,12 @@ describe('The tables', () => {
 
   it('give a scored window its place, its deciding frame and its call', async () => {
     const row = await windowRow({ frames: FRAMES, bestFrame: BEST });
-    assert.deepEqual(row, ['a', '2', '500', '1000', '-', '3', '0.9', 'virus', '2', 'scored', '']);
+    assert.deepEqual(row, ['a', '2', '500', '1000', '-', '3', '0.9', 'virus', '2', 'scored', '', 'tiny']);
   });
 
   it('leave what is missing empty in a window without a score', async () => {
     const row = await windowRow({ status: 'failed', reason: 'out of\tmemory' });
-    assert.deepEqual(row, ['a', '2', '500', '1000', '', '', '', 'none', '0', 'failed', 'out of\\tmemory']);
+    assert.deepEqual(row, ['a', '2', '500', '1000', '', '', '', 'none', '0', 'failed', 'out of\\tmemory', '']);
   });
 
   for (const [threshold, call] of [

@@ -27,6 +27,7 @@ export function windowResult(contig: string, number: number, changes: Partial<Wi
     reason: '',
     frames,
     ...(frames[0] && { bestFrame: frames[0] }),
+    model: scored ? 'tiny' : '',
     ...changes,
   };
 }
@@ -52,11 +53,15 @@ export function contigResult(contig: string, letters: string, changes: Partial<C
   };
 }
 
-/** Counted apart from the code under test, from the results themselves. */
-export function countsOf(results: readonly PredictionResult[]): RunCounts {
+/**
+ * Counted apart from the code under test, from the results themselves.
+ * @param model the name of the run's own, which is not that of its triage
+ */
+export function countsOf(results: readonly PredictionResult[], model = 'tiny'): RunCounts {
   const windows = results.filter((result) => result.kind === 'window');
   const contigs = results.filter((result) => result.kind === 'contig');
   const frames = windows.reduce((sum, { frames }) => sum + frames.length, 0);
+  const triaged = windows.filter((window) => window.status === 'scored' && window.model !== model);
   return {
     records: contigs.length,
     empty: contigs.filter(({ status }) => status === 'empty').length,
@@ -65,6 +70,8 @@ export function countsOf(results: readonly PredictionResult[]): RunCounts {
     framesKept: frames,
     framesScored: frames,
     windowsScored: windows.filter(({ status }) => status === 'scored').length,
+    windowsTriaged: triaged.length,
+    framesSpared: triaged.reduce((sum, { frames }) => sum + frames.length, 0),
     windowsNoFrame: windows.filter(({ status }) => status === 'no_frame').length,
     windowsFailed: windows.filter(({ status }) => status === 'failed').length,
     contigsVirus: contigs.filter(({ verdict }) => verdict === 'virus').length,

@@ -93,7 +93,7 @@ function describe(
   const { folder, stopAfter, saveEmbeddings = false } = run;
   const isPartial = results.some(({ status }) => status === 'failed');
   const { parameters } = runDescription(countsOf([]));
-  return runDescription(countsOf(results), {
+  return runDescription(countsOf(results, modelOf(run).name), {
     outcome: stopAfter !== undefined ? 'stopped' : isPartial ? 'partial' : 'complete',
     // What a stopped run did not come to the end of has no hash.
     inputs: stopAfter !== undefined ? finished.slice(0, -1) : finished,
@@ -105,7 +105,7 @@ function describe(
 
 function* resultsOf(
   record: Parameters<ContigTally['finish']>[0],
-  { scores }: StoredRun,
+  run: StoredRun,
   rule: CallRule,
   before: number,
 ): Generator<PredictionResult> {
@@ -113,7 +113,7 @@ function* resultsOf(
   let number = before;
   const letters = record.problem === undefined ? record.sequence.length : 0;
   for (const span of windowsOf(letters, CHUNK_SIZE)) {
-    const given = scores[number++ % scores.length]!;
+    const given = run.scores[number++ % run.scores.length]!;
     const { status, frames } = windowOf(given);
     const best = status === 'scored' ? decidingFrame(frames) : undefined;
     const window: WindowResult = {
@@ -127,6 +127,7 @@ function* resultsOf(
       reason: status === 'failed' ? 'frame F1: out of\tmemory' : status === 'no_frame' ? 'no reading frame' : '',
       frames,
       ...(best && { bestFrame: best, virusScore: best.virus }),
+      model: best ? modelOf(run).name : '',
     };
     tally.add(window, rule);
     yield window;

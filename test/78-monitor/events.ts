@@ -7,7 +7,16 @@ type EventsByName = { [E in RunEvent | CommandEvent as E['event']]: E };
 const NO_MEMORY = { code: 'VNP_MEMORY', reason: 'no room' } as const;
 const COUNTS = {
   ...{ records: 7, empty: 1, invalid: 0, windows: 20, framesKept: 50, framesScored: 48 },
-  ...{ windowsScored: 17, windowsNoFrame: 2, windowsFailed: 1, contigsVirus: 2, contigsOther: 3, contigsNone: 2 },
+  ...{
+    windowsScored: 17,
+    windowsTriaged: 0,
+    framesSpared: 0,
+    windowsNoFrame: 2,
+    windowsFailed: 1,
+    contigsVirus: 2,
+    contigsOther: 3,
+    contigsNone: 2,
+  },
 };
 
 /** One of every event. */
@@ -18,7 +27,7 @@ export const EVENTS: EventsByName = {
   continued: {
     event: 'continued',
     journal: 'out/.journal',
-    ...{ batches: 2, frames: 100, damagedBytes: 512, isOfSameDevices: false },
+    ...{ batches: 2, frames: 100, framesTriaged: 0, damagedBytes: 512, isOfSameDevices: false },
   },
   'complete-already': { event: 'complete-already', output: 'out' },
   waiting: { event: 'waiting', reason: 'looking whether out/.unfinished-7 of process 7 on node3 is still alive' },

@@ -1,0 +1,160 @@
+import type { FrameBatch } from '../batches/frame-batcher.js';
+import { FrameBatcher } from '../batches/frame-batcher.js';
+import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
+import type { BatchOutcome } from '../engine/batch-task.js';
+import type { DevicePool } from '../engine/pool.js';
+import type { BatchRecords } from '../journal/batch-records.js';
+import type { KeptFrame } from '../windows/frame.js';
+import { calibrated } from './calibration.js';
+import { decidingFrame } from './calls.js';
+import { Dispatcher } from './dispatcher.js';
+import type { ScoreBook } from './dispatcher.js';
+import type { Ledger } from './ledger.js';
+import type { RunControl } from './run-control.js';
+import type { BatchFailure, RunSummary } from './summary.js';
+import { isSure } from './triage-rule.js';
+import type { TriageRule } from './triage-rule.js';
+import { unscoredFrames } from './unscored-frames.js';
+import type { WindowStage } from './window-stage.js';
+
+export interface TriageOptions {
+  /** Its workers have the triage model. */
+  readonly pool: DevicePool;
+  readonly batches: FrameBatcherOptions;
+  readonly rule: TriageRule;
+  /** The name of its model. */
+  readonly model: string;
+  /** Of the scores that the rule is for, and of those in the results; see `calibrated`. */
+  readonly temperature: { readonly rule: number; readonly results: number };
+}
+
+export interface TriageStage {
+  readonly ledger: Ledger;
+  /** Where the windows go that it does not decide. */
+  readonly models: WindowStage;
+  readonly summary: RunSummary;
+  readonly control: RunControl;
+  readonly onFailure: (failure: BatchFailure) => void;
+  readonly journal: BatchRecords | undefined;
+}
+
+/** A window on its way through triage. */
+interface TriagedWindow {
+  readonly firstTag: number;
+  readonly frames: readonly KeptFrame[];
+  /** Two for each frame, others and virus, as the classifier gives them. */
+  readonly scores: number[];
+  unsettled: number;
+  /** Frames whose scores an earlier run had computed. */
+  journaled: number;
+  hasFailed: boolean;
+  isDecided: boolean;
+}
+
+/**
+ * A small model before the models of the run: it reads every window, decides those that it is sure of, and passes on the
+ * others. What it could not score is passed on, too.
+ *
+ * Windows are passed on in input order, whatever order its batches come back in, so that the models' batches are the same
+ * each time. Those that it decided are counted on the way, for a batch must not wait for frames without end. It runs
+ * ahead by what its own devices have on their way: a window is passed on when others come in, or at the end.
+ */
+export class Triage implements WindowStage, ScoreBook {
+  readonly #options: TriageOptions;
+  readonly #stage: TriageStage;
+  readonly #reading: Dispatcher;
+  /** In input order, those that were not passed on. */
+  readonly #windows = new Set<TriagedWindow>();
+  /** By the tags of the frames that are not settled. */
+  readonly #byTag = new Map<number, TriagedWindow>();
+
+  constructor(options: TriageOptions, stage: TriageStage) {
+    this.#options = options;
+    this.#stage = stage;
+    const { summary, control, onFailure, journal } = stage;
+    const batcher = new FrameBatcher(options.batches);
+    this.#reading = new Dispatcher(options.pool, {
+      ...{ batcher, scores: this, counts: summary.triage, summary, control, onFailure, journal },
+      // A window that was passed on because of a failure has its place in the models' batches.
+      keepsFailures: true,
+    });
+  }
+
+  addWindow(firstTag: number, frames: readonly KeptFrame[]): Promise<void> | undefined {
+    const scores = new Array<number>(2 * frames.length).fill(NaN);
+    const counts = { unsettled: frames.length, journaled: 0, hasFailed: false, isDecided: false };
+    const window: TriagedWindow = { firstTag, frames, scores, ...counts };
+    this.#windows.add(window);
+    for (let position = 0; position < frames.length; position++) this.#byTag.set(firstTag + position, window);
+    const sending = this.#reading.addWindow(firstTag, frames);
+    return sending ? sending.then(() => this.#passOn()) : this.#passOn();
+  }
+
+  async flush(isWhole = true): Promise<void> {
+    await this.#reading.flush(isWhole);
+    await this.#reading.finished();
+    await this.#passOn();
+    await this.#stage.models.flush(isWhole);
+  }
+
+  async finished(): Promise<void> {
+    await this.#reading.finished();
+    await this.#stage.models.finished();
+  }
+
+  placeOf(tag: number): string {
+    return this.#stage.ledger.placeOf(tag);
+  }
+
+  settle({ tags }: FrameBatch, outcome: BatchOutcome, isJournaled: boolean): BatchFailure[] {
+    const unscored = unscoredFrames(outcome);
+    const failures = unscored.map(({ rows, part, code, reason }) =>
+      this.#stage.ledger.describeFailure(
+        rows.map((row) => tags[row]!),
+        { part, code, reason: isJournaled ? 'it had failed in the run before' : reason },
+      ),
+    );
+    const withoutScore = new Set(unscored.flatMap(({ rows }) => rows));
+    tags.forEach((tag, row) => {
+      const window = this.#byTag.get(tag)!;
+      this.#byTag.delete(tag);
+      const position = tag - window.firstTag;
+      window.scores[2 * position] = outcome.scores[2 * row]!;
+      window.scores[2 * position + 1] = outcome.scores[2 * row + 1]!;
+      if (withoutScore.has(row)) window.hasFailed = true;
+      if (isJournaled) window.journaled++;
+      if (--window.unsettled === 0) this.#decide(window);
+    });
+    return failures;
+  }
+
+  #decide(window: TriagedWindow): void {
+    const { rule, temperature, model } = this.#options;
+    if (window.hasFailed) return;
+    const deciding = decidingFrame(framesAt(window, temperature.rule))!;
+    if (!isSure(deciding.virus, rule)) return;
+    window.isDecided = true;
+    const scores = framesAt(window, temperature.results).flatMap(({ others, virus }) => [others, virus]);
+    this.#stage.ledger.decide(window.firstTag, scores, model);
+    this.#stage.summary.enterTriaged(window.frames.length, window.journaled);
+  }
+
+  /** Passes on the windows whose turn it is. Where a promise comes back, the models have no room at once. */
+  #passOn(): Promise<void> | undefined {
+    for (const window of this.#windows) {
+      if (window.unsettled > 0) return undefined;
+      this.#windows.delete(window);
+      const sending = this.#stage.models.addWindow(window.firstTag, window.isDecided ? [] : window.frames);
+      if (sending) return sending.then(() => this.#passOn());
+    }
+    return undefined;
+  }
+}
+
+/** The scores of a window's frames at this temperature. */
+function framesAt({ frames, scores }: TriagedWindow, temperature: number) {
+  return frames.map(({ name }, position) => {
+    const [others, virus] = calibrated(scores[2 * position]!, scores[2 * position + 1]!, temperature);
+    return { frame: name, others, virus };
+  });
+}

@@ -1,0 +1,41 @@
+import { DNA_FAULT, PROTEIN_FAULT } from '../engine/addon.js';
+import type { BatchOutcome } from '../engine/batch-task.js';
+import { codeOf } from '../engine/native-error.js';
+import { reasonOf } from '../errors.js';
+import type { BatchFailure, FailedPart } from './summary.js';
+
+/** Frames of a batch that have no score for the same reason. */
+export interface UnscoredFrames extends Pick<BatchFailure, 'part' | 'code' | 'reason'> {
+  /** Positions in the batch. */
+  readonly rows: readonly number[];
+}
+
+/** The frames of a batch that have no score: those that failed together are told together. */
+export function unscoredFrames({ scores, faults, failures }: BatchOutcome): UnscoredFrames[] {
+  const unscored = failures.map(({ first, last, error }): UnscoredFrames => {
+    const rows = Array.from({ length: last - first }, (_, index) => first + index);
+    return { rows, part: failedPart(error), code: codeOf(error), reason: reasonOf(error) };
+  });
+  const failed = new Set(unscored.flatMap(({ rows }) => rows));
+  const withoutNumber = new Map<FailedPart, number[]>();
+  for (let row = 0; row < faults.length; row++) {
+    const part = failed.has(row) ? undefined : faultyPart(faults[row]!, scores[2 * row]!, scores[2 * row + 1]!);
+    if (part) withoutNumber.set(part, [...(withoutNumber.get(part) ?? []), row]);
+  }
+  for (const [part, rows] of withoutNumber) {
+    const reason = 'the model gave no number; a precision of more range, such as fp32, may help';
+    unscored.push({ rows, part, code: 'VNP_NATIVE', reason });
+  }
+  return unscored;
+}
+
+function faultyPart(fault: number, others: number, virus: number): FailedPart | undefined {
+  if (fault === DNA_FAULT) return 'dna';
+  if (fault === PROTEIN_FAULT) return 'protein';
+  return Number.isFinite(others) && Number.isFinite(virus) ? undefined : 'classifier';
+}
+
+function failedPart(error: unknown): FailedPart {
+  const part = error instanceof Error && (error.cause as { part?: string } | undefined)?.part;
+  return part === 'dna' || part === 'protein' ? part : 'batch';
+}
