@@ -10,7 +10,13 @@ import { recall } from '../recall/recall.js';
 import { EXIT, EXIT_OF_SIGNAL } from './exit-codes.js';
 import { modelsOption, threadsOption, trustOption } from './option-values.js';
 import { describeModel } from './run-description.js';
-import { logFormatOption, logLevelOption, minFractionOption, thresholdOption } from './shared-options.js';
+import {
+  calibrationOption,
+  logFormatOption,
+  logLevelOption,
+  minFractionOption,
+  thresholdOption,
+} from './shared-options.js';
 import { StopSignals } from './stop-signals.js';
 
 /** What the options of `call` were given or default to, as commander names them. */
@@ -20,6 +26,7 @@ interface CallWords {
   model?: string;
   models?: string;
   trust?: boolean;
+  calibration: boolean;
   threads?: number;
   input?: string[];
   output?: string;
@@ -39,12 +46,13 @@ export function callCommand(): Command {
     .addOption(minFractionOption())
     .option(
       '-m, --model <name>',
-      'installed model whose classifier scores the embeddings of a run with --save-embeddings; its language models must ' +
+      'model whose classifier scores the embeddings of a run with --save-embeddings; its language models must ' +
         'be those of the run (default: the stored scores, no model)',
     )
     .addOption(modelsOption())
     .addOption(trustOption())
     .addOption(threadsOption())
+    .addOption(calibrationOption())
     .option(
       '-i, --input <path...>',
       'the inputs of the run, in their order, where they have moved or came from standard input; read only when a ' +
@@ -90,15 +98,17 @@ async function call(directory: string, words: CallWords): Promise<number> {
 }
 
 /** Without --model nothing is loaded. */
-async function openClassifier({ model, models, trust, threads }: CallWords): Promise<EmbeddingClassifier | undefined> {
-  const given = Object.entries({ models, trust, threads }).find(([, value]) => value !== undefined);
+async function openClassifier(words: CallWords): Promise<EmbeddingClassifier | undefined> {
+  const { model, models, trust, threads, calibration } = words;
+  const ofModel = { models, trust, threads, 'no-calibration': calibration ? undefined : true };
+  const given = Object.entries(ofModel).find(([, value]) => value !== undefined);
   if (model === undefined && given !== undefined) {
     const next = 'A call needs a model only for another classifier';
     throw expected('VNP_USAGE', '--model <name>', `--${given[0]}`, 'none', next);
   }
   if (model === undefined) return undefined;
   return EmbeddingClassifier.open({
-    model,
+    ...{ model, calibration },
     ...(models !== undefined && { models }),
     ...(trust !== undefined && { trust }),
     ...(threads !== undefined && { threads }),
@@ -106,8 +116,8 @@ async function openClassifier({ model, models, trust, threads }: CallWords): Pro
 }
 
 function otherClassifier(classifier: EmbeddingClassifier): OtherClassifier {
-  const { model, width } = classifier;
-  return { model: describeModel(model), width, classify: (embeddings) => classifier.classify(embeddings) };
+  const { model, width, temperature } = classifier;
+  return { model: describeModel(model), width, temperature, classify: (embeddings) => classifier.classify(embeddings) };
 }
 
 /** Says what came of every record. The exit code tells whether the run behind the scores had done everything. */

@@ -211,14 +211,19 @@ export function tableComment({ version, model, random, parameters = {}, optional
 
 function optionalWords({ temperature, card }: OptionalWords): string {
   // A word ends at a blank, and the words at a semicolon: in a path they are written as in an address of a file.
-  const path = card?.replace(/[\s;%\x00-\x1f\x7f]/g, encodeURIComponent);
+  // eslint-disable-next-line no-control-regex
+  const path = card?.replace(/[\x00-\x20;%\x7f]/g, encodeURIComponent);
   return `${temperature === 1 ? '' : ` temperature=${temperature}`}${path === undefined ? '' : ` card=${path}`}`;
 }
 
-/** A comment of a table with these optional words, and no others. */
+/**
+ * A comment of a table with these optional words, and no others.
+ *
+ * @param comment in any encoding of its bytes, which is that of `card`, too
+ */
 export function commentWithOptional(comment: string, optional: OptionalWords): string {
   const [words = '', ...rest] = comment.split('; ');
-  return [words.replace(/ (?:temperature|card)=\S+/g, '') + optionalWords(optional), ...rest].join('; ');
+  return [words.replace(/ (?:temperature|card)=[^ ]+/g, '') + optionalWords(optional), ...rest].join('; ');
 }
 
 /**

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { expected } from '../errors.js';
 import { BufferedFile, openNewFile, type Wait } from '../output/buffered-file.js';
 import { CONTIGS_TABLE, VIRUS_SEQUENCES, WINDOWS_TABLE } from '../output/files.js';
-import { commentWith, commentWithWarning, type ManifestFile, type RunManifest } from '../output/manifest.js';
+import { utf8Key } from '../output/highest-score.js';
+import {
+  commentWith,
+  commentWithOptional,
+  commentWithWarning,
+  type ManifestFile,
+  type RunManifest,
+} from '../output/manifest.js';
 import type { CallRule } from '../predict/calls.js';
 import { checkFile } from './check-files.js';
 import { EarlierSequences } from './earlier-sequences.js';
@@ -186,7 +193,7 @@ function head({ comment, header }: TableReader, job: NewCallsJob, name: string):
   const model = classifier?.model ?? job.earlier.model;
   const { threshold, minFraction } = rule;
   const now = commentWith(comment, { model: model.name, threshold, min_fraction: minFraction });
-  if (now !== undefined) return `${commentWithWarning(now, model)}\n${header}\n`;
+  if (now !== undefined) return `${commentWithWarning(withOptional(now, job), model)}\n${header}\n`;
   throw expected(
     'VNP_OUTPUT',
     'a comment that names the model, the threshold and min_fraction',
@@ -194,6 +201,13 @@ function head({ comment, header }: TableReader, job: NewCallsJob, name: string):
     JSON.stringify(Buffer.from(comment, 'latin1').toString('utf8')),
     'It was written by another version or changed after the run: predict again',
   );
+}
+
+/** Stored scores are of the model and the temperature that the comment names already. */
+function withOptional(comment: string, { classifier }: NewCallsJob): string {
+  if (classifier === undefined) return comment;
+  const { temperature, model } = classifier;
+  return commentWithOptional(comment, { temperature, card: model.card ? utf8Key(model.card) : null });
 }
 
 function fileOf({ files }: RunManifest, name: string): ManifestFile {

@@ -12,6 +12,8 @@ export interface OtherClassifier {
   readonly model: ManifestModel;
   /** Numbers of an embedding that it reads: the widths of both language models. */
   readonly width: number;
+  /** Of the scores that it gives: softmax(logits / temperature), 1 where they are not calibrated. */
+  readonly temperature: number;
   /** One call at a time. */
   readonly classify: Classify;
 }

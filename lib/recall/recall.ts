@@ -2,7 +2,7 @@ import { mkdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
 import { EMBEDDINGS, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
-import { manifestText, type ManifestModel, type RunManifest, warningsWith } from '../output/manifest.js';
+import { manifestText, type RunManifest, warningsWith } from '../output/manifest.js';
 import { claimDirectory, type ClaimedDirectory, releaseDirectory } from '../output/output-directory.js';
 import { outputError } from '../output/output-error.js';
 import { finishReplacement, replaceFiles, REPLACEMENT_FOLDER } from '../output/put-in-place.js';
@@ -112,9 +112,9 @@ async function writeFolder(
     ...{ directory, earlier, rule, classifier, folder, temporary: claimed.unfinished },
     ...{ shownOutput, inputs, standardInput, signal },
   });
+  const called = withCalls(earlier, rule, calls);
   const manifest: RunManifest = {
-    ...withCalls(earlier, rule, calls),
-    ...(classifier && withClassifier(earlier, classifier.model)),
+    ...(classifier ? withClassifier(called, classifier) : called),
     files: earlier.files.flatMap((file) => calls.files.get(file.name) ?? (output === undefined ? [file] : [])),
     recalled: [...(earlier.recalled ?? []), entry(earlier, { classifier, ...options })],
   };
@@ -134,15 +134,20 @@ function withCalls(earlier: RunManifest, { threshold, minFraction }: CallRule, {
 }
 
 /** The language models stay those of the run: they are the same archives, wherever they lie. */
-function withClassifier(earlier: RunManifest, model: ManifestModel): Pick<RunManifest, 'model' | 'warnings'> {
-  const { name, random } = model;
+function withClassifier(earlier: RunManifest, { model, temperature }: OtherClassifier): RunManifest {
+  const { name, random, shipped = false, card = null } = model;
   const others = earlier.model.parts.filter(({ role }) => role !== 'classifier');
   const parts = [...others, ...model.parts.filter(({ role }) => role === 'classifier')];
-  return { model: { ...earlier.model, name, random, parts }, warnings: warningsWith(model, earlier.warnings) };
+  return {
+    ...earlier,
+    model: { ...earlier.model, name, random, shipped, card, parts },
+    parameters: { ...earlier.parameters, temperature },
+    warnings: warningsWith(model, earlier.warnings),
+  };
 }
 
 function entry(
-  { model, parameters: { threshold, minFraction } }: RunManifest,
+  { model, parameters: { threshold, minFraction, temperature } }: RunManifest,
   { classifier, version, commandLine }: Pick<RecallOptions, 'classifier' | 'version' | 'commandLine'>,
 ): NonNullable<RunManifest['recalled']>[number] {
   const sha256 = model.parts.find(({ role }) => role === 'classifier')?.sha256;
@@ -150,6 +155,7 @@ function entry(
     ...{ threshold, minFraction },
     ...(classifier && { model: model.name }),
     ...(classifier && sha256 !== undefined && { classifier: sha256 }),
+    ...(classifier && temperature !== undefined && { temperature }),
   };
   return { at: new Date().toISOString(), from, version, commandLine };
 }

@@ -17,9 +17,17 @@ export interface EmbeddedWindow {
 
 /** Two models with the same language models: the run's, and another one. */
 export const RUN_MODEL = model('tiny');
-export const OTHER_MODEL = model('other_1.2', { random: true, classifier: 'cc' });
+export const OTHER_MODEL = model('other_1.2', {
+  ...{ random: true, classifier: 'cc' },
+  card: '/models of others/à; 100 %/card.md',
+});
 
-interface ModelChanges extends Partial<Pick<ManifestModel, 'random' | 'chunkSize'>> {
+/** At which the scores of a model are said to be. */
+export function temperatureOf({ name }: ManifestModel): number {
+  return name === OTHER_MODEL.name ? 1.37 : 1;
+}
+
+interface ModelChanges extends Partial<Pick<ManifestModel, 'random' | 'chunkSize' | 'card'>> {
   /** Hashes of its parts. */
   readonly dna?: string;
   readonly protein?: string;
@@ -28,14 +36,14 @@ interface ModelChanges extends Partial<Pick<ManifestModel, 'random' | 'chunkSize
 
 export function model(
   name: string,
-  { random = false, chunkSize = CHUNK_SIZE, ...hashes }: ModelChanges = {},
+  { random = false, chunkSize = CHUNK_SIZE, card = null, ...hashes }: ModelChanges = {},
 ): ManifestModel {
   const sha256 = { dna: 'aa', protein: 'bb', classifier: name, ...hashes };
   const parts = (['dna', 'protein', 'classifier'] as const).map((role) => ({
     ...{ role, file: `${role}/model.pt`, sha256: sha256[role] },
     ...{ dtype: 'float32', architecture: { family: role } },
   }));
-  return { name, random, chunkSize, parts };
+  return { name, random, shipped: false, card, chunkSize, parts };
 }
 
 /** The scores that a classifier gives to an embedding. */
@@ -57,7 +65,7 @@ export function embeddedRun(
       return { frame, others, virus, embedding: Float32Array.from(embedding) };
     }),
   }));
-  return { ...run, scores, model: by, saveEmbeddings: true };
+  return { ...run, scores, model: by, temperature: temperatureOf(by), saveEmbeddings: true };
 }
 
 /** Applies the classifier of a model; `calls` has the rows of every call. */
@@ -71,7 +79,7 @@ export function otherClassifier(of = OTHER_MODEL): OtherClassifier & { readonly 
     );
     return Promise.resolve(Float32Array.from(scores.flat()));
   };
-  return { model: of, width: WIDTH, classify, calls };
+  return { model: of, width: WIDTH, temperature: temperatureOf(of), classify, calls };
 }
 
 /** Every file that depends on scores. */

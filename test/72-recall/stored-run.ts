@@ -38,6 +38,8 @@ export interface StoredRun {
   readonly random?: boolean;
   /** Default: one by the name of `tiny`. */
   readonly model?: ManifestModel;
+  /** Of the scores, for run.json and the comments alone. Default: 1. */
+  readonly temperature?: number;
   /** Whether there are embeddings; every frame has to bring its own then. Default false. */
   readonly saveEmbeddings?: boolean;
 }
@@ -49,7 +51,7 @@ export async function predictStored(
   rule: CallRule,
   options: { force?: boolean } = {},
 ): Promise<RunManifest> {
-  const { folder, inputs, stopAfter = Infinity, saveEmbeddings = false, changes = {} } = run;
+  const { folder, inputs, stopAfter = Infinity, saveEmbeddings = false, changes = {}, temperature = 1 } = run;
   const model = modelOf(run);
   for (const [name, text] of Object.entries(inputs)) writeFileSync(join(folder, name), text);
   const parameters = { window: CHUNK_SIZE, threshold: rule.threshold, min_fraction: rule.minFraction };
@@ -59,7 +61,10 @@ export async function predictStored(
     chunkSize: CHUNK_SIZE,
     inputName: 'input',
     saveEmbeddings,
-    comment: tableComment({ version: '0.1.0', model: model.name, random: model.random, parameters }),
+    comment: tableComment({
+      ...{ version: '0.1.0', model: model.name, random: model.random, parameters },
+      optional: { temperature, card: model.card ?? null },
+    }),
     threshold: rule.threshold,
   });
   const progress = new InputProgress();
@@ -90,7 +95,7 @@ function describe(
   { finished }: InputProgress,
   rule: CallRule,
 ): RunDescription {
-  const { folder, stopAfter, saveEmbeddings = false } = run;
+  const { folder, stopAfter, saveEmbeddings = false, temperature = 1 } = run;
   const isPartial = results.some(({ status }) => status === 'failed');
   const { parameters } = runDescription(countsOf([]));
   return runDescription(countsOf(results, modelOf(run).name), {
@@ -98,7 +103,7 @@ function describe(
     // What a stopped run did not come to the end of has no hash.
     inputs: stopAfter !== undefined ? finished.slice(0, -1) : finished,
     model: modelOf(run),
-    parameters: { ...parameters, ...rule, saveEmbeddings },
+    parameters: { ...parameters, ...rule, temperature, saveEmbeddings },
     workingDirectory: folder,
   });
 }

@@ -94,7 +94,7 @@ describe('virnucpro call --model', () => {
       const classifier = parts.find(({ role }) => role === 'classifier')!.sha256;
       assert.deepEqual(
         run.recalled?.map(({ from }) => from),
-        [{ threshold: 0.5, minFraction: 0.5, model, classifier }],
+        [{ threshold: 0.5, minFraction: 0.5, model, classifier, temperature: 1 }],
       );
       assert.deepEqual(readdirSync(path(name)).sort(), readdirSync(path('earlier')).sort());
       // What it wrote are results like any others, of which predict knows that they are complete.
