@@ -2,7 +2,7 @@ import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
 import type { DevicePool } from '../engine/pool.js';
 import { VirnucproError } from '../errors.js';
-import type { BatchRecords, JournaledBatch } from '../journal/batch-records.js';
+import type { BatchRecords } from '../journal/batch-records.js';
 import type { KeptFrame } from '../windows/frame.js';
 import type { RunControl } from './run-control.js';
 import type { BatchFailure, RunSummary } from './summary.js';
@@ -33,8 +33,8 @@ export interface ScoreBook {
 export interface BatchCounts {
   /** A batch of so many frames came back from the devices, with what failed in it. */
   enterOutcome(frames: number, failures: readonly BatchFailure[]): void;
-  /** An earlier run had computed a batch of so many frames, with what failed in it then. */
-  enterJournaled(frames: number, failures: readonly BatchFailure[]): void;
+  /** An earlier run had computed a batch of so many frames. */
+  enterJournaled(frames: number): void;
 }
 
 export interface DispatcherOptions {
@@ -47,11 +47,6 @@ export interface DispatcherOptions {
   readonly onFailure: (failure: BatchFailure) => void;
   /** What is in it is not computed again, and what is computed goes into it. */
   readonly journal?: BatchRecords | undefined;
-  /**
-   * Whether a batch of which something failed goes into the journal too, NaN for the frames that have no score: where
-   * something follows from the failure that has to be the same again. Default false: it is tried anew.
-   */
-  readonly keepsFailures?: boolean;
   /** Whether the frames' embeddings come with their scores. Default false. */
   readonly embeddings?: boolean;
 }
@@ -107,7 +102,10 @@ export class Dispatcher implements WindowStage {
     const { outcome } = await summary.timed('waiting', this.#taken(batch));
     const settling = outcome
       .then(
-        (scored) => this.#settle(batch, scored, (kept) => journal?.add(number, batch.tokens, kept)),
+        (scored) => {
+          // What failed is tried anew when the run is gone on with.
+          if (this.#settle(batch, scored)) journal?.add(number, batch.tokens, scored);
+        },
         // Withdrawn: its windows stay open, and nothing behind them leaves.
         () => undefined,
       )
@@ -137,14 +135,14 @@ export class Dispatcher implements WindowStage {
     const known = await journal.find(number, batch.tokens, scores.placeOf(batch.tags[0]!));
     if (!known) return false;
     const faults = new Uint8Array(batch.tags.length);
-    const failures = scores.settle(batch, { ...known, faults, failures: [] }, true);
-    counts.enterJournaled(batch.tags.length, failures);
+    scores.settle(batch, { ...known, faults, failures: [] }, true);
+    counts.enterJournaled(batch.tags.length);
     return true;
   }
 
-  /** @param keep for what the journal is to have */
-  #settle(batch: FrameBatch, outcome: BatchOutcome, keep: (batch: JournaledBatch) => void): void {
-    const { control, scores, counts, onFailure, keepsFailures = false } = this.#options;
+  /** @returns whether every frame has a score */
+  #settle(batch: FrameBatch, outcome: BatchOutcome): boolean {
+    const { control, scores, counts, onFailure } = this.#options;
     control.noteWork();
     const failures = scores.settle(batch, outcome, false);
     counts.enterOutcome(batch.tags.length, failures);
@@ -152,17 +150,11 @@ export class Dispatcher implements WindowStage {
     const failed = failures.reduce((sum, { frames }) => sum + frames, 0);
     this.#unscoredInARow = failed === batch.tags.length ? this.#unscoredInARow + 1 : 0;
     if (this.#unscoredInARow >= MOST_UNSCORED_BATCHES) this.#stopForGood(failures.at(-1)!);
-    if (failures.length === 0) keep(outcome);
-    else if (keepsFailures) keep({ scores: soundScores(outcome) });
+    return failures.length === 0;
   }
 
   #stopForGood({ reason }: BatchFailure): void {
     const message = `Expected scores but ${MOST_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
     this.#options.control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
-}
-
-/** The scores with NaN for every frame that has a fault. */
-function soundScores({ scores, faults }: BatchOutcome): Float32Array {
-  return scores.map((score, index) => (faults[index >> 1] === 0 ? score : NaN));
 }

@@ -122,10 +122,10 @@ export class RunSummary {
     }
   }
 
-  /** For the pipeline: an earlier run had computed a batch of so many frames, with what failed in it then. */
-  enterJournaled(frames: number, failures: readonly BatchFailure[]): void {
+  /** For the pipeline: an earlier run had computed a batch of so many frames. */
+  enterJournaled(frames: number): void {
+    this.framesDone += frames;
     this.framesJournaled += frames;
-    this.enterOutcome(frames, failures);
   }
 
   /** For the pipeline: triage has decided a window of so many frames, so many of them scored by an earlier run. */

@@ -53,7 +53,8 @@ interface TriagedWindow {
 
 /**
  * A small model before the models of the run: it reads every window, decides those that it is sure of, and passes on the
- * others. What it could not score is passed on, too.
+ * others. What it could not score is passed on, too; a run that is gone on with tries that again, so that batches of the
+ * models may be others then.
  *
  * Windows are passed on in input order, whatever order its batches come back in, so that the models' batches are the same
  * each time. Those that it decided are counted on the way, for a batch must not wait for frames without end. It runs
@@ -75,8 +76,6 @@ export class Triage implements WindowStage, ScoreBook {
     const batcher = new FrameBatcher(options.batches);
     this.#reading = new Dispatcher(options.pool, {
       ...{ batcher, scores: this, counts: summary.triage, summary, control, onFailure, journal },
-      // A window that was passed on because of a failure has its place in the models' batches.
-      keepsFailures: true,
     });
   }
 
@@ -108,12 +107,9 @@ export class Triage implements WindowStage, ScoreBook {
 
   settle({ tags }: FrameBatch, outcome: BatchOutcome, isJournaled: boolean): BatchFailure[] {
     const unscored = unscoredFrames(outcome);
-    const failures = unscored.map(({ rows, part, code, reason }) =>
-      this.#stage.ledger.describeFailure(
-        rows.map((row) => tags[row]!),
-        { part, code, reason: isJournaled ? 'it had failed in the run before' : reason },
-      ),
-    );
+    const { ledger } = this.#stage;
+    const tagsOf = (rows: readonly number[]): number[] => rows.map((row) => tags[row]!);
+    const failures = unscored.map(({ rows, ...why }) => ledger.describeFailure(tagsOf(rows), why));
     const withoutScore = new Set(unscored.flatMap(({ rows }) => rows));
     tags.forEach((tag, row) => {
       const window = this.#byTag.get(tag)!;

@@ -20,6 +20,8 @@ export interface Plan {
   readonly turns: readonly number[];
   /** Defaults to sound frames alone. */
   readonly kindOf?: (dna: ArrayLike<number>, protein: ArrayLike<number>) => FrameKind;
+  /** Defaults to `scoreOf`. */
+  readonly scoreOf?: typeof scoreOf;
   /** Protein tokens that fit into the devices' memory. Defaults to any number. */
   readonly memory?: number;
   /** By device: batches after which it is lost. Defaults to never. */
@@ -65,6 +67,8 @@ export class FakeDevices {
   opened = 0;
   closed = 0;
   scoredFrames = 0;
+  /** A hash of every batch that was scored, by all its tokens and where its frames end, in no order. */
+  readonly scoredBatches: number[] = [];
   readonly events: PoolEvent[] = [];
   /** What measuring the linear layers of the first device fails with. */
   limitFailure: Error | undefined;
@@ -145,6 +149,7 @@ export class FakeDevices {
 
   async #score(batch: FrameBatchTokens, index: number, taken: number): Promise<BatchResult> {
     const { turns, memory = Infinity, lostAfter = [], isBroken = [], kindOf = () => 'sound' } = this.#plan;
+    const { scoreOf: score = scoreOf } = this.#plan;
     for (let turn = turns[this.#batches++ % turns.length]!; turn > 0; turn--) {
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -156,10 +161,11 @@ export class FakeDevices {
     if (kinds.includes('throws')) throw nativeError('VNP_NATIVE', 'a frame that cannot be computed');
     const scores = new Float32Array(2 * frames.length);
     frames.forEach(({ dna, protein }, frame) => {
-      const { others, virus } = scoreOf(dna, protein);
+      const { others, virus } = score(dna, protein);
       scores.set([others, kinds[frame] === 'no number' ? NaN : virus], 2 * frame);
     });
     this.scoredFrames += frames.length;
+    this.scoredBatches.push(hashOf(batch.dna.offsets, batch.dna.tokens, batch.protein.tokens));
     const seconds = { dna: 1, protein: 2, classifier: 3 };
     return { scores, faults: new Uint8Array(frames.length), seconds };
   }
