@@ -2,35 +2,48 @@ import { access, constants, mkdtemp, rm, stat, statfs, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { cacheFolder } from '../engine/cache-folder.js';
-import { listModels } from '../models/library.js';
+import { listModels, type ListedModel } from '../models/library.js';
 import { modelsFolder } from '../models/registry.js';
+import { SHIPPED_DEFAULT } from '../models/shipped.js';
 import { reasonOf } from '../errors.js';
 import { failed, passed, warned, type Check } from './check.js';
 
+const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-/** Which models are installed, and which of them are damaged, or came from elsewhere. */
+/** Which models are there, and which of them are damaged, or came from elsewhere. */
 export async function checkModels(option?: string): Promise<Check> {
   const folder = modelsFolder(option);
   const models = await listModels({ models: folder });
-  const damaged = models.flatMap(({ name, problem }) => (problem === undefined ? [] : [name]));
-  const lines = models.map(({ name, model, problem }) => {
-    if (!model) return `${name}: ${problem}`;
-    const size = `${(model.bytes / GIB).toFixed(2)} GiB`;
-    return `${name}: windows of ${model.chunkSize} bases, ${size}${model.random ? ', random weights' : ''}${model.trusted ? '' : ', not trusted'}`;
-  });
-  if (damaged.length > 0) {
-    const next = `virnucpro models remove ${damaged[0]}, then virnucpro models import`;
-    return failed('models', `in ${folder} ${damaged.join(', ')} cannot be used`, next, lines);
+  const lines = models.map(modelLine);
+  const damaged = models.filter(({ problem }) => problem !== undefined);
+  const [first] = damaged;
+  if (first) {
+    const mending = `virnucpro models remove ${first.name}, then virnucpro models import`;
+    const next = first.shipped ? 'install virnucpro again: this model is a part of it' : mending;
+    const names = damaged.map(({ name }) => name).join(', ');
+    return failed('models', `${first.shipped ? '' : `in ${folder} `}${names} cannot be used`, next, lines);
   }
   const untrusted = models.flatMap(({ name, model }) => (model?.trusted === false ? [name] : []));
   if (untrusted.length > 0) {
     const next = `if you know who made it, virnucpro models trust ${untrusted[0]}`;
     return warned('models', `in ${folder} ${untrusted.join(', ')} not made here, or changed since`, next, lines);
   }
-  if (models.length > 0) return passed('models', `${models.length} in ${folder}`, lines);
+  const installed = models.filter(({ shipped }) => !shipped).length;
+  if (installed > 0) return passed('models', `${installed} in ${folder}`, lines);
+  if (models.some(({ name }) => name === SHIPPED_DEFAULT)) {
+    return passed('models', `none in ${folder}; ${SHIPPED_DEFAULT}, which came with virnucpro, is used`, lines);
+  }
   const next = 'virnucpro models import, or to try things virnucpro models random';
   return warned('models', `none in ${folder}`, next);
+}
+
+function modelLine({ name, shipped, model, problem }: ListedModel): string {
+  if (!model) return `${name}: ${problem}`;
+  const { chunkSize, bytes, random, trusted } = model;
+  const size = bytes < GIB / 100 ? `${(bytes / MIB).toFixed(1)} MiB` : `${(bytes / GIB).toFixed(2)} GiB`;
+  const remarks = [shipped && 'came with virnucpro', random && 'random weights', !trusted && 'not trusted'];
+  return [`${name}: windows of ${chunkSize} bases`, size, ...remarks.filter(Boolean)].join(', ');
 }
 
 /** A setup writes there; a run only what it can do without: which models it has checked. */

@@ -7,7 +7,7 @@ import type { InspectedModel } from './inspect.js';
 import type { OpenedModel } from './pipeline.js';
 import { randomModel as randomInto } from './random.js';
 import type { RandomRequest } from './random.js';
-import { ModelRegistry, modelsFolder } from './registry.js';
+import { ModelRegistry, modelsFolder, type ModelPlace } from './registry.js';
 import type { VerifyOptions } from './verify.js';
 
 /** Where the installed models lie. */
@@ -20,17 +20,21 @@ function registryAt({ models }: ModelsLocation): ModelRegistry {
   return new ModelRegistry(modelsFolder(models));
 }
 
+/** A model that there is: what it is, or what is wrong with it. */
+export interface ListedModel extends ModelPlace {
+  readonly model?: InspectedModel;
+  readonly problem?: string;
+}
+
 /** The models by name, installed and shipped with this program; one that is damaged is there with what is wrong. Nothing of them is run. */
-export async function listModels(
-  location: ModelsLocation = {},
-): Promise<{ name: string; model?: InspectedModel; problem?: string }[]> {
+export async function listModels(location: ModelsLocation = {}): Promise<ListedModel[]> {
   const registry = registryAt(location);
   return Promise.all(
-    (await registry.listAll()).map(async (name) => {
+    (await registry.listAll()).map(async ({ name, shipped }) => {
       try {
-        return { name, model: await inspectFrom(registry, name) };
+        return { name, shipped, model: await inspectFrom(registry, name) };
       } catch (error) {
-        return { name, problem: reasonOf(error) };
+        return { name, shipped, problem: reasonOf(error) };
       }
     }),
   );

@@ -39,8 +39,8 @@ export function checkModelName(name: string): void {
   );
 }
 
-/** A model that there is. */
-interface ModelPlace {
+/** A model that there is, whatever it is worth. */
+export interface ModelPlace {
   readonly name: string;
   /** Whether it came with this program. */
   readonly shipped: boolean;
@@ -66,9 +66,14 @@ export class ModelRegistry {
     return resolve(this.folder) === resolve(this.shipped) ? [] : modelsIn(this.folder);
   }
 
-  /** Names of the installed models and of those that came with this program, sorted. */
-  async listAll(): Promise<string[]> {
-    return (await this.#places()).map(({ name }) => name).sort();
+  /** The installed models, sorted by name, then those that came with this program, too. */
+  async listAll(): Promise<ModelPlace[]> {
+    const installed = await this.list();
+    const shipped = (await modelsIn(this.shipped)).filter((name) => !installed.includes(name));
+    return [
+      ...installed.map((name) => ({ name, shipped: false })),
+      ...shipped.map((name) => ({ name, shipped: true })),
+    ];
   }
 
   /**
@@ -238,18 +243,8 @@ export class ModelRegistry {
     return aside;
   }
 
-  /** The installed ones first. */
-  async #places(): Promise<ModelPlace[]> {
-    const installed = await this.list();
-    const shipped = (await modelsIn(this.shipped)).filter((name) => !installed.includes(name));
-    return [
-      ...installed.map((name) => ({ name, shipped: false })),
-      ...shipped.map((name) => ({ name, shipped: true })),
-    ];
-  }
-
   async #place(name: string | undefined): Promise<ModelPlace> {
-    const places = await this.#places();
+    const places = await this.listAll();
     const there = places.length === 0 ? 'none is installed' : `there is ${places.map((one) => one.name).join(', ')}`;
     if (name !== undefined) {
       checkModelName(name);

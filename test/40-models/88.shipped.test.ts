@@ -38,7 +38,10 @@ describe('models that come with the program', () => {
   it('are listed with the installed ones, and found and trusted by their name', async () => {
     await ship('small');
     await install('a');
-    assert.deepEqual(await registry().listAll(), ['a', 'small']);
+    assert.deepEqual(await registry().listAll(), [
+      { name: 'a', shipped: false },
+      { name: 'small', shipped: true },
+    ]);
     assert.deepEqual(await registry().list(), ['a']);
     const model = await registry().findTrusted('small', { trust: false });
     assert.ok(model.shipped && isShipped(model));
@@ -60,7 +63,7 @@ describe('models that come with the program', () => {
   it('give way to an installed one of the same name, which has to be trusted like any other', async () => {
     await ship('small');
     const own = await install('small', { seed: 2 });
-    assert.deepEqual(await registry().listAll(), ['small']);
+    assert.deepEqual(await registry().listAll(), [{ name: 'small', shipped: false }]);
     assert.deepEqual(await registry().findTrusted('small', { trust: false }), own);
     appendFileSync(join(own.folder, 'pipeline.json'), '\n');
     await fails('VNP_MODEL_UNTRUSTED', /small, whose/, () => registry().findTrusted('small', { trust: false }));

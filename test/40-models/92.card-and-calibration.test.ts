@@ -42,7 +42,7 @@ describe('a model with a card and a calibration', () => {
     assert.equal(model.temperature, 1.37);
     assert.deepEqual(model.triage, TRIAGE);
     assert.deepEqual(model.card, { path: join(model.folder, 'card.md') });
-    assert.equal(readFileSync(model.card!.path, 'utf8'), CARD);
+    assert.equal(readFileSync(model.card.path, 'utf8'), CARD);
     const { temperature, triage, card, shipped } = await inspectModel(model, true);
     assert.deepEqual({ temperature, triage, card, shipped }, { ...pick(model), shipped: false });
   });

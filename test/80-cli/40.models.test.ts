@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { InspectedModel } from '../../lib/index.js';
+import type { ListedModel } from '../../lib/index.js';
 import { fixture } from '../repository.js';
 import { failsWith, succeeds, virnucpro } from './command-line.js';
 
@@ -36,15 +36,17 @@ describe('virnucpro models', () => {
   const random = (name: string, ...words: string[]): string[] => [
     ...['models', 'random', '--name', name, '--esm', 'esm2_tiny', '--dna', 'dnabert_tiny', ...words],
   ];
-  const listed = async (): Promise<{ name: string; model?: InspectedModel; problem?: string }[]> =>
-    JSON.parse((await succeeds(['models', 'list', '--json'], { models })).output) as never;
+  const listed = async (): Promise<ListedModel[]> => {
+    const all = JSON.parse((await succeeds(['models', 'list', '--json'], { models })).output) as ListedModel[];
+    return all.filter(({ shipped }) => !shipped);
+  };
 
   it('imports, lists, inspects and removes a model', async () => {
     const { output } = await succeeds(importWords('golden'), { models });
     assert.equal(output, `installed golden in ${join(models, 'golden')}\n`);
     const [entry, ...more] = await listed();
     assert.deepEqual([entry!.name, entry!.model!.chunkSize, entry!.model!.random, more], ['golden', 300, false, []]);
-    assert.match((await succeeds(['models', 'list'], { models })).output, /^golden\twindows of 300\t/);
+    assert.match((await succeeds(['models', 'list'], { models })).output, /^golden\twindows of 300\t.*\tinstalled\n/);
     const shown = (await succeeds(['models', 'inspect', 'golden'], { models })).output;
     assert.match(shown, /name {8}golden\n/);
     assert.match(shown, /made from {3}esm2_t3_tiny\.pt, sha256 [0-9a-f]{64}/);
@@ -54,16 +56,33 @@ describe('virnucpro models', () => {
     assert.deepEqual(readdirSync(models), ['.trusted']);
   });
 
-  it('lists nothing where nothing is, not even the folder', async () => {
-    const none = { models: join(models, 'none') };
-    assert.match((await succeeds(['models', 'list'], none)).output, /^no model is installed/);
-    assert.equal((await succeeds(['models', 'list', '--json'], none)).output, '[]\n');
-    assert.ok(!existsSync(none.models));
+  it('imports a card and a calibration, and refuses what is none', async () => {
+    const write = (name: string, text: string): string => {
+      writeFileSync(join(models, name), text);
+      return join(models, name);
+    };
+    const card = write('card.md', '# A card\n');
+    const calibration = write('calibration.json', '{"temperature": 1.25}');
+    await succeeds([...importWords('golden'), '--card', card, '--calibration', calibration], { models });
+    const [{ model } = {}] = await listed();
+    assert.deepEqual([model?.card?.path, model?.temperature], [join(models, 'golden', 'card.md'), 1.25]);
+    assert.equal(readFileSync(model!.card!.path, 'utf8'), '# A card\n');
+    const { output } = await succeeds(['models', 'list'], { models });
+    assert.match(output, /\tinstalled\ttemperature 1\.25\tcard .*golden\/card\.md\n/);
+    const wrong = write('wrong.json', '{"temperature": 0}');
+    await failsWith(/a positive number for temperature of/, [...importWords('other'), '--calibration', wrong], {
+      models,
+    });
+    await failsWith(/--card but received .*ENOENT/, [...importWords('other'), '--card', 'none.md'], { models });
+    assert.deepEqual(
+      (await listed()).map(({ name }) => name),
+      ['golden'],
+    );
   });
 
   it('takes the folder of models from --models too', async () => {
     await succeeds([...random('tiny'), '--models', models]);
-    assert.match((await succeeds(['models', 'list', '--models', models])).output, /^tiny\t.*\trandom weights\n$/);
+    assert.match((await succeeds(['models', 'list', '--models', models])).output, /^tiny\t.*\trandom weights\n/);
   });
 
   it('makes the same random weights of the same seed, and replaces a model with --force', async () => {
@@ -91,8 +110,7 @@ describe('virnucpro models', () => {
 
   it('refuses names and models that there are not', async () => {
     await failsWith(/name of a model .*"\.\.\/tiny"/, random('../tiny'), { models });
-    await failsWith(/received none/, ['models', 'inspect'], { models });
-    await failsWith(/received nonsense; none is installed/, ['models', 'remove', 'nonsense'], { models });
+    await failsWith(/received nonsense;/, ['models', 'remove', 'nonsense'], { models });
     assert.deepEqual(readdirSync(models), []);
   });
 
@@ -131,7 +149,7 @@ describe('virnucpro models', () => {
     });
 
     it('are listed and inspected for what they are', async () => {
-      assert.match((await succeeds(['models', 'list'], { models: copies })).output, /\tnot trusted\n$/);
+      assert.match((await succeeds(['models', 'list'], { models: copies })).output, /\tnot trusted\n/);
       assert.match(
         (await succeeds(['models', 'inspect'], { models: copies })).output,
         /\ntrusted {5}no: not made here/,

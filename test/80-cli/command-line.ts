@@ -16,6 +16,8 @@ export interface Ended {
 export interface RunOptions {
   /** Folder of the installed models. */
   readonly models?: string;
+  /** The program that is run. Defaults to that of the repository. */
+  readonly program?: string;
   /** Further variables of the environment. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Written to standard input, which is closed then. Defaults to nothing. */
@@ -27,11 +29,11 @@ export interface RunOptions {
 /** Runs `virnucpro` as a user does. */
 export function virnucpro(
   words: readonly string[],
-  { models, environment, input, watch }: RunOptions = {},
+  { models, program = PROGRAM, environment, input, watch }: RunOptions = {},
 ): Promise<Ended> {
   const env = { ...process.env, ...(models !== undefined && { VIRNUCPRO_MODELS: models }), ...environment };
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [PROGRAM, ...words], { env, timeout: 60_000, killSignal: 'SIGKILL' });
+    const child = spawn(process.execPath, [program, ...words], { env, timeout: 60_000, killSignal: 'SIGKILL' });
     let output = '';
     let errors = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));

@@ -1,0 +1,35 @@
+import { cpSync, existsSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { loadAddon } from '../../lib/engine/load.js';
+import { importModel, type ImportRequest } from '../../lib/models/import.js';
+import { ModelRegistry } from '../../lib/models/registry.js';
+import { fixture, repositoryRoot } from '../repository.js';
+
+/** The program in a folder of its own, as an installed package has it, but without the models that come with it. */
+export function copyProgram(folder: string): string {
+  mkdirSync(join(folder, 'dist'), { recursive: true });
+  for (const name of ['bin', join('dist', 'lib'), 'package.json'])
+    cpSync(join(repositoryRoot, name), join(folder, name), { recursive: true });
+  for (const name of ['node_modules', 'build', 'prebuilds'])
+    if (existsSync(join(repositoryRoot, name))) symlinkSync(join(repositoryRoot, name), join(folder, name));
+  return join(folder, 'bin', 'virnucpro.js');
+}
+
+/** Makes the golden model come with a copy of the program, under any name. Gives its folder. */
+export async function shipGoldenModel(program: string, name: string, changes: Partial<ImportRequest>): Promise<string> {
+  const root = dirname(dirname(program));
+  const { folder } = await importModel({
+    name,
+    esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
+    dna: fixture('golden', 'dnabert'),
+    classifier: fixture('golden', 'classifier.pth'),
+    chunkSize: 500,
+    registry: new ModelRegistry(join(root, 'made')),
+    addon: loadAddon().addon,
+    ...changes,
+  });
+  const place = join(root, 'models', name);
+  mkdirSync(dirname(place), { recursive: true });
+  renameSync(folder, place);
+  return place;
+}
