@@ -36,7 +36,10 @@ export { packageVersion } from './package.js';
 export type { Predictor, Prediction } from './predict/predictor.js';
 export { EmbeddingClassifier } from './predict/embedding-classifier.js';
 export type { ClassifierOptions } from './predict/embedding-classifier.js';
-export type { OpenOptions, PredictOptions } from './predict/options.js';
+export type { OpenOptions, PredictOptions, TriageChoice } from './predict/options.js';
+export { inspectTriage } from './predict/triage-model.js';
+export type { InspectedTriage } from './predict/triage-model.js';
+export type { TriageRule } from './predict/triage-rule.js';
 export {
   DEFAULT_MEMORY_WARNING,
   DEFAULT_PROGRESS_INTERVAL,

@@ -13,6 +13,8 @@ export interface BatchTokensRequest {
   readonly plans: readonly (WorkerPlan & { readonly precision: Precision })[];
   readonly dna: SizedModel;
   readonly protein: SizedModel;
+  /** The models of other workers, one beside each of these, which have batches of as many tokens at the same time. */
+  readonly beside?: { readonly dna: SizedModel; readonly protein: SizedModel } | undefined;
   /** Bytes that one worker may take; undefined where only the device limits it. */
   readonly maxMemory: number | undefined;
 }
@@ -32,22 +34,28 @@ const BYTES_OF = { float32: 4, float16: 2, bfloat16: 2, fp32: 4, fp16: 2, bf16: 
  * Tokens of a batch that suit every worker: as many as their memory has room for, within what is of use. All workers have
  * the same, so that batches, and with them the results, do not depend on who computes them.
  */
-export function defaultBatchTokens({ plans, dna, protein, maxMemory }: BatchTokensRequest): {
+export function defaultBatchTokens({ plans, dna, protein, beside, maxMemory }: BatchTokensRequest): {
   esm: number;
   dnabert: number;
 } {
-  const largest = (model: SizedModel): number =>
+  const all = beside ? [dna, protein, beside.dna, beside.protein] : [dna, protein];
+  const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
+  const largest = (models: readonly SizedModel[]): number =>
     Math.min(
       ...plans.map(({ device, precision }) => {
         const sharing = plans.filter((other) => other.device.id === device.id).length;
-        const weights = weightBytes(dna, precision) + weightBytes(protein, precision);
+        const weights = sum(all.map((model) => weightBytes(model, precision)));
+        const ofToken = sum(models.map((model) => bytesOfToken(model, precision)));
         const available = Math.min(maxMemory ?? Infinity, (device.memoryFree ?? device.memoryTotal) / sharing);
-        const fitting = (SHARE * (available - weights)) / bytesOfToken(model, precision);
+        const fitting = (SHARE * (available - weights)) / ofToken;
         const most = device.id === 'cpu' ? MOST_ON_CPU : MOST_ON_GPU;
         return Math.max(LEAST[precision], Math.min(most, STEP * Math.floor(fitting / STEP)));
       }),
     );
-  return { esm: largest(protein), dnabert: largest(dna) };
+  return {
+    esm: largest(beside ? [protein, beside.protein] : [protein]),
+    dnabert: largest(beside ? [dna, beside.dna] : [dna]),
+  };
 }
 
 function weightBytes({ bytes, dtype }: SizedModel, precision: Precision): number {

@@ -177,6 +177,16 @@ export const EVENT_SCHEMA: EventSchema = {
       sources: { type: 'strings', meaning: 'inputs that they come from' },
     },
   },
+  'triage-failure': {
+    meaning: 'Frames that triage could not score: their windows go to the model of the run, and no result is missing.',
+    fields: {
+      part: { type: 'string', meaning: 'what failed: `dna`, `protein`, `classifier` or `batch` (before any of them)' },
+      code: CODE,
+      reason: REASON,
+      frames: count('frames that triage could not score because of it', 'frames'),
+      sources: { type: 'strings', meaning: 'inputs that they come from' },
+    },
+  },
   'batch-split': {
     meaning: 'A batch failed and is tried again in two halves.',
     fields: { device: DEVICE, frames: BATCH_FRAMES, code: CODE, reason: REASON },

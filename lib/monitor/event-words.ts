@@ -55,6 +55,11 @@ const WORDS: Wording = {
     error(
       `${counted(frames, 'frame')} of ${sources.join(', ')} without a score: ${PART_NAMES[part]} failed: ${reason} (${code})`,
     ),
+  'triage-failure': ({ part, code, reason, frames, sources }) =>
+    warn(
+      `triage could not score ${counted(frames, 'frame')} of ${sources.join(', ')}, whose windows go to the model of the ` +
+        `run: ${PART_NAMES[part]} failed: ${reason} (${code})`,
+    ),
   'batch-split': ({ device, frames, code, reason }) =>
     warn(
       `${device}: a batch of ${counted(frames, 'frame')} failed and is tried again in two halves: ${reason} (${code})`,

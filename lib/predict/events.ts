@@ -17,6 +17,7 @@ export type RunEvent =
   | MemoryPressureEvent
   | ContinuedEvent
   | FailureEvent
+  | TriageFailureEvent
   | PoolEvent;
 
 /** A GPU that is there is not used, though nobody asked for it to be left out. */
@@ -133,4 +134,9 @@ export interface FailureEvent {
   readonly frames: number;
   /** The inputs that they come from. */
   readonly sources: readonly string[];
+}
+
+/** Frames that triage could not score: their windows go to the model of the run, and no result is missing because of it. */
+export interface TriageFailureEvent extends Omit<FailureEvent, 'event'> {
+  readonly event: 'triage-failure';
 }

@@ -17,9 +17,24 @@ export const MOST_THREADS = 1024;
 /** More workers than this on one CPU gain nothing. */
 export const MOST_WORKERS = 64;
 
+/** A model that reads every window first and decides those that it is sure of; the others go to the model of the run. */
+export interface TriageChoice {
+  /** Its name; `mini` is short for virnucpro-mini. */
+  readonly model: string;
+  /**
+   * It decides windows with a calibrated virus score below this, 0 to 1. Defaults to what was measured for it and the
+   * length of a window.
+   */
+  readonly othersBelow?: number;
+  /** It decides windows with at least this calibrated virus score, 0 to 1. Defaults likewise. */
+  readonly virusAtLeast?: number;
+}
+
 export interface OpenOptions {
   /** Name of a model. Defaults to the only one that is installed, or where none is to SHIPPED_DEFAULT, which came with this program. */
   readonly model?: string;
+  /** Triage before the model, by another one on the same devices: see TriageChoice. A name alone is its `model`. Defaults to none. */
+  readonly triage?: string | TriageChoice;
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
   readonly models?: string;
   /**
@@ -60,7 +75,7 @@ export interface PredictOptions {
   readonly calibration?: boolean;
   /** Whether window results carry their letters and kept frames. Defaults to false. */
   readonly sequences?: boolean;
-  /** Whether the scores of frames carry their embeddings. Defaults to false. */
+  /** Whether the scores of frames carry their embeddings; not with triage, which has others. Defaults to false. */
   readonly embeddings?: boolean;
   /**
    * Path of a file that keeps every batch's scores (and embeddings, where asked for) as they come; yours to delete. A run
@@ -81,8 +96,10 @@ export interface PredictOptions {
   readonly memoryWarning?: number;
 }
 
+const TRIAGE_OPTIONS = namesOf<TriageChoice>({ model: true, othersBelow: true, virusAtLeast: true });
 const OPEN_OPTIONS = namesOf<OpenOptions>({
   model: true,
+  triage: true,
   models: true,
   trust: true,
   precision: true,
@@ -142,6 +159,16 @@ function harmless(listener: ((event: RunEvent) => void) | undefined): (event: Ru
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */
+export function resolveTriage(triage: string | TriageChoice): TriageChoice {
+  if (typeof triage === 'string') return { model: triage };
+  checkNames(TRIAGE_OPTIONS, triage, 'triage');
+  if (!isText(triage.model)) throw expected('VNP_ARGUMENT', 'a name', 'the model of triage', typeof triage.model);
+  if (triage.othersBelow !== undefined) share('othersBelow', triage.othersBelow);
+  if (triage.virusAtLeast !== undefined) share('virusAtLeast', triage.virusAtLeast);
+  return triage;
+}
+
+/** @throws VirnucproError VNP_ARGUMENT */
 export function resolveOpenOptions(options: OpenOptions) {
   checkNames(OPEN_OPTIONS, options, 'open');
   const { workers, maxMemory, esmBatchTokens, dnabertBatchTokens } = options;
@@ -152,6 +179,7 @@ export function resolveOpenOptions(options: OpenOptions) {
   checkKind('onEvent', options.onEvent, 'a function', (listener: unknown) => typeof listener === 'function');
   return {
     trust: options.trust ?? false,
+    triage: options.triage === undefined ? undefined : resolveTriage(options.triage),
     precision: options.precision ?? DEFAULT_PRECISION,
     threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),
     workers: workers === undefined ? undefined : whole('workers', workers, MOST_WORKERS),
@@ -164,6 +192,8 @@ export function resolveOpenOptions(options: OpenOptions) {
     onEvent: harmless(options.onEvent),
   };
 }
+
+export type ResolvedOpenOptions = ReturnType<typeof resolveOpenOptions>;
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolvePredictOptions(options: PredictOptions) {

@@ -1,10 +1,6 @@
-import type { NativeBytePairTokenizer } from '../engine/addon.js';
-import { defaultBatchTokens } from '../engine/batch-tokens.js';
-import { chooseDevices } from '../engine/choose-devices.js';
+import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import { loadAddon } from '../engine/load.js';
-import { DevicePool } from '../engine/pool.js';
-import { precisionFor } from '../engine/precision.js';
-import { planWorkers } from '../engine/worker-plan.js';
+import type { DevicePool } from '../engine/pool.js';
 import type { WorkerDescription } from '../engine/worker-usage.js';
 import { VirnucproError, expected } from '../errors.js';
 import { flattened } from '../input/flattened.js';
@@ -13,21 +9,21 @@ import { readRecords } from '../input/records.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { PROTEIN_TOKENS } from '../models/protein-alphabet.js';
 import { RunJournal } from '../journal/run-journal.js';
-import { ModelRegistry, modelsFolder } from '../models/registry.js';
-import { verifyFiles } from '../models/verify.js';
-import { packageVersion } from '../package.js';
 import { temperatureOf } from './calibration.js';
-import type { DeviceEvent, RunEvent } from './events.js';
-import { resolveOpenOptions, resolvePredictOptions } from './options.js';
+import { openModels } from './open-models.js';
+import type { LoadedModel, OpenedModels } from './open-models.js';
+import { resolvePredictOptions } from './options.js';
 import type { OpenOptions, PredictOptions, ResolvedPredictOptions } from './options.js';
 import { predictRecords } from './pipeline.js';
+import type { PipelineOptions } from './pipeline.js';
 import type { PredictionResult } from './results.js';
 import { RunControl } from './run-control.js';
 import { runKey } from './run-key.js';
-import type { RunKeyParts } from './run-key.js';
 import { RunMonitor } from './run-monitor.js';
 import type { RunStatus } from './run-status.js';
 import { RunSummary } from './summary.js';
+import type { BatchFailure } from './summary.js';
+import type { TriageRule } from './triage-rule.js';
 
 /** One run over some inputs. Iterate it once, before the predictor's next; `summary` is up to date at any moment and final afterwards. */
 export interface Prediction extends AsyncIterable<PredictionResult> {
@@ -41,17 +37,6 @@ export interface Prediction extends AsyncIterable<PredictionResult> {
   /** What the devices compute is finished; nothing else begins until `resume`. */
   pause(): void;
   resume(): void;
-}
-
-/** What a predictor was opened with. */
-interface Opened {
-  readonly model: OpenedModel;
-  readonly pool: DevicePool;
-  readonly versions: RunKeyParts['versions'];
-  readonly engine: RunKeyParts['engine'];
-  readonly tokenizer: NativeBytePairTokenizer;
-  readonly batchTokens: { readonly esm: number; readonly dnabert: number };
-  readonly onEvent: (event: RunEvent) => void;
 }
 
 /** What belongs to one run alone. */
@@ -68,53 +53,35 @@ interface Run {
 export class Predictor {
   /** What was loaded. */
   readonly model: OpenedModel;
-  readonly #opened: Opened;
+  readonly #opened: OpenedModels;
   #run: Run | undefined;
   #isMeasuring = false;
   #closed = false;
 
-  private constructor(opened: Opened) {
+  private constructor(opened: OpenedModels) {
     this.model = opened.model;
     this.#opened = opened;
   }
 
   /** @internal use `open` */
   static async open(options: OpenOptions): Promise<Predictor> {
-    const { trust, precision, threads, workers, maxMemory, engine, onEvent, ...tokens } = resolveOpenOptions(options);
-    const model = await new ModelRegistry(modelsFolder(options.models)).findTrusted(options.model, { trust });
-    if (options.model === undefined && model.shipped) {
-      onEvent({ event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
-    }
-    const loaded = loadAddon();
-    const { devices, leftOut } = chooseDevices(loaded, options.devices);
-    for (const { device, reason } of leftOut) {
-      onEvent({ event: 'device-left-out', device: device.id, name: device.name, reason });
-    }
-    const plans = planWorkers(devices, { threads, workers }).map((plan) => ({
-      ...plan,
-      precision: precisionFor(plan.device, precision),
-    }));
-    const { dna, protein, classifier, chunkSize } = model;
-    const defaults = defaultBatchTokens({ plans, dna, protein, maxMemory });
-    const batchTokens = {
-      esm: tokens.esmBatchTokens ?? defaults.esm,
-      dnabert: tokens.dnabertBatchTokens ?? defaults.dnabert,
-    };
-    const tokenizer = new loaded.addon.BytePairTokenizer(model.tokenizer);
-    onEvent({ event: 'loading', model: model.name, chunkSize, workers: plans.map(({ id }) => id) });
-    const onRead = (bytes: number): void => onEvent({ event: 'checking', model: model.name, bytes });
-    await verifyFiles([dna, protein, classifier], { onRead });
-    const limit = maxMemory === undefined ? {} : { maxMemory };
-    const requests = plans.map((plan) => ({ ...plan, ...limit, engine, dna, protein, classifier }));
-    const pool = await DevicePool.open(loaded.addon, requests, { onEvent });
-    for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
-    const versions = { virnucpro: packageVersion, libtorch: loaded.libtorch.version };
-    return new Predictor({ model, pool, versions, engine, tokenizer, batchTokens, onEvent });
+    return new Predictor(await openModels(options));
   }
 
-  /** Every worker that the model was loaded on. */
+  /** The model that reads every window first, if any does, and from which of its calibrated scores on it decides. */
+  get triage(): (TriageRule & { readonly model: OpenedModel }) | undefined {
+    const { triage } = this.#opened;
+    return triage && { ...triage.rule, model: triage.model };
+  }
+
+  /** Every worker that the model was loaded on, then those of its triage. */
   get devices(): readonly WorkerDescription[] {
-    return this.#opened.pool.descriptions;
+    return this.#pools.flatMap(({ descriptions }) => descriptions);
+  }
+
+  get #pools(): readonly DevicePool[] {
+    const { pool, triage } = this.#opened;
+    return triage ? [pool, triage.pool] : [pool];
   }
 
   /** The most tokens in a batch of each model. */
@@ -139,7 +106,10 @@ export class Predictor {
       throw expected('VNP_ARGUMENT', 'a path or an array of paths', 'predict', typeof inputs);
     }
     this.#checkIdle();
-    const summary = new RunSummary(this.#opened.pool.countUsage());
+    const { triage } = this.#opened;
+    if (triage && resolved.embeddings) throw noEmbeddings(triage.model.name);
+    const usage = this.#pools.flatMap((pool) => pool.countUsage());
+    const summary = new RunSummary(usage, triage?.model.name);
     const control = new RunControl();
     const run: Run = { inputs: paths, options: resolved, summary, control, monitor: undefined };
     const results = flattened(this.#results(run));
@@ -164,7 +134,7 @@ export class Predictor {
     this.#checkIdle();
     this.#isMeasuring = true;
     try {
-      await this.#opened.pool.measureLimits();
+      for (const pool of this.#pools) await pool.measureLimits();
     } finally {
       this.#isMeasuring = false;
     }
@@ -177,7 +147,7 @@ export class Predictor {
   async close(): Promise<void> {
     this.#closed = true;
     this.#run?.control.stop(closedError());
-    await this.#opened.pool.close();
+    await Promise.all(this.#pools.map((pool) => pool.close()));
   }
 
   #checkOpen(): void {
@@ -214,7 +184,8 @@ export class Predictor {
         summary,
         control,
         journal,
-        onFailure: (failure: RunSummary['failures'][number]) => onEvent({ event: 'failure', ...failure }),
+        onFailure: (failure: BatchFailure) => onEvent({ event: 'failure', ...failure }),
+        onTriageFailure: (failure: BatchFailure) => onEvent({ event: 'triage-failure', ...failure }),
       };
       for await (const results of predictRecords(records, pool, this.#pipelineOptions(options), stage)) {
         yield this.#whileOpen(results);
@@ -240,21 +211,30 @@ export class Predictor {
     return journal;
   }
 
-  #pipelineOptions({ rule, calibration, sequences, embeddings }: ResolvedPredictOptions) {
-    const { batchTokens, tokenizer } = this.#opened;
-    const batches = {
-      proteinTokens: batchTokens.esm,
-      dnaTokens: batchTokens.dnabert,
-      dnaTokenizer: tokenizer,
-      proteinTable: PROTEIN_TOKENS,
-    };
-    const temperature = temperatureOf(this.model, calibration);
+  #pipelineOptions({ rule, calibration, sequences, embeddings }: ResolvedPredictOptions): PipelineOptions {
+    const { triage } = this.#opened;
     const { name, chunkSize } = this.model;
-    return { model: name, chunkSize, batches, rule, temperature, sequences, embeddings };
+    return {
+      ...{ model: name, chunkSize, rule, sequences, embeddings },
+      temperature: temperatureOf(this.model, calibration),
+      batches: this.#batchesOf(this.#opened),
+      triage: triage && {
+        ...{ model: triage.model.name, pool: triage.pool, rule: triage.rule },
+        batches: this.#batchesOf(triage),
+        // What it is sure of was measured by calibrated scores.
+        temperature: { rule: temperatureOf(triage.model, true), results: temperatureOf(triage.model, calibration) },
+      },
+    };
+  }
+
+  #batchesOf({ tokenizer }: LoadedModel): FrameBatcherOptions {
+    const { esm: proteinTokens, dnabert: dnaTokens } = this.#opened.batchTokens;
+    return { proteinTokens, dnaTokens, dnaTokenizer: tokenizer, proteinTable: PROTEIN_TOKENS };
   }
 
   #monitorOf(run: Run): RunMonitor {
-    const { pool, onEvent } = this.#opened;
+    const { onEvent } = this.#opened;
+    const pool = { workers: this.#pools.flatMap(({ workers }) => workers) };
     const { progressInterval, memoryWarning } = run.options;
     const { summary, control } = run;
     const { addon } = loadAddon();
@@ -272,6 +252,11 @@ export class Predictor {
   }
 }
 
+function noEmbeddings(triage: string): VirnucproError {
+  const what = 'no embeddings, for those of the windows that it decides would be of another model,';
+  return expected('VNP_ARGUMENT', what, `a run with triage by ${triage}`, 'embeddings: true', 'Leave one of them out');
+}
+
 function closedError(): VirnucproError {
   return new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a run but it was closed');
 }
@@ -282,13 +267,4 @@ function totalSize(files: readonly { readonly size: number | undefined }[]): num
     (sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size),
     0,
   );
-}
-
-function deviceEvent(worker: WorkerDescription, batchTokens: { esm: number; dnabert: number }): DeviceEvent {
-  const { id, device, precision, threads, weightBytes } = worker;
-  const { name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree } = device;
-  return {
-    ...{ event: 'device', device: id, name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree },
-    ...{ precision, threads, weightBytes, batchTokens },
-  };
 }

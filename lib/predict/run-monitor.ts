@@ -15,7 +15,7 @@ const RELIEF = 0.05;
 
 export interface RunMonitorOptions {
   readonly addon: Pick<Addon, 'sensors'>;
-  readonly pool: DevicePool;
+  readonly pool: Pick<DevicePool, 'workers'>;
   readonly summary: RunSummary;
   readonly control: RunControl;
   readonly onEvent: (event: RunEvent) => void;

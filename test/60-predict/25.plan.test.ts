@@ -82,6 +82,21 @@ describe('the default tokens of a batch', () => {
     assert.deepEqual(chosen([gpu(0)], 'bf16', 8 * GIB), chosen([gpu(0, 8)], 'bf16'));
   });
 
+  it('leave room for a second model on the same devices, and its batches', () => {
+    const plans = [{ id: 'cuda:0', threads: 1, precision: 'bf16' as const }];
+    const beside = (gib: number, protein?: SizedModel) =>
+      defaultBatchTokens({
+        plans: plans.map((plan) => ({ ...plan, device: gpu(0, gib) })),
+        ...{ dna: dnabert, protein: esm3b, maxMemory: undefined },
+        ...(protein && { beside: { dna: sized(128, 512, 1e6), protein } }),
+      });
+    assert.deepEqual(beside(80, sized(128, 512, 1e6)), { esm: 16_384, dnabert: 16_384 });
+    // As much less room as its weights take, and as many fewer tokens as its own need.
+    assert.deepEqual(beside(8), { esm: 12_288, dnabert: 16_384 });
+    assert.equal(beside(8, sized(128, 512, 2 * GIB)).esm, 6144);
+    assert.equal(beside(8, esm3b).esm, 3072);
+  });
+
   it('never fall below what keeps a device busy, nor grow beyond what is of use, whatever there is', () =>
     fc.assert(
       fc.property(

@@ -68,6 +68,10 @@ export const EVENTS: EventsByName = {
   },
   'memory-pressure': { event: 'memory-pressure', device: 'cuda:0', used: 73.6 * GIB, total: 80 * GIB },
   failure: { event: 'failure', part: 'protein', ...NO_MEMORY, frames: 3, sources: ['a.fa', 'b.fa'] },
+  'triage-failure': {
+    event: 'triage-failure',
+    ...{ part: 'dna', ...NO_MEMORY, frames: 3, sources: ['a.fa'] },
+  },
   'batch-split': { event: 'batch-split', device: 'cuda:0', frames: 32, ...NO_MEMORY },
   'batch-retried': { event: 'batch-retried', device: 'cuda:0', frames: 32, code: 'VNP_NATIVE', reason: 'odd' },
   'device-lost': { event: 'device-lost', device: 'cuda:1', reason: 'it fell off the bus', left: ['cuda:0', 'cuda:2'] },

@@ -1,0 +1,92 @@
+import { expected } from '../errors.js';
+import type { RunKey } from '../journal/run-key.js';
+import { inspectModel } from '../models/inspect.js';
+import type { InspectedModel } from '../models/inspect.js';
+import type { InspectOptions } from '../models/library.js';
+import type { OpenedModel } from '../models/pipeline.js';
+import { ModelRegistry, modelsFolder } from '../models/registry.js';
+import { SHIPPED_DEFAULT } from '../models/shipped.js';
+import { resolveTriage } from './options.js';
+import type { TriageChoice } from './options.js';
+import { triageKey } from './run-key.js';
+import type { TriageRule } from './triage-rule.js';
+
+/** What a model may be called in short, unless one of that very name is installed. */
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([['mini', SHIPPED_DEFAULT]]);
+
+/** A model that may do the triage of another, and from which of its scores on. */
+export interface FoundTriage {
+  readonly model: OpenedModel;
+  readonly rule: TriageRule;
+}
+
+/**
+ * The model that is to do the triage before another.
+ *
+ * @throws VirnucproError VNP_USAGE where it is the same model, or nobody says from which scores on it is sure; and as
+ *   `ModelRegistry.findTrusted` does
+ */
+export async function findTriage(
+  registry: ModelRegistry,
+  choice: TriageChoice,
+  model: OpenedModel,
+  { trust }: { readonly trust: boolean },
+): Promise<FoundTriage> {
+  const isInstalled = (await registry.list()).includes(choice.model);
+  const name = isInstalled ? choice.model : (SHORT_NAMES.get(choice.model) ?? choice.model);
+  const triage = await registry.findTrusted(name, { trust });
+  const isSame = triage.name === model.name || PARTS.every((part) => triage[part].sha256 === model[part].sha256);
+  if (isSame) {
+    const next = 'Triage by it would spare nothing: leave it out, or choose a smaller model';
+    throw expected('VNP_USAGE', `another model than ${model.name}`, 'triage', name, next);
+  }
+  return { model: triage, rule: ruleOf(triage, choice, model.chunkSize) };
+}
+
+const PARTS = ['dna', 'protein', 'classifier'] as const;
+
+function ruleOf(triage: OpenedModel, choice: TriageChoice, chunkSize: number): TriageRule {
+  const measured = triage.triage.find((thresholds) => thresholds.chunkSize === chunkSize);
+  const othersBelow = choice.othersBelow ?? measured?.othersBelow;
+  const virusAtLeast = choice.virusAtLeast ?? measured?.virusAtLeast;
+  if (othersBelow === undefined || virusAtLeast === undefined) {
+    const lengths = triage.triage.map((one) => one.chunkSize).join(', ');
+    throw expected(
+      'VNP_USAGE',
+      `a model with triage thresholds for windows of ${chunkSize} bases`,
+      'triage',
+      `${triage.name}, which has ${lengths ? `those for windows of ${lengths}` : 'none'}`,
+      'Choose another one, or say from which scores on it is sure: --triage-others-below and --triage-virus-at-least ' +
+        '(in a program othersBelow and virusAtLeast)',
+    );
+  }
+  if (othersBelow > virusAtLeast) {
+    const what = `at most ${virusAtLeast}, from which a window is virus,`;
+    throw expected('VNP_USAGE', what, 'the score below which a window is none', String(othersBelow));
+  }
+  return { othersBelow, virusAtLeast };
+}
+
+/** A model that is to do triage, for printing, and what a journal says of it. */
+export interface InspectedTriage extends TriageRule {
+  readonly model: InspectedModel;
+  readonly key: Pick<RunKey, 'triage' | 'triageRule' | 'triageModel'>;
+}
+
+/**
+ * Looks, before any is loaded, whether a model may do the triage of another.
+ *
+ * @param model the name of that other one; see `inspectModel`
+ * @throws VirnucproError VNP_USAGE where it is the same model, or nobody says from which scores on it is sure;
+ *   VNP_ARGUMENT, VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED
+ */
+export async function inspectTriage(
+  triage: string | TriageChoice,
+  model: string | undefined,
+  { models, trust = false }: InspectOptions = {},
+): Promise<InspectedTriage> {
+  const registry = new ModelRegistry(modelsFolder(models));
+  const found = await findTriage(registry, resolveTriage(triage), await registry.find(model), { trust });
+  const inspected = await inspectModel(found.model, await registry.isTrusted(found.model));
+  return { model: inspected, ...found.rule, key: triageKey(found) };
+}
