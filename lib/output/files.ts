@@ -30,7 +30,9 @@ export const PREDICTION_RESULTS: OutputFile = {
   name: 'prediction_results.txt',
   when: 'always',
   format: 'tab-separated with a header line, exactly as the classic tool writes it: ids are not escaped',
-  meaning: 'One row for each scored frame, in input order.',
+  meaning:
+    'One row for each scored frame, in input order. The scores are those of the run: calibrated where the model has a ' +
+    'temperature, unless with `--no-calibration`; the published models have none.',
   columns: [
     column('Sequence_ID', 'Frame id: contig, `_chunk_`, number of the window, frame (F1 to F3, R1 to R3)'),
     column('Prediction', '`virus` when score2 is greater than score1, else `others`'),
@@ -59,7 +61,9 @@ const TABLE_FORMAT =
   'UTF-8, tab-separated, one comment line that starts with `#`, one header line, then rows. A missing value is an empty ' +
   'cell. In text a backslash is `\\\\`, a tab `\\t`, a line end `\\n` or `\\r`, another control character `\\xNN` or ' +
   '`\\uNNNN`; a text that starts with `=`, `+`, `-`, `@`, `#`, `"` or an apostrophe has an apostrophe put before it, so ' +
-  'that no program takes it for a formula, a comment or a quotation. Skip the comment by its position (pandas ' +
+  'that no program takes it for a formula, a comment or a quotation. The comment names the model, what calls depend on, ' +
+  "the `temperature` of calibrated scores and the path of the model's `card`, in which a blank, `;` and `%` are `%20`, " +
+  '`%3B` and `%25`. Skip it by its position (pandas ' +
   '`skiprows=1`, R `skip = 1`), for `#` is a common letter of ids';
 
 export const WINDOWS_TABLE: OutputFile = {
@@ -205,7 +209,8 @@ export const RUN_MANIFEST: OutputFile = {
   when: 'always',
   format: 'JSON, written last: a directory with a run.json is a finished run',
   meaning:
-    'How the results were made: versions, model, inputs, parameters, devices (with `tokensPerSecond`, `linearShare`, the ' +
+    'How the results were made: versions, model (with the path of its `card`, and whether it came with the program), ' +
+    'inputs, parameters (with the `temperature` of the scores, 1 unless they are calibrated), devices (with `tokensPerSecond`, `linearShare`, the ' +
     'share of the speed that the matrix products alone reach, and the peak of their memory), counts, times, and every ' +
     'file written but run.log, which goes on a little longer. `outcome` is `complete`, `partial` (some windows failed, ' +
     'or records are invalid) or `stopped`: the run ended early, and what is there is right but not all. `recalled` is ' +

@@ -9,7 +9,7 @@ import { inRepository } from '../setup/repository.mjs';
 /** @typedef {{ name: string, source?: string, text?: string, executable?: boolean }} BundledFile name: within the bundle; one of source and text */
 
 /** What runs from the repository as it is: commands, the check of a GPU and what it reads. */
-const folders = ['bin', 'examples', 'docs', 'scripts/gpu-check', 'test/fixtures/golden'];
+const folders = ['bin', 'models', 'examples', 'docs', 'scripts/gpu-check', 'test/fixtures/golden'];
 const files = [...['LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'scripts/gpu-check.mjs', 'bench/host/inputs.mjs']];
 
 /**

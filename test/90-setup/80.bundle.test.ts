@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -101,6 +102,14 @@ describe('the bundle', () => {
       assert.match(license, /^(MIT|ISC|BSD-3-Clause|Apache-2.0)$/, name);
     assert.match(readFileSync(join(root, 'licenses', 'node.txt'), 'utf8'), /^Node\.js is licensed/);
     assert.match(readFileSync(join(root, 'licenses', 'xz-decompress.txt'), 'utf8'), /Permission is hereby granted/);
+  });
+
+  it('has the models that come with the program', () => {
+    const [models, bundled] = [join(repositoryRoot, 'models'), join(root, 'models')];
+    assert.deepEqual(
+      existsSync(bundled) ? filesIn(bundled).sort() : [],
+      existsSync(models) ? filesIn(models).sort() : [],
+    );
   });
 
   it('lists every file with its hash', () => {
