@@ -2,8 +2,15 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { OUTPUT_FILES, outputFileName } from '../../lib/output/files.js';
-import { RANDOM_WEIGHTS_WARNING, type RunDescription, type RunManifest } from '../../lib/output/manifest.js';
+import {
+  commentWithOptional,
+  RANDOM_WEIGHTS_WARNING,
+  tableComment,
+  type RunDescription,
+  type RunManifest,
+} from '../../lib/output/manifest.js';
 import type { RunCounts } from '../../lib/predict/run-counts.js';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
 import type { PredictionResult } from '../../lib/predict/results.js';
@@ -110,6 +117,42 @@ describe('run.json', () => {
     await finish();
     const text = readFileSync(join(folder.path, 'out', 'failed_files.txt'), 'utf8');
     assert.equal(text, 'input.fa a_chunk_2|ESM-2|out of memory\\non cuda:0\n');
+  });
+});
+
+describe('The comment of a table', () => {
+  const path = fc.string({
+    unit: fc.constantFrom('/', 'a', ' ', ';', '%', '=', 'é', '\t', '\n', '\x7f', '. ; card=x'),
+  });
+  const optional = fc.record({
+    temperature: fc.constantFrom(1, 1.37, 0.5),
+    card: fc.option(path.map((words) => `/${words}`)),
+  });
+  const fields = {
+    ...{ version: '0.1.0', model: 'tiny', random: true },
+    parameters: { window: 500, threshold: 0.5 },
+  };
+
+  it('names the card and the temperature where there are any', () => {
+    const comment = (temperature: number, card: string | null): string =>
+      tableComment({ ...fields, optional: { temperature, card } });
+    const words = 'virnucpro 0.1.0 model=tiny window=500 threshold=0.5';
+    const random = '; random weights: not a prediction';
+    assert.equal(comment(1, null), words + random);
+    assert.equal(
+      comment(1.5, '/a b/100%; x/card.md'),
+      `${words} temperature=1.5 card=/a%20b/100%25%3B%20x/card.md${random}`,
+    );
+  });
+
+  it('is that of other scores when they are put in their place, whatever the paths', () => {
+    fc.assert(
+      fc.property(optional, optional, fc.boolean(), (before, after, random) => {
+        const comment = (words: typeof before): string => tableComment({ ...fields, random, optional: words });
+        assert.equal(commentWithOptional(comment(before), after), comment(after));
+        assert.doesNotMatch(comment(after), /\p{Cc}/u);
+      }),
+    );
   });
 });
 
