@@ -13,6 +13,7 @@ import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { open } from '../dist/lib/index.js';
 import { RunJournal } from '../dist/lib/journal/run-journal.js';
+import { WITHOUT_TRIAGE } from '../dist/lib/journal/run-key.js';
 import { measuredQuietly } from './other-load.mjs';
 import { markdownList, markdownTable, writeResults } from './write-results.mjs';
 
@@ -76,7 +77,7 @@ async function microsecondsABatch() {
   const key = {
     ...{ format: 1, virnucpro: '', libtorch: '', dna: hash, protein: hash, classifier: hash, chunkSize: 500 },
     ...{ precision: 'bf16', engine: 'packed', esmBatchTokens: 4096, dnabertBatchTokens: 4096, embeddings: false },
-    ...{ triage: 'none', triageRule: 'none', triageModel: 'none' },
+    ...WITHOUT_TRIAGE,
     devices: [],
   };
   const onFailure = (/** @type {Error} */ error) => console.error(error.message);

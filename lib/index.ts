@@ -74,12 +74,20 @@ export type { PrecisionChoice } from './engine/precision.js';
 export type { NativeDevice } from './engine/addon.js';
 export { checkJournal } from './journal/run-journal.js';
 export type { JournalContent } from './journal/run-journal.js';
-export type { RunKey } from './journal/run-key.js';
+export { NO_TRIAGE } from './journal/run-key.js';
+export type { RunKey, TriageKey } from './journal/run-key.js';
 export type { WorkerDescription, WorkerUsage } from './engine/worker-usage.js';
 export { busySeconds, linearShare } from './engine/linear-limit.js';
 export type { LinearLimit, LinearWork } from './engine/linear-limit.js';
 export { createRandomModel, importModel, inspectModel, listModels, removeModel, trustModel } from './models/library.js';
-export type { ImportOptions, InspectOptions, ListedModel, ModelsLocation, RandomOptions, TrustOptions } from './models/library.js';
+export type {
+  ImportOptions,
+  InspectOptions,
+  ListedModel,
+  ModelsLocation,
+  RandomOptions,
+  TrustOptions,
+} from './models/library.js';
 export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/random.js';
 export type { InspectedModel, InspectedPart } from './models/inspect.js';
 export type { OpenedModel, OpenedPart } from './models/pipeline.js';

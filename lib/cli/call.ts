@@ -122,9 +122,11 @@ function otherClassifier(classifier: EmbeddingClassifier): OtherClassifier {
 
 /** Says what came of every record. The exit code tells whether the run behind the scores had done everything. */
 function reportEnd(log: Logger, manifest: RunManifest, { output, total }: { output: string; total: number }): number {
-  const { model, outcome, counts } = manifest;
+  const { model, triage, outcome, counts } = manifest;
   const { name, card = null } = model;
-  if (model.random) logEvent(log, { event: 'random-weights', model: model.name });
+  for (const { name, random } of triage ? [model, triage.model] : [model]) {
+    if (random) logEvent(log, { event: 'random-weights', model: name });
+  }
   if (outcome === 'stopped') {
     const text = 'the run was stopped before the end of its input: the results are right, but not all';
     logEvent(log, { event: 'warning', text });

@@ -3,11 +3,18 @@ import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { temperatureOf, UNCALIBRATED } from '../index.js';
-import type { InputFile, InspectedModel } from '../index.js';
+import type { InputFile, InspectedModel, InspectedTriage } from '../index.js';
 import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
-import { isFinal, type RunManifest } from '../output/manifest.js';
+import { isFinal, type ManifestModel, type RunManifest } from '../output/manifest.js';
 import { readManifest } from '../recall/result-manifest.js';
 import type { PredictWords } from './predict-options.js';
+
+/** What this command is to compute. */
+export interface WantedRun {
+  readonly model: InspectedModel;
+  readonly triage: InspectedTriage | undefined;
+  readonly inputs: readonly InputFile[];
+}
 
 /**
  * The run of this very command whose results the output directory holds, where nothing is left to do: for a job that is
@@ -15,8 +22,7 @@ import type { PredictWords } from './predict-options.js';
  */
 export async function completeRun(
   words: PredictWords,
-  model: InspectedModel,
-  inputs: readonly InputFile[],
+  { model, triage, inputs }: WantedRun,
 ): Promise<RunManifest | undefined> {
   const has = (name: string): boolean => existsSync(join(words.output, name));
   if (has(JOURNAL.name) || !has(RUN_MANIFEST.name)) return undefined;
@@ -24,11 +30,24 @@ export async function completeRun(
   const isThisRun =
     isFinal(manifest) &&
     hasSameParameters(manifest, words, temperatureOf(model, words.calibration)) &&
-    model.parts.every(
-      ({ part, sha256 }) => manifest.model.parts.find(({ role }) => role === part)?.sha256 === sha256,
-    ) &&
+    hasSameParts(manifest.model, model) &&
+    hasSameTriage(manifest, triage) &&
     (await hasSameInputs(manifest, inputs));
   return isThisRun ? manifest : undefined;
+}
+
+function hasSameParts(known: ManifestModel, { parts }: InspectedModel): boolean {
+  return parts.every(({ part, sha256 }) => known.parts.find(({ role }) => role === part)?.sha256 === sha256);
+}
+
+function hasSameTriage({ triage: known }: RunManifest, wanted: InspectedTriage | undefined): boolean {
+  if (!known || !wanted) return !known === !wanted;
+  return (
+    hasSameParts(known.model, wanted.model) &&
+    known.othersBelow === wanted.othersBelow &&
+    known.virusAtLeast === wanted.virusAtLeast &&
+    known.ruleTemperature === wanted.key.triageTemperature
+  );
 }
 
 function hasSameParameters({ parameters, devices }: RunManifest, words: PredictWords, temperature: number): boolean {

@@ -12,6 +12,7 @@ import {
   positiveShare,
   precisionOption,
   seconds,
+  share,
   threadsOption,
   trustOption,
   wholeNumber,
@@ -30,6 +31,9 @@ export interface PredictWords {
   model?: string;
   models?: string;
   trust?: boolean;
+  triage?: string;
+  triageOthersBelow?: number;
+  triageVirusAtLeast?: number;
   precision: PrecisionChoice;
   device?: DeviceChoice;
   gpus?: readonly string[];
@@ -57,6 +61,7 @@ export interface PredictWords {
 export function addPredictOptions(command: Command): Command {
   command.requiredOption('-o, --output <dir>', 'directory for the result files; made when missing');
   addEngineOptions(command);
+  addTriageOptions(command);
   addOutputOptions(command);
   addBatchOptions(command);
   return addLogOptions(command);
@@ -97,6 +102,25 @@ function addEngineOptions(command: Command): Command {
       "warn when so much of a device's memory is in use",
       positiveShare,
       DEFAULT_MEMORY_WARNING,
+    );
+}
+
+function addTriageOptions(command: Command): Command {
+  return command
+    .option(
+      '--triage <name>',
+      'have this small model (mini: virnucpro-mini) read every window first and decide those that it is sure of, so that ' +
+        'the model reads the others only',
+    )
+    .option(
+      '--triage-others-below <score>',
+      'with --triage: it is sure of windows with a calibrated virus score below this (default: as measured for it)',
+      share,
+    )
+    .option(
+      '--triage-virus-at-least <score>',
+      'with --triage: it is sure of windows with at least this calibrated virus score (default: as measured for it)',
+      share,
     );
 }
 

@@ -2,7 +2,15 @@ import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { reasonOf } from '../errors.js';
 import { open, VirnucproError } from '../index.js';
-import type { BatchFailure, ContigResult, InspectedModel, Prediction, Predictor, RunEvent } from '../index.js';
+import type {
+  BatchFailure,
+  ContigResult,
+  InspectedModel,
+  InspectedTriage,
+  Prediction,
+  Predictor,
+  RunEvent,
+} from '../index.js';
 import { logEvent } from '../monitor/log.js';
 import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
 import type { RunManifest } from '../output/manifest.js';
@@ -10,6 +18,7 @@ import type { ResultDirectory } from '../output/result-directory.js';
 import { EXIT, EXIT_OF_SIGNAL } from './exit-codes.js';
 import type { PredictWords } from './predict-options.js';
 import { describeRun } from './run-description.js';
+import { triageChoice } from './triage-words.js';
 import type { RunTimes } from './run-description.js';
 import type { RunScreen } from './run-screen.js';
 import type { StateSignal } from './state-signal.js';
@@ -20,6 +29,7 @@ export interface PredictionJob {
   readonly inputs: readonly string[];
   readonly words: PredictWords;
   readonly model: InspectedModel;
+  readonly triage: InspectedTriage | undefined;
   readonly directory: ResultDirectory;
   readonly log: Logger;
   readonly screen: RunScreen;
@@ -77,16 +87,20 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
   }
 }
 
-async function openPredictor({ words, model, log }: PredictionJob, times: RunTimes): Promise<Predictor> {
+async function openPredictor({ words, model, triage, log }: PredictionJob, times: RunTimes): Promise<Predictor> {
   const start = performance.now();
-  if (model.random) logEvent(log, { event: 'random-weights', model: model.name });
+  for (const { name, random } of triage ? [model, triage.model] : [model]) {
+    if (random) logEvent(log, { event: 'random-weights', model: name });
+  }
   const { models, trust, threads, workers, maxMemory, esmBatchSize, dnabertBatchSize } = words;
   const devices = words.gpus ?? words.device;
+  const choice = triageChoice(words);
   const predictor = await open({
     model: model.name,
     precision: words.precision,
     engine: words.engine,
     onEvent: (event: RunEvent) => logEvent(log, event),
+    ...(choice && { triage: choice }),
     ...(models !== undefined && { models }),
     ...(trust !== undefined && { trust }),
     ...(devices !== undefined && { devices }),

@@ -4,11 +4,11 @@ import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { expected } from '../errors.js';
 import { checkInputs, inputStem, inspectModel, packageVersion, temperatureOf, VirnucproError } from '../index.js';
-import type { InputFile, InspectedModel } from '../index.js';
+import type { InputFile, InspectedModel, InspectedTriage } from '../index.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import { LogSinks } from '../monitor/log-sinks.js';
 import { JOURNAL, OUTPUT_FILES } from '../output/files.js';
-import { tableComment } from '../output/manifest.js';
+import { hasRandomWeights, tableComment } from '../output/manifest.js';
 import { openResultDirectory } from '../output/result-directory.js';
 import { completeRun } from './complete-run.js';
 import { EXIT } from './exit-codes.js';
@@ -19,6 +19,7 @@ import { resumedOptions } from './resumed-options.js';
 import { RunScreen } from './run-screen.js';
 import { StateSignal } from './state-signal.js';
 import { StopSignals } from './stop-signals.js';
+import { triageOf } from './triage-words.js';
 
 export function predictCommand(): Command {
   const command = new Command('predict')
@@ -58,13 +59,16 @@ async function checkAndRun(
   if (given.model === undefined && model.shipped) {
     logEvent(log, { event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
   }
-  const complete = given.resume && (await completeRun(given, model, files));
+  const asked = await triageOf(given, model);
+  const complete = given.resume && (await completeRun(given, { model, triage: asked, inputs: files }));
   if (complete) {
     for (const text of complete.warnings) logEvent(log, { event: 'warning', text });
     logEvent(log, { event: 'complete-already', output: given.output });
     return complete.outcome === 'complete' ? EXIT.done : EXIT.partial;
   }
-  const words = given.resume ? await resumedOptions(given, model, join(given.output, JOURNAL.name)) : given;
+  const journal = join(given.output, JOURNAL.name);
+  const words = given.resume ? await resumedOptions(given, { model, triage: asked, journal }) : given;
+  const triage = asked ?? (await triageOf(words, model));
   await refuseOverwriting(files, words.output);
   const directory = await openResultDirectory({
     directory: words.output,
@@ -75,7 +79,7 @@ async function checkAndRun(
     onWaiting: (reason) => logEvent(log, { event: 'waiting', reason }),
     chunkSize: model.chunkSize,
     inputName: inputName(inputs, files),
-    comment: comment(model, words),
+    comment: comment(model, triage, words),
     threshold: words.threshold,
   });
   sinks.openFile(directory.logPath);
@@ -84,13 +88,13 @@ async function checkAndRun(
   const state = new StateSignal();
   state.onAsked = () => logEvent(log, { event: 'waiting', reason: 'the model is being loaded' });
   const screen = new RunScreen({
-    title: `virnucpro ${packageVersion}, model ${model.name}, ${inputs.join(' ')}`,
+    title: `virnucpro ${packageVersion}, model ${model.name}${triage ? ` after ${triage.model.name}` : ''}, ${inputs.join(' ')}`,
     ...{ log, sinks, readsStandardInput },
     isWanted: words.progress && words.logFormat === 'text',
     onQuit: () => stop.remember('SIGINT'),
   });
   try {
-    return await runPrediction({ inputs, words, model, directory, log, screen, stop, state });
+    return await runPrediction({ inputs, words, model, triage, directory, log, screen, stop, state });
   } finally {
     state.ignore();
   }
@@ -115,14 +119,20 @@ function inputName(inputs: readonly string[], files: readonly InputFile[]): stri
   return inputStem(file.path);
 }
 
-function comment(model: InspectedModel, words: PredictWords): string {
-  const { name, random, chunkSize, card } = model;
+function comment(model: InspectedModel, triage: InspectedTriage | undefined, words: PredictWords): string {
+  const { name, chunkSize, card } = model;
   const { threshold, minFraction, calibration } = words;
   return tableComment({
     version: packageVersion,
     model: name,
-    random,
-    parameters: { window: chunkSize, threshold, min_fraction: minFraction },
+    random: hasRandomWeights({ model, triage }),
+    parameters: { window: chunkSize, threshold, min_fraction: minFraction, ...triageWords(triage) },
     optional: { temperature: temperatureOf(model, calibration), card: card?.path ?? null },
   });
+}
+
+function triageWords(triage: InspectedTriage | undefined): Record<string, string | number> {
+  if (!triage) return {};
+  const { model, othersBelow, virusAtLeast } = triage;
+  return { triage: model.name, triage_others_below: othersBelow, triage_virus_at_least: virusAtLeast };
 }

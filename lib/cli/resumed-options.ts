@@ -1,6 +1,15 @@
-import { checkJournal, packageVersion, PRECISIONS } from '../index.js';
-import type { InspectedModel } from '../index.js';
+import { checkJournal, NO_TRIAGE, packageVersion, PRECISIONS } from '../index.js';
+import type { InspectedModel, InspectedTriage } from '../index.js';
 import type { PredictWords } from './predict-options.js';
+
+/** What is known of a run before its journal is read. */
+export interface BegunRun {
+  readonly model: InspectedModel;
+  /** As far as the options ask for it. */
+  readonly triage: InspectedTriage | undefined;
+  /** Path of its journal. */
+  readonly journal: string;
+}
 
 /**
  * The options of a run that goes on from a journal: those that decide numbers and were not given are the ones that it was
@@ -8,12 +17,9 @@ import type { PredictWords } from './predict-options.js';
  *
  * @throws VirnucproError VNP_RESUME naming what differs from what is given, VNP_OUTPUT
  */
-export async function resumedOptions(
-  words: PredictWords,
-  { chunkSize, parts }: InspectedModel,
-  journal: string,
-): Promise<PredictWords> {
+export async function resumedOptions(words: PredictWords, { model, triage, journal }: BegunRun): Promise<PredictWords> {
   const { precision, engine, esmBatchSize, dnabertBatchSize, saveEmbeddings } = words;
+  const { chunkSize, parts } = model;
   const hashes = Object.fromEntries(parts.map(({ part, sha256 }) => [part, sha256]));
   const begun = await checkJournal(journal, {
     ...hashes,
@@ -22,6 +28,7 @@ export async function resumedOptions(
     ...(esmBatchSize !== undefined && { esmBatchTokens: esmBatchSize }),
     ...(dnabertBatchSize !== undefined && { dnabertBatchTokens: dnabertBatchSize }),
     ...(saveEmbeddings !== undefined && { embeddings: saveEmbeddings }),
+    ...triage?.key,
   });
   if (!begun) return words;
   return {
@@ -29,6 +36,12 @@ export async function resumedOptions(
     esmBatchSize: begun.esmBatchTokens,
     dnabertBatchSize: begun.dnabertBatchTokens,
     saveEmbeddings: begun.embeddings,
+    ...(begun.triage !== NO_TRIAGE && {
+      // A model may be called something else by now.
+      triage: words.triage ?? begun.triageModel,
+      triageOthersBelow: begun.triageOthersBelow,
+      triageVirusAtLeast: begun.triageVirusAtLeast,
+    }),
     precision: PRECISIONS.find((one) => one === begun.precision) ?? precision,
   };
 }

@@ -1,4 +1,4 @@
-import { busySeconds, linearShare, versions } from '../index.js';
+import { busySeconds, linearShare, temperatureOf, versions } from '../index.js';
 import type {
   OpenedModel,
   Prediction,
@@ -42,6 +42,7 @@ export function describeRun(
         ? 'partial'
         : 'complete',
     model: describeModel(model),
+    triage: describeTriage(words, predictor, summary),
     inputs: summary.inputs,
     parameters: {
       threshold: words.threshold,
@@ -62,6 +63,17 @@ export function describeRun(
   };
 }
 
+function describeTriage(
+  { calibration }: PredictWords,
+  { triage }: Predictor,
+  { triage: { framesFailed } }: RunSummary,
+): NonNullable<RunDescription['triage']> | null {
+  if (!triage) return null;
+  const { model, othersBelow, virusAtLeast } = triage;
+  const temperatures = { ruleTemperature: temperatureOf(model, true), temperature: temperatureOf(model, calibration) };
+  return { model: describeModel(model), othersBelow, virusAtLeast, ...temperatures, framesFailed };
+}
+
 /** What run.json says of a model. */
 export function describeModel(model: OpenedModel): RunDescription['model'] {
   const { name, random, shipped, chunkSize } = model;
@@ -72,13 +84,17 @@ export function describeModel(model: OpenedModel): RunDescription['model'] {
   return { name, random, shipped, card: model.card?.path ?? null, chunkSize, parts };
 }
 
-function warningsOf({ stopped, devices, failures, counts, inputs }: RunSummary): string[] {
+function warningsOf({ stopped, devices, failures, triage, counts, inputs }: RunSummary): string[] {
   return [
     ...(stopped ? [stoppedWarning(stopped)] : []),
     ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
     ...inputs.filter(({ bytes }) => bytes === 0).map(({ path }) => `no records in ${path}: it is empty`),
     ...(counts.invalid > 0 ? [invalidWarning(counts.invalid)] : []),
     ...failures.map(({ code, reason, frames }) => `${counted(frames, 'frame')} without a score: ${reason} (${code})`),
+    ...triage.failures.map(
+      ({ code, reason, frames }) =>
+        `${counted(frames, 'frame')} without a score of triage, whose windows went to the model: ${reason} (${code})`,
+    ),
   ];
 }
 

@@ -3,7 +3,7 @@ import type { LinearLimit } from './linear-limit.js';
 
 /** One opened worker. */
 export interface WorkerDescription {
-  /** `cuda:0`, `cpu`; `cpu:0`, `cpu:1` … where several share the CPU. */
+  /** `cuda:0`, `cpu`; `cpu:0`, `cpu:1` … where several share the CPU; `triage:` before it for one of triage. */
   readonly id: string;
   readonly device: NativeDevice;
   readonly precision: Precision;

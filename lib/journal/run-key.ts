@@ -21,9 +21,11 @@ export interface RunKey {
   readonly embeddings: boolean;
   /** SHA-256 of all archives of the model that triage is done by, else NO_TRIAGE. */
   readonly triage: string;
-  /** From which of its scores on windows are decided, in words: with other ones other windows are left for the models. */
-  readonly triageRule: string;
-  /** What that model is called here: it says nothing of the scores, and another name is no reason to refuse it. */
+  /** See TriageRule, and the temperature that it is for: with others other windows are left for the models. */
+  readonly triageOthersBelow: number;
+  readonly triageVirusAtLeast: number;
+  readonly triageTemperature: number;
+  /** What that model is called here, else NO_TRIAGE. Another name is no reason to refuse it. */
   readonly triageModel: string;
   /** What computes, each once, sorted. Another one may make the last digits others, which is no reason to refuse it. */
   readonly devices: readonly string[];
@@ -31,7 +33,15 @@ export interface RunKey {
 
 export const JOURNAL_FORMAT = 1;
 export const NO_TRIAGE = 'none';
-export const WITHOUT_TRIAGE = { triage: NO_TRIAGE, triageRule: NO_TRIAGE, triageModel: NO_TRIAGE };
+
+/** The part of a key that tells of triage. */
+export type TriageKey = Pick<RunKey, Extract<keyof RunKey, `triage${string}`>>;
+
+export const WITHOUT_TRIAGE: TriageKey = {
+  ...{ triage: NO_TRIAGE, triageModel: NO_TRIAGE },
+  // A rule by which nothing is decided.
+  ...{ triageOthersBelow: 0, triageVirusAtLeast: 1, triageTemperature: 1 },
+};
 
 /** What each part of a key is called. */
 const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices' | 'triageModel'>, string>> = {
@@ -48,7 +58,9 @@ const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices' | 'triageModel'>, s
   dnabertBatchTokens: 'tokens of a DNABERT-S batch',
   embeddings: 'keeping of embeddings',
   triage: 'triage model',
-  triageRule: 'thresholds of triage',
+  triageOthersBelow: 'score below which triage decides',
+  triageVirusAtLeast: 'score from which on triage decides',
+  triageTemperature: 'temperature of triage',
 };
 
 /** @throws VirnucproError VNP_RESUME naming everything that differs; what `wanted` does not say is left open */
@@ -83,7 +95,7 @@ export function parseKey(text: string): RunKey | undefined {
   }
   if (typeof value !== 'object' || value === null || !('format' in value)) return undefined;
   // Keys that were written before there was triage do not speak of it.
-  return { ...WITHOUT_TRIAGE, ...(value as Omit<RunKey, keyof typeof WITHOUT_TRIAGE>) };
+  return { ...WITHOUT_TRIAGE, ...(value as Omit<RunKey, keyof TriageKey>) };
 }
 
 export function hasSameDevices(one: RunKey, other: RunKey): boolean {

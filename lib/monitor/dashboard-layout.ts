@@ -131,7 +131,7 @@ function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line
 
 function figuresLine(history: readonly RunStatus[], { columns, ascii }: DashboardView): Line {
   const status = history.at(-1)!;
-  const { frames, framesFound, framesFailed, records, windows, lettersComputed } = status;
+  const { frames, framesFound, framesSpared, framesFailed, records, windows, lettersComputed } = status;
   const rates = totalRates(history);
   const failed = field(
     framesFailed === 0 ? 'none failed' : `${framesFailed} failed`,
@@ -141,6 +141,7 @@ function figuresLine(history: readonly RunStatus[], { columns, ascii }: Dashboar
   const fields = [
     field(`${frames} of ${framesFound} frames`, 10),
     failed,
+    ...(framesSpared > 0 ? [field(`${framesSpared} by triage`, 6)] : []),
     field(`${short(rates.framesPerSecond)} frames/s`, 8),
     field(`${short(rates.tokensPerSecond)} tokens/s`, 7),
     field(`${records} records`, 6),

@@ -31,7 +31,10 @@ export type EventSchema = {
   };
 };
 
-const DEVICE: FieldMeaning = { type: 'string', meaning: 'id of the worker, such as `cuda:0`, `cpu` or `cpu:1`' };
+const DEVICE: FieldMeaning = {
+  type: 'string',
+  meaning: 'id of the worker, such as `cuda:0`, `cpu` or `cpu:1`; with `triage:` before it for one of triage',
+};
 const SIGNAL: FieldMeaning = { type: 'string', meaning: 'the signal, such as `SIGINT`' };
 const CODE: FieldMeaning = { type: 'string', meaning: 'what kind of error it was, such as `VNP_MEMORY`' };
 const REASON: FieldMeaning = { type: 'string', meaning: 'what happened, in words' };
@@ -118,7 +121,8 @@ export const EVENT_SCHEMA: EventSchema = {
       records: count('records read', 'records'),
       windows: count('windows whose results are final', 'windows'),
       frames: count('reading frames that the devices are through with', 'frames'),
-      framesFailed: count('of these, without a score because something failed', 'frames'),
+      framesSpared: count('of these, in windows that triage has decided', 'frames'),
+      framesFailed: count('of `frames`, without a score because something failed', 'frames'),
       framesPerSecond: count('since the run began', 'frames a second'),
       tokensPerSecond: count('of both models, since the run began', 'tokens a second'),
       devices: {

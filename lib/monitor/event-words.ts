@@ -122,11 +122,12 @@ function deviceWords(event: DeviceEvent): EventWords {
 }
 
 function progressWords(event: ProgressEvent): EventWords {
-  const { share, lettersComputed, frames, framesFailed, framesPerSecond, secondsLeft, seconds } = event;
+  const { share, lettersComputed, frames, framesSpared, framesFailed, framesPerSecond, secondsLeft, seconds } = event;
   const parts = [
     share !== null && `${percent(Math.min(1, share), 1)} done`,
     bases(lettersComputed),
     `${counted(frames, 'frame')} at ${framesPerSecond.toFixed(1)} a second`,
+    framesSpared > 0 && `${framesSpared} decided by triage`,
     framesFailed > 0 && `${framesFailed} failed`,
     secondsLeft !== null && `${duration(secondsLeft)} to go`,
   ];
@@ -191,6 +192,7 @@ function finishedWords({ counts, seconds, model, card, output }: FinishedEvent):
   return info(
     `${records}: ${contigsVirus} virus, ${contigsOther} other, ` +
       `${contigsNone} without a verdict; ${counted(counts.windows, 'window')}, ${counts.windowsScored} scored, ` +
+      (counts.windowsTriaged > 0 ? `${counts.windowsTriaged} of them by triage, ` : '') +
       `${counts.windowsNoFrame} without a frame, ${counts.windowsFailed} failed; ` +
       `${(seconds['total'] ?? 0).toFixed(1)} s; model ${model}${card === null ? '' : ` (${card})`}; results in ${output}`,
   );

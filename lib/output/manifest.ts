@@ -57,8 +57,21 @@ export interface ManifestParameters {
   readonly [option: string]: unknown;
 }
 
+/** What read every window before the model of the run, and decided those that it was sure of. */
+export interface ManifestTriage {
+  readonly model: ManifestModel;
+  /** It decided windows with a virus score below the one or from the other on, calibrated at `ruleTemperature`. */
+  readonly othersBelow: number;
+  readonly virusAtLeast: number;
+  readonly ruleTemperature: number;
+  /** Its scores in the results are softmax(logits / temperature). */
+  readonly temperature: number;
+  /** Frames that it could not score, so that their windows went to the model of the run. */
+  readonly framesFailed: number;
+}
+
 export interface ManifestDevice {
-  /** Of the worker: `cpu`, `cpu:0` … where several share the CPU, `cuda:0` … */
+  /** Of the worker: `cpu`, `cpu:0` … where several share the CPU, `cuda:0` …, `triage:` before it for one of triage. */
   readonly id: string;
   readonly name: string;
   /** What it computed in: `fp32`, `fp16` or `bf16`. */
@@ -110,6 +123,8 @@ export interface RunDescription {
    */
   readonly outcome: 'complete' | 'partial' | 'stopped';
   readonly model: ManifestModel;
+  /** null in a run without; absent in runs of early versions, which could not. */
+  readonly triage?: ManifestTriage | null;
   readonly inputs: readonly ManifestInput[];
   readonly parameters: ManifestParameters;
   readonly devices: readonly ManifestDevice[];
@@ -167,9 +182,20 @@ export function isFinal({ outcome, counts }: Pick<RunDescription, 'outcome' | 'c
   return outcome !== 'stopped' && counts.windowsFailed === 0;
 }
 
+/** Whether any of the scores may come from random weights. */
+export function hasRandomWeights({
+  model,
+  triage,
+}: {
+  readonly model: Pick<ManifestModel, 'random'>;
+  readonly triage?: { readonly model: Pick<ManifestModel, 'random'> } | null | undefined;
+}): boolean {
+  return model.random || triage?.model.random === true;
+}
+
 /** The manifest of a run, from its description and its files; a model with random weights always brings its warning. */
 export function runManifest(run: RunDescription, files: readonly ManifestFile[]): RunManifest {
-  const warnings = warningsWith(run.model, run.warnings);
+  const warnings = warningsWith({ random: hasRandomWeights(run) }, run.warnings);
   return { formatVersion: MANIFEST_FORMAT_VERSION, ...run, warnings, countsChecked: true, files };
 }
 

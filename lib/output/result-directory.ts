@@ -12,6 +12,7 @@ import * as files from './files.js';
 import { HighestScoreWriter } from './highest-score.js';
 import { IntermediateFilesWriter } from './intermediate-files.js';
 import {
+  hasRandomWeights,
   manifestText,
   isFinal,
   RANDOM_WEIGHTS_WARNING,
@@ -240,7 +241,7 @@ export class ResultDirectory {
 
   #checkRun(run: RunDescription): void {
     this.#tally.check(run);
-    if (run.model.random && !this.#options.comment.includes(RANDOM_WEIGHTS_WARNING)) {
+    if (hasRandomWeights(run) && !this.#options.comment.includes(RANDOM_WEIGHTS_WARNING)) {
       throw expected('VNP_ARGUMENT', `"${RANDOM_WEIGHTS_WARNING}"`, 'the comment of the tables', this.#options.comment);
     }
   }

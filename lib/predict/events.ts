@@ -89,6 +89,8 @@ export interface ProgressEvent {
   readonly records: number;
   readonly windows: number;
   readonly frames: number;
+  /** Of these, those of windows that triage has decided. */
+  readonly framesSpared: number;
   readonly framesFailed: number;
   /** Since the run began. */
   readonly framesPerSecond: number;

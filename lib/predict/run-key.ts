@@ -1,9 +1,9 @@
 import type { WorkerDescription } from '../engine/worker-usage.js';
 import { createHash } from 'node:crypto';
 import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../journal/run-key.js';
-import type { RunKey } from '../journal/run-key.js';
+import type { RunKey, TriageKey } from '../journal/run-key.js';
 import type { OpenedModel } from '../models/pipeline.js';
-import { UNCALIBRATED } from './calibration.js';
+import { temperatureOf } from './calibration.js';
 import type { OpenOptions } from './options.js';
 import type { TriageRule } from './triage-rule.js';
 
@@ -45,15 +45,17 @@ export function runKey({ versions, model, triage, engine, workers, batchTokens, 
 }
 
 /** What tells runs apart by their triage. The temperature is none of the archives, and decides as the thresholds do. */
-export function triageKey(triage: TriageKeyParts | undefined): Pick<RunKey, 'triage' | 'triageRule' | 'triageModel'> {
+export function triageKey(triage: TriageKeyParts | undefined): TriageKey {
   if (!triage) return WITHOUT_TRIAGE;
   const { model, rule } = triage;
   const hash = createHash('sha256');
   for (const part of ['dna', 'protein', 'classifier'] as const) hash.update(model[part].sha256);
   return {
     triage: hash.digest('hex'),
-    triageRule: `${rule.othersBelow} and ${rule.virusAtLeast} at temperature ${model.temperature ?? UNCALIBRATED}`,
     triageModel: model.name,
+    triageOthersBelow: rule.othersBelow,
+    triageVirusAtLeast: rule.virusAtLeast,
+    triageTemperature: temperatureOf(model, true),
   };
 }
 

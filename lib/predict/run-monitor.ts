@@ -87,6 +87,7 @@ export class RunMonitor {
       frames: framesDone,
       framesJournaled: summary.framesJournaled,
       framesFound: counts.framesKept,
+      framesSpared: summary.framesSpared,
       framesFailed,
       workers: this.#workers(),
     };
@@ -166,11 +167,11 @@ function secondsLeft(active: number, share: number | undefined, computed: number
 
 function progressOf(status: RunStatus): ProgressEvent {
   const { seconds, bytesRead, bytesTotal, share, secondsLeft, lettersComputed } = status;
-  const { records, windows, frames, framesJournaled, framesFailed, workers } = status;
+  const { records, windows, frames, framesJournaled, framesSpared, framesFailed, workers } = status;
   const tokens = workers.reduce((sum, worker) => sum + worker.tokens, 0);
   return {
     event: 'progress',
-    ...{ seconds, bytesRead, lettersComputed, records, windows, frames, framesFailed },
+    ...{ seconds, bytesRead, lettersComputed, records, windows, frames, framesSpared, framesFailed },
     bytesTotal: bytesTotal ?? null,
     share: share ?? null,
     secondsLeft: secondsLeft ?? null,

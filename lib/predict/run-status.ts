@@ -4,7 +4,7 @@ export type { WorkerMemory } from '../engine/worker-memory.js';
 
 /** One worker at a moment of a run. Numbers count from the run's beginning. */
 export interface WorkerStatus {
-  /** `cpu`, `cpu:0` … where several share the CPU, `cuda:0` … */
+  /** `cpu`, `cpu:0` … where several share the CPU, `cuda:0` …; `triage:` before it for one of triage. */
   readonly id: string;
   /** The device's name. */
   readonly name: string;
@@ -45,6 +45,8 @@ export interface RunStatus {
   readonly framesFound: number;
   /** Of `frames`, those whose scores an earlier run had computed. */
   readonly framesJournaled: number;
+  /** Of `frames`, those of windows that triage has decided. */
+  readonly framesSpared: number;
   /** Frames without a score because something failed. */
   readonly framesFailed: number;
   readonly workers: readonly WorkerStatus[];

@@ -1,5 +1,5 @@
 import { expected } from '../errors.js';
-import type { RunKey } from '../journal/run-key.js';
+import type { TriageKey } from '../journal/run-key.js';
 import { inspectModel } from '../models/inspect.js';
 import type { InspectedModel } from '../models/inspect.js';
 import type { InspectOptions } from '../models/library.js';
@@ -70,7 +70,7 @@ function ruleOf(triage: OpenedModel, choice: TriageChoice, chunkSize: number): T
 /** A model that is to do triage, for printing, and what a journal says of it. */
 export interface InspectedTriage extends TriageRule {
   readonly model: InspectedModel;
-  readonly key: Pick<RunKey, 'triage' | 'triageRule' | 'triageModel'>;
+  readonly key: TriageKey;
 }
 
 /**

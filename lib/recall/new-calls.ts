@@ -8,6 +8,7 @@ import {
   commentWith,
   commentWithOptional,
   commentWithWarning,
+  hasRandomWeights,
   type ManifestFile,
   type RunManifest,
 } from '../output/manifest.js';
@@ -193,7 +194,9 @@ function head({ comment, header }: TableReader, job: NewCallsJob, name: string):
   const model = classifier?.model ?? job.earlier.model;
   const { threshold, minFraction } = rule;
   const now = commentWith(comment, { model: model.name, threshold, min_fraction: minFraction });
-  if (now !== undefined) return `${commentWithWarning(withOptional(now, job), model)}\n${header}\n`;
+  const { triage = null } = job.earlier;
+  const random = hasRandomWeights({ model, triage });
+  if (now !== undefined) return `${commentWithWarning(withOptional(now, job), { random })}\n${header}\n`;
   throw expected(
     'VNP_OUTPUT',
     'a comment that names the model, the threshold and min_fraction',

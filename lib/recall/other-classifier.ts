@@ -29,6 +29,11 @@ const NEEDED_FILES = [PREDICTION_RESULTS, HIGHEST_SCORE, EMBEDDINGS].map(({ name
  */
 export function checkClassifier(directory: string, earlier: RunManifest, { model, width }: OtherClassifier): void {
   const { name, chunkSize, parts } = model;
+  if (earlier.triage) {
+    const received = `one of triage by ${earlier.triage.model.name}`;
+    const again = 'Two models have decided its windows: predict again without --triage, with --save-embeddings';
+    throw expected('VNP_OUTPUT', 'a run of one model', directory, received, again);
+  }
   const next = `Its classifier can be applied to embeddings of its own language models: name a model that shares those of ${earlier.model.name}`;
   const refuse = (what: string, received: string): VirnucproError =>
     expected('VNP_RESUME', `${what}, as in the run,`, `the model ${name}`, received, next);

@@ -214,8 +214,11 @@ describe('a run with triage', () => {
     await all(predictor, { journal });
     const wanted: [OpenOptions['triage'], RegExp][] = [
       [undefined, /triage model [0-9a-f]{12}.*triage model none/],
-      [{ model: 'small', othersBelow: 0 }, /thresholds of triage .* at temperature 1\.5.*thresholds of triage 0 and/],
-      [{ model: 'golden', ...rule }, /at temperature 1\.5.*at temperature 1\. /],
+      [
+        { model: 'small', othersBelow: 0 },
+        /score below which triage decides 0\.\d+ .*score below which triage decides 0\./,
+      ],
+      [{ model: 'golden', ...rule }, /temperature of triage 1\.5 .*temperature of triage 1\./],
     ];
     for (const [triage, message] of wanted) {
       const other = await openLarge(triage === undefined ? {} : { triage });

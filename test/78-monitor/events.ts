@@ -53,7 +53,15 @@ export const EVENTS: EventsByName = {
   progress: {
     event: 'progress',
     ...{ seconds: 10, bytesRead: 2e6, bytesTotal: 1e7, share: 0.1234, secondsLeft: 71.04, lettersComputed: 1.234e6 },
-    ...{ records: 5, windows: 100, frames: 345, framesFailed: 0, framesPerSecond: 34.5, tokensPerSecond: 6789 },
+    ...{
+      records: 5,
+      windows: 100,
+      frames: 345,
+      framesSpared: 0,
+      framesFailed: 0,
+      framesPerSecond: 34.5,
+      tokensPerSecond: 6789,
+    },
     devices: [
       {
         ...{ device: 'cuda:0', stage: 'dna', frames: 345, tokens: 67890, busySeconds: 9.7 },

@@ -35,6 +35,7 @@ export function status(given: Partial<RunStatus> = {}): RunStatus {
     frames: 1000,
     framesFound: 1100,
     framesJournaled: 0,
+    framesSpared: 0,
     framesFailed: 0,
     workers: [worker()],
     ...given,
