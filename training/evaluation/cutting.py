@@ -35,11 +35,11 @@ def choose_contigs(records: list[Record], contig: int, most: int, seed: int) -> 
     return sorted(chosen)
 
 
-def cut(data: Path, split: str, out: Path, most: int, seed: int, lengths: tuple[int, ...] = CONTIG_LENGTHS) -> None:
+def cut(data: Path, split: str, out: Path, most: int, seed: int, lengths: tuple[int, ...] = CONTIG_LENGTHS) -> str:
     """
     Writes `whole.fa` (all records of the split), `contigs.fa`, `sequences.tsv` and `cut.json` into `out`.
 
-    Letters are those of the records. The id of a contig is `RECORD_at_START_of_LENGTH`.
+    Letters are those of the records. The id of a contig is `RECORD_at_START_of_LENGTH`. Returns how many of what there are.
     """
     records = read_split(data, split)
     out.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def cut(data: Path, split: str, out: Path, most: int, seed: int, lengths: tuple[
     write_sequences(out / "sequences.tsv", sequences)
     choice = {"split": split, "lengths": list(lengths), "most_per_clade": most, "seed": seed}
     (out / "cut.json").write_text(json.dumps(choice) + "\n")
-    print(describe(sequences, choice))
+    return describe(sequences, choice)
 
 
 def _sequence(record: Record, identifier: str, file: str, length: int, start: int) -> Sequence:

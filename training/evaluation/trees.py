@@ -1,0 +1,104 @@
+"""The second baseline: gradient-boosted trees on the composition of kept frames."""
+
+import json
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+
+from mini.composition import CODONS, FOURS, PAIRS, composition
+from mini.frames import FrameTable
+
+from .probability import fit_temperature, virus_probability
+from .weights import clade_weights
+
+COLUMNS = CODONS + FOURS + PAIRS
+"""Codons, words of four bases and pairs of neighbouring residues; the last columns of `composition` are left out."""
+
+MOST_TREES = 1500
+PARAMETERS = {
+    "objective": "binary",
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 100,
+    "lambda_l2": 10.0,
+    "feature_fraction": 0.2,
+    "bagging_fraction": 0.5,
+    "bagging_freq": 1,
+    "force_row_wise": True,
+    "deterministic": True,
+    "num_threads": 1,
+    "seed": 1,
+    "verbosity": -1,
+}
+PATIENCE = 60
+"""Trees without a better loss on the validation clades after which training ends."""
+
+
+def tree_features(table: FrameTable) -> np.ndarray:
+    """float32 [frames, COLUMNS]: square roots of relative frequencies; trees only look at their order."""
+    return composition(table)[:, :COLUMNS]
+
+
+class Trees:
+    """Scores of frames."""
+
+    name = "trees"
+
+    def __init__(self, booster: lightgbm.Booster, temperature: float = 1.0) -> None:
+        self.booster = booster
+        self.temperature = temperature
+
+    @staticmethod
+    def train(train: "FrameSample", validation: "FrameSample") -> "Trees":
+        """As many trees as give the least loss on the validation clades."""
+        sets = []
+        for sample, reference in ((train, None), (validation, True)):
+            weights = clade_weights(sample.labels, sample.clades)
+            of_train = sets[0] if reference else None
+            sets.append(lightgbm.Dataset(sample.features, sample.labels, weight=weights, reference=of_train))
+        booster = lightgbm.train(
+            PARAMETERS,
+            sets[0],
+            MOST_TREES,
+            valid_sets=[sets[1]],
+            valid_names=["validation clades"],
+            callbacks=[lightgbm.early_stopping(PATIENCE), lightgbm.log_evaluation(50)],
+        )
+        return Trees(booster)
+
+    def log_odds(self, features: np.ndarray) -> np.ndarray:
+        """float64 [frames]. @param features: of tree_features"""
+        if len(features) == 0:
+            return np.zeros(0)
+        return self.booster.predict(features, raw_score=True, num_threads=1) / self.temperature
+
+    def virus_scores(self, table: FrameTable) -> np.ndarray:
+        """float64 [frames], 0 to 1."""
+        return virus_probability(self.log_odds(tree_features(table)))
+
+    def calibrated(self, odds: np.ndarray, labels: np.ndarray, clades: list[str]) -> "Trees":
+        """With the temperature that fits these frames best. @param odds: of this model for the frames"""
+        weights = clade_weights(labels, clades)
+        return Trees(self.booster, self.temperature * fit_temperature(odds, labels, weights))
+
+    def save(self, folder: Path) -> None:
+        self.booster.save_model(folder / "trees.txt", num_iteration=self.booster.best_iteration)
+        (folder / "trees.json").write_text(json.dumps({"temperature": self.temperature}) + "\n")
+
+    @staticmethod
+    def load(folder: Path) -> "Trees":
+        temperature = json.loads((folder / "trees.json").read_text())["temperature"]
+        return Trees(lightgbm.Booster(model_file=folder / "trees.txt"), temperature)
+
+
+class FrameSample:
+    """Frames with their truth."""
+
+    def __init__(self, features: np.ndarray, labels: np.ndarray, clades: list[str]) -> None:
+        self.features = features
+        """float32 [frames, COLUMNS]."""
+        self.labels = labels
+        """int8 [frames]: 1 is virus."""
+        self.clades = clades
+        """[frames]."""

@@ -1,0 +1,29 @@
+"""How much a frame or window counts, so that a few large families do not decide everything."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def clade_weights(labels: np.ndarray, clades: Sequence[str]) -> np.ndarray:
+    """
+    float64 [items], of mean 1: both classes weigh the same, a clade within its class by the square root of its size,
+    items of a clade the same.
+
+    @param labels: [items], 0 or 1
+    @param clades: [items], names
+    """
+    labels = np.asarray(labels)
+    keys = np.array([f"{label} {clade}" for label, clade in zip(labels, clades)])
+    _, clade, sizes = np.unique(keys, return_inverse=True, return_counts=True)
+    return class_weights(labels, 1 / np.sqrt(sizes[clade]))
+
+
+def class_weights(labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """float64 [items], of mean 1: the weights (all alike when absent) scaled so that both classes weigh the same."""
+    labels = np.asarray(labels)
+    balanced = np.ones(len(labels)) if weights is None else weights.astype(np.float64)
+    present = [one for one in (0, 1) if np.any(labels == one)]
+    for one in present:
+        balanced[labels == one] *= len(labels) / len(present) / balanced[labels == one].sum()
+    return balanced
