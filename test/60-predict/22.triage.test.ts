@@ -16,18 +16,12 @@ import { RunSummary } from '../../lib/predict/summary.js';
 import type { TriageRule } from '../../lib/predict/triage-rule.js';
 import { keptFrames } from '../../lib/windows/kept-frames.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
-import { FakeDevices, hashOf, scoreOf } from './fake-devices.js';
+import { FakeDevices, hashOf, scoreOf, smallScoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
 import { isReleased, recordOf } from './records.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
 const CHUNK_SIZE = 30;
-
-/** Other scores than those of the models. */
-function smallScoreOf(dna: ArrayLike<number>, protein: ArrayLike<number>): { others: number; virus: number } {
-  const virus = Math.fround((1 + (hashOf(protein, dna, [7]) % 998)) / 1000);
-  return { others: Math.fround(1 - virus), virus };
-}
 
 function randomLetters(length: number, seed: number, alphabet: string): string {
   const next = seededNumbers(seed);

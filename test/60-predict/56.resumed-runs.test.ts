@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { VirnucproError } from '../../lib/errors.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
+import { HEAD_BYTES, MARK, TRIAGE_RECORD } from '../../lib/journal/record.js';
 import { RunJournal } from '../../lib/journal/run-journal.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { predictRecords } from '../../lib/predict/pipeline.js';
@@ -12,28 +13,34 @@ import { RunControl } from '../../lib/predict/run-control.js';
 import { RunSummary } from '../../lib/predict/summary.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { key } from '../55-journal/journals.js';
-import { FakeDevices } from './fake-devices.js';
+import { FakeDevices, smallScoreOf } from './fake-devices.js';
 import type { Plan } from './fake-devices.js';
 import { recordOf } from './records.js';
 
-const OPTIONS = { model: 'fake', chunkSize: 30, sequences: false, rule: { threshold: 0.5, minFraction: 0.5 } };
+const OPTIONS = { model: 'large', chunkSize: 30, sequences: false, rule: { threshold: 0.5, minFraction: 0.5 } };
+const TRIAGE_RULE = { othersBelow: 0.1, virusAtLeast: 0.9 };
+const UNCHANGED = { rule: 1, results: 1 };
+const TRIAGE_KEY = { triage: 'd'.repeat(64), triageModel: 'small' };
 const HEALTHY: Plan = { devices: 2, turns: [1, 0, 2] };
+
+type Stage = 'models' | 'triage';
+const stages = fc.constantFrom<Stage>('models', 'triage');
 
 /** What cuts a run short, if anything. */
 type Disturbance =
-  /** Both devices are lost after so many batches each. */
-  | { readonly kind: 'lost'; readonly after: number }
+  /** Both devices of the models or of triage are lost after so many batches each. */
+  | { readonly kind: 'lost'; readonly after: number; readonly stage: Stage }
   /** The caller ends it, or turns away, after so many results. */
   | { readonly kind: 'stopped' | 'left'; readonly after: number }
-  /** Every batch fails. */
-  | { readonly kind: 'broken' }
+  /** Every batch fails there. */
+  | { readonly kind: 'broken'; readonly stage: Stage }
   /** The input breaks off after so many records. */
   | { readonly kind: 'input'; readonly after: number };
 
 const disturbances: fc.Arbitrary<Disturbance> = fc.oneof(
-  fc.record({ kind: fc.constant('lost' as const), after: fc.nat(4) }),
+  fc.record({ kind: fc.constant('lost' as const), after: fc.nat(4), stage: stages }),
   fc.record({ kind: fc.constantFrom('stopped' as const, 'left' as const), after: fc.nat(40) }),
-  fc.constant({ kind: 'broken' as const }),
+  fc.record({ kind: fc.constant('broken' as const), stage: stages }),
   fc.record({ kind: fc.constant('input' as const), after: fc.nat(6) }),
 );
 
@@ -54,36 +61,50 @@ function brokenInput(): VirnucproError {
   return new VirnucproError('VNP_INPUT_FORMAT', 'the input breaks off');
 }
 
-function planOf(disturbance: Disturbance | undefined): Plan {
-  if (disturbance?.kind === 'lost') return { ...HEALTHY, lostAfter: [disturbance.after, disturbance.after] };
-  return disturbance?.kind === 'broken' ? { ...HEALTHY, isBroken: [true, true] } : HEALTHY;
+function planOf(stage: Stage, disturbance: Disturbance | undefined): Plan {
+  if (!disturbance || !('stage' in disturbance) || disturbance.stage !== stage) return HEALTHY;
+  if (disturbance.kind === 'lost') return { ...HEALTHY, lostAfter: [disturbance.after, disturbance.after] };
+  return { ...HEALTHY, isBroken: [true, true] };
+}
+
+/** Whether a run goes on from what this has left without computing anything again. */
+function isHarmless(disturbance: Disturbance): boolean {
+  // What triage could not score the models have read, in other batches than when it can.
+  return !('stage' in disturbance) || disturbance.stage === 'models';
 }
 
 interface Outcome {
   readonly results: unknown[];
   readonly summary: RunSummary;
-  readonly scoredFrames: number;
-  readonly journaledBefore: number;
+  /** By the models, and by triage; those that are in the journal before. */
+  readonly scoredFrames: readonly [number, number];
+  readonly journaledBefore: readonly [number, number];
 }
 
 async function run(
   records: AsyncIterable<SequenceRecord>,
-  path: string | undefined,
-  disturbance?: Disturbance,
+  { path, disturbance, hasTriage = false }: { path?: string; disturbance?: Disturbance; hasTriage?: boolean },
 ): Promise<Outcome> {
-  const devices = new FakeDevices(planOf(disturbance));
-  const pool = await devices.openPool();
-  const summary = new RunSummary(pool.countUsage());
+  const models = new FakeDevices(planOf('models', disturbance));
+  const small = new FakeDevices({ ...planOf('triage', disturbance), scoreOf: smallScoreOf });
+  const [pool, smallPool] = [await models.openPool(), await small.openPool()];
+  const summary = new RunSummary([...pool.countUsage(), ...smallPool.countUsage()], 'small');
   const control = new RunControl();
   const journal =
     path === undefined
       ? undefined
-      : await RunJournal.open({ path, key: key(), onFailure: (error) => control.stop(error) });
+      : await RunJournal.open({
+          path,
+          key: key(hasTriage ? TRIAGE_KEY : {}),
+          onFailure: (error) => control.stop(error),
+        });
   const batches = { dnaTokens: 200, proteinTokens: 40, dnaTokenizer: new RunTokenizer(), proteinTable };
   const stage = { summary, control, journal, onFailure: () => undefined };
   const results: unknown[] = [];
+  const triage = { ...{ model: 'small', pool: smallPool, batches, rule: TRIAGE_RULE }, temperature: UNCHANGED };
+  const options = { ...OPTIONS, batches, ...(hasTriage && { triage }) };
   try {
-    for await (const group of predictRecords(records, pool, { ...OPTIONS, batches }, stage)) {
+    for await (const group of predictRecords(records, pool, options, stage)) {
       for (const result of group) {
         results.push(result.kind === 'window' ? result : { ...result, sequence: result.sequence.length });
       }
@@ -96,9 +117,11 @@ async function run(
     assert.ok(disturbance !== undefined && error === summary.stopped, String(error));
   } finally {
     await journal?.close();
-    await pool.close();
+    await Promise.all([pool.close(), smallPool.close()]);
   }
-  return { results, summary, scoredFrames: devices.scoredFrames, journaledBefore: journal?.content.frames ?? 0 };
+  const { frames = 0, framesTriaged = 0 } = journal?.content ?? {};
+  const scoredFrames = [models.scoredFrames, small.scoredFrames] as const;
+  return { results, summary, scoredFrames, journaledBefore: [frames, framesTriaged] };
 }
 
 describe('a run that is gone on with after anything', () => {
@@ -109,21 +132,50 @@ describe('a run that is gone on with after anything', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it('gives what an undisturbed run gives, and computes nothing that it had finished', async () => {
-    let journaled = 0;
-    await fc.assert(
-      fc.asyncProperty(inputs, fc.array(disturbances, { maxLength: 5 }), async (records, list) => {
-        const path = join(folder, `journal-${number++}`);
-        const undisturbed = await run(recordsOf(records), undefined);
-        for (const disturbance of list) await run(recordsOf(records, disturbance), path, disturbance);
-        const last = await run(recordsOf(records), path);
-        assert.deepEqual(last.results, undisturbed.results);
-        assert.equal(last.summary.framesJournaled, last.journaledBefore);
-        journaled += last.journaledBefore;
-        assert.equal(last.scoredFrames, undisturbed.scoredFrames - last.journaledBefore);
-      }),
-      { numRuns: 200 },
-    );
-    assert.ok(journaled > 0, 'no run had anything to go on with');
+  for (const hasTriage of [false, true]) {
+    const what = hasTriage ? ' with triage' : '';
+    it(`gives what an undisturbed run${what} gives, and computes nothing that it had finished`, async () => {
+      let journaled = 0;
+      let spared = 0;
+      await fc.assert(
+        fc.asyncProperty(inputs, fc.array(disturbances, { maxLength: 5 }), async (records, list) => {
+          const path = join(folder, `journal-${number++}`);
+          const undisturbed = await run(recordsOf(records), { hasTriage });
+          for (const disturbance of list) {
+            await run(recordsOf(records, disturbance), { path, disturbance, hasTriage });
+          }
+          const last = await run(recordsOf(records), { path, hasTriage });
+          assert.deepEqual(last.results, undisturbed.results);
+          journaled += last.journaledBefore[0] + last.journaledBefore[1];
+          spared += last.summary.framesSpared;
+          if (hasTriage && !list.every(isHarmless)) return;
+          for (const stage of [0, 1] as const) {
+            assert.equal(last.scoredFrames[stage], undisturbed.scoredFrames[stage] - last.journaledBefore[stage]);
+          }
+          if (hasTriage) assert.equal(last.summary.triage.framesJournaled, last.journaledBefore[1]);
+          else assert.equal(last.summary.framesJournaled, last.journaledBefore[0]);
+        }),
+        { numRuns: 200 },
+      );
+      assert.ok(journaled > 0, 'no run had anything to go on with');
+      assert.equal(spared > 0, hasTriage);
+    });
+  }
+
+  it('computes again what is damaged of triage, and nothing of the models for it', async () => {
+    const path = join(folder, `journal-${number++}`);
+    const next = seededNumbers(5);
+    const letters = Array.from({ length: 6000 }, () => 'ACG'[(next() >>> 8) % 3]).join('');
+    const records: [string, string][] = [['long', letters]];
+    const undisturbed = await run(recordsOf(records), { path, hasTriage: true });
+    assert.ok(undisturbed.summary.framesSpared > 0 && undisturbed.scoredFrames[0] > 0);
+    const bytes = readFileSync(path);
+    const first = bytes.indexOf(Buffer.concat([MARK, Buffer.from([TRIAGE_RECORD, 0, 0, 0])]));
+    bytes[first + HEAD_BYTES + 1]! ^= 1;
+    writeFileSync(path, bytes);
+    const again = await run(recordsOf(records), { path, hasTriage: true });
+    assert.deepEqual(again.results, undisturbed.results);
+    assert.equal(again.scoredFrames[0], 0);
+    assert.ok(again.scoredFrames[1] > 0 && again.scoredFrames[1] < undisturbed.scoredFrames[1]);
   });
 });
