@@ -1,6 +1,5 @@
 """Which window scores leave so little doubt that no other model has to look at the window."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,36 +19,24 @@ class Thresholds:
 
 def fit_thresholds(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, error: float) -> Thresholds:
     """
-    Those that decide the most windows with a weighted share of wrong ones of at most `error` on each side.
-
-    Rounded to DIGITS away from the middle, so that they decide no more windows than were measured.
+    Those of DIGITS digits that decide the most windows with a weighted share of wrong ones of at most `error` on each
+    side.
 
     @param scores, labels, weights: [windows]; scores are calibrated, weights make the classes weigh the same
     """
-    below = _widest(scores, labels == 1, weights, error)
-    # The same from the other end; there the threshold itself is decided.
-    above = 1 - _widest(1 - scores, labels == 0, weights, error)
-    scale = 10**DIGITS
-    others_below = math.floor(below * scale) / scale
-    virus_at_least = min(1.0, math.ceil(above * scale) / scale)
-    if others_below > virus_at_least:
-        middle = (others_below + virus_at_least) / 2
-        others_below = virus_at_least = round(middle, DIGITS)
-    return Thresholds(others_below, virus_at_least)
-
-
-def _widest(scores: np.ndarray, is_wrong: np.ndarray, weights: np.ndarray, error: float) -> float:
-    """The greatest bound such that of the scores below it at most this share is wrong."""
+    bounds = np.arange(10**DIGITS + 1) / 10**DIGITS
     order = np.argsort(scores, kind="stable")
-    ordered = scores[order]
-    total, wrong = np.cumsum(weights[order]), np.cumsum((weights * is_wrong)[order])
-    # Only between two scores that differ can there be a bound.
-    is_end = np.append(ordered[1:] > ordered[:-1], True)
-    good = np.flatnonzero(is_end & (wrong <= error * total))
-    if len(good) == 0:
-        return 0.0
-    last = good[-1]
-    return float(ordered[last] + ordered[last + 1]) / 2 if last + 1 < len(ordered) else 1.0
+    # What lies below each bound: all windows, and viruses, by weight.
+    below = np.searchsorted(scores[order], bounds, "left")
+    every, virus = (np.append(0.0, np.cumsum(one[order]))[below] for one in (weights, weights * (labels == 1)))
+    above, other_above = weights.sum() - every, weights[labels == 0].sum() - (every - virus)
+    as_other = bounds[(every > 0) & (virus <= error * every)]
+    as_virus = bounds[(above > 0) & (other_above <= error * above)]
+    others_below = float(as_other[-1]) if len(as_other) else 0.0
+    virus_at_least = float(as_virus[0]) if len(as_virus) else 1.0
+    if others_below > virus_at_least:
+        others_below = virus_at_least = round((others_below + virus_at_least) / 2, DIGITS)
+    return Thresholds(others_below, virus_at_least)
 
 
 def decided(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, thresholds: Thresholds) -> dict:
