@@ -45,24 +45,53 @@ def alibi_slopes(heads: int) -> list[float]:
     return alibi_slopes(power) + alibi_slopes(2 * power)[::2][: heads - power]
 
 
+class CodonPairEmbedding(nn.Module):
+    """
+    An embedding a token, learned as the sum of what its two codons have and of what the pair has alone.
+
+    Most pairs are rare, the 64 codons are not; `weight` is the plain table that is exported.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        count, codons = len(dna_tokens.VOCABULARY), 4**3
+        self.alone = nn.Embedding(count, width)
+        # The last row is of the tokens that are no pair.
+        self.first = nn.Embedding(codons + 1, width)
+        self.second = nn.Embedding(codons + 1, width)
+        nn.init.normal_(self.alone.weight, std=0.1)
+        pair = torch.arange(count) - dna_tokens.FIRST_PIECE
+        is_pair = pair >= 0
+        self.register_buffer("first_codon", torch.where(is_pair, pair // codons, codons), persistent=False)
+        self.register_buffer("second_codon", torch.where(is_pair, pair % codons, codons), persistent=False)
+
+    @property
+    def weight(self) -> Tensor:
+        """[tokens, width]"""
+        return self.alone.weight + self.first(self.first_codon) + self.second(self.second_codon)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return functional.embedding(tokens, self.weight)
+
+
 class DnaEncoder(nn.Module):
     """DNABERT-2 (Zhou et al. 2024): norms behind the sums, ALiBi, gated GELU."""
 
     def __init__(self, sizes: Sizes, dropout: float) -> None:
         super().__init__()
         self.sizes = sizes
-        self.word_embeddings = nn.Embedding(len(dna_tokens.VOCABULARY), sizes.width)
+        self.word_embeddings = CodonPairEmbedding(sizes.width)
         self.embedding_norm = nn.LayerNorm(sizes.width, eps=1e-12)
         self.layers = nn.ModuleList(_DnaLayer(sizes, dropout) for _ in range(sizes.layers))
         self.dropout = nn.Dropout(dropout)
         self.register_buffer("slopes", torch.tensor(alibi_slopes(sizes.heads)), persistent=False)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """[batch, length] -> [batch, length, width]; all sequences have the same length."""
+        """[batch, length] -> [batch, length, width]."""
         positions = torch.arange(tokens.shape[1], device=tokens.device)
         distance = (positions[None] - positions[:, None]).abs()
         hidden = self.dropout(self.embedding_norm(self.word_embeddings(tokens)))
-        bias = -self.slopes[:, None, None] * distance
+        bias = _without(tokens == dna_tokens.PAD) - self.slopes[:, None, None] * distance
         for layer in self.layers:
             hidden = layer(hidden, bias)
         return hidden
@@ -105,18 +134,20 @@ class ProteinEncoder(nn.Module):
         self.register_buffer("frequencies", 10000.0 ** (-torch.arange(half) / half), persistent=False)
 
     def forward(self, tokens: Tensor, masked: Tensor | None = None) -> Tensor:
-        """[batch, length] -> [batch, length, width]; all sequences have the same length."""
+        """[batch, length] -> [batch, length, width]; `masked` [batch, length] says which tokens are hidden."""
+        padding = tokens == genetic_code.PAD
         hidden = self.embed_tokens(tokens)
         if masked is None:
             hidden = self.KEPT * hidden
         else:
-            part = masked.float().mean(dim=1)[:, None, None]
+            part = (masked.sum(dim=1) / (~padding).sum(dim=1))[:, None, None]
             hidden = hidden.masked_fill(masked[..., None], 0.0) * (self.KEPT / (1 - part))
         angles = torch.arange(tokens.shape[1], device=tokens.device)[:, None] * self.frequencies
         turn = (angles.cos(), angles.sin())
         hidden = self.dropout(hidden)
+        bias = _without(padding)
         for layer in self.layers:
-            hidden = layer(hidden, turn)
+            hidden = layer(hidden, turn, bias)
         return self.final_norm(hidden)
 
 
@@ -132,9 +163,9 @@ class _ProteinLayer(nn.Module):
         self.down = nn.Linear(sizes.feed_forward, sizes.width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, hidden: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, hidden: Tensor, turn: tuple[Tensor, Tensor], bias: Tensor) -> Tensor:
         query, key, value = _heads(self.query_key_value(self.attention_norm(hidden)), self.heads)
-        attended = _attention(_rotated(query, turn), _rotated(key, turn), value, None)
+        attended = _attention(_rotated(query, turn), _rotated(key, turn), value, bias)
         hidden = hidden + self.dropout(self.attention_output(attended))
         wide = functional.gelu(self.up(self.feed_forward_norm(hidden)))
         return hidden + self.dropout(self.down(wide))
@@ -145,11 +176,14 @@ def _heads(query_key_value: Tensor, heads: int) -> list[Tensor]:
     return list(query_key_value.view(batch, length, 3, heads, width // 3 // heads).permute(2, 0, 3, 1, 4))
 
 
-def _attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Tensor:
+def _without(padding: Tensor) -> Tensor:
+    """[batch, 1, 1, length]: what keeps padding out of attention when it is added to the logits."""
+    return torch.zeros_like(padding, dtype=torch.float32).masked_fill(padding, -1e9)[:, None, None]
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
     logits = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
-    if bias is not None:
-        logits = logits + bias
-    attended = logits.float().softmax(dim=-1).to(value.dtype) @ value
+    attended = (logits.float() + bias).softmax(dim=-1).to(value.dtype) @ value
     return attended.transpose(1, 2).flatten(2)
 
 
@@ -173,6 +207,11 @@ class Classifier(nn.Module):
         return self.output_layer(self.dropout(functional.relu(self.bn1(self.hidden_layer(embedding)))))
 
 
+def _mean(hidden: Tensor, counted: Tensor) -> Tensor:
+    weights = counted.float()
+    return (hidden.float() * weights[..., None]).sum(dim=1) / weights.sum(dim=1, keepdim=True)
+
+
 class Pair(nn.Module):
     """Both encoders and the classifier."""
 
@@ -186,8 +225,8 @@ class Pair(nn.Module):
 
     def embed(self, dna: Tensor, protein: Tensor) -> Tensor:
         """[batch, dna width + protein width], float32: the mean of all DNA tokens, then that of the residues."""
-        dna_mean = self.dna(dna).float().mean(dim=1)
-        protein_mean = self.protein(protein)[:, 1:-1].float().mean(dim=1)
+        dna_mean = _mean(self.dna(dna), dna != dna_tokens.PAD)
+        protein_mean = _mean(self.protein(protein), protein >= genetic_code.FIRST_RESIDUE)
         return torch.cat([dna_mean, protein_mean], dim=1)
 
     def forward(self, dna: Tensor, protein: Tensor) -> Tensor:
