@@ -19,7 +19,13 @@ export interface InstalledModel {
 /** Imports the golden checkpoints into a folder of models of their own, under the name `golden` unless told otherwise. */
 export async function installGoldenModel(changes: Partial<ImportRequest> = {}): Promise<InstalledModel> {
   const models = mkdtempSync(join(tmpdir(), 'virnucpro-models-'));
-  const model = await importModel({
+  const model = await importGolden(models, changes);
+  return { model, models, remove: () => rmSync(models, { recursive: true, force: true }) };
+}
+
+/** Imports the golden checkpoints into this folder of models, once more where they are there under another name. */
+export async function importGolden(models: string, changes: Partial<ImportRequest> = {}): Promise<OpenedModel> {
+  return importModel({
     name: 'golden',
     esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
     dna: fixture('golden', 'dnabert'),
@@ -29,7 +35,6 @@ export async function installGoldenModel(changes: Partial<ImportRequest> = {}): 
     addon: loadAddon().addon,
     ...changes,
   });
-  return { model, models, remove: () => rmSync(models, { recursive: true, force: true }) };
 }
 
 /** Loads a model on the CPU with two threads. */

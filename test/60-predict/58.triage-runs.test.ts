@@ -11,11 +11,10 @@ import type {
   WindowResult,
 } from '../../lib/index.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { importModel } from '../../lib/models/import.js';
 import { randomModel } from '../../lib/models/random.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { calibrated } from '../../lib/predict/calibration.js';
-import { installGoldenModel } from '../golden-model.js';
+import { importGolden, installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
 
@@ -79,17 +78,8 @@ describe('a run with triage', () => {
     const third = Math.floor(scores.length / 3);
     rule = { othersBelow: between(third), virusAtLeast: between(scores.length - third) };
     const calibration = join(installed.models, 'calibration.json');
-    const triage = [{ chunkSize: 500, ...rule }];
-    writeFileSync(calibration, JSON.stringify({ temperature: TEMPERATURE, triage }));
-    await importModel({
-      name: 'small',
-      esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
-      dna: fixture('golden', 'dnabert'),
-      classifier: fixture('golden', 'classifier.pth'),
-      chunkSize: 500,
-      calibration,
-      ...{ registry, addon },
-    });
+    writeFileSync(calibration, JSON.stringify({ temperature: TEMPERATURE, triage: [{ chunkSize: 500, ...rule }] }));
+    await importGolden(installed.models, { name: 'small', calibration });
     ofSmall = await windowsOf('small');
     ofLarge = await windowsOf('large');
     predictor = await openLarge({ triage: 'small' });
