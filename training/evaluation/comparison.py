@@ -18,7 +18,7 @@ INTERVAL = (2.5, 97.5)
 
 
 def compare(cut: Path, sets: dict[str, Path], triage: Thresholds | None, seed: int = 1) -> dict:
-    """@param triage: of the first set; how they do on the windows is added to its figures"""
+    """@param triage: of the first set; how they do on the windows is added to its figures. What is no number is None."""
     levels = []
     for level in read_levels(cut, sets):
         figures = _level_figures(level, seed)
@@ -27,7 +27,17 @@ def compare(cut: Path, sets: dict[str, Path], triage: Thresholds | None, seed: i
             scores = level.scores[first]
             figures["sets"][first]["triage"] = decided(scores, level.labels, class_weights(level.labels), triage)
         levels.append(figures)
-    return {"choice": read_choice(cut), "sets": list(sets), "draws": DRAWS, "levels": levels}
+    report = {"choice": read_choice(cut), "sets": list(sets), "draws": DRAWS, "levels": levels}
+    return {key: _without_nan(one) for key, one in report.items()}
+
+
+def _without_nan(value: object) -> object:
+    """The same with None for what is no number, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def _level_figures(level: Level, seed: int) -> dict:
@@ -79,7 +89,8 @@ def _drawn(pairs: CladePairs, seed: int) -> list[Aurocs]:
 
 
 def _interval(values: list[float]) -> list[float]:
-    return [float(one) for one in np.nanpercentile(values, INTERVAL)]
+    known = [value for value in values if not np.isnan(value)]
+    return [float(one) for one in np.percentile(known, INTERVAL)] if known else [float("nan")] * 2
 
 
 def _difference(firsts: list[Aurocs], others: list[Aurocs], first: Aurocs, other: Aurocs) -> dict:
@@ -103,16 +114,12 @@ def _set_figures(level: Level, scores: np.ndarray) -> dict:
         "sensitivity": sensitivity,
         "specificity": specificity,
         "ece": bins.expected_error,
-        "reliability": {
-            "weight": _numbers(bins.weight),
-            "score": _numbers(bins.score),
-            "virus": _numbers(bins.virus),
-        },
+        "reliability": {name: _rounded(getattr(bins, name)) for name in ("weight", "score", "virus")},
     }
 
 
-def _numbers(values: np.ndarray) -> list[float | None]:
-    return [None if np.isnan(value) else round(float(value), 5) for value in values]
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(value), 5) for value in values]
 
 
 def _group_figures(level: Level, pairs: CladePairs, found: Aurocs, scores: np.ndarray) -> list[dict]:

@@ -1,7 +1,5 @@
 """report.md: the figures as tables that can be pasted into a model card."""
 
-import math
-
 from .clade_pairs import MACRO_LEAST, is_one_family
 from .metrics import BINS
 
@@ -11,7 +9,7 @@ GROUP_LEVELS = ("windows", "contigs of 5000 bases")
 
 def report_text(report: dict) -> str:
     """@param report: of comparison.compare"""
-    parts = [_heading(report)]
+    parts = [_heading(report), _summary(report)]
     parts += [_level(level, report["sets"]) for level in report["levels"]]
     parts += [_groups(level, report["sets"]) for level in report["levels"] if level["name"] in GROUP_LEVELS]
     parts.append(_method(report))
@@ -27,6 +25,19 @@ def _heading(report: dict) -> str:
         "lie one behind the other from the first base of a record. In brackets: 95 % intervals.\n\n"
         "![Reliability](reliability.svg)"
     )
+
+
+def _summary(report: dict) -> str:
+    names = report["sets"]
+    head = ["AUROC", "viruses", "others", *(f"{name}" for name in names), *(f"{name}, macro" for name in names)]
+    rows = [
+        [
+            *(level["name"], f"{level['virus']:,}", f"{level['other']:,}"),
+            *(_number(level["sets"][name][key][0]) for key in ("pooled", "macro") for name in names),
+        ]
+        for level in report["levels"]
+    ]
+    return "\n".join(_table(head, rows))
 
 
 def _level(level: dict, names: list[str]) -> str:
@@ -120,6 +131,8 @@ def _method(report: dict) -> str:
             "- Balanced accuracy: mean of sensitivity and specificity at the score 0.5. Called right: at 0.5, too.",
             f"- ECE: {BINS} bins of the same width, weighted as if both classes were equally many.",
             "- A window has the score of its deciding frame, a contig the mean of its windows.",
+            "- Lengths of contigs are not to be compared with each other: families of small genomes have none of the "
+            "longer ones.",
         ]
     )
 
@@ -130,12 +143,16 @@ def _table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+    return "–" if value is None else f"{value:.3f}"
 
 
-def _with_interval(values: list[float]) -> str:
+def _with_interval(values: list[float | None]) -> str:
+    if values[0] is None:
+        return "–"
     return f"{_number(values[0])} ({_number(values[1])} to {_number(values[2])})"
 
 
-def _signed(values: list[float]) -> str:
+def _signed(values: list[float | None]) -> str:
+    if values[0] is None:
+        return "–"
     return f"{values[0]:+.3f} ({values[1]:+.3f} to {values[2]:+.3f})"
