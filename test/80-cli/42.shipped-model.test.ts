@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -122,6 +123,21 @@ describe('the model that comes with the program', () => {
     }
     const log = readFileSync(path('named', 'run.log'), 'utf8');
     assert.ok(log.includes(`model ${NAME} (${card}); results in `), log);
+  });
+
+  it('is taken by programs alike, and told as an event', () => {
+    const library = path('a program', 'dist', 'lib', 'index.js');
+    const options = `{ models: ${JSON.stringify(found.models)}, devices: 'cpu', threads: 1, onEvent }`;
+    writeFileSync(
+      path('program.mjs'),
+      `import { open } from ${JSON.stringify(library)};
+      const onEvent = ({ event, model, card }) => event === 'shipped-model' && console.log(model, card);
+      const predictor = await open(${options});
+      console.log(predictor.model.shipped, predictor.model.temperature);
+      await predictor.close();`,
+    );
+    const output = execFileSync(process.execPath, [path('program.mjs')], { encoding: 'utf8' });
+    assert.equal(output, `${NAME} ${card}\ntrue ${TEMPERATURE}\n`);
   });
 
   it('is used without a word when it is named', async () => {
