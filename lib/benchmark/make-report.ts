@@ -33,6 +33,7 @@ export function reportOf(plan: Plan, measured: Measured, libtorch: string): Benc
   const { weightBytes, memory, speed, forward } = measured;
   return {
     model: subject.name,
+    card: subject.card,
     part: subject.part,
     random_weights: subject.random,
     engine: options.engine,

@@ -2,11 +2,12 @@ import type { Precision } from '../engine/addon.js';
 
 /**
  * What a benchmark found, as `virnucpro bench --json` prints it. The fields are a promise: one keeps its name and its
- * meaning between releases. BENCHMARK_FIELDS says what each means. What can be null is so with the TorchScript engine,
- * whose linear layers cannot be measured alone.
+ * meaning between releases. BENCHMARK_FIELDS says what each means. But for `card`, what can be null is so with the
+ * TorchScript engine, whose linear layers cannot be measured alone.
  */
 export interface BenchmarkReport {
   readonly model: string;
+  readonly card: string | null;
   readonly part: 'dna' | 'protein';
   readonly random_weights: boolean;
   readonly engine: 'packed' | 'torchscript';
@@ -64,6 +65,7 @@ const field = (meaning: string, unit = ''): BenchmarkField => ({ meaning, unit }
 /** What every field of the report means, in its order. */
 export const BENCHMARK_FIELDS: Readonly<Record<keyof BenchmarkReport, BenchmarkField>> = {
   model: field('Name of the published size, or of the installed model'),
+  card: field('Path of the card of that model; null without one'),
   part: field('`protein` (ESM-2) or `dna` (DNABERT-S)'),
   random_weights: field('Whether the weights are random'),
   engine: field('`packed` or `torchscript`'),

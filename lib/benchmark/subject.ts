@@ -23,6 +23,8 @@ interface SubjectOf<Part, A> {
   /** Archive of the installed model; undefined for random weights, which have none yet. */
   readonly path: string | undefined;
   readonly random: boolean;
+  /** Path of the model's card; null for random weights, and where nobody has written one. */
+  readonly card: string | null;
   /** Bases of a window. */
   readonly window: number;
 }
@@ -36,7 +38,8 @@ async function installedPart(name: string, options: ResolvedBenchmarkOptions): P
   const { part, models, trust, window, onProgress } = options;
   const model = await new ModelRegistry(modelsFolder(models)).findTrusted(name, { trust });
   await verifyFiles([model[part]], { onRead: (bytes) => onProgress({ step: 'check', bytes }) });
-  const common = { name: model.name, random: model.random, window: window ?? model.chunkSize };
+  const card = model.card?.path ?? null;
+  const common = { name: model.name, random: model.random, card, window: window ?? model.chunkSize };
   if (part === 'protein') {
     const { architecture, path } = model.protein;
     return { ...common, part, architecture, path };
@@ -50,7 +53,7 @@ function publishedSize({
   size = DEFAULT_DNA_SIZE,
   window = DEFAULT_CHUNK_SIZE,
 }: ResolvedBenchmarkOptions): Subject {
-  const common = { path: undefined, random: true, window };
+  const common = { path: undefined, random: true, card: null, window };
   if (part === 'protein') return { ...common, part, ...named(ESM2_SIZES, size, 'ESM-2') };
   const chosen = named(DNABERT_SIZES, size, 'DNABERT');
   const text = randomTokenizer(chosen.architecture.vocabulary, DEFAULT_SEED);

@@ -6,9 +6,9 @@ const UNKNOWN = '-';
 
 /** The figures for people: each with its spread over the repeats, and what it is. */
 export function benchTable(report: BenchmarkReport): string {
-  const { model, random_weights, precision, engine, device, device_name, threads } = report;
+  const { model, card, random_weights, precision, engine, device, device_name, threads } = report;
   return [
-    `${model}${random_weights ? ', random weights' : ''}, ${precision.toUpperCase()}, ${engine} engine`,
+    `${model}${random_weights ? ', random weights' : ''}${card === null ? '' : ` (${card})`}, ${precision.toUpperCase()}, ${engine} engine`,
     `${device}: ${device_name}, ${count(threads, 'thread')}, libtorch ${report.libtorch}, virnucpro ${report.virnucpro}`,
     `${count(report.sequences, 'sequence')} (${report.input}), ${report.tokens} tokens in ` +
       `${count(report.batches, 'batch', 'batches')} of at most ${report.batch_tokens}; ` +

@@ -237,8 +237,21 @@ describe('the model that comes with the program', () => {
   });
 
   it('is measured by name, and counts for doctor', async () => {
-    const words = ['bench', '--dna', '--model', NAME, '--limit', '1', '--repeats', '1', '--device', 'cpu'];
-    assert.match((await succeeds(words, found)).output, new RegExp(NAME));
+    const words = [
+      'bench',
+      '--dna',
+      '--model',
+      NAME,
+      '--limit',
+      '1',
+      '--repeats',
+      '1',
+      '--device',
+      'cpu',
+      '--precision',
+      'fp32',
+    ];
+    assert.ok((await succeeds(words, found)).output.startsWith(`${NAME} (${card}), FP32, `));
     const { output } = await virnucpro(['doctor', '--json'], found);
     const { checks } = JSON.parse(output) as { checks: Check[] };
     const models = checks.find(({ name }) => name === 'models')!;
