@@ -31,7 +31,10 @@ export interface TriageChoice {
 }
 
 export interface OpenOptions {
-  /** Name of a model. Defaults to the only one that is installed, or where none is to SHIPPED_DEFAULT, which came with this program. */
+  /**
+   * Name of a model. Defaults to the only one that is installed, or where none is to SHIPPED_DEFAULT, which came with this
+   * program.
+   */
   readonly model?: string;
   /** Triage before the model, by another one on the same devices: see TriageChoice. A name alone is its `model`. Defaults to none. */
   readonly triage?: string | TriageChoice;
@@ -71,7 +74,7 @@ export interface PredictOptions {
   readonly threshold?: number;
   /** A contig is called virus when at least this share of its scored windows is, 0 to 1. Defaults to 0.5. */
   readonly minFraction?: number;
-  /** Whether scores are calibrated where the model has a temperature; those of the published ones have none. Defaults to true. */
+  /** Whether scores are calibrated where the model has a temperature; the published ones have none. Defaults to true. */
   readonly calibration?: boolean;
   /** Whether window results carry their letters and kept frames. Defaults to false. */
   readonly sequences?: boolean;
