@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadAddon } from '../../lib/engine/load.js';
@@ -10,13 +11,34 @@ import type { RunManifest } from '../../lib/output/manifest.js';
 import { importGolden, installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { rowsOf } from '../70-output/results.js';
+import { repositoryRoot } from '../repository.js';
 import { failsWith, succeeds, virnucpro } from './command-line.js';
 
 const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--no-progress', '--esm-batch-size', '600'];
 const FILES = ['contigs.tsv', 'windows.tsv', 'virus.fna', 'prediction_results.txt'];
 const CALIBRATION = { temperature: 1.5, triage: [{ chunkSize: 500, othersBelow: 0.05, virusAtLeast: 0.93 }] };
 /** Of windows.tsv. */
-const [FRAMES, STATUS, MODEL] = [8, 9, 11];
+const [CALL, FRAMES, STATUS, MODEL] = [7, 8, 9, 11];
+/** Of contigs.tsv. */
+const VERDICT = 3;
+
+interface SimulatedChanges {
+  readonly toVirus: number;
+  readonly toOther: number;
+  readonly otherwise: number;
+}
+
+interface SimulatedTriage {
+  readonly counts: { readonly windows: number };
+  readonly simulated: readonly {
+    readonly windowsSpared: number;
+    readonly framesSpared: number;
+    readonly windows: SimulatedChanges;
+    readonly contigs: SimulatedChanges;
+    readonly wrong: { readonly contigs: number };
+  }[];
+  readonly wrong: Record<'small' | 'large', { readonly contigs: number }>;
+}
 
 /** Records without the letter T: no strand has a stop, so that all six frames of every window are scored. */
 function records(count: number): string {
@@ -51,6 +73,7 @@ describe('virnucpro predict --triage', () => {
     input = path('many.fa');
     writeFileSync(input, `${records(60)}>no_frame\nTAATAATAACTAACTAACTTAGTTAGTTAG\n`);
     await predict('undisturbed', '--triage', 'small');
+    await predict('alone');
   });
   after(() => {
     installed.remove();
@@ -87,13 +110,59 @@ describe('virnucpro predict --triage', () => {
     assert.match(comment, /random weights/);
   });
 
-  it('without it says so of no window', async () => {
-    await predict('alone');
+  it('without it says so of no window', () => {
     assert.ok(
       rowsOf(path('alone', 'windows.tsv')).every((row) => row[MODEL] === (row[STATUS] === 'scored' ? 'large' : '')),
     );
     const { counts, triage } = runJson('alone');
     assert.deepEqual([counts.windowsTriaged, counts.framesSpared, triage], [0, 0, null]);
+  });
+
+  it('is simulated from the scores of both models, stored by runs of their own', async () => {
+    await predict('small', '--model', 'small');
+    const truth = path('truth.tsv');
+    writeFileSync(
+      truth,
+      `contig\ttruth\n${Array.from({ length: 20 }, (_, index) => `record_${index}\tvirus\n`).join('')}`,
+    );
+    const script = join(repositoryRoot, 'bench', 'triage', 'triage.mjs');
+    const more = ['--others-below', '0.05', '--virus-at-least', '0.93', '--truth', truth, '--out', path('bench')];
+    const words = [
+      script,
+      '--small',
+      path('small'),
+      '--large',
+      path('alone', 'windows.tsv'),
+      '--name',
+      'both',
+      ...more,
+    ];
+    const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    const [name] = readdirSync(path('bench')).filter((file) => file.endsWith('-both.json'));
+    const { simulated, wrong, counts } = JSON.parse(content('bench', name!)) as SimulatedTriage;
+    const callsOf = (run: string, table: string, column: number): string[] =>
+      rowsOf(path(run, table)).map((row) => row[column]!);
+    const differ = (table: string, column: number): number => {
+      const before = callsOf('alone', table, column);
+      return callsOf('undisturbed', table, column).filter((call, index) => call !== before[index]).length;
+    };
+    const sum = ({ toVirus, toOther, otherwise }: SimulatedChanges): number => toVirus + toOther + otherwise;
+    const [result] = simulated;
+    const { counts: triaged } = runJson('undisturbed');
+    assert.deepEqual(
+      [result!.windowsSpared, result!.framesSpared, sum(result!.windows), sum(result!.contigs)],
+      [triaged.windowsTriaged, triaged.framesSpared, differ('windows.tsv', CALL), differ('contigs.tsv', VERDICT)],
+    );
+    assert.ok(sum(result!.windows) > 0 && counts.windows === 61);
+    const wrongOf = (run: string): number =>
+      callsOf(run, 'contigs.tsv', VERDICT)
+        .slice(0, 20)
+        .filter((verdict) => verdict === 'other').length;
+    assert.deepEqual(
+      [wrong.large.contigs, wrong.small.contigs, result!.wrong.contigs],
+      ['alone', 'small', 'undisturbed'].map(wrongOf),
+    );
   });
 
   it('warns of random weights of either model', async () => {
