@@ -53,7 +53,9 @@ def calibrate(cut: Path, folders: list[Path], error: float, out: Path) -> str:
     @param error: the share of wrong ones that is allowed among the windows that are decided, on each side
     """
     if read_choice(cut)["split"] == "test":
-        raise SystemExit("Expected scores of the validation split but these are of the test split, which decides nothing.")
+        raise SystemExit(
+            "Expected scores of the validation split but these are of the test split, which decides nothing."
+        )
     sequences = read_sequences(cut)[WHOLE]
     runs = [ScoredFrames(folder / WHOLE, sequences) for folder in folders]
     first = runs[0]

@@ -30,7 +30,9 @@ def _add_cut(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.tsv and the FASTA files")
     parser.add_argument("--split", choices=("validation", "test"), default="test")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--most", type=int, default=100, help="contigs of one length a clade, chosen by chance; default 100")
+    parser.add_argument(
+        "--most", type=int, default=100, help="contigs of one length a clade, chosen by chance; default 100"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(run=lambda words: print(cut(words.data, words.split, words.out, words.most, words.seed)))
 
@@ -54,15 +56,17 @@ def _baselines(words: argparse.Namespace) -> None:
 
 
 def _add_report(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("report", help="figures of scores side by side: report.json, report.md, reliability.svg")
+    parser = commands.add_parser(
+        "report", help="figures of scores side by side: report.json, report.md, reliability.svg"
+    )
     parser.add_argument("--cut", type=Path, required=True, help="folder that `cut` wrote")
     parser.add_argument(
         *("--scores", "-s"),
         action="append",
         required=True,
         metavar="NAME=DIR",
-        help="folder with the folders `whole` and `contigs`, each with the result files of one run; the first of several "
-        "is the one that the others are compared with",
+        help="folder with the folders `whole` and `contigs`, each with the result files of one run; the first of "
+        "several is the one that the others are compared with",
     )
     parser.add_argument("--calibration", type=Path, help="calibration.json of the first set: its triage is measured")
     parser.add_argument("--window", type=int, default=500, help="bases: which triage thresholds; default 500")
@@ -94,7 +98,9 @@ def _thresholds(path: Path, window: int) -> Thresholds:
 
 
 def _add_calibrate(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("calibrate", help="temperature and triage thresholds, from scores of the validation split")
+    parser = commands.add_parser(
+        "calibrate", help="temperature and triage thresholds, from scores of the validation split"
+    )
     parser.add_argument("--cut", type=Path, required=True, help="folder that `cut --split validation` wrote")
     parser.add_argument(
         *("--scores", "-s"),

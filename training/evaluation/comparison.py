@@ -18,7 +18,7 @@ INTERVAL = (2.5, 97.5)
 
 
 def compare(cut: Path, sets: dict[str, Path], triage: Thresholds | None, seed: int = 1) -> dict:
-    """@param triage: of the first set; how they do on the windows is added to its figures. What is no number is None."""
+    """What is no number is None. @param triage: of the first set; how it does on the windows is added to its figures"""
     levels = []
     for level in read_levels(cut, sets):
         figures = _level_figures(level, seed)
@@ -41,7 +41,9 @@ def _without_nan(value: object) -> object:
 
 
 def _level_figures(level: Level, seed: int) -> dict:
-    pairs = {name: CladePairs(level.labels, scores, level.clades, level.groups) for name, scores in level.scores.items()}
+    pairs = {
+        name: CladePairs(level.labels, scores, level.clades, level.groups) for name, scores in level.scores.items()
+    }
     drawn = {name: _drawn(one, seed) for name, one in pairs.items()}
     first = next(iter(pairs))
     one = pairs[first]
@@ -58,11 +60,11 @@ def _level_figures(level: Level, seed: int) -> dict:
             "virus": _chosen(one.virus.groups, macro_groups(one.virus)),
             "other": _chosen(one.other.groups, macro_groups(one.other)),
         },
-        "sets": {},
     }
+    sets = {}
     for name, scores in level.scores.items():
         found = pairs[name].aurocs()
-        figures["sets"][name] = {
+        sets[name] = {
             **_set_figures(level, scores),
             **{key: [getattr(found, key), *_interval([getattr(draw, key) for draw in drawn[name]])] for key in _KEYS},
             "first_minus_this": _difference(drawn[first], drawn[name], pairs[first].aurocs(), found),
@@ -70,7 +72,7 @@ def _level_figures(level: Level, seed: int) -> dict:
             "unscored": level.unscored[name],
             "groups": _group_figures(level, pairs[name], found, scores),
         }
-    return figures
+    return {**figures, "sets": sets}
 
 
 _KEYS = ("pooled", "macro", "macro_virus", "macro_other")
@@ -128,5 +130,7 @@ def _group_figures(level: Level, pairs: CladePairs, found: Aurocs, scores: np.nd
         for group, value in zip(clades.groups, values):
             chosen = (level.labels == label) & (level.groups == group)
             right = float(((scores[chosen] >= 0.5) == (label == 1)).mean())
-            rows.append({"label": label, "group": group, "items": int(chosen.sum()), "auroc": float(value), "right": right})
+            rows.append(
+                {"label": label, "group": group, "items": int(chosen.sum()), "auroc": float(value), "right": right}
+            )
     return rows

@@ -23,7 +23,7 @@ def contig_places(length: int, contig: int) -> range:
 
 def choose_contigs(records: list[Record], contig: int, most: int, seed: int) -> list[tuple[int, int]]:
     """(position of the record in the list, start) of at most `most` contigs a clade, by chance, in order."""
-    places = defaultdict(list)
+    places: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
     for position, record in enumerate(records):
         starts = contig_places(len(record.bases), contig)
         places[record.label, fold_name(record)] += [(position, start) for start in starts]
@@ -39,7 +39,8 @@ def cut(data: Path, split: str, out: Path, most: int, seed: int, lengths: tuple[
     """
     Writes `whole.fa` (all records of the split), `contigs.fa`, `sequences.tsv` and `cut.json` into `out`.
 
-    Letters are those of the records. The id of a contig is `RECORD_at_START_of_LENGTH`. Returns how many of what there are.
+    Letters are those of the records. The id of a contig is `RECORD_at_START_of_LENGTH`. Returns how many there are of
+    what.
     """
     records = read_split(data, split)
     out.mkdir(parents=True, exist_ok=True)

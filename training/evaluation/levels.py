@@ -68,10 +68,7 @@ def _level(
     common = sorted(set.intersection(*every))
     if not common:
         raise SystemExit(f"Expected scores of the same {name} in all sets but they have none in common.")
-    of = [sequences.get(item) or sequences.get(result_files.record_of(item)) for item in common]
-    strange = [item for item, sequence in zip(common, of) if sequence is None]
-    if strange:
-        raise SystemExit(f"Expected scores of sequences of the cut files but {strange[0]} is of none of them.")
+    of = [_sequence(item, sequences) for item in common]
 
     def columns(values: dict[str, dict[str, float]]) -> dict[str, np.ndarray]:
         return {name: np.array([one[item] for item in common]) for name, one in values.items()}
@@ -86,3 +83,11 @@ def _level(
         unscored,
         len(set.union(*every)) - len(common),
     )
+
+
+def _sequence(item: str, sequences: dict[str, Sequence]) -> Sequence:
+    """@param item: id of a sequence, or of one of its windows or frames"""
+    found = sequences.get(item) or sequences.get(result_files.record_of(item))
+    if found is None:
+        raise SystemExit(f"Expected scores of sequences of the cut files but {item} is of none of them.")
+    return found

@@ -23,7 +23,7 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def auprc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Average precision: the sum of precision times the step in recall; that of chance is the weighted share of virus."""
+    """Average precision: the sum of precision times the step in recall; by chance it is the weighted share of virus."""
     return float(average_precision_score(labels, scores, sample_weight=weights))
 
 

@@ -13,7 +13,8 @@ def reliability_plot(report: dict) -> str:
     width = MARGIN + len(levels) * (PANEL + GAP)
     height = TOP + PANEL + BOTTOM
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'font-family="sans-serif" font-size="11">',
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
     ]
     for number, level in enumerate(levels):

@@ -6,13 +6,29 @@ from .metrics import BINS
 GROUP_LEVELS = ("windows", "contigs of 5000 bases")
 """Levels whose groups are shown; report.json has those of all."""
 
+METHOD = """## What the figures are
+
+- AUROC: any virus against any other, each item alike; it does not depend on how many there are of a class. Ties count
+  half.
+- Groups: a family against all others, and another group against all viruses. Means over families and over other groups:
+  of these, each group alike. Macro: the mean over all pairs of a family and another group. Left out of means: groups
+  of fewer than {least} items (†), and of viruses those that are no one family (\\*).
+- Intervals: {draws:,} times as many clades (families of viruses, genera of others) as there are in each class were
+  drawn with replacement; the same draws for all sets. In means a group counts as often as its clades were drawn on the
+  average.
+- AUPRC: average precision at the prevalence given; balanced: weighted as if both classes were equally many.
+- Balanced accuracy: mean of sensitivity and specificity at the score 0.5. Called right: at 0.5, too.
+- ECE: {bins} bins of the same width, weighted as if both classes were equally many.
+- A window has the score of its deciding frame, a contig the mean of its windows.
+- Lengths of contigs are not to be compared with each other: families of small genomes have none of the longer ones."""
+
 
 def report_text(report: dict) -> str:
     """@param report: of comparison.compare"""
     parts = [_heading(report), _summary(report)]
     parts += [_level(level, report["sets"]) for level in report["levels"]]
     parts += [_groups(level, report["sets"]) for level in report["levels"] if level["name"] in GROUP_LEVELS]
-    parts.append(_method(report))
+    parts.append(METHOD.format(draws=report["draws"], least=MACRO_LEAST, bins=BINS))
     return "\n\n".join(parts) + "\n"
 
 
@@ -20,9 +36,9 @@ def _heading(report: dict) -> str:
     choice = report["choice"]
     return (
         f"# Evaluation: {choice['split']} split\n\n"
-        f"Sets of scores: {', '.join(report['sets'])}. Within a table all are of exactly the same sequences. Contigs: at "
-        f"most {choice['most_per_clade']} a clade and length, chosen by chance (seed {choice['seed']}) from those that "
-        "lie one behind the other from the first base of a record. In brackets: 95 % intervals.\n\n"
+        f"Sets of scores: {', '.join(report['sets'])}. Within a table all are of exactly the same sequences. Contigs: "
+        f"at most {choice['most_per_clade']} a clade and length, chosen by chance (seed {choice['seed']}) from those "
+        "that lie one behind the other from the first base of a record. In brackets: 95 % intervals.\n\n"
         "![Reliability](reliability.svg)"
     )
 
@@ -94,9 +110,9 @@ def _triage(name: str, figures: dict) -> str:
 
     return (
         f"Triage by {name}: {figures['decided']:,} of {figures['windows']:,} windows are decided "
-        f"({percent(figures['share_of_virus'])} of those of viruses, {percent(figures['share_of_other'])} of the others). "
-        f"Wrong: {percent(figures['wrong_as_other'])} of what is called other, {percent(figures['wrong_as_virus'])} of "
-        "what is called virus, as if both classes were equally many."
+        f"({percent(figures['share_of_virus'])} of those of viruses, {percent(figures['share_of_other'])} of the "
+        f"others). Wrong: {percent(figures['wrong_as_other'])} of what is called other, "
+        f"{percent(figures['wrong_as_virus'])} of what is called virus, as if both classes were equally many."
     )
 
 
@@ -111,30 +127,6 @@ def _groups(level: dict, names: list[str]) -> str:
         row = [f"{'virus' if label else 'other'}: {group}{mark}{small}", f"{first['items']:,}"]
         rows.append(row + [_number(one["auroc"]) for one in of_sets] + [_number(one["right"]) for one in of_sets])
     return "\n".join([f"## Groups: {level['name']}", "", *_table(head, rows)])
-
-
-def _method(report: dict) -> str:
-    return "\n".join(
-        [
-            "## What the figures are",
-            "",
-            "- AUROC: any virus against any other, each item alike; it does not depend on how many there are of a class. "
-            "Ties count half.",
-            "- Groups: a family against all others, and another group against all viruses. Means over families and over "
-            f"other groups: of these, each group alike. Macro: the mean over all pairs of a family and another group. "
-            f"Left out of means: groups of fewer than {MACRO_LEAST} items (†), and of viruses those that are no one "
-            "family (\\*).",
-            f"- Intervals: {report['draws']:,} times as many clades (families of viruses, genera of others) as there are "
-            "in each class were drawn with replacement; the same draws for all sets. In means a group counts as often as "
-            "its clades were drawn on the average.",
-            "- AUPRC: average precision at the prevalence given; balanced: weighted as if both classes were equally many.",
-            "- Balanced accuracy: mean of sensitivity and specificity at the score 0.5. Called right: at 0.5, too.",
-            f"- ECE: {BINS} bins of the same width, weighted as if both classes were equally many.",
-            "- A window has the score of its deciding frame, a contig the mean of its windows.",
-            "- Lengths of contigs are not to be compared with each other: families of small genomes have none of the "
-            "longer ones.",
-        ]
-    )
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:

@@ -14,7 +14,20 @@ FRAME_NAMES = ("F1", "F2", "F3", "R1", "R2", "R3")
 FRAMES_FILE, WINDOWS_FILE, CONTIGS_FILE = "prediction_results.txt", "windows.tsv", "contigs.tsv"
 FRAME_COLUMNS = ("Sequence_ID", "Prediction", "score1", "score2")
 WINDOW_COLUMNS = (
-    *("contig", "window", "start", "end", "strand", "frame", "virus_score", "call", "frames", "status", "reason", "model"),
+    *(
+        "contig",
+        "window",
+        "start",
+        "end",
+        "strand",
+        "frame",
+        "virus_score",
+        "call",
+        "frames",
+        "status",
+        "reason",
+        "model",
+    ),
 )
 CONTIG_COLUMNS = (
     *("contig", "length", "ambiguous", "verdict", "windows", "windows_scored", "windows_virus"),
@@ -45,24 +58,25 @@ class ResultWriter:
         counts, table = block.window_counts(), block.table
         scores, deciding = self._rule(virus, table.window, int(counts.sum()))
         frames = np.bincount(table.window, minlength=len(scores))
-        numbers = np.concatenate([np.arange(count) for count in counts]) if len(counts) else counts
-        records = block.frame_records()
-        for row, score in enumerate(virus):
-            name = f"{block.records[records[row]].id}_chunk_{numbers[table.window[row]] + 1}{FRAME_NAMES[table.frame[row]]}"
-            call = "virus" if score > 0.5 else "others"
-            self._row(FRAMES_FILE, (name, call, _shortest(1 - score), _shortest(score)))
+        self._write_frames(block, virus, np.concatenate([np.arange(1, count + 1) for count in counts]))
         first = 0
         for record, spans in zip(block.records, block.spans):
             part = slice(first, first + len(spans))
             first += len(spans)
-            for number, (start, length) in enumerate(spans):
-                at = part.start + number
+            for at, (start, length) in enumerate(spans, part.start):
+                place = (record.id, at - part.start + 1, start, start + length)
                 chosen = FRAME_NAMES[table.frame[deciding[at]]] if frames[at] else None
-                self._window(record.id, number, start, length, scores[at], chosen, frames[at])
-            self._contig(record.id, len(record.bases), scores[part])
+                self._write_window(place, scores[at], chosen, frames[at])
+            self._write_contig(record.id, len(record.bases), scores[part])
 
-    def _window(self, record: str, number: int, start: int, length: int, score: float, frame: str | None, frames: int):
-        place = (record, number + 1, start, start + length)
+    def _write_frames(self, block: FrameBlock, virus: np.ndarray, numbers: np.ndarray) -> None:
+        """@param numbers: [windows], from 1 in each record"""
+        for record, window, frame, score in zip(block.frame_records(), block.table.window, block.table.frame, virus):
+            name = f"{block.records[record].id}_chunk_{numbers[window]}{FRAME_NAMES[frame]}"
+            call = "virus" if score > 0.5 else "others"
+            self._row(FRAMES_FILE, (name, call, _shortest(1 - score), _shortest(score)))
+
+    def _write_window(self, place: tuple, score: float, frame: str | None, frames: int) -> None:
         if frame is None:
             self._row(WINDOWS_FILE, (*place, "", "", "", "none", 0, "no_frame", "", ""))
             return
@@ -71,7 +85,7 @@ class ResultWriter:
         last = (strand, frame[1], _shortest(score), call, frames, "scored", "", self._model)
         self._row(WINDOWS_FILE, (*place, *last))
 
-    def _contig(self, record: str, length: int, scores: np.ndarray) -> None:
+    def _write_contig(self, record: str, length: int, scores: np.ndarray) -> None:
         scored = scores[~np.isnan(scores)]
         virus = int((scored >= 0.5).sum())
         if len(scored) == 0:
@@ -154,7 +168,8 @@ def read_temperature(folder: Path) -> float:
 
 
 def _scored(rows: Iterator[tuple[str, dict[str, str]]], columns: tuple[str, ...]) -> ScoredRows:
-    ids, unscored, scores = [], [], {name: [] for name in columns}
+    ids, unscored = [], []
+    scores: dict[str, list[float]] = {name: [] for name in columns}
     for name, row in rows:
         if row[columns[0]] == "":
             unscored.append(name)

@@ -44,8 +44,9 @@ def read_sequences(cut: Path) -> dict[str, dict[str, Sequence]]:
     found: dict[str, dict[str, Sequence]] = {WHOLE: {}, CONTIGS: {}}
     with open(cut / "sequences.tsv", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
-            numbers = {name: int(row[name]) for name in ("length", "label", "start")}
-            sequence = Sequence(**{**row, **numbers})
+            length, label, start = (int(row[name]) for name in ("length", "label", "start"))
+            words = (row["group"], row["clade"], row["record"])
+            sequence = Sequence(row["id"], row["file"], length, label, *words, start)
             found[sequence.file][sequence.id] = sequence
     return found
 

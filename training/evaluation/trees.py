@@ -1,6 +1,7 @@
 """The second baseline: gradient-boosted trees on the composition of kept frames."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import lightgbm
@@ -40,6 +41,23 @@ def tree_features(table: FrameTable) -> np.ndarray:
     return composition(table)[:, :COLUMNS]
 
 
+@dataclass(frozen=True)
+class FrameSample:
+    """Frames with their truth."""
+
+    features: np.ndarray
+    """float32 [frames, COLUMNS]."""
+    labels: np.ndarray
+    """int8 [frames]: 1 is virus."""
+    clades: list[str]
+    """[frames]."""
+
+    def dataset(self, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+        """Weighted by clade. @param reference: whose bins it takes"""
+        weights = clade_weights(self.labels, self.clades)
+        return lightgbm.Dataset(self.features, self.labels, weight=weights, reference=reference)
+
+
 class Trees:
     """Scores of frames."""
 
@@ -50,18 +68,14 @@ class Trees:
         self.temperature = temperature
 
     @staticmethod
-    def train(train: "FrameSample", validation: "FrameSample") -> "Trees":
+    def train(train: FrameSample, validation: FrameSample) -> "Trees":
         """As many trees as give the least loss on the validation clades."""
-        sets = []
-        for sample, reference in ((train, None), (validation, True)):
-            weights = clade_weights(sample.labels, sample.clades)
-            of_train = sets[0] if reference else None
-            sets.append(lightgbm.Dataset(sample.features, sample.labels, weight=weights, reference=of_train))
+        of_train = train.dataset()
         booster = lightgbm.train(
             PARAMETERS,
-            sets[0],
+            of_train,
             MOST_TREES,
-            valid_sets=[sets[1]],
+            valid_sets=[validation.dataset(of_train)],
             valid_names=["validation clades"],
             callbacks=[lightgbm.early_stopping(PATIENCE), lightgbm.log_evaluation(50)],
         )
@@ -71,7 +85,7 @@ class Trees:
         """float64 [frames]. @param features: of tree_features"""
         if len(features) == 0:
             return np.zeros(0)
-        return self.booster.predict(features, raw_score=True, num_threads=1) / self.temperature
+        return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1)) / self.temperature
 
     def virus_scores(self, table: FrameTable) -> np.ndarray:
         """float64 [frames], 0 to 1."""
@@ -90,15 +104,3 @@ class Trees:
     def load(folder: Path) -> "Trees":
         temperature = json.loads((folder / "trees.json").read_text())["temperature"]
         return Trees(lightgbm.Booster(model_file=folder / "trees.txt"), temperature)
-
-
-class FrameSample:
-    """Frames with their truth."""
-
-    def __init__(self, features: np.ndarray, labels: np.ndarray, clades: list[str]) -> None:
-        self.features = features
-        """float32 [frames, COLUMNS]."""
-        self.labels = labels
-        """int8 [frames]: 1 is virus."""
-        self.clades = clades
-        """[frames]."""

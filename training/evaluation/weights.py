@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def clade_weights(labels: np.ndarray, clades: Sequence[str]) -> np.ndarray:
+def clade_weights(labels: np.ndarray, clades: Sequence[str] | np.ndarray) -> np.ndarray:
     """
     float64 [items], of mean 1: both classes weigh the same, a clade within its class by the square root of its size,
     items of a clade the same.

@@ -71,7 +71,9 @@ class Files(unittest.TestCase):
             self.assertEqual(contig.group, "Xviridae" if contig.label else "bacteria")
 
     def test_results_are_read_as_they_were_written(self) -> None:
-        records = [Record(name, 0, "", "", "", base_codes(letters)) for name, letters in read_fasta(self.cut / "whole.fa")]
+        records = [
+            Record(name, 0, "", "", "", base_codes(letters)) for name, letters in read_fasta(self.cut / "whole.fa")
+        ]
         records.append(Record("closed", 0, "", "", "", base_codes(b"TAATTAATTAA" * 50)))
         block = next(frame_blocks(records, 100))
         virus = np.random.default_rng(1).random(len(block.table))

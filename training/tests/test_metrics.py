@@ -10,7 +10,7 @@ from evaluation.metrics import auprc, auroc, recalls, reliability
 from evaluation.weights import clade_weights, class_weights
 
 
-def random_items(seed: int, items: int = 600):
+def random_items(seed: int, items: int = 600) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Labels, coarse scores (with many ties), clades and groups."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 2, items)

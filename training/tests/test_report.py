@@ -47,7 +47,7 @@ class Commands(unittest.TestCase):
         (self.cut / "cut.json").write_text(json.dumps(choice))
 
     def write_scores(self, name: str, sharpness: float, seed: int, temperature: float = 1.0, missing: str = "") -> Path:
-        """Scores that mean what they say when `sharpness` is 1: each sequence has two windows, each of these two frames."""
+        """Scores that mean what they say when `sharpness` is 1: two windows a sequence, two frames a window."""
         random = np.random.default_rng(seed)
         for file in (WHOLE, CONTIGS):
             folder = self.folder / name / file
