@@ -3,7 +3,8 @@ Trains the pair: teachers of composition, masked tokens, then end to end.
 
     python training/train.py --data GENOMES --out RUN
 
-Every stage goes on where it was when it is started again with the same folder. The best weights on the validation clades
+Every stage goes on where it was when it is started again with the same folder. On a CPU give it a process a core: they
+share out every batch, and do not wait for each other within one as the threads of one process would. The best weights on the validation clades
 are in RUN/best.pt, with everything that export.py needs; RUN/log.jsonl has a line a report.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import distributed, multiprocessing
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
@@ -36,8 +38,8 @@ MICRO_BATCH = 64
 """Frames that go through the pair at once."""
 PRETRAINING, FINISHING = 1, 2
 """The stages that draw frames."""
-FRAMES_A_WINDOW = 0.4
-"""At least so many frames are kept of a window, by which enough windows are drawn."""
+FRAMES_A_WINDOW = 0.36
+"""At least so many frames are mostly kept of a window, by which enough windows are drawn."""
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,16 @@ class Settings:
     errors: float
     report_every: int
     validation_stride: int
-    compile: bool
     device: str
+    processes: int
 
 
 class Run:
     """What the stages share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, rank: int) -> None:
         self.settings = settings
-        settings.out.mkdir(parents=True, exist_ok=True)
+        self.rank = rank
         records = read_corpus(settings.data, "train")
         self.training = [record for record in records if not is_validation(record)]
         self.validation = ValidationFrames(
@@ -84,19 +86,37 @@ class Run:
         window = int(random.choice(list(WINDOWS), p=list(WINDOWS.values()))) if stage == FINISHING else 500
         # Half of the windows are read as they are.
         errors = self.settings.errors * max(0.0, random.uniform(-1, 1))
-        table, labels = self.samplers[window].draw(
-            int(self.settings.batch / FRAMES_A_WINDOW), window, errors, random
-        )
-        chosen = random.permutation(len(table))[: self.settings.batch]
+        windows, frames = int(self.settings.batch / FRAMES_A_WINDOW), 0
+        while frames < self.settings.batch:
+            table, labels = self.samplers[window].draw(windows, window, errors, random)
+            windows, frames = 2 * windows, len(table)
+        chosen = random.permutation(frames)[: self.settings.batch]
         return subset(table, chosen), labels[chosen], random
 
     def micro_batches(self, table: FrameTable, labels: np.ndarray) -> list[tuple[np.ndarray, Batch]]:
-        """Batches of always the same number of frames, so that what is compiled for their shape serves all."""
-        firsts = range(0, len(table) - MICRO_BATCH + 1, MICRO_BATCH)
+        """What this process takes of them: batches of always the same number of frames."""
+        firsts = range(0, len(table) - MICRO_BATCH + 1, MICRO_BATCH)[self.rank :: self.settings.processes]
         rows = [np.arange(first, first + MICRO_BATCH) for first in firsts]
         return [(chosen, make_batch(table, labels, chosen)) for chosen in rows]
 
+    def gather_gradients(self, module: torch.nn.Module) -> None:
+        """Makes every gradient the mean of those of all processes."""
+        if self.settings.processes == 1:
+            return
+        gradients = [one.grad for one in module.parameters() if one.grad is not None]
+        together = torch.cat([one.flatten() for one in gradients])
+        distributed.all_reduce(together)
+        together /= self.settings.processes
+        for one, part in zip(gradients, together.split([one.numel() for one in gradients])):
+            one.copy_(part.view_as(one))
+
+    def wait_for_all(self) -> None:
+        if self.settings.processes > 1:
+            distributed.barrier()
+
     def log(self, **line: object) -> None:
+        if self.rank > 0:
+            return
         text = json.dumps({"time": round(time.time()), **line})
         print(text, flush=True)
         with open(self.settings.out / "log.jsonl", "a") as file:
@@ -155,19 +175,18 @@ def on_device(batch: Batch, device: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def learn_teachers(run: Run) -> list[torch.nn.Sequential]:
-    networks = []
-    for index in range(TEACHERS):
+    for index in range(run.rank, TEACHERS, run.settings.processes):
         name = f"teacher-{index}.pt"
-        state = run.load(name)
-        if state is None:
-            begin = time.time()
+        if run.load(name) is None:
             network = train_teacher(run.training, index, run.settings.teacher_steps, run.settings.seed)
             run.save(name, network.state_dict())
-            run.log(stage="teacher", index=index, seconds=round(time.time() - begin))
-        else:
-            network = make_network().eval()
-            network.load_state_dict(state)
-        networks.append(network)
+            run.log(stage="teacher", index=index)
+    run.wait_for_all()
+    networks = [make_network().eval() for _ in range(TEACHERS)]
+    for index, network in enumerate(networks):
+        network.load_state_dict(run.load(f"teacher-{index}.pt"))
+    if run.rank > 0:
+        return networks
     frames = run.validation
     scores = taught(networks, torch.from_numpy(composition(frames.table))).numpy()
     macro = macro_auroc(scores, frames.labels, frames.groups)
@@ -207,14 +226,16 @@ def pretrain(run: Run, pair: Pair) -> None:
             (sum(losses) / len(batches)).backward()
             sums += [loss.item() for loss in losses]
             counted += 1
-        advance(heads, optimizer, schedule)
+        advance(run, heads, optimizer, schedule)
         if (step + 1) % settings.report_every == 0:
-            rate = counted * MICRO_BATCH / (time.time() - begin)
+            rate = settings.processes * counted * MICRO_BATCH / (time.time() - begin)
             dna, protein = (sums / counted).round(4).tolist()
             run.log(stage="pretraining", step=step + 1, dna=dna, protein=protein, framesPerSecond=round(rate))
             sums, counted, begin = np.zeros(2), 0, time.time()
             keep(run, "pretraining.pt", step + 1, heads, optimizer, schedule)
-    run.save("pretrained.pt", pair.state_dict())
+    if run.rank == 0:
+        run.save("pretrained.pt", pair.state_dict())
+    run.wait_for_all()
 
 
 def finish(run: Run, pair: Pair, teachers: list[torch.nn.Sequential]) -> None:
@@ -227,7 +248,6 @@ def finish(run: Run, pair: Pair, teachers: list[torch.nn.Sequential]) -> None:
     both = torch.nn.ModuleList([pair, average])
     first = resumed(run, "training.pt", both, optimizer, schedule)
     best = (run.load("best.pt") or {}).get("validation", {"macro": 0.0, "pooled": 0.0})
-    compiled = torch.compile(pair, dynamic=False) if settings.compile else pair
     total, counted, begin = 0.0, 0, time.time()
     for step in range(first, settings.steps):
         pair.train()
@@ -237,14 +257,17 @@ def finish(run: Run, pair: Pair, teachers: list[torch.nn.Sequential]) -> None:
         for chosen, batch in batches:
             wanted = (1 - settings.taught_share) * torch.from_numpy(batch.labels) + settings.taught_share * soft[chosen]
             with run.precision:
-                logits = compiled(*on_device(batch, settings.device)).float()
+                logits = pair(*on_device(batch, settings.device)).float()
             loss = functional.cross_entropy(logits, torch.stack([1 - wanted, wanted], dim=1).to(settings.device))
             (loss / len(batches)).backward()
             total, counted = total + loss.item(), counted + 1
-        advance(pair, optimizer, schedule)
+        advance(run, pair, optimizer, schedule)
         average.update_parameters(pair)
-        if (step + 1) % settings.report_every == 0:
-            rate = counted * MICRO_BATCH / (time.time() - begin)
+        if (step + 1) % settings.report_every == 0 and run.rank > 0:
+            run.wait_for_all()
+        elif (step + 1) % settings.report_every == 0:
+            run.wait_for_all()
+            rate = settings.processes * counted * MICRO_BATCH / (time.time() - begin)
             measured = run.validation.measure(average.module.eval(), run.precision, settings.device)
             run.log(
                 stage="training", step=step + 1, loss=round(total / counted, 4), framesPerSecond=round(rate), **measured
@@ -259,7 +282,8 @@ def finish(run: Run, pair: Pair, teachers: list[torch.nn.Sequential]) -> None:
     run.log(stage="done", best=best)
 
 
-def advance(module: torch.nn.Module, optimizer: torch.optim.Optimizer, schedule: object) -> None:
+def advance(run: Run, module: torch.nn.Module, optimizer: torch.optim.Optimizer, schedule: object) -> None:
+    run.gather_gradients(module)
     torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
     optimizer.step()
     optimizer.zero_grad()
@@ -267,6 +291,8 @@ def advance(module: torch.nn.Module, optimizer: torch.optim.Optimizer, schedule:
 
 
 def keep(run: Run, name: str, step: int, module: torch.nn.Module, optimizer: object, schedule: object) -> None:
+    if run.rank > 0:
+        return
     parts = {"module": module, "optimizer": optimizer, "schedule": schedule}
     run.save(name, {"step": step, **{key: part.state_dict() for key, part in parts.items()}})
 
@@ -308,22 +334,36 @@ def parse_arguments() -> Settings:
     parser.add_argument("--errors", type=float, default=0.02, help="the largest rate of substitutions")
     parser.add_argument("--report-every", type=int, default=200, help="steps")
     parser.add_argument("--validation-stride", type=int, default=4, help="every how manieth window is measured")
-    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--processes", type=int, default=1, help="on a CPU one a core")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     values = vars(parser.parse_args())
     sizes = PairSizes(values.pop("dna"), values.pop("protein"), values.pop("hidden"))
     return Settings(sizes=sizes, **values)
 
 
-def main() -> None:
-    settings = parse_arguments()
+def work(rank: int, settings: Settings) -> None:
+    """One process of the training."""
+    if settings.processes > 1:
+        torch.set_num_threads(1)
+        meeting = f"file://{(settings.out / '.meeting').absolute()}"
+        distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=settings.processes)
     torch.manual_seed(settings.seed)
-    run = Run(settings)
+    run = Run(settings, rank)
     pair = Pair(settings.sizes, settings.dropout, settings.classifier_dropout).to(settings.device)
     run.log(stage="sizes", parameters=sum(one.numel() for one in pair.parameters()), **settings.sizes.as_dict())
     teachers = learn_teachers(run)
     pretrain(run, pair)
     finish(run, pair, teachers)
+
+
+def main() -> None:
+    settings = parse_arguments()
+    settings.out.mkdir(parents=True, exist_ok=True)
+    (settings.out / ".meeting").unlink(missing_ok=True)
+    if settings.processes == 1:
+        work(0, settings)
+    else:
+        multiprocessing.spawn(work, (settings,), nprocs=settings.processes)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,11 @@ std::unique_ptr<BytePairTokenizer> tokenizer_from(const Napi::Object& vocabulary
                 "Expected triples for `merges` but received " + std::to_string(merges.size()) + " numbers");
   }
   const auto id = [&](const char* name) { return static_cast<int32_t>(integer_field(vocabulary, name, 0, INT32_MAX)); };
+  BytePairTokenizer::Words words;
+  words.length = static_cast<size_t>(integer_field(vocabulary, "wordLength", 0, INT32_MAX));
+  words.whole = boolean_field(vocabulary, "wholeWords");
   return std::make_unique<BytePairTokenizer>(tokens, merges.data(), merges.size() / 3, id("unknown"), id("prefix"),
-                                             id("suffix"));
+                                             id("suffix"), words);
 }
 
 Napi::Int32Array int32_array(Napi::Env env, const std::vector<int32_t>& values) {

@@ -27,6 +27,7 @@ struct Vocabulary {
   int32_t unknown;
   int32_t prefix;
   int32_t suffix;
+  BytePairTokenizer::Words words;
 
   int32_t id_of(const std::string& text) const {
     const auto found = std::find(tokens.begin(), tokens.end(), text);
@@ -62,6 +63,8 @@ Vocabulary vocabulary_from(FuzzedDataProvider& data) {
   made.unknown = usual ? 0 : data.ConsumeIntegral<int32_t>();
   made.prefix = usual ? 1 : data.ConsumeIntegralInRange<int32_t>(-1, 5);
   made.suffix = usual ? 2 : data.ConsumeIntegralInRange<int32_t>(-1, 5);
+  made.words.length = data.ConsumeBool() ? 0 : data.ConsumeIntegralInRange<size_t>(1, 8);
+  made.words.whole = data.ConsumeBool();
   return made;
 }
 
@@ -96,12 +99,26 @@ std::vector<std::string> characters_of(const std::string& word) {
   return characters;
 }
 
+// Words of so many characters, or all of it.
+std::vector<std::string> words_of(const Vocabulary& vocabulary, const std::string& text) {
+  if (vocabulary.words.length == 0) return {text};
+  std::vector<std::string> words;
+  const auto characters = characters_of(text);
+  for (size_t i = 0; i < characters.size(); ++i) {
+    if (i % vocabulary.words.length == 0) words.emplace_back();
+    words.back() += characters[i];
+  }
+  return words;
+}
+
 // The plain rule: of all neighbours that have a merge the one of the lowest rank, the leftmost first, until none has.
 std::vector<int32_t> plain_ids(const Vocabulary& vocabulary, const std::string& word) {
   std::map<std::pair<int32_t, int32_t>, std::pair<size_t, int32_t>> ranks;
   for (size_t i = 0; i < vocabulary.merges.size(); i += 3) {
     ranks[{vocabulary.merges[i], vocabulary.merges[i + 1]}] = {i, vocabulary.merges[i + 2]};
   }
+  const int32_t whole = vocabulary.words.whole && !word.empty() ? vocabulary.id_of(word) : -1;
+  if (whole >= 0) return {whole};
   std::vector<int32_t> ids;
   for (const std::string& character : characters_of(word)) {
     const int32_t id = vocabulary.id_of(character);
@@ -146,7 +163,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const auto text = text_from(data);
   try {
     const BytePairTokenizer tokenizer(vocabulary.tokens, vocabulary.merges.data(), vocabulary.merges.size() / 3,
-                                      vocabulary.unknown, vocabulary.prefix, vocabulary.suffix);
+                                      vocabulary.unknown, vocabulary.prefix, vocabulary.suffix, vocabulary.words);
     const auto ids = encoded(tokenizer, text);
     expect(ids.size() >= 2 && ids.front() == vocabulary.prefix && ids.back() == vocabulary.suffix);
     for (const int32_t id : ids) expect(id >= 0 && static_cast<size_t>(id) < vocabulary.tokens.size());
@@ -157,7 +174,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
       if (letter == '.') word += "\u00e9";
     }
     const auto of_word = encoded(tokenizer, word);
-    expect(std::vector<int32_t>(of_word.begin() + 1, of_word.end() - 1) == plain_ids(vocabulary, word));
+    std::vector<int32_t> expected;
+    for (const std::string& one : words_of(vocabulary, word)) {
+      const auto ids_of_one = plain_ids(vocabulary, one);
+      expected.insert(expected.end(), ids_of_one.begin(), ids_of_one.end());
+    }
+    expect(std::vector<int32_t>(of_word.begin() + 1, of_word.end() - 1) == expected);
   } catch (const Error&) {
   }
   return 0;

@@ -93,8 +93,8 @@ void expect_id(const char* what, int64_t id, size_t count) {
 }  // namespace
 
 BytePairTokenizer::BytePairTokenizer(const std::vector<std::string>& tokens, const int32_t* merges, size_t count,
-                                     int32_t unknown, int32_t prefix, int32_t suffix)
-    : unknown_(unknown), prefix_(prefix), suffix_(suffix) {
+                                     int32_t unknown, int32_t prefix, int32_t suffix, const Words& words)
+    : unknown_(unknown), prefix_(prefix), suffix_(suffix), words_(words) {
   if (tokens.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()) || count >= kNone / 2) {
     throw Error(code::kArgument, "Expected fewer than 2147483647 tokens and merges for a tokenizer but received " +
                                      std::to_string(tokens.size()) + " and " + std::to_string(count) +
@@ -106,6 +106,10 @@ BytePairTokenizer::BytePairTokenizer(const std::vector<std::string>& tokens, con
   add_characters(tokens);
   add_merges(tokens, merges, count);
   first_merges_.emplace(ascii_ids_, merges_, unknown_);
+  if (!words_.whole) return;
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    if (!tokens[id].empty()) whole_words_.emplace(tokens[id], static_cast<int32_t>(id));
+  }
 }
 
 void BytePairTokenizer::add_characters(const std::vector<std::string>& tokens) {
@@ -173,26 +177,46 @@ void BytePairTokenizer::encode(const char* text, size_t length, Scratch& scratch
   }
   out.push_back(prefix_);
   for (size_t start = 0; start < length;) {
-    const Character first = character_at(text + start, length - start);
-    size_t end = start + first.length;
-    for (;;) {
-      while (end < length && static_cast<unsigned char>(text[end]) < kAsciiLetters &&
-             kAsciiClasses[static_cast<unsigned char>(text[end])] == first.kind) {
-        ++end;
-      }
-      if (end == length) break;
-      const Character character = character_at(text + end, length - end);
-      if (character.kind != first.kind) break;
-      end += character.length;
-    }
-    if (first.kind != CharacterClass::kSpace) encode_word(text + start, end - start, scratch, out);
-    start = end;
+    bool is_word = true;
+    const size_t size = words_.length == 0 ? word_end(text + start, length - start, is_word)
+                                           : piece_end(text + start, length - start);
+    if (is_word) encode_word(text + start, size, scratch, out);
+    start += size;
   }
   out.push_back(suffix_);
 }
 
+size_t BytePairTokenizer::word_end(const char* text, size_t length, bool& is_word) const {
+  const Character first = character_at(text, length);
+  size_t end = first.length;
+  for (;;) {
+    while (end < length && static_cast<unsigned char>(text[end]) < kAsciiLetters &&
+           kAsciiClasses[static_cast<unsigned char>(text[end])] == first.kind) {
+      ++end;
+    }
+    if (end == length) break;
+    const Character character = character_at(text + end, length - end);
+    if (character.kind != first.kind) break;
+    end += character.length;
+  }
+  is_word = first.kind != CharacterClass::kSpace;
+  return end;
+}
+
+size_t BytePairTokenizer::piece_end(const char* text, size_t length) const {
+  size_t end = 0;
+  for (size_t count = 0; count < words_.length && end < length; ++count) {
+    end += character_length(text + end, length - end);
+  }
+  return end;
+}
+
 void BytePairTokenizer::encode_word(const char* word, size_t length, Scratch& scratch,
                                     std::vector<int32_t>& out) const {
+  if (words_.whole) {
+    const auto found = whole_words_.find(std::string(word, length));
+    if (found != whole_words_.end()) return out.push_back(found->second);
+  }
   split_symbols(word, length, scratch);
   merge_symbols(scratch);
   for (uint32_t i = 0; i != kNone; i = scratch.symbols_[i].next) out.push_back(scratch.symbols_[i].id);

@@ -15,9 +15,9 @@ namespace virnucpro {
 
 // A byte-pair encoder that gives the ids of huggingface `tokenizers` for a tokenizer.json with
 // - no normalizer, the pre-tokenizer Whitespace (`\w+|[^\w\s]+`: runs of word letters and runs of others apart, space
-//   dropped),
+//   dropped) or FixedLength (words of so many characters, whatever they are),
 // - a BPE model without dropout, without a subword prefix or suffix, without byte fallback, and with an unknown token
-//   of its own for every unknown character (fuse_unk false),
+//   of its own for every unknown character (fuse_unk false), with or without ignore_merges,
 // - a post-processor that puts one id before and one after.
 // Texts of special tokens are not looked for within the text. Characters outside ASCII count as word letters unless
 // Unicode calls them white space; a byte that is not UTF-8 counts as one unknown character.
@@ -25,11 +25,18 @@ namespace virnucpro {
 // Encoding changes nothing in the object: any number of threads may share one.
 class BytePairTokenizer {
  public:
+  struct Words {
+    // Characters of a word; 0 for words as Whitespace finds them.
+    size_t length = 0;
+    // Whether a word that is a token is that token, whatever the merges make of its letters (ignore_merges).
+    bool whole = false;
+  };
+
   // tokens: text by id; an empty text marks an unused id. merges: `count` triples of ids (left, right, merged), the
   // rank of a merge is its position. Throws kArgument for an id outside `tokens`, a text that occurs twice, or a merge
   // whose text is not left + right.
   BytePairTokenizer(const std::vector<std::string>& tokens, const int32_t* merges, size_t count, int32_t unknown,
-                    int32_t prefix, int32_t suffix);
+                    int32_t prefix, int32_t suffix, const Words& words);
 
   // What encoding writes to; one for all the texts that a thread encodes, one after another.
   class Scratch;
@@ -52,6 +59,9 @@ class BytePairTokenizer {
   void add_characters(const std::vector<std::string>& tokens);
   void add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count);
   uint32_t rank_of(int32_t left, int32_t right) const;
+  // Where the word ends that begins at `text`, and whether it is one: space between words is not.
+  size_t word_end(const char* text, size_t length, bool& is_word) const;
+  size_t piece_end(const char* text, size_t length) const;
   void split_symbols(const char* word, size_t length, Scratch& scratch) const;
   void encode_word(const char* word, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
   void merge_symbols(Scratch& scratch) const;
@@ -68,6 +78,9 @@ class BytePairTokenizer {
   int32_t unknown_;
   int32_t prefix_;
   int32_t suffix_;
+  Words words_;
+  // Where words may be tokens: the tokens.
+  std::unordered_map<std::string, int32_t> whole_words_;
 };
 
 class BytePairTokenizer::Scratch {

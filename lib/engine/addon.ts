@@ -87,6 +87,10 @@ export interface BytePairVocabulary {
   /** Flat triples left id, right id, merged id; a merge's rank is its position. */
   merges: Int32Array;
   unknown: number;
+  /** Characters of a word, whatever they are; 0 for words as white space parts them. */
+  wordLength: number;
+  /** Whether a word that is a token is that token, whatever the merges make of its letters. */
+  wholeWords: boolean;
   /** Ids put before and after every sequence ([CLS], [SEP]). */
   prefix: number;
   suffix: number;

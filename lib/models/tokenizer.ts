@@ -6,12 +6,15 @@ import { escaped } from './checkpoint/tensor.js';
 /** A flaw of the file, in words that complete "the tokenizer …". */
 class TokenizerFlaw extends Error {}
 
+/** Longer words than any tokenizer of DNA makes. */
+const LONGEST_WORD = 1_000_000;
+
 /** More than this no DNA tokenizer has; the native encoder holds a table of it. */
 const LARGEST_VOCABULARY = 1_000_000;
 
 /**
- * Reads a `tokenizer.json` of the `tokenizers` library: byte pairs, no normalizer, split at white space, [CLS] and [SEP]
- * around a sequence, as DNABERT-2 and DNABERT-S have it. A setting under which the encoder would give other ids than the
+ * Reads a `tokenizer.json` of the `tokenizers` library: byte pairs, no normalizer, words between white space as
+ * DNABERT-2 and DNABERT-S have them or words of one length, [CLS] and [SEP] around a sequence. A setting under which the encoder would give other ids than the
  * library is refused by name. `truncation` and `padding` are not looked at: a sequence is encoded whole and alone, as
  * transformers does unless asked otherwise.
  *
@@ -21,7 +24,7 @@ const LARGEST_VOCABULARY = 1_000_000;
 export function parseTokenizer(text: string, source: string): BytePairVocabulary {
   try {
     const file = object(parseStrictJson(text), 'is not a JSON object');
-    refuseNormalizers(file);
+    refuseNormalizer(file);
     const model = object(property(file, 'model'), 'has no model');
     refuseModelSettings(model);
     const ids = readVocabulary(model);
@@ -30,6 +33,8 @@ export function parseTokenizer(text: string, source: string): BytePairVocabulary
       tokens: tokensById(ids),
       merges: readMerges(model, ids),
       unknown: readUnknown(model, ids),
+      wordLength: readWordLength(file),
+      wholeWords: property(model, 'ignore_merges') === true,
       ...readTemplate(file, ids),
     };
   } catch (error) {
@@ -47,11 +52,21 @@ function object(value: unknown, flaw: string): JsonObject {
   return value;
 }
 
-function refuseNormalizers(file: JsonObject): void {
+function refuseNormalizer(file: JsonObject): void {
   const normalizer = property(file, 'normalizer') ?? null;
   if (normalizer !== null) throw unsupported('the normalizer', typeOf(normalizer));
+}
+
+function readWordLength(file: JsonObject): number {
   const split = property(file, 'pre_tokenizer');
-  if (typeOf(split) !== 'Whitespace') throw unsupported('the pre_tokenizer', typeOf(split), 'Whitespace is supported');
+  const type = typeOf(split);
+  if (type === 'Whitespace') return 0;
+  if (type !== 'FixedLength') {
+    throw unsupported('the pre_tokenizer', type, 'Whitespace and FixedLength are supported');
+  }
+  const length = property(split as JsonObject, 'length');
+  if (typeof length === 'number' && Number.isInteger(length) && length >= 1 && length <= LONGEST_WORD) return length;
+  throw new TokenizerFlaw(`has words of the length ${show(length)}`);
 }
 
 function refuseModelSettings(model: JsonObject): void {
@@ -66,7 +81,7 @@ function refuseModelSettings(model: JsonObject): void {
     ['end_of_word_suffix', [null, undefined, '']],
     ['fuse_unk', [false, undefined]],
     ['byte_fallback', [false, undefined]],
-    ['ignore_merges', [false, undefined]],
+    ['ignore_merges', [false, true, undefined]],
   ];
   for (const [name, values] of allowed) {
     const value = property(model, name);

@@ -65,7 +65,12 @@ describe('a byte-pair tokenizer', () => {
     ['another model', /the model type but received "WordPiece"/, withModel({ type: 'WordPiece' })],
     ['dropout', /dropout but received 0\.1/, withModel({ dropout: 0.1 })],
     ['byte_fallback', /byte_fallback but received true/, withModel({ byte_fallback: true })],
-    ['ignore_merges', /ignore_merges but received true/, withModel({ ignore_merges: true })],
+    ['ignore_merges', /ignore_merges but received 1/, withModel({ ignore_merges: 1 })],
+    [
+      'words of no length',
+      /words of the length 0/,
+      { ...file, pre_tokenizer: { type: 'FixedLength', length: 0 } },
+    ],
     ['fuse_unk', /fuse_unk but received true/, withModel({ fuse_unk: true })],
     [
       'a prefix of subwords',
@@ -96,6 +101,12 @@ describe('a byte-pair tokenizer', () => {
     ['an added token with another id', /two ids/, { ...file, added_tokens: [{ id: 9, content: '[CLS]' }] }],
     ['a list', /not a JSON object/, []],
   ];
+  it('is read with words of one length, which may be tokens whatever the merges are', () => {
+    const changed = { ...withModel({ ignore_merges: true }), pre_tokenizer: { type: 'FixedLength', length: 6 } };
+    const { wordLength, wholeWords } = parseTokenizer(JSON.stringify(changed), 'tokenizer.json');
+    assert.deepEqual({ wordLength, wholeWords }, { wordLength: 6, wholeWords: true });
+  });
+
   for (const [what, words, changed] of refused) {
     it(`is refused with ${what}`, () =>
       fails('VNP_CHECKPOINT', words, () => parseTokenizer(JSON.stringify(changed), 'tokenizer.json')));

@@ -9,6 +9,10 @@ interface Vocabulary {
   readonly tokens: string[];
   /** Left, right and merged id, by rank. */
   readonly merges: [number, number, number][];
+  /** Characters of a word; 0 for all that stand together. */
+  readonly wordLength: number;
+  /** Whether a word that is a token is that token. */
+  readonly wholeWords: boolean;
 }
 
 /**
@@ -21,8 +25,10 @@ const vocabularies: fc.Arbitrary<Vocabulary> = fc
     pairs: fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 60 }),
     order: fc.infiniteStream(fc.nat()),
     shuffled: fc.boolean(),
+    wordLength: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 8 })),
+    wholeWords: fc.boolean(),
   })
-  .map(({ letters, pairs, order, shuffled }) => {
+  .map(({ letters, pairs, order, shuffled, wordLength, wholeWords }) => {
     const tokens = [...SPECIAL, ...'ACGT'.slice(0, letters)];
     const merges: Vocabulary['merges'] = [];
     for (const [first, second] of pairs) {
@@ -38,11 +44,18 @@ const vocabularies: fc.Arbitrary<Vocabulary> = fc
       const keys = new Map(merges.map((merge) => [merge, order.next().value as number]));
       merges.sort((a, b) => keys.get(a)! - keys.get(b)!);
     }
-    return { tokens, merges };
+    return { tokens, merges, wordLength, wholeWords };
   });
 
+function encodeNaively(vocabulary: Vocabulary, text: string): number[] {
+  const { wordLength } = vocabulary;
+  const words = wordLength === 0 ? [text] : (text.match(new RegExp(`.{1,${wordLength}}`, 'g')) ?? []);
+  return [PREFIX, ...words.flatMap((word) => wordTokens(vocabulary, word)), SUFFIX];
+}
+
 /** The definition: again and again the merge of the lowest rank, the leftmost among equals. */
-function encodeNaively({ tokens, merges }: Vocabulary, text: string): number[] {
+function wordTokens({ tokens, merges, wholeWords }: Vocabulary, text: string): number[] {
+  if (wholeWords && tokens.includes(text)) return [tokens.indexOf(text)];
   // Of a pair that is listed twice the later rank counts.
   const ranks = new Map(merges.map(([left, right], rank) => [`${left} ${right}`, rank]));
   const ids = [...text].map((letter) => Math.max(UNKNOWN, tokens.indexOf(letter)));
@@ -53,7 +66,7 @@ function encodeNaively({ tokens, merges }: Vocabulary, text: string): number[] {
       const rank = ranks.get(`${ids[index]} ${ids[index + 1]}`) ?? Infinity;
       if (rank < lowest) [lowest, at] = [rank, index];
     }
-    if (at < 0) return [PREFIX, ...ids, SUFFIX];
+    if (at < 0) return ids;
     ids.splice(at, 2, merges[lowest]![2]);
   }
 }
@@ -68,9 +81,9 @@ describe('the byte-pair encoder', () => {
     const { BytePairTokenizer } = loadAddon().addon;
     fc.assert(
       fc.property(vocabularies, texts, (vocabulary, sequences) => {
-        const { tokens, merges } = vocabulary;
         const ids = { unknown: UNKNOWN, prefix: PREFIX, suffix: SUFFIX };
-        const tokenizer = new BytePairTokenizer({ tokens, merges: Int32Array.from(merges.flat()), ...ids });
+        const merges = Int32Array.from(vocabulary.merges.flat());
+        const tokenizer = new BytePairTokenizer({ ...vocabulary, merges, ...ids });
         const offsets = new Int32Array(sequences.length + 1);
         sequences.forEach((text, index) => (offsets[index + 1] = offsets[index]! + text.length));
         const packed = tokenizer.encode(Buffer.from(sequences.join('')), offsets);

@@ -159,8 +159,7 @@ async function loose(): Promise<void> {
   await eachArgument('writeArchive', [request], write);
   await eachArgument('writeArchive, a parameter', [{ ...parameters[0] }], writeFirst);
   await eachArgument('writeArchive, a source', [source], (given) => writeFirst({ ...parameters[0], source: given }));
-  const { tokens, merges, unknown, prefix, suffix } = model.tokenizer;
-  const vocabulary = { tokens, merges, unknown, prefix, suffix };
+  const vocabulary = { ...model.tokenizer };
   const make: Call = (given) => new addon.BytePairTokenizer(given as never);
   await eachArgument('BytePairTokenizer', [vocabulary], make);
   const tokenizer = new addon.BytePairTokenizer(vocabulary);

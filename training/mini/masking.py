@@ -67,7 +67,8 @@ class _Head(nn.Module):
     def forward(self, hidden: Tensor, masked: Masked) -> Tensor:
         at = masked.places[..., None].expand(-1, -1, hidden.shape[2])
         guessed = self.norm(functional.gelu(self.dense(hidden.gather(1, at))))
-        logits = guessed @ self._embeddings[0].weight.to(guessed.dtype).T + self.bias
+        scale = guessed.shape[-1] ** -0.5
+        logits = scale * guessed @ self._embeddings[0].weight.to(guessed.dtype).T + self.bias
         return functional.cross_entropy(logits.float().flatten(0, 1), masked.wanted.flatten())
 
 
