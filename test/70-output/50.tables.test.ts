@@ -47,6 +47,11 @@ describe('The tables', () => {
     assert.deepEqual(row, ['a', '2', '500', '1000', '-', '3', '0.9', 'virus', '2', 'scored', '', 'tiny']);
   });
 
+  it('name the model of triage where that decided a window', async () => {
+    const row = await windowRow({ model: '=small' });
+    assert.deepEqual(row.slice(9), ['scored', '', "'=small"]);
+  });
+
   it('leave what is missing empty in a window without a score', async () => {
     const row = await windowRow({ status: 'failed', reason: 'out of\tmemory' });
     assert.deepEqual(row, ['a', '2', '500', '1000', '', '', '', 'none', '0', 'failed', 'out of\\tmemory', '']);

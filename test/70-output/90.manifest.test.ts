@@ -27,7 +27,8 @@ import {
 const RESULTS = [
   windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), kept: [] } }),
   windowResult('a', 2, { status: 'no_frame', sequences: { letters: Buffer.from('A'), kept: [] } }),
-  contigResult('a', 'ACGTA', { windows: 2, verdict: 'virus' }),
+  windowResult('a', 3, { model: 'small', sequences: { letters: Buffer.from('ACGT'), kept: [] } }),
+  contigResult('a', 'ACGTA', { windows: 3, verdict: 'virus' }),
   contigResult('b', '', { verdict: 'none', status: 'empty' }),
 ];
 
@@ -79,6 +80,20 @@ describe('run.json', () => {
     assert.deepEqual(readdirSync(folder.path), []);
   });
 
+  it('carries the warning of random weights of triage, and asks for it in the tables', async () => {
+    const { model } = runDescription(countsOf([]));
+    const rule = { othersBelow: 0.1, virusAtLeast: 0.9, ruleTemperature: 1, temperature: 1, framesFailed: 0 };
+    const triage = { model: { ...model, name: 'small', random: true }, ...rule };
+    await assert.rejects(finish({ triage }), { code: 'VNP_ARGUMENT' });
+    const manifest = await finish({ triage }, `x; ${RANDOM_WEIGHTS_WARNING}`);
+    assert.deepEqual([manifest.warnings, manifest.triage], [[RANDOM_WEIGHTS_WARNING], triage]);
+  });
+
+  it('counts for triage the windows of another model than that of the run', async () => {
+    const { counts } = await finish();
+    assert.deepEqual([counts.windowsScored, counts.windowsTriaged, counts.framesSpared], [2, 1, 1]);
+  });
+
   for (const name of Object.keys(countsOf([])) as (keyof RunCounts)[]) {
     it(`is refused when the run counted one of ${name} less than was written`, async () => {
       const counts = { ...countsOf(RESULTS), [name]: countsOf(RESULTS)[name] - 1 };
@@ -103,7 +118,7 @@ describe('run.json', () => {
 
   it('is refused when a window of a record was lost', async () => {
     const finishing = finishOf(RESULTS.slice(1), 'complete');
-    await assert.rejects(finishing, { code: 'VNP_OUTPUT', message: /windows of all contigs = 2/ });
+    await assert.rejects(finishing, { code: 'VNP_OUTPUT', message: /windows of all contigs = 3/ });
   });
 
   it('may count records that a run which stopped has read but not ended, and no other run', async () => {
