@@ -1,9 +1,9 @@
 // @ts-check
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BATCH_RECORD, decodeHead, HEAD_BYTES } from '../../dist/lib/journal/record.js';
+import { BATCH_RECORD, decodeHead, HEAD_BYTES, TRIAGE_RECORD } from '../../dist/lib/journal/record.js';
 
-/** @typedef {{ start: number, end: number, isBatch: boolean, batch: number, frames: number }} JournalRecord */
+/** @typedef {{ start: number, end: number, isBatch: boolean, kind: number, batch: number, frames: number }} JournalRecord */
 
 /** The whole records of a journal that nothing has damaged, from its start. @param {string} directory @returns {JournalRecord[]} */
 export function journalRecords(directory) {
@@ -18,7 +18,8 @@ export function journalRecords(directory) {
     const head = decodeHead(bytes.subarray(start, start + HEAD_BYTES));
     const end = start + HEAD_BYTES + (head?.payloadBytes ?? 0);
     if (!head || end > bytes.length) break;
-    records.push({ start, end, isBatch: head.kind === BATCH_RECORD, batch: head.batch, frames: head.frames });
+    const { kind, batch, frames } = head;
+    records.push({ start, end, isBatch: kind === BATCH_RECORD || kind === TRIAGE_RECORD, kind, batch, frames });
     start = end;
   }
   return records;
@@ -26,6 +27,7 @@ export function journalRecords(directory) {
 
 /** Frames whose scores these records hold. A later record of a batch stands for an earlier one. @param {readonly JournalRecord[]} records */
 export function framesIn(records) {
-  const frames = new Map(records.filter(({ isBatch }) => isBatch).map((record) => [record.batch, record.frames]));
+  const batches = records.filter(({ isBatch }) => isBatch);
+  const frames = new Map(batches.map(({ kind, batch, frames: count }) => [`${kind} ${batch}`, count]));
   return [...frames.values()].reduce((sum, count) => sum + count, 0);
 }

@@ -13,6 +13,7 @@ export function subjects(times) {
     { name: 'kill -9, input from a pipe', trials: often(killedWith('standardInput')) },
     { name: 'kill -9, input packed with gzip', trials: often(killedWith('gzip')) },
     { name: 'kill -9, --save-embeddings --keep-intermediate', trials: often(killedWith('everything')) },
+    { name: 'kill -9, --triage', trials: often(killedWith('triage')) },
     { name: 'kill -9, gone on with packed input', trials: often(killedWith('plain', 'gzip')) },
   ];
 }
