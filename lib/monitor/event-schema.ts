@@ -76,6 +76,14 @@ export const EVENT_SCHEMA: EventSchema = {
       workers: { type: 'strings', meaning: 'ids of the workers' },
     },
   },
+  triage: {
+    meaning: 'A second model is loaded to read every window first, and decides those that it is sure of.',
+    fields: {
+      model: MODEL,
+      othersBelow: count('it is sure of windows with a calibrated virus score below this', '0 to 1'),
+      virusAtLeast: count('and of those with at least this one', '0 to 1'),
+    },
+  },
   checking: {
     meaning:
       'The files of the model are compared with their hashes before they are loaded: once, until they change; ' +

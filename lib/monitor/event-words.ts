@@ -37,6 +37,8 @@ const WORDS: Wording = {
     ),
   loading: ({ model, chunkSize, workers }) =>
     info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
+  triage: ({ model, othersBelow, virusAtLeast }) =>
+    info(`triage: ${model} decides windows with a virus score below ${othersBelow} or from ${virusAtLeast} on`),
   checking: ({ model, bytes: size }) => ({
     level: size >= LONG_LOADING_BYTES ? 'info' : 'debug',
     text: `checking the files of model ${model}, ${bytes(size)}: once, until they change`,

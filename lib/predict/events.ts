@@ -4,12 +4,14 @@ import type { ErrorCode } from '../errors.js';
 import type { JournalContent } from '../journal/run-journal.js';
 import type { WorkerMemory, WorkerStatus } from './run-status.js';
 import type { FailedPart } from './summary.js';
+import type { TriageRule } from './triage-rule.js';
 
 /** What a predictor tells while it loads and runs, as it happens. `event` says which it is. */
 export type RunEvent =
   | DeviceLeftOutEvent
   | ShippedModelEvent
   | LoadingEvent
+  | TriageEvent
   | CheckingEvent
   | DeviceEvent
   | ProgressEvent
@@ -44,6 +46,13 @@ export interface LoadingEvent {
   readonly chunkSize: number;
   /** Ids of the workers. */
   readonly workers: readonly string[];
+}
+
+/** A second model is loaded to read every window first, and decides those that it is sure of. */
+export interface TriageEvent extends TriageRule {
+  readonly event: 'triage';
+  /** Its name. */
+  readonly model: string;
 }
 
 /** The model's files are compared with their hashes before they are loaded, for they were not since they changed. */

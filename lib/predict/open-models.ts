@@ -63,6 +63,7 @@ export async function openModels(options: OpenOptions): Promise<OpenedModels> {
   const versions = { virnucpro: packageVersion, libtorch: loaded.libtorch.version };
   const rest = { versions, engine, batchTokens, onEvent };
   if (!found) return { ...own, ...rest, triage: undefined };
+  onEvent({ event: 'triage', model: found.model.name, ...found.rule });
   try {
     const triage = await load(found.model, plans.map(besideIt), onDevices);
     return { ...own, ...rest, triage: { ...triage, rule: found.rule } };

@@ -76,6 +76,7 @@ export const EVENTS: EventsByName = {
   },
   'memory-pressure': { event: 'memory-pressure', device: 'cuda:0', used: 73.6 * GIB, total: 80 * GIB },
   failure: { event: 'failure', part: 'protein', ...NO_MEMORY, frames: 3, sources: ['a.fa', 'b.fa'] },
+  triage: { event: 'triage', model: 'small', othersBelow: 0.02, virusAtLeast: 0.99 },
   'triage-failure': {
     event: 'triage-failure',
     ...{ part: 'dna', ...NO_MEMORY, frames: 3, sources: ['a.fa'] },

@@ -169,6 +169,7 @@ describe('virnucpro predict --triage', () => {
     const more = ['--model', 'golden', '--triage', 'large'];
     const rule = ['--triage-others-below', '0.5', '--triage-virus-at-least', '0.5'];
     const { errors } = await predict('random-triage', ...more, ...rule);
+    assert.match(errors, /triage: large decides windows with a virus score below 0\.5 or from 0\.5 on/);
     assert.match(errors, /large: random weights/);
     assert.match(content('random-triage', 'contigs.tsv'), /^#.*random weights/);
     assert.deepEqual(runJson('random-triage').warnings, ['random weights: not a prediction']);
