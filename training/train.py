@@ -11,6 +11,8 @@ are in RUN/best.pt, with everything that export.py needs; RUN/log.jsonl has a li
 import argparse
 import copy
 import json
+import signal
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -363,7 +365,9 @@ def main() -> None:
     if settings.processes == 1:
         work(0, settings)
     else:
-        multiprocessing.spawn(work, (settings,), nprocs=settings.processes)
+        # Processes that outlived this one would go on writing to the folder.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        multiprocessing.spawn(work, (settings,), nprocs=settings.processes, daemon=True)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,12 @@ from .trees import FrameSample, Trees, tree_features
 from .window_scores import deciding_frames, mean_of_frames
 
 
-def train_baselines(data: Path, window: int, folder: Path) -> tuple[Markov, Trees]:
+def train_baselines(data: Path, window: int, folder: Path, all_clades: bool) -> tuple[Markov, Trees]:
     """
     From the training clades; validation clades decide the number of trees and how scores become probabilities. Saved in
     `folder`, and read from there when they are.
+
+    @param all_clades: once that is decided, train again from the validation clades, too
     """
     if all((folder / name).exists() for name in ("markov.npz", "trees.txt", "trees.json")):
         print(f"Baselines that were trained before: {folder}")
@@ -34,7 +36,10 @@ def train_baselines(data: Path, window: int, folder: Path) -> tuple[Markov, Tree
     trees = trees.calibrated(trees.log_odds(kept.features), kept.labels, kept.clades)
     odds = [markov.log_odds(block.table) for block in frame_blocks(validation, window)]
     markov = markov.calibrated(np.concatenate(odds), kept.labels, kept.clades)
-    print(f"Trees: {trees.booster.best_iteration}, temperature {trees.temperature:.3f}")
+    if all_clades:
+        markov = Markov(Markov.train(train + validation).ratios, markov.slope, markov.offset)
+        trees = Trees.train_so_many(sample.joined(kept), trees.count, trees.temperature)
+    print(f"Trees: {trees.count}, temperature {trees.temperature:.3f}")
     markov.save(folder)
     trees.save(folder)
     return markov, trees

@@ -44,13 +44,14 @@ def _add_baselines(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--cut", type=Path, help="folder that `cut` wrote; only training when absent")
     parser.add_argument("--out", type=Path, help="gets the folders markov, trees and trees-mean")
     parser.add_argument("--window", type=int, default=500, help="bases; default 500")
+    parser.add_argument("--all-clades", action="store_true", help="train on validation clades, too, once all is chosen")
     parser.set_defaults(run=_baselines)
 
 
 def _baselines(words: argparse.Namespace) -> None:
     if (words.cut is None) != (words.out is None):
         raise SystemExit("Expected --cut and --out together, or none of them.")
-    markov, trees = train_baselines(words.data, words.window, words.models)
+    markov, trees = train_baselines(words.data, words.window, words.models, words.all_clades)
     if words.cut is not None:
         score_baselines(markov, trees, words.cut, words.window, words.out)
 

@@ -52,6 +52,11 @@ class FrameSample:
     clades: list[str]
     """[frames]."""
 
+    def joined(self, other: "FrameSample") -> "FrameSample":
+        """These frames, then the others."""
+        features = np.concatenate([self.features, other.features])
+        return FrameSample(features, np.concatenate([self.labels, other.labels]), self.clades + other.clades)
+
     def dataset(self, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
         """Weighted by clade. @param reference: whose bins it takes"""
         weights = clade_weights(self.labels, self.clades)
@@ -81,6 +86,17 @@ class Trees:
         )
         return Trees(booster)
 
+    @staticmethod
+    def train_so_many(train: FrameSample, count: int, temperature: float) -> "Trees":
+        """A number of trees that was found before."""
+        return Trees(lightgbm.train(PARAMETERS, train.dataset(), count), temperature)
+
+    @property
+    def count(self) -> int:
+        """Of trees that scores are made of: those after the best were only tried."""
+        best = self.booster.best_iteration
+        return best if best > 0 else self.booster.num_trees()
+
     def log_odds(self, features: np.ndarray) -> np.ndarray:
         """float64 [frames]. @param features: of tree_features"""
         if len(features) == 0:
@@ -97,7 +113,7 @@ class Trees:
         return Trees(self.booster, self.temperature * fit_temperature(odds, labels, weights))
 
     def save(self, folder: Path) -> None:
-        self.booster.save_model(folder / "trees.txt", num_iteration=self.booster.best_iteration)
+        self.booster.save_model(folder / "trees.txt", num_iteration=self.count)
         (folder / "trees.json").write_text(json.dumps({"temperature": self.temperature}) + "\n")
 
     @staticmethod

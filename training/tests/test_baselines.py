@@ -52,6 +52,9 @@ class Baselines(unittest.TestCase):
             folder = Path(name)
             markov.save(folder)
             trees.save(folder)
+            self.assertEqual(Trees.load(folder).count, trees.count)
+            again = Trees.train_so_many(fitted.joined(validation), 7, trees.temperature)
+            self.assertEqual(again.count, 7)
             table = next(frame_blocks(test, 90)).table
             np.testing.assert_array_equal(Markov.load(folder).virus_scores(table), markov.virus_scores(table))
             np.testing.assert_allclose(Trees.load(folder).virus_scores(table), trees.virus_scores(table), rtol=1e-12)
