@@ -60,8 +60,8 @@ describe('the documentation', () => {
     assert.ok(program);
     writeFileSync(join(folder, 'program.mjs'), program);
     const verdicts = run('node program.mjs').trim().split('\n');
-    assert.equal(verdicts.length, 8);
-    assert.match(verdicts[0]!, /^dense_genome (virus|other) 0\.\d+$/);
+    assert.equal(verdicts.length, 10);
+    assert.match(verdicts[0]!, /^dna_phage (virus|other) 0\.\d+$/);
     assert.ok(existsSync(join(folder, 'results', 'run.json')));
   });
 
