@@ -47,6 +47,8 @@ export interface DispatcherOptions {
   readonly onFailure: (failure: BatchFailure) => void;
   /** What is in it is not computed again, and what is computed goes into it. */
   readonly journal?: BatchRecords | undefined;
+  /** What has no scores, in an error. Default `scores`. */
+  readonly what?: string;
   /** Whether the frames' embeddings come with their scores. Default false. */
   readonly embeddings?: boolean;
 }
@@ -154,7 +156,8 @@ export class Dispatcher implements WindowStage {
   }
 
   #stopForGood({ reason }: BatchFailure): void {
-    const message = `Expected scores but ${MOST_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
-    this.#options.control.stop(new VirnucproError('VNP_SYSTEMIC', message));
+    const { control, what = 'scores' } = this.#options;
+    const message = `Expected ${what} but ${MOST_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
+    control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
 }

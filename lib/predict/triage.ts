@@ -76,6 +76,7 @@ export class Triage implements WindowStage, ScoreBook {
     const batcher = new FrameBatcher(options.batches);
     this.#reading = new Dispatcher(options.pool, {
       ...{ batcher, scores: this, counts: summary.triage, summary, control, onFailure, journal },
+      what: `scores of triage by ${options.model}`,
     });
   }
 
