@@ -2,14 +2,14 @@
 /**
  * How much more memory a run takes when its input is a hundred times larger: `node bench/memory.mjs [megabases]`.
  * Writes contigs of random bases, every tenth without stop codons in its first frame, once as many records and once as
- * a single one, predicts them with the demonstration model, and prints a Markdown table of peak resident memory.
+ * a single one, predicts them with a small random model, and prints a Markdown table of peak resident memory.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { demoModelName, demoModels } from '../scripts/setup/demo-model.mjs';
 import { inRepository } from '../scripts/setup/repository.mjs';
+import { MODEL, randomModel } from './random-model.mjs';
 
 const CONTIG = 9999;
 const [small, large] = [1, Number(process.argv[2] ?? 100)];
@@ -39,6 +39,7 @@ function writeContigs(path, megabases, single) {
   closeSync(file);
 }
 
+const models = await randomModel({ esm: 'esm2_tiny', dna: 'dnabert_tiny', seed: 1 });
 const folder = mkdtempSync(join(tmpdir(), 'virnucpro-memory-'));
 
 /** @param {number} megabases @param {boolean} single */
@@ -46,7 +47,7 @@ function measure(megabases, single) {
   const input = join(folder, 'input.fa');
   writeContigs(input, megabases, single);
   const words = ['predict', input, '--output', join(folder, 'out'), '--force', '--log-level', 'error'];
-  const model = ['--model', demoModelName, '--models', demoModels];
+  const model = ['--model', MODEL, '--models', models];
   execFileSync(process.execPath, [inRepository('bin', 'virnucpro.js'), ...words, ...model], { stdio: 'inherit' });
   const run = JSON.parse(readFileSync(join(folder, 'out', 'run.json'), 'utf8'));
   return { peak: run.peakResidentBytes / 1e6, frames: run.counts.framesScored, seconds: run.seconds.total };

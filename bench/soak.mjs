@@ -2,9 +2,9 @@
 /**
  * Whether memory stays what it was: `npm run soak -- [--batches 2000] [--openings 200] [--models FOLDER --model NAME]
  * [--out FOLDER]`. Computes batches of changing lengths on one worker, some of them wrong, then opens a worker, computes
- * once and closes it, again and again, with the demonstration model on the CPU. Resident memory is read at 40 moments of
- * each, after a garbage collection; the median of the last ten is compared with that of the ten that follow the first
- * ten, which warm up. Ends with 1 when it grew by more than the bound.
+ * once and closes it, again and again, on the CPU with a small random model unless another is named. Resident memory is
+ * read at 40 moments of each, after a garbage collection; the median of the last ten is compared with that of the ten
+ * that follow the first ten, which warm up. Ends with 1 when it grew by more than the bound.
  *
  * The bound, 8 MiB, is what the allocators' own holes come and go by. Between the two medians lies half of all batches or
  * openings: 1,000 batches that left 8 KiB each would pass it, less than one batch's tokens and embeddings take; and 100
@@ -19,7 +19,7 @@ import { runInNewContext } from 'node:vm';
 import { loadAddon } from '../dist/lib/engine/load.js';
 import { openModel } from '../dist/lib/models/pipeline.js';
 import { seededNumbers } from '../dist/lib/models/seeded-random.js';
-import { demoModelName, demoModels } from '../scripts/setup/demo-model.mjs';
+import { MODEL, randomModel } from './random-model.mjs';
 import { markdownList, markdownTable, writeResults } from './write-results.mjs';
 
 /** @typedef {import('../dist/lib/engine/addon.js').NativeWorker} NativeWorker */
@@ -32,8 +32,8 @@ const { values } = parseArgs({
   options: {
     batches: { type: 'string', default: '2000' },
     openings: { type: 'string', default: '200' },
-    models: { type: 'string', default: demoModels },
-    model: { type: 'string', default: demoModelName },
+    models: { type: 'string' },
+    model: { type: 'string', default: MODEL },
     out: { type: 'string' },
   },
 });
@@ -42,7 +42,8 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc');
 
 const { addon } = loadAddon();
-const model = await openModel(join(values.models, values.model));
+const models = values.models ?? (await randomModel({ esm: 'esm2_tiny', dna: 'dnabert_tiny', seed: 1 }));
+const model = await openModel(join(models, values.model));
 const { dna, protein, classifier } = model;
 const next = seededNumbers(1);
 

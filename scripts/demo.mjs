@@ -1,25 +1,62 @@
 // @ts-check
-/** `npm run demo`: predicts the example contigs with a small model of random weights, and shows what came out. */
+/**
+ * `npm run demo [-- FASTA ...]`: predicts contigs with the small model that comes with the program, and shows the verdicts.
+ * Without a file these are the example contigs. Files are looked for in the folder that npm was started in.
+ */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { demoModelName, demoModels } from './setup/demo-model.mjs';
-import { repositoryRoot } from './setup/repository.mjs';
+import { join, relative, resolve } from 'node:path';
+import { firstRows, verdictTable } from './demo/verdicts.mjs';
+import { inRepository, repositoryRoot } from './setup/repository.mjs';
 
-const output = join(repositoryRoot, 'build', 'demo');
-const words = ['predict', 'examples/contigs.fa', '--output', relative(repositoryRoot, output), '--force'];
-const command = [...words, '--model', demoModelName, '--models', relative(repositoryRoot, demoModels)];
+const MODEL = 'virnucpro-mini';
+const MOST_ROWS = 30;
+const output = inRepository('build', 'demo');
 
-console.log(`\n$ node bin/virnucpro.js ${command.join(' ')}`);
-const { status } = spawnSync(process.execPath, ['bin/virnucpro.js', ...command], {
-  cwd: repositoryRoot,
-  stdio: 'inherit',
-});
-if (status !== 0) process.exit(status ?? 1);
+/** As one would type it in the repository's folder. @param {string} path */
+function shown(path) {
+  const short = relative(repositoryRoot, path);
+  return short.startsWith('..') ? path : short;
+}
 
-const table = readFileSync(join(output, 'contigs.tsv'), 'utf8').split('\n').slice(0, 6);
-console.log(`\nThe results are in ${output}`);
-console.log('The first lines of contigs.tsv, one row a record:\n');
-console.log(table.join('\n'));
-console.log('\nThe weights of this model are random: it shows how the program works, not which contigs are viral.');
-console.log('README.md says how to get the published weights.');
+/** What was asked for, else the examples. */
+function readInputs() {
+  const words = process.argv.slice(2);
+  if (words.some((word) => word.startsWith('-'))) {
+    console.error('Expected FASTA or FASTQ files, e.g. `npm run demo -- contigs.fa`; it has no options of its own.');
+    console.error('For all options see `node bin/virnucpro.js predict --help`.');
+    process.exit(1);
+  }
+  // npm changes to the folder of package.json before it starts a script.
+  const folder = process.env['npm_lifecycle_event'] === 'demo' ? process.env['INIT_CWD'] : undefined;
+  return words.length > 0
+    ? words.map((word) => resolve(folder ?? process.cwd(), word))
+    : [inRepository('examples', 'contigs.fa')];
+}
+
+/** @param {readonly string[]} inputs @returns {number} the exit code: 0, or 2 where a part of the input was wrong */
+function predict(inputs) {
+  const words = ['predict', ...inputs.map(shown), '--output', shown(output), '--force', '--model', MODEL];
+  console.log(`\n$ node bin/virnucpro.js ${words.join(' ')}`);
+  const { status } = spawnSync(process.execPath, ['bin/virnucpro.js', ...words], {
+    cwd: repositoryRoot,
+    stdio: 'inherit',
+  });
+  if (status !== 0 && status !== 2) process.exit(status ?? 1);
+  return status;
+}
+
+process.exitCode = predict(readInputs());
+const rows = await firstRows(join(output, 'contigs.tsv'), MOST_ROWS);
+const { model, counts } = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8'));
+console.log(`\n${verdictTable(rows)}`);
+if (counts.records > rows.length) console.log(`… and ${counts.records - rows.length} more`);
+
+const asGiven = process.argv.length > 2;
+console.log(`\nAll results are in ${shown(output)}: contigs.tsv has this table, virus.fna the sequences called virus.`);
+if (!asGiven) console.log('The contigs are artificial. For your own: npm run demo -- contigs.fa');
+console.log(
+  `\n${model.name} is small and came with this program: for trying and for triage, no replacement of the published`,
+);
+console.log('weights, which README.md says how to get ("Real use").');
+if (model.card !== null) console.log(`What it can do and where it errs is in its card: ${shown(model.card)}`);

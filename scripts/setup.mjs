@@ -11,7 +11,6 @@
  */
 import { parseArgs } from 'node:util';
 import { buildAddon, provideAddon } from './setup/addon.mjs';
-import { makeDemoModel } from './setup/demo-model.mjs';
 import { SetupFailure } from './setup/failure.mjs';
 import { provideLibtorch } from './setup/libtorch.mjs';
 import { withLock } from './setup/lock.mjs';
@@ -32,7 +31,6 @@ const steps = isCheckout
       typescript: compileTypeScript,
       libtorch: provideLibtorch,
       addon: buildAddon,
-      model: makeDemoModel,
     }
   : { tools: checkTools, libtorch: provideLibtorch, addon: provideAddon };
 

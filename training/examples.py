@@ -76,7 +76,7 @@ def examples(records: list[Record]) -> list[Example]:
         (
             "dna_phage",
             "genes close together, codons as in the phages of Straboviridae",
-            lambda: phage.genome(60, 20, 310, 140, 420, 95, 260, 380, 180),
+            lambda: phage.genome(60, 20, 180, 95, 720, 260, 600),
         ),
         (
             "plant_rna_virus",

@@ -11,7 +11,7 @@ describe('the arguments of setup', () => {
   for (const mistake of mistakes) {
     it(`are refused in one line, before anything is done: ${mistake}`, async () => {
       const { code, output, errors } = await checkout.setup(mistake.split(' '));
-      const steps = 'tools, packages, typescript, libtorch, addon, model';
+      const steps = 'tools, packages, typescript, libtorch, addon';
       assert.deepEqual(
         { code, output, errors },
         {

@@ -89,32 +89,6 @@ describe('a step with nothing to do', () => {
     });
   });
 
-  describe('of the demonstration model', () => {
-    const command = (exit: number) => `
-      import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
-      appendFileSync('calls', process.argv.slice(2).join(' ') + '\\n');
-      mkdirSync('build/models' + '/demo', { recursive: true });
-      writeFileSync('build/models' + '/demo/pipeline.json', '{}');
-      process.exit(${exit});
-    `;
-
-    it('is skipped until what lays models out changes, or the model is gone', async () => {
-      checkout.write('bin/virnucpro.js', command(0));
-      assert.match(await says('model'), /^made in .*build\/models/);
-      assert.equal(await says('model'), 'up to date');
-      assert.match(readFileSync(checkout.path('calls'), 'utf8'), /^models random --name demo .*--force\n$/);
-      checkout.write('csrc/model/archive.cc', 'changed');
-      assert.match(await says('model'), /^made/);
-      rmSync(checkout.path('build', 'models'), { recursive: true });
-      assert.match(await says('model'), /^made/);
-    });
-
-    it('is not skipped after a failure', async () => {
-      checkout.write('bin/virnucpro.js', command(1));
-      for (let run = 0; run < 2; run++) assert.match(await says('model'), /^The demonstration model cannot be made/);
-    });
-  });
-
   describe('of the addon', () => {
     let libtorch: NodeJS.ProcessEnv;
     /** Stands in for cmake-js: writes down what it was asked, and copies the source for an output. */
