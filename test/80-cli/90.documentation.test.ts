@@ -55,6 +55,25 @@ describe('the documentation', () => {
     });
   }
 
+  it('of README.md shows the table of the demo', () => {
+    const [table] = blocks('text');
+    assert.ok(table);
+    const printed = table.trimEnd().split('\n').slice(1);
+    const rows = readFileSync(join(folder, 'first-results', 'contigs.tsv'), 'utf8').trimEnd().split('\n').slice(2);
+    assert.equal(printed.length, rows.length, table);
+    rows.forEach((row, at) => {
+      const [contig, length, , verdict, , scored, virus, mean, , , reason] = row.split('\t');
+      const [name, bases, word, windows, score, remark = ''] = printed[at]!.split(/ {2,}/);
+      assert.deepEqual(
+        [name, bases!.replace(',', ''), word, windows, remark],
+        [contig, length, verdict, `${virus} of ${scored}`, reason],
+      );
+      // Processors that compute in BF16 differ from others in the third digit.
+      if (mean === '') assert.equal(score, '-');
+      else assert.ok(Math.abs(Number(score) - Number(mean)) < 0.02, `${score} for ${contig}, ${mean}`);
+    });
+  });
+
   it('of README.md shows a program that works as printed', () => {
     const [program] = blocks('js');
     assert.ok(program);

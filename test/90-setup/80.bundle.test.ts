@@ -183,7 +183,7 @@ describe('the bundle', () => {
     const words = ['predict', ...inputs, '--output', results, '--device', 'cpu'];
     const predicted = virnucpro(words, env, offline);
     assert.equal(predicted.status, 0, predicted.stderr);
-    assert.match(readFileSync(join(results, 'contigs.tsv'), 'utf8'), /^dense_genome\t.*\tscored\t/m);
+    assert.match(readFileSync(join(results, 'contigs.tsv'), 'utf8'), /^dna_phage\t.*\tscored\t/m);
     assert.equal(readFileSync(join(results, 'contigs.tsv'), 'utf8').match(/^contig_0\t/gm)?.length, packed.length);
   });
 
