@@ -165,8 +165,7 @@ def main() -> None:
     write_folder(arguments.out / "dna", dna_weights(pair.dna), dna_config(pair.dna))
     dna_tokens.make_tokenizer().save(str(arguments.out / "dna" / "tokenizer.json"), pretty=False)
     write_folder(arguments.out / "esm", protein_weights(pair.protein), protein_config(pair.protein))
-    classifier = {name: value for name, value in pair.classifier.state_dict().items()}
-    torch.save(classifier, arguments.out / "classifier.pth")
+    torch.save(pair.plain_classifier().state_dict(), arguments.out / "classifier.pth")
     round_to_bfloat16(pair)
     (arguments.out / "expected.json").write_text(json.dumps(expected_scores(pair, seed=1), indent=1) + "\n")
     print(f"step {best['step']}, validation {best['validation']}: written to {arguments.out}")

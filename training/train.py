@@ -6,6 +6,11 @@ Trains the pair: teachers of composition, masked tokens, then end to end.
 Every stage goes on where it was when it is started again with the same folder. On a CPU give it a process a core: they
 share out every batch, and do not wait for each other within one as the threads of one process would. The best weights on the validation clades
 are in RUN/best.pt, with everything that export.py needs; RUN/log.jsonl has a line a report.
+
+    python training/train.py --data GENOMES --out REFIT --refit RUN
+
+goes on from RUN's best weights with the validation clades among the others: they are a fifth of all, and what could be
+chosen on them is chosen. The last weights are kept.
 """
 
 import argparse
@@ -57,6 +62,7 @@ class Settings:
     learning_rate: float
     weight_decay: float
     dropout: float
+    input_dropout: float
     classifier_dropout: float
     taught_share: float
     errors: float
@@ -64,6 +70,7 @@ class Settings:
     validation_stride: int
     device: str
     processes: int
+    refit: Path | None
 
 
 class Run:
@@ -73,7 +80,7 @@ class Run:
         self.settings = settings
         self.rank = rank
         records = read_corpus(settings.data, "train")
-        self.training = [record for record in records if not is_validation(record)]
+        self.training = [record for record in records if settings.refit is not None or not is_validation(record)]
         self.validation = ValidationFrames(
             [record for record in records if is_validation(record)], settings.validation_stride
         )
@@ -184,15 +191,20 @@ def learn_teachers(run: Run) -> list[torch.nn.Sequential]:
             run.save(name, network.state_dict())
             run.log(stage="teacher", index=index)
     run.wait_for_all()
-    networks = [make_network().eval() for _ in range(TEACHERS)]
-    for index, network in enumerate(networks):
-        network.load_state_dict(run.load(f"teacher-{index}.pt"))
+    networks = known_teachers(run.settings.out)
     if run.rank > 0:
         return networks
     frames = run.validation
     scores = taught(networks, torch.from_numpy(composition(frames.table))).numpy()
     macro = macro_auroc(scores, frames.labels, frames.groups)
     run.log(stage="teachers", pooled=round(float(roc_auc_score(frames.labels, scores)), 4), macro=round(macro, 4))
+    return networks
+
+
+def known_teachers(folder: Path) -> list[torch.nn.Sequential]:
+    networks = [make_network().eval() for _ in range(TEACHERS)]
+    for index, network in enumerate(networks):
+        network.load_state_dict(torch.load(folder / f"teacher-{index}.pt", weights_only=True))
     return networks
 
 
@@ -275,7 +287,10 @@ def finish(run: Run, pair: Pair, teachers: list[torch.nn.Sequential]) -> None:
                 stage="training", step=step + 1, loss=round(total / counted, 4), framesPerSecond=round(rate), **measured
             )
             keep(run, "training.pt", step + 1, both, optimizer, schedule)
-            if measured["macro"] + measured["pooled"] > best["macro"] + best["pooled"]:
+            # The validation clades of a refit are known to it: what is measured on them tells that it works, no more.
+            is_last = step + 1 + settings.report_every > settings.steps
+            is_better = measured["macro"] + measured["pooled"] > best["macro"] + best["pooled"]
+            if is_last if settings.refit else is_better:
                 best = measured
                 weights = copy.deepcopy(average.module.state_dict())
                 chosen = {"sizes": settings.sizes.as_dict(), "weights": weights, "step": step + 1, "validation": best}
@@ -331,11 +346,13 @@ def parse_arguments() -> Settings:
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--weight-decay", type=float, default=0.05)
     parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--input-dropout", type=float, default=0.1, help="of the embeddings that the classifier reads")
     parser.add_argument("--classifier-dropout", type=float, default=0.2)
     parser.add_argument("--taught-share", type=float, default=0.5, help="weight of the teachers beside the labels")
     parser.add_argument("--errors", type=float, default=0.02, help="the largest rate of substitutions")
     parser.add_argument("--report-every", type=int, default=200, help="steps")
     parser.add_argument("--validation-stride", type=int, default=4, help="every how manieth window is measured")
+    parser.add_argument("--refit", type=Path, help="folder of a run to go on from with all clades")
     parser.add_argument("--processes", type=int, default=1, help="on a CPU one a core")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     values = vars(parser.parse_args())
@@ -351,10 +368,14 @@ def work(rank: int, settings: Settings) -> None:
         distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=settings.processes)
     torch.manual_seed(settings.seed)
     run = Run(settings, rank)
-    pair = Pair(settings.sizes, settings.dropout, settings.classifier_dropout).to(settings.device)
+    pair = Pair(settings.sizes, settings.dropout, settings.input_dropout, settings.classifier_dropout).to(settings.device)
     run.log(stage="sizes", parameters=sum(one.numel() for one in pair.parameters()), **settings.sizes.as_dict())
-    teachers = learn_teachers(run)
-    pretrain(run, pair)
+    if settings.refit is not None:
+        pair.load_state_dict(torch.load(settings.refit / "best.pt", weights_only=True)["weights"])
+        teachers = known_teachers(settings.refit)
+    else:
+        teachers = learn_teachers(run)
+        pretrain(run, pair)
     finish(run, pair, teachers)
 
 

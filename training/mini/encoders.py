@@ -1,5 +1,6 @@
 """The two language models, in the shapes of DNABERT-2 and ESM-2, and the classifier that reads both."""
 
+import copy
 import math
 from dataclasses import asdict, dataclass
 
@@ -215,12 +216,15 @@ def _mean(hidden: Tensor, counted: Tensor) -> Tensor:
 class Pair(nn.Module):
     """Both encoders and the classifier."""
 
-    def __init__(self, sizes: PairSizes, dropout: float = 0.1, classifier_dropout: float = 0.3) -> None:
+    def __init__(self, sizes: PairSizes, dropout: float = 0.1, input_dropout: float = 0.1, classifier_dropout: float = 0.3) -> None:
         super().__init__()
         self.sizes = sizes
         self.dna = DnaEncoder(sizes.dna, dropout)
         self.protein = ProteinEncoder(sizes.protein, dropout)
-        self.input_dropout = nn.Dropout(classifier_dropout)
+        # Means over tokens vary little from frame to frame; as they are, the classifier would learn slowly. It becomes a
+        # part of the first linear layer when the pair is exported.
+        self.input_norm = nn.BatchNorm1d(sizes.dna.width + sizes.protein.width, affine=False)
+        self.input_dropout = nn.Dropout(input_dropout)
         self.classifier = Classifier(sizes.dna.width + sizes.protein.width, sizes.hidden, classifier_dropout)
 
     def embed(self, dna: Tensor, protein: Tensor) -> Tensor:
@@ -229,6 +233,15 @@ class Pair(nn.Module):
         protein_mean = _mean(self.protein(protein), protein >= genetic_code.FIRST_RESIDUE)
         return torch.cat([dna_mean, protein_mean], dim=1)
 
+    @torch.no_grad()
+    def plain_classifier(self) -> "Classifier":
+        """One that computes from the embedding itself what this pair's computes from its normalised values."""
+        plain = copy.deepcopy(self.classifier)
+        scale = (self.input_norm.running_var + self.input_norm.eps).rsqrt()
+        plain.hidden_layer.weight.mul_(scale)
+        plain.hidden_layer.bias.sub_(plain.hidden_layer.weight @ self.input_norm.running_mean)
+        return plain
+
     def forward(self, dna: Tensor, protein: Tensor) -> Tensor:
         """Logits [batch, 2] of other and virus."""
-        return self.classifier(self.input_dropout(self.embed(dna, protein)))
+        return self.classifier(self.input_dropout(self.input_norm(self.embed(dna, protein))))
