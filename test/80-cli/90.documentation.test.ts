@@ -59,7 +59,10 @@ describe('the documentation', () => {
     const [table] = blocks('text');
     assert.ok(table);
     const printed = table.trimEnd().split('\n').slice(1);
-    const rows = readFileSync(join(folder, 'first-results', 'contigs.tsv'), 'utf8').trimEnd().split('\n').slice(2);
+    const rows = readFileSync(join(folder, 'first-results', 'contigs.tsv'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .slice(2);
     assert.equal(printed.length, rows.length, table);
     rows.forEach((row, at) => {
       const [contig, length, , verdict, , scored, virus, mean, , , reason] = row.split('\t');
