@@ -55,8 +55,7 @@ if (counts.records > rows.length) console.log(`… and ${counts.records - rows.l
 const asGiven = process.argv.length > 2;
 console.log(`\nAll results are in ${shown(output)}: contigs.tsv has this table, virus.fna the sequences called virus.`);
 if (!asGiven) console.log('The contigs are artificial. For your own: npm run demo -- contigs.fa');
-console.log(
-  `\n${model.name} is small and came with this program: for trying and for triage, no replacement of the published`,
-);
+const origin = model.shipped ? ' and came with this program' : '';
+console.log(`\n${model.name} is small${origin}: for trying and for triage, no replacement of the published`);
 console.log('weights, which README.md says how to get ("Real use").');
 if (model.card !== null) console.log(`What it can do and where it errs is in its card: ${shown(model.card)}`);
