@@ -369,7 +369,8 @@ def work(rank: int, settings: Settings) -> None:
     torch.manual_seed(settings.seed)
     run = Run(settings, rank)
     pair = Pair(settings.sizes, settings.dropout, settings.input_dropout, settings.classifier_dropout).to(settings.device)
-    run.log(stage="sizes", parameters=sum(one.numel() for one in pair.parameters()), **settings.sizes.as_dict())
+    parameters = sum(one.numel() for one in pair.parameters())
+    run.log(stage="sizes", parameters=parameters, batch=settings.batch, **settings.sizes.as_dict())
     if settings.refit is not None:
         pair.load_state_dict(torch.load(settings.refit / "best.pt", weights_only=True)["weights"])
         teachers = known_teachers(settings.refit)

@@ -25,7 +25,7 @@ METHOD = """## What the figures are
 
 def report_text(report: dict) -> str:
     """@param report: of comparison.compare"""
-    parts = [_heading(report), _summary(report)]
+    parts = [_heading(report), summary_table(report)]
     parts += [_level(level, report["sets"]) for level in report["levels"]]
     parts += [_groups(level, report["sets"]) for level in report["levels"] if level["name"] in GROUP_LEVELS]
     parts.append(METHOD.format(draws=report["draws"], least=MACRO_LEAST, bins=BINS))
@@ -43,7 +43,7 @@ def _heading(report: dict) -> str:
     )
 
 
-def _summary(report: dict) -> str:
+def summary_table(report: dict) -> str:
     names = report["sets"]
     head = ["AUROC", "viruses", "others", *(f"{name}" for name in names), *(f"{name}, macro" for name in names)]
     rows = [
@@ -57,6 +57,11 @@ def _summary(report: dict) -> str:
 
 
 def _level(level: dict, names: list[str]) -> str:
+    return f"## {level['name'].capitalize()}\n\n{level_table(level, names)}"
+
+
+def level_table(level: dict, names: list[str]) -> str:
+    """What there is of one level, its figures side by side, and the differences to the first set."""
     head = [
         *("scores", "AUROC", "AUROC, macro", "mean over families", "mean over other groups"),
         *("AUPRC", "AUPRC, balanced", "balanced accuracy", "sensitivity", "specificity", "ECE"),
@@ -74,8 +79,6 @@ def _level(level: dict, names: list[str]) -> str:
             row.append(_number(one["auroc_of_highest"]))
         rows.append(row)
     lines = [
-        f"## {level['name'].capitalize()}",
-        "",
         f"{level['virus']:,} of viruses ({level['virus_clades']} clades) and {level['other']:,} others "
         f"({level['other_clades']} clades): prevalence {level['prevalence']:.3f}. {_missing(level, names)}",
         "",
@@ -85,7 +88,7 @@ def _level(level: dict, names: list[str]) -> str:
         lines += ["", _differences(level, names)]
     triage = level["sets"][names[0]].get("triage")
     if triage is not None:
-        lines += ["", _triage(names[0], triage)]
+        lines += ["", triage_words(names[0], triage)]
     return "\n".join(lines)
 
 
@@ -104,7 +107,7 @@ def _differences(level: dict, names: list[str]) -> str:
     return f"AUROC of {names[0]} minus that of " + "; ".join(words) + "."
 
 
-def _triage(name: str, figures: dict) -> str:
+def triage_words(name: str, figures: dict) -> str:
     def percent(value: float | None) -> str:
         return "none" if value is None else f"{100 * value:.1f} %"
 
@@ -117,6 +120,11 @@ def _triage(name: str, figures: dict) -> str:
 
 
 def _groups(level: dict, names: list[str]) -> str:
+    return f"## Groups: {level['name']}\n\n{group_table(level, names)}"
+
+
+def group_table(level: dict, names: list[str]) -> str:
+    """AUROC and share called right of every group, for all sets."""
     head = ["group", "items", *(f"AUROC, {name}" for name in names), *(f"called right, {name}" for name in names)]
     by_group = {name: {(row["label"], row["group"]): row for row in level["sets"][name]["groups"]} for name in names}
     rows = []
@@ -126,7 +134,7 @@ def _groups(level: dict, names: list[str]) -> str:
         small = "" if first["items"] >= MACRO_LEAST else " †"
         row = [f"{'virus' if label else 'other'}: {group}{mark}{small}", f"{first['items']:,}"]
         rows.append(row + [_number(one["auroc"]) for one in of_sets] + [_number(one["right"]) for one in of_sets])
-    return "\n".join([f"## Groups: {level['name']}", "", *_table(head, rows)])
+    return "\n".join(_table(head, rows))
 
 
 def _table(head: list[str], rows: list[list[str]]) -> list[str]:
