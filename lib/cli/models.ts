@@ -84,7 +84,7 @@ function randomCommand(): Command {
   }
   return new Command('random')
     .addOption(modelsOption())
-    .description('Makes a model of random weights at a published size, for trying and for benchmarks.')
+    .description('Makes a model of random weights at a published size, for benchmarks: its scores mean nothing.')
     .requiredOption('--name <name>', 'name to install the model under')
     .addOption(new Option('--esm <size>', 'size of ESM-2').choices([...ESM2_SIZES.keys()]).makeOptionMandatory())
     .addOption(

@@ -33,7 +33,7 @@ function dnabert(layers: number, width: number, heads: number, vocabulary: numbe
   return { architecture, dtype: 'float32' };
 }
 
-/** Every published size of ESM-2 by its name, and a small one for demonstrations and tests. */
+/** Every published size of ESM-2 by its name, and a small one for tests. */
 export const ESM2_SIZES: ReadonlyMap<string, NamedSize<Esm2Architecture>> = new Map([
   ['esm2_tiny', esm2(2, 64, 4)],
   ['esm2_t6_8M_UR50D', esm2(6, 320, 20)],
@@ -44,7 +44,7 @@ export const ESM2_SIZES: ReadonlyMap<string, NamedSize<Esm2Architecture>> = new 
   ['esm2_t48_15B_UR50D', esm2(48, 5120, 40, 'float16')],
 ]);
 
-/** DNABERT-S, and a small model of its kind for demonstrations and tests. */
+/** DNABERT-S, and a small model of its kind for tests. */
 export const DNABERT_SIZES: ReadonlyMap<string, NamedSize<DnabertArchitecture>> = new Map([
   ['dnabert_tiny', dnabert(2, 64, 4, 512)],
   ['dnabert_s', dnabert(12, 768, 12, 4096)],

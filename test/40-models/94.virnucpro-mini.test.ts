@@ -7,6 +7,7 @@ import { parameterCount } from '../../lib/models/parameters.js';
 import { openModel, PART_NAMES, type OpenedModel } from '../../lib/models/pipeline.js';
 import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from '../../lib/models/shipped.js';
 import { verifyFiles } from '../../lib/models/verify.js';
+import { repositoryRoot } from '../repository.js';
 import { skip } from '../skipped.js';
 
 const MOST_BYTES = 10_000_000;
@@ -32,9 +33,10 @@ describe(SHIPPED_DEFAULT, () => {
     assert.ok(model.triage.some(({ chunkSize }) => chunkSize === model.chunkSize));
   });
 
-  it('has a card, and the same one in each archive', async () => {
+  it('has a card, the one of the documentation, and the same one in each archive', async () => {
     const card = readFileSync(model.card!.path, 'utf8');
     assert.match(card, /^# .+/m);
+    assert.equal(card, readFileSync(join(repositoryRoot, 'docs', `${SHIPPED_DEFAULT}.md`), 'utf8'));
     for (const part of PART_NAMES) assert.equal((await readArchiveMetadata(model[part].path)).card, card, part);
   });
 
