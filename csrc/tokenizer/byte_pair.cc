@@ -178,8 +178,8 @@ void BytePairTokenizer::encode(const char* text, size_t length, Scratch& scratch
   out.push_back(prefix_);
   for (size_t start = 0; start < length;) {
     bool is_word = true;
-    const size_t size = words_.length == 0 ? word_end(text + start, length - start, is_word)
-                                           : piece_end(text + start, length - start);
+    const size_t size =
+        words_.length == 0 ? word_end(text + start, length - start, is_word) : piece_end(text + start, length - start);
     if (is_word) encode_word(text + start, size, scratch, out);
     start += size;
   }

@@ -66,11 +66,7 @@ describe('a byte-pair tokenizer', () => {
     ['dropout', /dropout but received 0\.1/, withModel({ dropout: 0.1 })],
     ['byte_fallback', /byte_fallback but received true/, withModel({ byte_fallback: true })],
     ['ignore_merges', /ignore_merges but received 1/, withModel({ ignore_merges: 1 })],
-    [
-      'words of no length',
-      /words of the length 0/,
-      { ...file, pre_tokenizer: { type: 'FixedLength', length: 0 } },
-    ],
+    ['words of no length', /words of the length 0/, { ...file, pre_tokenizer: { type: 'FixedLength', length: 0 } }],
     ['fuse_unk', /fuse_unk but received true/, withModel({ fuse_unk: true })],
     [
       'a prefix of subwords',

@@ -123,7 +123,10 @@ describe('A call with another classifier', () => {
     const before = comments();
     const { warnings } = await recallIn(run, 'out', RULE, { classifier: otherClassifier() });
     for (const comment of comments()) {
-      assert.match(comment, / model=other_1\.2 window=10 .*min_fraction=0\.5 temperature=1\.37 card=\S+; random weights: not a prediction/);
+      assert.match(
+        comment,
+        / model=other_1\.2 window=10 .*min_fraction=0\.5 temperature=1\.37 card=\S+; random weights: not a prediction/,
+      );
     }
     assert.deepEqual(warnings, ['random weights: not a prediction']);
     // A call without a model leaves what the last one with a model has written.
