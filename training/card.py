@@ -22,12 +22,13 @@ WINDOWS, CONTIGS = "windows", "contigs of 5000 bases"
 
 
 def shape_values(run: Path) -> dict[str, object]:
-    """Of the last run of a refit: frames are those of all its stages."""
     best = torch.load(run / "best.pt", weights_only=True)
     pair = Pair(PairSizes.of(best["sizes"]))
     values: dict[str, object] = {"hidden": pair.sizes.hidden}
     for name, module in (("dna", pair.dna), ("protein", pair.protein)):
-        values |= {f"{name}.{key}": value for key, value in best["sizes"][name].items()}
+        sizes = dict(best["sizes"][name])
+        sizes["layers"] = f"{sizes['layers']} layer" + ("" if sizes["layers"] == 1 else "s")
+        values |= {f"{name}.{key}": value for key, value in sizes.items()}
     exported = {
         "dna": sum(one.numel() for one in pair.dna.layers.parameters()) + pair.dna.word_embeddings.alone.weight.numel(),
         "protein": sum(one.numel() for one in pair.protein.parameters()),
@@ -42,9 +43,9 @@ def frames_seen(runs: list[Path]) -> int:
     for run in runs:
         lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
         sizes = [line for line in lines if line["stage"] == "sizes"]
-        for stage in ("pretraining", "training"):
+        for stage, frames in (("tokens", "tokensBatch"), ("pretraining", "batch"), ("training", "batch")):
             steps = [line["step"] for line in lines if line["stage"] == stage]
-            total += max(steps, default=0) * sizes[-1]["batch"]
+            total += max(steps, default=0) * sizes[-1][frames]
     return total
 
 
@@ -102,7 +103,7 @@ def genome_table(contigs: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, action="append", required=True, help="folders of train.py, the last one last")
+    parser.add_argument("--run", type=Path, action="append", required=True, help="folders of train.py whose frames are counted, that of the model last")
     parser.add_argument("--data", type=Path, required=True, help="folder of genomes")
     parser.add_argument("--report", type=Path, required=True, help="folder of evaluate.py report")
     parser.add_argument("--calibration", type=Path, required=True, help="calibration.json of evaluate.py calibrate")

@@ -126,8 +126,8 @@ def round_to_bfloat16(pair: Pair) -> None:
         for one in encoder.parameters():
             one.copy_(one.to(torch.bfloat16).float())
     embedding = pair.dna.word_embeddings
-    embedding.first.weight.zero_()
-    embedding.second.weight.zero_()
+    for part in embedding.parts:
+        part.weight.zero_()
     embedding.alone.weight.copy_(table)
 
 

@@ -15,8 +15,10 @@ from .corpus import Record
 from .sampling import WindowSampler
 from .split import fold_name, fold_percent
 
-TEACHERS = 4
+TEACHERS = 8
 WINDOW = 500
+MIXUP = 0.4
+"""Of the beta distribution that says how much of another frame is mixed into one (Zhang et al. 2018)."""
 
 
 def make_network() -> nn.Sequential:
@@ -38,13 +40,22 @@ def train_teacher(records: list[Record], index: int, steps: int, seed: int) -> n
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
     for _ in range(steps):
         table, labels = sampler.draw(700, WINDOW, 0.0, random)
-        logits = network(torch.from_numpy(composition(table)))
-        loss = functional.cross_entropy(logits, torch.from_numpy(labels))
+        features, wanted = mixed(torch.from_numpy(composition(table)), torch.from_numpy(labels).float(), random)
+        loss = functional.cross_entropy(network(features), torch.stack([1 - wanted, wanted], dim=1))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
     return network.eval()
+
+
+def mixed(features: Tensor, labels: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """What frames would have whose parts are from two of these, with the labels by the parts."""
+    share = torch.from_numpy(random.beta(MIXUP, MIXUP, len(labels))).float()
+    other = torch.from_numpy(random.permutation(len(labels)))
+    # Frequencies mix, of which features are square roots.
+    frequencies = share[:, None] * features**2 + (1 - share[:, None]) * features[other] ** 2
+    return frequencies.sqrt(), share * labels + (1 - share) * labels[other]
 
 
 @torch.no_grad()
