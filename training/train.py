@@ -36,7 +36,7 @@ from mini.measures import macro_auroc
 from mini.sampling import Batch, WindowSampler, make_batch, subset
 from mini.settings import Settings, read_settings
 from mini.split import is_validation
-from mini.teacher import TEACHERS, make_network, taught, train_teacher
+from mini.teacher import TEACHERS, Teacher, taught, train_teacher
 from mini.validation import ValidationFrames
 
 WINDOWS = {500: 0.8, 300: 0.2}
@@ -48,6 +48,7 @@ TOKENS_BATCH = 1024
 TOKENS_LEARNING_RATE = 2e-3
 TOKENS_TAUGHT_SHARE = 1.0
 """Families that are learned by heart from labels cost more on new ones than the teachers' mistakes."""
+PRETRAINING_LEARNING_RATE = 1e-3
 STEM_SHARE = 0.1
 """Of the learning rate, for what the pair knows without its layers, while they learn to add to it."""
 PRETRAINING, FINISHING, TOKENS = 1, 2, 3
@@ -138,7 +139,7 @@ def on_device(batch: Batch, device: str) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(batch.dna).to(device), torch.from_numpy(batch.protein).to(device)
 
 
-def learn_teachers(run: Run) -> list[torch.nn.Sequential]:
+def learn_teachers(run: Run) -> list[Teacher]:
     for index in range(run.rank, TEACHERS, run.settings.processes):
         name = f"teacher-{index}.pt"
         if run.load(name) is None:
@@ -156,8 +157,8 @@ def learn_teachers(run: Run) -> list[torch.nn.Sequential]:
     return networks
 
 
-def known_teachers(folder: Path) -> list[torch.nn.Sequential]:
-    networks = [make_network().eval() for _ in range(TEACHERS)]
+def known_teachers(folder: Path) -> list[Teacher]:
+    networks = [Teacher(index).eval() for index in range(TEACHERS)]
     for index, network in enumerate(networks):
         network.load_state_dict(torch.load(folder / f"teacher-{index}.pt", weights_only=True))
     return networks
@@ -195,7 +196,7 @@ def pretrain(run: Run, pair: Pair) -> None:
     for one in pair.stem():
         one.requires_grad_(False)
     learned = [one for one in heads.parameters() if one.requires_grad]
-    optimizer, schedule = make_optimizer(run, [(learned, settings.learning_rate)], settings.pretraining_steps)
+    optimizer, schedule = make_optimizer(run, [(learned, PRETRAINING_LEARNING_RATE)], settings.pretraining_steps)
     first = resumed(run, "pretraining.pt", heads, optimizer, schedule)
     sums, counted, begin = np.zeros(2), 0, time.time()
     heads.train()
@@ -224,7 +225,7 @@ def pretrain(run: Run, pair: Pair) -> None:
     run.wait_for_all()
 
 
-def learn_tokens(run: Run, pair: Pair, teachers: list[torch.nn.Sequential]) -> None:
+def learn_tokens(run: Run, pair: Pair, teachers: list[Teacher]) -> None:
     """The embeddings and the classifier, while the layers add nothing: composition, in a hundredth of the time."""
     if run.load("tokens.pt") is None:
         average = learn(run, pair, teachers, "tokens", TOKENS, run.settings.token_steps)
@@ -234,7 +235,7 @@ def learn_tokens(run: Run, pair: Pair, teachers: list[torch.nn.Sequential]) -> N
     pair.load_state_dict(run.load("tokens.pt"))
 
 
-def learn(run: Run, pair: Pair, teachers: list[torch.nn.Sequential], name: str, stage: int, steps: int) -> Pair:
+def learn(run: Run, pair: Pair, teachers: list[Teacher], name: str, stage: int, steps: int) -> Pair:
     """On the labels and on what the teachers say of the same frames; returns the running mean of the weights."""
     settings = run.settings
     average = torch.optim.swa_utils.AveragedModel(
@@ -292,8 +293,11 @@ def alone(pair: Pair, dna: torch.Tensor, protein: torch.Tensor) -> torch.Tensor:
 
 def advance(run: Run, module: torch.nn.Module, optimizer: torch.optim.Optimizer, schedule: object) -> None:
     run.gather_gradients(module)
-    torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-    optimizer.step()
+    # Masked tokens in bfloat16 once gave a gradient that was not: its step would have spoiled every weight.
+    if torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0).isfinite():
+        optimizer.step()
+    else:
+        run.log(stage="not finite")
     optimizer.zero_grad()
     schedule.step()
 

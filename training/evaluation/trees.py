@@ -7,14 +7,14 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
-from mini.composition import CODONS, FOURS, PAIRS, composition
+from mini.composition import KINDS, composition
 from mini.frames import FrameTable
 
 from .probability import fit_temperature, virus_probability
 from .weights import clade_weights
 
-COLUMNS = CODONS + FOURS + PAIRS
-"""Codons, words of four bases and pairs of neighbouring residues; the last columns of `composition` are left out."""
+READ = ("codons", "fours", "pairs")
+COLUMNS = sum(KINDS[kind] for kind in READ)
 
 MOST_TREES = 1500
 PARAMETERS = {
@@ -38,7 +38,7 @@ PATIENCE = 60
 
 def tree_features(table: FrameTable) -> np.ndarray:
     """float32 [frames, COLUMNS]: square roots of relative frequencies; trees only look at their order."""
-    return composition(table)[:, :COLUMNS]
+    return composition(table, *READ)
 
 
 @dataclass(frozen=True)

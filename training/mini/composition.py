@@ -6,44 +6,54 @@ import numpy as np
 from .frames import FrameTable
 from .genetic_code import FIRST_RESIDUE, OTHER_BASE, RESIDUES
 
-CODONS = 4**3
-FOURS = 4**4
-PAIRS = RESIDUES**2
-FEATURES = CODONS + FOURS + 2 * PAIRS
-"""Codons of the frame, words of four bases, pairs of neighbouring residues, pairs of residues with one between them."""
+KINDS = {"codons": 4**3, "fours": 4**4, "pairs": RESIDUES**2, "fives": 4**5, "codon_pairs": 4**6}
+"""How many there are: codons of the frame, words of four and five bases, pairs of neighbouring residues and codons."""
+NOT_COUNTED = -1
 
 
-def composition(table: FrameTable) -> np.ndarray:
-    """float32 [frames, FEATURES]: square roots of relative frequencies, each kind of feature by itself."""
-    features = np.zeros((len(table), FEATURES), dtype=np.float32)
-    _count(table.bases, table.base_ends, table.residues, table.residue_ends, features)
-    for begin, end in _kinds():
+def columns(*kinds: str) -> np.ndarray:
+    """Where some kinds stand among all features."""
+    ends = np.cumsum([0, *KINDS.values()])
+    places = {kind: np.arange(begin, end) for kind, begin, end in zip(KINDS, ends[:-1], ends[1:])}
+    return np.concatenate([places[kind] for kind in kinds])
+
+
+def composition(table: FrameTable, *kinds: str) -> np.ndarray:
+    """
+    float32 [frames, features]: square roots of relative frequencies, each kind of feature by itself.
+
+    All kinds, or those that are named, in the order of KINDS.
+    """
+    counted = [kind for kind in KINDS if kind in (kinds or KINDS)]
+    ends = np.cumsum([0, *(KINDS[kind] for kind in counted)])
+    features = np.zeros((len(table), ends[-1]), dtype=np.float32)
+    firsts = np.array([ends[counted.index(kind)] if kind in counted else NOT_COUNTED for kind in KINDS])
+    _count(table.bases, table.base_ends, table.residues, table.residue_ends, firsts, features)
+    for begin, end in zip(ends[:-1], ends[1:]):
         part = features[:, begin:end]
         part /= np.maximum(part.sum(axis=1, keepdims=True), 1.0)
-    return np.sqrt(features)
-
-
-def _kinds() -> list[tuple[int, int]]:
-    ends = np.cumsum([0, CODONS, FOURS, PAIRS, PAIRS])
-    return list(zip(ends[:-1], ends[1:]))
+    return np.sqrt(features, out=features)
 
 
 @numba.njit(cache=True)
-def _count(bases, base_ends, residues, residue_ends, features):
-    fours, pairs, gapped = CODONS, CODONS + FOURS, CODONS + FOURS + PAIRS
+def _count(bases, base_ends, residues, residue_ends, firsts, features):
+    codons, fours, pairs, fives, codon_pairs = firsts
     for row in range(len(base_ends) - 1):
         begin, end = base_ends[row], base_ends[row + 1]
         number, whole = 0, 0
         for i in range(begin, end):
             whole = 0 if bases[i] == OTHER_BASE else whole + 1
-            number = (4 * number + bases[i]) % FOURS if whole > 0 else 0
-            if whole >= 4:
-                features[row, fours + number] += 1
-            if whole >= 3 and (i - begin) % 3 == 2:
-                features[row, number % CODONS] += 1
-        begin, end = residue_ends[row], residue_ends[row + 1]
+            number = (4 * number + bases[i]) % 4**6 if whole > 0 else 0
+            ends_codon = (i - begin) % 3 == 2
+            if codons >= 0 and whole >= 3 and ends_codon:
+                features[row, codons + number % 4**3] += 1
+            if fours >= 0 and whole >= 4:
+                features[row, fours + number % 4**4] += 1
+            if fives >= 0 and whole >= 5:
+                features[row, fives + number % 4**5] += 1
+            if codon_pairs >= 0 and whole >= 6 and ends_codon:
+                features[row, codon_pairs + number] += 1
+        begin, end = residue_ends[row], residue_ends[row + 1] if pairs >= 0 else 0
         for i in range(begin, end - 1):
             first = RESIDUES * (residues[i] - FIRST_RESIDUE)
             features[row, pairs + first + residues[i + 1] - FIRST_RESIDUE] += 1
-            if i + 2 < end:
-                features[row, gapped + first + residues[i + 2] - FIRST_RESIDUE] += 1

@@ -1,5 +1,5 @@
 """
-Teachers that know composition: small networks, each trained without a part of the clades.
+Teachers that know composition: small networks, each trained without a part of the clades, on some kinds of features.
 
 They learn in a minute what the pair would need hours for. The pair is trained on their mean beside the labels, which
 keeps it from learning families by heart.
@@ -10,38 +10,55 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .composition import FEATURES, composition
+from .composition import columns, composition
 from .corpus import Record
 from .sampling import WindowSampler
 from .split import fold_name, fold_percent
 
 TEACHERS = 8
+READ = [
+    ("codons", "fours", "pairs"),
+    ("codons", "fours"),
+    ("codons", "fours", "fives"),
+    ("codons", "fours", "codon_pairs"),
+]
+"""What the teachers read, in turn: what differs errs differently."""
 WINDOW = 500
 MIXUP = 0.4
 """Of the beta distribution that says how much of another frame is mixed into one (Zhang et al. 2018)."""
 
 
-def make_network() -> nn.Sequential:
+class Teacher(nn.Module):
     """Logits of other and virus from `composition`."""
-    return nn.Sequential(
-        *(nn.BatchNorm1d(FEATURES), nn.Dropout(0.2), nn.Linear(FEATURES, 256), nn.ReLU(), nn.Dropout(0.3)),
-        *(nn.Linear(256, 256), nn.ReLU(), nn.Dropout(0.3), nn.Linear(256, 2)),
-    )
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.reads = READ[index % len(READ)]
+        places = columns(*self.reads)
+        self.register_buffer("places", torch.from_numpy(places), persistent=False)
+        self.layers = nn.Sequential(
+            *(nn.BatchNorm1d(len(places)), nn.Dropout(0.2), nn.Linear(len(places), 256), nn.ReLU(), nn.Dropout(0.3)),
+            *(nn.Linear(256, 256), nn.ReLU(), nn.Dropout(0.3), nn.Linear(256, 2)),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.layers(features[:, self.places])
 
 
-def train_teacher(records: list[Record], index: int, steps: int, seed: int) -> nn.Sequential:
+def train_teacher(records: list[Record], index: int, steps: int, seed: int) -> Teacher:
     """Without the clades of fold `index` of TEACHERS."""
     kept = [record for record in records if fold_percent(fold_name(record), "teacher") % TEACHERS != index]
     sampler = WindowSampler(kept, WINDOW)
     random = np.random.default_rng([seed, index])
     torch.manual_seed(seed + index)
-    network = make_network()
+    network = Teacher(index)
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
     for _ in range(steps):
         table, labels = sampler.draw(700, WINDOW, 0.0, random)
-        features, wanted = mixed(torch.from_numpy(composition(table)), torch.from_numpy(labels).float(), random)
-        loss = functional.cross_entropy(network(features), torch.stack([1 - wanted, wanted], dim=1))
+        features = torch.from_numpy(composition(table, *network.reads))
+        features, wanted = mixed(features, torch.from_numpy(labels).float(), random)
+        loss = functional.cross_entropy(network.layers(features), torch.stack([1 - wanted, wanted], dim=1))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -59,7 +76,7 @@ def mixed(features: Tensor, labels: Tensor, random: np.random.Generator) -> tupl
 
 
 @torch.no_grad()
-def taught(teachers: list[nn.Sequential], features: Tensor) -> Tensor:
+def taught(teachers: list[Teacher], features: Tensor) -> Tensor:
     """[frames]: the probability of virus, by the mean of the teachers' log odds."""
     odds = [logits[:, 1] - logits[:, 0] for logits in (teacher(features) for teacher in teachers)]
     return torch.stack(odds).mean(dim=0).sigmoid()
