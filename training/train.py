@@ -13,7 +13,6 @@ does the same with the validation clades among the others, once everything is ch
 weights are kept.
 """
 
-import copy
 import json
 import signal
 import sys
@@ -236,7 +235,7 @@ def learn_tokens(run: Run, pair: Pair, teachers: list[Teacher]) -> None:
 
 
 def learn(run: Run, pair: Pair, teachers: list[Teacher], name: str, stage: int, steps: int) -> Pair:
-    """On the labels and on what the teachers say of the same frames; returns the running mean of the weights."""
+    """On what the labels and the teachers say of frames; returns the running mean of the weights."""
     settings = run.settings
     average = torch.optim.swa_utils.AveragedModel(
         pair, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
@@ -276,15 +275,21 @@ def learn(run: Run, pair: Pair, teachers: list[Teacher], name: str, stage: int, 
             )
             run.log(stage=name, step=step + 1, loss=round(total / counted, 4), framesPerSecond=round(speed), **measured)
             keep(run, f"{name}-state.pt", step + 1, both, optimizer, schedule)
-            # With all clades, those of validation are known: what is measured on them tells that it works, no more.
-            is_better = measured["macro"] + measured["pooled"] > best["macro"] + best["pooled"]
-            if stage == FINISHING and (step + 1 == steps if settings.all_clades else is_better):
-                best = measured
-                weights = copy.deepcopy(average.module.state_dict())
-                chosen = {"sizes": settings.sizes.as_dict(), "weights": weights, "step": step + 1, "validation": best}
-                run.save("best.pt", chosen)
+            if stage == FINISHING:
+                best = keep_best(run, average.module, step + 1, measured, best)
             total, counted, begin = 0.0, 0, time.time()
     return average.module
+
+
+def keep_best(run: Run, pair: Pair, step: int, measured: dict[str, float], best: dict[str, float]) -> dict[str, float]:
+    """Saves the weights if they are better than the best ones, or with all clades the last; returns what counts as best."""
+    # With all clades, those of validation are known: what is measured on them tells that it works, no more.
+    is_better = measured["macro"] + measured["pooled"] > best["macro"] + best["pooled"]
+    if not (step == run.settings.steps if run.settings.all_clades else is_better):
+        return best
+    weights = {"sizes": run.settings.sizes.as_dict(), "weights": pair.state_dict()}
+    run.save("best.pt", {**weights, "step": step, "validation": measured})
+    return measured
 
 
 def alone(pair: Pair, dna: torch.Tensor, protein: torch.Tensor) -> torch.Tensor:
@@ -293,7 +298,7 @@ def alone(pair: Pair, dna: torch.Tensor, protein: torch.Tensor) -> torch.Tensor:
 
 def advance(run: Run, module: torch.nn.Module, optimizer: torch.optim.Optimizer, schedule: object) -> None:
     run.gather_gradients(module)
-    # Masked tokens in bfloat16 once gave a gradient that was not: its step would have spoiled every weight.
+    # Masked tokens once gave a gradient that was not finite; its step would have spoiled every weight.
     if torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0).isfinite():
         optimizer.step()
     else:
