@@ -1,4 +1,4 @@
-import type { ContigResult } from '../predict/results.js';
+import type { ContigResult, ContigScores } from '../predict/results.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
 import { escapeCell, escapeControls } from './cell.js';
 import { CONTIGS_TABLE, headerLine } from './files.js';
@@ -22,8 +22,7 @@ export class ContigsTableWriter implements ResultWriter {
       result.windows,
       result.windowsScored,
       result.windowsVirus,
-      scoreCell(result.meanVirusScore),
-      scoreCell(result.maxVirusScore),
+      ...scoreCells(result),
       result.status,
       escapeCell(result.reason),
       escapeCell(result.source),
@@ -32,7 +31,12 @@ export class ContigsTableWriter implements ResultWriter {
   }
 }
 
+/** mean_virus_score, max_virus_score and mean_log_odds. */
+export function scoreCells(scores: ContigScores): [mean: string, highest: string, logOdds: string] {
+  return [scoreCell(scores.meanVirusScore), scoreCell(scores.maxVirusScore), scoreCell(scores.meanLogOdds)];
+}
+
 // The mean is a double, but of float32 scores: as a float32 it reads like them, and equals the score of a lone window.
-export function scoreCell(score: number | undefined): string {
+function scoreCell(score: number | undefined): string {
   return score === undefined ? '' : float32Text(score);
 }

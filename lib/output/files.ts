@@ -116,6 +116,12 @@ export const CONTIGS_TABLE: OutputFile = {
     ),
     column('max_virus_score', 'Highest virus_score of the scored windows; empty when none was scored', SCORE),
     column(
+      'mean_log_odds',
+      'Mean of ln(virus_score / (1 − virus_score)) of the scored windows, of scores not nearer to 0 and 1 than 2^-24: ' +
+        'ranks contigs better than mean_virus_score; empty when none was scored',
+      '-16.6 to 16.6, above 0 for virus, rounded to float32, shortest text that reads back to the same value',
+    ),
+    column(
       'status',
       '`scored`, `partial` (some windows failed), `no_frame`, `empty` (no letters), `invalid` (something is wrong with the record itself; it has no windows) or `failed`',
     ),

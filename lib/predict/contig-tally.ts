@@ -2,15 +2,14 @@ import type { SequenceRecord } from '../input/record.js';
 import { contigVerdict } from './calls.js';
 import type { CallRule } from './calls.js';
 import type { ContigResult, ContigStatus, WindowResult } from './results.js';
+import { ScoreSums } from './score-sums.js';
 
 /** Adds up a contig's windows as they are settled; a contig of a million windows takes no more memory than one of two. */
 export class ContigTally {
+  readonly #scores = new ScoreSums();
   #windows = 0;
-  #scored = 0;
   #virus = 0;
   #failed = 0;
-  #sum = 0;
-  #highest = 0;
   #reason = '';
 
   add(window: WindowResult, rule: CallRule): void {
@@ -20,11 +19,8 @@ export class ContigTally {
       this.#reason ||= window.reason;
     }
     if (window.virusScore === undefined) return;
-    const score = window.virusScore;
-    this.#scored++;
-    this.#sum += score;
-    this.#highest = Math.max(this.#highest, score);
-    if (score >= rule.threshold) this.#virus++;
+    this.#scores.add(window.virusScore);
+    if (window.virusScore >= rule.threshold) this.#virus++;
   }
 
   finish(record: SequenceRecord, rule: CallRule): ContigResult {
@@ -37,11 +33,11 @@ export class ContigTally {
       source: record.source,
       length: record.sequence.length,
       ambiguous: record.ambiguous,
-      verdict: contigVerdict(this.#scored, this.#virus, rule),
+      verdict: contigVerdict(this.#scores.count, this.#virus, rule),
       windows: this.#windows,
-      windowsScored: this.#scored,
+      windowsScored: this.#scores.count,
       windowsVirus: this.#virus,
-      ...(this.#scored > 0 && { meanVirusScore: this.#sum / this.#scored, maxVirusScore: this.#highest }),
+      ...this.#scores.scores(),
       sequence: record.sequence,
       status,
       reason: record.problem ?? this.#reasonOf(status),
@@ -50,8 +46,9 @@ export class ContigTally {
 
   #status(length: number): ContigStatus {
     if (length === 0) return 'empty';
-    if (this.#failed > 0) return this.#scored > 0 ? 'partial' : 'failed';
-    return this.#scored > 0 ? 'scored' : 'no_frame';
+    const isScored = this.#scores.count > 0;
+    if (this.#failed > 0) return isScored ? 'partial' : 'failed';
+    return isScored ? 'scored' : 'no_frame';
   }
 
   #reasonOf(status: ContigStatus): string {

@@ -68,7 +68,20 @@ export type ContigStatus =
   /** Every window that has a frame failed. */
   | 'failed';
 
-export interface ContigResult {
+/** Of the windows that were scored; absent when none was. */
+export interface ContigScores {
+  /** Mean of their virus scores. */
+  readonly meanVirusScore?: number;
+  /** The highest of them. */
+  readonly maxVirusScore?: number;
+  /**
+   * Mean of the natural log of their odds, ln(score / (1 - score)), of scores not nearer to 0 and 1 than 2^-24. Independent
+   * evidence adds up in it, so that it ranks contigs better than the mean score does.
+   */
+  readonly meanLogOdds?: number;
+}
+
+export interface ContigResult extends ContigScores {
   readonly kind: 'contig';
   readonly record: number;
   readonly contig: string;
@@ -84,9 +97,6 @@ export interface ContigResult {
   readonly windowsScored: number;
   /** Scored windows with virus score >= the threshold. */
   readonly windowsVirus: number;
-  /** Mean and maximum of the windows' virus scores; absent when none was scored. */
-  readonly meanVirusScore?: number;
-  readonly maxVirusScore?: number;
   /** The record's letters as read; can be read until the next result is asked for. */
   readonly sequence: StoredSequence;
   readonly status: ContigStatus;

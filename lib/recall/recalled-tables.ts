@@ -1,8 +1,9 @@
 import { contigVerdict, type CallRule } from '../predict/calls.js';
 import type { ContigVerdict } from '../predict/results.js';
 import type { RunCounts } from '../predict/run-counts.js';
+import { ScoreSums } from '../predict/score-sums.js';
 import { both, type BufferedFile, type Wait } from '../output/buffered-file.js';
-import { scoreCell } from '../output/contigs-table.js';
+import { scoreCells } from '../output/contigs-table.js';
 import { windowCall } from '../output/windows-table.js';
 import { shown, type TableReader } from './table-reader.js';
 import type { WindowScores } from './window-scores.js';
@@ -10,7 +11,7 @@ import type { WindowScores } from './window-scores.js';
 /** Columns of contigs.tsv and windows.tsv without which nothing can be called. */
 export const CONTIG_COLUMNS = [
   ...['contig', 'length', 'verdict', 'windows', 'windows_scored', 'windows_virus', 'mean_virus_score'],
-  ...['max_virus_score', 'source'],
+  ...['max_virus_score', 'mean_log_odds', 'source'],
 ];
 export const WINDOW_COLUMNS = ['contig', 'window', 'strand', 'frame', 'virus_score', 'call', 'frames'];
 
@@ -65,16 +66,13 @@ export async function recallTables(job: TablesJob): Promise<RecalledCounts> {
 
 const COUNT = /^\d{1,15}$/;
 
-/** Adds up as predict does, so that the mean is the same to its last digit. */
 interface WindowsOfContig {
-  scored: number;
+  readonly scores: ScoreSums;
   virus: number;
-  sum: number;
-  highest: number;
 }
 
 function noWindows(): WindowsOfContig {
-  return { scored: 0, virus: 0, sum: 0, highest: 0 };
+  return { scores: new ScoreSums(), virus: 0 };
 }
 
 class TablesRecall {
@@ -90,7 +88,7 @@ class TablesRecall {
   /** Positions of the columns. */
   readonly #window: Readonly<Record<'contig' | 'number' | 'call', number>>;
   readonly #contig: Readonly<
-    Record<'contig' | 'length' | 'verdict' | 'windows' | 'scored' | 'virus' | 'mean' | 'highest', number>
+    Record<'contig' | 'length' | 'verdict' | 'windows' | 'scored' | 'virus' | 'mean' | 'highest' | 'logOdds', number>
   >;
 
   constructor(job: TablesJob) {
@@ -110,6 +108,7 @@ class TablesRecall {
       virus: contigs.position('windows_virus'),
       mean: contigs.position('mean_virus_score'),
       highest: contigs.position('max_virus_score'),
+      logOdds: contigs.position('mean_log_odds'),
     };
   }
 
@@ -130,14 +129,14 @@ class TablesRecall {
       const wait = this.#rewriteWindow(cell, number, found);
       if (wait !== undefined) await wait;
     }
-    if (cells[at.scored] !== String(found.scored)) {
-      throw contigs.damaged(`${found.scored} scored windows, as many as windows.tsv has`, shown(cells[at.scored]!));
+    const scored = found.scores.count;
+    if (cells[at.scored] !== String(scored)) {
+      throw contigs.damaged(`${scored} scored windows, as many as windows.tsv has`, shown(cells[at.scored]!));
     }
-    const verdict = contigVerdict(found.scored, found.virus, rule);
+    const verdict = contigVerdict(scored, found.virus, rule);
     cells[at.verdict] = verdict;
     cells[at.virus] = String(found.virus);
-    cells[at.mean] = scoreCell(found.scored > 0 ? found.sum / found.scored : undefined);
-    cells[at.highest] = scoreCell(found.scored > 0 ? found.highest : undefined);
+    [cells[at.mean], cells[at.highest], cells[at.logOdds]] = scoreCells(found.scores.scores());
     this.#tally(verdict);
     const wait = newContigs.append(cells.join('\t') + '\n');
     await both(wait, onContig({ number: this.counts.records, cell, length, before, verdict }));
@@ -183,9 +182,7 @@ class TablesRecall {
     cells[this.#window.call] = call;
     if (score !== undefined) {
       this.counts.windowsScored++;
-      found.scored++;
-      found.sum += score;
-      found.highest = Math.max(found.highest, score);
+      found.scores.add(score);
       if (call === 'virus') found.virus++;
     }
     return newWindows.append(cells.join('\t') + '\n');

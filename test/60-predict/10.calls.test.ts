@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { contigVerdict, decidingFrame } from '../../lib/predict/calls.js';
 import { ContigTally } from '../../lib/predict/contig-tally.js';
 import type { FrameScore, WindowResult } from '../../lib/predict/results.js';
+import { logOdds } from '../../lib/predict/score-sums.js';
 import { FRAME_NAMES, recordOf } from './records.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
@@ -97,7 +98,7 @@ describe('the verdict of a contig', () => {
     { maxLength: 12 },
   );
 
-  it('comes with counts, mean and maximum of the scored windows', () =>
+  it('comes with counts, means and maximum of the scored windows', () =>
     fc.assert(
       fc.property(windows, fc.double({ min: 0, max: 1, noNaN: true }), (all, threshold) => {
         const tally = new ContigTally();
@@ -112,10 +113,12 @@ describe('the verdict of a contig', () => {
         assert.equal(contig.windowsVirus, viral);
         assert.equal(contig.verdict, contigVerdict(scores.length, viral, rule));
         assert.equal(contig.maxVirusScore, scores.length > 0 ? Math.max(...scores) : undefined);
-        if (scores.length === 0) assert.ok(!('meanVirusScore' in contig));
+        if (scores.length === 0) assert.ok(!('meanVirusScore' in contig) && !('meanLogOdds' in contig));
         else {
           const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
           assert.ok(Math.abs(contig.meanVirusScore! - mean) <= 1e-12);
+          const odds = scores.reduce((sum, score) => sum + logOdds(score), 0) / scores.length;
+          assert.ok(Math.abs(contig.meanLogOdds! - odds) <= 1e-12);
         }
         const done =
           failed === 0 ? (scores.length > 0 ? 'scored' : 'no_frame') : scores.length > 0 ? 'partial' : 'failed';
@@ -124,6 +127,18 @@ describe('the verdict of a contig', () => {
         if (failed > 0) assert.equal(contig.reason, `${failed} of ${all.length} windows failed: it broke`);
       }),
     ));
+
+  it('has log odds that are those of the score, and finite for scores of 0 and 1', () => {
+    assert.equal(logOdds(0.5), 0);
+    assert.equal(logOdds(0.75), Math.log(3));
+    assert.equal(logOdds(0), -logOdds(1));
+    assert.equal(logOdds(1), Math.log(2 ** 24 - 1));
+    fc.assert(
+      fc.property(fc.float({ min: 0, max: 1, noNaN: true }), fc.float({ min: 0, max: 1, noNaN: true }), (one, other) => {
+        assert.ok(one <= other ? logOdds(one) <= logOdds(other) : logOdds(one) >= logOdds(other));
+      }),
+    );
+  });
 
   it('is none for a record without letters, which says so', () => {
     const contig = new ContigTally().finish(recordOf('empty', ''), RULE);

@@ -68,15 +68,19 @@ describe('The tables', () => {
   }
 
   it('give a contig its verdict, its counts and its scores', async () => {
-    const scores = { meanVirusScore: (Math.fround(0.2) + Math.fround(0.9)) / 2, maxVirusScore: Math.fround(0.9) };
+    const scores = {
+      meanVirusScore: (Math.fround(0.2) + Math.fround(0.9)) / 2,
+      maxVirusScore: Math.fround(0.9),
+      meanLogOdds: -1.25,
+    };
     const counts = { ambiguous: 1, windowsScored: 2, windowsVirus: 1 };
     await writeRun(optionsIn(folder.path), [
       contigResult('a', 'ACGTN', { ...counts, ...scores, verdict: 'virus', source: 'in put.fa' }),
       contigResult('b', '', { verdict: 'none', status: 'empty', reason: 'no letters' }),
     ]);
     assert.deepEqual(rowsOf(path('contigs.tsv')), [
-      ['a', '5', '1', 'virus', '0', '2', '1', '0.55', '0.9', 'scored', '', 'in put.fa'],
-      ['b', '0', '0', 'none', '0', '0', '0', '', '', 'empty', 'no letters', 'input.fa'],
+      ['a', '5', '1', 'virus', '0', '2', '1', '0.55', '0.9', '-1.25', 'scored', '', 'in put.fa'],
+      ['b', '0', '0', 'none', '0', '0', '0', '', '', '', 'empty', 'no letters', 'input.fa'],
     ]);
   });
 
@@ -102,7 +106,7 @@ describe('The tables', () => {
           texts.map(([id, reason]) => [id, reason]),
         );
         assert.deepEqual(
-          contigs.map((row) => read(row, [0, 10, 11])),
+          contigs.map((row) => read(row, [0, 11, 12])),
           texts,
         );
       }),

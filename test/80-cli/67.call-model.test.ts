@@ -20,8 +20,12 @@ const SCORED = [
 ];
 /** Matrix products of other sizes are summed in another order. */
 const ROUNDING = 1e-6;
-const SCORE = /^\d(\.\d+)?(e-\d+)?$/;
-const SCORE_COLUMNS = new Set(['virus_score', 'mean_virus_score', 'max_virus_score', 'score1', 'score2']);
+const SCORE = /^-?\d+(\.\d+)?(e-\d+)?$/;
+const TOLERANCES = new Map([
+  ...['virus_score', 'mean_virus_score', 'max_virus_score', 'score1', 'score2'].map((name) => [name, ROUNDING] as const),
+  // Log odds change 1 / (p (1 - p)) times as much as a score p does: those of this model are between 0.01 and 0.99.
+  ['mean_log_odds', 100 * ROUNDING],
+]);
 
 describe('virnucpro call --model', () => {
   let installed: InstalledModel;
@@ -53,8 +57,8 @@ describe('virnucpro call --model', () => {
         assert.equal(cells.length, wantedRows[row]!.length);
         cells.forEach((cell, column) => {
           const other = wantedRows[row]![column]!;
-          const isScore = SCORE_COLUMNS.has(header[column]!) && SCORE.test(cell) && SCORE.test(other);
-          const isSame = isScore ? Math.abs(Number(cell) - Number(other)) <= ROUNDING : cell === other;
+          const tolerance = SCORE.test(cell) && SCORE.test(other) ? TOLERANCES.get(header[column]!) : undefined;
+          const isSame = tolerance === undefined ? cell === other : Math.abs(Number(cell) - Number(other)) <= tolerance;
           assert.ok(isSame, `${file}, line ${row + 1}: ${cell} for ${other}`);
         });
       });

@@ -68,7 +68,7 @@ def _level_figures(level: Level, seed: int) -> dict:
             **_set_figures(level, scores),
             **{key: [getattr(found, key), *_interval([getattr(draw, key) for draw in drawn[name]])] for key in _KEYS},
             "first_minus_this": _difference(drawn[first], drawn[name], pairs[first].aurocs(), found),
-            "auroc_of_highest": auroc(level.labels, level.highest[name]) if level.highest else None,
+            "auroc_of": {column: auroc(level.labels, values[name]) for column, values in level.beside.items()},
             "unscored": level.unscored[name],
             "groups": _group_figures(level, pairs[name], found, scores),
         }

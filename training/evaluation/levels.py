@@ -9,6 +9,10 @@ from . import result_files
 from .sequences import CONTIGS, WHOLE, Sequence, read_choice, read_sequences
 
 
+OTHER_SCORES = ("max_virus_score", "mean_log_odds")
+"""Of a contig, beside the mean of its windows."""
+
+
 @dataclass(frozen=True)
 class Level:
     """Items of one kind with their truth, and what each set of scores says of them."""
@@ -23,8 +27,8 @@ class Level:
     """[items], names."""
     scores: dict[str, np.ndarray]
     """By set: float64 [items], 0 to 1."""
-    highest: dict[str, np.ndarray]
-    """By set: the highest score of a contig's windows; empty for frames and windows."""
+    beside: dict[str, dict[str, np.ndarray]]
+    """By other columns of contigs.tsv (OTHER_SCORES), then by set: what they say; empty for frames and windows."""
     unscored: dict[str, int]
     """By set: items without a score, such as windows without a kept frame; frames that do not exist are not counted."""
     left_out: int
@@ -44,12 +48,12 @@ def read_levels(cut: Path, sets: dict[str, Path]) -> list[Level]:
     contigs = {name: result_files.read_contigs(folder / CONTIGS) for name, folder in sets.items()}
     for length in choice["lengths"]:
         chosen = {name: one for name, one in sequences[CONTIGS].items() if one.length == length}
-        mean, most = (
+        mean, *others = (
             {name: _column(one, column, chosen) for name, one in contigs.items()}
-            for column in ("mean_virus_score", "max_virus_score")
+            for column in ("mean_virus_score", *OTHER_SCORES)
         )
         unscored = {name: len(chosen) - len(values) for name, values in mean.items()}
-        levels.append(_level(f"contigs of {length} bases", chosen, mean, most, unscored))
+        levels.append(_level(f"contigs of {length} bases", chosen, mean, dict(zip(OTHER_SCORES, others)), unscored))
     return levels
 
 
@@ -61,7 +65,7 @@ def _level(
     name: str,
     sequences: dict[str, Sequence],
     scores: dict[str, dict[str, float]],
-    highest: dict[str, dict[str, float]],
+    beside: dict[str, dict[str, dict[str, float]]],
     unscored: dict[str, int],
 ) -> Level:
     every = [set(values) for values in scores.values()]
@@ -79,7 +83,7 @@ def _level(
         np.array([one.clade for one in of]),
         np.array([one.group for one in of]),
         columns(scores),
-        columns(highest),
+        {column: columns(values) for column, values in beside.items()},
         unscored,
         len(set.union(*every)) - len(common),
     )

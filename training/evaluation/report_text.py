@@ -19,7 +19,8 @@ METHOD = """## What the figures are
 - AUPRC: average precision at the prevalence given; balanced: weighted as if both classes were equally many.
 - Balanced accuracy: mean of sensitivity and specificity at the score 0.5. Called right: at 0.5, too.
 - ECE: {bins} bins of the same width, weighted as if both classes were equally many.
-- A window has the score of its deciding frame, a contig the mean of its windows.
+- A window has the score of its deciding frame, a contig the mean of its windows (`mean_virus_score`); beside it are other
+  columns of `contigs.tsv`.
 - Lengths of contigs are not to be compared with each other: families of small genomes have none of the longer ones."""
 
 
@@ -66,18 +67,15 @@ def level_table(level: dict, names: list[str]) -> str:
         *("scores", "AUROC", "AUROC, macro", "mean over families", "mean over other groups"),
         *("AUPRC", "AUPRC, balanced", "balanced accuracy", "sensitivity", "specificity", "ECE"),
     ]
-    is_contigs = level["sets"][names[0]]["auroc_of_highest"] is not None
-    if is_contigs:
-        head.append("AUROC of the highest window")
+    others = list(level["sets"][names[0]]["auroc_of"])
+    head += [f"AUROC of {column}" for column in others]
     rows = []
     for name in names:
         one = level["sets"][name]
         row = [name, *(_with_interval(one[key]) for key in ("pooled", "macro", "macro_virus", "macro_other"))]
         keys = ("auprc", "auprc_balanced", "balanced_accuracy", "sensitivity", "specificity", "ece")
         row += [_number(one[key]) for key in keys]
-        if is_contigs:
-            row.append(_number(one["auroc_of_highest"]))
-        rows.append(row)
+        rows.append(row + [_number(one["auroc_of"][column]) for column in others])
     lines = [
         f"{level['virus']:,} of viruses ({level['virus_clades']} clades) and {level['other']:,} others "
         f"({level['other_clades']} clades): prevalence {level['prevalence']:.3f}. {_missing(level, names)}",

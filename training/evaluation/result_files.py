@@ -31,8 +31,11 @@ WINDOW_COLUMNS = (
 )
 CONTIG_COLUMNS = (
     *("contig", "length", "ambiguous", "verdict", "windows", "windows_scored", "windows_virus"),
-    *("mean_virus_score", "max_virus_score", "status", "reason", "source"),
+    *("mean_virus_score", "max_virus_score", "mean_log_odds", "status", "reason", "source"),
 )
+CONTIG_SCORES = ("mean_virus_score", "max_virus_score", "mean_log_odds")
+LEAST_DISTANCE = 2.0**-24
+"""Scores nearer to 0 or 1 than this count as if they were as far, in log odds."""
 
 WindowRule = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 """See window_scores."""
@@ -89,11 +92,13 @@ class ResultWriter:
         scored = scores[~np.isnan(scores)]
         virus = int((scored >= 0.5).sum())
         if len(scored) == 0:
-            cells = ("none", len(scores), 0, 0, "", "", "no_frame", "", "")
+            cells = ("none", len(scores), 0, 0, *("" for _ in CONTIG_SCORES), "no_frame", "", "")
         else:
             verdict = "virus" if 2 * virus >= len(scored) else "other"
             sizes = (len(scores), len(scored), virus)
-            cells = (verdict, *sizes, _shortest(scored.mean()), _shortest(scored.max()), "scored", "", "")
+            clear = np.clip(scored, LEAST_DISTANCE, 1 - LEAST_DISTANCE)
+            odds = np.log(clear / (1 - clear))
+            cells = (verdict, *sizes, *map(_shortest, (scored.mean(), scored.max(), odds.mean())), "scored", "", "")
         self._row(CONTIGS_FILE, (record, length, "", *cells))
 
     def close(self) -> None:
@@ -151,7 +156,7 @@ def read_windows(folder: Path) -> ScoredRows:
 
 def read_contigs(folder: Path) -> ScoredRows:
     rows = _rows(folder / CONTIGS_FILE, comment=True)
-    return _scored(((row["contig"], row) for row in rows), ("mean_virus_score", "max_virus_score"))
+    return _scored(((row["contig"], row) for row in rows), CONTIG_SCORES)
 
 
 def read_longest_window(folder: Path) -> int:

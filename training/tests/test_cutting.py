@@ -90,9 +90,11 @@ class Files(unittest.TestCase):
         of_record: dict[str, list[float]] = {}
         for window, score in zip(windows.ids, windows.scores["virus_score"]):
             of_record.setdefault(result_files.record_of(window), []).append(score)
-        for name, mean, most in zip(contigs.ids, *contigs.scores.values()):
-            self.assertAlmostEqual(mean, np.mean(of_record[name]), places=6)
-            self.assertEqual(most, max(of_record[name]))
+        for name, mean, most, odds in zip(contigs.ids, *contigs.scores.values()):
+            scores = np.array(of_record[name])
+            self.assertAlmostEqual(mean, scores.mean(), places=6)
+            self.assertEqual(most, scores.max())
+            self.assertAlmostEqual(odds, np.log(scores / (1 - scores)).mean(), places=4)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,9 @@ class Commands(unittest.TestCase):
                     place = {"contig": one.id, "window": number, "start": 400 * number - 400, "end": 400 * number + 100}
                     windows.append({**place, "virus_score": scores[-1]})
                 windows.append({"contig": one.id, "window": 3, "start": 800, "end": 900})
-                contigs.append({"contig": one.id, "mean_virus_score": np.mean(scores), "max_virus_score": max(scores)})
+                odds = np.mean(np.log(np.array(scores) / (1 - np.array(scores))))
+                values = {"mean_virus_score": np.mean(scores), "max_virus_score": max(scores), "mean_log_odds": odds}
+                contigs.append({"contig": one.id, **values})
             write_table(folder / "prediction_results.txt", FRAME_COLUMNS, frames, "")
             write_table(folder / "windows.tsv", WINDOW_COLUMNS, windows, "# words\n")
             write_table(folder / "contigs.tsv", CONTIG_COLUMNS, contigs, "# words\n")
