@@ -252,6 +252,9 @@ def learn(run: Run, pair: Pair, teachers: list[Teacher], name: str, stage: int, 
     total, counted, begin = 0.0, 0, time.time()
     for step in range(first, steps):
         pair.train()
+        if stage == FINISHING:
+            # The mean of few frames is a poor one, and what varies little from frame to frame is divided by it.
+            pair.keep_norms()
         table, labels, _ = run.draw(step, stage)
         batches = run.micro_batches(table, labels, size)
         for batch in batches:

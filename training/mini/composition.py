@@ -6,8 +6,8 @@ import numpy as np
 from .frames import FrameTable
 from .genetic_code import FIRST_RESIDUE, OTHER_BASE, RESIDUES
 
-KINDS = {"codons": 4**3, "fours": 4**4, "pairs": RESIDUES**2, "fives": 4**5, "codon_pairs": 4**6}
-"""How many there are: codons of the frame, words of four and five bases, pairs of neighbouring residues and codons."""
+KINDS = {"codons": 4**3, "fours": 4**4, "pairs": RESIDUES**2, "fives": 4**5}
+"""How many there are: codons of the frame, words of four and five bases, pairs of neighbouring residues."""
 NOT_COUNTED = -1
 
 
@@ -37,22 +37,19 @@ def composition(table: FrameTable, *kinds: str) -> np.ndarray:
 
 @numba.njit(cache=True)
 def _count(bases, base_ends, residues, residue_ends, firsts, features):
-    codons, fours, pairs, fives, codon_pairs = firsts
+    codons, fours, pairs, fives = firsts
     for row in range(len(base_ends) - 1):
         begin, end = base_ends[row], base_ends[row + 1]
         number, whole = 0, 0
         for i in range(begin, end):
             whole = 0 if bases[i] == OTHER_BASE else whole + 1
-            number = (4 * number + bases[i]) % 4**6 if whole > 0 else 0
-            ends_codon = (i - begin) % 3 == 2
-            if codons >= 0 and whole >= 3 and ends_codon:
+            number = (4 * number + bases[i]) % 4**5 if whole > 0 else 0
+            if codons >= 0 and whole >= 3 and (i - begin) % 3 == 2:
                 features[row, codons + number % 4**3] += 1
             if fours >= 0 and whole >= 4:
                 features[row, fours + number % 4**4] += 1
             if fives >= 0 and whole >= 5:
-                features[row, fives + number % 4**5] += 1
-            if codon_pairs >= 0 and whole >= 6 and ends_codon:
-                features[row, codon_pairs + number] += 1
+                features[row, fives + number] += 1
         begin, end = residue_ends[row], residue_ends[row + 1] if pairs >= 0 else 0
         for i in range(begin, end - 1):
             first = RESIDUES * (residues[i] - FIRST_RESIDUE)

@@ -336,5 +336,10 @@ class Pair(nn.Module):
         for layer in (*self.dna.layers, *self.protein.layers):
             _silence(layer.attention_output, layer.down)
 
+    def keep_norms(self) -> None:
+        """Normalises by what was seen before, also in training."""
+        self.input_norm.eval()
+        self.classifier.bn1.eval()
+
     def classify(self, embedding: Tensor) -> Tensor:
         return self.classifier(self.input_dropout(self.input_norm(embedding)))

@@ -20,7 +20,6 @@ READ = [
     ("codons", "fours", "pairs"),
     ("codons", "fours"),
     ("codons", "fours", "fives"),
-    ("codons", "fours", "codon_pairs"),
 ]
 """What the teachers read, in turn: what differs errs differently."""
 WINDOW = 500
