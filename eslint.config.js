@@ -31,6 +31,7 @@ const layers = {
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   recall: [
     ...['errors.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts', 'predict/run-counts.ts'],
+    'predict/score-sums.ts',
     ...['windows/frame.ts', 'windows/window.ts'],
   ],
   monitor: [

@@ -134,9 +134,13 @@ describe('the verdict of a contig', () => {
     assert.equal(logOdds(0), -logOdds(1));
     assert.equal(logOdds(1), Math.log(2 ** 24 - 1));
     fc.assert(
-      fc.property(fc.float({ min: 0, max: 1, noNaN: true }), fc.float({ min: 0, max: 1, noNaN: true }), (one, other) => {
-        assert.ok(one <= other ? logOdds(one) <= logOdds(other) : logOdds(one) >= logOdds(other));
-      }),
+      fc.property(
+        fc.float({ min: 0, max: 1, noNaN: true }),
+        fc.float({ min: 0, max: 1, noNaN: true }),
+        (one, other) => {
+          assert.ok(one <= other ? logOdds(one) <= logOdds(other) : logOdds(one) >= logOdds(other));
+        },
+      ),
     );
   });
 

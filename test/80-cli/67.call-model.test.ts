@@ -22,7 +22,9 @@ const SCORED = [
 const ROUNDING = 1e-6;
 const SCORE = /^-?\d+(\.\d+)?(e-\d+)?$/;
 const TOLERANCES = new Map([
-  ...['virus_score', 'mean_virus_score', 'max_virus_score', 'score1', 'score2'].map((name) => [name, ROUNDING] as const),
+  ...['virus_score', 'mean_virus_score', 'max_virus_score', 'score1', 'score2'].map(
+    (name) => [name, ROUNDING] as const,
+  ),
   // Log odds change 1 / (p (1 - p)) times as much as a score p does: those of this model are between 0.01 and 0.99.
   ['mean_log_odds', 100 * ROUNDING],
 ]);
