@@ -87,7 +87,7 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     );
     const contigs = readFileSync(join(output, 'contigs.tsv'), 'utf8').trimEnd().split('\n').slice(2);
     assert.deepEqual(
-      contigs.map((row) => [row.split('\t')[3], row.split('\t')[9]]),
+      contigs.map((row) => [row.split('\t')[3], row.split('\t')[10]]),
       [
         ['none', 'failed'],
         ['none', 'no_frame'],
@@ -118,7 +118,7 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     );
     const statuses = readFileSync(join(output, 'contigs.tsv'), 'utf8').trimEnd().split('\n').slice(2);
     assert.deepEqual(
-      statuses.map((row) => row.split('\t')[9]),
+      statuses.map((row) => row.split('\t')[10]),
       ['scored', 'failed', 'scored'],
     );
     const frames = readFileSync(join(output, 'prediction_results.txt'), 'utf8').trimEnd().split('\n').slice(1);
