@@ -57,7 +57,7 @@ describe('virnucpro predict, of any input', () => {
     assert.equal(end, 2, errors);
     assert.match(errors, /WARN: 3 records with status invalid, for which nothing was computed; contigs\.tsv says why/);
     assert.deepEqual(
-      rows('mixed').map(([contig, , , verdict, windows, , , , , status, reason]) => [
+      rows('mixed').map(([contig, , , verdict, windows, , , , , , status, reason]) => [
         contig,
         windows,
         status,

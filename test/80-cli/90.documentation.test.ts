@@ -65,7 +65,7 @@ describe('the documentation', () => {
       .slice(2);
     assert.equal(printed.length, rows.length, table);
     rows.forEach((row, at) => {
-      const [contig, length, , verdict, , scored, virus, mean, , , reason] = row.split('\t');
+      const [contig, length, , verdict, , scored, virus, mean, , , , reason] = row.split('\t');
       const [name, bases, word, windows, score, remark = ''] = printed[at]!.split(/ {2,}/);
       assert.deepEqual(
         [name, bases!.replace(',', ''), word, windows, remark],

@@ -53,7 +53,7 @@ describe('the demo', () => {
     const rows = results('contigs.tsv').trimEnd().split('\n').slice(2);
     assert.equal(rows.length, 10);
     rows.forEach((row, at) => {
-      const [contig, , , verdict, , scored, virus, mean, , , reason] = row.split('\t');
+      const [contig, , , verdict, , scored, virus, mean, , , , reason] = row.split('\t');
       const line = lines[first + 1 + at]!;
       assert.ok(line.startsWith(`${contig} `), line);
       assert.match(line, new RegExp(` ${verdict} +${virus} of ${scored} `));
