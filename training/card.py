@@ -86,6 +86,8 @@ def verdict(levels: dict[str, dict], names: list[str]) -> str:
             f"On {level} the pair is {side} the trees: AUROC {of:.3f} against {trees:.3f} "
             f"(95 % interval of the difference {low:+.3f} to {high:+.3f})."
         )
+    of, trees = (levels[CONTIGS]["sets"][name]["auroc_of"]["mean_log_odds"] for name in names[:2])
+    words.append(f"By the column `mean_log_odds` it is {of:.3f} against {trees:.3f}.")
     return " ".join(words)
 
 
