@@ -66,6 +66,14 @@ class Encoders(unittest.TestCase):
         plain = self.pair.plain_classifier().eval()
         torch.testing.assert_close(plain(embedding), self.pair.classify(embedding))
 
+    def test_kept_norms_are_those_of_a_finished_pair_also_in_training(self) -> None:
+        logits = self.pair(*self.frames)
+        self.pair.train()
+        self.pair.keep_norms()
+        mean = self.pair.input_norm.running_mean.clone()
+        torch.testing.assert_close(self.pair(*self.frames), logits)
+        torch.testing.assert_close(self.pair.input_norm.running_mean, mean)
+
 
 if __name__ == "__main__":
     unittest.main()
