@@ -6,9 +6,8 @@ import { ScoreSums } from './score-sums.js';
 
 /** Adds up a contig's windows as they are settled; a contig of a million windows takes no more memory than one of two. */
 export class ContigTally {
-  readonly #scores = new ScoreSums();
+  readonly #sums = new ScoreSums();
   #windows = 0;
-  #virus = 0;
   #failed = 0;
   #reason = '';
 
@@ -19,8 +18,7 @@ export class ContigTally {
       this.#reason ||= window.reason;
     }
     if (window.virusScore === undefined) return;
-    this.#scores.add(window.virusScore);
-    if (window.virusScore >= rule.threshold) this.#virus++;
+    this.#sums.add(window.virusScore, window.virusScore >= rule.threshold);
   }
 
   finish(record: SequenceRecord, rule: CallRule): ContigResult {
@@ -33,11 +31,11 @@ export class ContigTally {
       source: record.source,
       length: record.sequence.length,
       ambiguous: record.ambiguous,
-      verdict: contigVerdict(this.#scores.count, this.#virus, rule),
+      verdict: contigVerdict(this.#sums.scored, this.#sums.virus, rule),
       windows: this.#windows,
-      windowsScored: this.#scores.count,
-      windowsVirus: this.#virus,
-      ...this.#scores.scores(),
+      windowsScored: this.#sums.scored,
+      windowsVirus: this.#sums.virus,
+      ...this.#sums.scores(),
       sequence: record.sequence,
       status,
       reason: record.problem ?? this.#reasonOf(status),
@@ -46,7 +44,7 @@ export class ContigTally {
 
   #status(length: number): ContigStatus {
     if (length === 0) return 'empty';
-    const isScored = this.#scores.count > 0;
+    const isScored = this.#sums.scored > 0;
     if (this.#failed > 0) return isScored ? 'partial' : 'failed';
     return isScored ? 'scored' : 'no_frame';
   }

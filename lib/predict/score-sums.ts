@@ -10,34 +10,40 @@ export function logOdds(virusScore: number): number {
 }
 
 /**
- * Virus scores of a contig's windows, added up in the order of the windows: so whoever adds up the same windows has the
- * same means to their last digit.
+ * The scored windows of a contig, added up in their order: so whoever adds up the same windows has the same means to their
+ * last digit.
  */
 export class ScoreSums {
-  #count = 0;
+  #scored = 0;
+  #virus = 0;
   #sum = 0;
   #highest = 0;
   #logOdds = 0;
 
-  add(virusScore: number): void {
-    this.#count++;
+  add(virusScore: number, isVirus: boolean): void {
+    this.#scored++;
+    if (isVirus) this.#virus++;
     this.#sum += virusScore;
     this.#highest = Math.max(this.#highest, virusScore);
     this.#logOdds += logOdds(virusScore);
   }
 
-  get count(): number {
-    return this.#count;
+  get scored(): number {
+    return this.#scored;
+  }
+
+  get virus(): number {
+    return this.#virus;
   }
 
   /** Nothing when nothing was added. */
   scores(): ContigScores {
-    const count = this.#count;
-    if (count === 0) return {};
+    const scored = this.#scored;
+    if (scored === 0) return {};
     return {
-      meanVirusScore: this.#sum / count,
+      meanVirusScore: this.#sum / scored,
       maxVirusScore: this.#highest,
-      meanLogOdds: this.#logOdds / count,
+      meanLogOdds: this.#logOdds / scored,
     };
   }
 }

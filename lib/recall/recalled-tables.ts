@@ -66,15 +66,6 @@ export async function recallTables(job: TablesJob): Promise<RecalledCounts> {
 
 const COUNT = /^\d{1,15}$/;
 
-interface WindowsOfContig {
-  readonly scores: ScoreSums;
-  virus: number;
-}
-
-function noWindows(): WindowsOfContig {
-  return { scores: new ScoreSums(), virus: 0 };
-}
-
 class TablesRecall {
   readonly counts: RecalledCounts = {
     records: 0,
@@ -121,7 +112,7 @@ class TablesRecall {
     const windows = this.#count(cells[at.windows]!, 'a number of windows');
     const length = this.#count(cells[at.length]!, 'a length');
     const before = cells[at.verdict]!;
-    const found = noWindows();
+    const found = new ScoreSums();
     for (let number = 1; number <= windows; number++) {
       let isMore = this.#job.windows.advance();
       if (typeof isMore !== 'boolean') isMore = await isMore;
@@ -129,14 +120,13 @@ class TablesRecall {
       const wait = this.#rewriteWindow(cell, number, found);
       if (wait !== undefined) await wait;
     }
-    const scored = found.scores.count;
-    if (cells[at.scored] !== String(scored)) {
-      throw contigs.damaged(`${scored} scored windows, as many as windows.tsv has`, shown(cells[at.scored]!));
+    if (cells[at.scored] !== String(found.scored)) {
+      throw contigs.damaged(`${found.scored} scored windows, as many as windows.tsv has`, shown(cells[at.scored]!));
     }
-    const verdict = contigVerdict(scored, found.virus, rule);
+    const verdict = contigVerdict(found.scored, found.virus, rule);
     cells[at.verdict] = verdict;
     cells[at.virus] = String(found.virus);
-    [cells[at.mean], cells[at.highest], cells[at.logOdds]] = scoreCells(found.scores.scores());
+    [cells[at.mean], cells[at.highest], cells[at.logOdds]] = scoreCells(found.scores());
     this.#tally(verdict);
     const wait = newContigs.append(cells.join('\t') + '\n');
     await both(wait, onContig({ number: this.counts.records, cell, length, before, verdict }));
@@ -153,12 +143,12 @@ class TablesRecall {
       const own = windows.cells[this.#window.contig]!;
       if (!isStopped) throw windows.damaged('a window of a record in contigs.tsv', `one more of ${shown(own)}`);
       cell ??= own;
-      const wait = this.#rewriteWindow(cell, number, noWindows());
+      const wait = this.#rewriteWindow(cell, number, new ScoreSums());
       if (wait !== undefined) await wait;
     }
   }
 
-  #rewriteWindow(contig: string, number: number, found: WindowsOfContig): Wait {
+  #rewriteWindow(contig: string, number: number, found: ScoreSums): Wait {
     const { windows, scores } = this.#job;
     const { cells } = windows;
     const at = this.#window;
@@ -175,15 +165,14 @@ class TablesRecall {
       : this.#callWindow(score, found);
   }
 
-  #callWindow(score: number | undefined, found: WindowsOfContig): Wait {
+  #callWindow(score: number | undefined, found: ScoreSums): Wait {
     const { windows, newWindows, rule } = this.#job;
     const { cells } = windows;
     const call = score === undefined ? 'none' : windowCall(score, rule.threshold);
     cells[this.#window.call] = call;
     if (score !== undefined) {
       this.counts.windowsScored++;
-      found.scores.add(score);
-      if (call === 'virus') found.virus++;
+      found.add(score, call === 'virus');
     }
     return newWindows.append(cells.join('\t') + '\n');
   }

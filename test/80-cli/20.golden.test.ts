@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
+import { tableRows } from '../table-rows.js';
 import { succeeds } from './command-line.js';
 
 const TOLERANCE = 1e-5;
@@ -26,14 +27,6 @@ function golden(name: string): string {
 
 function cells(text: string): string[][] {
   return text.split('\n').map((line) => line.split('\t'));
-}
-
-/** Rows of a table of ours, by its header line. */
-function table(path: string): Record<string, string>[] {
-  const [comment, header, ...rows] = readFileSync(path, 'utf8').trimEnd().split('\n');
-  assert.ok(comment!.startsWith('# '));
-  const names = header!.split('\t');
-  return rows.map((row) => Object.fromEntries(row.split('\t').map((cell, index) => [names[index]!, cell])));
 }
 
 describe('virnucpro predict', () => {
@@ -92,12 +85,12 @@ describe('virnucpro predict', () => {
       .split('\n')
       .filter((line) => line.startsWith('>'))
       .map((line) => line.slice(1).split(/\s/)[0]);
-    const contigs = table(join(output, 'contigs.tsv'));
+    const contigs = tableRows(join(output, 'contigs.tsv'));
     assert.deepEqual(
       contigs.map(({ contig }) => contig),
       ids,
     );
-    const windows = table(join(output, 'windows.tsv'));
+    const windows = tableRows(join(output, 'windows.tsv'));
     assert.equal(windows.length, golden('input_chunked500.fa').match(/>/g)!.length);
     for (const { contig, windows: count } of contigs) {
       assert.equal(windows.filter((window) => window['contig'] === contig).length, Number(count));
@@ -105,7 +98,7 @@ describe('virnucpro predict', () => {
   });
 
   it('writes the viral records whole', () => {
-    const viral = table(join(output, 'contigs.tsv')).filter(({ verdict }) => verdict === 'virus');
+    const viral = tableRows(join(output, 'contigs.tsv')).filter(({ verdict }) => verdict === 'virus');
     const records = result('golden', 'virus.fna').split('>').slice(1);
     assert.ok(viral.length > 0);
     assert.deepEqual(
@@ -157,7 +150,7 @@ describe('virnucpro predict', () => {
     await succeeds(words, { models: installed.models, input: readFileSync(INPUT) });
     assert.equal(result('stdin', 'windows.tsv'), result('golden', 'windows.tsv'));
     assert.equal(result('stdin', 'stdin_chunked500.fa'), golden('input_chunked500.fa'));
-    assert.ok(table(join(folder, 'stdin', 'contigs.tsv')).every(({ source }) => source!.endsWith('-')));
+    assert.ok(tableRows(join(folder, 'stdin', 'contigs.tsv')).every(({ source }) => source!.endsWith('-')));
   });
 
   it('reads several files and directories one after another', async () => {
@@ -172,7 +165,7 @@ describe('virnucpro predict', () => {
     await predict([inputs, last], 'several', '--keep-intermediate');
     assert.equal(result('several', 'windows.tsv'), result('golden', 'windows.tsv'));
     assert.equal(result('several', 'inputs_chunked500.fa'), golden('input_chunked500.fa'));
-    const sources = table(join(folder, 'several', 'contigs.tsv')).map(({ source }) => source);
+    const sources = tableRows(join(folder, 'several', 'contigs.tsv')).map(({ source }) => source);
     assert.deepEqual(new Set(sources), new Set([join(inputs, 'a.fa'), join(inputs, 'b.fasta'), last]));
   });
 
@@ -180,8 +173,8 @@ describe('virnucpro predict', () => {
     const empty = join(folder, 'empty.fa');
     writeFileSync(empty, '');
     await predict([empty], 'empty');
-    assert.deepEqual(table(join(folder, 'empty', 'contigs.tsv')), []);
-    assert.deepEqual(table(join(folder, 'empty', 'windows.tsv')), []);
+    assert.deepEqual(tableRows(join(folder, 'empty', 'contigs.tsv')), []);
+    assert.deepEqual(tableRows(join(folder, 'empty', 'windows.tsv')), []);
     assert.equal(result('empty', 'prediction_results.txt'), `${golden('prediction_results.txt').split('\n')[0]!}\n`);
     assert.equal(result('empty', 'virus.fna'), '');
     assert.equal((JSON.parse(result('empty', 'run.json')) as { outcome: string }).outcome, 'complete');
@@ -193,7 +186,7 @@ describe('virnucpro predict', () => {
     const one = join(folder, 'one.fa');
     writeFileSync(one, golden('input.fa').split(/^(?=>)/m)[0]!);
     await predict([one], 'forced', '--force');
-    assert.equal(table(join(folder, 'forced', 'contigs.tsv')).length, 1);
+    assert.equal(tableRows(join(folder, 'forced', 'contigs.tsv')).length, 1);
     assert.equal(result('forced', 'mine.txt'), golden('input.fa'));
     assert.ok(readdirSync(join(folder, 'forced')).every((name) => !name.startsWith('.')));
   });

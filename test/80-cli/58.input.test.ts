@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { fixture } from '../repository.js';
+import { tableRows } from '../table-rows.js';
 import { failsWith, succeeds, virnucpro } from './command-line.js';
 
 const EXACT = ['--model', 'tiny', '--precision', 'fp32', '--device', 'cpu', '--threads', '1'];
@@ -20,12 +21,6 @@ describe('virnucpro predict, of any input', () => {
   after(() => rmSync(folder, { recursive: true }));
 
   const result = (output: string, name: string): string => readFileSync(join(folder, output, name), 'utf8');
-  const rows = (output: string): string[][] =>
-    result(output, 'contigs.tsv')
-      .trimEnd()
-      .split('\n')
-      .slice(2)
-      .map((row) => row.split('\t'));
 
   function write(name: string, content: string | Uint8Array): string {
     writeFileSync(join(folder, name), content);
@@ -57,7 +52,7 @@ describe('virnucpro predict, of any input', () => {
     assert.equal(end, 2, errors);
     assert.match(errors, /WARN: 3 records with status invalid, for which nothing was computed; contigs\.tsv says why/);
     assert.deepEqual(
-      rows('mixed').map(([contig, , , verdict, windows, , , , , , status, reason]) => [
+      tableRows(join(folder, 'mixed', 'contigs.tsv')).map(({ contig, verdict, windows, status, reason }) => [
         contig,
         windows,
         status,

@@ -11,6 +11,7 @@ import { randomParameters } from '../../lib/models/random-weights.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { writeModel } from '../../lib/models/write-model.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
+import { tableRows } from '../table-rows.js';
 import { virnucpro } from './command-line.js';
 
 const EXACT = ['--model', 'overflowing', '--precision', 'fp32', '--device', 'cpu', '--threads', '1'];
@@ -85,9 +86,8 @@ describe('virnucpro predict, when frames cannot be scored', () => {
         .filter((row) => row.startsWith('one\t'))
         .every((row) => /\tfailed\tframe [FR][123]: the model gave/.test(row)),
     );
-    const contigs = readFileSync(join(output, 'contigs.tsv'), 'utf8').trimEnd().split('\n').slice(2);
     assert.deepEqual(
-      contigs.map((row) => [row.split('\t')[3], row.split('\t')[10]]),
+      tableRows(join(output, 'contigs.tsv')).map(({ verdict, status }) => [verdict, status]),
       [
         ['none', 'failed'],
         ['none', 'no_frame'],
@@ -116,9 +116,8 @@ describe('virnucpro predict, when frames cannot be scored', () => {
       readFileSync(join(output, 'failed_files.txt'), 'utf8').replace(/;.*/, ''),
       `${input}|ESM-2|frame F1 of window 1 of all_TGG: the model gave no number\n`,
     );
-    const statuses = readFileSync(join(output, 'contigs.tsv'), 'utf8').trimEnd().split('\n').slice(2);
     assert.deepEqual(
-      statuses.map((row) => row.split('\t')[10]),
+      tableRows(join(output, 'contigs.tsv')).map(({ status }) => status),
       ['scored', 'failed', 'scored'],
     );
     const frames = readFileSync(join(output, 'prediction_results.txt'), 'utf8').trimEnd().split('\n').slice(1);

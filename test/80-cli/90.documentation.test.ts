@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fixture, repositoryRoot } from '../repository.js';
+import { tableRows } from '../table-rows.js';
 
 /** The code blocks of README.md in one language. */
 function blocks(language: string): string[] {
@@ -59,17 +60,14 @@ describe('the documentation', () => {
     const [table] = blocks('text');
     assert.ok(table);
     const printed = table.trimEnd().split('\n').slice(1);
-    const rows = readFileSync(join(folder, 'first-results', 'contigs.tsv'), 'utf8')
-      .trimEnd()
-      .split('\n')
-      .slice(2);
+    const rows = tableRows(join(folder, 'first-results', 'contigs.tsv'));
     assert.equal(printed.length, rows.length, table);
     rows.forEach((row, at) => {
-      const [contig, length, , verdict, , scored, virus, mean, , , , reason] = row.split('\t');
+      const { contig, length, verdict, windows_scored: scored, windows_virus: virus, mean_virus_score: mean } = row;
       const [name, bases, word, windows, score, remark = ''] = printed[at]!.split(/ {2,}/);
       assert.deepEqual(
         [name, bases!.replace(',', ''), word, windows, remark],
-        [contig, length, verdict, `${virus} of ${scored}`, reason],
+        [contig, length, verdict, `${virus} of ${scored}`, row['reason']],
       );
       // Processors that compute in BF16 differ from others in the third digit.
       if (mean === '') assert.equal(score, '-');

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { copyProgram, shipGoldenModel } from '../80-cli/program-copy.js';
 import { repositoryRoot } from '../repository.js';
+import { tableRows } from '../table-rows.js';
 
 const CODON = 'GCT';
 
@@ -43,17 +44,16 @@ describe('the demo', () => {
     });
     return { status, output: stdout, errors: stderr, lines: stdout.split('\n') };
   }
-  const results = (name: string): string => readFileSync(join(program, 'build', 'demo', name), 'utf8');
 
   it('shows a verdict for every example contig, the model and its card', () => {
     const { status, output, errors, lines } = demo();
     assert.equal(status, 0, errors);
     const first = lines.findIndex((line) => /^contig +length +verdict +virus windows +mean score +remark$/.test(line));
     assert.ok(first > 0, output);
-    const rows = results('contigs.tsv').trimEnd().split('\n').slice(2);
+    const rows = tableRows(join(program, 'build', 'demo', 'contigs.tsv'));
     assert.equal(rows.length, 10);
     rows.forEach((row, at) => {
-      const [contig, , , verdict, , scored, virus, mean, , , , reason] = row.split('\t');
+      const { contig, verdict, windows_scored: scored, windows_virus: virus, mean_virus_score: mean, reason } = row;
       const line = lines[first + 1 + at]!;
       assert.ok(line.startsWith(`${contig} `), line);
       assert.match(line, new RegExp(` ${verdict} +${virus} of ${scored} `));

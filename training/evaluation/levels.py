@@ -9,10 +9,6 @@ from . import result_files
 from .sequences import CONTIGS, WHOLE, Sequence, read_choice, read_sequences
 
 
-OTHER_SCORES = ("max_virus_score", "mean_log_odds")
-"""Of a contig, beside the mean of its windows."""
-
-
 @dataclass(frozen=True)
 class Level:
     """Items of one kind with their truth, and what each set of scores says of them."""
@@ -28,7 +24,7 @@ class Level:
     scores: dict[str, np.ndarray]
     """By set: float64 [items], 0 to 1."""
     beside: dict[str, dict[str, np.ndarray]]
-    """By other columns of contigs.tsv (OTHER_SCORES), then by set: what they say; empty for frames and windows."""
+    """By the other columns of CONTIG_SCORES, then by set: what they say; empty for frames and windows."""
     unscored: dict[str, int]
     """By set: items without a score, such as windows without a kept frame; frames that do not exist are not counted."""
     left_out: int
@@ -48,12 +44,13 @@ def read_levels(cut: Path, sets: dict[str, Path]) -> list[Level]:
     contigs = {name: result_files.read_contigs(folder / CONTIGS) for name, folder in sets.items()}
     for length in choice["lengths"]:
         chosen = {name: one for name, one in sequences[CONTIGS].items() if one.length == length}
-        mean, *others = (
-            {name: _column(one, column, chosen) for name, one in contigs.items()}
-            for column in ("mean_virus_score", *OTHER_SCORES)
-        )
+        beside = {
+            column: {name: _column(one, column, chosen) for name, one in contigs.items()}
+            for column in result_files.CONTIG_SCORES
+        }
+        mean = beside.pop("mean_virus_score")
         unscored = {name: len(chosen) - len(values) for name, values in mean.items()}
-        levels.append(_level(f"contigs of {length} bases", chosen, mean, dict(zip(OTHER_SCORES, others)), unscored))
+        levels.append(_level(f"contigs of {length} bases", chosen, mean, beside, unscored))
     return levels
 
 

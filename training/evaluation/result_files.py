@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .frame_blocks import FrameBlock
+from .probability import log_odds_of
 
 FRAME_NAMES = ("F1", "F2", "F3", "R1", "R2", "R3")
 FRAMES_FILE, WINDOWS_FILE, CONTIGS_FILE = "prediction_results.txt", "windows.tsv", "contigs.tsv"
@@ -29,11 +30,12 @@ WINDOW_COLUMNS = (
         "model",
     ),
 )
+CONTIG_SCORES = ("mean_virus_score", "max_virus_score", "mean_log_odds")
 CONTIG_COLUMNS = (
     *("contig", "length", "ambiguous", "verdict", "windows", "windows_scored", "windows_virus"),
-    *("mean_virus_score", "max_virus_score", "mean_log_odds", "status", "reason", "source"),
+    *CONTIG_SCORES,
+    *("status", "reason", "source"),
 )
-CONTIG_SCORES = ("mean_virus_score", "max_virus_score", "mean_log_odds")
 LEAST_DISTANCE = 2.0**-24
 """Scores nearer to 0 or 1 than this count as if they were as far, in log odds."""
 
@@ -97,7 +99,7 @@ class ResultWriter:
             verdict = "virus" if 2 * virus >= len(scored) else "other"
             sizes = (len(scores), len(scored), virus)
             clear = np.clip(scored, LEAST_DISTANCE, 1 - LEAST_DISTANCE)
-            odds = np.log(clear / (1 - clear))
+            odds = log_odds_of(1 - clear, clear)
             cells = (verdict, *sizes, *map(_shortest, (scored.mean(), scored.max(), odds.mean())), "scored", "", "")
         self._row(CONTIGS_FILE, (record, length, "", *cells))
 
