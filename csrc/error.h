@@ -18,6 +18,8 @@ inline constexpr const char* kMemory = "VNP_MEMORY";
 inline constexpr const char* kModelInvalid = "VNP_MODEL_INVALID";
 inline constexpr const char* kNative = "VNP_NATIVE";
 inline constexpr const char* kOutput = "VNP_OUTPUT";
+inline constexpr const char* kThreads = "VNP_THREADS";
+inline constexpr const char* kWrongNumbers = "VNP_WRONG_NUMBERS";
 }  // namespace code
 
 class Error : public std::runtime_error {

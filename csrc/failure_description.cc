@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <new>
 #include <string_view>
+#include <system_error>
 
 #include "error.h"
 
@@ -68,6 +69,12 @@ FailureDescription describe_failure(const std::exception_ptr& failure) {
     return describe_text(message);
   } catch (const c10::Error& error) {
     return describe_text(error.what_without_backtrace());
+  } catch (const std::system_error& error) {
+    // What std::thread says when the system gives no more of them.
+    if (error.code() != std::errc::resource_unavailable_try_again) return describe_text(error.what());
+    return {code::kThreads,
+            "The system gives this process no more threads. Raise what limits it (`ulimit -u`, pids.max of its control "
+            "group, `ulimit -v`)"};
   } catch (const std::bad_alloc&) {
     return {code::kMemory, "Expected enough memory for this call but the machine has none left"};
   } catch (const std::exception& error) {

@@ -16,6 +16,8 @@ export type ErrorCode =
   | 'VNP_DEVICE' // a device that does not exist or cannot be used
   | 'VNP_MEMORY' // a device or the machine ran out of memory
   | 'VNP_DEVICE_LOST' // a device that stopped answering for good, and no other is left to take its work
+  | 'VNP_THREADS' // fewer threads than the work needs, by a limit of the system or of OpenMP
+  | 'VNP_WRONG_NUMBERS' // a device that computes other numbers than it should
   | 'VNP_SYSTEMIC' // batch after batch failed whole: something is wrong that more batches would not mend
   | 'VNP_ABORTED' // the caller ended a run before its end
   | 'VNP_CLOSED' // a call on something that was closed

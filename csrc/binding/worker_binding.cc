@@ -145,7 +145,7 @@ Napi::Function WorkerBinding::define(Napi::Env env) {
        InstanceMethod<&WorkerBinding::classify>("classify"), InstanceMethod<&WorkerBinding::withdraw>("withdraw"),
        InstanceMethod<&WorkerBinding::close>("close"), InstanceMethod<&WorkerBinding::memory>("memory"),
        InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes"),
-       InstanceAccessor<&WorkerBinding::stage>("stage")});
+       InstanceAccessor<&WorkerBinding::threads>("threads"), InstanceAccessor<&WorkerBinding::stage>("stage")});
 }
 
 WorkerBinding* WorkerBinding::Unwrap(const Napi::Object& receiver) {
@@ -196,9 +196,10 @@ std::shared_ptr<Completion> WorkerBinding::completion(Napi::Env env) {
 Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request, std::unique_ptr<MessageChannel> messages) {
   messages_ = std::move(messages);
   const auto done = completion(env);
-  const auto opened = [this, done](int64_t bytes) {
-    done->resolve([this, bytes](Napi::Env) {
+  const auto opened = [this, done](int64_t bytes, int threads) {
+    done->resolve([this, bytes, threads](Napi::Env) {
       weight_bytes_ = bytes;
+      threads_ = threads;
       return Value();
     });
   };
@@ -343,5 +344,7 @@ Napi::Value WorkerBinding::memory(const Napi::CallbackInfo& info) {
 Napi::Value WorkerBinding::weight_bytes(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(weight_bytes_));
 }
+
+Napi::Value WorkerBinding::threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), threads_); }
 
 }  // namespace virnucpro

@@ -44,6 +44,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   Napi::Value withdraw(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value weight_bytes(const Napi::CallbackInfo& info);
+  Napi::Value threads(const Napi::CallbackInfo& info);
   Napi::Value stage(const Napi::CallbackInfo& info);
   Napi::Value memory(const Napi::CallbackInfo& info);
 
@@ -57,6 +58,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   napi_env env_;
   std::shared_ptr<std::set<WorkerBinding*>> alive_;
   int64_t weight_bytes_ = 0;
+  int threads_ = 0;
   std::unique_ptr<MessageChannel> messages_;  // null: nobody listens
   MemoryFigures last_memory_;                 // of a worker that is closed: its peaks
   std::unique_ptr<DeviceWorker> worker_;

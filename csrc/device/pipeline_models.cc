@@ -13,9 +13,11 @@
 
 #include "device/milestone.h"
 #include "error.h"
+#include "known_answer/known_answer.h"
 #include "model/host_memory.h"
 #include "model/parameters.h"
 #include "model/shared_encoder.h"
+#include "model/thread_team.h"
 
 namespace virnucpro {
 
@@ -99,13 +101,18 @@ PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, 
     : stages_(stages), placement_(placement_of(request)) {
   memory.limit(placement_.device);
   memory.expect_room_for(least_weight_bytes(request));
+  // Before the models are loaded, which takes a minute where this takes milliseconds.
+  for (const auto part : kParts) {
+    if (request.*part) expect_known_answer((request.*part)->architecture, request.engine, placement_);
+  }
   LoadingProgress progress(report, archive_bytes_of(request));
   dna_ = load(request.dna, request.engine, progress);
   protein_ = load(request.protein, request.engine, progress);
   if (request.classifier) {
     const auto& [path, architecture] = *request.classifier;
     progress.next_archive(archive_bytes(path));
-    classifier_.emplace(path, std::get<ClassifierArchitecture>(architecture), placement_.device, progress);
+    const auto parameters = read_parameters(read_module(path, progress), architecture, path);
+    classifier_.emplace(parameters, std::get<ClassifierArchitecture>(architecture), placement_.device);
   }
   memory.loaded(placement_.device, weight_bytes());
   progress.finish();
@@ -148,6 +155,7 @@ at::Tensor PipelineModels::mean_of(LanguageModel model, const PackedTokens& sequ
   std::vector<at::Tensor> means;
   for_each_piece(sequences, whole ? INT64_MAX : kCpuTokensAtOnce, [&](const PackedTokens& piece) {
     means.push_back(mean_embedding(part.encoder->forward(piece, trace), piece, pooled));
+    if (placement_.device.is_cpu()) expect_whole_team();
   });
   return at::cat(means);
 }

@@ -1,7 +1,6 @@
 #include "device/worker.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
@@ -15,6 +14,7 @@
 #include "device/told_warnings.h"
 #include "error.h"
 #include "failure_description.h"
+#include "model/thread_team.h"
 
 namespace virnucpro {
 
@@ -39,6 +39,11 @@ std::exception_ptr when_opening(const std::exception_ptr& failure, const std::st
                                " to be free for this process but it is busy, or another process has it to itself: " +
                                described.message.substr(0, described.message.find('\n')) +
                                ". Choose another device, or see with nvidia-smi who uses it"));
+}
+
+LogMessage fewer_threads(int wanted, int permitted) {
+  return {LogMessage::Level::kWarn, "OMP_THREAD_LIMIT allows " + std::to_string(permitted) + " of the " +
+                                        std::to_string(wanted) + " threads that were asked for"};
 }
 
 void compute_something_tiny(c10::Device device) { at::ones({1}, at::TensorOptions(device)).add_(1).cpu(); }
@@ -90,18 +95,16 @@ void DeviceWorker::close(std::function<void()> closed) {
 }
 
 void DeviceWorker::main(const OpenRequest& request, const Events& events) {
-  // OpenMP's thread count belongs to the calling thread, so it is set on the one that computes. Asked for it first,
-  // libtorch takes over the count that any thread set last; later, it would do so in the middle of the work. It is
-  // asked twice: by what is compiled into libtorch, and by what its headers compile into this addon.
-  at::get_num_threads();
-  at::internal::lazy_init_num_threads();
-  at::set_num_threads(request.threads);
   const c10::InferenceMode inference;
   const ToldWarnings warnings(events.tell);
   std::optional<PipelineModels> models;
   std::exception_ptr failure;
   auto device = c10::Device(c10::kCPU);
+  int threads = request.threads;
   try {
+    // A team belongs to the thread that computes.
+    threads = form_thread_team(request.threads);
+    if (threads < request.threads) events.tell(fewer_threads(request.threads, threads));
     device = usable_device(request.device).device;
     // The thread's own: after most calls libtorch goes back to the one that was, and on the first GPU, which nobody may
     // have asked for, that would make a context.
@@ -112,7 +115,7 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
     failure = when_opening(std::current_exception(), request.device);
   }
   if (models) {
-    events.opened(models->weight_bytes());
+    events.opened(models->weight_bytes(), threads);
     const BudgetScope counted(memory_.batches());
     serve(*models);
   }

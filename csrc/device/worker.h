@@ -41,8 +41,8 @@ class DeviceWorker {
 
   // What happens on the worker's thread.
   struct Events {
-    // Once: the bytes of the weights, or what the loading threw.
-    std::function<void(int64_t)> opened;
+    // Once: the bytes of the weights and the threads that compute, or what the loading threw.
+    std::function<void(int64_t, int)> opened;
     std::function<void(std::exception_ptr)> failed;
     // Until the thread has ended.
     Tell tell;

@@ -18,6 +18,7 @@
 #include "model/output_file.h"
 #include "model/parameter_sources.h"
 #include "model/parameters.h"
+#include "model/thread_team.h"
 #include "model/torchscript_source.h"
 
 namespace virnucpro {
@@ -147,13 +148,21 @@ class CountedFile final : public caffe2::serialize::ReadAdapterInterface {
 
 }  // namespace
 
+torch::jit::Module make_module(const Architecture& architecture, const ParameterMap& parameters) {
+  Node tree;
+  for (const auto& [name, shape] : parameters_of(architecture)) tree.insert(name, parameters.at(name));
+  return ModuleBuilder(torchscript_source(architecture)).root(tree);
+}
+
 void write_archive(const ArchiveRequest& request) {
+  // The threads of libtorch's copies would be those of the caller's thread.
+  const OneThread alone;
   const auto expected = parameters_of(request.architecture);
   const auto given = expect_parameters(request, expected);
   ParameterSources sources(request);
-  Node tree;
-  for (const auto& [name, shape] : expected) tree.insert(name, sources.tensor(*given.at(name)));
-  const auto module = ModuleBuilder(torchscript_source(request.architecture)).root(tree);
+  ParameterMap parameters;
+  for (const auto& [name, shape] : expected) parameters.emplace(name, sources.tensor(*given.at(name)));
+  const auto module = make_module(request.architecture, parameters);
   const torch::jit::ExtraFilesMap extra_files(request.extra_files.begin(), request.extra_files.end());
   OutputFile file(request.path);
   const auto write = [&file](const void* data, size_t size) {

@@ -63,6 +63,9 @@ class LoadedParameters {
   LoadingProgress& progress_;
 };
 
+// The module of an archive of these parameters, which it shares.
+torch::jit::Module make_module(const Architecture& architecture, const ParameterMap& parameters);
+
 // Writes a TorchScript archive that Python opens too, the parameters under the same names. Sources are mapped, and more
 // than 256 MB of computed values (random, or of another data type than their source) go through a temporary file beside
 // `request.path`, so memory stays far below the size of the archive. The values of a NormalSource depend on its fields

@@ -2,15 +2,12 @@
 
 #include <ATen/ATen.h>
 
-#include "model/archive.h"
 #include "model/layers.h"
 
 namespace virnucpro {
 
-Classifier::Classifier(const std::string& path, const ClassifierArchitecture& architecture, at::Device device,
-                       LoadingProgress& progress)
+Classifier::Classifier(const ParameterMap& parameters, const ClassifierArchitecture& architecture, at::Device device)
     : placement_{device, at::kFloat}, epsilon_(architecture.batch_norm_epsilon) {
-  const auto parameters = read_parameters(read_module(path, progress), architecture, path);
   const auto parameter = [&](const char* name) { return placement_.vector(parameters.at(name)); };
   hidden_ = Linear(parameters.at("hidden.weight"), parameters.at("hidden.bias"), placement_);
   norm_weight_ = parameter("norm.weight");

@@ -2,11 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <string>
-
 #include "model/architecture.h"
+#include "model/archive.h"
 #include "model/layers.h"
-#include "model/loading_progress.h"
 #include "model/placement.h"
 
 namespace virnucpro {
@@ -14,8 +12,7 @@ namespace virnucpro {
 // Linear, BatchNorm with its running statistics, ReLU, Linear, softmax; float32 on every device.
 class Classifier {
  public:
-  Classifier(const std::string& path, const ClassifierArchitecture& architecture, at::Device device,
-             LoadingProgress& progress);
+  Classifier(const ParameterMap& parameters, const ClassifierArchitecture& architecture, at::Device device);
 
   // features [rows, inputs] float32 on the device -> [rows, 2] float32: others, virus.
   at::Tensor operator()(const at::Tensor& features) const;

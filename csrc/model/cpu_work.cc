@@ -1,6 +1,8 @@
 #include "model/cpu_work.h"
 
-#include <ATen/Parallel.h>
+#include <algorithm>
+
+#include "model/thread_team.h"
 
 namespace virnucpro {
 
@@ -11,7 +13,12 @@ const CpuKernels* kernels_for(c10::Device device, c10::ScalarType dtype) {
 }
 
 void share_out(int64_t count, const std::function<void(int64_t, int64_t)>& work) {
-  at::parallel_for(0, count, 1, work);
+  on_every_thread([&](int thread, int threads) {
+    const auto share = (count + threads - 1) / threads;
+    const auto begin = std::min(count, thread * share);
+    const auto end = std::min(count, begin + share);
+    if (begin < end) work(begin, end);
+  });
 }
 
 }  // namespace virnucpro

@@ -13,7 +13,8 @@ namespace virnucpro {
 // The kernels for tensors of this type on this device; null when they are not on the CPU or this CPU has none.
 const CpuKernels* kernels_for(c10::Device device, c10::ScalarType dtype);
 
-// Calls `work(begin, end)` for ranges that together are [0, count), on the threads that libtorch computes with.
+// Calls `work(begin, end)` for ranges that together are [0, count), on the threads that libtorch computes with. Throws
+// kThreads when some of them were missing: then those of libtorch's products may have been, too.
 void share_out(int64_t count, const std::function<void(int64_t, int64_t)>& work);
 
 }  // namespace virnucpro

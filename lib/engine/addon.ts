@@ -175,7 +175,7 @@ export interface OpenRequest {
   /** `cpu` or `cuda:N`. */
   device: string;
   precision: Precision;
-  /** Threads for the CPU's matrix work; on CUDA, host threads. */
+  /** Threads for the CPU's matrix work, on CUDA host threads; fewer are used where OMP_THREAD_LIMIT allows no more. */
   threads: number;
   /** `packed`: this addon's own forward. `torchscript`: the archive's forward, padded, for comparison. */
   engine: 'packed' | 'torchscript';
@@ -258,6 +258,8 @@ export interface NativeWorker {
   classify(features: Float32Array): Promise<Float32Array>;
   /** Bytes: what the weights take on the device. */
   readonly weightBytes: number;
+  /** Threads that share the CPU's work. */
+  readonly threads: number;
   /** What the device computes at this moment. */
   readonly stage: 'idle' | 'dna' | 'protein';
   /** Never waits for the device. */
@@ -279,6 +281,10 @@ export interface Addon {
   parametersOf(architecture: Architecture): { name: string; shape: number[] }[];
   writeArchive(request: ArchiveRequest): Promise<void>;
   BytePairTokenizer: new (vocabulary: BytePairVocabulary) => NativeBytePairTokenizer;
-  /** Loads the archives on a thread of its own. */
+  /**
+   * Loads the archives on a thread of its own. Rejects with VNP_THREADS when the system or OpenMP gives fewer threads than
+   * the work needs, and with VNP_WRONG_NUMBERS when the device does not compute a known answer, which a small model of
+   * the same kind, precision, engine and number of threads is asked for first.
+   */
   openWorker(request: OpenRequest): Promise<NativeWorker>;
 }

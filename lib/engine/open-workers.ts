@@ -42,8 +42,9 @@ export async function openWorkers(
   );
 }
 
-function pooled(native: NativeWorker, { id, device, precision, threads, engine }: WorkerRequest): PoolWorker {
-  return new PoolWorker(native, engine, { id, device, precision, threads, weightBytes: native.weightBytes });
+function pooled(native: NativeWorker, { id, device, precision, engine }: WorkerRequest): PoolWorker {
+  const { threads, weightBytes } = native;
+  return new PoolWorker(native, engine, { id, device, precision, threads, weightBytes });
 }
 
 /** Turns a worker's messages into events: its own words as they are, of the loading one for every fifth. */

@@ -122,6 +122,7 @@ async function receivers(worker: NativeWorker): Promise<void> {
   await jobs(unopened, 'of a worker that was never opened');
   await call('stage', () => unopened.stage);
   await call('weightBytes', () => unopened.weightBytes);
+  await call('threads', () => unopened.threads);
   await call('close', () => unopened.close());
 }
 

@@ -117,6 +117,7 @@ export class FakeDevices {
       });
     const worker: Partial<NativeWorker> = {
       weightBytes: 1000,
+      threads: 1,
       stage: 'idle',
       measureLinear: async (_, rows) => {
         if (index === 0 && this.limitFailure) throw this.limitFailure;

@@ -114,6 +114,7 @@ export class SimulatedDevices {
     };
     const worker: Partial<NativeWorker> = {
       weightBytes: 0,
+      threads: 1,
       run: (batch) =>
         new Promise((resolve, reject) => {
           waiting.push({ batch, resolve, reject });
