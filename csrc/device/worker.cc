@@ -42,8 +42,8 @@ std::exception_ptr when_opening(const std::exception_ptr& failure, const std::st
 }
 
 LogMessage fewer_threads(int wanted, int permitted) {
-  return {LogMessage::Level::kWarn, "OMP_THREAD_LIMIT allows " + std::to_string(permitted) + " of the " +
-                                        std::to_string(wanted) + " threads that were asked for"};
+  return {LogMessage::Level::kWarn, "OpenMP allows " + std::to_string(permitted) + " of the " + std::to_string(wanted) +
+                                        " threads that were asked for (OMP_THREAD_LIMIT, KMP_DEVICE_THREAD_LIMIT)"};
 }
 
 void compute_something_tiny(c10::Device device) { at::ones({1}, at::TensorOptions(device)).add_(1).cpu(); }

@@ -134,9 +134,10 @@ int form_thread_team(int threads) {
   // compile into this addon.
   at::get_num_threads();
   at::internal::lazy_init_num_threads();
-  const int team = permitted(threads);
   forbid_shorter_teams();
-  use_threads(team);
+  use_threads(permitted(threads));
+  // Other vendors' runtimes have limits of their own, which they apply to the number that is set.
+  const int team = std::max(1, std::min(threads, expected_team()));
   // One worker at a time: what one has tried is taken before the next one tries.
   static std::mutex forming;
   const std::lock_guard<std::mutex> lock(forming);

@@ -15,8 +15,8 @@ namespace virnucpro {
 
 // Forms the team of the calling thread, with numbers rounded and small numbers kept as IEEE 754 has it whatever the
 // thread that made this one had chosen. Its threads exist from then on. Returns their number: `threads`, or
-// fewer where OMP_THREAD_LIMIT allows no more. Throws kThreads when the system does not give as many threads, or OpenMP
-// forms a shorter team all the same.
+// fewer where OpenMP allows no more (OMP_THREAD_LIMIT). Throws kThreads when the system does not give as many threads,
+// or OpenMP forms a shorter team all the same.
 int form_thread_team(int threads);
 
 // Throws kThreads when a parallel region of this thread is short of threads now.

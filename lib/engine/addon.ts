@@ -175,7 +175,7 @@ export interface OpenRequest {
   /** `cpu` or `cuda:N`. */
   device: string;
   precision: Precision;
-  /** Threads for the CPU's matrix work, on CUDA host threads; fewer are used where OMP_THREAD_LIMIT allows no more. */
+  /** Threads for the CPU's matrix work, on CUDA host threads; fewer are used where OpenMP allows no more. */
   threads: number;
   /** `packed`: this addon's own forward. `torchscript`: the archive's forward, padded, for comparison. */
   engine: 'packed' | 'torchscript';
