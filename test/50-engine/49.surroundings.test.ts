@@ -126,15 +126,22 @@ describe('the numbers in other surroundings', () => {
     if (missing !== undefined) skip(this, missing);
     installed = await installGoldenModel();
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-surroundings-'));
-    host = join(folder, 'host.so');
-    const words = ['-shared', '-fPIC', '-fopenmp', '-Wall', '-Werror', '-o', host, fixture('openmp-host', 'host.c')];
-    const { status, stderr } = spawnSync('cc', words, { encoding: 'utf8' });
-    assert.equal(status, 0, stderr);
+    host = compile('host');
   });
   after(() => {
     (installed as InstalledModel | undefined)?.remove();
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
+
+  /** A library of test/fixtures/openmp-host. */
+  function compile(name: string): string {
+    const library = join(folder, `${name}.so`);
+    const source = fixture('openmp-host', `${name}.c`);
+    const words = ['-shared', '-fPIC', '-fopenmp', '-Wall', '-Werror', '-o', library, source];
+    const { status, stderr } = spawnSync('cc', words, { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    return library;
+  }
 
   let runs = 0;
   /** What came of a process in these surroundings; what it ended with, where it wrote nothing. */
@@ -183,6 +190,17 @@ describe('the numbers in other surroundings', () => {
     it(`are right with ${name} and ${threads} threads`, async () => {
       const asked = { environment, threads, precision: 'fp32', engine: 'packed', where: 'main' } as const;
       assert.notEqual(await check(asked), 'refused');
+    });
+  }
+
+  for (const engine of ['packed', 'torchscript'] as const) {
+    it(`are refused when the ${engine} engine does not compute the known answer`, async () => {
+      const environment = { LD_PRELOAD: compile('lost-thread') };
+      const asked = { environment, threads: 2, precision: 'fp32', engine, where: 'main' } as const;
+      assert.match(
+        (await run(asked)).refused!,
+        /^VNP_WRONG_NUMBERS: Expected cpu to compute a known answer of a small \w+ model in Float but it is off by/,
+      );
     });
   }
 
