@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { reasonOf, VirnucproError } from '../errors.js';
 import { packageRoot } from '../package.js';
 import type { Addon } from './addon.js';
+import { grantedDevice } from './granted-resources.js';
 import { describeSearch, findLibtorch, supportedLibtorch, type Libtorch } from './libtorch.js';
 import { mendingCommand, setupCommand } from './setup-command.js';
 
@@ -70,7 +71,12 @@ function load(): LoadedAddon {
   }
   const cuda = loadCuda(loader, libtorch);
   const path = join(folder, 'virnucpro.node');
-  return { addon: nativeModule(path) as Addon, path, libtorch, cuda };
+  return { addon: withinGrant(nativeModule(path) as Addon), path, libtorch, cuda };
+}
+
+/** Whoever asks for the devices hears of the memory that this process may use, not of all that the machine has. */
+function withinGrant(native: Addon): Addon {
+  return { ...native, devices: () => native.devices().map(grantedDevice) };
 }
 
 /**
