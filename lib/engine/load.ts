@@ -48,6 +48,7 @@ export function loadAddon(): LoadedAddon {
 }
 
 function load(): LoadedAddon {
+  refuseLostWorkingDirectory();
   const folder = addonFolder();
   const search = findLibtorch();
   if (!search.chosen) {
@@ -72,6 +73,20 @@ function load(): LoadedAddon {
   const cuda = loadCuda(loader, libtorch);
   const path = join(folder, 'virnucpro.node');
   return { addon: withinGrant(nativeModule(path) as Addon), path, libtorch, cuda };
+}
+
+/** libtorch's matrix library ends the process where it cannot tell the working directory. */
+function refuseLostWorkingDirectory(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    throw new VirnucproError(
+      'VNP_LIBTORCH',
+      `Expected a working directory that can be told but it was removed, or its path is too long (${reasonOf(cause)}). ` +
+        'Change to another directory and run again',
+      { cause },
+    );
+  }
 }
 
 /** Whoever asks for the devices hears of the memory that this process may use, not of all that the machine has. */
