@@ -1,9 +1,8 @@
-import { availableParallelism } from 'node:os';
 import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
 import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
-import { MOST_BATCH_TOKENS, MOST_THREADS } from '../predict/options.js';
+import { defaultThreads, MOST_BATCH_TOKENS, MOST_THREADS } from '../predict/options.js';
 import type { BenchmarkProgress } from './progress.js';
 
 /** Sequences that a benchmark embeds unless told otherwise. */
@@ -97,7 +96,7 @@ export function resolveBenchmarkOptions(options: BenchmarkOptions) {
     ...{ part, size, model, models, trust, fasta, device },
     limit: whole('limit', options.limit ?? DEFAULT_BENCHMARK_SEQUENCES, MOST_BENCHMARK_SEQUENCES),
     precision: options.precision ?? DEFAULT_PRECISION,
-    threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),
+    threads: whole('threads', options.threads ?? defaultThreads(), MOST_THREADS),
     engine: options.engine ?? ('packed' as const),
     batchTokens: whole('batchTokens', options.batchTokens ?? DEFAULT_BENCHMARK_BATCH_TOKENS, MOST_BATCH_TOKENS),
     window: window === undefined ? undefined : checkWindow(window),

@@ -72,6 +72,9 @@ function versionText(): string {
 function messageOf(error: unknown): string {
   if (error instanceof CommanderError) return error.message.replace(/^error: /, '');
   if (error instanceof VirnucproError) return error.message;
+  if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd') {
+    return `Expected a working directory for a relative path but received: ${error.message}. Change to another directory`;
+  }
   // Anything else is a defect of this program: its trace is what a report needs.
   return error instanceof Error ? `internal error: ${error.stack ?? error.message}` : String(error);
 }

@@ -81,7 +81,7 @@ export function trustOption(): Option {
 }
 
 export function threadsOption(): Option {
-  return new Option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores)').argParser(
+  return new Option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores that are granted)').argParser(
     wholeNumber(1, MOST_THREADS),
   );
 }

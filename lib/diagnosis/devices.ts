@@ -1,5 +1,6 @@
 import type { NativeDevice, Precision } from '../engine/addon.js';
 import { closedReason } from '../engine/choose-devices.js';
+import { grantedResources, grantText } from '../engine/granted-resources.js';
 import { loadAddon, type CudaState } from '../engine/load.js';
 import { precisionFor } from '../engine/precision.js';
 
@@ -8,7 +9,7 @@ export interface ListedDevice extends NativeDevice {
   readonly usable: boolean;
   /** What the precision `auto` is on this device. */
   readonly automaticPrecision: Precision;
-  /** What a user should know of it before choosing it: that it is a slice of a GPU, busy, or closed. */
+  /** What a user should know of it before choosing it: which part of the CPU is granted, that it is a slice of a GPU, busy, or closed. */
   readonly notes: readonly string[];
 }
 
@@ -37,8 +38,10 @@ export function listDevices(found: readonly NativeDevice[], cuda: CudaState): Li
   }));
 }
 
-function notesOf({ mig, computeMode, processes }: NativeDevice): string[] {
+function notesOf({ id, mig, computeMode, processes }: NativeDevice): string[] {
+  const grant = id === 'cpu' ? grantText(grantedResources()) : undefined;
   return [
+    ...(grant === undefined ? [] : [grant]),
     ...(mig ? ['a MIG instance'] : []),
     ...(processes > 0 ? [`busy: ${processes} other process${processes === 1 ? '' : 'es'}`] : []),
     ...(computeMode === 'default' ? [] : [`compute mode ${computeMode}`]),

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { reasonOf, VirnucproError } from '../errors.js';
 import { packageRoot } from '../package.js';
 import type { Addon } from './addon.js';
+import { grantedDevice } from './granted-resources.js';
 import { describeSearch, findLibtorch, supportedLibtorch, type Libtorch } from './libtorch.js';
 import { mendingCommand, setupCommand } from './setup-command.js';
 
@@ -47,6 +48,7 @@ export function loadAddon(): LoadedAddon {
 }
 
 function load(): LoadedAddon {
+  refuseLostWorkingDirectory();
   const folder = addonFolder();
   const search = findLibtorch();
   if (!search.chosen) {
@@ -70,7 +72,26 @@ function load(): LoadedAddon {
   }
   const cuda = loadCuda(loader, libtorch);
   const path = join(folder, 'virnucpro.node');
-  return { addon: nativeModule(path) as Addon, path, libtorch, cuda };
+  return { addon: withinGrant(nativeModule(path) as Addon), path, libtorch, cuda };
+}
+
+/** libtorch's matrix library ends the process where it cannot tell the working directory. */
+function refuseLostWorkingDirectory(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    throw new VirnucproError(
+      'VNP_LIBTORCH',
+      `Expected a working directory that can be told but it was removed, or its path is too long (${reasonOf(cause)}). ` +
+        'Change to another directory and run again',
+      { cause },
+    );
+  }
+}
+
+/** Whoever asks for the devices hears of the memory that this process may use, not of all that the machine has. */
+function withinGrant(native: Addon): Addon {
+  return { ...native, devices: () => native.devices().map(grantedDevice) };
 }
 
 /**

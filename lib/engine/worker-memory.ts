@@ -1,5 +1,5 @@
-import { totalmem } from 'node:os';
 import type { Addon, NativeSensors } from './addon.js';
+import { grantedResources } from './granted-resources.js';
 import type { PoolWorker } from './pool-worker.js';
 
 /** Memory of one worker, in bytes. */
@@ -10,7 +10,7 @@ export interface WorkerMemory {
   readonly reserved: number;
   /** The most that was reserved so far. */
   readonly peak: number;
-  /** Of the device, whoever uses the rest; for the CPU what the machine (or this process's share of it) has available. */
+  /** Of the device, whoever uses the rest; for the CPU what is left of this process's share of the machine. */
   readonly free: number;
   readonly total: number;
 }
@@ -41,12 +41,9 @@ export async function readWorkers(
 function cpuReading(): WorkerReading {
   const resident = process.memoryUsage.rss();
   const peak = process.resourceUsage().maxRSS * 1024;
-  // Both know of the limits that a container or a batch system sets; without one the first is 0 or beyond all memory.
-  const constrained = process.constrainedMemory();
-  const total = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-  const free = Math.min(process.availableMemory(), total);
+  const { free, granted } = grantedResources().memory;
   return {
-    memory: { allocated: resident, reserved: resident, peak: Math.max(peak, resident), free, total },
+    memory: { allocated: resident, reserved: resident, peak: Math.max(peak, resident), free, total: granted },
     utilisation: undefined,
     temperature: undefined,
   };

@@ -5,8 +5,8 @@ import type { AppendingFile } from './appending-file.js';
 import { batchDigest } from './batch-digest.js';
 import { journalFailure } from './journal-failure.js';
 import { encodeRecord } from './record.js';
-import { readPayload } from './scan.js';
-import type { RecordPlace } from './scan.js';
+import type { RecordPlaces } from './record-places.js';
+import { readRecord } from './scan.js';
 
 /** What is kept of a batch. */
 export interface JournaledBatch {
@@ -21,8 +21,8 @@ export interface BatchRecordsOptions {
   readonly path: string;
   /** BATCH_RECORD or TRIAGE_RECORD. */
   readonly kind: number;
-  /** By the number of the batch: what an earlier run has left. */
-  readonly places: ReadonlyMap<number, RecordPlace>;
+  /** What an earlier run has left. */
+  readonly places: RecordPlaces;
   readonly reading: FileHandle;
   readonly appending: AppendingFile;
   /** Whether a batch that was computed from something else means that the input is another one. */
@@ -42,7 +42,7 @@ export class BatchRecords {
 
   /** Whether there may be something for this batch; only then `find` is worth its while. */
   has(batch: number): boolean {
-    return this.#options.places.has(batch);
+    return this.#options.places.startOf(batch) !== undefined;
   }
 
   /**
@@ -54,9 +54,16 @@ export class BatchRecords {
    */
   async find(batch: number, tokens: FrameBatchTokens, whence: string): Promise<JournaledBatch | undefined> {
     const { path, places, reading, isOfInputAlone } = this.#options;
-    const place = places.get(batch);
-    if (!place) return undefined;
-    if (!Buffer.from(place.digest).equals(batchDigest(tokens))) {
+    const start = places.startOf(batch);
+    if (start === undefined) return undefined;
+    const frames = tokens.dna.offsets.length - 1;
+    const record = await readRecord(reading, start, 2 * frames * Float32Array.BYTES_PER_ELEMENT).catch(
+      (cause: unknown) => {
+        throw journalFailure(path, cause);
+      },
+    );
+    if (!record) return undefined;
+    if (!Buffer.from(record.head.digest).equals(batchDigest(tokens))) {
       if (!isOfInputAlone) return undefined;
       throw expected(
         'VNP_RESUME',
@@ -66,10 +73,7 @@ export class BatchRecords {
         'Give it the same input, or begin a new run (with --force in the same directory)',
       );
     }
-    const payload = await readPayload(reading, place).catch((cause: unknown) => {
-      throw journalFailure(path, cause);
-    });
-    return payload && place.frames === tokens.dna.offsets.length - 1 ? decodeBatch(place.frames, payload) : undefined;
+    return record.head.frames === frames ? decodeBatch(frames, record.payload) : undefined;
   }
 
   /** Enters the results of a batch. They are copied. */

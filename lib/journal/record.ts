@@ -25,7 +25,7 @@ export interface RecordHead {
   readonly batch: number;
   readonly frames: number;
   readonly payloadBytes: number;
-  /** Of what the batch was computed from, DIGEST_BYTES long. */
+  /** Of what the batch was computed from, DIGEST_BYTES long; of a decoded head a part of its bytes. */
   readonly digest: Uint8Array;
   readonly payloadSum: number;
 }
@@ -60,7 +60,7 @@ export function decodeHead(bytes: Buffer): RecordHead | undefined {
     batch: bytes.readUInt32LE(12),
     frames: bytes.readUInt32LE(16),
     payloadBytes,
-    digest: Uint8Array.from(bytes.subarray(24, 40)),
+    digest: new Uint8Array(bytes.buffer, bytes.byteOffset + 24, DIGEST_BYTES),
     payloadSum: bytes.readUInt32LE(40),
   };
 }

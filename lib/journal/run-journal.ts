@@ -9,8 +9,9 @@ import { journalFailure } from './journal-failure.js';
 import { BATCH_RECORD, DIGEST_BYTES, encodeRecord, KEY_RECORD, TRIAGE_RECORD } from './record.js';
 import { checkSameRun, hasSameDevices, NO_TRIAGE } from './run-key.js';
 import type { RunKey } from './run-key.js';
-import { scanJournal } from './scan.js';
-import type { RecordPlace, Scan } from './scan.js';
+import { RecordPlaces } from './record-places.js';
+import { scanJournal, scanKey } from './scan.js';
+import type { Scan } from './scan.js';
 
 export interface RunJournalOptions {
   readonly path: string;
@@ -55,9 +56,9 @@ export class RunJournal {
     this.#appending = appending;
     const isOfSameDevices = !key || hasSameDevices(key, ownKey);
     this.content = {
-      batches: batches.size + triage.size,
-      frames: framesOf(batches),
-      framesTriaged: framesOf(triage),
+      batches: batches.batches + triage.batches,
+      frames: batches.frames,
+      framesTriaged: triage.frames,
       ...{ damagedBytes, isOfSameDevices },
     };
     const parts = { path, reading: file, appending };
@@ -79,7 +80,7 @@ export class RunJournal {
       const found = await scanJournal(file);
       if (!found.isJournal) throw foreignFile(path);
       if (found.key) checkSameRun(path, found.key, key);
-      const scan = found.key ? found : { ...EMPTY, damagedBytes: found.end };
+      const scan = found.key ? found : { ...emptyScan(), damagedBytes: found.end };
       await file.truncate(scan.end);
       const appending = new AppendingFile(file, (cause) => onFailure(journalFailure(path, cause)));
       if (scan.end === 0) {
@@ -112,7 +113,7 @@ export async function checkJournal(path: string, wanted: Partial<RunKey> = {}): 
   let file: FileHandle | undefined;
   try {
     file = await open(path);
-    const { key, isJournal } = await scanJournal(file);
+    const { key, isJournal } = await scanKey(file);
     if (!isJournal) throw foreignFile(path);
     if (key) checkSameRun(path, key, wanted);
     return key;
@@ -125,13 +126,8 @@ export async function checkJournal(path: string, wanted: Partial<RunKey> = {}): 
   }
 }
 
-const NO_BATCHES: Pick<Scan, 'batches' | 'triage'> = { batches: new Map(), triage: new Map() };
-const EMPTY = { ...NO_BATCHES, end: 0, key: undefined, isJournal: true };
-
-function framesOf(places: ReadonlyMap<number, RecordPlace>): number {
-  let frames = 0;
-  for (const place of places.values()) frames += place.frames;
-  return frames;
+function emptyScan(): Omit<Scan, 'damagedBytes'> {
+  return { key: undefined, batches: new RecordPlaces(), triage: new RecordPlaces(), end: 0, isJournal: true };
 }
 
 function keyRecord(key: RunKey): Buffer {

@@ -56,6 +56,16 @@ const count = (meaning: string, unit: string): FieldMeaning => ({ type: 'number'
 const unknownable = (field: FieldMeaning): FieldMeaning => ({ ...field, nullable: true });
 
 export const EVENT_SCHEMA: EventSchema = {
+  grant: {
+    meaning: 'This process may use a part of its machine only, by a cgroup, its CPU affinity or another limit.',
+    fields: {
+      cores: count('that it may use', 'cores'),
+      machineCores: count('of the machine', 'cores'),
+      memory: bytes('that it may use'),
+      machineMemory: bytes('of the machine'),
+      text: { type: 'string', meaning: 'the same in words, with what sets the limits' },
+    },
+  },
   'device-left-out': {
     meaning: 'A GPU that is there is not used, though nobody asked for it to be left out.',
     fields: {

@@ -28,6 +28,7 @@ const LONG_LOADING_BYTES = 2 ** 30;
 type Wording = { [E in RunEvent | CommandEvent as E['event']]: (event: E) => EventWords };
 
 const WORDS: Wording = {
+  grant: ({ text }) => info(text),
   'device-left-out': ({ device, name, reason }) => warn(`${device}: ${name} is not used: ${reason}`),
   'shipped-model': ({ model, card }) =>
     warn(

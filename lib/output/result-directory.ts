@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { PredictionResult } from '../predict/results.js';
 import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
+import { checkResultFiles } from './check-result-files.js';
 import { ContigsTableWriter } from './contigs-table.js';
 import { EmbeddingsWriter } from './embeddings.js';
 import { ExternalSort } from './external-sort.js';
@@ -74,6 +75,11 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
     accepts: (names) => acceptsUnfinished(names, options),
   });
   try {
+    await checkResultFiles({
+      ...{ shownDirectory: options.directory, path: claimed.path, unfinished: claimed.unfinished },
+      ...{ inputName: options.inputName, chunkSize: options.chunkSize },
+      keepIntermediate: options.keepIntermediate ?? false,
+    });
     if (options.force === true) await rm(join(claimed.path, files.JOURNAL.name), { force: true });
     for (const file of files.OUTPUT_FILES) {
       const path = join(options.directory, files.outputFileName(file, options.inputName, options.chunkSize));

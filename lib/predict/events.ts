@@ -8,6 +8,7 @@ import type { TriageRule } from './triage-rule.js';
 
 /** What a predictor tells while it loads and runs, as it happens. `event` says which it is. */
 export type RunEvent =
+  | GrantEvent
   | DeviceLeftOutEvent
   | ShippedModelEvent
   | LoadingEvent
@@ -21,6 +22,18 @@ export type RunEvent =
   | FailureEvent
   | TriageFailureEvent
   | PoolEvent;
+
+/** This process may use a part of its machine only: see GrantedResources. */
+export interface GrantEvent {
+  readonly event: 'grant';
+  readonly cores: number;
+  readonly machineCores: number;
+  /** Bytes. */
+  readonly memory: number;
+  readonly machineMemory: number;
+  /** The same in words, with what sets the limits. */
+  readonly text: string;
+}
 
 /** A GPU that is there is not used, though nobody asked for it to be left out. */
 export interface DeviceLeftOutEvent {

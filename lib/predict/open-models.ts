@@ -1,6 +1,7 @@
 import type { NativeBytePairTokenizer, Precision } from '../engine/addon.js';
 import { defaultBatchTokens } from '../engine/batch-tokens.js';
 import { chooseDevices } from '../engine/choose-devices.js';
+import { grantedResources, grantText } from '../engine/granted-resources.js';
 import { loadAddon } from '../engine/load.js';
 import type { LoadedAddon } from '../engine/load.js';
 import { DevicePool } from '../engine/pool.js';
@@ -43,6 +44,7 @@ type Plan = WorkerPlan & { readonly precision: Precision };
 export async function openModels(options: OpenOptions): Promise<OpenedModels> {
   const resolved = resolveOpenOptions(options);
   const { trust, engine, onEvent, triage: choice } = resolved;
+  tellGrant(onEvent);
   const registry = new ModelRegistry(modelsFolder(options.models));
   const model = await registry.findTrusted(options.model, { trust });
   if (options.model === undefined && model.shipped) {
@@ -71,6 +73,18 @@ export async function openModels(options: OpenOptions): Promise<OpenedModels> {
     await own.pool.close();
     throw error;
   }
+}
+
+function tellGrant(onEvent: (event: RunEvent) => void): void {
+  const resources = grantedResources();
+  const text = grantText(resources);
+  if (text === undefined) return;
+  const { cores, memory } = resources;
+  onEvent({
+    event: 'grant',
+    ...{ cores: cores.granted, machineCores: cores.machine },
+    ...{ memory: memory.granted, machineMemory: memory.machine, text },
+  });
 }
 
 /** The same device's worker for triage: one of its own, with a name of its own. */

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import type { DeviceChoice } from '../engine/choose-devices.js';
+import { grantedResources } from '../engine/granted-resources.js';
 import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
@@ -57,7 +57,10 @@ export interface OpenOptions {
   readonly workers?: number;
   /** The most bytes that one worker may take on its device, weights included. Defaults to what the device has. */
   readonly maxMemory?: number;
-  /** CPU threads for matrix work, of all CPU workers together. Defaults to all cores that this process may use. */
+  /**
+   * CPU threads for matrix work, of all CPU workers together. Defaults to the cores that this process may use: those
+   * of its CPU affinity, as many as its cgroup's quota allows (rounded up), at most $OMP_NUM_THREADS.
+   */
   readonly threads?: number;
   /** `packed`: this project's own forward. `torchscript`: the archive's own, for comparison. Defaults to `packed`. */
   readonly engine?: 'packed' | 'torchscript';
@@ -171,6 +174,10 @@ export function resolveTriage(triage: string | TriageChoice): TriageChoice {
   return triage;
 }
 
+export function defaultThreads(): number {
+  return Math.min(grantedResources().cores.granted, MOST_THREADS);
+}
+
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveOpenOptions(options: OpenOptions) {
   checkNames(OPEN_OPTIONS, options, 'open');
@@ -184,7 +191,7 @@ export function resolveOpenOptions(options: OpenOptions) {
     trust: options.trust ?? false,
     triage: options.triage === undefined ? undefined : resolveTriage(options.triage),
     precision: options.precision ?? DEFAULT_PRECISION,
-    threads: whole('threads', options.threads ?? availableParallelism(), MOST_THREADS),
+    threads: whole('threads', options.threads ?? defaultThreads(), MOST_THREADS),
     workers: workers === undefined ? undefined : whole('workers', workers, MOST_WORKERS),
     maxMemory: maxMemory === undefined ? undefined : whole('maxMemory', maxMemory, Number.MAX_SAFE_INTEGER),
     engine: options.engine ?? ('packed' as const),

@@ -21,6 +21,11 @@ const COUNTS = {
 
 /** One of every event. */
 export const EVENTS: EventsByName = {
+  grant: {
+    event: 'grant',
+    ...{ cores: 2, machineCores: 64, memory: 8 * GIB, machineMemory: 256 * GIB },
+    text: 'granted to this process: 2 of 64 cores (cgroup), 8.0 of 256.0 GiB of memory (cgroup)',
+  },
   'device-left-out': { event: 'device-left-out', device: 'cuda:3', name: 'NVIDIA T400', reason: 'too little memory' },
   'shipped-model': { event: 'shipped-model', model: 'small', card: '/opt/models/small/card.md' },
   loading: { event: 'loading', model: '500', chunkSize: 500, workers: ['cuda:0', 'cuda:1'] },

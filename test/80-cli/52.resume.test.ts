@@ -17,9 +17,9 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { HEAD_BYTES } from '../../lib/journal/record.js';
-import { scanJournal } from '../../lib/journal/scan.js';
-import type { RecordPlace } from '../../lib/journal/scan.js';
+import { BATCH_RECORD, HEAD_BYTES } from '../../lib/journal/record.js';
+import { walkRecords } from '../../lib/journal/scan.js';
+import type { FoundRecord } from '../../lib/journal/scan.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { installGoldenModel } from '../golden-model.js';
@@ -59,14 +59,19 @@ function onceJournaled(output: string, bytes: number, act: (child: ChildProcess)
 const journalBytes = (output: string): number =>
   statSync(join(output, '.journal'), { throwIfNoEntry: false })?.size ?? 0;
 
-async function journaled(output: string): Promise<{ batches: RecordPlace[]; frames: number }> {
+async function journaled(output: string): Promise<{ batches: FoundRecord[]; frames: number }> {
   const file = await open(join(output, '.journal'));
-  const batches = [...(await scanJournal(file)).batches.values()];
+  const byNumber = new Map<number, FoundRecord>();
+  await walkRecords(file, (record) => {
+    if (record.kind === BATCH_RECORD) byNumber.set(record.batch, record);
+    return undefined;
+  });
   await file.close();
+  const batches = [...byNumber.values()];
   return { batches, frames: framesOf(batches) };
 }
 
-const framesOf = (batches: readonly RecordPlace[]): number => batches.reduce((sum, { frames }) => sum + frames, 0);
+const framesOf = (batches: readonly FoundRecord[]): number => batches.reduce((sum, { frames }) => sum + frames, 0);
 
 function results(output: string): Record<string, string> {
   const names = readdirSync(output).filter((name) => !OF_THE_RUN.includes(name));
@@ -186,9 +191,9 @@ describe('virnucpro predict --resume', () => {
     const path = join(output, '.journal');
     const { batches } = await journaled(output);
     const [head, payload, last] = [batches[3]!, batches[10]!, batches.at(-1)!];
-    flipBit(path, head.payloadStart - HEAD_BYTES + 21);
-    flipBit(path, payload.payloadStart + 5);
-    truncateSync(path, last.payloadStart + 3);
+    flipBit(path, head.start + 21);
+    flipBit(path, payload.start + HEAD_BYTES + 5);
+    truncateSync(path, last.start + HEAD_BYTES + 3);
     appendFileSync(path, 'rubbish');
     // The first of the two keys, which come before all else.
     flipBit(path, HEAD_BYTES + 9);
@@ -199,7 +204,7 @@ describe('virnucpro predict --resume', () => {
     const output = copyOfKilled('no-key');
     const path = join(output, '.journal');
     const { batches } = await journaled(output);
-    const first = Math.min(...batches.map(({ payloadStart }) => payloadStart)) - HEAD_BYTES;
+    const first = Math.min(...batches.map(({ start }) => start));
     writeFileSync(path, readFileSync(path).fill(0, 0, first));
     await resumes(output, 0);
   });
