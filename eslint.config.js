@@ -23,7 +23,18 @@ const layers = {
     'predict/options.ts',
   ],
   'index.ts': [
-    ...['errors.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal', 'predict'],
+    ...[
+      'errors.ts',
+      'supported-node.ts',
+      'package.ts',
+      'input',
+      'windows',
+      'batches',
+      'models',
+      'engine',
+      'journal',
+      'predict',
+    ],
     ...['diagnosis', 'benchmark'],
   ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
@@ -40,6 +51,7 @@ const layers = {
   ],
   cli: ['errors.ts', 'index.ts', 'output', 'recall', 'monitor'],
   'errors.ts': [],
+  'supported-node.ts': ['errors.ts'],
   'option-checks.ts': ['errors.ts'],
   'package.ts': [],
 };
@@ -105,7 +117,10 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.cjs'],
-    languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly', module: 'writable' } },
+    files: ['**/*.cjs', 'bin/*.js'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: { require: 'readonly', module: 'writable', __dirname: 'readonly' },
+    },
   },
 );

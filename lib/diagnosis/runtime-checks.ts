@@ -1,20 +1,13 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { nodeProblem, SUPPORTED } from '#node-version';
 import { findLibtorch, describeSearch, supportedLibtorch } from '../engine/libtorch.js';
-import { packageRoot } from '../package.js';
 import { failed, passed, type Check } from './check.js';
 import { mendingCommand } from '../engine/setup-command.js';
 
 export function checkNode(version = process.versions.node): Check {
-  const { engines } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-    engines: { node: string };
-  };
-  const needed = engines.node.replace(/^>=/, '');
-  const found = `${version} on ${process.platform} ${process.arch}, needed is ${needed} or later`;
-  const isLater = version.localeCompare(needed, 'en', { numeric: true }) >= 0;
-  return isLater
+  const found = `${version} on ${process.platform} ${process.arch}, needed is ${SUPPORTED}`;
+  return nodeProblem(version) === undefined
     ? passed('Node', found)
-    : failed('Node', found, `Install Node ${needed} or later, then ${mendingCommand()}`);
+    : failed('Node', found, `Install a newer Node, then ${mendingCommand()}`);
 }
 
 /** Every place that is looked at for libtorch, in order, and what came of it. */

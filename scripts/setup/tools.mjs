@@ -8,8 +8,6 @@ import { isPrebuilt } from './prebuilt.mjs';
 import { inRepository, isCheckout } from './repository.mjs';
 import { diskSpace, torch } from './versions.mjs';
 
-const minimumNode = [20, 19];
-
 /** @typedef {import('./step.mjs').Step} Step */
 
 /**
@@ -21,7 +19,7 @@ export async function checkTools(step) {
   const builds = isCheckout || !isPrebuilt();
   const npm =
     isCheckout && !findProgram('npm') ? 'npm is missing: it comes with Node, else `apt-get install npm`' : undefined;
-  refuse([missingNode(), npm, ...(builds ? await missingBuildTools() : []), ...(await missingForDownload())]);
+  refuse([npm, ...(builds ? await missingBuildTools() : []), ...(await missingForDownload())]);
   step.say('all present');
 }
 
@@ -48,13 +46,6 @@ export function findProgram(name) {
 export function findCompiler() {
   const names = process.env['CXX'] ? [process.env['CXX']] : ['c++', 'g++', 'clang++'];
   return names.map((name) => findProgram(name)).find((path) => path !== undefined);
-}
-
-function missingNode() {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const [leastMajor = 0, leastMinor = 0] = minimumNode;
-  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return undefined;
-  return `Node ${process.versions.node} is too old: install Node >= ${minimumNode.join('.')}, e.g. \`nvm install 22\``;
 }
 
 async function missingBuildTools() {

@@ -163,6 +163,8 @@ describe('virnucpro doctor', () => {
   it('asks for the Node that the package asks for', () => {
     assert.equal(checkNode('20.18.3').status, 'failed');
     assert.equal(checkNode('9.0.0').status, 'failed');
-    for (const version of ['20.19.0', '20.100.0', '24.0.1']) assert.equal(checkNode(version).status, 'ok', version);
+    for (const version of ['21.7.3', '22.1.0']) assert.equal(checkNode(version).status, 'failed', version);
+    for (const version of ['20.19.0', '20.100.0', '22.2.0', '24.0.1'])
+      assert.equal(checkNode(version).status, 'ok', version);
   });
 });

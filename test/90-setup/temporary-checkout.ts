@@ -21,7 +21,7 @@ export interface Running {
 export const compiledLibrary = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'lib');
 
 /**
- * A folder that the scripts take for a checkout of their own: a copy of scripts/ with the compiled lib/ in its place,
+ * A folder that the scripts take for a checkout of their own: a copy of bin/ and scripts/ with the compiled lib/ in its place,
  * a `bin` folder for programs that stand in for the real ones, and an empty cache.
  */
 export class TemporaryCheckout {
@@ -31,7 +31,7 @@ export class TemporaryCheckout {
   readonly environment: NodeJS.ProcessEnv;
 
   constructor() {
-    cpSync(join(repositoryRoot, 'scripts'), this.path('scripts'), { recursive: true });
+    for (const name of ['bin', 'scripts']) cpSync(join(repositoryRoot, name), this.path(name), { recursive: true });
     for (const name of ['package.json', 'tsconfig.json', 'package-lock.json']) {
       cpSync(join(repositoryRoot, name), this.path(name));
     }
