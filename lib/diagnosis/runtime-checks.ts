@@ -1,6 +1,7 @@
+import { libcProblem } from '#c-library';
 import { nodeProblem, SUPPORTED } from '#node-version';
 import { findLibtorch, describeSearch, supportedLibtorch } from '../engine/libtorch.js';
-import { failed, passed, type Check } from './check.js';
+import { failed, passed, warned, type Check } from './check.js';
 import { mendingCommand } from '../engine/setup-command.js';
 
 export function checkNode(version = process.versions.node): Check {
@@ -12,6 +13,8 @@ export function checkNode(version = process.versions.node): Check {
 
 /** Every place that is looked at for libtorch, in order, and what came of it. */
 export function checkLibtorch(): Check {
+  const problem = libcProblem();
+  if (problem !== undefined) return failed('libtorch', problem, 'Use a system or container with glibc');
   const search = findLibtorch();
   const places = describeSearch(search);
   if (process.env['LIBTORCH']) places.push('python3 on PATH and the cache: not looked at, because $LIBTORCH is set');
@@ -21,5 +24,8 @@ export function checkLibtorch(): Check {
     return failed('libtorch', `no libtorch ${supportedLibtorch}.x`, mendingCommand('LIBTORCH'), places);
   }
   const { version, root, cuda } = search.chosen;
-  return passed('libtorch', `${version} (${cuda ? 'with' : 'without'} CUDA) in ${root}`, places);
+  const found = `${version} (${cuda ? 'with' : 'without'} CUDA) in ${root}`;
+  const broken = search.considered.find((candidate) => candidate.broken);
+  if (!broken) return passed('libtorch', found, places);
+  return warned('libtorch', found, `Mend ${broken.place}, or export LIBTORCH=${root}`, places);
 }

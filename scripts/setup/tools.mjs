@@ -1,6 +1,7 @@
 // @ts-check
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
+import { libcProblem } from '../../bin/c-library.js';
 import { cacheFolder } from './cache-folder.mjs';
 import { run } from './child.mjs';
 import { SetupFailure } from './failure.mjs';
@@ -19,7 +20,7 @@ export async function checkTools(step) {
   const builds = isCheckout || !isPrebuilt();
   const npm =
     isCheckout && !findProgram('npm') ? 'npm is missing: it comes with Node, else `apt-get install npm`' : undefined;
-  refuse([npm, ...(builds ? await missingBuildTools() : []), ...(await missingForDownload())]);
+  refuse([libcProblem(), npm, ...(builds ? await missingBuildTools() : []), ...(await missingForDownload())]);
   step.say('all present');
 }
 

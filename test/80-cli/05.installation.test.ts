@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { cachedLibtorchFolder } from '../../lib/engine/libtorch.js';
+import { loadAddon } from '../../lib/engine/load.js';
+import { TemporaryCheckout, writeLibtorch } from '../90-setup/temporary-checkout.js';
 import { fixture, repositoryRoot } from '../repository.js';
-import { failsWith } from './command-line.js';
+import { failsWith, succeeds } from './command-line.js';
 import { copyProgram } from './program-copy.js';
 
 describe('a Node that is too old', () => {
@@ -97,5 +100,25 @@ describe('an installation that is not complete', () => {
         program,
       },
     );
+  });
+});
+
+describe('a torch of python3 that does not load', () => {
+  let checkout: TemporaryCheckout;
+  beforeEach(() => (checkout = new TemporaryCheckout()));
+  afterEach(() => checkout.remove());
+
+  it('is named in a warning, and the libtorch of the cache is used', async () => {
+    const torch = writeLibtorch(checkout.path('python', 'torch'), '2.11.0');
+    checkout.writeProgram('python3', `echo "${torch}"`);
+    const cached = cachedLibtorchFolder('2.11.0', { VIRNUCPRO_CACHE: checkout.cache });
+    mkdirSync(join(cached, 'nvidia'), { recursive: true });
+    symlinkSync(loadAddon().libtorch.root, join(cached, 'torch'));
+    const environment = { PATH: checkout.environment['PATH'] ?? '', LIBTORCH: '', VIRNUCPRO_CACHE: checkout.cache };
+    const words = ['predict', join(repositoryRoot, 'examples', 'contigs.fa'), '-o', checkout.path('results')];
+    const { errors } = await succeeds(words, { environment, models: checkout.path('models') });
+    const place = torch.replaceAll('.', '\\.');
+    assert.match(errors, new RegExp(`WARN: the libtorch of ${place} is not used: it does not load: .*torch/lib`));
+    assert.ok(errors.includes(`Using the one in ${join(cached, 'torch')}\n`), errors);
   });
 });
