@@ -11,9 +11,9 @@ const layers = {
   input: ['errors.ts'],
   windows: ['errors.ts', 'input'],
   batches: ['errors.ts', 'windows'],
-  engine: ['errors.ts', 'package.ts', 'batches'],
+  engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'batches'],
   models: ['errors.ts', 'package.ts', 'batches', 'engine'],
-  journal: ['errors.ts', 'engine/addon.ts'],
+  journal: ['errors.ts', 'forced-to-disk.ts', 'engine/addon.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
   ],
@@ -38,10 +38,25 @@ const layers = {
     ...['diagnosis', 'benchmark'],
   ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
-  output: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'windows/window.ts'],
+  output: [
+    'errors.ts',
+    'forced-to-disk.ts',
+    'predict/results.ts',
+    'predict/events.ts',
+    'predict/run-counts.ts',
+    'windows/window.ts',
+  ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   recall: [
-    ...['errors.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts', 'predict/run-counts.ts'],
+    ...[
+      'errors.ts',
+      'forced-to-disk.ts',
+      'input',
+      'output',
+      'predict/calls.ts',
+      'predict/results.ts',
+      'predict/run-counts.ts',
+    ],
     'predict/score-sums.ts',
     ...['windows/frame.ts', 'windows/window.ts'],
   ],
@@ -49,10 +64,12 @@ const layers = {
     ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
     'predict/summary.ts',
   ],
-  cli: ['errors.ts', 'index.ts', 'output', 'recall', 'monitor'],
+  cli: ['errors.ts', 'process-memory.ts', 'index.ts', 'output', 'recall', 'monitor'],
   'errors.ts': [],
   'supported-node.ts': ['errors.ts'],
   'option-checks.ts': ['errors.ts'],
+  'forced-to-disk.ts': [],
+  'process-memory.ts': [],
   'package.ts': [],
 };
 

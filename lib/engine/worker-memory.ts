@@ -1,4 +1,5 @@
 import { totalmem } from 'node:os';
+import { peakResidentBytes, residentBytes } from '../process-memory.js';
 import type { Addon, NativeSensors } from './addon.js';
 import type { PoolWorker } from './pool-worker.js';
 
@@ -39,8 +40,8 @@ export async function readWorkers(
 }
 
 function cpuReading(): WorkerReading {
-  const resident = process.memoryUsage.rss();
-  const peak = process.resourceUsage().maxRSS * 1024;
+  const resident = residentBytes();
+  const peak = peakResidentBytes();
   // Both know of the limits that a container or a batch system sets; without one the first is 0 or beyond all memory.
   const constrained = process.constrainedMemory();
   const total = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();

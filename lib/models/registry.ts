@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { homeFolder } from '../engine/home-folder.js';
 import { expected } from '../errors.js';
 import { openModel, PIPELINE_FILE, type OpenedModel } from './pipeline.js';
 import { sha256OfFile } from './sha256.js';
@@ -24,7 +24,7 @@ const LEFTOVER_MILLISECONDS = 48 * 3600 * 1000;
 export function modelsFolder(option?: string, environment: NodeJS.ProcessEnv = process.env): string {
   const named = option || environment['VIRNUCPRO_MODELS'];
   if (named) return resolve(named);
-  const data = environment['XDG_DATA_HOME'] || join(environment['HOME'] || homedir(), '.local', 'share');
+  const data = environment['XDG_DATA_HOME'] || join(environment['HOME'] || homeFolder(), '.local', 'share');
   return join(data, 'virnucpro', 'models');
 }
 

@@ -84,13 +84,22 @@ async function missingPip() {
 function missingSpace(folder) {
   let existing = folder;
   while (!existsSync(existing)) existing = dirname(existing);
-  const { bavail, bsize } = statfsSync(existing);
-  const free = (bavail * bsize) / 1e9;
-  if (free >= diskSpace.cpu) return undefined;
+  const free = freeSpace(existing);
+  if (free === undefined || free >= diskSpace.cpu) return undefined;
   return (
     `libtorch needs ${diskSpace.cpu} GB but ${existing} has ${free.toFixed(1)} GB free: ` +
     'make room, or `export VIRNUCPRO_CACHE=/a/larger/disk`, or `export LIBTORCH=/an/unpacked/libtorch`'
   );
+}
+
+/** Gigabytes; undefined where the system does not say. @param {string} folder */
+function freeSpace(folder) {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return (bavail * bsize) / 1e9;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param {string} path */
