@@ -8,12 +8,12 @@ import tseslint from 'typescript-eslint';
  * an error, so that imports run one way: cli, index, predict, models, engine, with the stages of the data beside them.
  */
 const layers = {
-  input: ['errors.ts'],
+  input: ['errors.ts', 'full-disk.ts'],
   windows: ['errors.ts', 'input'],
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'batches'],
-  models: ['errors.ts', 'package.ts', 'batches', 'engine'],
-  journal: ['errors.ts', 'forced-to-disk.ts', 'engine/addon.ts'],
+  models: ['errors.ts', 'full-disk.ts', 'package.ts', 'batches', 'engine'],
+  journal: ['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'engine/addon.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
   ],
@@ -69,6 +69,7 @@ const layers = {
   'supported-node.ts': ['errors.ts'],
   'option-checks.ts': ['errors.ts'],
   'forced-to-disk.ts': [],
+  'full-disk.ts': [],
   'process-memory.ts': [],
   'package.ts': [],
 };

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { homeFolder } from '../engine/home-folder.js';
 import { expected } from '../errors.js';
+import { makingRoom } from '../full-disk.js';
 import { openModel, PIPELINE_FILE, type OpenedModel } from './pipeline.js';
 import { sha256OfFile } from './sha256.js';
 import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from './shipped.js';
@@ -299,7 +300,7 @@ function wrapped(
   error: unknown,
   folder: string,
   what = 'to write a model',
-  next = 'Free space there, or choose another folder',
+  next = `${makingRoom(error, folder) ?? 'Free space there'}, or choose another folder`,
 ): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error;
   return expected('VNP_OUTPUT', what, folder, error.message, next);

@@ -31,7 +31,7 @@ describe('a system that answers oddly', () => {
   });
   after(() => {
     if (folder) rmSync(folder, { recursive: true, force: true });
-    installed?.remove();
+    (installed as InstalledModel | undefined)?.remove();
   });
 
   function predicting(): { words: string[]; output: string } {
