@@ -8,12 +8,12 @@ import tseslint from 'typescript-eslint';
  * an error, so that imports run one way: cli, index, predict, models, engine, with the stages of the data beside them.
  */
 const layers = {
-  input: ['errors.ts'],
+  input: ['errors.ts', 'full-disk.ts'],
   windows: ['errors.ts', 'input'],
   batches: ['errors.ts', 'windows'],
-  engine: ['errors.ts', 'package.ts', 'batches'],
-  models: ['errors.ts', 'package.ts', 'batches', 'engine'],
-  journal: ['errors.ts', 'engine/addon.ts'],
+  engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'batches'],
+  models: ['errors.ts', 'full-disk.ts', 'package.ts', 'batches', 'engine'],
+  journal: ['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'engine/addon.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
   ],
@@ -23,14 +23,40 @@ const layers = {
     'predict/options.ts',
   ],
   'index.ts': [
-    ...['errors.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal', 'predict'],
+    ...[
+      'errors.ts',
+      'supported-node.ts',
+      'package.ts',
+      'input',
+      'windows',
+      'batches',
+      'models',
+      'engine',
+      'journal',
+      'predict',
+    ],
     ...['diagnosis', 'benchmark'],
   ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
-  output: ['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'windows/window.ts'],
+  output: [
+    'errors.ts',
+    'forced-to-disk.ts',
+    'predict/results.ts',
+    'predict/events.ts',
+    'predict/run-counts.ts',
+    'windows/window.ts',
+  ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   recall: [
-    ...['errors.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts', 'predict/run-counts.ts'],
+    ...[
+      'errors.ts',
+      'forced-to-disk.ts',
+      'input',
+      'output',
+      'predict/calls.ts',
+      'predict/results.ts',
+      'predict/run-counts.ts',
+    ],
     'predict/score-sums.ts',
     ...['windows/frame.ts', 'windows/window.ts'],
   ],
@@ -38,9 +64,13 @@ const layers = {
     ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
     'predict/summary.ts',
   ],
-  cli: ['errors.ts', 'index.ts', 'output', 'recall', 'monitor'],
+  cli: ['errors.ts', 'process-memory.ts', 'index.ts', 'output', 'recall', 'monitor'],
   'errors.ts': [],
+  'supported-node.ts': ['errors.ts'],
   'option-checks.ts': ['errors.ts'],
+  'forced-to-disk.ts': [],
+  'full-disk.ts': [],
+  'process-memory.ts': [],
   'package.ts': [],
 };
 
@@ -105,7 +135,10 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.cjs'],
-    languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly', module: 'writable' } },
+    files: ['**/*.cjs', 'bin/*.js'],
+    languageOptions: {
+      sourceType: 'commonjs',
+      globals: { require: 'readonly', module: 'writable', __dirname: 'readonly' },
+    },
   },
 );

@@ -3,6 +3,7 @@
  * between releases, the text of its message may change.
  */
 export type ErrorCode =
+  | 'VNP_NODE' // a release of Node that lacks what is used here
   | 'VNP_USAGE' // a wrong option or argument
   | 'VNP_INPUT_MISSING' // an input path that does not exist or cannot be read
   | 'VNP_INPUT_FORMAT' // an input that is no FASTA or FASTQ of DNA, or a damaged archive

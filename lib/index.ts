@@ -9,6 +9,7 @@
  * await predictor.close();
  * ```
  */
+import './supported-node.js';
 import { loadAddon } from './engine/load.js';
 import { packageVersion } from './package.js';
 import { Predictor } from './predict/predictor.js';

@@ -3,6 +3,7 @@
  * `npm run demo [-- FASTA ...]`: predicts contigs with the small model that comes with the program, and shows the verdicts.
  * Without a file these are the example contigs. Files are looked for in the folder that npm was started in.
  */
+import '../bin/refuse-old-node.js';
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';

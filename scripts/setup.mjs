@@ -9,6 +9,7 @@
  * libtorch's CUDA libraries are fetched where there is an NVIDIA driver; --cuda fetches them without one, e.g. on the
  * login node of a cluster, --no-cuda leaves them out.
  */
+import '../bin/refuse-old-node.js';
 import { parseArgs } from 'node:util';
 import { buildAddon, provideAddon } from './setup/addon.mjs';
 import { SetupFailure } from './setup/failure.mjs';

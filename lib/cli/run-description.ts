@@ -10,6 +10,7 @@ import type {
 } from '../index.js';
 import { counted } from '../monitor/quantities.js';
 import type { RunDescription } from '../output/manifest.js';
+import { peakResidentBytes } from '../process-memory.js';
 import type { PredictWords } from './predict-options.js';
 
 /** When a run began, and the seconds that two of its stages took. */
@@ -58,7 +59,7 @@ export function describeRun(
     counts: summary.counts,
     framesFromJournal: summary.framesJournaled,
     seconds: secondsByStage(summary, times, finished),
-    peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+    peakResidentBytes: peakResidentBytes(),
     warnings: warningsOf(summary),
   };
 }

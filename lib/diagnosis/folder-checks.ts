@@ -93,6 +93,10 @@ async function writeInto(folder: string): Promise<void> {
 }
 
 async function freeSpace(folder: string): Promise<string> {
-  const { bavail, bsize } = await statfs(folder);
-  return `${((bavail * bsize) / GIB).toFixed(1)} GiB free`;
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return `${((bavail * bsize) / GIB).toFixed(1)} GiB free`;
+  } catch (error) {
+    return `whose free space the system does not tell: ${reasonOf(error)}`;
+  }
 }

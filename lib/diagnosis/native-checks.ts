@@ -4,7 +4,7 @@ import { failed, passed, warned, type Check } from './check.js';
 import { runChild } from './child-process.js';
 import { listDevices, type ListedDevice } from './devices.js';
 import type { LoadedMessage, NativeMessage } from './native-messages.js';
-import { mendingCommand } from '../engine/setup-command.js';
+import { mendingCommand, setupCommand } from '../engine/setup-command.js';
 
 const LOAD_TIMEOUT_SECONDS = 120;
 const GIB = 2 ** 30;
@@ -21,22 +21,36 @@ export async function checkAddon(): Promise<NativeState> {
   const { messages, problem, stderr } = await runChild(program, ['load'], LOAD_TIMEOUT_SECONDS);
   const next = mendingCommand('LIBTORCH', 'VIRNUCPRO_ADDON');
   const [message] = messages as NativeMessage[];
-  if (message?.kind === 'failure') return { addon: failed('addon', withoutAdvice(message.message), next, stderr) };
+  if (message?.kind === 'failure') {
+    const [found, advice] = withoutAdvice(message.message);
+    return { addon: failed('addon', found, advice ?? next, stderr) };
+  }
   if (problem !== undefined) return { addon: failed('addon', `the child process ${problem}`, next, stderr) };
   if (message?.kind !== 'loaded') return { addon: failed('addon', 'the child process said nothing', next, stderr) };
   return { addon: judgeAddon(message), loaded: message };
 }
 
-/** The engine ends such a message with the command that it knows of; the check names the one for this environment. */
-function withoutAdvice(message: string): string {
-  return message.replace(/\. Run `[^`]*`$/, '');
+/**
+ * The engine ends such a message with what to do. Where that is to set up again, it knows of one variable; the check names
+ * the command for this environment.
+ */
+function withoutAdvice(message: string): [found: string, advice?: string] {
+  const [, found, advice] = /^(.*)\. ((?:Run|Set|Install|Use|Raise) .*)$/s.exec(message) ?? [];
+  if (found === undefined || advice === undefined) return [message];
+  return advice.startsWith('Run `') && advice.endsWith(`${setupCommand()}\``) ? [found] : [found, advice];
 }
 
-function judgeAddon({ addon, compiledAgainst, libtorch }: LoadedMessage): Check {
+function judgeAddon({ addon, compiledAgainst, libtorch, libtorchRoot, passedOver }: LoadedMessage): Check {
   const compiled = `compiled against libtorch ${compiledAgainst}`;
   // A release is the first two numbers; what follows the third names the build (`+cu130`).
   const release = (version: string): string => version.split('.').slice(0, 2).join('.');
-  if (release(compiledAgainst) === release(libtorch)) return passed('addon', `${addon} loads`, [compiled]);
+  const [broken] = passedOver;
+  if (release(compiledAgainst) === release(libtorch)) {
+    if (!broken) return passed('addon', `${addon} loads`, [compiled]);
+    const lines = passedOver.map(({ place, verdict }) => `${place} ${verdict}`);
+    const next = broken.next ?? `Mend ${broken.place}, or export LIBTORCH=${libtorchRoot}`;
+    return warned('addon', `${addon} loads, with the libtorch in ${libtorchRoot}`, next, [compiled, ...lines]);
+  }
   return failed(
     'addon',
     `${addon} is ${compiled}, but libtorch ${libtorch} is there`,

@@ -15,10 +15,10 @@ function send(message: NativeMessage): Promise<void> {
 }
 
 async function load(): Promise<void> {
-  const { addon, path, libtorch, cuda } = loadAddon();
-  const compiledAgainst = addon.versions.libtorch;
-  const devices = addon.devices();
-  await send({ kind: 'loaded', addon: path, compiledAgainst, libtorch: libtorch.version, cuda, devices });
+  const { addon, path, libtorch, passedOver, cuda } = loadAddon();
+  const { version, root } = libtorch;
+  const found = { compiledAgainst: addon.versions.libtorch, libtorch: version, libtorchRoot: root, passedOver };
+  await send({ kind: 'loaded', addon: path, ...found, cuda, devices: addon.devices() });
 }
 
 async function knownAnswer(device: string, folder: string, precisions: readonly Precision[]): Promise<void> {

@@ -1,4 +1,5 @@
 import type { CudaState } from '../engine/load.js';
+import type { LibtorchCandidate } from '../engine/libtorch.js';
 import type { NativeDevice, OpenRequest, Precision } from '../engine/addon.js';
 
 /** What the native child answers, over its channel to the doctor. */
@@ -9,6 +10,10 @@ export interface LoadedMessage {
   readonly addon: string;
   readonly compiledAgainst: string;
   readonly libtorch: string;
+  /** The folder that it was loaded from. */
+  readonly libtorchRoot: string;
+  /** What was come upon before and could not be used. */
+  readonly passedOver: readonly LibtorchCandidate[];
   readonly cuda: CudaState;
   readonly devices: readonly NativeDevice[];
 }

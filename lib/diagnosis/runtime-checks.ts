@@ -1,24 +1,20 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { libcProblem } from '#c-library';
+import { nodeProblem, SUPPORTED } from '#node-version';
 import { findLibtorch, describeSearch, supportedLibtorch } from '../engine/libtorch.js';
-import { packageRoot } from '../package.js';
-import { failed, passed, type Check } from './check.js';
+import { failed, passed, warned, type Check } from './check.js';
 import { mendingCommand } from '../engine/setup-command.js';
 
 export function checkNode(version = process.versions.node): Check {
-  const { engines } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
-    engines: { node: string };
-  };
-  const needed = engines.node.replace(/^>=/, '');
-  const found = `${version} on ${process.platform} ${process.arch}, needed is ${needed} or later`;
-  const isLater = version.localeCompare(needed, 'en', { numeric: true }) >= 0;
-  return isLater
+  const found = `${version} on ${process.platform} ${process.arch}, needed is ${SUPPORTED}`;
+  return nodeProblem(version) === undefined
     ? passed('Node', found)
-    : failed('Node', found, `Install Node ${needed} or later, then ${mendingCommand()}`);
+    : failed('Node', found, `Install a newer Node, then ${mendingCommand()}`);
 }
 
 /** Every place that is looked at for libtorch, in order, and what came of it. */
 export function checkLibtorch(): Check {
+  const problem = libcProblem();
+  if (problem !== undefined) return failed('libtorch', problem, 'Use a system or container with glibc');
   const search = findLibtorch();
   const places = describeSearch(search);
   if (process.env['LIBTORCH']) places.push('python3 on PATH and the cache: not looked at, because $LIBTORCH is set');
@@ -28,5 +24,8 @@ export function checkLibtorch(): Check {
     return failed('libtorch', `no libtorch ${supportedLibtorch}.x`, mendingCommand('LIBTORCH'), places);
   }
   const { version, root, cuda } = search.chosen;
-  return passed('libtorch', `${version} (${cuda ? 'with' : 'without'} CUDA) in ${root}`, places);
+  const found = `${version} (${cuda ? 'with' : 'without'} CUDA) in ${root}`;
+  const broken = search.considered.find((candidate) => candidate.broken);
+  if (!broken) return passed('libtorch', found, places);
+  return warned('libtorch', found, `Mend ${broken.place}, or export LIBTORCH=${root}`, places);
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { cacheFolder } from './cache-folder.js';
+import { libraryProblem } from './elf-file.js';
 import { nvidiaDriver } from './nvidia-driver.js';
 
 /** The releases of libtorch that the addon's compiled code fits. */
@@ -25,6 +26,16 @@ export interface LibtorchCandidate {
   /** The folder, or what was asked when no folder came of it. */
   place: string;
   verdict: string;
+  /** It is, or may be, what is looked for, but cannot be used: worth telling even where another one is found. */
+  broken?: true;
+  /** What mends it where the linker's words say so. */
+  next?: string;
+}
+
+/** Why the linker refused a libtorch, and what to do about it. */
+export interface Refusal {
+  reason: string;
+  next: string;
 }
 
 export interface LibtorchSearch {
@@ -38,6 +49,8 @@ export interface LibtorchSearchOptions {
   environment?: NodeJS.ProcessEnv;
   /** Whether a libtorch without CUDA is passed over while another may have it; default: when an NVIDIA driver is present. */
   cuda?: boolean;
+  /** Folders that the linker has refused. */
+  refused?: ReadonlyMap<string, Refusal>;
 }
 
 /** The folder in the cache that `npm run setup` unpacks this release into. */
@@ -57,12 +70,12 @@ export function findLibtorch(options: LibtorchSearchOptions = {}): LibtorchSearc
     ? [{ source: 'environment', place: resolve(environment['LIBTORCH']) }]
     : fallbackPlaces(environment);
   for (const place of places) {
-    const examined = examine(place, cuda);
-    if (typeof examined !== 'string') {
+    const examined = examine(place, cuda, options.refused?.get(place.place));
+    if ('root' in examined) {
       considered.push({ ...nameOf(place), verdict: `chosen: libtorch ${examined.version}` });
       return { chosen: examined, considered };
     }
-    considered.push({ ...nameOf(place), verdict: examined });
+    considered.push({ ...nameOf(place), ...examined });
   }
   return { chosen: undefined, considered };
 }
@@ -73,11 +86,14 @@ export function describeSearch(search: LibtorchSearch): string[] {
   return search.considered.map(({ source, place, verdict }) => `${names[source]} (${place}): ${verdict}`);
 }
 
+/** Why a place has nothing to use. */
+type Unusable = Omit<LibtorchCandidate, 'source' | 'place'>;
+
 interface Place {
   source: LibtorchSource;
   place: string;
   /** Set when there is no folder to examine. */
-  absent?: string;
+  absent?: Unusable;
 }
 
 function nameOf({ source, place }: Place): { source: LibtorchSource; place: string } {
@@ -98,14 +114,21 @@ spec = importlib.util.find_spec("torch")
 print(list(spec.submodule_search_locations)[0] if spec and spec.origin else "")
 `;
 
+/** Enough for an interpreter on a slow file system; more would be silence that nobody understands. */
+const PYTHON_SECONDS = 5;
+
 function pythonPlace(environment: NodeJS.ProcessEnv): Place {
-  const asked = spawnSync('python3', ['-c', locateTorch], { encoding: 'utf8', env: environment, timeout: 30_000 });
+  const options = { timeout: PYTHON_SECONDS * 1000, killSignal: 'SIGKILL' } as const;
+  const asked = spawnSync('python3', ['-c', locateTorch], { ...options, encoding: 'utf8', env: environment });
+  const place = { source: 'python', place: 'python3' } as const;
+  if ((asked.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT')
+    return { ...place, absent: { verdict: `gave no answer within ${PYTHON_SECONDS} s`, broken: true } };
   if (asked.error || asked.status !== 0) {
     const reason = asked.error?.message ?? asked.stderr.trim().split('\n').at(-1) ?? `exit ${asked.status}`;
-    return { source: 'python', place: 'python3', absent: `cannot be asked: ${reason}` };
+    return { ...place, absent: { verdict: `cannot be asked: ${reason}` } };
   }
   const folder = asked.stdout.trim();
-  return folder ? { source: 'python', place: folder } : { source: 'python', place: 'python3', absent: 'has no torch' };
+  return folder ? { source: 'python', place: folder } : { ...place, absent: { verdict: 'has no torch' } };
 }
 
 function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
@@ -115,21 +138,35 @@ function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
     .filter((name) => name.startsWith(`libtorch-${supportedLibtorch}.`))
     .filter((name) => name.endsWith(`-${process.platform}-${process.arch}`))
     .sort((one, other) => other.localeCompare(one, 'en', { numeric: true }));
-  if (fitting.length === 0) yield { source: 'cache', place: folder, absent: 'holds no libtorch' };
+  if (fitting.length === 0) yield { source: 'cache', place: folder, absent: { verdict: 'holds no libtorch' } };
   for (const name of fitting) yield { source: 'cache', place: join(folder, name, 'torch') };
 }
 
 /** The libtorch in this place, or why there is none to use. */
-function examine({ source, place, absent }: Place, cudaWanted: boolean): Libtorch | string {
+function examine({ source, place, absent }: Place, cudaWanted: boolean, refused?: Refusal): Libtorch | Unusable {
   if (absent !== undefined) return absent;
-  if (!existsSync(join(place, 'lib', 'libtorch_cpu.so'))) return 'has no lib/libtorch_cpu.so';
-  if (source === 'cache' && !existsSync(join(dirname(place), 'nvidia'))) return 'is incomplete';
+  if (!existsSync(join(place, 'lib', 'libtorch_cpu.so'))) return { verdict: 'has no lib/libtorch_cpu.so' };
+  if (source === 'cache' && !existsSync(join(dirname(place), 'nvidia'))) return { verdict: 'is incomplete' };
   const version = readVersion(place);
-  if (version === undefined) return 'does not say its version (version.py or build-version)';
-  if (!version.startsWith(`${supportedLibtorch}.`)) return `is libtorch ${version}, not ${supportedLibtorch}.x`;
+  if (version === undefined) return { verdict: 'does not say its version (version.py or build-version)' };
+  if (!version.startsWith(`${supportedLibtorch}.`))
+    return { verdict: `is libtorch ${version}, not ${supportedLibtorch}.x` };
   const cuda = existsSync(join(place, 'lib', 'libtorch_cuda.so'));
-  if (source === 'python' && cudaWanted && !cuda) return `is libtorch ${version} without CUDA, on a machine with a GPU`;
+  if (source === 'python' && cudaWanted && !cuda)
+    return { verdict: `is libtorch ${version} without CUDA, on a machine with a GPU` };
+  const problem = damage(place);
+  if (problem !== undefined) return { verdict: problem, broken: true };
+  if (refused) return { verdict: `does not load: ${refused.reason}`, broken: true, next: refused.next };
   return { root: place, source, version, cuda };
+}
+
+/** What every run needs of it; the linker finds what else is missing. */
+function damage(root: string): string | undefined {
+  for (const name of ['libc10.so', 'libtorch_cpu.so']) {
+    const problem = libraryProblem(join(root, 'lib', name));
+    if (problem !== undefined) return `is damaged: lib/${name} ${problem}`;
+  }
+  return undefined;
 }
 
 /** From the text of the Python package's version.py, or of the file that a libtorch archive has in its place. */

@@ -1,11 +1,22 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { libcProblem } from '#c-library';
 import { reasonOf, VirnucproError } from '../errors.js';
 import { packageRoot } from '../package.js';
 import type { Addon } from './addon.js';
+import { libraryProblem } from './elf-file.js';
 import { grantedDevice } from './granted-resources.js';
-import { describeSearch, findLibtorch, supportedLibtorch, type Libtorch } from './libtorch.js';
+import { findLibtorch, type Libtorch, type LibtorchCandidate, type Refusal } from './libtorch.js';
+import { linkerProblem } from './linker-words.js';
+import {
+  addonFailure,
+  addonMissing,
+  failure,
+  libtorchMissing,
+  libtorchRefusal,
+  refuseDamagedAddon,
+} from './load-failure.js';
 import { mendingCommand, setupCommand } from './setup-command.js';
 
 /** Whether libtorch's CUDA half could be brought in. `absent`: this machine has no NVIDIA driver. */
@@ -25,6 +36,8 @@ export interface LoadedAddon {
   /** The path of virnucpro.node. */
   path: string;
   libtorch: Libtorch;
+  /** What the search came upon before, and could not use though it should be of use. */
+  passedOver: readonly LibtorchCandidate[];
   cuda: CudaState;
 }
 
@@ -49,30 +62,25 @@ export function loadAddon(): LoadedAddon {
 
 function load(): LoadedAddon {
   refuseLostWorkingDirectory();
-  const folder = addonFolder();
-  const search = findLibtorch();
-  if (!search.chosen) {
-    throw failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${describeSearch(search).join('; ')}`, [
-      'LIBTORCH',
-    ]);
+  try {
+    return loadBoth();
+  } catch (error) {
+    // Whatever it says: with another C library nothing of it can be mended. Asked late, because asking takes a while.
+    const problem = libcProblem();
+    throw problem === undefined ? error : new VirnucproError('VNP_LIBTORCH', problem, { cause: error });
   }
-  const libtorch = search.chosen;
-  const loader = nativeModule(join(folder, 'virnucpro_loader.node')) as Loader;
+}
+
+function loadBoth(): LoadedAddon {
+  const folder = addonFolder();
+  const loader = nativeModule(folder, 'virnucpro_loader.node') as Loader;
   limitBusyWaiting(loader);
   // nvidia-smi's order. The driver reads it once, when it is initialised; its own default puts the fastest device first.
   loader.setDefault('CUDA_DEVICE_ORDER', 'PCI_BUS_ID');
-  try {
-    loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));
-  } catch (cause) {
-    throw failure(
-      `Expected libtorch in ${libtorch.root} to load but the linker says: ${reasonOf(cause)}`,
-      ['LIBTORCH'],
-      cause,
-    );
-  }
+  const { libtorch, passedOver } = loadLibtorch(loader);
   const cuda = loadCuda(loader, libtorch);
-  const path = join(folder, 'virnucpro.node');
-  return { addon: withinGrant(nativeModule(path) as Addon), path, libtorch, cuda };
+  const addon = withinGrant(nativeModule(folder, 'virnucpro.node') as Addon);
+  return { addon, path: join(folder, 'virnucpro.node'), libtorch, passedOver, cuda };
 }
 
 /** libtorch's matrix library ends the process where it cannot tell the working directory. */
@@ -94,6 +102,32 @@ function withinGrant(native: Addon): Addon {
   return { ...native, devices: () => native.devices().map(grantedDevice) };
 }
 
+/** The first libtorch of the search that the linker takes. */
+function loadLibtorch(loader: Loader): Pick<LoadedAddon, 'libtorch' | 'passedOver'> {
+  const refused = new Map<string, Refusal>();
+  for (;;) {
+    const search = findLibtorch({ refused });
+    const libtorch = search.chosen;
+    if (!libtorch) throw libtorchMissing(search);
+    try {
+      loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));
+      return { libtorch, passedOver: search.considered.filter(({ broken }) => broken) };
+    } catch (cause) {
+      const refusal = libtorchRefusal(libtorch, cause);
+      // The linker takes back what it had mapped. If anything stayed, parts of two libtorchs would be mixed.
+      if (libtorch.source === 'environment' || hasLoadedFrom(libtorch.root))
+        throw failure(`Expected libtorch in ${libtorch.root} to load but ${refusal.reason}`, refusal.next, cause);
+      refused.set(libtorch.root, refusal);
+    }
+  }
+}
+
+/** Whether code of this folder is in the process; what the linker gave up on may leave mappings of data behind. */
+function hasLoadedFrom(root: string): boolean {
+  const mappings = readFileSync('/proc/self/maps', 'utf8').split('\n');
+  return mappings.some((line) => /^\S+ ..x/.test(line) && line.includes(` ${realpathSync(root)}/`));
+}
+
 /**
  * The threads of libtorch's OpenMP spin while they wait for each other, by default so long that a run takes several times
  * as long on a machine with anything else to do. This many rounds cost nothing there and nothing on an idle one
@@ -113,19 +147,30 @@ function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {
     const next = `Run \`${mendingCommand('LIBTORCH')}\``;
     return { state: 'unusable', reason: `libtorch ${libtorch.version} in ${libtorch.root} has no CUDA`, next };
   }
+  const path = join(libtorch.root, 'lib', 'libtorch_cuda.so');
+  const damage = libraryProblem(path);
+  if (damage !== undefined) {
+    return { state: 'unusable', reason: `${path} ${damage}`, next: `Run \`${mendingCommand('LIBTORCH')}\`` };
+  }
   try {
-    loader.load(join(libtorch.root, 'lib', 'libtorch_cuda.so'));
+    loader.load(path);
     return { state: 'loaded' };
   } catch (cause) {
-    return { state: 'unusable', reason: reasonOf(cause), next: `Run \`${setupCommand()}\` on this machine` };
+    return {
+      state: 'unusable',
+      reason: linkerProblem(reasonOf(cause), path).problem,
+      next: `Run \`${setupCommand()}\` on this machine`,
+    };
   }
 }
 
-function nativeModule(path: string): unknown {
+function nativeModule(folder: string, name: string): unknown {
+  const path = join(folder, name);
+  refuseDamagedAddon(path);
   try {
     return require(path);
   } catch (cause) {
-    throw failure(`Expected ${path} to load but Node says: ${reasonOf(cause)}`, ['VIRNUCPRO_ADDON'], cause);
+    throw addonFailure(path, folder, cause);
   }
 }
 
@@ -138,13 +183,6 @@ function addonFolder(): string {
   const found = folders.find((folder) =>
     ['virnucpro.node', 'virnucpro_loader.node'].every((name) => existsSync(join(folder, name))),
   );
-  if (found === undefined) {
-    throw failure(`Expected virnucpro.node and its loader in ${folders.join(' or ')}`, ['VIRNUCPRO_ADDON']);
-  }
+  if (found === undefined) throw addonMissing(folders);
   return found;
-}
-
-/** @param variables those that may have led to the failure */
-function failure(message: string, variables: ('LIBTORCH' | 'VIRNUCPRO_ADDON')[], cause?: unknown): VirnucproError {
-  return new VirnucproError('VNP_LIBTORCH', `${message}. Run \`${mendingCommand(...variables)}\``, { cause });
 }

@@ -1,3 +1,4 @@
+import { peakResidentBytes, residentBytes } from '../process-memory.js';
 import type { Addon, NativeSensors } from './addon.js';
 import { grantedResources } from './granted-resources.js';
 import type { PoolWorker } from './pool-worker.js';
@@ -39,8 +40,8 @@ export async function readWorkers(
 }
 
 function cpuReading(): WorkerReading {
-  const resident = process.memoryUsage.rss();
-  const peak = process.resourceUsage().maxRSS * 1024;
+  const resident = residentBytes();
+  const peak = peakResidentBytes();
   const { free, granted } = grantedResources().memory;
   return {
     memory: { allocated: resident, reserved: resident, peak: Math.max(peak, resident), free, total: granted },

@@ -3,6 +3,7 @@ import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reasonOf, VirnucproError } from '../errors.js';
+import { makingRoom } from '../full-disk.js';
 import { checkRange } from './memory-sequence.js';
 import type { StoredSequence } from './record.js';
 import { untransferableArray } from './untransferable.js';
@@ -11,9 +12,10 @@ const READ_BLOCK = 256 * 1024;
 
 function temporaryFailure(folder: string, doing: string, cause: unknown): VirnucproError {
   const reason = reasonOf(cause);
+  const room = makingRoom(cause, folder);
   const message =
     `Expected to ${doing} a temporary file for a long sequence in ${folder} but received: ${reason}. ` +
-    'Set TMPDIR to a folder with room for the longest sequence';
+    `${room === undefined ? 'Set' : `${room}, or set`} TMPDIR to a folder with room for the longest sequence`;
   return new VirnucproError('VNP_OUTPUT', message, { cause });
 }
 

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { forcedToDisk } from '../forced-to-disk.js';
 
 /** Time between two syncs: their own time costs the disk, so there are at most so many seconds of them in a hundred. */
 const SYNC_SHARE = 0.01;
@@ -96,7 +97,7 @@ export class AppendingFile {
     this.#unsynced = false;
     const start = performance.now();
     try {
-      await this.#handle.datasync();
+      await forcedToDisk(() => this.#handle.datasync());
     } catch (cause) {
       this.#fail(cause);
     }

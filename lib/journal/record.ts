@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import zlib from 'node:zlib';
 
 /**
  * A record of the journal, all numbers little-endian: eight bytes that begin every record, its kind, the number of its
@@ -42,15 +42,15 @@ export function encodeRecord(
   record.writeUInt32LE(frames, 16);
   record.writeUInt32LE(payload.length, 20);
   record.set(digest, 24);
-  record.writeUInt32LE(crc32(payload), 40);
-  record.writeUInt32LE(crc32(record.subarray(0, 44)), 44);
+  record.writeUInt32LE(zlib.crc32(payload), 40);
+  record.writeUInt32LE(zlib.crc32(record.subarray(0, 44)), 44);
   record.set(payload, HEAD_BYTES);
   return record;
 }
 
 /** @returns undefined when these HEAD_BYTES are no sound head */
 export function decodeHead(bytes: Buffer): RecordHead | undefined {
-  if (!bytes.subarray(0, MARK.length).equals(MARK) || bytes.readUInt32LE(44) !== crc32(bytes.subarray(0, 44))) {
+  if (!bytes.subarray(0, MARK.length).equals(MARK) || bytes.readUInt32LE(44) !== zlib.crc32(bytes.subarray(0, 44))) {
     return undefined;
   }
   const payloadBytes = bytes.readUInt32LE(20);
@@ -66,5 +66,5 @@ export function decodeHead(bytes: Buffer): RecordHead | undefined {
 }
 
 export function isSoundPayload({ payloadSum }: RecordHead, payload: Uint8Array): boolean {
-  return crc32(payload) === payloadSum;
+  return zlib.crc32(payload) === payloadSum;
 }

@@ -3,6 +3,7 @@ import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
+import { forcedToDisk } from '../forced-to-disk.js';
 import { AppendingFile } from './appending-file.js';
 import { BatchRecords } from './batch-records.js';
 import { journalFailure } from './journal-failure.js';
@@ -86,7 +87,8 @@ export class RunJournal {
       if (scan.end === 0) {
         // Twice: without it all the others are worth nothing.
         await file.appendFile(Buffer.concat([keyRecord(key), keyRecord(key)]));
-        await file.datasync();
+        const created = file;
+        await forcedToDisk(() => created.datasync());
         await syncFolder(dirname(path));
       }
       return new RunJournal(path, scan, { file, appending, ownKey: key });

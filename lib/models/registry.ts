@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { homeFolder } from '../engine/home-folder.js';
 import { expected } from '../errors.js';
+import { makingRoom } from '../full-disk.js';
 import { openModel, PIPELINE_FILE, type OpenedModel } from './pipeline.js';
 import { sha256OfFile } from './sha256.js';
 import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from './shipped.js';
@@ -24,7 +25,7 @@ const LEFTOVER_MILLISECONDS = 48 * 3600 * 1000;
 export function modelsFolder(option?: string, environment: NodeJS.ProcessEnv = process.env): string {
   const named = option || environment['VIRNUCPRO_MODELS'];
   if (named) return resolve(named);
-  const data = environment['XDG_DATA_HOME'] || join(environment['HOME'] || homedir(), '.local', 'share');
+  const data = environment['XDG_DATA_HOME'] || join(environment['HOME'] || homeFolder(), '.local', 'share');
   return join(data, 'virnucpro', 'models');
 }
 
@@ -299,7 +300,7 @@ function wrapped(
   error: unknown,
   folder: string,
   what = 'to write a model',
-  next = 'Free space there, or choose another folder',
+  next = `${makingRoom(error, folder) ?? 'Free space there'}, or choose another folder`,
 ): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error;
   return expected('VNP_OUTPUT', what, folder, error.message, next);

@@ -74,6 +74,14 @@ export const EVENT_SCHEMA: EventSchema = {
       reason: REASON,
     },
   },
+  'libtorch-left-out': {
+    meaning: 'A libtorch that was come upon first cannot be used; another one is.',
+    fields: {
+      place: { type: 'string', meaning: 'its folder, or the program that was asked for it' },
+      reason: { type: 'string', meaning: 'what is wrong with it, in words' },
+      used: { type: 'string', meaning: 'folder of the one that is used' },
+    },
+  },
   'shipped-model': {
     meaning: 'No model was named and none is installed: the small one that came with this program is used.',
     fields: { model: MODEL, card: CARD },

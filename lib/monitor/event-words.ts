@@ -30,6 +30,8 @@ type Wording = { [E in RunEvent | CommandEvent as E['event']]: (event: E) => Eve
 const WORDS: Wording = {
   grant: ({ text }) => info(text),
   'device-left-out': ({ device, name, reason }) => warn(`${device}: ${name} is not used: ${reason}`),
+  'libtorch-left-out': ({ place, reason, used }) =>
+    warn(`the libtorch of ${place} is not used: it ${reason}. Using the one in ${used}`),
   'shipped-model': ({ model, card }) =>
     warn(
       `no model is installed: using ${model}, which came with this program. It is small, and meant for trying and for ` +

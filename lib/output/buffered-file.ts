@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { forcedToDisk } from '../forced-to-disk.js';
 import { outputError } from './output-error.js';
 
 /** What a file needs of its handle; FileHandle has it. */
@@ -145,12 +146,9 @@ export class BufferedFile {
     if (handle === undefined) return;
     try {
       // Network file systems and quotas report a full disk only here.
-      if (durable && this.#failure === undefined) await handle.sync();
+      if (durable && this.#failure === undefined) await forcedToDisk(() => handle.sync());
     } catch (cause) {
-      // Pipes and devices cannot be forced to a disk; that is no loss.
-      if ((cause as NodeJS.ErrnoException).code !== 'EINVAL') {
-        this.#failure ??= outputError('a complete write', this.shownPath, cause);
-      }
+      this.#failure ??= outputError('a complete write', this.shownPath, cause);
     }
     await handle.close().catch((cause: unknown) => {
       this.#failure ??= outputError('a complete write', this.shownPath, cause);

@@ -1,8 +1,7 @@
+import { makingRoom } from '../full-disk.js';
 import { expected, reasonOf, type VirnucproError } from '../errors.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
-  ENOSPC: 'Free some space or choose another output directory, then run again',
-  EDQUOT: 'Free some of your quota or choose another output directory, then run again',
   EACCES: 'Choose a directory that you may write to',
   EPERM: 'Choose a directory that you may write to',
   EROFS: 'Choose a directory on a file system that can be written to',
@@ -16,7 +15,10 @@ const ADVICE: Readonly<Record<string, string>> = {
 export function outputError(what: string, path: string, cause: unknown): VirnucproError {
   const code = (cause as NodeJS.ErrnoException).code ?? '';
   const received = reasonOf(cause);
-  const advice = ADVICE[code] ?? 'Choose another output directory or mend this one, then run again';
+  const room = makingRoom(cause, path);
+  const advice = room
+    ? `${room}, or choose another output directory, then run again`
+    : (ADVICE[code] ?? 'Choose another output directory or mend this one, then run again');
   const error = expected('VNP_OUTPUT', what, path, received, advice);
   error.cause = cause;
   return error;

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { rm, stat, writeFile } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { PredictionResult } from '../predict/results.js';
+import { writeToDisk } from '../forced-to-disk.js';
 import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
 import { checkResultFiles } from './check-result-files.js';
 import { ContigsTableWriter } from './contigs-table.js';
@@ -266,7 +267,7 @@ export class ResultDirectory {
     const nameOf = (file: files.OutputFile): string => files.outputFileName(file, inputName, chunkSize);
     try {
       const path = join(this.#claimed.unfinished, nameOf(files.RUN_MANIFEST));
-      await writeFile(path, manifestText(manifest), { flush: true });
+      await writeToDisk(path, manifestText(manifest));
       await removeReplacement(this.#claimed.path);
     } catch (cause) {
       throw outputError('a finished file that can be put in place', join(directory, nameOf(files.RUN_MANIFEST)), cause);

@@ -10,6 +10,7 @@ import type { TriageRule } from './triage-rule.js';
 export type RunEvent =
   | GrantEvent
   | DeviceLeftOutEvent
+  | LibtorchLeftOutEvent
   | ShippedModelEvent
   | LoadingEvent
   | TriageEvent
@@ -41,6 +42,16 @@ export interface DeviceLeftOutEvent {
   readonly device: string;
   readonly name: string;
   readonly reason: string;
+}
+
+/** A libtorch that the search came upon first cannot be used; another one is. */
+export interface LibtorchLeftOutEvent {
+  readonly event: 'libtorch-left-out';
+  /** The folder, or the program that was asked for it. */
+  readonly place: string;
+  readonly reason: string;
+  /** The folder of the one that is used. */
+  readonly used: string;
 }
 
 /** No model was named and none is installed: the one that came with this program is used. */

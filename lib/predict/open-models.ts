@@ -52,6 +52,8 @@ export async function openModels(options: OpenOptions): Promise<OpenedModels> {
   }
   const found = choice && (await findTriage(registry, choice, model, { trust }));
   const loaded = loadAddon();
+  for (const { place, verdict } of loaded.passedOver)
+    onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: loaded.libtorch.root });
   const plans = planOf(options, resolved, loaded);
   const defaults = defaultBatchTokens({
     ...{ plans, dna: model.dna, protein: model.protein, beside: found?.model, maxMemory: resolved.maxMemory },

@@ -1,5 +1,6 @@
-import { mkdir, realpath, stat, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeToDisk } from '../forced-to-disk.js';
 import { expected } from '../errors.js';
 import { EMBEDDINGS, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
 import { manifestText, type RunManifest, warningsWith } from '../output/manifest.js';
@@ -118,7 +119,7 @@ async function writeFolder(
     files: earlier.files.flatMap((file) => calls.files.get(file.name) ?? (output === undefined ? [file] : [])),
     recalled: [...(earlier.recalled ?? []), entry(earlier, { classifier, ...options })],
   };
-  await writeFile(join(folder, RUN_MANIFEST.name), manifestText(manifest), { flush: true }).catch((cause: unknown) => {
+  await writeToDisk(join(folder, RUN_MANIFEST.name), manifestText(manifest)).catch((cause: unknown) => {
     throw outputError('a complete write', join(shownOutput, RUN_MANIFEST.name), cause);
   });
   return { folder, manifest };

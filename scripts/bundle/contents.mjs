@@ -24,7 +24,7 @@ export function bundledFiles({ library, packages, binaries }) {
   return [
     ...binaries.map(({ name, path }) => ({ name, source: path, executable: true })),
     ...below(library, 'dist/lib').filter(({ name }) => name.endsWith('.js')),
-    ...folders.flatMap((folder) => below(inRepository(folder), folder)),
+    ...folders.flatMap((folder) => below(inRepository(folder), folder)).filter(({ name }) => !name.endsWith('.d.ts')),
     ...files.map((name) => ({ name, source: inRepository(name) })),
     ...packages.flatMap(({ path }) => packageFiles(path)),
     { name: 'docs/manual.md', text: manual() },
@@ -61,12 +61,24 @@ function manual() {
 
 /** Without what only npm reads: there is nothing to install or to build. */
 function packageManifest() {
-  const { name, version, description, license, type, engines, bin, dependencies } = JSON.parse(
+  const { name, version, description, license, type, engines, imports, bin, dependencies } = JSON.parse(
     readFileSync(inRepository('package.json'), 'utf8'),
   );
   for (const header of headerPackages) delete dependencies[header];
   const exports = { '.': './dist/lib/index.js', './package.json': './package.json' };
-  const kept = { name, version, description, license, private: true, type, engines, bin, exports, dependencies };
+  const kept = {
+    name,
+    version,
+    description,
+    license,
+    private: true,
+    type,
+    engines,
+    imports,
+    bin,
+    exports,
+    dependencies,
+  };
   return `${JSON.stringify(kept, null, 2)}\n`;
 }
 

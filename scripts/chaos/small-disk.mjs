@@ -22,10 +22,15 @@ export class SmallDisk {
     this.path = join('/proc', String(keeper.pid), 'root', mountPoint);
   }
 
-  /** @param {string} folder where it is mounted below @param {number} bytes @returns {Promise<SmallDisk | string>} or why there is none */
-  static async mount(folder, bytes) {
+  /**
+   * @param {string} folder where it is mounted below
+   * @param {number} bytes
+   * @param {number} [inodes] files and folders that there is room for; as many as fit unless given
+   * @returns {Promise<SmallDisk | string>} or why there is none
+   */
+  static async mount(folder, bytes, inodes) {
     const mountPoint = mkdtempSync(join(folder, 'disk-'));
-    const size = `size=${Math.ceil(bytes / 1024)}k`;
+    const size = `size=${Math.ceil(bytes / 1024)}k${inodes === undefined ? '' : `,nr_inodes=${inodes}`}`;
     const script = `mount -t tmpfs -o ${size} tmpfs "$0" && echo mounted && exec cat`;
     // It ends when its standard input does: with this process, whatever becomes of it.
     const keeper = spawn('unshare', ['--user', '--map-root-user', '--mount', 'sh', '-c', script, mountPoint]);

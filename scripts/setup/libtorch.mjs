@@ -46,6 +46,7 @@ export async function provideLibtorch(step, options) {
   }
   const folder = engine.cachedLibtorchFolder(torch.version);
   const parts = partsFor(cuda);
+  const damaged = search.considered.find(({ source, broken }) => source === 'cache' && broken);
   const complete = chosen && (chosen.source !== 'cache' || missingParts(folder, parts).length === 0);
   const cache = dirname(folder);
   if (complete) {
@@ -57,7 +58,11 @@ export async function provideLibtorch(step, options) {
   await withLock(
     `${folder}.lock`,
     (holder) => step.say(`waiting for another setup that uses ${cache} (${holder})`),
-    () => fetchParts(step, folder, parts),
+    () => {
+      // Without its record a part counts as missing.
+      if (damaged?.place === join(folder, 'torch')) rmSync(join(damaged.place, partRecord), { force: true });
+      return fetchParts(step, folder, parts);
+    },
   );
   step.done(`${torch.version} in ${folder}`);
 }

@@ -1,14 +1,13 @@
 // @ts-check
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
+import { libcProblem } from '../../bin/c-library.js';
 import { cacheFolder } from './cache-folder.mjs';
 import { run } from './child.mjs';
 import { SetupFailure } from './failure.mjs';
 import { isPrebuilt } from './prebuilt.mjs';
 import { inRepository, isCheckout } from './repository.mjs';
 import { diskSpace, torch } from './versions.mjs';
-
-const minimumNode = [20, 19];
 
 /** @typedef {import('./step.mjs').Step} Step */
 
@@ -21,7 +20,7 @@ export async function checkTools(step) {
   const builds = isCheckout || !isPrebuilt();
   const npm =
     isCheckout && !findProgram('npm') ? 'npm is missing: it comes with Node, else `apt-get install npm`' : undefined;
-  refuse([missingNode(), npm, ...(builds ? await missingBuildTools() : []), ...(await missingForDownload())]);
+  refuse([libcProblem(), npm, ...(builds ? await missingBuildTools() : []), ...(await missingForDownload())]);
   step.say('all present');
 }
 
@@ -48,13 +47,6 @@ export function findProgram(name) {
 export function findCompiler() {
   const names = process.env['CXX'] ? [process.env['CXX']] : ['c++', 'g++', 'clang++'];
   return names.map((name) => findProgram(name)).find((path) => path !== undefined);
-}
-
-function missingNode() {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const [leastMajor = 0, leastMinor = 0] = minimumNode;
-  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return undefined;
-  return `Node ${process.versions.node} is too old: install Node >= ${minimumNode.join('.')}, e.g. \`nvm install 22\``;
 }
 
 async function missingBuildTools() {
@@ -92,13 +84,22 @@ async function missingPip() {
 function missingSpace(folder) {
   let existing = folder;
   while (!existsSync(existing)) existing = dirname(existing);
-  const { bavail, bsize } = statfsSync(existing);
-  const free = (bavail * bsize) / 1e9;
-  if (free >= diskSpace.cpu) return undefined;
+  const free = freeSpace(existing);
+  if (free === undefined || free >= diskSpace.cpu) return undefined;
   return (
     `libtorch needs ${diskSpace.cpu} GB but ${existing} has ${free.toFixed(1)} GB free: ` +
     'make room, or `export VIRNUCPRO_CACHE=/a/larger/disk`, or `export LIBTORCH=/an/unpacked/libtorch`'
   );
+}
+
+/** Gigabytes; undefined where the system does not say. @param {string} folder */
+function freeSpace(folder) {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return (bavail * bsize) / 1e9;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param {string} path */

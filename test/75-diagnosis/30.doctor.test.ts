@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Check } from '../../lib/index.js';
+import { cachedLibtorchFolder } from '../../lib/engine/libtorch.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { checkNode } from '../../lib/diagnosis/runtime-checks.js';
 import { installGoldenModel } from '../golden-model.js';
+import { writeLibtorch } from '../90-setup/temporary-checkout.js';
 import { virnucpro } from './command-line.js';
 
 /** Nothing native is run then. */
@@ -26,7 +37,7 @@ describe('virnucpro doctor', () => {
   /** Temporary files of the process under test lie in a folder of their own, so that it can be seen what is left there. */
   async function doctor(environment: NodeJS.ProcessEnv = {}): Promise<Report> {
     const temporary = join(folder, 'temporary');
-    mkdirSync(temporary);
+    mkdirSync(temporary, { recursive: true });
     const given = { VIRNUCPRO_MODELS: join(folder, 'models'), TMPDIR: temporary, ...environment };
     const { exitCode, stdout, stderr } = await virnucpro(['doctor', '--json'], given);
     assert.equal(stderr, '');
@@ -61,6 +72,30 @@ describe('virnucpro doctor', () => {
     assert.match(check('models').found, /^none in /);
   });
 
+  it('warns of a torch of python3 that does not load, and uses that of the cache', async () => {
+    const torch = writeLibtorch(join(folder, 'python', 'torch'), '2.11.0');
+    const programs = join(folder, 'programs');
+    mkdirSync(programs);
+    writeFileSync(join(programs, 'python3'), `#!/bin/sh\necho "${torch}"\n`, { mode: 0o755 });
+    const cache = join(folder, 'cache');
+    const cached = cachedLibtorchFolder('2.11.0', { VIRNUCPRO_CACHE: cache });
+    mkdirSync(join(cached, 'nvidia'), { recursive: true });
+    symlinkSync(loadAddon().libtorch.root, join(cached, 'torch'));
+    const path = `${programs}:${process.env['PATH'] ?? ''}`;
+    const { exitCode, check } = await doctor({ PATH: path, LIBTORCH: '', VIRNUCPRO_CACHE: cache });
+    assert.equal(exitCode, 0);
+    const { status, found, details, next } = check('addon');
+    assert.equal(status, 'warning');
+    assert.ok(found.endsWith(`with the libtorch in ${join(cached, 'torch')}`), found);
+    assert.match(details.join('\n'), /python\/torch does not load: /);
+    assert.match(next ?? '', /--force-reinstall/);
+    // Damage is seen without the linker.
+    truncateSync(join(torch, 'lib', 'libc10.so'), 0);
+    const again = await doctor({ ...QUICKLY, PATH: path, LIBTORCH: '', VIRNUCPRO_CACHE: cache });
+    assert.equal(again.check('libtorch').status, 'warning');
+    assert.match(again.check('libtorch').details.join('\n'), /python\/torch\): is damaged: lib\/libc10\.so is empty/);
+  });
+
   it('prints a line for each check, with its way out, and a sum', async () => {
     const { exitCode, stdout, stderr } = await virnucpro(['doctor', '--models', join(folder, 'models')]);
     assert.equal(stderr, '');
@@ -93,14 +128,14 @@ describe('virnucpro doctor', () => {
     assert.match(check('known answer').found, /^not checked/);
   });
 
-  it("reports an addon that is no library in the linker's words", async () => {
+  it('reports an addon that is no library', async () => {
     const addon = join(folder, 'addon');
     mkdirSync(addon);
     copyFileSync(join(dirname(loadAddon().path), 'virnucpro_loader.node'), join(addon, 'virnucpro_loader.node'));
     writeFileSync(join(addon, 'virnucpro.node'), 'x'.repeat(10_000));
     const { check } = await doctor({ VIRNUCPRO_ADDON: addon });
     assert.equal(check('addon').status, 'failed');
-    assert.match(check('addon').found, /invalid ELF header/);
+    assert.match(check('addon').found, /virnucpro\.node to be a whole library but it is no 64-bit library/);
   });
 
   it('survives an addon that crashes while it loads', async () => {
@@ -163,6 +198,8 @@ describe('virnucpro doctor', () => {
   it('asks for the Node that the package asks for', () => {
     assert.equal(checkNode('20.18.3').status, 'failed');
     assert.equal(checkNode('9.0.0').status, 'failed');
-    for (const version of ['20.19.0', '20.100.0', '24.0.1']) assert.equal(checkNode(version).status, 'ok', version);
+    for (const version of ['21.7.3', '22.1.0']) assert.equal(checkNode(version).status, 'failed', version);
+    for (const version of ['20.19.0', '20.100.0', '22.2.0', '24.0.1'])
+      assert.equal(checkNode(version).status, 'ok', version);
   });
 });

@@ -27,6 +27,12 @@ export const EVENTS: EventsByName = {
     text: 'granted to this process: 2 of 64 cores (cgroup), 8.0 of 256.0 GiB of memory (cgroup)',
   },
   'device-left-out': { event: 'device-left-out', device: 'cuda:3', name: 'NVIDIA T400', reason: 'too little memory' },
+  'libtorch-left-out': {
+    event: 'libtorch-left-out',
+    place: '/opt/python/torch',
+    reason: 'is damaged: lib/libc10.so is missing',
+    used: '/home/ada/.cache/virnucpro/libtorch-2.11.0-linux-x64/torch',
+  },
   'shipped-model': { event: 'shipped-model', model: 'small', card: '/opt/models/small/card.md' },
   loading: { event: 'loading', model: '500', chunkSize: 500, workers: ['cuda:0', 'cuda:1'] },
   continued: {

@@ -36,7 +36,7 @@ interface SmallDisk {
   unmount(): Promise<void>;
 }
 interface SmallDiskScript {
-  SmallDisk: { mount(folder: string, bytes: number): Promise<SmallDisk | string> };
+  SmallDisk: { mount(folder: string, bytes: number, inodes?: number): Promise<SmallDisk | string> };
 }
 
 const program = join(repositoryRoot, 'bin', 'virnucpro.js');
@@ -81,15 +81,51 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
   const predict = (directory: string, ...more: string[]): Promise<Ended> =>
     virnucpro(['predict', input, '-o', directory, ...WORDS, ...more], { models });
 
+  async function mount(test: Mocha.Context, inodes?: number): Promise<SmallDisk> {
+    const script = pathToFileURL(join(repositoryRoot, 'scripts', 'chaos', 'small-disk.mjs')).href;
+    const { SmallDisk } = (await import(script)) as SmallDiskScript;
+    const mounted = await SmallDisk.mount(folder, 2 * MIB, inodes);
+    if (typeof mounted === 'string') skip(test, `no tmpfs can be mounted here: ${mounted}`);
+    return mounted;
+  }
+
+  it('one without inodes is an error that names them, wherever it comes up, and --resume goes on', async function () {
+    const disk = await mount(this, 30);
+    const NO_INODE = /ENOSPC: no space left on device.*Remove some files: .* no inode is left .*\(`df -i`\)/;
+    try {
+      const directory = join(disk.path, 'out');
+      const files = Array.from({ length: statfsSync(disk.path).ffree }, (_, i) => join(disk.path, `file-${i}`));
+      for (const file of files) writeFileSync(file, '');
+      await failsWith(NO_INODE, ['predict', input, '-o', directory, ...WORDS], { models });
+      const long = join(folder, 'long.fa');
+      writeFileSync(long, `>long\n${'ACGGCAGAC'.repeat(400_000)}\n`);
+      const elsewhere = join(folder, 'no-inodes');
+      const spooled = await virnucpro(['predict', long, '-o', elsewhere, ...WORDS], {
+        ...{ models, environment: { TMPDIR: disk.path } },
+      });
+      assert.match(spooled.errors, NO_INODE);
+      // Some more each time, until a run ends well: it has failed at every step on the way.
+      const failures = new Set<string>();
+      for (;;) {
+        for (const file of files.splice(0, 2)) rmSync(file);
+        const { end, errors } = await predict(directory, '--resume');
+        assert.doesNotMatch(errors, /internal error/);
+        if (end === 0) break;
+        assert.match(errors, NO_INODE);
+        failures.add(/Expected [^\n]* for/.exec(errors)?.[0] ?? errors);
+      }
+      assert.ok(failures.size >= 2, [...failures].join('\n'));
+      assert.deepEqual(results(directory), results(undisturbed));
+    } finally {
+      await disk.unmount();
+    }
+  });
+
   describe('of which some are small disks,', () => {
     let disk: SmallDisk;
 
     beforeEach(async function () {
-      const script = pathToFileURL(join(repositoryRoot, 'scripts', 'chaos', 'small-disk.mjs')).href;
-      const { SmallDisk } = (await import(script)) as SmallDiskScript;
-      const mounted = await SmallDisk.mount(folder, 2 * MIB);
-      if (typeof mounted === 'string') skip(this, `no tmpfs can be mounted here: ${mounted}`);
-      disk = mounted;
+      disk = await mount(this);
     });
     afterEach(async () => {
       // Undefined where the test was skipped.
@@ -133,7 +169,7 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
       assert.equal(end, 1, errors);
       assert.match(
         errors,
-        /a temporary file for a long sequence in \/proc\/.*ENOSPC.*Set TMPDIR to a folder with room/,
+        /a temporary file for a long sequence in \/proc\/.*ENOSPC.*Free some space, or set TMPDIR to a folder with room/,
       );
       assert.doesNotMatch(errors, /internal error/);
       assert.ok(!existsSync(join(folder, 'long')), 'nothing was done, and nothing is left');

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder } from '../../lib/engine/cache-folder.js';
 import { describeSearch, findLibtorch } from '../../lib/engine/libtorch.js';
 import { TemporaryCheckout, writeLibtorch } from './temporary-checkout.js';
+
+/** Changes a field of four bytes. */
+function writeAt(path: string, position: number, value: number): void {
+  const bytes = readFileSync(path);
+  bytes.writeUInt32LE(value, position);
+  writeFileSync(path, bytes);
+}
 
 describe('the search for libtorch', () => {
   let checkout: TemporaryCheckout;
@@ -89,6 +96,39 @@ describe('the search for libtorch', () => {
     assert.equal(chosen, undefined);
     assert.match(considered[0]?.verdict ?? '', /cannot be asked: .*ENOENT/);
     assert.equal(considered[1]?.verdict, 'holds no libtorch');
+  });
+
+  it('passes over a damaged torch, says what is damaged, and goes on to the cache', () => {
+    const torch = writeLibtorch(checkout.path('python', 'torch'), '2.11.0');
+    pythonHas(torch);
+    const root = cacheHas('2.11.0');
+    const damages: [file: string, damage: (path: string) => void, verdict: string][] = [
+      ['libc10.so', (path) => rmSync(path), 'lib/libc10.so is missing'],
+      ['libtorch_cpu.so', (path) => truncateSync(path, 0), 'lib/libtorch_cpu.so is empty'],
+      ['libtorch_cpu.so', (path) => writeFileSync(path, '<html>'), 'lib/libtorch_cpu.so is no 64-bit library of Linux'],
+      ['libtorch_cpu.so', (path) => writeAt(path, 40, 10_000), 'lib/libtorch_cpu.so is cut short: 64 of 10000 bytes'],
+      ['libc10.so', (path) => writeAt(path, 18, 8), `lib/libc10.so is not for ${process.arch}`],
+    ];
+    for (const [name, damage, verdict] of damages) {
+      writeLibtorch(torch, '2.11.0');
+      damage(join(torch, 'lib', name));
+      const { chosen, considered } = search();
+      assert.equal(chosen?.root, root);
+      assert.deepEqual(considered[0], {
+        ...{ source: 'python', place: torch, verdict: `is damaged: ${verdict}`, broken: true },
+      });
+    }
+  });
+
+  it('goes on when python3 gives no answer', () => {
+    // A shell that waits for another program: the whole of it has to be ended.
+    checkout.writeProgram('python3', 'sleep 600; echo never');
+    const root = cacheHas('2.11.0');
+    const { chosen, considered } = search();
+    assert.equal(chosen?.root, root);
+    assert.deepEqual(considered[0], {
+      ...{ source: 'python', place: 'python3', verdict: 'gave no answer within 5 s', broken: true },
+    });
   });
 
   it('takes the newest of the cache, counting in numbers, and none that is incomplete', () => {

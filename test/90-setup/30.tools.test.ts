@@ -48,6 +48,12 @@ describe('what setup needs', () => {
     });
   }
 
+  it('is a system with glibc', async () => {
+    checkout.write('musl.cjs', 'process.report.getReport = () => ({ header: {} });');
+    const lines = await missing([], { NODE_OPTIONS: `-r ${checkout.path('musl.cjs')}` });
+    assert.deepEqual([lines.length, lines[0]?.startsWith('Expected a system with glibc for libtorch')], [1, true]);
+  });
+
   it('is said all at once', async () => {
     assert.equal((await missing(Object.keys(tools))).length, 5);
   });

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findLibtorch } from '../../lib/engine/libtorch.js';
@@ -8,12 +17,14 @@ import { TemporaryCheckout } from './temporary-checkout.js';
 
 /** A wheel of a name: what torch and its companions have of each kind of file, in a few bytes. */
 const wheelMaker = `
-import sys, zipfile
+import platform, sys, zipfile
 folder, name, version = sys.argv[1:]
+machine = 183 if platform.machine() == "aarch64" else 62
+library = (b"\\x7fELF\\x02\\x01" + bytes(12) + bytes([machine])).ljust(64, b"\\0")
 files = {
     "torch": {
         "torch/__init__.py": "", "torch/version.py": f"__version__ = '{version}+cu130'\\n",
-        "torch/lib/libtorch_cpu.so": "cpu", "torch/lib/libtorch_cuda.so": "cuda",
+        "torch/lib/libc10.so": library, "torch/lib/libtorch_cpu.so": library, "torch/lib/libtorch_cuda.so": library,
         "torch/lib/libtorch_python.so": "python", "torch/include/ATen/ATen.h": "", "torch/nn/modules.py": "",
         "torch-" + version + ".dist-info/METADATA": "",
     },
@@ -75,7 +86,11 @@ describe('fetching libtorch', () => {
     const { code, errors } = await setup();
     assert.equal(code, 0, errors);
     assert.equal(found(), join(folder, 'torch'));
-    assert.deepEqual(readdirSync(join(folder, 'torch', 'lib')).sort(), ['libtorch_cpu.so', 'libtorch_cuda.so']);
+    assert.deepEqual(readdirSync(join(folder, 'torch', 'lib')).sort(), [
+      'libc10.so',
+      'libtorch_cpu.so',
+      'libtorch_cuda.so',
+    ]);
     assert.deepEqual(readdirSync(join(folder, 'torch')).sort(), [
       'include',
       'lib',
@@ -95,6 +110,17 @@ describe('fetching libtorch', () => {
     const { output } = await setup();
     assert.match(output, /^libtorch +up to date: 2\.11\.0\+cu130 in /);
     assert.deepEqual(downloads(), first);
+  });
+
+  it('is done again when the linker could not use what is there', async () => {
+    await setup();
+    const first = downloads();
+    truncateSync(join(folder, 'torch', 'lib', 'libtorch_cpu.so'), 0);
+    const { code, output } = await setup();
+    assert.equal(code, 0);
+    assert.match(output, /cache \(.*\): is damaged: lib\/libtorch_cpu\.so is empty/);
+    assert.deepEqual(downloads().slice(first.length), [first[0]], 'libtorch alone');
+    assert.equal(found(), join(folder, 'torch'));
   });
 
   it('leaves nothing that is taken for whole when it is killed in a download, and cleans up next time', async () => {

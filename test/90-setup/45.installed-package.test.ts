@@ -34,8 +34,8 @@ describe('setup of an installed package', () => {
     checkout = new TemporaryCheckout();
     installed = checkout.path('project', 'node_modules', 'virnucpro');
     cpSync(compiledLibrary, join(installed, 'dist', 'lib'), { recursive: true });
-    cpSync(checkout.path('scripts'), join(installed, 'scripts'), { recursive: true });
-    cpSync(checkout.path('package.json'), join(installed, 'package.json'));
+    for (const name of ['bin', 'scripts', 'package.json'])
+      cpSync(checkout.path(name), join(installed, name), { recursive: true });
     checkout.write('project/node_modules/virnucpro/CMakeLists.txt', '');
     checkout.write('project/node_modules/virnucpro/csrc/addon.cc', '');
     writeHeaders('project/node_modules', 'beside');
@@ -133,7 +133,7 @@ describe('setup of an installed package', () => {
     assert.equal(code, 0, errors);
     assert.match(
       output,
-      /^addon +the one that came with the package is of no use here: Expected .*\/prebuilds\/.* file too short.*\n/,
+      /^addon +the one that came with the package is of no use here: Expected .*\/prebuilds\/.* it is empty.*\n/,
     );
     assert.match(output, /\naddon +built/);
   });

@@ -21,7 +21,7 @@ export interface Running {
 export const compiledLibrary = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'lib');
 
 /**
- * A folder that the scripts take for a checkout of their own: a copy of scripts/ with the compiled lib/ in its place,
+ * A folder that the scripts take for a checkout of their own: a copy of bin/ and scripts/ with the compiled lib/ in its place,
  * a `bin` folder for programs that stand in for the real ones, and an empty cache.
  */
 export class TemporaryCheckout {
@@ -31,7 +31,7 @@ export class TemporaryCheckout {
   readonly environment: NodeJS.ProcessEnv;
 
   constructor() {
-    cpSync(join(repositoryRoot, 'scripts'), this.path('scripts'), { recursive: true });
+    for (const name of ['bin', 'scripts']) cpSync(join(repositoryRoot, name), this.path(name), { recursive: true });
     for (const name of ['package.json', 'tsconfig.json', 'package-lock.json']) {
       cpSync(join(repositoryRoot, name), this.path(name));
     }
@@ -90,15 +90,23 @@ export class TemporaryCheckout {
   }
 }
 
-/** A folder that passes for a libtorch: the search reads names and versions, not code. */
+/** What passes for a whole library without anything in it: the header alone. */
+export function emptyLibrary(): Buffer {
+  const header = Buffer.alloc(64);
+  header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
+  header.writeUInt16LE(process.arch === 'arm64' ? 183 : 62, 18);
+  return header;
+}
+
+/** A folder that passes for a libtorch: the search reads names, versions and headers, not code. */
 export function writeLibtorch(
   root: string,
   version: string,
   options: { cuda?: boolean; archive?: boolean } = {},
 ): string {
   mkdirSync(join(root, 'lib'), { recursive: true });
-  writeFileSync(join(root, 'lib', 'libtorch_cpu.so'), '');
-  if (options.cuda ?? true) writeFileSync(join(root, 'lib', 'libtorch_cuda.so'), '');
+  for (const name of ['libc10.so', 'libtorch_cpu.so']) writeFileSync(join(root, 'lib', name), emptyLibrary());
+  if (options.cuda ?? true) writeFileSync(join(root, 'lib', 'libtorch_cuda.so'), emptyLibrary());
   if (options.archive) writeFileSync(join(root, 'build-version'), `${version}\n`);
   else writeFileSync(join(root, 'version.py'), `from typing import Optional\n\n__version__ = '${version}'\n`);
   return root;

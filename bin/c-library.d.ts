@@ -1,0 +1,1 @@
+export function libcProblem(getReport?: () => { header: { glibcVersionRuntime?: string } }): string | undefined;

@@ -1,0 +1,17 @@
+'use strict';
+
+/**
+ * Why this system's C library is of no use to libtorch, in one sentence; undefined when it is glibc.
+ * @param {() => { header: { glibcVersionRuntime?: string } }} [getReport] what Node says of the system
+ */
+function libcProblem(getReport) {
+  process.report.excludeNetwork = true;
+  const report = getReport === undefined ? process.report.getReport() : getReport();
+  if (report.header.glibcVersionRuntime !== undefined) return undefined;
+  return (
+    'Expected a system with glibc for libtorch but this one has another C library, probably musl (Alpine). ' +
+    'Use a glibc system or container, e.g. the image `node:22-bookworm-slim` instead of `node:22-alpine`'
+  );
+}
+
+module.exports = { libcProblem };

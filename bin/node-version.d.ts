@@ -1,0 +1,2 @@
+export const SUPPORTED: string;
+export function nodeProblem(version: string): string | undefined;
