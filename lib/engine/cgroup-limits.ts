@@ -11,7 +11,7 @@ export interface CgroupLimits {
   readonly cpus: number;
 }
 
-type Controller = 'memory' | 'cpu';
+type Controller = 'memory' | 'cpu' | 'pids';
 
 /** The cgroup that this process is in, or one above it. */
 export interface CgroupLevel {

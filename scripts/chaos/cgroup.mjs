@@ -5,8 +5,8 @@ import { reasonOf } from '../../dist/lib/errors.js';
 import { cgroupLevels } from '../../dist/lib/engine/cgroup-limits.js';
 
 /**
- * What a cgroup allows: bytes of memory, CPUs' worth of time.
- * @typedef {{ memory?: number, cpus?: number }} CgroupLimits
+ * What a cgroup allows: bytes of memory, CPUs' worth of time, processes and threads.
+ * @typedef {{ memory?: number, cpus?: number, threads?: number }} CgroupLimits
  */
 
 const PERIOD = 100_000;
@@ -22,7 +22,7 @@ export class Cgroup {
   }
 
   /** @param {CgroupLimits} limits @returns {Cgroup | string} or why there is none */
-  static make({ memory, cpus }) {
+  static make({ memory, cpus, threads }) {
     const name = `virnucpro-${process.pid}-${++made}`;
     /** @type {string[]} */
     const folders = [];
@@ -40,6 +40,7 @@ export class Cgroup {
         if (version === 1) write(folder, 'cpu.cfs_quota_us', quota);
         else write(folder, 'cpu.max', `${quota} ${PERIOD}`);
       }
+      if (threads !== undefined) write(newGroup('pids', name, folders).folder, 'pids.max', threads);
       return new Cgroup(folders);
     } catch (cause) {
       for (const folder of folders) rmdirSync(folder);
@@ -59,7 +60,7 @@ export class Cgroup {
   }
 }
 
-/** @param {'memory' | 'cpu'} controller @param {string} name @param {string[]} folders what was made goes in there */
+/** @param {'memory' | 'cpu' | 'pids'} controller @param {string} name @param {string[]} folders what was made goes in there */
 function newGroup(controller, name, folders) {
   const [own] = cgroupLevels(controller);
   if (!own) throw new Error(`this process is in none with the controller ${controller}`);

@@ -9,19 +9,11 @@ import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { repositoryRoot } from '../repository.js';
 import { skip } from '../skipped.js';
+import type { Cgroup, CgroupScript } from './cgroup-script.js';
 
 const MIB = 2 ** 20;
 const MEMORY = 900 * MIB;
 const GRANT = /granted to this process: 1 of \d+ cores \(cgroup\), 0\.9 of \d+\.\d GiB of memory \(cgroup\)/;
-
-/** See scripts/chaos/cgroup.mjs. */
-interface Cgroup {
-  around(command: readonly string[]): string[];
-  remove(): void;
-}
-interface CgroupScript {
-  Cgroup: { make(limits: { memory?: number; cpus?: number }): Cgroup | string };
-}
 
 describe('virnucpro in a cgroup', () => {
   let installed: InstalledModel;

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { loadAddon } from '../../lib/engine/load.js';
+import { repositoryRoot } from '../repository.js';
+import { skip } from '../skipped.js';
+import type { CgroupScript } from './cgroup-script.js';
+
+const THREADS = 4;
+const LIMITS = 9;
+
+describe('virnucpro where the system gives few threads', () => {
+  let folder: string;
+  let make: CgroupScript['Cgroup']['make'];
+
+  before(async function () {
+    const script = pathToFileURL(join(repositoryRoot, 'scripts', 'chaos', 'cgroup.mjs')).href;
+    ({ make } = ((await import(script)) as CgroupScript).Cgroup);
+    const tried = make({ threads: LIMITS });
+    if (typeof tried === 'string') skip(this, tried);
+    tried.remove();
+    folder = mkdtempSync(join(tmpdir(), 'virnucpro-threads-'));
+  });
+  after(() => {
+    if (folder !== undefined) rmSync(folder, { recursive: true });
+  });
+
+  /** With fewer Node itself does not start: its own, and those of libuv's pool. */
+  function leastThreads(): number {
+    const script = `
+      const { promises, readdirSync } = require('node:fs');
+      promises.readFile('/dev/null').then(() => console.log(readdirSync('/proc/self/task').length));`;
+    return Number(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }));
+  }
+
+  async function predict(limit: number): Promise<{ end: number | string; errors: string; table: string }> {
+    const cgroup = make({ threads: limit });
+    if (typeof cgroup === 'string') assert.fail(cgroup);
+    const output = join(folder, String(limit));
+    const words = [
+      join(repositoryRoot, 'bin', 'virnucpro.js'),
+      'predict',
+      join(repositoryRoot, 'examples', 'contigs.fa'),
+    ];
+    const options = ['-o', output, '--device', 'cpu', '--threads', String(THREADS), '--models', join(folder, 'none')];
+    const [program = '', ...rest] = cgroup.around([process.execPath, ...words, ...options]);
+    // Asking Python for its torch takes processes, too.
+    const env = { ...process.env, LIBTORCH: loadAddon().libtorch.root };
+    const ended = await new Promise<{ end: number | string; errors: string }>((resolve) => {
+      execFile(program, rest, { env, timeout: 90_000, killSignal: 'SIGKILL' }, (error, _, errors) =>
+        resolve({ end: error ? (error.code ?? error.signal ?? 'unknown') : 0, errors }),
+      );
+    });
+    cgroup.remove();
+    return { ...ended, table: ended.end === 0 ? readFileSync(join(output, 'windows.tsv'), 'utf8') : '' };
+  }
+
+  it('predicts, or refuses before it computes; it never hangs and is never ended by a library', async () => {
+    const least = leastThreads();
+    const { table } = await predict(10 * least);
+    const outcomes: string[] = [];
+    for (let limit = least; limit < least + LIMITS; limit++) {
+      const { end, errors, table: found } = await predict(limit);
+      if (end === 0) {
+        assert.equal(found, table);
+        outcomes.push('predicted');
+        continue;
+      }
+      assert.equal(end, 1, errors);
+      assert.match(
+        errors,
+        /virnucpro: (Expected 4 threads for the CPU's work but the system gives this process \d|The system gives this process no more threads)\. Raise what limits it \(`ulimit -u`, pids\.max of its control group, `ulimit -v`\)(, or ask for fewer with --threads)?\n$/,
+      );
+      outcomes.push('refused');
+    }
+    assert.ok(outcomes.includes('refused') && outcomes.includes('predicted'), outcomes.join());
+  });
+});

@@ -1,0 +1,9 @@
+/** What tests use of scripts/chaos/cgroup.mjs, which is not compiled. */
+export interface Cgroup {
+  around(command: readonly string[]): string[];
+  remove(): void;
+}
+
+export interface CgroupScript {
+  Cgroup: { make(limits: { memory?: number; cpus?: number; threads?: number }): Cgroup | string };
+}
