@@ -62,7 +62,7 @@ const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   ONEDNN_VERBOSE: ['1'],
   ATEN_CPU_CAPABILITY: ['default', 'avx2', 'avx512', 'fastest'],
   MALLOC_PERTURB_: ['90'],
-  HOST_DOES: ['regions', 'settings', 'small-numbers'],
+  HOST_DOES: ['regions', 'settings', 'small-numbers', 'rounding'],
 };
 
 /** Another vendor's OpenMP, which people preload in the place of libtorch's. */
