@@ -2,6 +2,7 @@
 'use strict';
 // CommonJS (see package.json beside it), so that every Node can read it and say what is missing.
 require('./refuse-old-node.js');
+require('./refuse-few-open-files.js');
 const { existsSync } = require('fs');
 const { join } = require('path');
 const { setFlagsFromString } = require('v8');

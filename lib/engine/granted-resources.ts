@@ -46,18 +46,25 @@ export function grantedResources({ root = '/', environment = process.env }: Gran
     ...['OMP_NUM_THREADS', 'OMP_THREAD_LIMIT'].map((by) => ({ limit: threadsIn(environment[by]), by })),
   ]);
   const meminfo = proc('meminfo');
-  const addressSpace = Number(/^Max address space +(\d+) /m.exec(proc('self/limits'))?.[1] ?? Infinity);
+  const addressSpace = addressSpaceOf(root);
   const memory = smallest(Math.min(kibibytes(meminfo, 'MemTotal') ?? Infinity, totalmem()), [
     { limit: cgroup.memory, by: 'cgroup' },
-    { limit: addressSpace, by: 'ulimit -v' },
+    { limit: addressSpace.limit, by: 'ulimit -v' },
   ]);
   const free = Math.min(
     kibibytes(meminfo, 'MemAvailable') ?? Infinity,
     cgroup.memoryFree,
-    Math.max(0, addressSpace - (kibibytes(proc('self/status'), 'VmSize') ?? 0)),
+    addressSpace.left,
     memory.granted,
   );
   return { cores, memory: { ...memory, free } };
+}
+
+/** Bytes of addresses that this process may map in all, and those that it has left; Infinity where nothing limits them. */
+export function addressSpaceOf(root = '/'): { limit: number; left: number } {
+  const limit = Number(/^Max address space +(\d+) /m.exec(textOf(join(root, 'proc/self/limits')))?.[1] ?? Infinity);
+  const used = kibibytes(textOf(join(root, 'proc/self/status')), 'VmSize') ?? 0;
+  return { limit, left: Math.max(0, limit - used) };
 }
 
 /** The device with this process's share of the machine's memory in place of all of it; a GPU as it is. */

@@ -17,6 +17,7 @@ import {
   libtorchRefusal,
   refuseDamagedAddon,
 } from './load-failure.js';
+import { refuseUnfitProcess } from './process-limits.js';
 import { mendingCommand, setupCommand } from './setup-command.js';
 
 /** Whether libtorch's CUDA half could be brought in. `absent`: this machine has no NVIDIA driver. */
@@ -53,15 +54,22 @@ let loaded: LoadedAddon | undefined;
 
 /**
  * Loads libtorch and the addon into this process; later calls return the same. Takes about half a second.
- * @throws VNP_LIBTORCH with the command that mends it when either is missing or does not fit
+ * @throws VNP_LIBTORCH with the command that mends it when either is missing or does not fit; see also process-limits.ts
  */
 export function loadAddon(): LoadedAddon {
-  loaded ??= load();
+  if (!loaded) {
+    refuseUnfitProcess();
+    loaded = withinGrant(load());
+  }
   return loaded;
 }
 
+/** Whoever asks for the devices hears of the memory that this process may use, not of all that the machine has. */
+function withinGrant({ addon: native, ...others }: LoadedAddon): LoadedAddon {
+  return { ...others, addon: { ...native, devices: () => native.devices().map(grantedDevice) } };
+}
+
 function load(): LoadedAddon {
-  refuseLostWorkingDirectory();
   try {
     return loadBoth();
   } catch (error) {
@@ -79,27 +87,8 @@ function loadBoth(): LoadedAddon {
   loader.setDefault('CUDA_DEVICE_ORDER', 'PCI_BUS_ID');
   const { libtorch, passedOver } = loadLibtorch(loader);
   const cuda = loadCuda(loader, libtorch);
-  const addon = withinGrant(nativeModule(folder, 'virnucpro.node') as Addon);
+  const addon = nativeModule(folder, 'virnucpro.node') as Addon;
   return { addon, path: join(folder, 'virnucpro.node'), libtorch, passedOver, cuda };
-}
-
-/** libtorch's matrix library ends the process where it cannot tell the working directory. */
-function refuseLostWorkingDirectory(): void {
-  try {
-    process.cwd();
-  } catch (cause) {
-    throw new VirnucproError(
-      'VNP_LIBTORCH',
-      `Expected a working directory that can be told but it was removed, or its path is too long (${reasonOf(cause)}). ` +
-        'Change to another directory and run again',
-      { cause },
-    );
-  }
-}
-
-/** Whoever asks for the devices hears of the memory that this process may use, not of all that the machine has. */
-function withinGrant(native: Addon): Addon {
-  return { ...native, devices: () => native.devices().map(grantedDevice) };
 }
 
 /** The first libtorch of the search that the linker takes. */

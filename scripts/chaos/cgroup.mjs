@@ -48,10 +48,9 @@ export class Cgroup {
     }
   }
 
-  /** A command that enters it first. @param {readonly string[]} command @returns {string[]} */
-  around(command) {
-    const enter = this.#folders.map((folder) => `echo $$ > '${join(folder, 'cgroup.procs')}' && `);
-    return ['sh', '-c', `${enter.join('')}exec "$@"`, 'sh', ...command];
+  /** What a shell says to be in it, with all that it runs. */
+  get entering() {
+    return this.#folders.map((folder) => `echo $$ > '${join(folder, 'cgroup.procs')}'`).join(' && ');
   }
 
   /** When nothing runs in it any more. */

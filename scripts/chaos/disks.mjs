@@ -125,6 +125,6 @@ async function limited(laboratory, random) {
   const { fileBytes } = await laboratory.undisturbed(plain);
   const longest = fileBytes['windows.tsv'] ?? 0;
   const fileBlocks = Math.max(1, Math.floor((longest * (0.05 + 0.9 * random.share())) / BLOCK));
-  checkRefusal(await laboratory.begin(plain, directory, [], { fileBlocks }).ended, /EFBIG/);
+  checkRefusal(await laboratory.begin(plain, directory, [], { before: `ulimit -f ${fileBlocks}` }).ended, /EFBIG/);
   return laboratory.resume(plain, directory);
 }

@@ -30,7 +30,7 @@ export function killAll() {
  * @typedef {object} Setting
  * @property {NodeJS.ProcessEnv} [environment] further variables
  * @property {Uint8Array | undefined} [input] for standard input; nothing by default
- * @property {number} [fileBlocks] what `ulimit -f` sets: the most KiB of a file
+ * @property {string} [before] lines of shell that come first, such as `ulimit -f 8`
  */
 
 /** A command that runs, in a process of its own. */
@@ -42,11 +42,11 @@ export class Running {
   #child;
 
   /** @param {readonly string[]} words @param {Setting} [setting] */
-  constructor(words, { environment = {}, input, fileBlocks } = {}) {
+  constructor(words, { environment = {}, input, before } = {}) {
     const start = performance.now();
     const command = [process.execPath, inRepository('bin', 'virnucpro.js'), ...words];
-    const limited = ['-c', `ulimit -f ${fileBlocks}; exec "$@"`, 'bash', ...command];
-    const [program = '', ...rest] = fileBlocks === undefined ? command : ['bash', ...limited];
+    const prepared = ['bash', '-c', `${before} || exit; exec "$@"`, 'bash', ...command];
+    const [program = '', ...rest] = before === undefined ? command : prepared;
     const child = spawn(program, rest, { env: { ...process.env, ...environment }, stdio: ['pipe', 'ignore', 'pipe'] });
     this.#child = child;
     running.add(child);

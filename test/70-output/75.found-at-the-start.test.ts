@@ -64,7 +64,7 @@ describe('Before a run is begun it is found', () => {
     assert.match(
       stdout.toString(),
       /^VNP_OUTPUT Expected a file that can be replaced .*contigs\.tsv.*sticky/,
-      `${stderr}`,
+      stderr.toString(),
     );
     assert.deepEqual(readdirSync(out()).sort(), ['contigs.tsv', 'run.json']);
   });

@@ -37,9 +37,8 @@ describe('virnucpro in a cgroup', () => {
 
   async function virnucpro(...words: string[]) {
     const command = [process.execPath, join(repositoryRoot, 'bin', 'virnucpro.js'), ...words];
-    const [program = '', ...rest] = cgroup!.around(command);
     const env = { ...process.env, VIRNUCPRO_MODELS: installed.models };
-    return await promisify(execFile)(program, rest, { env });
+    return await promisify(execFile)('sh', ['-c', `${cgroup!.entering} && exec "$@"`, 'sh', ...command], { env });
   }
 
   it('lists the CPU with the memory of the cgroup', async () => {

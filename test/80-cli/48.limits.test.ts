@@ -51,6 +51,22 @@ describe('virnucpro in a process with little', () => {
     });
   }
 
+  it('refuses fewer open files than it takes to begin', () => {
+    const message = /^virnucpro: Expected a limit of at least 128 open files but received 64\. Raise it/;
+    refuses(message, within('ulimit -n 64', predict()));
+  });
+
+  it('predicts with as few open files as it asks for', () => {
+    const { status, errors } = within('ulimit -n 128', [...predict(), '--keep-intermediate', '--save-embeddings']);
+    assert.equal(status, 0, errors);
+  });
+
+  it('refuses an address space that libtorch would end the process in', () => {
+    const message =
+      /Expected 1024 MiB of address space for libtorch but \d+ MiB are left of a limit of \d+ MiB \(ulimit -v\)/;
+    refuses(message, within('ulimit -v 1700000', predict()));
+  });
+
   it('says that a relative path needs a working directory', () => {
     const { status, errors } = within('mkdir gone; cd gone; rmdir ../gone', ['call', 'results']);
     assert.match(errors, /^virnucpro: Expected /);

@@ -46,11 +46,11 @@ describe('virnucpro where the system gives few threads', () => {
       join(repositoryRoot, 'examples', 'contigs.fa'),
     ];
     const options = ['-o', output, '--device', 'cpu', '--threads', String(THREADS), '--models', join(folder, 'none')];
-    const [program = '', ...rest] = cgroup.around([process.execPath, ...words, ...options]);
+    const entered = ['-c', `${cgroup.entering} && exec "$@"`, 'sh', process.execPath, ...words, ...options];
     // Asking Python for its torch takes processes, too.
     const env = { ...process.env, LIBTORCH: loadAddon().libtorch.root };
     const ended = await new Promise<{ end: number | string; errors: string }>((resolve) => {
-      execFile(program, rest, { env, timeout: 90_000, killSignal: 'SIGKILL' }, (error, _, errors) =>
+      execFile('sh', entered, { env, timeout: 90_000, killSignal: 'SIGKILL' }, (error, _, errors) =>
         resolve({ end: error ? (error.code ?? error.signal ?? 'unknown') : 0, errors }),
       );
     });

@@ -1,6 +1,6 @@
 /** What tests use of scripts/chaos/cgroup.mjs, which is not compiled. */
 export interface Cgroup {
-  around(command: readonly string[]): string[];
+  readonly entering: string;
   remove(): void;
 }
 

@@ -1,0 +1,23 @@
+'use strict';
+const { readFileSync } = require('fs');
+
+/** With fewer, Node cannot open all files of this program at once, and says of some of them that they are not there. */
+const LEAST_OPEN_FILES = 128;
+
+function mostOpenFiles() {
+  try {
+    const [, most = Infinity] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) || [];
+    return Number(most);
+  } catch {
+    return Infinity;
+  }
+}
+
+const most = mostOpenFiles();
+if (most < LEAST_OPEN_FILES) {
+  console.error(
+    `virnucpro: Expected a limit of at least ${LEAST_OPEN_FILES} open files but received ${most}. ` +
+      'Raise it (ulimit -n 1024), then run again',
+  );
+  process.exit(1);
+}
