@@ -23,19 +23,8 @@ const layers = {
     'predict/options.ts',
   ],
   'index.ts': [
-    ...[
-      'errors.ts',
-      'supported-node.ts',
-      'package.ts',
-      'input',
-      'windows',
-      'batches',
-      'models',
-      'engine',
-      'journal',
-      'predict',
-    ],
-    ...['diagnosis', 'benchmark'],
+    ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
+    ...['journal', 'predict', 'diagnosis', 'benchmark'],
   ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
