@@ -33,10 +33,6 @@ import('../dist/lib/cli/main.js').then(
     process.exitCode = await main(process.argv.slice(2));
   },
   (error) => {
-    if (error.code === 'EMFILE') {
-      console.error(`virnucpro: ${error.message}. Raise the limit of open files (ulimit -n)`);
-      process.exit(1);
-    }
     if (!DAMAGES.includes(error.code || error.name)) throw error;
     refuse(`Expected a complete installation in ${root} but Node says: ${error.message}`);
   },

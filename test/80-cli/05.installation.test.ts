@@ -149,13 +149,6 @@ describe('a Node that cannot run the program', () => {
     assert.doesNotMatch(stderr, /MKL|\n {4}at /);
     assert.equal(status, 1);
   });
-
-  it('is told so where it may open too few files', () => {
-    const limited = 'ulimit -n 25; exec "$@"';
-    const { status, stderr } = version('-c', limited, 'bash', process.execPath, program, '--version');
-    assert.match(stderr, /^virnucpro: EMFILE: .*\. Raise the limit of open files \(ulimit -n\)\n$/);
-    assert.equal(status, 1);
-  });
 });
 
 describe('a torch of python3 that does not load', () => {
