@@ -23,42 +23,18 @@ const layers = {
     'predict/options.ts',
   ],
   'index.ts': [
-    ...[
-      'errors.ts',
-      'supported-node.ts',
-      'package.ts',
-      'input',
-      'windows',
-      'batches',
-      'models',
-      'engine',
-      'journal',
-      'predict',
-    ],
-    ...['diagnosis', 'benchmark'],
+    ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
+    ...['journal', 'predict', 'diagnosis', 'benchmark'],
   ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
-    'errors.ts',
-    'forced-to-disk.ts',
-    'predict/results.ts',
-    'predict/events.ts',
-    'predict/run-counts.ts',
-    'windows/window.ts',
+    ...['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'predict/results.ts', 'predict/events.ts'],
+    ...['predict/run-counts.ts', 'windows/window.ts'],
   ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   recall: [
-    ...[
-      'errors.ts',
-      'forced-to-disk.ts',
-      'input',
-      'output',
-      'predict/calls.ts',
-      'predict/results.ts',
-      'predict/run-counts.ts',
-    ],
-    'predict/score-sums.ts',
-    ...['windows/frame.ts', 'windows/window.ts'],
+    ...['errors.ts', 'forced-to-disk.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts'],
+    ...['predict/run-counts.ts', 'predict/score-sums.ts', 'windows/frame.ts', 'windows/window.ts'],
   ],
   monitor: [
     ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],

@@ -10,6 +10,12 @@ const { setFlagsFromString } = require('v8');
 const root = join(__dirname, '..');
 const program = join(root, 'dist', 'lib', 'cli', 'main.js');
 
+/** What Node says where files of the program or of its packages are missing, cut short or may not be read. */
+const DAMAGES = [
+  ...['ERR_MODULE_NOT_FOUND', 'ERR_INVALID_PACKAGE_CONFIG', 'ERR_PACKAGE_IMPORT_NOT_DEFINED', 'SyntaxError'],
+  ...['ENOENT', 'EACCES', 'EIO', 'EISDIR'],
+];
+
 /** @param {string} problem */
 function refuse(problem) {
   const next = existsSync(join(root, 'tsconfig.json')) ? 'Run `npm run setup`' : 'Install virnucpro again';
@@ -28,7 +34,7 @@ import('../dist/lib/cli/main.js').then(
     process.exitCode = await main(process.argv.slice(2));
   },
   (error) => {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    if (!DAMAGES.includes(error.code || error.name)) throw error;
     refuse(`Expected a complete installation in ${root} but Node says: ${error.message}`);
   },
 );

@@ -74,7 +74,7 @@ async function setUp() {
 }
 
 /** What the system refuses, e.g. to write into a package that another user installed, is no fault of the scripts. */
-const refusals = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT'];
+const refusals = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST'];
 
 /** @param {unknown} error @returns {error is Error} whether its message says all there is to say */
 function explainsItself(error) {

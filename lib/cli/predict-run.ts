@@ -43,7 +43,7 @@ export interface PredictionJob {
  */
 export async function runPrediction(job: PredictionJob): Promise<number> {
   const { directory, log, stop } = job;
-  const times: RunTimes = { started: new Date(), load: 0, writing: 0 };
+  const times: RunTimes = { started: new Date(), start: performance.now(), load: 0, writing: 0 };
   let predictor: Predictor | undefined;
   /** The journal is that of a run with which this command cannot go on. */
   let isOtherRun = false;

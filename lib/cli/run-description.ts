@@ -16,6 +16,8 @@ import type { PredictWords } from './predict-options.js';
 /** When a run began, and the seconds that two of its stages took. */
 export interface RunTimes {
   readonly started: Date;
+  /** The same, in milliseconds of `performance.now()`: clocks are set, and this one is not. */
+  readonly start: number;
   load: number;
   writing: number;
 }
@@ -30,11 +32,10 @@ export function describeRun(
   const { model } = predictor;
   const { summary } = prediction;
   const { workers } = prediction.status();
-  const finished = new Date();
   return {
     versions: versions(),
     started: times.started.toISOString(),
-    finished: finished.toISOString(),
+    finished: new Date().toISOString(),
     commandLine: ['virnucpro', ...process.argv.slice(2)],
     workingDirectory: process.cwd(),
     outcome: summary.stopped
@@ -58,7 +59,7 @@ export function describeRun(
     devices: summary.devices.map((usage, index) => describeDevice(usage, workers[index]!)),
     counts: summary.counts,
     framesFromJournal: summary.framesJournaled,
-    seconds: secondsByStage(summary, times, finished),
+    seconds: secondsByStage(summary, times),
     peakResidentBytes: peakResidentBytes(),
     warnings: warningsOf(summary),
   };
@@ -130,7 +131,7 @@ function describeDevice(usage: WorkerUsage, { memory }: WorkerStatus): RunDescri
   };
 }
 
-function secondsByStage(summary: RunSummary, times: RunTimes, finished: Date): Record<string, number> {
+function secondsByStage(summary: RunSummary, times: RunTimes): Record<string, number> {
   const onDevices = (part: 'dna' | 'protein' | 'classifier'): number =>
     summary.devices.reduce((sum, { seconds }) => sum + seconds[part], 0);
   return {
@@ -141,6 +142,6 @@ function secondsByStage(summary: RunSummary, times: RunTimes, finished: Date): R
     protein: onDevices('protein'),
     classifier: onDevices('classifier'),
     writing: times.writing,
-    total: (finished.getTime() - times.started.getTime()) / 1000,
+    total: (performance.now() - times.start) / 1000,
   };
 }

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { reasonOf } from '../errors.js';
 import { cacheFolder } from './cache-folder.js';
 import { libraryProblem } from './elf-file.js';
 import { nvidiaDriver } from './nvidia-driver.js';
@@ -133,7 +134,15 @@ function pythonPlace(environment: NodeJS.ProcessEnv): Place {
 
 function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
   const folder = cacheFolder(environment);
-  const names = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const verdict = isAbsent ? 'holds no libtorch' : `cannot be read: ${reasonOf(error)}`;
+    yield { source: 'cache', place: folder, absent: { verdict } };
+    return;
+  }
   const fitting = names
     .filter((name) => name.startsWith(`libtorch-${supportedLibtorch}.`))
     .filter((name) => name.endsWith(`-${process.platform}-${process.arch}`))
@@ -143,8 +152,16 @@ function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
 }
 
 /** The libtorch in this place, or why there is none to use. */
-function examine({ source, place, absent }: Place, cudaWanted: boolean, refused?: Refusal): Libtorch | Unusable {
-  if (absent !== undefined) return absent;
+function examine(place: Place, cudaWanted: boolean, refused?: Refusal): Libtorch | Unusable {
+  if (place.absent !== undefined) return place.absent;
+  try {
+    return examineFolder(place, cudaWanted, refused);
+  } catch (error) {
+    return { verdict: `cannot be read: ${reasonOf(error)}`, broken: true };
+  }
+}
+
+function examineFolder({ source, place }: Place, cudaWanted: boolean, refused?: Refusal): Libtorch | Unusable {
   if (!existsSync(join(place, 'lib', 'libtorch_cpu.so'))) return { verdict: 'has no lib/libtorch_cpu.so' };
   if (source === 'cache' && !existsSync(join(dirname(place), 'nvidia'))) return { verdict: 'is incomplete' };
   const version = readVersion(place);

@@ -6,6 +6,8 @@ import { mendingCommand, setupCommand } from './setup-command.js';
 
 const ELSEWHERE = 'a file system that is mounted without noexec';
 
+const ALLOW_ADDONS = 'Run it without --no-addons, and with --permission only together with --allow-addons';
+
 /** No place holds a libtorch that can be used. */
 export function libtorchMissing(search: LibtorchSearch): VirnucproError {
   const broken = search.considered.find((candidate) => candidate.broken);
@@ -45,6 +47,8 @@ function mendedLibtorch(root: string, source: Libtorch['source']): string {
 
 /** @param path of one of the addon's modules */
 export function addonFailure(path: string, folder: string, cause: unknown): VirnucproError {
+  if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED')
+    return failure(`Expected ${path} to load but this Node was told to load no addons`, ALLOW_ADDONS, cause);
   const { problem, kind, next } = linkerProblem(reasonOf(cause), path);
   return failure(
     `Expected ${path} to load but ${problem}`,

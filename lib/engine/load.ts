@@ -80,6 +80,7 @@ function load(): LoadedAddon {
 }
 
 function loadBoth(): LoadedAddon {
+  refuseLostFolder();
   const folder = addonFolder();
   const loader = nativeModule(folder, 'virnucpro_loader.node') as Loader;
   limitBusyWaiting(loader);
@@ -89,6 +90,16 @@ function loadBoth(): LoadedAddon {
   const cuda = loadCuda(loader, libtorch);
   const addon = nativeModule(folder, 'virnucpro.node') as Addon;
   return { addon, path: join(folder, 'virnucpro.node'), libtorch, passedOver, cuda };
+}
+
+/** The matrix library of libtorch looks for its parts from there, and ends the process when it cannot. */
+function refuseLostFolder(): void {
+  try {
+    process.cwd();
+  } catch (cause) {
+    const message = `Expected a working directory that is there for libtorch but received: ${reasonOf(cause)}`;
+    throw new VirnucproError('VNP_USAGE', `${message}. Change to another one (\`cd\`)`, { cause });
+  }
 }
 
 /** The first libtorch of the search that the linker takes. */
@@ -113,6 +124,8 @@ function loadLibtorch(loader: Loader): Pick<LoadedAddon, 'libtorch' | 'passedOve
 
 /** Whether code of this folder is in the process; what the linker gave up on may leave mappings of data behind. */
 function hasLoadedFrom(root: string): boolean {
+  // Without /proc nobody can know.
+  if (!existsSync('/proc/self/maps')) return true;
   const mappings = readFileSync('/proc/self/maps', 'utf8').split('\n');
   return mappings.some((line) => /^\S+ ..x/.test(line) && line.includes(` ${realpathSync(root)}/`));
 }

@@ -7,6 +7,7 @@ import { EVENT_SCHEMA_VERSION } from './event-schema.js';
 import { wordsOf } from './event-words.js';
 import { LogSinks } from './log-sinks.js';
 import { harmless } from './printable.js';
+import { wantsColours } from './terminal-choice.js';
 
 /** How the log is written to standard error. */
 export const LOG_FORMATS = ['text', 'json'] as const;
@@ -30,7 +31,11 @@ export function createLog({ format = 'text', level = 'info', sinks = new LogSink
   // pino-pretty would set a field called name before every line.
   const words = { hideObject: true, colorize: false, ignore: 'name' };
   const onScreen = prettyFactory({ ...words, translateTime: 'SYS:HH:MM:ss' });
-  const coloured = prettyFactory({ ...words, translateTime: 'SYS:HH:MM:ss', colorize: hasColours() });
+  const coloured = prettyFactory({
+    ...words,
+    translateTime: 'SYS:HH:MM:ss',
+    colorize: process.stderr.isTTY && wantsColours(process.env),
+  });
   const inFile = prettyFactory({ ...words, translateTime: "SYS:yyyy-mm-dd'T'HH:MM:ssp" });
   const stream = {
     write(entry: string): void {
@@ -58,9 +63,4 @@ export function logEvent(log: Logger, event: RunEvent | CommandEvent): void {
   // The line has a level already, and it is the same.
   delete fields['level'];
   log[level](fields, text);
-}
-
-function hasColours(): boolean {
-  // https://no-color.org: set and not empty.
-  return process.stderr.isTTY && !process.env['NO_COLOR'];
 }

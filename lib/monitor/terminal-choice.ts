@@ -29,7 +29,7 @@ export function wantsAscii(env: TerminalFacts['env']): boolean {
   return !/utf-?8/i.test(locale) || PLAIN_TERMINALS.test(env['TERM'] ?? '');
 }
 
-/** Whether colours are wanted: https://no-color.org */
+/** Whether colours are wanted: https://no-color.org, and the terminal has any. */
 export function wantsColours(env: TerminalFacts['env']): boolean {
-  return !env['NO_COLOR'];
+  return !env['NO_COLOR'] && env['TERM'] !== 'dumb';
 }

@@ -22,7 +22,7 @@ export class Step {
   progress(what, fraction) {
     const percent = Math.floor(Math.min(1, fraction) * 100);
     const tenth = Math.floor(percent / 10);
-    if (process.stdout.isTTY) {
+    if (process.stdout.isTTY && process.env['TERM'] !== 'dumb') {
       process.stdout.write(`\r\x1b[K${this.#prefix()}${what} ${percent} %`);
       this.#rewriting = true;
     } else if (tenth > this.#lastTenth) {

@@ -71,6 +71,8 @@ async function missingForDownload() {
   const cache = cacheFolder();
   const fetched = join(cache, `libtorch-${torch.version}-${process.platform}-${process.arch}`);
   if (process.env['LIBTORCH'] || existsSync(fetched)) return [];
+  if (statSync(cache, { throwIfNoEntry: false })?.isFile())
+    return [`The cache ${cache} is a file: remove it, or \`export VIRNUCPRO_CACHE=/a/folder\``];
   return [await missingPip(), missingSpace(cache)];
 }
 

@@ -44,4 +44,9 @@ describe('the choice of a dashboard', () => {
     assert.ok(wantsColours({ NO_COLOR: '' }));
     assert.ok(!wantsColours({ NO_COLOR: '1' }));
   });
+
+  it('has no colours on a terminal that can do nothing', () => {
+    assert.ok(!wantsColours({ TERM: 'dumb' }));
+    assert.ok(!wantsColours({ TERM: 'dumb', NO_COLOR: '' }));
+  });
 });

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachedLibtorchFolder } from '../../lib/engine/libtorch.js';
@@ -90,6 +99,15 @@ describe('an installation that is not complete', () => {
     );
   });
 
+  it('says so in a package of which files are cut short', async () => {
+    const damages = [join('dist', 'lib', 'errors.js'), 'package.json'];
+    for (const name of damages) {
+      truncateSync(join(folder, name), 10);
+      await failsWith(/Expected a complete installation in .*\. Install virnucpro again/, ['doctor'], { program });
+      cpSync(join(repositoryRoot, name), join(folder, name));
+    }
+  });
+
   it('says so without its packages', async () => {
     rmSync(join(folder, 'node_modules'));
     writeFileSync(join(folder, 'tsconfig.json'), '{}');
@@ -100,6 +118,36 @@ describe('an installation that is not complete', () => {
         program,
       },
     );
+  });
+});
+
+describe('a Node that cannot run the program', () => {
+  function version(...words: string[]): { status: number | null; stderr: string } {
+    return spawnSync('bash', words, { cwd: repositoryRoot, encoding: 'utf8' });
+  }
+  const program = join(repositoryRoot, 'bin', 'virnucpro.js');
+
+  it('is told so where it may load no addons', () => {
+    const { status, stderr } = version(
+      '-c',
+      'exec "$@"',
+      'bash',
+      process.execPath,
+      '--no-addons',
+      program,
+      '--version',
+    );
+    assert.match(stderr, /^virnucpro: Expected .* but this Node was told to load no addons\. Run it without .*\n$/);
+    assert.equal(status, 1);
+  });
+
+  it('is told so in a folder that was removed', () => {
+    const script = 'folder=$(mktemp -d); cd "$folder"; rmdir "$folder"; exec "$@"';
+    const { status, stderr } = version('-c', script, 'bash', process.execPath, program, '--version');
+    const lines = stderr.split('\n').filter((line) => line.startsWith('virnucpro: '));
+    assert.match(lines.join('\n'), /^virnucpro: Expected a working directory that is there .*\. Change to another one/);
+    assert.doesNotMatch(stderr, /MKL|\n {4}at /);
+    assert.equal(status, 1);
   });
 });
 

@@ -82,6 +82,12 @@ describe('what setup needs', () => {
     );
   });
 
+  it('includes a cache that is a folder', async () => {
+    checkout.write('cache-file', '');
+    const lines = await missing([], { VIRNUCPRO_CACHE: checkout.path('cache-file') });
+    assert.match(lines.join('\n'), /^The cache \S*cache-file is a file: remove it, or `export VIRNUCPRO_CACHE=/);
+  });
+
   it('does not include Python or room when a libtorch is given', async () => {
     assert.deepEqual(await missing(['python3'], { LIBTORCH: '/given', VIRNUCPRO_CACHE: '/sys/virnucpro' }), []);
   });
