@@ -5,7 +5,7 @@ import { isElsewhere, lifeOf, ownerWords, readOwner } from './directory-owner.js
 import { outputError } from './output-error.js';
 import { watchOwner } from './owner-watch.js';
 import { Ownership, UNFINISHED } from './ownership.js';
-import { finishReplacement } from './put-in-place.js';
+import { finishReplacement, REPLACEMENT_FOLDER } from './put-in-place.js';
 import { codeOf, realSystem } from './system.js';
 import type { System } from './system.js';
 
@@ -61,6 +61,18 @@ export async function claimDirectory(directory: string, options: ClaimOptions = 
     if (cause instanceof VirnucproError) throw cause;
     throw outputError('a directory that can be written to', directory, cause);
   }
+}
+
+/**
+ * Ends what a run that is no longer there was putting in place, for those who look at results without claiming the
+ * directory.
+ *
+ * @throws VNP_OUTPUT where another run writes to it
+ */
+export async function finishInterrupted(directory: string, options: Omit<ClaimOptions, 'accepts'> = {}): Promise<void> {
+  const { system = realSystem } = options;
+  if (!(await system.files.isFolder(join(directory, REPLACEMENT_FOLDER)))) return;
+  await releaseDirectory(await claimDirectory(directory, { ...options, accepts: () => true }), { unused: false });
 }
 
 /** Removes this run's folder. With `unused`, also the directories that were made for it, where nothing is in them. */

@@ -1,6 +1,7 @@
 import { realpath, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
+import { checkFiles } from '../output/check-files.js';
 import type { ClaimedDirectory } from '../output/claimed-directory.js';
 import { EMBEDDINGS, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
 import { manifestText, type RunManifest, warningsWith } from '../output/manifest.js';
@@ -8,7 +9,6 @@ import { claimDirectory, releaseDirectory } from '../output/output-directory.js'
 import { outputError } from '../output/output-error.js';
 import { putInPlace, REPLACEMENT_FOLDER } from '../output/put-in-place.js';
 import type { CallRule } from '../predict/calls.js';
-import { checkFiles } from './check-files.js';
 import { type NewCalls, writeNewCalls } from './new-calls.js';
 import { checkClassifier, type OtherClassifier } from './other-classifier.js';
 import { readManifest, RECALLED_FILES } from './result-manifest.js';
@@ -103,7 +103,8 @@ async function writeFolder(
   const earlier = await readManifest(directory);
   if (classifier) checkClassifier(directory, earlier, classifier);
   const others = earlier.files.filter(({ name }) => !readInStep({ classifier }).includes(name));
-  if (output === undefined) await checkFiles(directory, others, signal);
+  // The embeddings of a large run are terabytes, and nothing is read from them without a classifier.
+  if (output === undefined) await checkFiles(directory, others, { bySizeAlone: [EMBEDDINGS.name], signal });
   const shownOutput = output ?? directory;
   const { results: folder } = claimed;
   const { inputs = [], standardInput } = options;
