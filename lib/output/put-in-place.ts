@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { VirnucproError } from '../errors.js';
 import type { ClaimedDirectory } from './claimed-directory.js';
-import { JOURNAL, RUN_MANIFEST } from './files.js';
+import { JOURNAL, RUN_LOG, RUN_MANIFEST } from './files.js';
 import type { RunManifest } from './manifest.js';
 import { outputError } from './output-error.js';
 import { codeOf } from './system.js';
@@ -13,15 +13,13 @@ import type { SharedFiles } from './system.js';
  * left to do. Earlier versions had the files in it directly.
  */
 export const REPLACEMENT_FOLDER = '.replacement';
-/** Beside the new files: where those of an earlier run go. */
-const EARLIER_FOLDER = 'earlier';
-/** In it: the names of files that are to go there, as long as that is not done. */
+/** Beside the new files: the names of files of an earlier run that must not stay. */
 const OUTDATED_LIST = 'outdated.json';
 
 export interface Placing {
   /** The names of the files in the folder of results, without run.json, which is there, too. */
   readonly names: readonly string[];
-  /** Files of an earlier run that must not stay. */
+  /** Files of an earlier run that must not stay; none of `names`. */
   readonly outdated: readonly string[];
   /** Whether what the journal could bring back is safe then, so that it goes. */
   readonly isFinal: boolean;
@@ -42,9 +40,8 @@ export async function putInPlace(claimed: ClaimedDirectory, placing: Placing): P
     await decide(claimed);
     await system.files.forceToDisk(path);
     const folder = join(path, REPLACEMENT_FOLDER, token);
-    await placeFiles(claimed, folder, placing.names);
-    if (placing.isFinal)
-      await moveAway(system.files, join(path, JOURNAL.name), join(folder, EARLIER_FOLDER, JOURNAL.name));
+    await placeFiles(claimed, folder, placing);
+    if (placing.isFinal) await moveAway(claimed, JOURNAL.name, folder);
     await clearUp(claimed, folder).catch(() => undefined);
   } catch (cause) {
     const error =
@@ -60,11 +57,8 @@ export async function putInPlace(claimed: ClaimedDirectory, placing: Placing): P
  * @throws VirnucproError VNP_OUTPUT, VNP_OUTPUT_LOST
  */
 export async function finishReplacement(claimed: ClaimedDirectory): Promise<void> {
-  const {
-    path,
-    token,
-    system: { files },
-  } = claimed;
+  const { path, token, system } = claimed;
+  const { files } = system;
   const outer = join(path, REPLACEMENT_FOLDER);
   if (!(await files.isFolder(outer))) return;
   const found = await files.names(outer);
@@ -75,16 +69,8 @@ export async function finishReplacement(claimed: ClaimedDirectory): Promise<void
     // What begins with a dot belongs to the file system.
     for (const name of found.filter((text) => !text.startsWith('.'))) await files.rename(join(outer, name), folder);
   }
-  const names = await files.names(folder).catch((): string[] => []);
-  // run.json is the last to go: without it there is nothing left to do.
-  if (names.includes(RUN_MANIFEST.name) && (await isWhole(claimed, folder, names))) {
-    await files.makeFolder(join(folder, EARLIER_FOLDER));
-    await placeFiles(
-      claimed,
-      folder,
-      names.filter((name) => ![RUN_MANIFEST.name, EARLIER_FOLDER].includes(name)),
-    );
-  }
+  const left = await whatIsLeft(claimed, folder);
+  if (left) await placeFiles(claimed, folder, left);
   await clearUp(claimed, folder);
 }
 
@@ -93,10 +79,8 @@ async function prepare({ results, unfinished, system: { files } }: ClaimedDirect
   const there = await files.names(results);
   const missing = [...placing.names, RUN_MANIFEST.name].find((name) => !there.includes(name));
   if (missing !== undefined) throw new Error(`${missing} was removed while the run went on`);
-  const earlier = join(results, EARLIER_FOLDER);
-  await files.makeFolder(earlier);
-  await files.write(join(earlier, OUTDATED_LIST), JSON.stringify(placing.outdated));
-  for (const folder of [earlier, results, join(unfinished, 'new')]) await files.forceToDisk(folder);
+  await files.write(join(results, OUTDATED_LIST), JSON.stringify(placing.outdated));
+  for (const folder of [results, join(unfinished, 'new')]) await files.forceToDisk(folder);
 }
 
 async function decide({ path, unfinished, shownPath, system: { files } }: ClaimedDirectory): Promise<void> {
@@ -127,56 +111,48 @@ async function isDecided(files: SharedFiles, outer: string): Promise<boolean> {
   return false;
 }
 
-/** Whether what is in the folder, with what was put in place before, is what its run.json says: a clean-up may have been here. */
-async function isWhole(
-  { path, system: { files } }: ClaimedDirectory,
-  folder: string,
-  names: readonly string[],
-): Promise<boolean> {
+type Left = Pick<Placing, 'names' | 'outdated'>;
+
+/**
+ * What is to be put in place still; undefined where nothing is, or where what is there is not all that run.json speaks of:
+ * a clean-up may have been here.
+ */
+async function whatIsLeft({ path, system }: ClaimedDirectory, folder: string): Promise<Left | undefined> {
+  const { files } = system;
+  const read = async (name: string): Promise<unknown> => JSON.parse((await files.read(join(folder, name))).text);
   try {
-    const manifest = JSON.parse((await files.read(join(folder, RUN_MANIFEST.name))).text) as RunManifest;
-    for (const { name, bytes, sha256 } of manifest.files) {
-      if (names.includes(name)) continue;
+    // The last to go: without it there is nothing left to do.
+    const manifest = (await read(RUN_MANIFEST.name)) as RunManifest;
+    const isOfEarlierVersion = folder === join(path, REPLACEMENT_FOLDER);
+    const outdated = isOfEarlierVersion ? [] : ((await read(OUTDATED_LIST)) as string[]);
+    const there = await files.names(folder);
+    for (const { name, bytes, sha256 } of manifest.files.filter((file) => !there.includes(file.name))) {
       const found = await files.digest(join(path, name));
-      if (found.bytes !== bytes || found.sha256 !== sha256) return false;
+      if (found.bytes !== bytes || found.sha256 !== sha256) return undefined;
     }
-    return true;
+    const names = [...manifest.files.map(({ name }) => name), RUN_LOG.name].filter((name) => there.includes(name));
+    return { names, outdated };
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT' || cause instanceof SyntaxError) return false;
+    if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR' || cause instanceof SyntaxError) return undefined;
     throw cause;
   }
 }
 
 /** Moves files from the folder to where users look for them. */
-async function placeFiles(
-  { path, system: { files } }: ClaimedDirectory,
-  folder: string,
-  names: readonly string[],
-): Promise<void> {
-  const earlier = join(folder, EARLIER_FOLDER);
+async function placeFiles(claimed: ClaimedDirectory, folder: string, { names, outdated }: Left): Promise<void> {
+  const { path, system } = claimed;
+  const { files } = system;
   // First the old run.json goes: without one, a mixture of two runs cannot be taken for a finished run.
-  await moveAway(files, join(path, RUN_MANIFEST.name), join(earlier, RUN_MANIFEST.name));
-  const list = join(earlier, OUTDATED_LIST);
-  for (const name of await outdatedFiles(files, list)) await moveAway(files, join(path, name), join(earlier, name));
-  await files.remove(list);
+  for (const name of [RUN_MANIFEST.name, ...outdated]) await moveAway(claimed, name, folder);
   for (const name of names) await files.rename(join(folder, name), join(path, name));
   await files.forceToDisk(path);
   await files.rename(join(folder, RUN_MANIFEST.name), join(path, RUN_MANIFEST.name));
   await files.forceToDisk(path);
 }
 
-async function outdatedFiles(files: SharedFiles, list: string): Promise<readonly string[]> {
-  try {
-    return JSON.parse((await files.read(list)).text) as string[];
-  } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return [];
-    throw cause;
-  }
-}
-
-/** Moves what may be there; never out of the reach of a run that has taken over, for then there is no `to`. */
-async function moveAway(files: SharedFiles, from: string, to: string): Promise<void> {
-  await files.rename(from, to).catch((cause: unknown) => {
+/** Takes a file of an earlier run away, if there is one: into the folder, which is gone where another has taken over. */
+async function moveAway({ path, system }: ClaimedDirectory, name: string, folder: string): Promise<void> {
+  await system.files.rename(join(path, name), join(folder, `earlier-${name}`)).catch((cause: unknown) => {
     if (codeOf(cause) !== 'ENOENT') throw cause;
   });
 }

@@ -302,9 +302,10 @@ export class ResultDirectory {
       throw outputError('a finished file that can be put in place', join(directory, files.RUN_MANIFEST.name), cause);
     }
     const log = existsSync(join(results, files.RUN_LOG.name)) ? [files.RUN_LOG.name] : [];
+    const names = [...manifest.files.map((file) => file.name), ...log];
     await putInPlace(this.#claimed, {
-      names: [...manifest.files.map((file) => file.name), ...log],
-      outdated: [files.FAILED_FILES.name, files.RUN_LOG.name],
+      names,
+      outdated: [files.FAILED_FILES.name, files.RUN_LOG.name].filter((name) => !names.includes(name)),
       isFinal: isFinal(manifest),
     });
   }

@@ -65,7 +65,8 @@ class SimulatedRun {
         written.push({ name, ...digestOf(text) });
       }
       await this.#write(`${claimed.results}/run.json`, JSON.stringify({ files: written }), claimed.ownership);
-      await putInPlace(claimed, { names: this.#names, outdated: ['c.tsv'], isFinal: true });
+      const outdated = NAMES.filter((name) => !this.#names.includes(name));
+      await putInPlace(claimed, { names: this.#names, outdated, isFinal: true });
       await files.names(DIRECTORY);
     } finally {
       this.isClaimed = false;
@@ -143,6 +144,8 @@ class Interleaving {
 
   #noteDecision(): void {
     const [token] = this.world.files.names(`${DIRECTORY}/.replacement`);
+    // A clean-up came first, and left nothing to decide on.
+    if (token === undefined) return;
     const decided = this.runs.find((run) => run.token === token);
     assert.ok(decided, 'what is decided on is of a run');
     assert.ok(!decided.isOvertaken, 'no other run decided while the directory was this one’s');
