@@ -23,8 +23,8 @@ export type WatchedLife = 'alive' | 'silent' | 'gone';
  * @param patience milliseconds of silence after which it is taken for dead
  */
 export async function watchOwner(system: System, folder: string, patience = PATIENCE): Promise<WatchedLife> {
-  const begin = system.now();
-  let [silentSince, lookedAt] = [begin, begin];
+  let silentSince = system.now();
+  let [lookedAt, answeredAt] = [silentSince, silentSince];
   let last: string | undefined;
   for (;;) {
     const sign = await look(system, folder);
@@ -33,9 +33,9 @@ export async function watchOwner(system: System, folder: string, patience = PATI
     const now = system.now();
     if (sign === UNANSWERED || now - lookedAt > LOOKING_INTERVAL + PROMPT) silentSince = now;
     else if (last !== undefined && sign !== last) return 'alive';
-    if (sign !== UNANSWERED) last = sign;
+    if (sign !== UNANSWERED) [last, answeredAt] = [sign, now];
     if (now - silentSince >= patience) return 'silent';
-    if (now - begin > MOST_PATIENCES * patience) return 'alive';
+    if (now - answeredAt > MOST_PATIENCES * patience) return 'alive';
     lookedAt = now;
     await system.sleep(LOOKING_INTERVAL, { keepsAlive: true });
   }
