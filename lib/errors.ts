@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'VNP_INPUT_MISSING' // an input path that does not exist or cannot be read
   | 'VNP_INPUT_FORMAT' // an input that is no FASTA or FASTQ of DNA, or a damaged archive
   | 'VNP_OUTPUT' // the output directory cannot be used or written
+  | 'VNP_OUTPUT_LOST' // the output directory was taken over by another run, or cleaned up, while the run went on
   | 'VNP_RESUME' // a run to go on with that was begun with other input, another model or other options
   | 'VNP_MODEL_MISSING' // no such model, or none installed
   | 'VNP_MODEL_INVALID' // a model folder or archive that is damaged or of another kind

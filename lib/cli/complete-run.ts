@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { temperatureOf, UNCALIBRATED } from '../index.js';
+import { temperatureOf, UNCALIBRATED, VirnucproError } from '../index.js';
 import type { InputFile, InspectedModel, InspectedTriage } from '../index.js';
+import { checkFiles } from '../output/check-files.js';
 import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
 import { isFinal, type ManifestModel, type RunManifest } from '../output/manifest.js';
 import { readManifest } from '../recall/result-manifest.js';
@@ -16,14 +17,21 @@ export interface WantedRun {
   readonly inputs: readonly InputFile[];
 }
 
+export interface CompleteRun {
+  readonly manifest: RunManifest;
+  /** What is wrong with its files, in words: then nothing can be said to be complete. */
+  readonly damage: string | undefined;
+}
+
 /**
  * The run of this very command whose results the output directory holds, where nothing is left to do: for a job that is
- * put into the queue again. Its inputs are hashed for that; of standard input it cannot be known.
+ * put into the queue again. Its inputs are hashed for that, and its files: only these say that it is complete. Of standard
+ * input it cannot be known.
  */
 export async function completeRun(
   words: PredictWords,
   { model, triage, inputs }: WantedRun,
-): Promise<RunManifest | undefined> {
+): Promise<CompleteRun | undefined> {
   const has = (name: string): boolean => existsSync(join(words.output, name));
   if (has(JOURNAL.name) || !has(RUN_MANIFEST.name)) return undefined;
   const manifest = await readManifest(words.output);
@@ -33,7 +41,17 @@ export async function completeRun(
     hasSameParts(manifest.model, model) &&
     hasSameTriage(manifest, triage) &&
     (await hasSameInputs(manifest, inputs));
-  return isThisRun ? manifest : undefined;
+  return isThisRun ? { manifest, damage: await damageOf(words.output, manifest) } : undefined;
+}
+
+async function damageOf(directory: string, { files }: RunManifest): Promise<string | undefined> {
+  try {
+    await checkFiles(directory, files);
+    return undefined;
+  } catch (error) {
+    if (error instanceof VirnucproError && error.code === 'VNP_OUTPUT') return error.message;
+    throw error;
+  }
 }
 
 function hasSameParts(known: ManifestModel, { parts }: InspectedModel): boolean {

@@ -45,7 +45,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
   const { directory, log, stop } = job;
   const times: RunTimes = { started: new Date(), start: performance.now(), load: 0, writing: 0 };
   let predictor: Predictor | undefined;
-  /** The journal is that of a run with which this command cannot go on. */
+  /** The journal is that of a run with which this command cannot go on, or another run is at it. */
   let isOtherRun = false;
   try {
     const ended = new AbortController();
@@ -55,6 +55,10 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
       ended.abort(signal);
     };
     if (stop.signal) stop.onStop(stop.signal);
+    directory.lost.addEventListener('abort', () => {
+      logEvent(log, { event: 'warning', text: `the run stops, for ${job.words.output} is no longer its own` });
+      ended.abort(directory.lost.reason);
+    });
     predictor = await openPredictor(job, times);
     const { threshold, minFraction, calibration, keepIntermediate = false, saveEmbeddings = false } = job.words;
     const { progress, progressInterval, memoryWarning } = job.words;
@@ -67,6 +71,8 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     job.screen.show(prediction);
     job.state.onAsked = () => prediction.tell();
     const end = await writeResults(job, prediction, times);
+    directory.lost.throwIfAborted();
+    if (end.reason?.code === 'VNP_OUTPUT_LOST') throw end.reason;
     if (end.reason && end.results === 0) return nothingDone(job, end.reason);
     await measureLimits(job, predictor, prediction);
     for (const failure of prediction.summary.failures) await recordFailure(directory, failure);
@@ -75,7 +81,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     reportEnd(job, manifest);
     return exitCode(job, prediction, end.reason);
   } catch (error) {
-    isOtherRun = error instanceof VirnucproError && error.code === 'VNP_RESUME';
+    isOtherRun = error instanceof VirnucproError && ['VNP_RESUME', 'VNP_OUTPUT_LOST'].includes(error.code);
     throw error;
   } finally {
     stop.ignore();
@@ -151,17 +157,19 @@ function nothingDone({ stop, log, screen }: PredictionJob, reason: VirnucproErro
 
 /** Says nothing of the results, so that no failure of it, of whatever kind, may cost them. */
 async function measureLimits(
-  { stop, log }: PredictionJob,
+  { stop, log, directory }: PredictionJob,
   predictor: Predictor,
   { summary }: Prediction,
 ): Promise<void> {
   // Who stops a run does not want to wait.
   if (summary.stopped) return;
+  // Only the measurement can be cut short.
+  const cutShort = (): void => void predictor.close();
   stop.onStop = (signal) => {
     logEvent(log, { event: 'completing', signal });
-    // Only the measurement can be cut short.
-    void predictor.close();
+    cutShort();
   };
+  directory.lost.addEventListener('abort', cutShort);
   try {
     await predictor.measureLimits();
   } catch (error) {

@@ -9,6 +9,7 @@ import { createLog, logEvent } from '../monitor/log.js';
 import { LogSinks } from '../monitor/log-sinks.js';
 import { JOURNAL, OUTPUT_FILES } from '../output/files.js';
 import { hasRandomWeights, tableComment } from '../output/manifest.js';
+import { finishInterrupted } from '../output/output-directory.js';
 import { openResultDirectory } from '../output/result-directory.js';
 import { completeRun } from './complete-run.js';
 import { EXIT } from './exit-codes.js';
@@ -60,11 +61,17 @@ async function checkAndRun(
     logEvent(log, { event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
   }
   const asked = await triageOf(given, model);
-  const complete = given.resume && (await completeRun(given, { model, triage: asked, inputs: files }));
-  if (complete) {
-    for (const text of complete.warnings) logEvent(log, { event: 'warning', text });
+  const onWaiting = (reason: string): void => logEvent(log, { event: 'waiting', reason });
+  if (given.resume) await finishInterrupted(given.output, { onWaiting });
+  const complete = given.resume ? await completeRun(given, { model, triage: asked, inputs: files }) : undefined;
+  if (complete && complete.damage === undefined) {
+    for (const text of complete.manifest.warnings) logEvent(log, { event: 'warning', text });
     logEvent(log, { event: 'complete-already', output: given.output });
-    return complete.outcome === 'complete' ? EXIT.done : EXIT.partial;
+    return complete.manifest.outcome === 'complete' ? EXIT.done : EXIT.partial;
+  }
+  if (complete) {
+    const text = `the results in ${given.output} are not those of their run and are computed again: ${complete.damage}`;
+    logEvent(log, { event: 'warning', text });
   }
   const journal = join(given.output, JOURNAL.name);
   const words = given.resume ? await resumedOptions(given, { model, triage: asked, journal }) : given;
@@ -74,9 +81,10 @@ async function checkAndRun(
     directory: words.output,
     force: words.force ?? false,
     resume: words.resume ?? false,
+    isDamaged: complete !== undefined,
     keepIntermediate: words.keepIntermediate ?? false,
     saveEmbeddings: words.saveEmbeddings ?? false,
-    onWaiting: (reason) => logEvent(log, { event: 'waiting', reason }),
+    onWaiting,
     chunkSize: model.chunkSize,
     inputName: inputName(inputs, files),
     comment: comment(model, triage, words),

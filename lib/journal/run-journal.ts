@@ -6,7 +6,8 @@ import { expected, VirnucproError } from '../errors.js';
 import { forcedToDisk } from '../forced-to-disk.js';
 import { AppendingFile } from './appending-file.js';
 import { BatchRecords } from './batch-records.js';
-import { journalFailure } from './journal-failure.js';
+import { journalFailure, journalLost } from './journal-failure.js';
+import { NameWatch } from './name-watch.js';
 import { BATCH_RECORD, DIGEST_BYTES, encodeRecord, KEY_RECORD, TRIAGE_RECORD } from './record.js';
 import { checkSameRun, hasSameDevices, NO_TRIAGE } from './run-key.js';
 import type { RunKey } from './run-key.js';
@@ -17,7 +18,7 @@ import type { Scan } from './scan.js';
 export interface RunJournalOptions {
   readonly path: string;
   readonly key: RunKey;
-  /** Told when nothing can be written any more (VNP_OUTPUT). */
+  /** Told when nothing can be written any more (VNP_OUTPUT), or nobody will find it (VNP_OUTPUT_LOST). */
   readonly onFailure: (error: VirnucproError) => void;
 }
 
@@ -47,13 +48,20 @@ export class RunJournal {
   /** Those of the model that reads before them; none in a run without triage. */
   readonly triage: BatchRecords;
   readonly #appending: AppendingFile;
+  readonly #watch: NameWatch;
 
   private constructor(
     path: string,
     { batches, triage, damagedBytes, key }: Scan,
-    { file, appending, ownKey }: { file: FileHandle; appending: AppendingFile; ownKey: RunKey },
+    {
+      file,
+      appending,
+      ownKey,
+      watch,
+    }: { file: FileHandle; appending: AppendingFile; ownKey: RunKey; watch: NameWatch },
   ) {
     this.path = path;
+    this.#watch = watch;
     this.#appending = appending;
     const isOfSameDevices = !key || hasSameDevices(key, ownKey);
     this.content = {
@@ -91,7 +99,8 @@ export class RunJournal {
         await forcedToDisk(() => created.datasync());
         await syncFolder(dirname(path));
       }
-      return new RunJournal(path, scan, { file, appending, ownKey: key });
+      const watch = new NameWatch(path, file, () => onFailure(journalLost(path)));
+      return new RunJournal(path, scan, { file, appending, ownKey: key, watch });
     } catch (error) {
       await file?.close();
       throw error instanceof VirnucproError ? error : journalFailure(path, error);
@@ -100,8 +109,10 @@ export class RunJournal {
 
   /** Everything is on the disk then; a journal that nothing can be gone on from is removed. */
   async close(): Promise<void> {
+    this.#watch.end();
+    const isEmpty = this.content.batches + this.#appending.written === 0 && !(await this.#watch.isLost());
     await this.#appending.close();
-    if (this.content.batches + this.#appending.written === 0) await rm(this.path, { force: true });
+    if (isEmpty) await rm(this.path, { force: true });
   }
 }
 

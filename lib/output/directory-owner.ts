@@ -1,105 +1,68 @@
-import { readFile, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { ProcessIdentity, SharedFiles, System } from './system.js';
 
-/** The process that a folder of unfinished files belongs to. */
-export interface Owner {
-  readonly host: string;
-  readonly pid: number;
-  /** When the process started, in the kernel's clock ticks, for process numbers are used again. */
-  readonly started: string;
+type Unsaid = 'user' | 'boot' | 'pidNamespace';
+
+/** The process that a folder of unfinished files belongs to. Earlier versions say less. */
+export interface Owner extends Omit<ProcessIdentity, Unsaid>, Partial<Pick<ProcessIdentity, Unsaid>> {
+  /** The name of its run, by which the folder is called, too. */
+  readonly token?: string;
 }
 
-const OWNER_FILE = 'owner.json';
-const HEARTBEAT_INTERVAL = 10_000;
-/** Three heartbeats, and some time for a file system that hands them on late. */
-const PATIENCE = 35_000;
-const LOOKING_INTERVAL = 250;
+export const OWNER_FILE = 'owner.json';
+const BEAT_DIGITS = 12;
+const LONGEST_NAME = 80;
 
-/** Enters this process as the owner of a folder. */
-export async function writeOwner(folder: string): Promise<void> {
-  const owner: Owner = { host: hostname(), pid: process.pid, started: await startOf(process.pid) };
-  await writeFile(join(folder, OWNER_FILE), JSON.stringify(owner));
+/** The record of an owner at one of its heartbeats; it keeps its length. */
+export function ownerText(owner: Owner, beat: number): string {
+  return JSON.stringify({ ...owner, beat: String(beat).padStart(BEAT_DIGITS, '0') });
 }
 
-/** Whether a process of another machine owns it. */
-export function isElsewhere(owner: Owner | undefined): owner is Owner {
-  return owner !== undefined && owner.host !== hostname();
-}
-
-export async function readOwner(folder: string): Promise<Owner | undefined> {
+/** @returns undefined where it is torn, or none */
+export function parseOwner(text: string): Owner | undefined {
   try {
-    return JSON.parse(await readFile(join(folder, OWNER_FILE), 'utf8')) as Owner;
+    const owner = JSON.parse(text) as Partial<Owner> | null;
+    return typeof owner?.host === 'string' && Number.isInteger(owner.pid) ? (owner as Owner) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** @param owner as the folder names it; a folder of an older version names none */
-export async function isRunning(pid: number, owner: Owner | undefined): Promise<boolean> {
-  try {
-    process.kill(pid, 0);
-  } catch (cause) {
-    // EPERM means that there is such a process, of another user.
-    if ((cause as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  const [state, ...fields] = await statOf(pid);
-  // It is over, but nobody has asked how it ended: in a container without an init process it stays so.
-  if (state === 'Z' || state === 'X') return false;
-  // In a container every run may get the same number, so a number alone does not say that the run is alive.
-  if (owner === undefined) return pid !== process.pid;
-  return owner.started === startIn(fields);
-}
-
-async function startOf(pid: number): Promise<string> {
-  return startIn((await statOf(pid)).slice(1));
-}
-
-/** Fields 3 and on of /proc/PID/stat; none where it cannot be read. */
-async function statOf(pid: number): Promise<string[]> {
-  try {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8');
-    return text.slice(text.lastIndexOf(')') + 2).split(' ');
-  } catch {
-    return [];
-  }
-}
-
-/** Field 22 of /proc/PID/stat, of the fields from 4 on; empty where it could not be read. */
-function startIn(fields: readonly string[]): string {
-  return fields[18] ?? '';
+/** @returns undefined where there is none that can be read */
+export async function readOwner(files: SharedFiles, folder: string): Promise<Owner | undefined> {
+  const found = await files.read(join(folder, OWNER_FILE)).catch(() => undefined);
+  return found && parseOwner(found.text);
 }
 
 /**
- * Whether the process of another machine shows a sign of life. It cannot be asked from here, so it is watched for a while.
- * Only that the time of its file changes counts, not which time that is: the clocks of two machines may differ.
- *
- * @param patience milliseconds
+ * Whether the owner lives: `unknown` where its process cannot be asked for. Only in this kernel and this namespace of
+ * process numbers is a number that of the owner: two containers of one name may both run as process 1.
  */
-export async function showsLife(folder: string, patience = PATIENCE): Promise<boolean> {
-  const first = await lastBeat(folder);
-  const end = performance.now() + patience;
-  while (performance.now() < end) {
-    await sleep(LOOKING_INTERVAL);
-    const beat = await lastBeat(folder);
-    // It ended meanwhile.
-    if (beat === undefined) return false;
-    if (beat !== first) return true;
-  }
-  return false;
+export async function lifeOf(owner: Owner | undefined, system: System): Promise<'alive' | 'dead' | 'unknown'> {
+  const own = system.identity();
+  if (!owner?.boot || !owner.pidNamespace) return 'unknown';
+  if (owner.boot !== own.boot || owner.pidNamespace !== own.pidNamespace) return 'unknown';
+  const found = await system.find(owner.pid);
+  if (found === 'gone') return 'dead';
+  if (found === 'hidden') return 'unknown';
+  return found.started === owner.started ? 'alive' : 'dead';
 }
 
-async function lastBeat(folder: string): Promise<number | undefined> {
-  return (await stat(join(folder, OWNER_FILE)).catch(() => undefined))?.mtimeMs;
+/** Whether it is of another machine, which is more than of another container. */
+export function isElsewhere(owner: Owner | undefined, { boot, host }: ProcessIdentity): boolean {
+  if (owner === undefined) return false;
+  return owner.boot && boot ? owner.boot !== boot : owner.host !== host;
 }
 
-/** Shows those of other machines that this process is alive, until the timer is cleared. */
-export function startHeartbeat(folder: string): NodeJS.Timeout {
-  const beat = (): void => {
-    const now = new Date();
-    // Where it fails there is nothing to show any more; what is written there fails too, and says so.
-    utimes(join(folder, OWNER_FILE), now, now).catch(() => undefined);
-  };
-  return setInterval(beat, HEARTBEAT_INTERVAL).unref();
+/** The owner in words. */
+export function ownerWords(owner: Owner | undefined): string {
+  if (owner === undefined) return 'an unknown process';
+  return `process ${owner.pid} on ${printable(owner.host)}${owner.user ? ` (user ${printable(owner.user)})` : ''}`;
+}
+
+/** Anybody may have written it. */
+function printable(text: string): string {
+  return String(text)
+    .slice(0, LONGEST_NAME)
+    .replaceAll(/[^\x20-\x7e]/g, '?');
 }

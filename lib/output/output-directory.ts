@@ -1,19 +1,13 @@
-import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
-import { isElsewhere, isRunning, readOwner, showsLife, startHeartbeat, writeOwner } from './directory-owner.js';
+import type { ClaimedDirectory } from './claimed-directory.js';
+import { isElsewhere, lifeOf, ownerWords, readOwner } from './directory-owner.js';
 import { outputError } from './output-error.js';
-
-/** A directory that this run has for itself until it releases it. */
-export interface ClaimedDirectory {
-  readonly path: string;
-  /** `.unfinished-<pid>` in it: everything is written there first. */
-  readonly unfinished: string;
-  /** The uppermost directory that had to be made for it; absent when it was there already. */
-  readonly made?: string | undefined;
-  /** Shows those of other machines that this run is alive. */
-  readonly heartbeat: NodeJS.Timeout;
-}
+import { watchOwner } from './owner-watch.js';
+import { Ownership, UNFINISHED } from './ownership.js';
+import { finishReplacement, REPLACEMENT_FOLDER } from './put-in-place.js';
+import { codeOf, realSystem } from './system.js';
+import type { System } from './system.js';
 
 export interface ClaimOptions {
   /** Also where something is in it. Default false. */
@@ -22,81 +16,176 @@ export interface ClaimOptions {
   readonly accepts?: (names: readonly string[]) => boolean;
   /** What to do where something is in it. Default: as it is with `predict`, which has --force. */
   readonly whatNext?: string;
-  /** Told when another machine's run may still be alive: it takes up to `patience` to find out. */
+  /** Told when a run that cannot be asked for may still be alive: it takes up to `patience` to find out. */
   readonly onWaiting?: (reason: string) => void;
-  /** Milliseconds after which a run of another machine that shows no sign of life is taken for dead. Default 35,000. */
+  /** Milliseconds after which such a run that shows no sign of life is taken for dead. Default 35,000. */
   readonly patience?: number;
+  /** For tests. */
+  readonly system?: System;
 }
 
-const UNFINISHED = /^\.unfinished-(\d+)$/;
 const NAMES_SHOWN = 5;
 
 /**
  * Makes the directory where it is missing, refuses it where another run writes to it or (without `force`) where there
- * is something in it that is not accepted, removes what runs that are no longer there have left unfinished, and makes
- * this run's folder.
+ * is something in it that is not accepted, makes this run's folder, removes what runs that are no longer there have left
+ * unfinished, and ends what they were putting in place.
  *
  * @throws VNP_OUTPUT
  */
 export async function claimDirectory(directory: string, options: ClaimOptions = {}): Promise<ClaimedDirectory> {
   const path = resolve(directory);
-  const made = await makeDirectory(directory, path);
-  const unfinished = join(path, `.unfinished-${process.pid}`);
-  let entered = false;
+  const { system = realSystem } = options;
+  const made = await makeDirectory(system, directory, path);
+  let claimed: ClaimedDirectory | undefined;
   try {
-    const names = await readdir(path);
-    const leftovers = names.filter((name) => UNFINISHED.test(name));
-    for (const name of leftovers) await refuseRunning(join(path, name), options);
+    const others = new OtherRuns(path, options);
+    const names = await system.files.names(path);
+    await others.refuse(names);
     const content = names.filter((name) => !UNFINISHED.test(name));
     if (!options.force && !options.accepts?.(content)) refuseContent(directory, content, options);
-    for (const name of leftovers) await rm(join(path, name), { recursive: true, force: true });
-    await mkdir(unfinished);
-    entered = true;
-    await writeOwner(unfinished);
+    const claim = newClaim(directory, { path, made, system });
+    await system.files.makeFolder(claim.unfinished);
+    claimed = claim;
+    await enter(claim);
     // Another run may have looked at the same moment and seen nobody either. Both give way rather than none.
-    const others = (await readdir(path)).filter((name) => UNFINISHED.test(name) && join(path, name) !== unfinished);
-    for (const name of others) await refuseRunning(join(path, name), options);
-    return { path, unfinished, made, heartbeat: startHeartbeat(unfinished) };
-  } catch (cause) {
-    if (entered) await rm(unfinished, { recursive: true, force: true }).catch(() => undefined);
-    if (made !== undefined) await removeEmpty(path, made);
+    const namesNow = await system.files.names(path);
+    await others.refuse(namesNow.filter((name) => name !== basename(claim.unfinished)));
+    await others.takeOver(claim);
+    await finishReplacement(claim);
+    return { ...claim, isDisputed: others.areDisputed };
+  } catch (failure) {
+    const cause = claimed === undefined ? failure : await claimed.ownership.causeOf(failure);
+    if (claimed !== undefined) await releaseDirectory(claimed, { unused: false }).catch(() => undefined);
+    if (made !== undefined) await removeEmpty(system, path, made);
     if (cause instanceof VirnucproError) throw cause;
     throw outputError('a directory that can be written to', directory, cause);
   }
 }
 
-/** Removes this run's folder. With `unused`, also the directories that were made for it, where nothing is in them. */
-export async function releaseDirectory(claimed: ClaimedDirectory, options: { unused: boolean }): Promise<void> {
-  clearInterval(claimed.heartbeat);
-  await rm(claimed.unfinished, { recursive: true, force: true });
-  if (options.unused && claimed.made !== undefined) await removeEmpty(claimed.path, claimed.made);
+/**
+ * Ends what a run that is no longer there was putting in place, for those who look at results without claiming the
+ * directory.
+ *
+ * @throws VNP_OUTPUT where another run writes to it
+ */
+export async function finishInterrupted(directory: string, options: Omit<ClaimOptions, 'accepts'> = {}): Promise<void> {
+  const { system = realSystem } = options;
+  if (!(await system.files.isFolder(join(directory, REPLACEMENT_FOLDER)))) return;
+  await releaseDirectory(await claimDirectory(directory, { ...options, accepts: () => true }), { unused: false });
 }
 
-async function makeDirectory(directory: string, path: string): Promise<string | undefined> {
-  const found = await stat(path).catch(() => undefined);
-  if (found !== undefined && !found.isDirectory()) {
-    throw expected('VNP_OUTPUT', 'a directory', 'the output', `the file ${directory}`, 'Choose another name');
+/** Removes this run's folder. With `unused`, also the directories that were made for it, where nothing is in them. */
+export async function releaseDirectory(claimed: ClaimedDirectory, options: { unused: boolean }): Promise<void> {
+  const { system, ownership, unfinished, path, made } = claimed;
+  ownership.end();
+  await system.files.remove(unfinished);
+  if (options.unused && made !== undefined && !ownership.lost.aborted) await removeEmpty(system, path, made);
+}
+
+function newClaim(
+  shownPath: string,
+  { path, made, system }: Pick<ClaimedDirectory, 'path' | 'made' | 'system'>,
+): ClaimedDirectory {
+  const token = system.newToken();
+  const unfinished = join(path, `.unfinished-${token}`);
+  const owner = { ...system.identity(), token };
+  const ownership = new Ownership({ system, directory: path, shownDirectory: shownPath, folder: unfinished, owner });
+  const results = join(unfinished, 'new', token);
+  return { path, shownPath, token, unfinished, results, made, ownership, isDisputed: false, system };
+}
+
+async function enter({ system: { files }, results, ownership }: ClaimedDirectory): Promise<void> {
+  await ownership.begin();
+  await files.makeFolder(dirname(results));
+  await files.makeFolder(results);
+}
+
+/** The runs whose folders are in the directory. */
+class OtherRuns {
+  /** Whether one of them was taken for dead without being certainly so. */
+  areDisputed = false;
+  readonly #path: string;
+  readonly #options: ClaimOptions;
+  readonly #system: System;
+  readonly #dead = new Set<string>();
+
+  constructor(path: string, options: ClaimOptions) {
+    this.#path = path;
+    this.#options = options;
+    this.#system = options.system ?? realSystem;
   }
-  if (found !== undefined) return undefined;
-  return makeWithParents(path).catch((cause: unknown) => {
+
+  /** @throws VNP_OUTPUT where one of them is alive */
+  async refuse(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (!UNFINISHED.test(name) || this.#dead.has(name)) continue;
+      await this.#refuseLive(join(this.#path, name));
+      this.#dead.add(name);
+    }
+  }
+
+  /** Takes from each its folder: whoever wakes after that finds that it has lost it. */
+  async takeOver({ unfinished }: ClaimedDirectory): Promise<void> {
+    const { files } = this.#system;
+    for (const name of this.#dead) {
+      const folder = join(this.#path, name);
+      try {
+        await files.rename(folder, join(unfinished, `taken-${name}`));
+      } catch (cause) {
+        // On an overlay, what a lower layer holds cannot be renamed; nor can anybody write there.
+        if (codeOf(cause) === 'EXDEV') await files.remove(folder);
+        else if (codeOf(cause) !== 'ENOENT') throw cause;
+      }
+    }
+  }
+
+  async #refuseLive(folder: string): Promise<void> {
+    const { force, onWaiting, patience } = this.#options;
+    const owner = await readOwner(this.#system.files, folder);
+    const life = await lifeOf(owner, this.#system);
+    if (life === 'dead') return;
+    const who = `${folder} of ${ownerWords(owner)}`;
+    if (life === 'unknown') {
+      this.areDisputed = true;
+      // The user says that it is over.
+      if (force && isElsewhere(owner, this.#system.identity())) return;
+      onWaiting?.(`looking whether ${who} is still alive`);
+      if ((await watchOwner(this.#system, folder, patience)) !== 'alive') return;
+    }
+    throw expected(
+      'VNP_OUTPUT',
+      'a directory that no other run writes to',
+      'the output',
+      who,
+      'Wait for that run, or choose another directory',
+    );
+  }
+}
+
+async function makeDirectory(system: System, directory: string, path: string): Promise<string | undefined> {
+  if (await system.files.isFolder(path)) return undefined;
+  try {
+    const made = await makeWithParents(system, path);
+    if (made !== undefined || (await system.files.isFolder(path))) return made;
+  } catch (cause) {
     throw outputError('a directory that can be made', directory, cause);
-  });
+  }
+  throw expected('VNP_OUTPUT', 'a directory', 'the output', `the file ${directory}`, 'Choose another name');
 }
 
 /**
  * Node's own `recursive` never comes back where the kernel refuses a directory with ENOENT, as /proc does.
  * @returns the uppermost directory that was made
  */
-async function makeWithParents(path: string): Promise<string | undefined> {
+async function makeWithParents(system: System, path: string): Promise<string | undefined> {
   const parent = dirname(path);
-  const made = (await stat(parent).catch(() => undefined)) ? undefined : await makeWithParents(parent);
+  const made = (await system.files.isFolder(parent)) ? undefined : await makeWithParents(system, parent);
   try {
-    await mkdir(path);
-    return made ?? path;
+    // Where another run has made it meanwhile it is not ours to remove.
+    return (await system.files.makeFolder(path)) ? (made ?? path) : made;
   } catch (cause) {
-    // Made by another run meanwhile: then it is not ours to remove.
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST') return made;
-    if (made !== undefined) await removeEmpty(parent, made);
+    if (made !== undefined) await removeEmpty(system, parent, made);
     throw cause;
   }
 }
@@ -114,31 +203,11 @@ function refuseContent(directory: string, names: readonly string[], { whatNext }
   );
 }
 
-async function refuseRunning(folder: string, { force, onWaiting, patience }: ClaimOptions): Promise<void> {
-  const owner = await readOwner(folder);
-  const pid = Number(UNFINISHED.exec(basename(folder))?.[1]);
-  const elsewhere = isElsewhere(owner);
-  const who = `${folder} of process ${pid}${elsewhere ? ` on ${owner.host}` : ''}`;
-  if (elsewhere) {
-    // The user says that it is over, or it is watched.
-    if (force) return;
-    onWaiting?.(`looking whether ${who} is still alive`);
-    if (!(await showsLife(folder, patience))) return;
-  } else if (!(await isRunning(pid, owner))) return;
-  throw expected(
-    'VNP_OUTPUT',
-    'a directory that no other run writes to',
-    'the output',
-    who,
-    'Wait for that run, or choose another directory',
-  );
-}
-
 /** Removes the directory and those above it, up to `uppermost`, while they are empty. */
-async function removeEmpty(directory: string, uppermost: string): Promise<void> {
+async function removeEmpty({ files }: System, directory: string, uppermost: string): Promise<void> {
   for (let folder = directory; ; folder = dirname(folder)) {
     try {
-      await rmdir(folder);
+      await files.removeEmptyFolder(folder);
     } catch {
       return;
     }

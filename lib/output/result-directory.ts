@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { PredictionResult } from '../predict/results.js';
 import { writeToDisk } from '../forced-to-disk.js';
+import type { ClaimedDirectory } from './claimed-directory.js';
 import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
 import { checkResultFiles } from './check-result-files.js';
 import { ContigsTableWriter } from './contigs-table.js';
@@ -23,11 +24,12 @@ import {
   type ManifestFile,
   type RunManifest,
 } from './manifest.js';
-import { claimDirectory, type ClaimedDirectory, releaseDirectory } from './output-directory.js';
+import { claimDirectory, releaseDirectory } from './output-directory.js';
 import { outputError } from './output-error.js';
 import { PredictionResultsWriter } from './prediction-results.js';
-import { forceToDisk, putInPlace, removeReplacement } from './put-in-place.js';
+import { putInPlace } from './put-in-place.js';
 import type { ResultWriter } from './result-writer.js';
+import { codeOf } from './system.js';
 import { Tally } from './tally.js';
 import { VirusSequencesWriter } from './virus-sequences.js';
 import { WindowsTableWriter } from './windows-table.js';
@@ -39,6 +41,8 @@ export interface ResultDirectoryOptions {
   readonly force?: boolean;
   /** Goes on from the journal of an earlier run where there is one, and then replaces its results. Default false. */
   readonly resume?: boolean;
+  /** With `resume`: begins anew where the results of a run are complete by run.json, but its files are others. Default false. */
+  readonly isDamaged?: boolean;
   /** See ClaimOptions. */
   readonly onWaiting?: (reason: string) => void;
   readonly patience?: number;
@@ -77,11 +81,11 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
   });
   try {
     await checkResultFiles({
-      ...{ shownDirectory: options.directory, path: claimed.path, unfinished: claimed.unfinished },
+      ...{ shownDirectory: options.directory, path: claimed.path, unfinished: claimed.results },
       ...{ inputName: options.inputName, chunkSize: options.chunkSize },
       keepIntermediate: options.keepIntermediate ?? false,
     });
-    if (options.force === true) await rm(join(claimed.path, files.JOURNAL.name), { force: true });
+    await makeJournalOwn(claimed, options);
     for (const file of files.OUTPUT_FILES) {
       const path = join(options.directory, files.outputFileName(file, options.inputName, options.chunkSize));
       if ((await stat(path).catch(() => undefined))?.isDirectory() === true) {
@@ -95,10 +99,35 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
   }
 }
 
+/**
+ * Under `force` the journal of an earlier run goes. Where that run may be alive after all, this one works on a copy: what
+ * the other appends goes to a file that has no name any more.
+ */
+async function makeJournalOwn(
+  { path, unfinished, isDisputed, system }: ClaimedDirectory,
+  { force, directory }: ResultDirectoryOptions,
+): Promise<void> {
+  const journal = join(path, files.JOURNAL.name);
+  const own = join(unfinished, 'journal');
+  try {
+    if (force === true) await system.files.rename(journal, own);
+    else if (isDisputed) {
+      await system.files.copy(journal, own);
+      await system.files.rename(own, journal);
+    }
+  } catch (cause) {
+    if (codeOf(cause) !== 'ENOENT')
+      throw outputError('a journal that can be moved', join(directory, files.JOURNAL.name), cause);
+  }
+}
+
 /** @throws VNP_OUTPUT where an unfinished run is there and nobody has said what to do with it */
-function acceptsUnfinished(names: readonly string[], { directory, resume }: ResultDirectoryOptions): boolean {
+function acceptsUnfinished(
+  names: readonly string[],
+  { directory, resume, isDamaged }: ResultDirectoryOptions,
+): boolean {
   // One that had computed nothing has no journal, but may have said so.
-  if (!names.includes(files.JOURNAL.name)) return resume === true && isUnfinished(directory);
+  if (!names.includes(files.JOURNAL.name)) return resume === true && (isDamaged === true || isUnfinished(directory));
   if (resume === true) return true;
   throw expected(
     'VNP_OUTPUT',
@@ -150,6 +179,14 @@ export class ResultDirectory {
     return join(this.#claimed.unfinished, files.RUN_LOG.name);
   }
 
+  /**
+   * Aborted, with the error of it (VNP_OUTPUT_LOST) as its reason, once the directory is no longer this run's: another run
+   * has taken it over, or a clean-up has removed what this one had written.
+   */
+  get lost(): AbortSignal {
+    return this.#claimed.ownership.lost;
+  }
+
   /** Where the run keeps what it has computed; it stays until a run is complete. */
   get journalPath(): string {
     return join(this.#claimed.path, files.JOURNAL.name);
@@ -159,7 +196,7 @@ export class ResultDirectory {
    * Writes one result to every file that it belongs to. Where a promise comes back, await it before the next call and
    * before the result's sequence is released; a failed write comes back from here or from `finish`.
    *
-   * @throws VNP_OUTPUT with the file's name
+   * @throws VNP_OUTPUT with the file's name, VNP_OUTPUT_LOST
    */
   write(result: PredictionResult): Wait {
     this.#checkOpen();
@@ -171,35 +208,35 @@ export class ResultDirectory {
       this.#tally.contig(result);
       for (const writer of this.#writers) wait = both(wait, writer.contig?.(result));
     }
-    return heard(wait);
+    return this.#orLoss(wait);
   }
 
   /** Writes a line to failed_files.txt, which is there only when something failed. Await as with `write`. */
   recordFailure(failure: Failure): Wait {
     this.#checkOpen();
-    return heard(this.#failures.failure(failure));
+    return this.#orLoss(this.#failures.failure(failure));
   }
 
   /**
    * Completes all files, checks that what was written is what the run counted, and puts them in place, run.json last.
    * After an error here `abort` is still to be called.
    *
-   * @throws VNP_OUTPUT
+   * @throws VNP_OUTPUT, VNP_OUTPUT_LOST
    */
   async finish(run: RunDescription): Promise<RunManifest> {
     this.#checkOpen();
     this.#state = 'finishing';
     this.#checkRun(run);
-    for (const writer of this.#writers) await writer.end?.();
-    const manifest = runManifest(run, await this.#closeFiles());
-    await this.#putInPlace(manifest);
-    this.#state = 'finished';
-    // What the journal could have brought back has to be safe before it goes.
-    await forceToDisk(this.#claimed.path);
-    await releaseDirectory(this.#claimed, { unused: false }).catch(() => undefined);
-    // Last: a run that is killed before is gone on with, and that clears up what it has left.
-    if (isFinal(run)) await rm(this.journalPath, { force: true }).catch(() => undefined);
-    return manifest;
+    try {
+      for (const writer of this.#writers) await writer.end?.();
+      const manifest = runManifest(run, await this.#closeFiles());
+      await this.#putInPlace(manifest);
+      this.#state = 'finished';
+      await releaseDirectory(this.#claimed, { unused: false }).catch(() => undefined);
+      return manifest;
+    } catch (cause) {
+      throw await this.#claimed.ownership.causeOf(cause);
+    }
   }
 
   /** Removes what was written, and the directory where it was made for this run. Harmless after `finish`. */
@@ -233,7 +270,7 @@ export class ResultDirectory {
 
   #newFile(definition: files.OutputFile, encoding: 'utf8' | 'latin1' = 'utf8'): BufferedFile {
     const name = files.outputFileName(definition, this.#options.inputName, this.#options.chunkSize);
-    const path = join(this.#claimed.unfinished, name);
+    const path = join(this.#claimed.results, name);
     const shownPath = join(this.#options.directory, name);
     const file = new BufferedFile({ path, shownPath, open: this.#options.openFile ?? openNewFile, encoding });
     this.#files.push(file);
@@ -263,28 +300,29 @@ export class ResultDirectory {
   }
 
   async #putInPlace(manifest: RunManifest): Promise<void> {
-    const { directory, inputName, chunkSize } = this.#options;
-    const nameOf = (file: files.OutputFile): string => files.outputFileName(file, inputName, chunkSize);
+    const { directory } = this.#options;
+    const { results } = this.#claimed;
     try {
-      const path = join(this.#claimed.unfinished, nameOf(files.RUN_MANIFEST));
-      await writeToDisk(path, manifestText(manifest));
-      await removeReplacement(this.#claimed.path);
+      await writeToDisk(join(results, files.RUN_MANIFEST.name), manifestText(manifest));
+      if (existsSync(this.logPath)) await rename(this.logPath, join(results, files.RUN_LOG.name));
     } catch (cause) {
-      throw outputError('a finished file that can be put in place', join(directory, nameOf(files.RUN_MANIFEST)), cause);
+      throw outputError('a finished file that can be put in place', join(directory, files.RUN_MANIFEST.name), cause);
     }
-    const log = existsSync(this.logPath) ? [nameOf(files.RUN_LOG)] : [];
-    await putInPlace({
-      from: this.#claimed.unfinished,
-      to: this.#claimed.path,
-      shownDirectory: directory,
-      names: [...manifest.files.map((file) => file.name), ...log],
-      outdated: [nameOf(files.FAILED_FILES), nameOf(files.RUN_LOG)],
+    const log = existsSync(join(results, files.RUN_LOG.name)) ? [files.RUN_LOG.name] : [];
+    const names = [...manifest.files.map((file) => file.name), ...log];
+    await putInPlace(this.#claimed, {
+      names,
+      outdated: [files.FAILED_FILES.name, files.RUN_LOG.name].filter((name) => !names.includes(name)),
+      isFinal: isFinal(manifest),
     });
   }
-}
 
-/** A caller that gives up may never look at its last promise; the failure is kept by the file, so it is not lost. */
-function heard(wait: Wait): Wait {
-  wait?.catch(() => undefined);
-  return wait;
+  /** A caller that gives up may never look at its last promise; the failure is kept by the file, so it is not lost. */
+  #orLoss(wait: Wait): Wait {
+    const told = wait?.catch(async (cause: unknown) => {
+      throw await this.#claimed.ownership.causeOf(cause);
+    });
+    told?.catch(() => undefined);
+    return told;
+  }
 }

@@ -97,7 +97,8 @@ export class Predictor {
    * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED at once; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT,
    *   before anything is computed where an input's beginning shows it, else after the results of the records before; and
    *   after the results so far VNP_ABORTED (see PredictOptions.signal), VNP_DEVICE_LOST when the last device stopped
-   *   answering, VNP_SYSTEMIC when three batches in a row had no score at all
+   *   answering, VNP_SYSTEMIC when three batches in a row had no score at all, VNP_OUTPUT and VNP_OUTPUT_LOST when the
+   *   journal cannot be written or was removed
    */
   predict(inputs: string | readonly string[], options: PredictOptions = {}): Prediction {
     const resolved = resolvePredictOptions(options);

@@ -13,7 +13,7 @@ import {
   type RunManifest,
 } from '../output/manifest.js';
 import type { CallRule } from '../predict/calls.js';
-import { checkFile } from './check-files.js';
+import { checkFile } from '../output/check-files.js';
 import { EarlierSequences } from './earlier-sequences.js';
 import { NewScores } from './new-scores.js';
 import type { OtherClassifier } from './other-classifier.js';

@@ -1,14 +1,15 @@
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeToDisk } from '../forced-to-disk.js';
 import { expected } from '../errors.js';
+import { checkFiles } from '../output/check-files.js';
+import type { ClaimedDirectory } from '../output/claimed-directory.js';
 import { EMBEDDINGS, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
 import { manifestText, type RunManifest, warningsWith } from '../output/manifest.js';
-import { claimDirectory, type ClaimedDirectory, releaseDirectory } from '../output/output-directory.js';
+import { claimDirectory, releaseDirectory } from '../output/output-directory.js';
 import { outputError } from '../output/output-error.js';
-import { finishReplacement, replaceFiles, REPLACEMENT_FOLDER } from '../output/put-in-place.js';
+import { putInPlace, REPLACEMENT_FOLDER } from '../output/put-in-place.js';
 import type { CallRule } from '../predict/calls.js';
-import { checkFiles } from './check-files.js';
 import { type NewCalls, writeNewCalls } from './new-calls.js';
 import { checkClassifier, type OtherClassifier } from './other-classifier.js';
 import { readManifest, RECALLED_FILES } from './result-manifest.js';
@@ -42,7 +43,7 @@ export interface RecallOptions {
  *
  * @returns the new run.json
  * @throws VirnucproError VNP_OUTPUT where the directory is not that of a finished run, was changed since, is in use,
- *   cannot be written to or has no embeddings for a classifier; VNP_RESUME where the classifier is for others;
+ *   cannot be written to or has no embeddings for a classifier; VNP_OUTPUT_LOST where it was taken over; VNP_RESUME where the classifier is for others;
  *   VNP_INPUT_MISSING or VNP_RESUME where sequences are needed and the inputs are gone or others; VNP_NATIVE where the
  *   classifier gives no number; whatever the classifier throws
  */
@@ -59,18 +60,19 @@ export async function recall(options: RecallOptions): Promise<RunManifest> {
     whatNext: 'Choose another directory',
     ...(options.onWaiting && { onWaiting: options.onWaiting }),
   });
+  const { lost } = claimed.ownership;
+  const signal = options.signal ? AbortSignal.any([lost, options.signal]) : lost;
   let unused = true;
   try {
-    if (output === undefined) await finishReplacement(claimed.path, directory);
-    const { folder, manifest } = await writeFolder(options, claimed);
-    options.signal?.throwIfAborted();
+    const { names, manifest } = await writeFolder({ ...options, signal }, claimed);
+    signal.throwIfAborted();
     unused = false;
-    await replaceFiles(folder, claimed.path, output ?? directory);
+    await putInPlace(claimed, { names, outdated: [], isFinal: false });
     return manifest;
   } catch (error) {
     // What else fails then, such as an input that is closed, fails because of it.
-    if (unused) options.signal?.throwIfAborted();
-    throw error;
+    if (unused) signal.throwIfAborted();
+    throw await claimed.ownership.causeOf(error);
   } finally {
     await releaseDirectory(claimed, { unused }).catch(() => undefined);
   }
@@ -94,20 +96,18 @@ function readInStep({ classifier }: Pick<RecallOptions, 'classifier'>): readonly
   return classifier ? [...RECALLED_FILES, PREDICTION_RESULTS.name, EMBEDDINGS.name] : RECALLED_FILES;
 }
 
-/** Writes all that is new into a folder of its own. */
+/** Writes all that is new into the folder of results. */
 async function writeFolder(
   { directory, output, rule, classifier, signal, ...options }: RecallOptions,
   claimed: ClaimedDirectory,
-): Promise<{ folder: string; manifest: RunManifest }> {
+): Promise<{ names: readonly string[]; manifest: RunManifest }> {
   const earlier = await readManifest(directory);
   if (classifier) checkClassifier(directory, earlier, classifier);
   const others = earlier.files.filter(({ name }) => !readInStep({ classifier }).includes(name));
-  if (output === undefined) await checkFiles(directory, others, signal);
+  // The embeddings of a large run are terabytes, and nothing is read from them without a classifier.
+  if (output === undefined) await checkFiles(directory, others, { bySizeAlone: [EMBEDDINGS.name], signal });
   const shownOutput = output ?? directory;
-  const folder = join(claimed.unfinished, 'calls');
-  await mkdir(folder).catch((cause: unknown) => {
-    throw outputError('a directory that can be written to', shownOutput, cause);
-  });
+  const { results: folder } = claimed;
   const { inputs = [], standardInput } = options;
   const calls = await writeNewCalls({
     ...{ directory, earlier, rule, classifier, folder, temporary: claimed.unfinished },
@@ -122,7 +122,7 @@ async function writeFolder(
   await writeToDisk(join(folder, RUN_MANIFEST.name), manifestText(manifest)).catch((cause: unknown) => {
     throw outputError('a complete write', join(shownOutput, RUN_MANIFEST.name), cause);
   });
-  return { folder, manifest };
+  return { names: [...calls.files.keys()], manifest };
 }
 
 function withCalls(earlier: RunManifest, { threshold, minFraction }: CallRule, { counts }: NewCalls): RunManifest {

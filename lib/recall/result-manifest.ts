@@ -43,7 +43,10 @@ async function withoutManifest(directory: string): Promise<VirnucproError> {
 /** What is there instead, and what to do about it. */
 function whatIsThere(names: readonly string[]): [string, string] {
   if (names.includes(REPLACEMENT_FOLDER)) {
-    return ['a call that was interrupted', 'Call it once without --output, which ends what was begun'];
+    return [
+      'results that are being put in place',
+      'Wait for that, or where it was interrupted call once without --output, which ends it',
+    ];
   }
   if (names.some((name) => name === JOURNAL.name || name.startsWith('.unfinished-'))) {
     return ['an unfinished run', 'Go on with it by predict --resume first'];

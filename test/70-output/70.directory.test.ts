@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { openResultDirectory, type ResultDirectoryOptions } from '../../lib/output/result-directory.js';
+import { realSystem } from '../../lib/output/system.js';
 import type { PredictionResult } from '../../lib/predict/results.js';
 import { skip } from '../skipped.js';
 import { contigResult, optionsIn, temporaryFolder, windowResult, writeAll, writeRun } from './results.js';
@@ -56,7 +57,7 @@ describe('The result directory', () => {
   it('is made with the directories above it, and is empty but for the unfinished folder before finish', async () => {
     const directory = await openResultDirectory(optionsIn(folder.path, { directory: out('deep', 'er') }));
     await writeAll(directory, RESULTS);
-    assert.deepEqual(readdirSync(out('deep', 'er')), [`.unfinished-${process.pid}`]);
+    assert.match(readdirSync(out('deep', 'er')).join(), /^\.unfinished-[0-9a-f]{16}$/);
     await directory.abort();
   });
 
@@ -143,14 +144,14 @@ describe('The result directory', () => {
 
   it('removes what a run that is no longer there has left', async () => {
     mkdirSync(out(`.unfinished-${deadProcess()}`, 'more'), { recursive: true });
-    await writeRun(optionsIn(folder.path), RESULTS);
+    await writeRun(optionsIn(folder.path, { patience: 100 }), RESULTS);
     assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
   });
 
   it('shows no result of a run that was killed, and takes the next run without force', async () => {
     crash(optionsIn(folder.path), windowResult('killed', 1));
     const [left = '', ...others] = readdirSync(out());
-    assert.match(left, /^\.unfinished-\d+$/);
+    assert.match(left, /^\.unfinished-[0-9a-f]{16}$/);
     assert.deepEqual(others, []);
     await writeRun(optionsIn(folder.path), RESULTS);
     assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
@@ -158,7 +159,7 @@ describe('The result directory', () => {
 
   it('removes what an earlier process of the same number has left', async () => {
     mkdirSync(out(`.unfinished-${process.ppid}`), { recursive: true });
-    const owner = { host: hostname(), pid: process.ppid, started: '1' };
+    const owner = { ...realSystem.identity(), pid: process.ppid, started: '1' };
     writeFileSync(out(`.unfinished-${process.ppid}`, 'owner.json'), JSON.stringify(owner));
     await writeRun(optionsIn(folder.path), RESULTS);
     assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
@@ -166,7 +167,7 @@ describe('The result directory', () => {
 
   it('is refused while another run writes to it, also with force', async () => {
     const first = await openResultDirectory(optionsIn(folder.path));
-    await refuses(new RegExp(`unfinished-${process.pid} of process ${process.pid}`));
+    await refuses(new RegExp(`unfinished-[0-9a-f]{16} of process ${process.pid} on ${hostname()}`));
     await refuses(/Wait for that run/, { force: true });
     await writeAll(first, RESULTS);
     await first.abort();

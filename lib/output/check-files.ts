@@ -3,15 +3,21 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
-import type { FileSummary } from '../output/buffered-file.js';
-import { EMBEDDINGS } from '../output/files.js';
-import type { ManifestFile } from '../output/manifest.js';
-import { outputError } from '../output/output-error.js';
+import type { FileSummary } from './buffered-file.js';
+import type { ManifestFile } from './manifest.js';
+import { outputError } from './output-error.js';
 
 const READ_BYTES = 1024 * 1024;
 
+export interface CheckOptions {
+  /** Files of which only the size is looked at. Default none. */
+  readonly bySizeAlone?: readonly string[];
+  /** Ends it: the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Finds files that are not what run.json says.
+ * Finds files that are not what run.json says: first by all their sizes, which cost nothing, then by their hashes.
  *
  * @param directory as errors name it
  * @throws VirnucproError VNP_OUTPUT
@@ -19,29 +25,30 @@ const READ_BYTES = 1024 * 1024;
 export async function checkFiles(
   directory: string,
   files: readonly ManifestFile[],
-  signal: AbortSignal | undefined,
+  { bySizeAlone = [], signal }: CheckOptions = {},
 ): Promise<void> {
   for (const file of files) {
     const path = join(directory, file.name);
     const { size } = await stat(path).catch((cause: unknown) => {
       throw outputError('the file that run.json names', path, cause);
     });
-    // The embeddings of a large run are terabytes, and nothing is read from them: their size has to do.
-    if (size !== file.bytes || file.name === EMBEDDINGS.name) {
-      checkFile(directory, file, { bytes: size, sha256: file.sha256 });
-      continue;
-    }
+    checkFile(directory, file, { bytes: size, sha256: file.sha256 });
+  }
+  for (const file of files) {
+    if (bySizeAlone.includes(file.name)) continue;
     const hash = createHash('sha256');
+    let bytes = 0;
     try {
-      for await (const block of createReadStream(path, { highWaterMark: READ_BYTES })) {
+      for await (const block of createReadStream(join(directory, file.name), { highWaterMark: READ_BYTES })) {
         signal?.throwIfAborted();
         hash.update(block as Uint8Array);
+        bytes += (block as Uint8Array).length;
       }
     } catch (cause) {
       signal?.throwIfAborted();
-      throw outputError('a readable file', path, cause);
+      throw outputError('a readable file', join(directory, file.name), cause);
     }
-    checkFile(directory, file, { bytes: size, sha256: hash.digest('hex') });
+    checkFile(directory, file, { bytes, sha256: hash.digest('hex') });
   }
 }
 

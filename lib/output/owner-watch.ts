@@ -1,0 +1,65 @@
+import { join } from 'node:path';
+import { OWNER_FILE } from './directory-owner.js';
+import { codeOf } from './system.js';
+import type { System } from './system.js';
+
+/** Seven heartbeats. */
+export const PATIENCE = 35_000;
+const LOOKING_INTERVAL = 250;
+/** A look that takes longer was not answered promptly: the file system hangs, or this process was stopped. */
+const PROMPT = 1_000;
+
+/** So long a file system that gives nothing but errors is waited for. */
+const MOST_PATIENCES = 10;
+
+/** `gone` where the folder went meanwhile. */
+export type WatchedLife = 'alive' | 'silent' | 'gone';
+
+/**
+ * Watches the owner of a folder for a sign of life. It cannot be asked for, so it is given time. Only time counts in which
+ * the file system answered promptly: while it hangs, the owner cannot show anything either. That the record changes
+ * counts, not when it says it was changed: the clocks of two machines may differ.
+ *
+ * @param patience milliseconds of silence after which it is taken for dead
+ */
+export async function watchOwner(system: System, folder: string, patience = PATIENCE): Promise<WatchedLife> {
+  let silentSince = system.now();
+  let [lookedAt, answeredAt] = [silentSince, silentSince];
+  let last: string | undefined;
+  for (;;) {
+    const sign = await look(system, folder);
+    if (sign === GONE) return 'gone';
+    if (sign === FORBIDDEN) return 'alive';
+    const now = system.now();
+    if (sign === UNANSWERED || now - lookedAt > LOOKING_INTERVAL + PROMPT) silentSince = now;
+    else if (last !== undefined && sign !== last) return 'alive';
+    if (sign !== UNANSWERED) [last, answeredAt] = [sign, now];
+    if (now - silentSince >= patience) return 'silent';
+    if (now - answeredAt > MOST_PATIENCES * patience) return 'alive';
+    lookedAt = now;
+    await system.sleep(LOOKING_INTERVAL, { keepsAlive: true });
+  }
+}
+
+const GONE = 'gone';
+const FORBIDDEN = 'forbidden';
+const UNANSWERED = 'unanswered';
+const NO_RECORD = 'no record';
+
+/** What the owner shows now: text that changes with every heartbeat, or why it cannot be seen. */
+async function look({ files }: System, folder: string): Promise<string> {
+  try {
+    const { text, modified } = await files.read(join(folder, OWNER_FILE));
+    return `${modified} ${text}`;
+  } catch (cause) {
+    const code = codeOf(cause);
+    // Nothing speaks for the death of one who hides.
+    if (code === 'EACCES' || code === 'EPERM') return FORBIDDEN;
+    if (code === 'ENOTDIR') return NO_RECORD;
+    if (code !== 'ENOENT') return UNANSWERED;
+    return files.names(folder).then(
+      () => NO_RECORD,
+      (failure: unknown) => (codeOf(failure) === 'ENOENT' ? GONE : UNANSWERED),
+    );
+  }
+}
