@@ -117,7 +117,7 @@ function largest(actual: readonly number[], golden: readonly number[]): number {
 
 describe('the numbers in other surroundings', () => {
   let installed: InstalledModel;
-  let folder: string;
+  let folder: string | undefined;
   let host: string | undefined;
   const quiet = new Map<string, Outcome>();
 
@@ -135,7 +135,7 @@ describe('the numbers in other surroundings', () => {
 
   /** A library of test/fixtures/openmp-host. */
   function compile(name: string): string {
-    const library = join(folder, `${name}.so`);
+    const library = join(folder!, `${name}.so`);
     const source = fixture('openmp-host', `${name}.c`);
     const words = ['-shared', '-fPIC', '-fopenmp', '-Wall', '-Werror', '-o', library, source];
     const { status, stderr } = spawnSync('cc', words, { encoding: 'utf8' });
@@ -146,7 +146,7 @@ describe('the numbers in other surroundings', () => {
   let runs = 0;
   /** What came of a process in these surroundings; what it ended with, where it wrote nothing. */
   async function run({ environment, threads, precision, engine, where }: Case): Promise<Outcome> {
-    const output = join(folder, `${runs++}.json`);
+    const output = join(folder!, `${runs++}.json`);
     const words = [PROGRAM, output, installed.model.folder, String(threads), precision, engine, where];
     const kept = Object.entries(process.env).filter(([name]) => !(name in VARIABLES));
     const env = { ...Object.fromEntries(kept), LIBTORCH: loadAddon().libtorch.root, ...environment };
@@ -237,7 +237,7 @@ describe('the numbers in other surroundings', () => {
     const counts = { same: 0, 'last digits': 0, refused: 0 };
     const take = async (): Promise<void> => {
       for (let asked = cases.shift(); asked !== undefined; asked = cases.shift()) {
-        const words = JSON.stringify(asked).replaceAll(folder, '');
+        const words = JSON.stringify(asked).replaceAll(folder!, '');
         counts[await check(asked).catch((cause: unknown) => assert.fail(`${words}: ${String(cause)}`))]++;
       }
     };

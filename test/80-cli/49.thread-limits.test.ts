@@ -13,13 +13,13 @@ const THREADS = 4;
 const LIMITS = 9;
 
 describe('virnucpro where the system gives few threads', () => {
-  let folder: string;
-  let make: CgroupScript['Cgroup']['make'];
+  let folder: string | undefined;
+  let cgroups: CgroupScript['Cgroup'];
 
   before(async function () {
     const script = pathToFileURL(join(repositoryRoot, 'scripts', 'chaos', 'cgroup.mjs')).href;
-    ({ make } = ((await import(script)) as CgroupScript).Cgroup);
-    const tried = make({ threads: LIMITS });
+    cgroups = ((await import(script)) as CgroupScript).Cgroup;
+    const tried = cgroups.make({ threads: LIMITS });
     if (typeof tried === 'string') skip(this, tried);
     tried.remove();
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-threads-'));
@@ -37,15 +37,15 @@ describe('virnucpro where the system gives few threads', () => {
   }
 
   async function predict(limit: number): Promise<{ end: number | string; errors: string; table: string }> {
-    const cgroup = make({ threads: limit });
+    const cgroup = cgroups.make({ threads: limit });
     if (typeof cgroup === 'string') assert.fail(cgroup);
-    const output = join(folder, String(limit));
+    const output = join(folder!, String(limit));
     const words = [
       join(repositoryRoot, 'bin', 'virnucpro.js'),
       'predict',
       join(repositoryRoot, 'examples', 'contigs.fa'),
     ];
-    const options = ['-o', output, '--device', 'cpu', '--threads', String(THREADS), '--models', join(folder, 'none')];
+    const options = ['-o', output, '--device', 'cpu', '--threads', String(THREADS), '--models', join(folder!, 'none')];
     const entered = ['-c', `${cgroup.entering} && exec "$@"`, 'sh', process.execPath, ...words, ...options];
     // Asking Python for its torch takes processes, too.
     const env = { ...process.env, LIBTORCH: loadAddon().libtorch.root };
