@@ -100,7 +100,7 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
   std::optional<PipelineModels> models;
   std::exception_ptr failure;
   auto device = c10::Device(c10::kCPU);
-  int threads = request.threads;
+  int threads = 1;
   try {
     // A team belongs to the thread that computes.
     threads = form_thread_team(request.threads);
