@@ -171,7 +171,7 @@ export class SimulatedProcess implements System {
         try {
           resolve(result());
         } catch (cause) {
-          reject(cause as Error);
+          reject(cause);
         }
       };
       this.#world.waiting.push({ process: this, due, proceed });
