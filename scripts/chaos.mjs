@@ -14,6 +14,7 @@ import { damages } from './chaos/damage.mjs';
 import { disks, smallDiskMissing } from './chaos/disks.mjs';
 import { kills } from './chaos/kills.mjs';
 import { Laboratory } from './chaos/laboratory.mjs';
+import { owners } from './chaos/owners.mjs';
 import { killAll } from './chaos/predicting.mjs';
 import { refusals } from './chaos/refusals.mjs';
 import { chaosReport, remarks } from './chaos/report.mjs';
@@ -54,10 +55,13 @@ async function chooseFaults(laboratory, { kills: killCount, times, steps: stepCo
     ...disks(times),
     ...refusals(Math.min(times, 1)),
     ...subjects(times),
+    ...owners(Math.min(times, 3)),
     // To count the calls takes a run.
     ...(stepCount > 0 && EVERY_CALL.includes(only) ? [await steps(laboratory, stepCount)] : []),
   ];
-  const chosen = all.filter(({ name, trials }) => name.includes(only) && trials.length > 0);
+  const chosen = all.filter(
+    ({ name, trials, leftOut }) => name.includes(only) && (trials.length > 0 || leftOut !== undefined),
+  );
   if (!chosen.some(({ name }) => name.includes('tmpfs') || name.includes('--force'))) return chosen;
   const reason = await smallDiskMissing(laboratory);
   return chosen.map((fault) =>
