@@ -15,6 +15,7 @@ import { disks, smallDiskMissing } from './chaos/disks.mjs';
 import { kills } from './chaos/kills.mjs';
 import { Laboratory } from './chaos/laboratory.mjs';
 import { limits, limitMissing } from './chaos/limits.mjs';
+import { owners } from './chaos/owners.mjs';
 import { killAll } from './chaos/predicting.mjs';
 import { refusals } from './chaos/refusals.mjs';
 import { chaosReport, remarks } from './chaos/report.mjs';
@@ -56,10 +57,13 @@ async function chooseFaults(laboratory, { kills: killCount, times, steps: stepCo
     ...limits(times),
     ...refusals(Math.min(times, 1)),
     ...subjects(times),
+    ...owners(Math.min(times, 3)),
     // To count the calls takes a run.
     ...(stepCount > 0 && EVERY_CALL.includes(only) ? [await steps(laboratory, stepCount)] : []),
   ];
-  const chosen = all.filter(({ name, trials }) => name.includes(only) && trials.length > 0).map(limitMissing);
+  const chosen = all
+    .filter(({ name, trials, leftOut }) => name.includes(only) && (trials.length > 0 || leftOut !== undefined))
+    .map(limitMissing);
   if (!chosen.some(({ name }) => name.includes('tmpfs') || name.includes('--force'))) return chosen;
   const reason = await smallDiskMissing(laboratory);
   return chosen.map((fault) =>

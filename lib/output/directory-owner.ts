@@ -61,7 +61,7 @@ export function ownerWords(owner: Owner | undefined): string {
 }
 
 /** Anybody may have written it. */
-function printable(text: string): string {
+function printable(text: unknown): string {
   return String(text)
     .slice(0, LONGEST_NAME)
     .replaceAll(/[^\x20-\x7e]/g, '?');

@@ -1,6 +1,6 @@
 // @ts-check
 import { spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,6 +30,8 @@ export function killAll() {
  * @typedef {object} Setting
  * @property {NodeJS.ProcessEnv} [environment] further variables
  * @property {Uint8Array | undefined} [input] for standard input; nothing by default
+ * @property {boolean} [isFedLater] whether standard input waits for `feed`
+ * @property {readonly string[]} [wrapper] words before those of the command, such as `unshare`
  * @property {string} [before] lines of shell that come first, such as `ulimit -f 8`
  */
 
@@ -39,21 +41,26 @@ export class Running {
   ended;
   isOver = false;
   errors = '';
+  /** Gives it its standard input. */
+  feed;
   #child;
+  #isWrapped;
 
   /** @param {readonly string[]} words @param {Setting} [setting] */
-  constructor(words, { environment = {}, input, before } = {}) {
+  constructor(words, { environment = {}, input, isFedLater = false, wrapper = [], before } = {}) {
     const start = performance.now();
-    const command = [process.execPath, inRepository('bin', 'virnucpro.js'), ...words];
+    const command = [...wrapper, process.execPath, inRepository('bin', 'virnucpro.js'), ...words];
     const prepared = ['bash', '-c', `${before} || exit; exec "$@"`, 'bash', ...command];
     const [program = '', ...rest] = before === undefined ? command : prepared;
     const child = spawn(program, rest, { env: { ...process.env, ...environment }, stdio: ['pipe', 'ignore', 'pipe'] });
     this.#child = child;
+    this.#isWrapped = wrapper.length > 0;
     running.add(child);
     child.stderr.setEncoding('utf8').on('data', (text) => (this.errors += text));
     // What is killed does not read to the end.
     child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
+    this.feed = () => child.stdin.end(input);
+    if (!isFedLater) this.feed();
     const limit = setTimeout(() => child.kill('SIGKILL'), LONGEST_SECONDS * 1000);
     this.ended = new Promise((resolve) => {
       /** @param {number | null} code @param {NodeJS.Signals | null} signal */
@@ -73,7 +80,8 @@ export class Running {
 
   /** @param {NodeJS.Signals} signal */
   send(signal) {
-    this.#child.kill(signal);
+    if (this.#isWrapped && !this.isOver) process.kill(innermost(Number(this.#child.pid)), signal);
+    else this.#child.kill(signal);
   }
 
   /**
@@ -84,6 +92,13 @@ export class Running {
     while (!this.isOver && !isReached()) await sleep(LOOKING_MILLISECONDS);
     return !this.isOver;
   }
+}
+
+/** The run itself, whatever it is wrapped in: the process at the end of a chain of only children. @param {number} pid @returns {number} */
+function innermost(pid) {
+  const path = `/proc/${pid}/task/${pid}/children`;
+  const [child] = existsSync(path) ? readFileSync(path, 'utf8').split(' ').filter(Boolean) : [];
+  return child === undefined ? pid : innermost(Number(child));
 }
 
 /** Bytes of the journal of a run; 0 where there is none. @param {string} directory */

@@ -1,13 +1,28 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  renameSync,
+  rmSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import fc from 'fast-check';
 import { HEAD_BYTES } from '../../lib/journal/record.js';
-import { checkJournal } from '../../lib/journal/run-journal.js';
+import type { VirnucproError } from '../../lib/errors.js';
+import { checkJournal, RunJournal } from '../../lib/journal/run-journal.js';
 import { journalFolder, key, opened, scoresOf, tokensOf, writeJournal } from './journals.js';
 import type { JournalFolder } from './journals.js';
 
 const BATCHES = 5;
 const RECORD_BYTES = HEAD_BYTES + 16;
+
+function copyOf(path: string): string {
+  copyFileSync(path, `${path}-copy`);
+  return `${path}-copy`;
+}
 
 describe('a journal', () => {
   let folder: JournalFolder;
@@ -52,6 +67,25 @@ describe('a journal', () => {
     await journal.close();
     assert.deepEqual(await found(), [0, 1, 2, 3, 4]);
   });
+
+  for (const [what, change] of [
+    ['removed', (path: string) => rmSync(path)],
+    ['replaced by a copy', (path: string) => renameSync(copyOf(path), path)],
+  ] as const) {
+    it(`says that it was ${what} while it was written to, and leaves what is there alone`, async () => {
+      let journal: RunJournal | undefined;
+      const { code, message } = await new Promise<VirnucproError>((resolve, reject) => {
+        RunJournal.open({ path: folder.path, key: key(), onFailure: resolve }).then((opened) => {
+          journal = opened;
+          change(folder.path);
+        }, reject);
+      });
+      assert.equal(code, 'VNP_OUTPUT_LOST');
+      assert.match(message, /^The journal .* was removed or replaced while the run went on/);
+      await journal!.close();
+      assert.equal(existsSync(folder.path), what !== 'removed');
+    });
+  }
 
   it('is not there any more when nothing was entered', async () => {
     await (await opened(folder.path)).close();

@@ -1,8 +1,22 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { finishInterrupted } from '../../lib/output/output-directory.js';
 import { openResultDirectory, type ResultDirectoryOptions } from '../../lib/output/result-directory.js';
 import { realSystem } from '../../lib/output/system.js';
 import type { PredictionResult } from '../../lib/predict/results.js';
@@ -201,6 +215,35 @@ describe('The result directory', () => {
     runElsewhere();
     await writeRun(optionsIn(folder.path, { force: true }), RESULTS);
     assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+  });
+
+  for (const [what, elsewhere, isCopied] of [
+    ['a copy of its own', true, true],
+    ['the journal itself', false, false],
+  ] as const) {
+    it(`goes on from ${what} where the earlier run ${elsewhere ? 'may wake' : 'is certainly dead'}`, async () => {
+      if (elsewhere) runElsewhere();
+      else crash(optionsIn(folder.path), windowResult('killed', 1));
+      writeFileSync(out('.journal'), 'scores');
+      const before = statSync(out('.journal')).ino;
+      // Kept open, so that its number is not given to the copy.
+      const handle = openSync(out('.journal'), 'a');
+      const directory = await openResultDirectory(optionsIn(folder.path, { resume: true, patience: 100 }));
+      writeSync(handle, ' of a run that woke');
+      closeSync(handle);
+      assert.equal(statSync(out('.journal')).ino !== before, isCopied);
+      assert.equal(readFileSync(out('.journal'), 'utf8'), `scores${isCopied ? '' : ' of a run that woke'}`);
+      await directory.abort();
+    });
+  }
+
+  it('ends what an earlier version was killed while putting in place', async () => {
+    await writeRun(optionsIn(folder.path), RESULTS);
+    const names = readdirSync(out());
+    mkdirSync(out('.replacement'));
+    for (const name of names.slice(2)) renameSync(out(name), out('.replacement', name));
+    await finishInterrupted(out());
+    assert.deepEqual(readdirSync(out()), names);
   });
 
   it('is refused with an offer where a run is not finished', async () => {

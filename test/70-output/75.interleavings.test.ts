@@ -90,6 +90,9 @@ const seen = { done: 0, lost: 0, refused: 0, robbed: 0, endedByOthers: 0, killed
 class Interleaving {
   readonly world = new SimulatedWorld();
   readonly runs: SimulatedRun[] = [];
+  /** Whether a clean-up was here: it may have cost results, but never made wrong ones. */
+  isPurged = false;
+  #hadResults = false;
   #calls = 0;
   #violation: Error | undefined;
 
@@ -156,7 +159,11 @@ class Interleaving {
   /** run.json never speaks of other bytes than those that are there, at no moment. */
   #checkResults(when: string): void {
     const manifest = this.#manifest();
-    if (manifest === undefined) return;
+    if (manifest === undefined) {
+      if (this.#hadResults && !this.isPurged) assert.ok(this.#isDecided, `results are there, or about to be ${when}`);
+      return;
+    }
+    this.#hadResults = true;
     for (const { name, sha256 } of manifest) {
       const text = this.world.files.text(`${DIRECTORY}/${name}`);
       assert.equal(text && digestOf(text).sha256, sha256, `${name} is what run.json says ${when}`);
@@ -164,6 +171,13 @@ class Interleaving {
     const others = NAMES.filter((name) => !manifest.some((file) => file.name === name));
     for (const name of others)
       assert.equal(this.world.files.text(`${DIRECTORY}/${name}`), undefined, `${name} ${when}`);
+  }
+
+  get #isDecided(): boolean {
+    const { files } = this.world;
+    const outer = `${DIRECTORY}/.replacement`;
+    if (files.find(outer) === undefined) return false;
+    return files.names(outer).some((token) => files.text(`${outer}/${token}/run.json`) !== undefined);
   }
 
   #manifest(): readonly ManifestFile[] | undefined {
@@ -222,7 +236,10 @@ async function happen(interleaving: Interleaving, { kind, which }: Event): Promi
     world.kill(run.process);
   }
   if (kind === 'hang') world.time += which * 10;
-  if (kind === 'purge') purge(world, which);
+  if (kind === 'purge') {
+    purge(world, which);
+    interleaving.isPurged = true;
+  }
   interleaving.noteRobbed();
   if (kind !== 'go') return;
   if (world.ready.length === 0 && !world.passTime()) return;

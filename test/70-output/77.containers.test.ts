@@ -109,13 +109,8 @@ describe('Two runs in one directory', () => {
     chmodSync(folder.path, 0o755);
     mkdirSync(out());
     chmodSync(out(), 0o777);
-    const [program = '', ...words] = [
-      ...hiding.as(65_534),
-      process.execPath,
-      '--check',
-      fileURLToPath(import.meta.url),
-    ];
-    if (spawnSync(program, words).status !== 0) skip(this, 'other users may not read this repository');
+    const words = [...hiding.as(65_534), process.execPath, '--check', fileURLToPath(import.meta.url)];
+    if (spawnSync(words[0]!, words.slice(1)).status !== 0) skip(this, 'other users may not read this repository');
     const first = begin(hiding.as(65_534));
     const { pid } = await first.says('opened');
     const second = begin(hiding.as(1), { patience: PATIENT });
@@ -151,7 +146,7 @@ describe('Two runs in one directory', () => {
     it(`where a clean-up removes ${what}: the run notices it, and stops`, async () => {
       const run = begin([]);
       await run.says('opened');
-      const [name = ''] = readdirSync(out());
+      const name = readdirSync(out())[0]!;
       rmSync(what === 'its folder' ? out(name) : out(name, 'owner.json'), { recursive: true });
       const { code, text } = await run.says('lost');
       assert.equal(code, 'VNP_OUTPUT_LOST');

@@ -27,7 +27,7 @@ export class DirectoryProcess {
   /** @param wrapper words before those of the command, such as `unshare` */
   constructor(options: ResultDirectoryOptions, wrapper: readonly string[] = []) {
     const [program, ...words] = [...wrapper, process.execPath, fileURLToPath(import.meta.url), JSON.stringify(options)];
-    const child = spawn(program!, words, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'] });
     this.#child = child;
     createInterface({ input: child.stdout }).on('line', (line) => {
       this.#said.push(JSON.parse(line) as Said);

@@ -166,16 +166,9 @@ export class SimulatedProcess implements System {
 
   #wait<T>(due: number, result: () => T): Promise<T> {
     if (this.isOver) return new Promise(() => undefined);
-    return new Promise((resolve, reject) => {
-      const proceed = (): void => {
-        try {
-          resolve(result());
-        } catch (cause) {
-          reject(cause as Error);
-        }
-      };
-      this.#world.waiting.push({ process: this, due, proceed });
-    });
+    return new Promise<void>((resolve) => {
+      this.#world.waiting.push({ process: this, due, proceed: resolve });
+    }).then(result);
   }
 
   #files(): SharedFiles {

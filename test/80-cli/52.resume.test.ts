@@ -150,6 +150,24 @@ describe('virnucpro predict --resume', () => {
     assert.equal(readFileSync(join(output, 'run.json'), 'utf8'), before, 'a complete run is left alone');
   });
 
+  for (const [what, damage] of [
+    ['cut short', (path: string) => truncateSync(path, statSync(path).size / 2)],
+    ['changed in a letter', (path: string) => flipBit(path, 1000)],
+    ['gone', (path: string) => rmSync(path)],
+  ] as const) {
+    it(`computes a complete run again of which a file is ${what}, and says so`, async () => {
+      const output = join(folder, `complete-${what.replaceAll(' ', '-')}`);
+      cpSync(undisturbed, output, { recursive: true });
+      damage(join(output, 'windows.tsv'));
+      const { end, errors } = await predict(output, ['--resume']);
+      assert.equal(end, 0, errors);
+      assert.match(errors, /WARN: the results in .* computed again: Expected .* for .*windows\.tsv but received /);
+      assert.deepEqual(results(output), results(undisturbed));
+      const again = await predict(output, ['--resume']);
+      assert.match(again.errors, /complete results of this run: nothing to do/);
+    });
+  }
+
   it('goes on with one worker where two were killed, whose batches come back in any order', async () => {
     const output = join(folder, 'workers');
     // One thread for each, as for the one.
