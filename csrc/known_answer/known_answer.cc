@@ -5,9 +5,11 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "error.h"
+#include "failure_description.h"
 #include "known_answer/known_model.h"
 #include "known_answer/plain_forward.h"
 #include "model/classifier.h"
@@ -74,22 +76,43 @@ std::string text_of(double number) {
   return text.str();
 }
 
+const char* name_of(at::ScalarType dtype) {
+  if (dtype == at::kFloat) return "FP32";
+  return dtype == at::kBFloat16 ? "BF16" : "FP16";
+}
+
+constexpr const char* kNext =
+    ". Run `virnucpro doctor`, and look at what the environment sets for the libraries of mathematics (OMP_*, MKL_*, "
+    "ONEDNN_*, NVIDIA_TF32_OVERRIDE, LD_PRELOAD)";
+
+Comparison compare(const Architecture& architecture, EngineKind engine, const Placement& placement) {
+  const auto smallest = smallest_like(architecture);
+  const auto* const classifier = std::get_if<ClassifierArchitecture>(&smallest);
+  return classifier != nullptr ? compare_scores(*classifier, placement) : compare_means(smallest, engine, placement);
+}
+
 }  // namespace
 
 void expect_known_answer(const Architecture& architecture, EngineKind engine, const Placement& placement) {
-  const auto smallest = smallest_like(architecture);
-  const auto* const classifier = std::get_if<ClassifierArchitecture>(&smallest);
-  const auto [what, computed, expected, bound] =
-      classifier != nullptr ? compare_scores(*classifier, placement) : compare_means(smallest, engine, placement);
-  const double difference = (computed.to(at::kDouble) - expected).abs().max().item<double>();
-  // Not a number is no small difference.
-  if (difference <= bound) return;
-  throw Error(code::kWrongNumbers,
-              "Expected " + placement.device.str() + " to compute a known answer of a small " + what + " model in " +
-                  c10::toString(placement.dtype) + " but it is off by " + text_of(difference) + " (at most " +
-                  text_of(bound) +
-                  "): its scores would be wrong. Run `virnucpro doctor`, and look at what the environment sets for the "
-                  "libraries of mathematics (OMP_*, MKL_*, ONEDNN_*, NVIDIA_TF32_OVERRIDE, LD_PRELOAD)");
+  const auto expectation =
+      "Expected " + placement.device.str() + " to compute a known answer in " + name_of(placement.dtype) + " but ";
+  try {
+    const auto [what, computed, expected, bound] = compare(architecture, engine, placement);
+    const double difference = (computed.to(at::kDouble) - expected).abs().max().item<double>();
+    // Not a number is no small difference.
+    if (difference <= bound) return;
+    throw Error(code::kWrongNumbers, expectation + "that of a small " + what + " model is off by " +
+                                         text_of(difference) + " (at most " + text_of(bound) +
+                                         "): its scores would be wrong" + kNext);
+  } catch (const Error&) {
+    throw;
+  } catch (...) {
+    // What says more, such as that there is no memory, stays as it is.
+    const auto described = describe_failure(std::current_exception());
+    if (std::string_view(described.code) != code::kNative) throw;
+    throw Error(code::kNative,
+                expectation + "libtorch says: " + described.message.substr(0, described.message.find('\n')) + kNext);
+  }
 }
 
 }  // namespace virnucpro
