@@ -1,9 +1,16 @@
-import { reasonOf, VirnucproError } from '../errors.js';
+import { readFileSync } from 'node:fs';
+import { expected, reasonOf, VirnucproError } from '../errors.js';
 import { addressSpaceOf } from './granted-resources.js';
 
 const MIB = 2 ** 20;
 /** With less, libtorch cannot be mapped, or ends the process when a thread or a buffer finds no room (measured). */
 const LEAST_ADDRESS_SPACE = 1024 * MIB;
+
+/** What the kernels of each value of ATEN_CPU_CAPABILITY are compiled for, by the names of /proc/cpuinfo. */
+const CAPABILITIES: Readonly<Record<string, readonly string[]>> = {
+  avx2: ['avx2', 'fma'],
+  avx512: ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'fma'],
+};
 
 /**
  * Refuses, before libtorch is loaded, what its libraries end a process for.
@@ -13,6 +20,7 @@ const LEAST_ADDRESS_SPACE = 1024 * MIB;
 export function refuseUnfitProcess(): void {
   refuseLostWorkingDirectory();
   refuseSmallAddressSpace();
+  refuseMissingInstructions();
 }
 
 /** The matrix library looks for its parts relative to it. */
@@ -38,4 +46,24 @@ function refuseSmallAddressSpace(): void {
     `Expected ${mib(LEAST_ADDRESS_SPACE)} of address space for libtorch but ${mib(left)} are left of a limit of ` +
       `${mib(limit)} (ulimit -v). Raise that limit, or ask the batch system for more`,
   );
+}
+
+/** libtorch does as it is told, and the system ends the process at the first instruction that the processor does not have. */
+function refuseMissingInstructions(): void {
+  const wanted = process.env['ATEN_CPU_CAPABILITY'] ?? '';
+  const needed = process.arch === 'x64' ? CAPABILITIES[wanted] : undefined;
+  const missing = needed?.filter((name) => !cpuFlags().has(name)) ?? [];
+  if (missing.length === 0) return;
+  throw expected(
+    'VNP_LIBTORCH',
+    'instructions that this processor has',
+    'ATEN_CPU_CAPABILITY',
+    `${wanted}, without ${missing.join(', ')}`,
+    'Unset it',
+  );
+}
+
+function cpuFlags(): ReadonlySet<string> {
+  const [, flags = ''] = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? [];
+  return new Set(flags.trim().split(' '));
 }

@@ -110,9 +110,9 @@ export class RunJournal {
   /** Everything is on the disk then; a journal that nothing can be gone on from is removed. */
   async close(): Promise<void> {
     this.#watch.end();
-    const isEmpty = this.content.batches + this.#appending.written === 0 && !(await this.#watch.isLost());
+    const isLost = await this.#watch.isLost();
     await this.#appending.close();
-    if (isEmpty) await rm(this.path, { force: true });
+    if (this.content.batches + this.#appending.written === 0 && !isLost) await rm(this.path, { force: true });
   }
 }
 

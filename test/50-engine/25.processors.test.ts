@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { hasAvx512, skip } from '../skipped.js';
 
 const MOCHA = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
 const NUMBERS = ['10.golden.test.js', '20.packed-batches.test.js'].map((name) =>
@@ -15,7 +16,8 @@ describe('on a processor', () => {
     ['avx2', 'with AVX2 alone'],
     ['avx512', 'with AVX-512'],
   ] as const) {
-    it(`${kind} every number is the same`, () => {
+    it(`${kind} every number is the same`, function () {
+      if (capability === 'avx512' && !hasAvx512()) skip(this, 'this processor has no AVX-512');
       const { status, stdout, stderr } = spawnSync(
         process.execPath,
         [MOCHA, '--no-config', '--timeout', '120000', '--reporter', 'dot', ...NUMBERS],

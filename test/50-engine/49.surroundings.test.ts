@@ -11,11 +11,11 @@ import { noCompiler } from '../fake-driver.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
-import { skip } from '../skipped.js';
+import { hasAvx512, skip } from '../skipped.js';
 import type { Outcome } from './surroundings-process.js';
 
 const PROGRAM = fileURLToPath(new URL('surroundings-process.js', import.meta.url));
-const SEED = 20;
+const SEED = 23;
 const SETTINGS = 100;
 const AT_ONCE = 2;
 /** What another order of the sums makes, in float32. */
@@ -168,7 +168,10 @@ describe('the numbers in other surroundings', () => {
     const [expected, outcome] = [await quietOutcome(asked), await run(asked)];
     assert.equal(expected.refused, undefined, 'refused in quiet surroundings');
     if (outcome.refused !== undefined) {
-      assert.match(outcome.refused, /^VNP_(THREADS|WRONG_NUMBERS): |^VNP_NATIVE: .* known answer /);
+      assert.match(
+        outcome.refused,
+        /^VNP_(THREADS|WRONG_NUMBERS): |^VNP_NATIVE: .* known answer |^VNP_LIBTORCH: .* ATEN_CPU_CAPABILITY /,
+      );
       return 'refused';
     }
     const { scores, embeddings, threads } = outcome;
@@ -192,6 +195,16 @@ describe('the numbers in other surroundings', () => {
       assert.notEqual(await check(asked), 'refused');
     });
   }
+
+  it('are refused where the environment asks for instructions that the processor does not have', async function () {
+    if (hasAvx512()) skip(this, 'this processor has all that the environment can ask for');
+    const environment = { ATEN_CPU_CAPABILITY: 'avx512' };
+    const asked = { environment, threads: 2, precision: 'fp32', engine: 'packed', where: 'main' } as const;
+    assert.match(
+      (await run(asked)).refused!,
+      /^VNP_LIBTORCH: Expected instructions that this processor has for ATEN_CPU/,
+    );
+  });
 
   for (const engine of ['packed', 'torchscript'] as const) {
     it(`are refused when the ${engine} engine does not compute the known answer`, async () => {
