@@ -150,9 +150,11 @@ describe('the numbers in other surroundings', () => {
     const words = [PROGRAM, output, installed.model.folder, String(threads), precision, engine, where];
     const kept = Object.entries(process.env).filter(([name]) => !(name in VARIABLES));
     const env = { ...Object.fromEntries(kept), LIBTORCH: loadAddon().libtorch.root, ...environment };
-    const ended = await promisify(execFile)(process.execPath, words, { env, timeout: 100_000 }).catch(
-      (error: unknown) => error as { code?: unknown; signal?: unknown; stderr: string },
-    );
+    const ended = await promisify(execFile)(process.execPath, words, {
+      env,
+      timeout: 100_000,
+      maxBuffer: 2 ** 28,
+    }).catch((error: unknown) => error as { code?: unknown; signal?: unknown; stderr: string });
     if (existsSync(output)) return JSON.parse(readFileSync(output, 'utf8')) as Outcome;
     assert.fail(`ended with ${JSON.stringify(ended)}`);
   }
