@@ -4,6 +4,7 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } fro
 import { hostname, userInfo } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
+import { forcedToDisk } from '../forced-to-disk.js';
 import type { FileSummary } from './buffered-file.js';
 
 /** The files of a directory that several runs may want. Failures carry the codes of the system, such as ENOENT. */
@@ -95,10 +96,7 @@ const files: SharedFiles = {
     const file = await open(path, 'wx');
     try {
       await file.writeFile(text);
-      // Not every file system can do that.
-      await file.sync().catch((cause: unknown) => {
-        if (codeOf(cause) !== 'EINVAL') throw cause;
-      });
+      await forcedToDisk(() => file.sync());
     } finally {
       await file.close();
     }
