@@ -28,7 +28,8 @@ namespace {
   throw Error(code::kThreads, "Expected a team of " + std::to_string(wanted) +
                                   " threads for the CPU's work but OpenMP formed one of " + std::to_string(got) +
                                   ", with which libtorch's matrix products would be wrong. Unset the variables that "
-                                  "limit it (OMP_*, KMP_*), or ask for that many with --threads");
+                                  "limit it (OMP_*, KMP_*), or give --threads " +
+                                  std::to_string(got));
 }
 
 // Threads that wait until all of them are there, or it is known that one will not come.

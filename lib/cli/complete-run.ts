@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { temperatureOf, UNCALIBRATED, VirnucproError } from '../index.js';
 import type { InputFile, InspectedModel, InspectedTriage } from '../index.js';
-import { checkFiles } from '../output/check-files.js';
+import { checkFiles, whatChanged } from '../output/check-files.js';
 import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
 import { isFinal, type ManifestModel, type RunManifest } from '../output/manifest.js';
 import { readManifest } from '../recall/result-manifest.js';
@@ -49,7 +49,7 @@ async function damageOf(directory: string, { files }: RunManifest): Promise<stri
     await checkFiles(directory, files);
     return undefined;
   } catch (error) {
-    if (error instanceof VirnucproError && error.code === 'VNP_OUTPUT') return error.message;
+    if (error instanceof VirnucproError && error.code === 'VNP_OUTPUT') return whatChanged(error);
     throw error;
   }
 }

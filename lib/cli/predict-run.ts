@@ -46,6 +46,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
   const times: RunTimes = { started: new Date(), start: performance.now(), load: 0, writing: 0 };
   let predictor: Predictor | undefined;
   /** The journal is that of a run with which this command cannot go on, or another run is at it. */
+  let hasFailed = false;
   let isOtherRun = false;
   try {
     const ended = new AbortController();
@@ -81,13 +82,17 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     reportEnd(job, manifest);
     return exitCode(job, prediction, end.reason);
   } catch (error) {
+    hasFailed = true;
     isOtherRun = error instanceof VirnucproError && ['VNP_RESUME', 'VNP_OUTPUT_LOST'].includes(error.code);
     throw error;
   } finally {
     stop.ignore();
     job.screen.close();
     await predictor?.close();
-    await directory.abort();
+    await directory.abort().catch((cause: unknown) => {
+      // The first failure is the one to tell: a file system that is gone fails in the clearing up, too.
+      if (!hasFailed) throw cause;
+    });
     if (!isOtherRun && existsSync(directory.journalPath))
       logEvent(log, { event: 'resumable', output: job.words.output });
   }

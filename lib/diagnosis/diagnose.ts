@@ -31,7 +31,7 @@ export async function diagnose({ models, onCheck }: DiagnoseOptions = {}): Promi
   await add('libtorch', checkLibtorch);
   let native: NativeState | undefined;
   await add('addon', async () => (native = await checkAddon()).addon);
-  await addNativeChecks(native?.loaded, add);
+  await addNativeChecks(native, add);
   await add('models', () => checkModels(models));
   await add('cache folder', checkCacheFolder);
   await add('temporary folder', checkTemporaryFolder);
@@ -39,11 +39,12 @@ export async function diagnose({ models, onCheck }: DiagnoseOptions = {}): Promi
 }
 
 async function addNativeChecks(
-  loaded: NativeState['loaded'],
+  native: NativeState | undefined,
   add: (name: string, check: () => Check | Promise<Check>) => Promise<void>,
 ): Promise<void> {
+  const loaded = native?.loaded;
   if (!loaded) {
-    const next = mendingCommand('LIBTORCH', 'VIRNUCPRO_ADDON');
+    const next = native?.addon.next ?? mendingCommand('LIBTORCH', 'VIRNUCPRO_ADDON');
     for (const name of ['CUDA', 'devices', 'known answer']) {
       await add(name, () => warned(name, 'not checked, because the addon does not load', next));
     }

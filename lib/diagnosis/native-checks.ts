@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cgroupLevels, textOf } from '../engine/cgroup-limits.js';
 import { nvidiaDriver } from '../engine/nvidia-driver.js';
 import { failed, passed, warned, type Check } from './check.js';
 import { runChild } from './child-process.js';
@@ -7,6 +9,8 @@ import type { LoadedMessage, NativeMessage } from './native-messages.js';
 import { mendingCommand, setupCommand } from '../engine/setup-command.js';
 
 const LOAD_TIMEOUT_SECONDS = 120;
+/** Node and the libraries that it loads here take a fifth of these. */
+const FEW_PROCESSES = 100;
 const GIB = 2 ** 30;
 
 export interface NativeState {
@@ -25,9 +29,20 @@ export async function checkAddon(): Promise<NativeState> {
     const [found, advice] = withoutAdvice(message.message);
     return { addon: failed('addon', found, advice ?? next, stderr) };
   }
-  if (problem !== undefined) return { addon: failed('addon', `the child process ${problem}`, next, stderr) };
+  if (problem !== undefined) {
+    return { addon: failed('addon', `the child process ${problem}`, fewProcesses() ?? next, stderr) };
+  }
   if (message?.kind !== 'loaded') return { addon: failed('addon', 'the child process said nothing', next, stderr) };
   return { addon: judgeAddon(message), loaded: message };
+}
+
+/** What to do where so few processes and threads are allowed that native code may have ended for want of one. */
+function fewProcesses(): string | undefined {
+  const [, own = 'unlimited'] = /^Max processes +(\S+)/m.exec(textOf('/proc/self/limits')) ?? [];
+  const limits = [own, ...cgroupLevels('pids').map(({ folder }) => textOf(join(folder, 'pids.max')).trim())];
+  const least = Math.min(...limits.map((text) => (/^\d+$/.test(text) ? Number(text) : Infinity)));
+  if (least >= FEW_PROCESSES) return undefined;
+  return `Raise the limit of processes and threads, which is ${least} (ulimit -u, pids.max of the control group)`;
 }
 
 /**

@@ -30,7 +30,7 @@ function refuseLostWorkingDirectory(): void {
   } catch (cause) {
     throw new VirnucproError(
       'VNP_LIBTORCH',
-      `Expected a working directory that can be told but it was removed, or its path is too long (${reasonOf(cause)}). ` +
+      `The working directory was removed, or its path is too long (${reasonOf(cause)}). ` +
         'Change to another directory, then run again',
       { cause },
     );

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expected } from '../errors.js';
+import { expected, type VirnucproError } from '../errors.js';
 import type { FileSummary } from './buffered-file.js';
 import type { ManifestFile } from './manifest.js';
 import { outputError } from './output-error.js';
+import { codeOf } from './system.js';
 
 const READ_BYTES = 1024 * 1024;
 
@@ -30,7 +31,8 @@ export async function checkFiles(
   for (const file of files) {
     const path = join(directory, file.name);
     const { size } = await stat(path).catch((cause: unknown) => {
-      throw outputError('the file that run.json names', path, cause);
+      if (codeOf(cause) !== 'ENOENT') throw outputError('the file that run.json names', path, cause);
+      throw expected('VNP_OUTPUT', `${file.bytes} bytes, as run.json says,`, path, 'no such file (ENOENT)', NEXT);
     });
     checkFile(directory, file, { bytes: size, sha256: file.sha256 });
   }
@@ -60,6 +62,13 @@ export function checkFile(directory: string, file: ManifestFile, found: FileSumm
     `${file.bytes} bytes with the SHA-256 ${file.sha256}, as run.json says,`,
     join(directory, file.name),
     `${found.bytes} bytes${found.sha256 === file.sha256 ? '' : ` with ${found.sha256}`}`,
-    'The file was changed after the run: put it back as it was, or predict again',
+    NEXT,
   );
 }
+
+/** What is said of files that are not those of the run, without what to do about it. */
+export function whatChanged({ message }: VirnucproError): string {
+  return message.replace(`. ${NEXT}`, '');
+}
+
+const NEXT = 'The file was changed after the run: predict again, with --resume or --force';

@@ -50,7 +50,15 @@ async function checkName({ unfinished, shownDirectory }: ResultFilesToCheck, fil
   }
 }
 
-async function checkReplaceable({ path, shownDirectory }: ResultFilesToCheck, name: string): Promise<void> {
+/**
+ * Refuses a file that is there and that this user cannot replace.
+ *
+ * @throws VirnucproError VNP_OUTPUT
+ */
+export async function checkReplaceable(
+  { path, shownDirectory }: Pick<ResultFilesToCheck, 'path' | 'shownDirectory'>,
+  name: string,
+): Promise<void> {
   const found = await stat(join(path, name)).catch(() => undefined);
   if (!found?.isFile()) return;
   const reason = (await isOfOthers(path, found.uid))

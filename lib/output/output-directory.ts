@@ -1,9 +1,9 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { ClaimedDirectory } from './claimed-directory.js';
-import { isElsewhere, lifeOf, ownerWords, readOwner } from './directory-owner.js';
+import { isElsewhere, lifeOf, type Owner, ownerWords, readOwner } from './directory-owner.js';
 import { outputError } from './output-error.js';
-import { watchOwner } from './owner-watch.js';
+import { PATIENCE, watchOwner } from './owner-watch.js';
 import { Ownership, UNFINISHED } from './ownership.js';
 import { finishReplacement, REPLACEMENT_FOLDER } from './put-in-place.js';
 import { codeOf, realSystem } from './system.js';
@@ -25,6 +25,8 @@ export interface ClaimOptions {
 }
 
 const NAMES_SHOWN = 5;
+/** What was taken over from another user, who alone can remove it. */
+const TAKEN = /^\.taken-[0-9a-z]+$/;
 
 /**
  * Makes the directory where it is missing, refuses it where another run writes to it or (without `force`) where there
@@ -42,7 +44,7 @@ export async function claimDirectory(directory: string, options: ClaimOptions = 
     const others = new OtherRuns(path, options);
     const names = await system.files.names(path);
     await others.refuse(names);
-    const content = names.filter((name) => !UNFINISHED.test(name));
+    const content = names.filter((name) => !UNFINISHED.test(name) && !TAKEN.test(name));
     if (!options.force && !options.accepts?.(content)) refuseContent(directory, content, options);
     const claim = newClaim(directory, { path, made, system });
     await system.files.makeFolder(claim.unfinished);
@@ -133,10 +135,28 @@ class OtherRuns {
       try {
         await files.rename(folder, join(unfinished, `taken-${name}`));
       } catch (cause) {
+        const code = codeOf(cause);
         // On an overlay, what a lower layer holds cannot be renamed; nor can anybody write there.
-        if (codeOf(cause) === 'EXDEV') await files.remove(folder);
-        else if (codeOf(cause) !== 'ENOENT') throw cause;
+        if (code === 'EXDEV') await files.remove(folder);
+        else if (code === 'EACCES' || code === 'EPERM') await this.#takeFromAnother(folder, unfinished);
+        else if (code !== 'ENOENT') throw cause;
       }
+    }
+  }
+
+  /** A folder of another user can be moved to another name, but not into another folder. */
+  async #takeFromAnother(folder: string, unfinished: string): Promise<void> {
+    const { files } = this.#system;
+    const owner = await readOwner(files, folder);
+    try {
+      await files.rename(folder, join(this.#path, basename(unfinished).replace('.unfinished-', '.taken-')));
+    } catch (cause) {
+      throw new VirnucproError(
+        'VNP_OUTPUT',
+        `The unfinished run in ${folder} was of ${ownerWords(owner)}, and only that user may remove it. ` +
+          'Ask for that, or choose another directory',
+        { cause },
+      );
     }
   }
 
@@ -145,21 +165,28 @@ class OtherRuns {
     const owner = await readOwner(this.#system.files, folder);
     const life = await lifeOf(owner, this.#system);
     if (life === 'dead') return;
-    const who = `${folder} of ${ownerWords(owner)}`;
+    const who = `${ownerWords(owner)}${this.#whereabouts(owner)}`;
     if (life === 'unknown') {
       this.areDisputed = true;
       // The user says that it is over.
       if (force && isElsewhere(owner, this.#system.identity())) return;
-      onWaiting?.(`looking whether ${who} is still alive`);
-      if ((await watchOwner(this.#system, folder, patience)) !== 'alive') return;
+      const seconds = (patience ?? PATIENCE) / 1000;
+      onWaiting?.(`looking whether the run in ${folder} of ${who} is still alive (up to ${seconds} s)`);
+      const seen = await watchOwner(this.#system, folder, patience);
+      if (seen === 'silent') onWaiting?.(`no sign of life from ${who} for ${seconds} s: taking the directory over`);
+      if (seen !== 'alive') return;
     }
-    throw expected(
+    throw new VirnucproError(
       'VNP_OUTPUT',
-      'a directory that no other run writes to',
-      'the output',
-      who,
-      'Wait for that run, or choose another directory',
+      `Another run writes to ${this.#path}: ${who}, in ${basename(folder)}. Wait for that run, or choose another directory`,
     );
+  }
+
+  /** Of two containers on one machine both may be process 1. */
+  #whereabouts(owner: Owner | undefined): string {
+    const own = this.#system.identity();
+    const isHere = owner?.boot !== undefined && owner.boot === own.boot;
+    return isHere && owner.pidNamespace !== own.pidNamespace ? ', in another container' : '';
   }
 }
 

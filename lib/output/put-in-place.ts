@@ -13,8 +13,8 @@ import type { SharedFiles } from './system.js';
  * left to do. Earlier versions had the files in it directly.
  */
 export const REPLACEMENT_FOLDER = '.replacement';
-/** Beside the new files: the names of files of an earlier run that must not stay. */
-const OUTDATED_LIST = 'outdated.json';
+/** Beside the new files: what else is to be done. */
+const PLACING_FILE = 'placing.json';
 
 export interface Placing {
   /** The names of the files in the folder of results, without run.json, which is there, too. */
@@ -70,7 +70,10 @@ export async function finishReplacement(claimed: ClaimedDirectory): Promise<void
     for (const name of found.filter((text) => !text.startsWith('.'))) await files.rename(join(outer, name), folder);
   }
   const left = await whatIsLeft(claimed, folder);
-  if (left) await placeFiles(claimed, folder, left);
+  if (left) {
+    await placeFiles(claimed, folder, left);
+    if (left.isFinal) await moveAway(claimed, JOURNAL.name, folder);
+  }
   await clearUp(claimed, folder);
 }
 
@@ -79,7 +82,8 @@ async function prepare({ results, unfinished, system: { files } }: ClaimedDirect
   const there = await files.names(results);
   const missing = [...placing.names, RUN_MANIFEST.name].find((name) => !there.includes(name));
   if (missing !== undefined) throw new Error(`${missing} was removed while the run went on`);
-  await files.write(join(results, OUTDATED_LIST), JSON.stringify(placing.outdated));
+  const { outdated, isFinal } = placing;
+  await files.write(join(results, PLACING_FILE), JSON.stringify({ outdated, isFinal }));
   for (const folder of [results, join(unfinished, 'new')]) await files.forceToDisk(folder);
 }
 
@@ -111,27 +115,27 @@ async function isDecided(files: SharedFiles, outer: string): Promise<boolean> {
   return false;
 }
 
-type Left = Pick<Placing, 'names' | 'outdated'>;
+type Others = Pick<Placing, 'outdated' | 'isFinal'>;
 
 /**
  * What is to be put in place still; undefined where nothing is, or where what is there is not all that run.json speaks of:
  * a clean-up may have been here.
  */
-async function whatIsLeft({ path, system }: ClaimedDirectory, folder: string): Promise<Left | undefined> {
+async function whatIsLeft({ path, system }: ClaimedDirectory, folder: string): Promise<Placing | undefined> {
   const { files } = system;
   const read = async (name: string): Promise<unknown> => JSON.parse((await files.read(join(folder, name))).text);
   try {
     // The last to go: without it there is nothing left to do.
     const manifest = (await read(RUN_MANIFEST.name)) as RunManifest;
     const isOfEarlierVersion = folder === join(path, REPLACEMENT_FOLDER);
-    const outdated = isOfEarlierVersion ? [] : ((await read(OUTDATED_LIST)) as string[]);
+    const others = isOfEarlierVersion ? { outdated: [], isFinal: false } : ((await read(PLACING_FILE)) as Others);
     const there = await files.names(folder);
     for (const { name, bytes, sha256 } of manifest.files.filter((file) => !there.includes(file.name))) {
       const found = await files.digest(join(path, name));
       if (found.bytes !== bytes || found.sha256 !== sha256) return undefined;
     }
     const names = [...manifest.files.map(({ name }) => name), RUN_LOG.name].filter((name) => there.includes(name));
-    return { names, outdated };
+    return { names, ...others };
   } catch (cause) {
     if (codeOf(cause) === 'ENOENT' || codeOf(cause) === 'ENOTDIR' || cause instanceof SyntaxError) return undefined;
     throw cause;
@@ -139,7 +143,7 @@ async function whatIsLeft({ path, system }: ClaimedDirectory, folder: string): P
 }
 
 /** Moves files from the folder to where users look for them. */
-async function placeFiles(claimed: ClaimedDirectory, folder: string, { names, outdated }: Left): Promise<void> {
+async function placeFiles(claimed: ClaimedDirectory, folder: string, { names, outdated }: Placing): Promise<void> {
   const { path, system } = claimed;
   const { files } = system;
   // First the old run.json goes: without one, a mixture of two runs cannot be taken for a finished run.

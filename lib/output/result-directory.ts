@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { rename, stat } from 'node:fs/promises';
+import { constants, existsSync, readFileSync } from 'node:fs';
+import { access, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { PredictionResult } from '../predict/results.js';
@@ -101,7 +101,7 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
 
 /**
  * Under `force` the journal of an earlier run goes. Where that run may be alive after all, this one works on a copy: what
- * the other appends goes to a file that has no name any more.
+ * the other appends goes to a file that has no name any more. So it does where the journal is another user's.
  */
 async function makeJournalOwn(
   { path, unfinished, isDisputed, system }: ClaimedDirectory,
@@ -111,7 +111,7 @@ async function makeJournalOwn(
   const own = join(unfinished, 'journal');
   try {
     if (force === true) await system.files.rename(journal, own);
-    else if (isDisputed) {
+    else if (isDisputed || !(await isWritable(journal))) {
       await system.files.copy(journal, own);
       await system.files.rename(own, journal);
     }
@@ -121,13 +121,30 @@ async function makeJournalOwn(
   }
 }
 
+function isWritable(path: string): Promise<boolean> {
+  return access(path, constants.W_OK).then(
+    () => true,
+    (cause: unknown) => codeOf(cause) !== 'EACCES',
+  );
+}
+
 /** @throws VNP_OUTPUT where an unfinished run is there and nobody has said what to do with it */
 function acceptsUnfinished(
   names: readonly string[],
   { directory, resume, isDamaged }: ResultDirectoryOptions,
 ): boolean {
   // One that had computed nothing has no journal, but may have said so.
-  if (!names.includes(files.JOURNAL.name)) return resume === true && (isDamaged === true || isUnfinished(directory));
+  if (!names.includes(files.JOURNAL.name)) {
+    if (resume !== true || isDamaged === true || isUnfinished(directory)) return resume === true;
+    if (!names.includes(files.RUN_MANIFEST.name)) return false;
+    throw expected(
+      'VNP_OUTPUT',
+      'an unfinished run, or the results of this command,',
+      '--resume',
+      `${directory}, which holds the results of other inputs, another model or other options`,
+      'Choose another directory, or replace them by --force',
+    );
+  }
   if (resume === true) return true;
   throw expected(
     'VNP_OUTPUT',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeToDisk } from '../forced-to-disk.js';
 import { expected } from '../errors.js';
 import { checkFiles } from '../output/check-files.js';
+import { checkReplaceable } from '../output/check-result-files.js';
 import type { ClaimedDirectory } from '../output/claimed-directory.js';
 import { EMBEDDINGS, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
 import { manifestText, type RunManifest, warningsWith } from '../output/manifest.js';
@@ -64,6 +65,10 @@ export async function recall(options: RecallOptions): Promise<RunManifest> {
   const signal = options.signal ? AbortSignal.any([lost, options.signal]) : lost;
   let unused = true;
   try {
+    if (output === undefined) {
+      const place = { path: claimed.path, shownDirectory: directory };
+      for (const name of [...RECALLED_FILES, RUN_MANIFEST.name]) await checkReplaceable(place, name);
+    }
     const { names, manifest } = await writeFolder({ ...options, signal }, claimed);
     signal.throwIfAborted();
     unused = false;

@@ -21,7 +21,9 @@ const CHECKPOINT_NAMES = /** @type {const} */ (['json', 'safetensors', 'zip', 'p
 export const READER_NAMES = [...CHECKPOINT_NAMES, ...INPUT_NAMES];
 
 /** What has to be compiled for them, below `lib/`. */
-export const READER_SOURCES = ['errors.ts', 'engine/addon.ts', 'models/checkpoint', 'models/tokenizer.ts', 'input'];
+export const READER_SOURCES = [
+  ...['errors.ts', 'full-disk.ts', 'engine/addon.ts', 'models/checkpoint', 'models/tokenizer.ts', 'input'],
+];
 
 /** @param {string} path */
 export function isReaderSource(path) {

@@ -181,7 +181,7 @@ describe('The result directory', () => {
 
   it('is refused while another run writes to it, also with force', async () => {
     const first = await openResultDirectory(optionsIn(folder.path));
-    await refuses(new RegExp(`unfinished-[0-9a-f]{16} of process ${process.pid} on ${hostname()}`));
+    await refuses(new RegExp(`process ${process.pid} on ${hostname()}`));
     await refuses(/Wait for that run/, { force: true });
     await writeAll(first, RESULTS);
     await first.abort();
@@ -201,7 +201,7 @@ describe('The result directory', () => {
     let time = 1_000_000;
     const beating = setInterval(() => utimesSync(owner, ++time, time), 50);
     try {
-      await refuses(/of process 1 on another\.example/, { onWaiting: (reason: string) => reasons.push(reason) });
+      await refuses(/: process 1 on another\.example/, { onWaiting: (reason: string) => reasons.push(reason) });
     } finally {
       clearInterval(beating);
     }
@@ -255,14 +255,14 @@ describe('The result directory', () => {
 
   it('begins a new one where there is nothing to resume, but not among files of strangers', async () => {
     await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
-    await refuses(/which holds contigs\.tsv/, { resume: true });
+    await refuses(/which holds the results of other inputs, another model or other options/, { resume: true });
   });
 
   it('takes a run that was stopped before it had computed anything', async () => {
     await writeRun(optionsIn(folder.path), RESULTS, { outcome: 'stopped' });
     await refuses(/which holds contigs\.tsv/);
     await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
-    await refuses(/which holds contigs\.tsv/, { resume: true });
+    await refuses(/which holds the results of other inputs, another model or other options/, { resume: true });
   });
 
   it('loses its journal to a forced run', async () => {

@@ -43,7 +43,7 @@ class SimulatedRun {
     } catch (error) {
       if (!(error instanceof VirnucproError)) throw error;
       this.error = error;
-      const isRefused = error.message.includes('no other run writes to');
+      const isRefused = error.message.includes('Another run writes to');
       this.end = error.code === 'VNP_OUTPUT_LOST' ? 'lost' : isRefused ? 'refused' : 'failed';
     } finally {
       this.process.isOver = true;

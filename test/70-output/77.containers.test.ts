@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -121,6 +131,55 @@ describe('Two runs in one directory', () => {
     first.finish();
     await first.says('finished');
     await isWhole();
+  });
+
+  describe('of two users', () => {
+    const ONE = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    const OTHER = ['setpriv', '--reuid=1', '--regid=1', '--clear-groups'];
+
+    /** @param mode of the directory that both write to */
+    function sharedDirectory(test: Mocha.Context, mode: number): void {
+      if (process.getuid?.() !== 0) skip(test, 'only the superuser can be two users');
+      chmodSync(folder.path, 0o755);
+      mkdirSync(out());
+      chmodSync(out(), mode);
+      const check = [...OTHER, process.execPath, '--check', fileURLToPath(import.meta.url)];
+      if (spawnSync(check[0]!, check.slice(1)).status !== 0) skip(test, 'other users may not read this repository');
+    }
+
+    async function killedRun(): Promise<void> {
+      const dead = begin(ONE);
+      await dead.says('opened');
+      writeFileSync(out('.journal'), 'scores');
+      chownSync(out('.journal'), 65_534, 65_534);
+      dead.send('SIGKILL');
+      await dead.end();
+    }
+
+    it('the one goes on with what was left by the other, whose folder it cannot remove', async function () {
+      sharedDirectory(this, 0o777);
+      await killedRun();
+      const run = begin(OTHER);
+      assert.equal((await run.says('opened', 'failed')).text, undefined);
+      assert.equal(statSync(out('.journal')).uid, 1);
+      run.finish();
+      await run.says('finished');
+      const left = readdirSync(out()).filter((name) => name.startsWith('.'));
+      assert.match(left.join(), /^\.taken-[0-9a-f]{16}$/);
+      rmSync(out(left[0]!), { recursive: true });
+      await isWhole();
+    });
+
+    it('the one is told whose folder it is, where only that user can move it', async function () {
+      sharedDirectory(this, 0o1777);
+      await killedRun();
+      const { event, text } = await begin(OTHER).says('opened', 'failed');
+      assert.equal(event, 'failed');
+      assert.match(
+        text!,
+        /The unfinished run in .* was of process \d+ on .* \(user nobody\), and only that user may remove it/,
+      );
+    });
   });
 
   it('on a file system that hangs for longer than the patience: the time does not count, and nobody loses anything', async function () {

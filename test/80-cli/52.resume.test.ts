@@ -309,7 +309,7 @@ describe('virnucpro predict --resume', () => {
     const { end, errors } = await predict(output, [], { watch });
     const refused = await second!;
     assert.equal(refused.end, 1);
-    assert.match(refused.errors, /a directory that no other run writes to.*Wait for that run/);
+    assert.match(refused.errors, /Another run writes to .*Wait for that run/);
     assert.equal(end, 0, errors);
     assert.deepEqual(results(output), results(undisturbed));
   });

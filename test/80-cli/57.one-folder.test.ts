@@ -95,7 +95,7 @@ describe('virnucpro predict, one folder', () => {
     second.close();
     assert.equal(await second.ended, 1, second.errors);
     assert.match(second.errors, /looking whether .* of process 1 on .* is still alive/);
-    assert.match(second.errors, /no other run writes to .* process 1 on .* Wait for that run/);
+    assert.match(second.errors, /Another run writes to .* process 1 on .* Wait for that run/);
     first.close();
     assert.equal(await first.ended, 0, first.errors);
     const manifest = JSON.parse(readFileSync(out('run.json'), 'utf8')) as RunManifest;

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture, repositoryRoot } from '../repository.js';
+import { skip } from '../skipped.js';
 import { failsWith, succeeds, virnucpro } from './command-line.js';
 
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
@@ -63,6 +64,25 @@ describe('virnucpro call', () => {
       assert.deepEqual(readdirSync(directory).sort(), readdirSync(path('earlier')).sort());
     });
   }
+
+  it('leaves the results of another user alone, where it could only begin to replace them', async function () {
+    if (process.getuid?.() !== 0) skip(this, 'only the superuser can be two users');
+    const directory = results('sticky');
+    chmodSync(folder, 0o755);
+    chmodSync(directory, 0o1777);
+    const program = join(repositoryRoot, 'bin', 'virnucpro.js');
+    const asOther = ['--reuid=1', '--regid=1', '--clear-groups', process.execPath];
+    if (spawnSync('setpriv', [...asOther, '--check', program]).status !== 0)
+      skip(this, 'other users may not read this repository');
+    const ended = spawnSync('setpriv', [...asOther, program, 'call', directory], { encoding: 'utf8' });
+    assert.equal(ended.status, 1);
+    assert.match(
+      ended.stderr,
+      /^virnucpro: Expected a file that can be replaced .* another user .* sticky bit[^\n]*\n$/,
+    );
+    assert.deepEqual(readdirSync(directory).sort(), readdirSync(path('earlier')).sort());
+    await call(directory);
+  });
 
   it('says what came of it as predict does, and in JSON', async () => {
     const directory = results('told');
