@@ -113,7 +113,7 @@ PackedTokens known_tokens(const Architecture& architecture) {
   const auto vocabulary = static_cast<int32_t>(vocabulary_of(architecture));
   PackedTokens packed;
   packed.offsets.push_back(0);
-  for (const int32_t length : {5, 27, 65}) {
+  for (const int32_t length : {5, 17, 37}) {
     for (int32_t i = 0; i < length; ++i) packed.tokens.push_back((i * i * 7 + i * 3 + length) % vocabulary);
     packed.offsets.push_back(static_cast<int32_t>(packed.tokens.size()));
   }

@@ -85,6 +85,8 @@ Rows linear(const Rows& x, const Weights& weights) { return product(x, weights, 
 
 Rows layer_norm(Rows x, const Weights& weights, double epsilon) {
   const auto width = static_cast<double>(x.width);
+  const auto* const weight = weights.values("weight");
+  const auto* const bias = weights.values("bias");
   for (int64_t r = 0; r < x.count(); ++r) {
     auto* const row = x.row(r);
     double mean = 0;
@@ -93,7 +95,7 @@ Rows layer_norm(Rows x, const Weights& weights, double epsilon) {
     for (int64_t i = 0; i < x.width; ++i) variance += (row[i] - mean) * (row[i] - mean) / width;
     const double scale = 1.0 / std::sqrt(variance + epsilon);
     for (int64_t i = 0; i < x.width; ++i) {
-      row[i] = (row[i] - mean) * scale * weights.values("weight")[i] + weights.values("bias")[i];
+      row[i] = (row[i] - mean) * scale * weight[i] + bias[i];
     }
   }
   return x;
@@ -256,11 +258,14 @@ at::Tensor plain_scores(const ClassifierArchitecture& architecture, const Parame
   std::copy_n(features.const_data_ptr<float>(), features.numel(), rows.values.data());
   auto hidden = linear(rows, weights.under("hidden"));
   const auto norm = weights.under("norm");
+  const auto* const mean = norm.values("running_mean");
+  const auto* const variance = norm.values("running_var");
+  const auto* const weight = norm.values("weight");
+  const auto* const bias = norm.values("bias");
   for (int64_t r = 0; r < hidden.count(); ++r) {
     for (int64_t i = 0; i < hidden.width; ++i) {
-      const double spread = std::sqrt(norm.values("running_var")[i] + architecture.batch_norm_epsilon);
-      const double normal = (hidden.row(r)[i] - norm.values("running_mean")[i]) / spread;
-      hidden.row(r)[i] = std::max(0.0, normal * norm.values("weight")[i] + norm.values("bias")[i]);
+      const double normal = (hidden.row(r)[i] - mean[i]) / std::sqrt(variance[i] + architecture.batch_norm_epsilon);
+      hidden.row(r)[i] = std::max(0.0, normal * weight[i] + bias[i]);
     }
   }
   auto scores = linear(hidden, weights.under("output"));
