@@ -80,7 +80,6 @@ function load(): LoadedAddon {
 }
 
 function loadBoth(): LoadedAddon {
-  refuseLostFolder();
   const folder = addonFolder();
   const loader = nativeModule(folder, 'virnucpro_loader.node') as Loader;
   limitBusyWaiting(loader);
@@ -90,16 +89,6 @@ function loadBoth(): LoadedAddon {
   const cuda = loadCuda(loader, libtorch);
   const addon = nativeModule(folder, 'virnucpro.node') as Addon;
   return { addon, path: join(folder, 'virnucpro.node'), libtorch, passedOver, cuda };
-}
-
-/** The matrix library of libtorch looks for its parts from there, and ends the process when it cannot. */
-function refuseLostFolder(): void {
-  try {
-    process.cwd();
-  } catch (cause) {
-    const message = `Expected a working directory that is there for libtorch but received: ${reasonOf(cause)}`;
-    throw new VirnucproError('VNP_USAGE', `${message}. Change to another one (\`cd\`)`, { cause });
-  }
 }
 
 /** The first libtorch of the search that the linker takes. */

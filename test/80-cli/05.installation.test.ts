@@ -145,7 +145,10 @@ describe('a Node that cannot run the program', () => {
     const script = 'folder=$(mktemp -d); cd "$folder"; rmdir "$folder"; exec "$@"';
     const { status, stderr } = version('-c', script, 'bash', process.execPath, program, '--version');
     const lines = stderr.split('\n').filter((line) => line.startsWith('virnucpro: '));
-    assert.match(lines.join('\n'), /^virnucpro: The working directory was removed, or its path is too long .*\. Change to another directory/);
+    assert.match(
+      lines.join('\n'),
+      /^virnucpro: The working directory was removed, or its path is too long .*\. Change to another directory/,
+    );
     assert.doesNotMatch(stderr, /MKL|\n {4}at /);
     assert.equal(status, 1);
   });

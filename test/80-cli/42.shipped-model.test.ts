@@ -176,7 +176,7 @@ describe('the model that comes with the program', () => {
     const words = ['predict', INPUT, '-o', path('complete'), ...EXACT, '--resume', '--no-calibration'];
     const { end, errors } = await virnucpro(words, found);
     assert.equal(end, 1);
-    assert.match(errors, /an empty or new directory/);
+    assert.match(errors, /holds the results of other inputs, another model or other options/);
   });
 
   it('calls the embeddings of a run with calibrated scores, unless they are not wanted', async () => {
