@@ -15,9 +15,12 @@ export async function forcedToDisk(force: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Writes a whole file that is on the disk then, as far as that can be. */
-export async function writeToDisk(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w');
+/**
+ * Writes a whole file that is on the disk then, as far as that can be.
+ * @param flags `wx` refuses a file that is there already
+ */
+export async function writeToDisk(path: string, text: string, flags: 'w' | 'wx' = 'w'): Promise<void> {
+  const file = await open(path, flags);
   try {
     await file.writeFile(text);
     await forcedToDisk(() => file.sync());

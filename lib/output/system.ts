@@ -4,7 +4,7 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } fro
 import { hostname, userInfo } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
-import { forcedToDisk } from '../forced-to-disk.js';
+import { writeToDisk } from '../forced-to-disk.js';
 import type { FileSummary } from './buffered-file.js';
 
 /** The files of a directory that several runs may want. Failures carry the codes of the system, such as ENOENT. */
@@ -92,15 +92,7 @@ const files: SharedFiles = {
     await pipeline(stream, hash);
     return { bytes: stream.bytesRead, sha256: hash.digest('hex') };
   },
-  write: async (path, text) => {
-    const file = await open(path, 'wx');
-    try {
-      await file.writeFile(text);
-      await forcedToDisk(() => file.sync());
-    } finally {
-      await file.close();
-    }
-  },
+  write: (path, text) => writeToDisk(path, text, 'wx'),
   overwrite: async (path, text) => {
     const file = await open(path, 'r+');
     try {
