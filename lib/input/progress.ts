@@ -12,6 +12,7 @@ export interface ReadInput {
 /** How far the reading of all inputs has come; kept up to date by the reader, looked at by anyone. */
 export class InputProgress {
   readonly #finished: ReadInput[] = [];
+  readonly #warnings: string[] = [];
   #bytesRead = 0;
   #bytesOfCurrent = 0;
   #hash: Hash = createHash('sha256');
@@ -26,6 +27,16 @@ export class InputProgress {
   /** The inputs read to their end, in the order of reading. */
   get finished(): readonly ReadInput[] {
     return this.#finished;
+  }
+
+  /** What the user should know of the inputs, a sentence each, in the order of reading. */
+  get warnings(): readonly string[] {
+    return this.#warnings;
+  }
+
+  /** For the reader: something that the user should know, and that stops nothing. */
+  warn(text: string): void {
+    this.#warnings.push(text);
   }
 
   /** For the reader: an input begins. */
