@@ -39,13 +39,13 @@ export function generatedSequences({ part, limit, window }: SequenceRequest): Ui
  */
 export async function fastaSequences(path: string, { part, limit, window }: SequenceRequest): Promise<Uint8Array[]> {
   const sequences: Uint8Array[] = [];
-  for await (const { id, sequence } of readRecords([path], { letters: part })) {
+  for await (const { id, sequence, uracil } of readRecords([path], { letters: part })) {
     try {
       if (part === 'protein') {
         const protein = wholeProtein(sequence.read(0, sequence.length), id, path);
         if (protein.length > 0) sequences.push(protein);
       } else {
-        for (const { letters } of readWindows({ sequence }, window)) {
+        for (const { letters } of readWindows({ sequence, uracil }, window)) {
           sequences.push(letters.map((letter) => UPPER_CASE[letter]!));
           if (sequences.length === limit) break;
         }

@@ -3,6 +3,7 @@ import type {
   OpenedModel,
   Prediction,
   Predictor,
+  RunCounts,
   RunSummary,
   VirnucproError,
   WorkerStatus,
@@ -92,6 +93,7 @@ function warningsOf({ stopped, devices, failures, triage, counts, input, inputs 
     ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
     ...inputs.filter(({ bytes }) => bytes === 0).map(({ path }) => `no records in ${path}: it is empty`),
     ...input.warnings,
+    ...letterWarnings(counts),
     ...(counts.invalid > 0 ? [invalidWarning(counts.invalid)] : []),
     ...failures.map(({ code, reason, frames }) => `${counted(frames, 'frame')} without a score: ${reason} (${code})`),
     ...triage.failures.map(
@@ -99,6 +101,16 @@ function warningsOf({ stopped, devices, failures, triage, counts, input, inputs 
         `${counted(frames, 'frame')} without a score of triage, whose windows went to the model: ${reason} (${code})`,
     ),
   ];
+}
+
+function letterWarnings({ uracil, recordsWithUracil, gaps, recordsWithGaps }: RunCounts): string[] {
+  const warnings: string[] = [];
+  if (uracil > 0) warnings.push(`${counted(uracil, 'letter')} U in ${counted(recordsWithUracil, 'record')} read as T`);
+  if (gaps > 0) {
+    const what = `${counted(gaps, 'gap character')} (- or .) in ${counted(recordsWithGaps, 'record')} left out`;
+    warnings.push(`${what}: positions are those of the letters without them`);
+  }
+  return warnings;
 }
 
 function invalidWarning(count: number): string {

@@ -1,7 +1,7 @@
 import { expected } from '../errors.js';
 import { compressionOf, startsWith } from './compression.js';
+import { PROTEIN_LETTERS } from './nucleotide-bytes.js';
 import { looksLikeProtein } from './record-problem.js';
-import { PROTEIN_LETTERS } from './sequence-builder.js';
 import { inputName, quoteStart } from './text.js';
 
 /** How many of an input's first bytes, decompressed, are looked at to tell what it is. */
@@ -43,26 +43,25 @@ function controlProblem(text: string, firstHeader: number): ContentProblem | und
   return { received: `binary data (${controls} control characters)`, next: WRONG_FILE };
 }
 
-/** Where the first line that starts with `mark` begins; infinity where none does. */
+/** Where the first line that starts with `mark` begins, be it behind blanks and a byte order mark; infinity where none does. */
 function lineStartingWith(text: string, mark: string): number {
-  if (text.startsWith(mark)) return 0;
-  const found = new RegExp(`[\\r\\n]\\${mark}`).exec(text);
-  return found === null ? Infinity : found.index + 1;
+  const found = new RegExp(`(?:^|[\\r\\n])[ \\t\\v\\f\\xef\\xbb\\xbf]*\\${mark}`).exec(text);
+  return found === null ? Infinity : found.index;
 }
 
 /** Text before the first `>` is skipped in FASTA, so an `@` at the start alone does not make it FASTQ. */
 function isFastq(text: string, firstHeader: number): boolean {
   // A quality line of FASTQ can start with `>`, so the `+` line that comes before it decides.
-  return /^\s*@/.test(text) && (firstHeader === Infinity || lineStartingWith(text, '+') < firstHeader);
+  return /^[\s\xef\xbb\xbf]*@/.test(text) && (firstHeader === Infinity || lineStartingWith(text, '+') < firstHeader);
 }
 
 /** Letters of every record that the text holds, or begins. */
 function sequencesOf(text: string, format: RecordFormat): string[] {
   if (format === 'fasta') {
     return text
-      .split(/(?:^|[\r\n])>/)
+      .split(/(?:^|[\r\n])[ \t\v\f\xef\xbb\xbf]*>/)
       .slice(1)
-      .map((record) => record.replace(/^[^\r\n]*/, ''));
+      .map((record) => record.replace(/^[^\r\n]*/, '').replace(/[\r\n][;#!][^\r\n]*/g, ''));
   }
   return [...text.matchAll(/(?:^|[\r\n])@[^\r\n]*(?:\r\n|[\r\n])([^+@]*)/g)].map(([, letters]) => letters!);
 }

@@ -1,12 +1,10 @@
 import { HeaderLine } from './header-line.js';
 import { LineCounter } from './line-counter.js';
+import { BLANK, BYTE_KINDS, COMMENT_MARK, isLineEnd, LINE_FEED, ORDER_MARK } from './nucleotide-bytes.js';
 import type { SequenceRecord } from './record.js';
 import { RecordAssembler } from './record-assembler.js';
 import type { RecordParser, RecordParserOptions } from './record-parser.js';
-import { isLineEnd, LINE_FEED } from './sequence-builder.js';
-
-const HEADER_MARK = 62;
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+import { FastaForms, HEADER_SIGN, ProteinForms } from './sequence-forms.js';
 
 type State = 'preamble' | 'header' | 'sequence';
 
@@ -15,10 +13,12 @@ export class FastaParser implements RecordParser {
   readonly #header: HeaderLine;
   readonly #lines = new LineCounter();
   #state: State = 'preamble';
-  #byteOrderMarkSeen = 0;
+  /** Whether nothing but blanks and byte order marks was on the line so far. */
+  #isAtLineStart = true;
+  #skippedLines = 0;
 
   constructor(options: RecordParserOptions) {
-    this.#assembler = new RecordAssembler(options, '>');
+    this.#assembler = new RecordAssembler(options, options.letters === 'protein' ? new ProteinForms() : new FastaForms());
     this.#header = new HeaderLine(options.source);
   }
 
@@ -30,6 +30,10 @@ export class FastaParser implements RecordParser {
 
   get recordBytes(): number {
     return this.#assembler.recordBytes;
+  }
+
+  get skippedLines(): number {
+    return this.#skippedLines;
   }
 
   push(block: Uint8Array): void {
@@ -57,19 +61,20 @@ export class FastaParser implements RecordParser {
 
   /** Nothing before the first `>` at the start of a line belongs to a record. */
   #skipPreamble(block: Uint8Array, from: number): number {
-    const lines = this.#lines;
     for (let position = from; position < block.length; position++) {
       const byte = block[position]!;
-      if (byte === HEADER_MARK && isLineEnd(lines.lastByte)) {
-        this.#state = 'header';
-        return position + 1;
+      const kind = BYTE_KINDS[byte]!;
+      this.#lines.pass(byte);
+      if (isLineEnd(byte)) {
+        this.#isAtLineStart = true;
+      } else if (this.#isAtLineStart && kind !== BLANK && kind !== ORDER_MARK) {
+        if (byte === HEADER_SIGN) {
+          this.#state = 'header';
+          return position + 1;
+        }
+        this.#isAtLineStart = false;
+        if (kind !== COMMENT_MARK) this.#skippedLines++;
       }
-      if (byte === BYTE_ORDER_MARK[this.#byteOrderMarkSeen]) {
-        this.#byteOrderMarkSeen++;
-        continue;
-      }
-      this.#byteOrderMarkSeen = BYTE_ORDER_MARK.length;
-      lines.pass(byte);
     }
     return block.length;
   }

@@ -1,44 +1,58 @@
 import { expected } from '../errors.js';
 import type { VirnucproError } from '../errors.js';
+import { FastqQuality } from './fastq-quality.js';
 import { HeaderLine } from './header-line.js';
 import { LineCounter } from './line-counter.js';
+import { BLANK, BYTE_KINDS, isLineEnd, LINE_FEED, ORDER_MARK } from './nucleotide-bytes.js';
 import type { SequenceRecord } from './record.js';
 import { RecordAssembler } from './record-assembler.js';
 import type { RecordParser, RecordParserOptions } from './record-parser.js';
-import { LINE_FEED } from './sequence-builder.js';
+import { FastqForms } from './sequence-forms.js';
 import { inputName, quoteStart } from './text.js';
 
-const HEADER_MARK = 64;
-const SEPARATOR_MARK = 43;
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
-const SPACE = 32;
+const HEADER_MARK = '@'.charCodeAt(0);
+const SEPARATOR_MARK = '+'.charCodeAt(0);
 
-type State = 'between' | 'header' | 'sequence' | 'separator' | 'quality';
+type State = 'between' | 'header' | 'sequence' | 'caption' | 'quality';
+
+/** A line that begins the next record if the quality before it is too short, and is one of its lines if it is not. */
+interface PossibleHeader {
+  readonly line: number;
+  readonly lastByte: number;
+  /** What is wrong with the quality, if it ended before. */
+  readonly problem: string;
+  /** What was read since, its `@` first, of earlier blocks, and where the rest begins in this one. */
+  readonly bytes: Uint8Array[];
+  from: number;
+}
 
 /**
- * FASTQ with sequences and qualities of one line or of several. A quality line can start with any sign, so its end is
- * told by its length; where that is wrong, by a header in the place where a quality of as many lines as the sequence
- * would have ended.
+ * FASTQ as Cock et al. define it (Nucleic Acids Research 38, 1767, 2010): sequence and quality may each be of one line or of
+ * several, and a quality line may begin with any sign, so the length of the sequence says where the quality ends. Where the
+ * end that it says cannot be right, the quality ends before the first line that began with `@` behind as many lines as the
+ * sequence has: so one damaged record costs no other.
  */
 export class FastqParser implements RecordParser {
   readonly #source: string;
   readonly #assembler: RecordAssembler;
   readonly #header: HeaderLine;
+  readonly #caption: HeaderLine;
   readonly #lines = new LineCounter();
   #state: State = 'between';
-  #byteOrderMarkSeen = 0;
   #headerLine = 1;
-  /** Lines of the sequence, letters of it, and the same of its quality so far. */
+  #title = '';
   #sequenceLines = 0;
-  #letters = 0;
-  #qualityLines = 0;
-  #quality = 0;
-  #isAtLineStart = true;
+  #quality = new FastqQuality(0);
+  #captionProblem = '';
+  #possible: PossibleHeader | undefined;
+  /** Whether what was read since that line was no quality. */
+  #isMistaken = false;
 
   constructor(options: RecordParserOptions) {
     this.#source = options.source;
-    this.#assembler = new RecordAssembler(options, '+@');
+    this.#assembler = new RecordAssembler(options, new FastqForms());
     this.#header = new HeaderLine(options.source);
+    this.#caption = new HeaderLine(options.source);
   }
 
   get place(): string {
@@ -50,33 +64,30 @@ export class FastqParser implements RecordParser {
     return this.#assembler.recordBytes;
   }
 
+  get skippedLines(): number {
+    return 0;
+  }
+
   push(block: Uint8Array): void {
     let position = 0;
     while (position < block.length) {
-      switch (this.#state) {
-        case 'between':
-          position = this.#skipBlank(block, position);
-          break;
-        case 'header':
-          position = this.#readHeader(block, position);
-          break;
-        case 'sequence':
-          position = this.#readSequence(block, position);
-          break;
-        case 'separator':
-          position = this.#skipSeparator(block, position);
-          break;
-        case 'quality':
-          position = this.#readQuality(block, position);
-      }
+      position = this.#read(block, position);
+      if (this.#isMistaken) this.#goBack(block.subarray(0, position));
     }
+    const possible = this.#possible;
+    if (!possible) return;
+    possible.bytes.push(block.slice(possible.from));
+    possible.from = 0;
   }
 
   finish(): void {
+    while (this.#state === 'quality' && this.#possible && !this.#quality.isWhole) this.#goBack(new Uint8Array(0));
     if (this.#state === 'header' || this.#state === 'sequence') {
       throw this.#broken('a line that starts with "+" and a quality', 'the end of the input');
     }
-    if (this.#state !== 'between') this.#endRecord();
+    if (this.#state === 'caption') this.#endCaption();
+    if (this.#state === 'quality' || this.#possible) this.#endRecord(this.#problem);
+    this.#state = 'between';
   }
 
   take(): SequenceRecord[] {
@@ -87,6 +98,21 @@ export class FastqParser implements RecordParser {
     this.#assembler.abandon();
   }
 
+  #read(block: Uint8Array, position: number): number {
+    switch (this.#state) {
+      case 'between':
+        return this.#skipBlank(block, position);
+      case 'header':
+        return this.#readHeader(block, position);
+      case 'sequence':
+        return this.#readSequence(block, position);
+      case 'caption':
+        return this.#readCaption(block, position);
+      case 'quality':
+        return this.#readQuality(block, position);
+    }
+  }
+
   #broken(what: string, received: string): VirnucproError {
     const next = 'Check that the file is whole, and FASTQ';
     return expected('VNP_INPUT_FORMAT', what, `FASTQ ${inputName(this.#source)}`, `${received}, ${this.place}`, next);
@@ -95,25 +121,25 @@ export class FastqParser implements RecordParser {
   #skipBlank(block: Uint8Array, from: number): number {
     for (let position = from; position < block.length; position++) {
       const byte = block[position]!;
-      if (byte === BYTE_ORDER_MARK[this.#byteOrderMarkSeen]) {
-        this.#byteOrderMarkSeen++;
+      const kind = BYTE_KINDS[byte]!;
+      if (kind === BLANK || kind === ORDER_MARK || isLineEnd(byte)) {
+        this.#lines.pass(byte);
       } else if (byte === HEADER_MARK) {
+        if (this.#possible) this.#endRecord(this.#problem);
         this.#beginHeader();
         return position + 1;
-      } else if (byte <= SPACE && byte !== 0) {
-        this.#lines.pass(byte);
+      } else if (this.#possible) {
+        this.#isMistaken = true;
+        return position;
       } else {
-        throw this.#broken(
-          'a header line that starts with "@"',
-          `one that starts with ${quoteStart(Uint8Array.of(byte))}`,
-        );
+        const received = `one that starts with ${quoteStart(Uint8Array.of(byte))}`;
+        throw this.#broken('a header line that starts with "@"', received);
       }
     }
     return block.length;
   }
 
   #beginHeader(): void {
-    this.#byteOrderMarkSeen = BYTE_ORDER_MARK.length;
     this.#headerLine = this.#lines.line;
     this.#state = 'header';
   }
@@ -122,7 +148,8 @@ export class FastqParser implements RecordParser {
     const position = this.#header.read(block, from, this.#assembler.count + 1);
     const { ending } = this.#header;
     if (ending === undefined) return position;
-    this.#assembler.begin(this.#header.take(), this.#headerLine, ending);
+    this.#title = this.#header.take();
+    this.#assembler.begin(this.#title, this.#headerLine, ending);
     this.#state = 'sequence';
     return position;
   }
@@ -136,57 +163,86 @@ export class FastqParser implements RecordParser {
     }
     this.#lines.moveTo(builder.line, LINE_FEED);
     this.#sequenceLines = builder.line - this.#headerLine - 1;
-    this.#letters = builder.length;
-    this.#qualityLines = 0;
-    this.#quality = 0;
-    this.#state = 'separator';
+    this.#state = 'caption';
     return position + 1;
   }
 
-  #skipSeparator(block: Uint8Array, from: number): number {
-    for (let position = from; position < block.length; position++) {
-      if (!this.#lines.pass(block[position]!)) continue;
-      this.#isAtLineStart = true;
-      this.#state = 'quality';
-      return position + 1;
-    }
-    return block.length;
+  #readCaption(block: Uint8Array, from: number): number {
+    const position = this.#caption.read(block, from, this.#assembler.count + 1);
+    const { ending } = this.#caption;
+    if (ending === undefined) return position;
+    this.#endCaption();
+    this.#lines.pass(ending);
+    return position;
+  }
+
+  /** The line of the `+` is read: its caption, if there is one, is that of the record. */
+  #endCaption(): void {
+    const caption = this.#caption.take();
+    const isSame = caption === '' || caption === this.#title || caption === this.#title.split(/\s/, 1)[0];
+    this.#captionProblem = isSame
+      ? ''
+      : `another caption behind "+" than behind "@" in the record of line ${this.#headerLine}`;
+    this.#quality = new FastqQuality(this.#assembler.builder.characters);
+    this.#state = 'quality';
   }
 
   #readQuality(block: Uint8Array, from: number): number {
-    for (let position = from; position < block.length; position++) {
-      const byte = block[position]!;
-      if (byte > SPACE) {
-        if (this.#isAtLineStart && byte === HEADER_MARK && this.#mayHaveEnded) {
-          this.#endRecord();
+    const quality = this.#quality;
+    let position = from;
+    while (position < block.length) {
+      if (quality.isAtLineStart && block[position] === HEADER_MARK) {
+        if (quality.expected === 0) {
+          this.#endRecord(this.#problem);
           this.#beginHeader();
           return position + 1;
         }
-        this.#isAtLineStart = false;
-        this.#quality++;
-        this.#lines.lastByte = byte;
-      } else if (this.#lines.pass(byte)) {
-        this.#isAtLineStart = true;
-        this.#qualityLines++;
-        if (this.#quality < this.#letters) continue;
-        this.#endRecord();
-        return position + 1;
+        if (!this.#possible && quality.lines >= this.#sequenceLines) this.#notePossibleHeader(position);
       }
+      const most = this.#possible ? quality.expected : Infinity;
+      position = quality.read(block, position, this.#lines.line, most);
+      if (position > from) this.#lines.lastByte = block[position - 1]!;
+      if (position === block.length) return position;
+      if (!isLineEnd(block[position]!)) {
+        this.#isMistaken = true;
+        return position;
+      }
+      // The LF of a CRLF ends no line.
+      if (!this.#lines.pass(block[position++]!)) continue;
+      quality.endLine();
+      if (!quality.isWhole) continue;
+      // Only what follows shows whether that is where the quality ends.
+      if (this.#possible) this.#state = 'between';
+      else this.#endRecord(this.#problem);
+      return position;
     }
-    return block.length;
+    return position;
   }
 
-  get #mayHaveEnded(): boolean {
-    return this.#letters === 0 || this.#qualityLines >= this.#sequenceLines;
+  #notePossibleHeader(from: number): void {
+    const { line, lastByte } = this.#lines;
+    this.#possible = { line, lastByte, problem: this.#problem, bytes: [], from };
   }
 
-  #endRecord(): void {
-    const isWhole = this.#quality === this.#letters;
-    this.#assembler.end(
-      isWhole
-        ? ''
-        : `${this.#quality} quality values for ${this.#letters} letters in the record of line ${this.#headerLine}`,
-    );
+  /** The record ended before the line that may begin the next: it does, and is read again. @param block what was read of it */
+  #goBack(block: Uint8Array): void {
+    const { line, lastByte, problem, bytes, from } = this.#possible!;
+    this.#isMistaken = false;
+    this.#lines.moveTo(line, lastByte);
+    this.#endRecord(problem);
+    this.#beginHeader();
+    this.push(Buffer.concat([...bytes, block.subarray(from)]).subarray(1));
+    const next = this.#possible as PossibleHeader | undefined;
+    if (next) next.from = block.length;
+  }
+
+  get #problem(): string {
+    return this.#captionProblem || this.#quality.problem(this.#headerLine);
+  }
+
+  #endRecord(problem: string): void {
+    this.#assembler.end(problem);
+    this.#possible = undefined;
     this.#state = 'between';
   }
 }

@@ -1,5 +1,5 @@
 import { expected } from '../errors.js';
-import { isLineEnd } from './sequence-builder.js';
+import { isLineEnd } from './nucleotide-bytes.js';
 import { decodeText, inputName } from './text.js';
 
 /** Bytes that one header line may have. */

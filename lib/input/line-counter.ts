@@ -1,4 +1,4 @@
-import { CARRIAGE_RETURN, LINE_FEED } from './sequence-builder.js';
+import { CARRIAGE_RETURN, LINE_FEED } from './nucleotide-bytes.js';
 
 /** Counts lines that end with LF, CRLF or CR, byte by byte. */
 export class LineCounter {

@@ -1,7 +1,8 @@
 import type { SequenceRecord } from './record.js';
 import type { RecordParserOptions } from './record-parser.js';
-import { recordProblem } from './record-problem.js';
+import { sequenceProblem } from './record-problem.js';
 import { SequenceBuilder } from './sequence-builder.js';
+import type { SequenceForms } from './sequence-forms.js';
 
 /** Puts records together from their headers and sequences; both parsers end here. */
 export class RecordAssembler {
@@ -13,9 +14,9 @@ export class RecordAssembler {
   #count = 0;
   #bytesOfEarlier = 0;
 
-  constructor(options: RecordParserOptions, marks: string) {
+  constructor(options: RecordParserOptions, forms: SequenceForms) {
     this.#options = options;
-    this.builder = new SequenceBuilder(options, marks);
+    this.builder = new SequenceBuilder(options, forms);
   }
 
   /** Records that were ended. */
@@ -47,17 +48,18 @@ export class RecordAssembler {
 
   /** @param problem what is wrong with it apart from its letters */
   end(problem = ''): void {
-    const { ambiguous, findings, length } = this.builder;
+    const { sequence, ambiguous, uracil, gaps, protein, strangeByte } = this.builder.finish();
+    const { length } = sequence;
     this.#bytesOfEarlier += length;
-    const found = findings ? recordProblem(findings, { length, line: this.#line }, problem) : problem;
+    const found = sequenceProblem({ length, protein, strangeByte }, this.#line) || problem;
     this.#complete.push({
       index: this.#options.firstIndex + this.#count++,
       id: /\S+/.exec(this.#header)?.[0] ?? '',
       header: this.#header,
       source: this.#options.source,
-      ambiguous,
+      ...{ ambiguous, uracil, gaps },
       ...(found && { problem: found }),
-      sequence: this.builder.finish(),
+      sequence,
     });
   }
 

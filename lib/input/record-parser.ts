@@ -1,3 +1,4 @@
+import type { LetterKind } from './content.js';
 import type { SequenceRecord } from './record.js';
 import type { SequenceBuilderOptions } from './sequence-builder.js';
 
@@ -6,6 +7,8 @@ export interface RecordParserOptions extends SequenceBuilderOptions {
   readonly source: string;
   /** The `index` of the first record. */
   readonly firstIndex: number;
+  /** What the letters of FASTA are. Default `dna`. */
+  readonly letters?: LetterKind;
 }
 
 /** Turns the bytes of one input, cut into blocks anywhere, into its records. */
@@ -23,6 +26,8 @@ export interface RecordParser {
   abandon(): void;
   /** Where in the input it is, for a message, such as `in record 3 (line 12)`. */
   readonly place: string;
+  /** Lines before the first record that were read over, but for comments. */
+  readonly skippedLines: number;
   /** Bytes of headers and letters so far, see RunSummary.bytesComputed. */
   readonly recordBytes: number;
 }

@@ -10,6 +10,7 @@ import { STANDARD_INPUT, filesOf } from './input-files.js';
 import { InputProgress } from './progress.js';
 import type { RecordParser, RecordParserOptions } from './record-parser.js';
 import type { SequenceRecord } from './record.js';
+import { inputName } from './text.js';
 
 export interface ReadOptions {
   /** Kept up to date while reading. */
@@ -74,6 +75,11 @@ class InputParsing {
     this.#parser?.abandon();
   }
 
+  /** Lines before the first record that were read over, but for comments. */
+  get skippedLines(): number {
+    return this.#parser?.skippedLines ?? 0;
+  }
+
   /** The error for an archive that cannot be read on; what came before it can still be taken. */
   damaged({ message }: ArchiveDamage): Error {
     try {
@@ -117,6 +123,8 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
     } catch (error) {
       failure = error instanceof ArchiveDamage ? parsing.damaged(error) : error;
     }
+    const { skippedLines } = parsing;
+    if (skippedLines > 0) progress.warn(skippedLinesWarning(skippedLines, path));
     // What was whole before a failure is as good as ever.
     yield parsing.take();
     if (failure !== undefined) throw failure as Error;
@@ -125,12 +133,17 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
   }
 }
 
+function skippedLinesWarning(lines: number, path: string): string {
+  const what = lines === 1 ? '1 line' : `${lines} lines`;
+  return `${what} before the first record of ${inputName(path)} left out: a record begins with a line that starts with ">"`;
+}
+
 /**
  * Reads the records of all inputs, in order: FASTA or FASTQ, plain or packed with gzip, bzip2, xz or zstd, all told by
- * content. The rules for FASTA are the classic ones: text before the first `>` is skipped; lines end with LF, CRLF or CR;
- * white space is removed from sequences, case and letters are kept. An input of no bytes has no records. A record that is
- * not sound has a `problem`; what breaks an input as a whole is thrown, after the records before it. Memory does not grow
- * with the inputs.
+ * content. Text before the first `>` is skipped, with a warning in `progress`; lines end with LF, CRLF or CR; white space,
+ * gaps and what else is no letter are removed from sequences (docs/input.md), case and letters are kept. An input of no
+ * bytes has no records. A record that is not sound has a `problem`; what breaks an input as a whole is thrown, after the
+ * records before it. Memory does not grow with the inputs.
  * @param inputs files, directories (their sequence files by code point), or `-` for standard input
  * @returns the records; whoever takes one must release its sequence
  * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_OUTPUT when a temporary file cannot be made or written
@@ -158,7 +171,7 @@ async function* recordGroups(
       const standard = path === STANDARD_INPUT;
       const blocks = standard ? (options.standardInput ?? process.stdin) : fileBlocks(path, blockSize);
       const { temporaryFolder } = options;
-      const parserOptions = { source: path, firstIndex: index, memoryLimit, temporaryFolder };
+      const parserOptions = { source: path, firstIndex: index, memoryLimit, temporaryFolder, letters };
       for await (const records of recordsOfInput({ path, blocks, progress, parserOptions, letters })) {
         index += records.length;
         yield released(records);

@@ -1,44 +1,24 @@
 import { LetterSlab } from './letter-slab.js';
 import { MemorySequence } from './memory-sequence.js';
+import {
+  AMBIGUOUS,
+  BYTE_KINDS,
+  CARRIAGE_RETURN,
+  endOfLine,
+  LINE_END,
+  LINE_FEED,
+  RETURN,
+  URACIL,
+} from './nucleotide-bytes.js';
 import type { StoredSequence } from './record.js';
+import { DROP, DROP_LINE, END_SEQUENCE, KEEP } from './sequence-forms.js';
+import type { SequenceForms, StrangeByte } from './sequence-forms.js';
 import { SequenceSpool, SpooledSequence } from './spooled-sequence.js';
-
-export const LINE_FEED = 10;
-export const CARRIAGE_RETURN = 13;
 
 /** Letters that there is room for at first, and again after a long sequence. */
 const INITIAL_ROOM = 64 * 1024;
 
-const BASE = 0;
-const OTHER_LETTER = 1;
-const WHITE_SPACE = 2;
-const LINE_END = 3;
-const RETURN = 4;
-const MARK = 5;
-const PROTEIN_LETTER = 6;
-const NO_TEXT = 7;
-
-/** The letters that stand for amino acids and for no nucleotide, nor for one that is not known (X). */
-export const PROTEIN_LETTERS = 'EFIJLOPQZefijlopqz';
-
-/** What a byte of a sequence is. */
-const KINDS = new Uint8Array(256).fill(OTHER_LETTER).fill(NO_TEXT, 0, 32).fill(NO_TEXT, 127);
-for (const letter of 'ACGTacgt') KINDS[letter.charCodeAt(0)] = BASE;
-for (const letter of PROTEIN_LETTERS) KINDS[letter.charCodeAt(0)] = PROTEIN_LETTER;
-for (const byte of [9, 11, 12, 32]) KINDS[byte] = WHITE_SPACE;
-KINDS[LINE_FEED] = LINE_END;
-KINDS[CARRIAGE_RETURN] = RETURN;
-// One table for all formats: the loop is faster over one that is known when it is compiled.
-for (const mark of '>@+') KINDS[mark.charCodeAt(0)] = MARK;
-
-/** What begins a FASTA header; within a line of letters it is one that has lost the line end before it. */
-export const HEADER_SIGN = '>'.charCodeAt(0);
-
-/** A byte that no sequence has, and the line that it is in. */
-export interface StrangeByte {
-  readonly byte: number;
-  readonly line: number;
-}
+const ANY_BASE = 'N'.charCodeAt(0);
 
 export interface SequenceBuilderOptions {
   /** Letters that one sequence may take in memory; a longer one is spooled. */
@@ -47,35 +27,42 @@ export interface SequenceBuilderOptions {
   readonly temporaryFolder: string | undefined;
 }
 
-/** What a nucleotide sequence does not have. */
-export interface SequenceFindings {
+/** The letters of one record, and what was noticed about them. */
+export interface BuiltSequence {
+  readonly sequence: StoredSequence;
+  /** Letters other than A, C, G, T, U, in either case. */
+  readonly ambiguous: number;
+  readonly uracil: number;
+  /** Gap characters, which are not among the letters. */
+  readonly gaps: number;
   /** Letters that stand for amino acids only. */
   readonly protein: number;
-  /** The first byte that no sequence has: a control character, one that is not ASCII, or HEADER_SIGN. */
+  /** The first byte that no nucleotide sequence has. */
   readonly strangeByte: StrangeByte | undefined;
 }
 
 /** Gathers the letters of one record after another from blocks of bytes. */
 export class SequenceBuilder {
   readonly #options: SequenceBuilderOptions;
-  readonly #mark: number;
-  readonly #otherMark: number;
+  readonly #forms: SequenceForms;
   #letters = new Uint8Array(INITIAL_ROOM);
   #used = 0;
   #spooled = 0;
   #ambiguous = 0;
-  #protein = 0;
-  #strangeByte: StrangeByte | undefined;
+  #uracil = 0;
   #lastByte = LINE_FEED;
   #line = 0;
+  /** Bytes and letters of the current line so far. */
+  #bytesOnLine = 0;
+  #lettersOnLine = 0;
+  #isDroppingLine = false;
   #spool: SequenceSpool | undefined;
   readonly #slab = new LetterSlab();
 
-  /** @param marks one or two signs that start the line that ends a sequence, of `>`, `@` and `+` */
-  constructor(options: SequenceBuilderOptions, marks: string) {
+  /** @param forms what the format's lines may have but letters */
+  constructor(options: SequenceBuilderOptions, forms: SequenceForms) {
     this.#options = options;
-    this.#mark = marks.charCodeAt(0);
-    this.#otherMark = marks.charCodeAt(marks.length - 1);
+    this.#forms = forms;
   }
 
   /** Letters of the record so far. */
@@ -83,15 +70,9 @@ export class SequenceBuilder {
     return this.#spooled + this.#used;
   }
 
-  /** Letters other than A, C, G, T of the record so far. */
-  get ambiguous(): number {
-    return this.#ambiguous;
-  }
-
-  /** What may be wrong with the record so far; undefined when nothing is. */
-  get findings(): SequenceFindings | undefined {
-    if (this.#protein === 0 && this.#strangeByte === undefined) return undefined;
-    return { protein: this.#protein, strangeByte: this.#strangeByte };
+  /** Characters of the record so far that have a quality in FASTQ. Final behind a line end. */
+  get characters(): number {
+    return this.length + this.#forms.unread;
   }
 
   /** The line, from 1, that the next byte is in. */
@@ -112,48 +93,68 @@ export class SequenceBuilder {
   append(block: Uint8Array, from: number): number {
     this.#makeRoom(block.length - from);
     const letters = this.#letters;
+    const forms = this.#forms;
     const end = block.length;
     let used = this.#used;
     let others = 0;
+    let uracil = 0;
     // The LF of a CRLF that was cut in two: the line was counted with the CR.
     let lines = this.#lastByte === CARRIAGE_RETURN && block[from] === LINE_FEED ? -1 : 0;
-    let position = from;
+    let lineStart = from - this.#bytesOnLine;
+    let usedBeforeLine = used - this.#lettersOnLine;
+    let position = this.#isDroppingLine ? this.#dropLine(block, from) : from;
     for (; position < end; position++) {
       const byte = block[position]!;
-      const kind = KINDS[byte]!;
-      if (kind <= OTHER_LETTER) {
+      const kind = BYTE_KINDS[byte]!;
+      if (kind <= AMBIGUOUS) {
         letters[used++] = byte;
         others += kind;
-      } else if (kind === LINE_END) {
+      } else if (kind === LINE_END || (kind === RETURN && block[position + 1] !== LINE_FEED)) {
+        if (forms.isOdd) forms.endLine(this.#spooled + used);
         lines++;
-      } else if (kind === RETURN) {
-        if (block[position + 1] !== LINE_FEED) lines++;
-      } else if (kind >= MARK) {
-        const isAtLineStart = isLineEnd(position === from ? this.#lastByte : block[position - 1]!);
-        if (isAtLineStart && (byte === this.#mark || byte === this.#otherMark)) break;
-        this.#note(kind, byte, this.#line + lines);
+        lineStart = position + 1;
+        usedBeforeLine = used;
+      } else if (kind === URACIL) {
         letters[used++] = byte;
-        others++;
+        uracil++;
+      } else if (kind !== RETURN) {
+        const effect = forms.take({
+          byte,
+          kind,
+          line: this.#line + lines,
+          column: position - lineStart + 1,
+          letters: this.#spooled + used,
+          lettersOnLine: used - usedBeforeLine,
+          previous: position === from ? this.#lastByte : block[position - 1]!,
+        });
+        if (effect === END_SEQUENCE) break;
+        if (effect === DROP_LINE) position = this.#dropLine(block, position) - 1;
+        else if (effect !== DROP) {
+          letters[used++] = effect === KEEP ? byte : ANY_BASE;
+          others++;
+        }
       }
     }
     this.#used = used;
     this.#ambiguous += others;
+    this.#uracil += uracil;
     this.#line += lines;
+    this.#bytesOnLine = position - lineStart;
+    this.#lettersOnLine = used - usedBeforeLine;
     if (position > from) this.#lastByte = block[position - 1]!;
     return position;
   }
 
-  #note(kind: number, byte: number, line: number): void {
-    if (kind === PROTEIN_LETTER) this.#protein++;
-    else if (kind === NO_TEXT || byte === HEADER_SIGN) this.#strangeByte ??= { byte, line };
-  }
-
   /** Ends the record and is ready for the next, which starts at the start of a line. */
-  finish(): StoredSequence {
+  finish(): BuiltSequence {
+    const forms = this.#forms;
+    forms.endRecord(this.length);
     const spooled = this.#spool !== undefined || this.#used > this.#options.memoryLimit;
     const sequence = spooled ? this.#finishSpool() : this.#finishInMemory();
+    const { gaps, protein, strangeByte } = forms;
+    const built = { sequence, ambiguous: this.#ambiguous, uracil: this.#uracil, gaps, protein, strangeByte };
     this.#reset();
-    return sequence;
+    return built;
   }
 
   /** Drops the record that was begun. */
@@ -166,9 +167,19 @@ export class SequenceBuilder {
     this.#used = 0;
     this.#spooled = 0;
     this.#ambiguous = 0;
-    this.#protein = 0;
-    this.#strangeByte = undefined;
+    this.#uracil = 0;
+    this.#bytesOnLine = 0;
+    this.#lettersOnLine = 0;
+    this.#isDroppingLine = false;
     this.#spool = undefined;
+    this.#forms.reset();
+  }
+
+  /** @returns the position of the line's end, or the length of the block: then the next begins in this line */
+  #dropLine(block: Uint8Array, from: number): number {
+    const position = endOfLine(block, from);
+    this.#isDroppingLine = position === block.length;
+    return position;
   }
 
   #finishInMemory(): StoredSequence {
@@ -199,8 +210,4 @@ export class SequenceBuilder {
     grown.set(this.#letters.subarray(0, this.#used));
     this.#letters = grown;
   }
-}
-
-export function isLineEnd(byte: number): boolean {
-  return byte === LINE_FEED || byte === CARRIAGE_RETURN;
 }

@@ -5,7 +5,10 @@ import type { RunCounts } from '../predict/run-counts.js';
 import type { RunDescription } from './manifest.js';
 
 /** What is counted when a record is read. */
-const NAMES_OF_RECORDS: ReadonlySet<keyof RunCounts> = new Set(['records', 'empty', 'invalid']);
+const NAMES_OF_RECORDS: ReadonlySet<keyof RunCounts> = new Set([
+  ...(['records', 'empty', 'invalid'] as const),
+  ...(['uracil', 'recordsWithUracil', 'gaps', 'recordsWithGaps'] as const),
+]);
 
 /** Counts what is written, on its own, so that the run's own counts can be checked against it. */
 export class Tally {
@@ -38,6 +41,10 @@ export class Tally {
     this.#windowsOfContigs += result.windows;
     if (result.status === 'empty') counts.empty++;
     if (result.status === 'invalid') counts.invalid++;
+    counts.uracil += result.uracil;
+    if (result.uracil > 0) counts.recordsWithUracil++;
+    counts.gaps += result.gaps;
+    if (result.gaps > 0) counts.recordsWithGaps++;
     if (result.verdict === 'virus') counts.contigsVirus++;
     else if (result.verdict === 'other') counts.contigsOther++;
     else counts.contigsNone++;

@@ -31,6 +31,8 @@ export class ContigTally {
       source: record.source,
       length: record.sequence.length,
       ambiguous: record.ambiguous,
+      uracil: record.uracil,
+      gaps: record.gaps,
       verdict: contigVerdict(this.#sums.scored, this.#sums.virus, rule),
       windows: this.#windows,
       windowsScored: this.#sums.scored,

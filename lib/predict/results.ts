@@ -90,8 +90,12 @@ export interface ContigResult extends ContigScores {
   readonly source: string;
   /** Letters. */
   readonly length: number;
-  /** Letters other than A, C, G, T, in either case. */
+  /** Letters other than A, C, G, T, U, in either case. */
   readonly ambiguous: number;
+  /** Letters U, in either case, which were read as T. */
+  readonly uracil: number;
+  /** Gap characters, `-` and `.`, which were left out: no position counts them. */
+  readonly gaps: number;
   readonly verdict: ContigVerdict;
   readonly windows: number;
   readonly windowsScored: number;

@@ -11,6 +11,12 @@ export interface RunCounts {
   empty: number;
   /** Records with which something is wrong, so that they have no windows. */
   invalid: number;
+  /** Letters U, which were read as T, and the records that have them. */
+  uracil: number;
+  recordsWithUracil: number;
+  /** Gap characters, `-` and `.`, which were left out, and the records that had them. */
+  gaps: number;
+  recordsWithGaps: number;
   /** Rows of windows.tsv. */
   windows: number;
   /** Reading frames without a stop codon. */
@@ -36,6 +42,10 @@ export function noCounts(): RunCounts {
     records: 0,
     empty: 0,
     invalid: 0,
+    uracil: 0,
+    recordsWithUracil: 0,
+    gaps: 0,
+    recordsWithGaps: 0,
     windows: 0,
     framesKept: 0,
     framesScored: 0,

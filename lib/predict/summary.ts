@@ -105,6 +105,10 @@ export class RunSummary {
     this.#headerBytes += Buffer.byteLength(record.header) + 2;
     if (record.problem) this.counts.invalid++;
     else if (record.sequence.length === 0) this.counts.empty++;
+    if (record.uracil > 0) this.counts.recordsWithUracil++;
+    this.counts.uracil += record.uracil;
+    if (record.gaps > 0) this.counts.recordsWithGaps++;
+    this.counts.gaps += record.gaps;
   }
 
   /** For the pipeline: a window of the record that was read last; its end, from the record's start, and its kept frames. */

@@ -4,7 +4,7 @@ export interface SequenceWindow {
   readonly number: number;
   /** First letter, from 0. */
   readonly start: number;
-  /** The letters, case preserved. */
+  /** The letters, case preserved, T for U. */
   readonly letters: Uint8Array;
 }
 

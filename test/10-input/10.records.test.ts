@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { useTemporaryFolder } from './temporary-folder.js';
-import { readPlain } from './plain-records.js';
+import { readPlain, soundRecord } from './plain-records.js';
 
 describe('records of a FASTA file', () => {
   const folder = useTemporaryFolder();
@@ -10,10 +10,10 @@ describe('records of a FASTA file', () => {
   }
 
   it('have an id, a header, letters in their case, and a count of those that are not A, C, G, T', async () => {
-    const path = folder.write('input.fa', '>one  first record \nACGT\nacgtN\n>two\nRy-*\n');
+    const path = folder.write('input.fa', '>one  first record \nACGT\nacgtN\n>two\nRyx\n');
     assert.deepEqual(await readPlain([path]), [
-      { index: 0, id: 'one', header: 'one  first record', letters: 'ACGTacgtN', ambiguous: 1 },
-      { index: 1, id: 'two', header: 'two', letters: 'Ry-*', ambiguous: 4 },
+      { ...soundRecord(0, 'one  first record', 'ACGTacgtN'), ambiguous: 1 },
+      { ...soundRecord(1, 'two', 'Ryx'), ambiguous: 3 },
     ]);
   });
 
@@ -43,8 +43,15 @@ describe('records of a FASTA file', () => {
     assert.deepEqual(await idsAndLetters('>a\nAC GT\t \n  AA\t\nC C\n'), [['a', 'ACGTAACC']]);
   });
 
-  it('start at a > that starts a line only', async () => {
-    assert.deepEqual(await idsAndLetters('>a >b\nAC>GT\n >c\nG\n'), [['a', 'AC>GT>cG']]);
+  it('start at a > that starts a line, be it behind blanks and byte order marks, and at no other', async () => {
+    assert.deepEqual(await idsAndLetters('>a >b\nAC>GT\n >c\nG\n\uFEFF>d\nT\n\t\uFEFF >e\n- >f\n'), [
+      ['a', 'AC>GT'],
+      ['c', 'G'],
+      ['d', 'T'],
+      // Its f is a letter that no nucleotide sequence has.
+      ['e', '>f'],
+    ]);
+    assert.deepEqual(await idsAndLetters('  \uFEFF >a\nG\n'), [['a', 'G']]);
   });
 
   it('follow whatever text comes before the first >', async () => {

@@ -29,8 +29,8 @@ describe('a record that is not sound', () => {
     ]);
   });
 
-  it('is not DNA with gaps, ambiguity codes, masked letters, or a few wrong ones', async () => {
-    const sound = ['NNNNNN------', 'RYSWKMBDHVNU', 'XXXXXXXXXXXX', '....****', `${'ACGT'.repeat(10)}EE`, ''];
+  it('is not DNA with gaps, ambiguity codes, masked letters, or a star at its end', async () => {
+    const sound = ['NNNNNN------', 'RYSWKMBDHVNU', 'XXXXXXXXXXXX', '....****', 'ACGT\n*\n', ''];
     const content = sound.map((letters, index) => `>${index}\n${letters}\n`).join('');
     assert.deepEqual(
       await problemsOf(content),
@@ -44,19 +44,47 @@ describe('a record that is not sound', () => {
       for (const blockSize of [1, 2, 3, 1000]) {
         assert.deepEqual(await problemsOf(Buffer.from(lines.join(end), 'latin1'), blockSize), [
           ['a', undefined],
-          ['nul', 'a byte that no sequence has (0x00) in line 7'],
+          ['nul', 'a byte that is no letter of a nucleotide sequence (0x00) in line 7, column 2'],
           ['b', undefined],
-          ['latin', 'a byte that no sequence has (0xe9) in line 11'],
-          ['del', 'a byte that no sequence has (0x7f) in line 13'],
+          ['latin', 'a byte that is no letter of a nucleotide sequence (0xe9) in line 11, column 2'],
+          ['del', 'a byte that is no letter of a nucleotide sequence (0x7f) in line 13, column 1'],
         ]);
       }
     });
   }
 
+  it('has a byte that is no letter, and that belongs to no form that is known; its place is told', async () => {
+    const cases: [string, string, string][] = [
+      [`${'ACGT'.repeat(10)}E`, 'E, 0x45', 'line 2, column 41'],
+      ['ACGT\n*\nAC', '*, 0x2a', 'line 3, column 1'],
+      ['AC*GT*', '*, 0x2a', 'line 2, column 3'],
+      ['AC;GT', ';, 0x3b', 'line 2, column 3'],
+      ['AC #GT', '#, 0x23', 'line 2, column 4'],
+      ['A@', '@, 0x40', 'line 2, column 2'],
+      ['AC\n~GT', '~, 0x7e', 'line 3, column 1'],
+      ['AC\uFEFFGT', '0xef', 'line 2, column 3'],
+      ['\xefAC', '0xc3', 'line 2, column 1'],
+      ['1AC', '1, 0x31', 'line 2, column 1'],
+      ['AC1', '1, 0x31', 'line 2, column 3'],
+      ['AC 12 GT', '1, 0x31', 'line 2, column 4'],
+      ['40 40 38\n', '4, 0x34', 'line 2, column 1'],
+      ['AC\n 12 \nGT', '1, 0x31', 'line 3, column 2'],
+      ['1 2 AC', '2, 0x32', 'line 2, column 3'],
+    ];
+    for (const [letters, byte, place] of cases) {
+      for (const blockSize of [1, 2, 3, 1000]) {
+        assert.deepEqual(await problemsOf(`>a\n${letters}\n>b\nAC\n`, blockSize), [
+          ['a', `a byte that is no letter of a nucleotide sequence (${byte}) in ${place}`],
+          ['b', undefined],
+        ]);
+      }
+    }
+  });
+
   it('has the header of another, where files were put together without a line end between them', async () => {
     for (const blockSize of [1, 5, 1000]) {
       assert.deepEqual(await problemsOf('>a\nACGT\nACGT>b of another\nACGT\n>c\nAC\n', blockSize), [
-        ['a', 'a ">" within line 3: a line end may be missing before it, where files were put together'],
+        ['a', 'a ">" within a line, in line 3, column 5: a line end may be missing before it, where files were put together'],
         ['c', undefined],
       ]);
     }
@@ -77,7 +105,10 @@ describe('a record that is not sound', () => {
       problems.push(record.problem);
       assert.equal(plain(record).letters.length, record.id === 'a' ? 401 : 4);
     }
-    assert.deepEqual(problems, ['a byte that no sequence has (0x00) in line 102', undefined]);
+    assert.deepEqual(problems, [
+      'a byte that is no letter of a nucleotide sequence (0x00) in line 102, column 1',
+      undefined,
+    ]);
   });
 
   it('is none because of its header, whatever that says', async () => {

@@ -5,7 +5,7 @@ import { checkInputs } from '../../lib/input/input-files.js';
 import { readRecords } from '../../lib/input/records.js';
 import { gzipSync } from 'node:zlib';
 import { parseInBlocks } from './parse-in-blocks.js';
-import { plain, readPlain } from './plain-records.js';
+import { plain, readPlain, soundRecord } from './plain-records.js';
 import type { PlainRecord } from './plain-records.js';
 import { useTemporaryFolder } from './temporary-folder.js';
 
@@ -22,22 +22,40 @@ interface Read {
 
 const qualitySigns = fc.constantFrom(...'!"#$%&\'()*+,-./0123456789:;<=>?@ABCDEFGHI~');
 const read: fc.Arbitrary<Read> = fc
-  .tuple(fc.constantFrom('r', 'read/1 x', 'é', ''), fc.array(fc.tuple(fc.constantFrom(...'ACGTNacgt-'), qualitySigns)))
+  .tuple(fc.constantFrom('r', 'read/1 x', 'é', ''), fc.array(fc.tuple(fc.constantFrom(...'ACGTUNacgt'), qualitySigns)))
   .map(([id, bases]) => ({
     id,
     letters: bases.map(([letter]) => letter).join(''),
     quality: bases.map(([, sign]) => sign).join(''),
   }));
 
+/** Letters of a line of the sequence, and of the quality. */
+type Widths = readonly [sequence: number, quality: number];
+
 /** As the format is written: sequence and quality in lines of so many signs, or in one each. */
-function fastqOf(reads: readonly Read[], width: number, lineEnd: string, repeatsHeader: boolean): string {
-  const lines = (text: string): string[] => (text === '' ? [''] : text.match(new RegExp(`.{1,${width}}`, 'g'))!);
+function fastqOf(reads: readonly Read[], widths: Widths, lineEnd: string, caption: (id: string) => string): string {
+  const lines = (text: string, width: number): string[] =>
+    text === '' ? [''] : text.match(new RegExp(`.{1,${width}}`, 'g'))!;
   return reads
     .flatMap(({ id, letters, quality }) => [
-      ...[`@${id}`, ...lines(letters), `+${repeatsHeader ? id : ''}`, ...lines(quality)],
+      ...[`@${id}`, ...lines(letters, widths[0]), `+${caption(id)}`, ...lines(quality, widths[1])],
     ])
     .map((line) => line + lineEnd)
     .join('');
+}
+
+/** Whether a quality that is too short is whole with some lines behind it, and a header or the end comes behind these. */
+function looksLikeAnotherText(text: string): boolean {
+  const lines = text.split('\n');
+  return lines.some((line, index) => {
+    if (index % 4 !== 1) return false;
+    let values = 0;
+    return lines.slice(index + 2).some((quality, more) => {
+      values += Buffer.byteLength(quality.replaceAll(' ', ''));
+      const next = lines[index + 3 + more] || '@';
+      return more > 0 && values === line.length && next.startsWith('@');
+    });
+  });
 }
 
 describe('FASTQ', () => {
@@ -62,8 +80,8 @@ describe('FASTQ', () => {
     const path = folder.write('x.fa', '@one/1  first read\nACGTN\n+\nIIII!\n@two\nry\n+two\n@@\n');
     assert.deepEqual(await checkInputs([path]), [{ path, size: 49 }]);
     assert.deepEqual(await readPlain([path]), [
-      { index: 0, id: 'one/1', header: 'one/1  first read', letters: 'ACGTN', ambiguous: 1 },
-      { index: 1, id: 'two', header: 'two', letters: 'ry', ambiguous: 2 },
+      soundRecord(0, 'one/1  first read', 'ACGTN'),
+      soundRecord(1, 'two', 'ry'),
     ]);
   });
 
@@ -107,25 +125,116 @@ describe('FASTQ', () => {
 
   it('gives the same records as FASTA of the same reads, however it is written and wherever its blocks are cut', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 8 });
-    const width = fc.constantFrom(3, 7, 1000);
+    const width = fc.constantFrom(1, 2, 3, 7, 1000);
+    const caption = fc.constantFrom(
+      () => '',
+      (id: string) => id,
+      (id: string) => id.split(' ')[0]!,
+    );
     fc.assert(
       fc.property(
         fc.array(read, { maxLength: 6 }),
         sizes,
-        width,
+        fc.tuple(width, width),
         fc.constantFrom('\n', '\r\n', '\r'),
-        fc.boolean(),
-        (reads, cut, lineWidth, lineEnd, repeatsHeader) => {
-          const records = parsed(fastqOf(reads, lineWidth, lineEnd, repeatsHeader), cut);
-          const expected = reads.map(({ id, letters }, index) => ({
-            ...{ index, id: id.split(' ')[0]!, header: id, letters },
-            ambiguous: letters.replace(/[ACGTacgt]/g, '').length,
-          }));
-          assert.deepEqual(records, expected);
+        caption,
+        (reads, cut, widths, lineEnd, captionOf) => {
+          const records = parsed(fastqOf(reads, widths, lineEnd, captionOf), cut);
+          assert.deepEqual(
+            records,
+            reads.map(({ id, letters }, index) => soundRecord(index, id, letters)),
+          );
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 1000 },
     );
+  });
+
+  it('loses no read to one with a quality of another length, wherever its blocks are cut', () => {
+    const lengths = fc.constantFrom(0, 1, 2, 3, 5, 8, 13, 30);
+    const sizes = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(read, lengths), { maxLength: 6 }), sizes, (parts, cut) => {
+        // A quality that is too short and begins like no header: what follows it shows that it is.
+        const reads = parts.map(([one, length]) => ({ ...one, quality: 'I'.repeat(length) }));
+        const text = fastqOf(reads, [1000, 1000], '\n', () => '');
+        fc.pre(!looksLikeAnotherText(text));
+        const records = parsed(text, cut);
+        assert.deepEqual(
+          records.map(({ header, letters, isSound }) => [header, letters, isSound]),
+          reads.map(({ id, letters, quality }) => [id, letters, letters.length === quality.length]),
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('has quality lines that begin like a header, where the sequence is in one line', async () => {
+    const text = '@a\nACGTACGT\n+\n@II\n@I\n+@@\n@b\nACGT\n+\nII\n@I\n\n@c\nAC\n+\nII\n';
+    assert.deepEqual(await recordsOf(text), [
+      ['a', 'ACGTACGT'],
+      ['b', 'ACGT'],
+      ['c', 'AC'],
+    ]);
+  });
+
+  it('goes back to the header that it took for a quality, also several times', async () => {
+    const bad = (id: string, letters: number): string => `@${id}\n${'A'.repeat(letters)}\n+\nI\n`;
+    const text = `${bad('a', 200)}${bad('b', 90)}${bad('c', 40)}@z\nAC\n+\nII\n`;
+    for (const content of [text, text.trimEnd(), text.replaceAll('\n', '\r\n')]) {
+      assert.deepEqual(await recordsOf(content), [
+        ['a', 'A'.repeat(200), '1 quality values for 200 letters in the record of line 1'],
+        ['b', 'A'.repeat(90), '1 quality values for 90 letters in the record of line 5'],
+        ['c', 'A'.repeat(40), '1 quality values for 40 letters in the record of line 9'],
+        ['z', 'AC'],
+      ]);
+    }
+    // The header is exactly as long as what the quality lacks.
+    assert.deepEqual(await recordsOf('@a\nACGTAC\n+\nII\n@b c\nAC\n+\nII\n'), [
+      ['a', 'ACGTAC', '2 quality values for 6 letters in the record of line 1'],
+      ['b', 'AC'],
+    ]);
+  });
+
+  it('has a record with a problem where a byte is none of a sequence, or of a quality', async () => {
+    for (const [sequence, quality, problem] of [
+      ['AC GT', 'IIIII', 'a byte that is no letter of a nucleotide sequence (0x20) in line 6, column 3'],
+      [' ACGT', 'IIIII', 'a byte that is no letter of a nucleotide sequence (0x20) in line 6, column 1'],
+      ['AC\nG T', 'IIIII', 'a byte that is no letter of a nucleotide sequence (0x20) in line 7, column 2'],
+      ['ACGTACGTACGTE', 'I'.repeat(13), 'a byte that is no letter of a nucleotide sequence (E, 0x45) in line 6, column 13'],
+      ['AC*', 'III', 'a byte that is no letter of a nucleotide sequence (*, 0x2a) in line 6, column 3'],
+      ['AC1', 'III', 'a byte that is no letter of a nucleotide sequence (1, 0x31) in line 6, column 3'],
+      ['AC>', 'III', 'a ">" within a line, in line 6, column 3: '],
+      ['ACGT', 'II\x7fI', 'a byte that no quality has (0x7f) in line 8, column 3'],
+      ['ACGT', 'I II', 'a byte that no quality has (0x20) in line 8, column 2'],
+      ['ACGT', 'III\0', 'a byte that no quality has (0x00) in line 8, column 4'],
+      ['ACGT', 'II\nI\t', '3 quality values for 4 letters in the record of line 5'],
+    ] as const) {
+      const records = await recordsOf(`@a\nAC\n+\nII\n@b\n${sequence}\n+\n${quality}\n@c\nGT\n+\nII\n`);
+      assert.deepEqual(
+        records.map(([id]) => id),
+        ['a', 'b', 'c'],
+      );
+      assert.ok(records[1]![2]?.startsWith(problem), `${sequence} ${quality}: ${records[1]![2]}`);
+      assert.deepEqual([records[0]![2], records[2]![2]], [undefined, undefined]);
+    }
+  });
+
+  it('has a record with a problem where the caption behind + is another than behind @', async () => {
+    const captions = ['', 'b', 'b x', 'b  ', 'c', 'b x y', 'bx'];
+    const problem = 'another caption behind "+" than behind "@" in the record of line 1';
+    for (const caption of captions) {
+      const [record] = await recordsOf(`@b x\nAC\n+${caption}\nII\n`);
+      assert.deepEqual(record![2], captions.indexOf(caption) < 4 ? undefined : problem, caption);
+    }
+  });
+
+  it('may have blanks behind a sequence and a quality; a dot is a base that was not called, a gap is left out', async () => {
+    const path = folder.write('reads.fq', '@a\nAC.U \t\n+\nIIII \n@b\nA-C\n+\nIII\n');
+    assert.deepEqual(await readPlain([path]), [
+      soundRecord(0, 'a', 'ACNU'),
+      { ...soundRecord(1, 'b', 'AC'), gaps: 1 },
+    ]);
   });
 
   it('has a record with a problem where a quality has another length than its sequence', async () => {

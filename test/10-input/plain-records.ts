@@ -9,13 +9,16 @@ export interface PlainRecord {
   header: string;
   letters: string;
   ambiguous: number;
+  uracil: number;
+  gaps: number;
+  isSound: boolean;
 }
 
 /** The record's content; its sequence is released. */
-export function plain({ index, id, header, ambiguous, sequence }: SequenceRecord): PlainRecord {
-  const letters = Buffer.from(sequence.read(0, sequence.length)).toString('utf8');
+export function plain({ index, id, header, ambiguous, uracil, gaps, problem, sequence }: SequenceRecord): PlainRecord {
+  const letters = Buffer.from(sequence.read(0, sequence.length)).toString('latin1');
   sequence.release();
-  return { index, id, header, letters, ambiguous };
+  return { index, id, header, letters, ambiguous, uracil, gaps, isSound: problem === undefined };
 }
 
 export async function readPlain(inputs: readonly string[], options?: ReadOptions): Promise<PlainRecord[]> {
@@ -24,24 +27,37 @@ export async function readPlain(inputs: readonly string[], options?: ReadOptions
   return records;
 }
 
-/** The classic rules, line by line and in no hurry. */
+/** A sound record of these letters alone. */
+export function soundRecord(index: number, header: string, letters: string): PlainRecord {
+  const count = (kind: RegExp): number => letters.match(kind)?.length ?? 0;
+  const id = header.trimStart().split(/\s+/)[0]!;
+  const counts = { ambiguous: count(/[^ACGTUacgtu]/g), uracil: count(/[Uu]/g), gaps: 0 };
+  return { index, id, header, letters, ...counts, isSound: true };
+}
+
+const LINE_START = '^(?:[ \\t\\v\\f]|\\xef\\xbb\\xbf)*';
+
+/** The rules of docs/input.md for FASTA, record by record, line by line and in no hurry. */
 export function parseNaively(text: string): PlainRecord[] {
-  const records: PlainRecord[] = [];
-  for (const line of text.split(/\r\n|\r|\n/)) {
-    if (line.startsWith('>')) {
-      const header = line.slice(1).trimEnd();
-      records.push({
-        index: records.length,
-        id: header.trimStart().split(/\s+/)[0]!,
-        header,
-        letters: '',
-        ambiguous: 0,
-      });
-    } else if (records.length > 0) {
-      const record = records.at(-1)!;
-      record.letters += line.replace(/[ \t\v\f]/g, '');
-      record.ambiguous = Buffer.from(record.letters.replace(/[ACGTacgt]/g, '')).length;
-    }
+  const records: { header: string; lines: string[] }[] = [];
+  for (const line of Buffer.from(text).toString('latin1').split(/\r\n|\r|\n/)) {
+    const [, header] = new RegExp(`${LINE_START}>(.*)$`, 's').exec(line) ?? [];
+    if (header !== undefined) records.push({ header, lines: [] });
+    else if (!new RegExp(`${LINE_START}[;#!]`).test(line)) records.at(-1)?.lines.push(line);
   }
-  return records;
+  return records.map(({ header, lines }, index) => {
+    const whole = lines.map(withoutNumbers).join('');
+    const gaps = whole.match(/[-.]/g)?.length ?? 0;
+    const sequence = whole.replace(/[ \t\v\f.-]/g, '').replace(/\*+$/, '');
+    const isSound = /^[ACGTURYSWKMBDHVNX]*$/i.test(sequence);
+    const decoded = Buffer.from(header, 'latin1').toString('utf8').trimEnd();
+    return { ...soundRecord(index, decoded, sequence.replace(/[*\d]/g, '')), gaps, isSound };
+  });
+}
+
+/** Those of GenBank before the letters of a line, those of EMBL behind them, and a byte order mark at its start. */
+function withoutNumbers(line: string): string {
+  const sequence = line.replace(new RegExp(LINE_START), '');
+  const [, , letters, last = ''] = /^(\d+[ \t\v\f]+)?(.*?)([ \t\v\f]\d+[ \t\v\f]*)?$/s.exec(sequence)!;
+  return /[^ \t\v\f.*\d-]/.test(letters!) ? letters! : sequence + last;
 }

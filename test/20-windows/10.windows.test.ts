@@ -132,9 +132,15 @@ describe('the windows of a record', () => {
     }
   });
 
+  it('have T for the U of RNA', () => {
+    const sequence = new MemorySequence(Buffer.from('ACGUacguN'));
+    const letters = [...readWindows({ sequence, uracil: 2 }, 5)].map((window) => Buffer.from(window.letters).toString());
+    assert.deepEqual(letters, ['ACGTa', 'acgtN']);
+  });
+
   it('have their letters as they were read', () => {
     const sequence = new MemorySequence(Buffer.from('ACGTacgtNNn'));
-    const windows = [...readWindows({ sequence }, 5)].map(({ number, start, letters }) => {
+    const windows = [...readWindows({ sequence, uracil: 0 }, 5)].map(({ number, start, letters }) => {
       return [number, start, Buffer.from(letters).toString()];
     });
     assert.deepEqual(windows, [

@@ -5,9 +5,11 @@ export { FRAME_NAMES } from '../../lib/windows/frame.js';
 
 /** A record in memory. */
 export function recordOf(header: string, letters: string, index = 0): SequenceRecord {
-  const ambiguous = letters.replace(/[ACGT]/gi, '').length;
+  const ambiguous = letters.replace(/[ACGTU]/gi, '').length;
   const id = header.split(' ')[0]!;
-  return { index, id, header, source: 'test.fa', ambiguous, sequence: new MemorySequence(Buffer.from(letters)) };
+  const uracil = letters.replace(/[^U]/gi, '').length;
+  const sequence = new MemorySequence(Buffer.from(letters));
+  return { index, id, header, source: 'test.fa', ambiguous, uracil, gaps: 0, sequence };
 }
 
 export function isReleased({ sequence }: SequenceRecord): boolean {

@@ -6,6 +6,7 @@ type EventsByName = { [E in RunEvent | CommandEvent as E['event']]: E };
 
 const NO_MEMORY = { code: 'VNP_MEMORY', reason: 'no room' } as const;
 const COUNTS = {
+  ...{ uracil: 0, recordsWithUracil: 0, gaps: 0, recordsWithGaps: 0 },
   ...{ records: 7, empty: 1, invalid: 0, windows: 20, framesKept: 50, framesScored: 48 },
   ...{
     windowsScored: 17,
