@@ -18,7 +18,10 @@ export class FastaParser implements RecordParser {
   #skippedLines = 0;
 
   constructor(options: RecordParserOptions) {
-    this.#assembler = new RecordAssembler(options, options.letters === 'protein' ? new ProteinForms() : new FastaForms());
+    this.#assembler = new RecordAssembler(
+      options,
+      options.letters === 'protein' ? new ProteinForms() : new FastaForms(),
+    );
     this.#header = new HeaderLine(options.source);
   }
 

@@ -232,8 +232,7 @@ export class FastqParser implements RecordParser {
     this.#endRecord(problem);
     this.#beginHeader();
     this.push(Buffer.concat([...bytes, block.subarray(from)]).subarray(1));
-    const next = this.#possible as PossibleHeader | undefined;
-    if (next) next.from = block.length;
+    if (this.#possible) this.#possible.from = block.length;
   }
 
   get #problem(): string {

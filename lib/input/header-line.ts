@@ -8,7 +8,12 @@ export const HEADER_LIMIT = 1024 * 1024;
 /** Gathers a header, which may come in many blocks. */
 export class HeaderLine {
   readonly #source: string;
+  /** What earlier blocks had of the line. */
   #pieces: Uint8Array[] = [];
+  #text = '';
+  /** The block that was read last, as text can be taken from it. */
+  #block: Uint8Array | undefined;
+  #view: Buffer = Buffer.alloc(0);
   #bytes = 0;
   #ending: number | undefined;
 
@@ -28,7 +33,8 @@ export class HeaderLine {
    */
   read(block: Uint8Array, from: number, number: number): number {
     let end = from;
-    while (end < block.length && !isLineEnd(block[end]!)) end++;
+    let bits = 0;
+    for (; end < block.length && !isLineEnd(block[end]!); end++) bits |= block[end]!;
     this.#bytes += end - from;
     if (this.#bytes > HEADER_LIMIT) {
       throw expected(
@@ -39,18 +45,35 @@ export class HeaderLine {
         'Check that the file is FASTA or FASTQ',
       );
     }
-    this.#pieces.push(block.slice(from, end));
-    if (end === block.length) return end;
+    if (end === block.length) {
+      this.#pieces.push(block.slice(from, end));
+      return end;
+    }
     this.#ending = block[end]!;
+    this.#text =
+      this.#pieces.length === 0 && bits < 0x80
+        ? this.#viewOf(block).toString('latin1', from, end)
+        : decodeText(Buffer.concat([...this.#pieces, block.subarray(from, end)]));
+    this.#pieces = [];
     return end + 1;
   }
 
   /** The header, right-stripped. The next one can begin. */
   take(): string {
-    const pieces = this.#pieces;
+    // The input has ended within the line.
+    const text = this.#ending === undefined ? decodeText(Buffer.concat(this.#pieces)) : this.#text;
     this.#pieces = [];
     this.#bytes = 0;
     this.#ending = undefined;
-    return decodeText(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)).trimEnd();
+    return text.trimEnd();
+  }
+
+  /** A view for each header took as long as reading it. */
+  #viewOf(block: Uint8Array): Buffer {
+    if (this.#block !== block) {
+      this.#block = block;
+      this.#view = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
+    }
+    return this.#view;
   }
 }

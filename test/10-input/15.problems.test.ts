@@ -84,7 +84,10 @@ describe('a record that is not sound', () => {
   it('has the header of another, where files were put together without a line end between them', async () => {
     for (const blockSize of [1, 5, 1000]) {
       assert.deepEqual(await problemsOf('>a\nACGT\nACGT>b of another\nACGT\n>c\nAC\n', blockSize), [
-        ['a', 'a ">" within a line, in line 3, column 5: a line end may be missing before it, where files were put together'],
+        [
+          'a',
+          'a ">" within a line, in line 3, column 5: a line end may be missing before it, where files were put together',
+        ],
         ['c', undefined],
       ]);
     }

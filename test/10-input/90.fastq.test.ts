@@ -51,7 +51,7 @@ function looksLikeAnotherText(text: string): boolean {
     if (index % 4 !== 1) return false;
     let values = 0;
     return lines.slice(index + 2).some((quality, more) => {
-      values += Buffer.byteLength(quality.replaceAll(' ', ''));
+      values += Buffer.byteLength(quality.trimEnd());
       const next = lines[index + 3 + more] || '@';
       return more > 0 && values === line.length && next.startsWith('@');
     });
@@ -201,7 +201,11 @@ describe('FASTQ', () => {
       ['AC GT', 'IIIII', 'a byte that is no letter of a nucleotide sequence (0x20) in line 6, column 3'],
       [' ACGT', 'IIIII', 'a byte that is no letter of a nucleotide sequence (0x20) in line 6, column 1'],
       ['AC\nG T', 'IIIII', 'a byte that is no letter of a nucleotide sequence (0x20) in line 7, column 2'],
-      ['ACGTACGTACGTE', 'I'.repeat(13), 'a byte that is no letter of a nucleotide sequence (E, 0x45) in line 6, column 13'],
+      [
+        'ACGTACGTACGTE',
+        'I'.repeat(13),
+        'a byte that is no letter of a nucleotide sequence (E, 0x45) in line 6, column 13',
+      ],
       ['AC*', 'III', 'a byte that is no letter of a nucleotide sequence (*, 0x2a) in line 6, column 3'],
       ['AC1', 'III', 'a byte that is no letter of a nucleotide sequence (1, 0x31) in line 6, column 3'],
       ['AC>', 'III', 'a ">" within a line, in line 6, column 3: '],
@@ -231,10 +235,7 @@ describe('FASTQ', () => {
 
   it('may have blanks behind a sequence and a quality; a dot is a base that was not called, a gap is left out', async () => {
     const path = folder.write('reads.fq', '@a\nAC.U \t\n+\nIIII \n@b\nA-C\n+\nIII\n');
-    assert.deepEqual(await readPlain([path]), [
-      soundRecord(0, 'a', 'ACNU'),
-      { ...soundRecord(1, 'b', 'AC'), gaps: 1 },
-    ]);
+    assert.deepEqual(await readPlain([path]), [soundRecord(0, 'a', 'ACNU'), { ...soundRecord(1, 'b', 'AC'), gaps: 1 }]);
   });
 
   it('has a record with a problem where a quality has another length than its sequence', async () => {

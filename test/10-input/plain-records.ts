@@ -40,7 +40,9 @@ const LINE_START = '^(?:[ \\t\\v\\f]|\\xef\\xbb\\xbf)*';
 /** The rules of docs/input.md for FASTA, record by record, line by line and in no hurry. */
 export function parseNaively(text: string): PlainRecord[] {
   const records: { header: string; lines: string[] }[] = [];
-  for (const line of Buffer.from(text).toString('latin1').split(/\r\n|\r|\n/)) {
+  for (const line of Buffer.from(text)
+    .toString('latin1')
+    .split(/\r\n|\r|\n/)) {
     const [, header] = new RegExp(`${LINE_START}>(.*)$`, 's').exec(line) ?? [];
     if (header !== undefined) records.push({ header, lines: [] });
     else if (!new RegExp(`${LINE_START}[;#!]`).test(line)) records.at(-1)?.lines.push(line);

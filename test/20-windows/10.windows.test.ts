@@ -134,7 +134,9 @@ describe('the windows of a record', () => {
 
   it('have T for the U of RNA', () => {
     const sequence = new MemorySequence(Buffer.from('ACGUacguN'));
-    const letters = [...readWindows({ sequence, uracil: 2 }, 5)].map((window) => Buffer.from(window.letters).toString());
+    const letters = [...readWindows({ sequence, uracil: 2 }, 5)].map((window) =>
+      Buffer.from(window.letters).toString(),
+    );
     assert.deepEqual(letters, ['ACGTa', 'acgtN']);
   });
 
