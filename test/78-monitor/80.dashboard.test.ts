@@ -153,6 +153,7 @@ describe('the dashboard on a terminal', function () {
 
   it('gives up when it cannot be drawn, and the run goes on', async () => {
     await start('broken');
+    terminal.press('p');
     await terminal.shows(/^no dashboard any more, the run goes on: made to break\nat work\nat work$/m);
     assert.deepEqual(terminal.state(), { secondScreen: false, cursor: true });
     terminal.press('C-c');

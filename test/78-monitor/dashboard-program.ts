@@ -7,7 +7,7 @@
  *   throws    throws an exception that nobody catches when asked to quit
  *   rejects   leaves a rejected promise when asked to quit
  *   exits     calls process.exit(3) when asked to quit
- *   broken    as deaf, and cannot say how far it is after a while
+ *   broken    as deaf, and cannot say how far it is once it was asked to pause
  *   warned    as polite, after a dozen warnings
  *   noisy     as polite, after it has written to every place that is not the dashboard's
  */
@@ -42,7 +42,7 @@ const dashboard = openDashboard({
   title: 'a made-up run',
   status: () => {
     const seconds = (performance.now() - start) / 1000;
-    if (behaviour === 'broken' && seconds > 1) throw new Error('made to break');
+    if (behaviour === 'broken' && isPaused) throw new Error('made to break');
     const done = {
       frames: 1000 + Math.floor(100 * seconds),
       tokens: Math.floor(20_000 * seconds),
@@ -54,7 +54,7 @@ const dashboard = openDashboard({
   onQuit: quits[behaviour] ?? (() => void end()),
   onTogglePause: () => {
     isPaused = !isPaused;
-    dashboard.log(isPaused ? 'paused' : 'resumed');
+    if (behaviour !== 'broken') dashboard.log(isPaused ? 'paused' : 'resumed');
   },
 });
 dashboard.log('the run has begun');
