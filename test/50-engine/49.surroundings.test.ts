@@ -177,7 +177,7 @@ describe('the numbers in other surroundings', () => {
     const env = { ...Object.fromEntries(kept), LIBTORCH: loadAddon().libtorch.root, ...environment };
     const ended = await promisify(execFile)(process.execPath, words, {
       env,
-      timeout: 100_000,
+      timeout: 300_000,
       maxBuffer: 2 ** 28,
     }).catch((error: unknown) => error as { code?: unknown; signal?: unknown; stderr: string });
     if (existsSync(output)) return JSON.parse(readFileSync(output, 'utf8')) as Outcome;
