@@ -73,7 +73,7 @@ export class Dashboard {
       ascii: this.#ascii,
       colours: wantsColours(process.env),
       onKey: (key) => this.#press(key),
-      onResize: () => this.#draw(),
+      onResize: () => this.#unlessBroken(() => this.#draw()),
     });
     this.#unguard = guardTerminal(this.restore);
     process.on('SIGTSTP', this.#stop);
@@ -137,9 +137,16 @@ export class Dashboard {
   }
 
   #refresh(): void {
-    try {
+    this.#unlessBroken(() => {
       if (this.#isAway && isForeground()) this.#comeBack();
       this.#draw();
+    });
+  }
+
+  /** What cannot be drawn ends the dashboard, and not the run. */
+  #unlessBroken(draw: () => void): void {
+    try {
+      draw();
     } catch (error) {
       this.close(`no dashboard any more, the run goes on: ${reasonOf(error)}`);
     }
@@ -173,7 +180,7 @@ export class Dashboard {
     else if (key === 'q' || key === 'C-c') this.#quit();
     else if (key === 'p') this.#options.onTogglePause();
     else if (key === 'l') this.#logOnly = !this.#logOnly;
-    this.#draw();
+    this.#unlessBroken(() => this.#draw());
   }
 
   #quit(): void {
@@ -193,14 +200,16 @@ export class Dashboard {
 
   readonly #goOn = (): void => {
     if (!process.listeners('SIGTSTP').includes(this.#stop)) process.on('SIGTSTP', this.#stop);
-    if (!isForeground()) {
-      // The shell has the terminal, and its settings too.
-      this.#isAway = true;
-    } else {
-      // After a stop that no process can notice, the screen is the shell's as well.
-      this.#comeBack();
-    }
-    this.#draw();
+    this.#unlessBroken(() => {
+      if (!isForeground()) {
+        // The shell has the terminal, and its settings too.
+        this.#isAway = true;
+      } else {
+        // After a stop that no process can notice, the screen is the shell's as well.
+        this.#comeBack();
+      }
+      this.#draw();
+    });
   };
 
   #goAway(): void {

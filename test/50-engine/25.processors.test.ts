@@ -20,7 +20,7 @@ describe('on a processor', () => {
       if (capability === 'avx512' && !hasAvx512()) skip(this, 'this processor has no AVX-512');
       const { status, stdout, stderr } = spawnSync(
         process.execPath,
-        [MOCHA, '--no-config', '--timeout', '120000', '--reporter', 'dot', ...NUMBERS],
+        [MOCHA, '--no-config', '--timeout', '600000', '--reporter', 'dot', ...NUMBERS],
         { env: { ...process.env, ATEN_CPU_CAPABILITY: capability }, encoding: 'utf8' },
       );
       assert.equal(status, 0, stdout + stderr);

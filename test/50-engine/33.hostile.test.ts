@@ -24,7 +24,7 @@ describe('the native contract, called by a program that means harm', () => {
   });
 
   it('answers or fails with a code, whatever the arguments, their memory and the time of the call', async () => {
-    const options = { cwd: folder, timeout: 100_000 };
+    const options = { cwd: folder, timeout: 300_000 };
     const { stdout, stderr } = await promisify(execFile)(process.execPath, [PROGRAM, installed.model.folder], options);
     const { calls, faults } = JSON.parse(stdout) as { calls: number; faults: string[] };
     assert.deepEqual(faults, []);

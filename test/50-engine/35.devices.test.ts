@@ -47,7 +47,7 @@ describe('the devices that a driver shows', () => {
       ...{ FAKE_DEVICES: '2', FAKE_RECORD: record, ...environment },
     };
     const output = await new Promise<string>((resolve, reject) =>
-      execFile(process.execPath, [PROGRAM, place, ...ids], { env, timeout: 60_000 }, (error, stdout, stderr) =>
+      execFile(process.execPath, [PROGRAM, place, ...ids], { env, timeout: 300_000 }, (error, stdout, stderr) =>
         error ? reject(new Error(`${error.message}\n${stderr}`)) : resolve(stdout),
       ),
     );

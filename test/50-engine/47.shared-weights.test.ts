@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Esm2Architecture, NativeWorker, OpenRequest } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { randomParameters } from '../../lib/models/random-weights.js';
+import type { Growths } from './shared-weights-process.js';
 import { randomBatch } from './token-sequences.js';
+
+const PROGRAM = fileURLToPath(new URL('shared-weights-process.js', import.meta.url));
 
 /** Of 63 MB in float32: far more than what the runtime's own memory changes by. */
 const architecture: Esm2Architecture = {
@@ -26,8 +32,6 @@ describe('the weights of CPU workers', () => {
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-shared-'));
     path = join(folder, 'protein.pt');
     await write(path, 1);
-    // Gives back what writing left behind, which is none of the memory that is measured below.
-    await (await open()).close();
   });
   after(() => rmSync(folder, { recursive: true }));
 
@@ -36,50 +40,36 @@ describe('the weights of CPU workers', () => {
     await addon.writeArchive({ path: to, architecture, dtype: 'float32', parameters, extraFiles: {} });
   }
 
+  const request = (): OpenRequest => ({
+    ...{ device: 'cpu', precision: 'fp32', threads: 1, engine: 'packed' },
+    protein: { path, architecture },
+  });
   const open = (options: Partial<OpenRequest> = {}): Promise<NativeWorker> =>
-    addon.openWorker({
-      device: 'cpu',
-      precision: 'fp32',
-      threads: 1,
-      engine: 'packed',
-      protein: { path, architecture },
-      ...options,
-    });
+    addon.openWorker({ ...request(), ...options });
   const meanOf = async (worker: NativeWorker) => (await worker.embed('protein', BATCH, { layers: false })).mean;
   const close = (workers: readonly NativeWorker[]) => Promise.all(workers.map((worker) => worker.close()));
 
-  /** Bytes by which the process has grown meanwhile. What tests before left behind is collected first, not during it. */
-  async function growth<T>(work: () => Promise<T>): Promise<[number, T]> {
-    globalThis.gc!();
-    await new Promise((resolve) => setImmediate(resolve));
-    const before = process.memoryUsage.rss();
-    const result = await work();
-    return [process.memoryUsage.rss() - before, result];
-  }
-
   it('are in memory once, and until the last of the workers is closed', async () => {
-    const [grown, first] = await growth(open);
-    const weights = first.weightBytes;
-    assert.ok(grown > 0.8 * weights, `${grown} of ${weights}`);
-    const [more, others] = await growth(() => Promise.all([open(), open(), open()]));
-    assert.ok(more < 0.3 * weights, `${more} of ${weights} for three more workers`);
-
-    const mean = await meanOf(first);
-    for (const worker of others) assert.deepEqual(await meanOf(worker), mean);
-    const [last, ...rest] = others as [NativeWorker, ...NativeWorker[]];
-    await close([first, ...rest]);
-    assert.deepEqual(await meanOf(last), mean);
-    const [shrunk] = await growth(() => last.close());
-    assert.ok(shrunk < -0.7 * weights, `${shrunk} of ${weights}`);
+    const words = ['--expose-gc', PROGRAM, JSON.stringify(request())];
+    const { stdout } = await promisify(execFile)(process.execPath, words);
+    const { weightBytes: weights, ...grown } = JSON.parse(stdout) as Growths;
+    assert.ok(grown.first > 0.8 * weights, stdout);
+    assert.ok(grown.more < 0.3 * weights, stdout);
+    assert.ok(grown.kept > 0.8 * weights, stdout);
+    assert.ok(grown.last < -0.7 * weights, stdout);
+    // Were they read by each of those that open at the same time, it would be three times.
+    assert.ok(grown.together < 1.8 * weights, stdout);
   });
 
-  it('are read once by workers that open at the same time', async () => {
-    const [grown, workers] = await growth(() => Promise.all([open(), open(), open({ threads: 2 })]));
-    const weights = workers[0].weightBytes;
-    assert.ok(grown < 1.8 * weights, `${grown} of ${weights}`);
-    const [mean, ...others] = await Promise.all(workers.map(meanOf));
-    for (const other of others) assert.deepEqual(other, mean);
-    await close(workers);
+  it('give the same numbers whoever opened first, and after the others are closed', async () => {
+    const first = await open();
+    const others = await Promise.all([open(), open(), open({ threads: 2 })]);
+    const mean = await meanOf(first);
+    for (const worker of others) assert.deepEqual(await meanOf(worker), mean);
+    const [last, ...rest] = others;
+    await close([first, ...rest]);
+    assert.deepEqual(await meanOf(last), mean);
+    await last.close();
   });
 
   it('are not shared with another precision, nor with the torchscript engine', async () => {

@@ -24,7 +24,7 @@ describe('the life of a worker', () => {
   const run = (task: string): Promise<Ended> =>
     new Promise((resolve) => {
       const words = ['--expose-gc', PROGRAM, installed.model.folder, task];
-      execFile(process.execPath, words, { timeout: 60_000 }, (error, output, errors) => {
+      execFile(process.execPath, words, { timeout: 300_000 }, (error, output, errors) => {
         resolve({ end: error ? (error.code ?? error.signal ?? 'unknown') : 0, output, errors });
       });
     });

@@ -43,7 +43,7 @@ describe('a file that is appended to', () => {
     const file = new NotedFile();
     const { appended, failures } = appending(file);
     for (const text of ['a', 'b', 'c']) appended.append(Buffer.from(text));
-    await sleep(5);
+    while (file.steps.length < 2) await sleep(1);
     appended.append(Buffer.from('d'));
     await appended.close();
     // What came while the first was being written went together.
@@ -55,7 +55,7 @@ describe('a file that is appended to', () => {
     const file = new NotedFile();
     const { appended } = appending(file);
     appended.append(Buffer.from('a'));
-    await sleep(1500);
+    while (!file.steps.includes('sync')) await sleep(10);
     assert.deepEqual(file.steps, ['a', 'sync']);
     await sleep(1200);
     await appended.close();

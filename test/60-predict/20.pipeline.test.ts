@@ -385,7 +385,7 @@ describe('the way from records to results', () => {
       for (let index = 0; index < 500; index++) yield recordOf('one', 'ACG'.repeat(100), index);
     }
     const batches = { dnaTokens: 100, proteinTokens: 100, dnaTokenizer: new RunTokenizer(), proteinTable };
-    const { results, summary, control } = predict(read(), pool, { chunkSize: 300, batches, sequences: false });
+    const { results, control } = predict(read(), pool, { chunkSize: 300, batches, sequences: false });
     let contigs = 0;
     const run = (async () => {
       for await (const { kind } of results) {
@@ -393,10 +393,11 @@ describe('the way from records to results', () => {
       }
     })();
     while (!control.isPaused) await new Promise((resolve) => setImmediate(resolve));
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const done = summary.framesDone;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(summary.framesDone, done);
+    await devices.idle();
+    const scored = devices.scoredFrames;
+    // What the devices have finished is read, and nothing more begins meanwhile.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(devices.scoredFrames, scored);
     assert.equal(devices.running, 0);
     assert.ok(contigs < 500);
     control.resume();

@@ -196,6 +196,7 @@ describe('the pool of devices', () => {
     const outcomes = Array.from({ length: 12 }, (_, mark) => outcomeOf(pool, batchOf(mark)));
     await new Promise((resolve) => setImmediate(resolve));
     pool.hold(true);
+    await devices.idle();
     await new Promise((resolve) => setTimeout(resolve, 30));
     assert.deepEqual([devices.running, devices.scoredFrames], [0, 2], 'one on each device');
     pool.hold(false);

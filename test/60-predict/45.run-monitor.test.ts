@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { mock } from 'node:test';
 import type { NativeSensors, NativeWorker } from '../../lib/engine/addon.js';
 import type { DevicePool } from '../../lib/engine/pool.js';
 import { PoolWorker } from '../../lib/engine/pool-worker.js';
@@ -109,7 +110,10 @@ describe('the watch over a run', () => {
     monitor.bytesTotal = 1000;
     summary.counts.framesKept = 40;
     summary.enterOutcome(10, [{ part: 'dna', code: 'VNP_NATIVE', reason: 'odd', frames: 4, sources: ['x.fa'] }]);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const progress = (): RunEvent | undefined => events.find(({ event }) => event === 'progress');
+    while (!progress()) await new Promise((resolve) => setTimeout(resolve, 10));
+    events.length = 0;
+    while (!progress()) await new Promise((resolve) => setTimeout(resolve, 10));
     control.pause();
     const status = monitor.status();
     assert.deepEqual(
@@ -125,8 +129,8 @@ describe('the watch over a run', () => {
       ],
     );
     await monitor.end();
-    const progress = events.find((event) => event.event === 'progress')!;
-    assert.deepEqual([progress.frames, progress.framesFailed, progress.devices.length], [10, 4, 2]);
+    const told = events.find((event) => event.event === 'progress')!;
+    assert.deepEqual([told.frames, told.framesFailed, told.devices.length], [10, 4, 2]);
     const { length } = events;
     await new Promise((resolve) => setTimeout(resolve, 60));
     assert.equal(events.length, length, 'nothing is told after the end');
@@ -177,24 +181,29 @@ describe('the watch over a run', () => {
   });
 
   it('leaves pauses out of the time that is left, but not what the devices finish in them', async () => {
-    const { monitor, summary, control } = watch(withFree(60));
-    monitor.bytesTotal = 1004;
-    const record = { header: '', sequence: { length: 500 } } as Parameters<RunSummary['enterRecord']>[0];
-    summary.enterRecord(record);
-    summary.enterWindow(500, 0);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const before = monitor.status();
-    assert.equal(before.share, 0.5);
-    control.pause();
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const after = monitor.status();
-    assert.ok(after.seconds - before.seconds >= 0.19);
-    assert.ok(Math.abs(after.secondsLeft! - before.secondsLeft!) < 0.05, `${before.secondsLeft} ${after.secondsLeft}`);
-    // A batch that ends in the pause was computed until now.
-    control.noteWork();
-    const worked = monitor.status();
-    assert.ok(Math.abs(worked.secondsLeft! - worked.seconds) < 0.05, `${worked.secondsLeft} ${worked.seconds}`);
-    control.resume();
-    await monitor.end();
+    const clock = mock.method(performance, 'now', () => seconds * 1000);
+    let seconds = 1000;
+    try {
+      const { monitor, summary, control } = watch(withFree(60));
+      monitor.bytesTotal = 1004;
+      const record = { header: '', sequence: { length: 500 } } as Parameters<RunSummary['enterRecord']>[0];
+      summary.enterRecord(record);
+      summary.enterWindow(500, 0);
+      seconds += 50;
+      const before = monitor.status();
+      assert.deepEqual([before.share, before.seconds, before.secondsLeft], [0.5, 50, 50]);
+      control.pause();
+      seconds += 200;
+      const after = monitor.status();
+      assert.deepEqual([after.seconds, after.secondsLeft], [250, 50]);
+      // A batch that ends in the pause was computed until now.
+      control.noteWork();
+      const worked = monitor.status();
+      assert.deepEqual([worked.seconds, worked.secondsLeft], [250, 250]);
+      control.resume();
+      await monitor.end();
+    } finally {
+      clock.mock.restore();
+    }
   });
 });

@@ -93,6 +93,11 @@ export class FakeDevices {
     return DevicePool.open(this.addon(refused), requests, { onEvent: (event) => this.events.push(event) });
   }
 
+  /** Resolves when nothing runs or waits on any device. */
+  async idle(): Promise<void> {
+    while (this.running > 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+
   addon(refused?: string): Addon {
     const part: Pick<Addon, 'openWorker'> = {
       openWorker: async ({ device: id }) => {

@@ -24,8 +24,8 @@ import { HangingFolder } from './hanging-folder.js';
 import { containerWords, HidingContainer, namedContainer } from './namespaces.js';
 import { optionsIn, temporaryFolder } from './results.js';
 
-/** Longer than the interval of the heartbeat, so that nobody who lives is taken for dead. */
-const PATIENT = 8_000;
+/** More than two intervals of the heartbeat, so that nobody who lives is taken for dead, however late a beat comes. */
+const PATIENT = 12_000;
 const IMPATIENT = 300;
 
 describe('Two runs in one directory', () => {

@@ -151,13 +151,19 @@ describe('the dashboard on a terminal', function () {
     });
   }
 
-  it('gives up when it cannot be drawn, and the run goes on', async () => {
-    await start('broken');
-    await terminal.shows(/^no dashboard any more, the run goes on: made to break\nat work\nat work$/m);
-    assert.deepEqual(terminal.state(), { secondScreen: false, cursor: true });
-    terminal.press('C-c');
-    assert.equal((await restored()).code, 130);
-  });
+  for (const [behaviour, when] of [
+    ['broken', 'after a key'],
+    ['breaking', 'in its turn'],
+  ] as const) {
+    it(`gives up when it cannot be drawn ${when}, and the run goes on`, async () => {
+      await start(behaviour);
+      terminal.press('p');
+      await terminal.shows(/^no dashboard any more, the run goes on: made to break\nat work\nat work$/m);
+      assert.deepEqual(terminal.state(), { secondScreen: false, cursor: true });
+      terminal.press('C-c');
+      assert.equal((await restored()).code, 130);
+    });
+  }
 
   it('takes in what others write to the terminal, and passes no codes on', async () => {
     await start('noisy');

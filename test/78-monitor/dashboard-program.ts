@@ -7,7 +7,8 @@
  *   throws    throws an exception that nobody catches when asked to quit
  *   rejects   leaves a rejected promise when asked to quit
  *   exits     calls process.exit(3) when asked to quit
- *   broken    as deaf, and cannot say how far it is after a while
+ *   broken    as deaf, and cannot say how far it is once it was asked to pause
+ *   breaking  as broken, but only after the screen was drawn that follows the key
  *   warned    as polite, after a dozen warnings
  *   noisy     as polite, after it has written to every place that is not the dashboard's
  */
@@ -20,6 +21,7 @@ import { status, workers } from './statuses.js';
 const [pidFile, devices, behaviour] = process.argv.slice(2) as [string, string, string];
 const start = performance.now();
 let isPaused = false;
+let isBroken = false;
 
 const quits: Record<string, () => void> = {
   throws: () => {
@@ -42,7 +44,7 @@ const dashboard = openDashboard({
   title: 'a made-up run',
   status: () => {
     const seconds = (performance.now() - start) / 1000;
-    if (behaviour === 'broken' && seconds > 1) throw new Error('made to break');
+    if (isBroken) throw new Error('made to break');
     const done = {
       frames: 1000 + Math.floor(100 * seconds),
       tokens: Math.floor(20_000 * seconds),
@@ -53,6 +55,8 @@ const dashboard = openDashboard({
   },
   onQuit: quits[behaviour] ?? (() => void end()),
   onTogglePause: () => {
+    if (behaviour === 'broken') isBroken = true;
+    if (behaviour === 'breaking') setImmediate(() => (isBroken = true));
     isPaused = !isPaused;
     dashboard.log(isPaused ? 'paused' : 'resumed');
   },
@@ -78,4 +82,4 @@ async function end(): Promise<void> {
 // The whole file at once, for a reader that waits for it.
 writeFileSync(`${pidFile}.part`, String(process.pid));
 renameSync(`${pidFile}.part`, pidFile);
-setInterval(() => behaviour === 'broken' && dashboard.log('at work'), 1000);
+setInterval(() => isBroken && dashboard.log('at work'), 1000);

@@ -27,7 +27,7 @@ describe('a Node that is too old', () => {
     return spawnSync(process.execPath, ['-r', preload, ...words], {
       cwd: repositoryRoot,
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 300_000,
       killSignal: 'SIGKILL',
     });
   }

@@ -50,7 +50,7 @@ describe('virnucpro where the system gives few threads', () => {
     // Asking Python for its torch takes processes, too.
     const env = { ...process.env, LIBTORCH: loadAddon().libtorch.root };
     const ended = await new Promise<{ end: number | string; errors: string }>((resolve) => {
-      execFile('sh', entered, { env, timeout: 90_000, killSignal: 'SIGKILL' }, (error, _, errors) =>
+      execFile('sh', entered, { env, timeout: 300_000, killSignal: 'SIGKILL' }, (error, _, errors) =>
         resolve({ end: error ? (error.code ?? error.signal ?? 'unknown') : 0, errors }),
       );
     });

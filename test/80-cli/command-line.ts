@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { repositoryRoot } from '../repository.js';
 
 const PROGRAM = join(repositoryRoot, 'bin', 'virnucpro.js');
+/** Milliseconds until a run is given up; only one that hangs waits so long, however busy the machine is. */
+const PATIENCE = 5 * 60_000;
 
 export interface Ended {
   /** Exit code, or the signal that killed it. */
@@ -33,7 +35,7 @@ export function virnucpro(
 ): Promise<Ended> {
   const env = { ...process.env, ...(models !== undefined && { VIRNUCPRO_MODELS: models }), ...environment };
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...words], { env, timeout: 60_000, killSignal: 'SIGKILL' });
+    const child = spawn(process.execPath, [program, ...words], { env, timeout: PATIENCE, killSignal: 'SIGKILL' });
     let output = '';
     let errors = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));

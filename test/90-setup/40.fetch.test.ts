@@ -15,6 +15,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findLibtorch } from '../../lib/engine/libtorch.js';
 import { TemporaryCheckout } from './temporary-checkout.js';
 
+const SETUP = ['scripts/setup.mjs', '--no-cuda', 'libtorch'];
+
 /** A wheel of a name: what torch and its companions have of each kind of file, in a few bytes. */
 const wheelMaker = `
 import platform, sys, zipfile
@@ -76,7 +78,7 @@ describe('fetching libtorch', () => {
     return findLibtorch({ environment: checkout.environment, cuda: false }).chosen?.root;
   }
   async function killAfterMark(): Promise<void> {
-    const running = checkout.start(['scripts/setup.mjs', '--no-cuda', 'libtorch']);
+    const running = checkout.start(SETUP);
     while (!existsSync(checkout.path('mark'))) await sleep(10);
     running.kill();
     await running.finished;
@@ -194,14 +196,23 @@ describe('fetching libtorch', () => {
   });
 
   it('happens once when two checkouts ask at the same time', async () => {
-    usePip('sleep 0.3');
+    // The one downloads until the other waits for it.
+    usePip(`touch "${checkout.path('mark')}"; until [ -e "${checkout.path('awaited')}" ]; do sleep 0.1; done`);
     const other = new TemporaryCheckout();
     other.useCompiledLibrary();
     const shared = { VIRNUCPRO_CACHE: checkout.cache, PATH: checkout.environment['PATH'] };
-    const both = await Promise.all([setup(), other.setup(['--no-cuda', 'libtorch'], shared)]);
+    const first = checkout.start(SETUP);
+    while (!existsSync(checkout.path('mark'))) await sleep(10);
+    const second = other.start(SETUP, shared);
+    await second.prints('waiting for another setup that uses');
+    checkout.write('awaited', '');
+    const both = await Promise.all([first.finished, second.finished]);
     other.remove();
     for (const { code, errors } of both) assert.equal(code, 0, errors);
-    assert.equal(both.filter(({ output }) => output.includes('waiting for another setup that uses')).length, 1);
+    assert.deepEqual(
+      both.map(({ output }) => output.includes('waiting for another setup that uses')),
+      [false, true],
+    );
     assert.equal(new Set(downloads()).size, downloads().length);
   });
 

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -14,6 +15,8 @@ export interface Finished {
 /** A running `node`, in a process group of its own so that it can be killed with its children. */
 export interface Running {
   finished: Promise<Finished>;
+  /** Resolves when it has printed these words, or has ended. */
+  prints(words: string): Promise<unknown>;
   kill(): void;
 }
 
@@ -78,7 +81,14 @@ export class TemporaryCheckout {
     const finished = new Promise<Finished>((resolve) => {
       child.on('close', (code) => resolve({ code, output, errors }));
     });
-    return { finished, kill: () => process.kill(-(child.pid ?? 0), 'SIGKILL') };
+    const printed = async (words: string): Promise<void> => {
+      while (!output.includes(words)) await once(child.stdout, 'data');
+    };
+    return {
+      finished,
+      prints: (words) => Promise.race([printed(words), finished]),
+      kill: () => process.kill(-(child.pid ?? 0), 'SIGKILL'),
+    };
   }
 
   setup(steps: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Finished> {

@@ -11,10 +11,16 @@ const SECONDS = 10;
 /** Milliseconds; the first of the native ones compiles them all. */
 const LONGEST = 600_000;
 
+interface Fuzzed {
+  readonly executions: number;
+  readonly faults: string;
+}
+
 /** Runs the corpus of a target and goes on from there for a while. What it prints ends up in a failure's message. */
-async function fuzz(target: string, seconds: number): Promise<{ executions: number; faults: string }> {
-  const words = ['scripts/fuzz.mjs', target, '--seconds', String(seconds), '--seed', '1'];
-  const { stdout } = await promisify(execFile)(process.execPath, words, { cwd: repositoryRoot, timeout: LONGEST });
+async function fuzz(target: string, signal: AbortSignal): Promise<Fuzzed> {
+  const words = ['scripts/fuzz.mjs', target, '--seconds', String(SECONDS), '--seed', '1'];
+  const options = { cwd: repositoryRoot, timeout: LONGEST, signal };
+  const { stdout } = await promisify(execFile)(process.execPath, words, options);
   const row = stdout
     .trim()
     .split('\n')
@@ -25,6 +31,19 @@ async function fuzz(target: string, seconds: number): Promise<{ executions: numb
   return { executions: Number(row[3]), faults: row[7]! };
 }
 
+/** Begins with one target after the other, so that none waits for a test's turn. @returns what comes of each */
+function fuzzInTurn(targets: readonly string[], signal: AbortSignal): Map<string, Promise<Fuzzed>> {
+  let before: Promise<unknown> = Promise.resolve();
+  return new Map(
+    targets.map((target) => {
+      const fuzzed = before.then(() => fuzz(target, signal));
+      // What fails does so in the test that asks for it.
+      before = fuzzed.catch(() => undefined);
+      return [target, fuzzed];
+    }),
+  );
+}
+
 function corpusOf(target: string): string[] {
   return [fixture('fuzz', target), fixture('fuzz', 'regressions', target)]
     .filter((folder) => existsSync(folder))
@@ -32,26 +51,41 @@ function corpusOf(target: string): string[] {
 }
 
 describe('fuzzing for a short while', () => {
+  let readers: ReadonlyMap<string, Promise<Fuzzed>>;
+  let native: ReadonlyMap<string, Promise<Fuzzed>>;
+  let missing: string | undefined;
+  const enough = new AbortController();
+  before(async () => {
+    missing = await promisify(execFile)('clang++', ['--version']).then(
+      () => undefined,
+      () => 'clang++ is missing; on Debian and Ubuntu: apt-get install clang',
+    );
+    // Each takes one core. The native ones are built by the first of them, which no other may do at the same time.
+    readers = fuzzInTurn(READERS, enough.signal);
+    native = fuzzInTurn(missing === undefined ? NATIVE : [], enough.signal);
+  });
+
+  // Of those that no test has asked for.
+  after(() => enough.abort());
+
+  async function findsNoFault(target: string, fuzzed: Promise<Fuzzed> | undefined): Promise<void> {
+    const { executions, faults } = await fuzzed!;
+    assert.equal(faults, 'none');
+    assert.ok(executions > corpusOf(target).length);
+  }
+
   for (const target of READERS) {
-    it(`finds no fault in the reader of ${target}`, async function () {
+    it(`finds no fault in the reader of ${target}`, function () {
       this.timeout(LONGEST);
-      const { executions, faults } = await fuzz(target, SECONDS);
-      assert.equal(faults, 'none');
-      assert.ok(executions > corpusOf(target).length);
+      return findsNoFault(target, readers.get(target));
     });
   }
 
   for (const target of NATIVE) {
-    it(`finds no fault in the native ${target}, under the sanitizers`, async function () {
+    it(`finds no fault in the native ${target}, under the sanitizers`, function () {
       this.timeout(LONGEST);
-      const missing = await promisify(execFile)('clang++', ['--version']).then(
-        () => undefined,
-        () => 'clang++ is missing; on Debian and Ubuntu: apt-get install clang',
-      );
       if (missing !== undefined) skip(this, missing);
-      const { executions, faults } = await fuzz(target, SECONDS);
-      assert.equal(faults, 'none');
-      assert.ok(executions > corpusOf(target).length);
+      return findsNoFault(target, native.get(target));
     });
   }
 

@@ -1,0 +1,27 @@
+/**
+ * What is reported of the memory of a process of its own, in which other tests have neither left memory to be used again
+ * nor any to be given back: node peak-memory-process.js BYTES. It takes so many bytes, fills them, and gives them back.
+ * The output is JSON: Readings.
+ */
+import { fileURLToPath } from 'node:url';
+import type { PeakMemory } from '../../lib/benchmark/peak-memory.js';
+import { watchMemory } from '../../lib/benchmark/peak-memory.js';
+
+export interface Readings {
+  readonly before: PeakMemory;
+  readonly after: PeakMemory;
+}
+
+function readings(bytes: number): Readings {
+  const watch = watchMemory('cpu', {
+    memory: () => {
+      throw new Error('Expected the memory of the process to be read, but a worker was asked');
+    },
+  });
+  const before = watch.read();
+  Buffer.alloc(bytes, 1);
+  return { before, after: watch.read() };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  process.stdout.write(JSON.stringify(readings(Number(process.argv[2]))));
