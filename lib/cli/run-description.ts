@@ -86,12 +86,11 @@ export function describeModel(model: OpenedModel): RunDescription['model'] {
   return { name, random, shipped, card: model.card?.path ?? null, chunkSize, parts };
 }
 
-function warningsOf({ stopped, devices, failures, triage, counts, input, inputs }: RunSummary): string[] {
+function warningsOf({ stopped, devices, failures, triage, counts, warnings }: RunSummary): string[] {
   return [
     ...(stopped ? [stoppedWarning(stopped)] : []),
     ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
-    ...inputs.filter(({ bytes }) => bytes === 0).map(({ path }) => `no records in ${path}: it is empty`),
-    ...input.warnings,
+    ...warnings,
     ...(counts.invalid > 0 ? [invalidWarning(counts.invalid)] : []),
     ...failures.map(({ code, reason, frames }) => `${counted(frames, 'frame')} without a score: ${reason} (${code})`),
     ...triage.failures.map(
