@@ -12,13 +12,14 @@ const MOST_CHARACTERS = 80;
 
 /** 64 bits for an id, in two halves: among the most ids, two share them once in 200,000 runs. */
 function hashInto(halves: Int32Array, id: string): void {
-  let low = id.length;
-  let high = ~id.length;
-  for (let at = 0; at < id.length; at++) {
-    const unit = id.charCodeAt(at);
-    low = Math.imul(low ^ unit, 0x9e3779b1);
+  const { length } = id;
+  let low = Math.imul(length, 0x165667b1);
+  let high = ~low;
+  for (let at = 0; at < length; at += 2) {
+    const units = id.charCodeAt(at) | (at + 1 < length ? id.charCodeAt(at + 1) << 16 : 0);
+    low = Math.imul(low ^ units, 0x9e3779b1);
     low ^= low >>> 15;
-    high = Math.imul(high ^ unit, 0x85ebca77);
+    high = Math.imul(high ^ units, 0x85ebca77);
     high ^= high >>> 13;
   }
   low = Math.imul(low ^ (high >>> 16), 0xc2b2ae3d);
@@ -33,11 +34,13 @@ function hashInto(halves: Int32Array, id: string): void {
  * compared.
  */
 export class RepeatedIds {
-  readonly #mostIds: number;
+  #mostIds: number;
   readonly #hash = new Int32Array(2);
   #table = new Int32Array(0);
   #mask = 0;
   #ids = 0;
+  /** Ids that the table can have, a quarter of its slots being free. */
+  #room = 0;
   #records = 0;
   /** The record from which on ids are not compared, from 1. */
   #uncompared = Infinity;
@@ -56,11 +59,12 @@ export class RepeatedIds {
   enter(id: string, source: string): void {
     if (++this.#records >= this.#uncompared) return;
     if (source !== this.#sources.at(-1)) this.#sources.push(source);
+    if (this.#ids === this.#room && this.#room < this.#mostIds) this.#double();
     hashInto(this.#hash, id);
     const at = this.#find(this.#hash[0]!, this.#hash[1]!);
     const first = this.#table[at + 2]!;
     if (first !== 0) this.#repeat(at, first, id);
-    else if (this.#hasRoom()) this.#insert(this.#find(this.#hash[0]!, this.#hash[1]!));
+    else if (this.#ids < this.#room) this.#insert(at);
     else {
       this.#uncompared = this.#records;
       this.end();
@@ -72,6 +76,7 @@ export class RepeatedIds {
     this.#table = new Int32Array(FIRST_SLOTS * SLOT_WORDS);
     this.#mask = FIRST_SLOTS - 1;
     this.#ids = 0;
+    this.#room = Math.min(this.#mostIds, (FIRST_SLOTS / 4) * 3);
   }
 
   /** What the user should know, a sentence each. */
@@ -113,21 +118,18 @@ export class RepeatedIds {
     this.#examples.get(id)?.add(this.#sources.at(-1)!);
   }
 
-  /** Sees to a free slot for one more id, a quarter of all being free. */
-  #hasRoom(): boolean {
-    if (this.#ids >= this.#mostIds) return false;
-    const slots = this.#mask + 1;
-    return this.#ids < (slots / 4) * 3 || this.#double(2 * slots);
-  }
-
-  #double(slots: number): boolean {
+  #double(): void {
     const before = this.#table;
+    const slots = 2 * (this.#mask + 1);
     try {
       this.#table = new Int32Array(slots * SLOT_WORDS);
     } catch {
-      return false;
+      // There is no memory for more.
+      this.#mostIds = this.#room;
+      return;
     }
     this.#mask = slots - 1;
+    this.#room = Math.min(this.#mostIds, (slots / 4) * 3);
     for (let from = 0; from < before.length; from += SLOT_WORDS) {
       if (before[from + 2] === 0) continue;
       const at = this.#find(before[from]!, before[from + 1]!);
@@ -135,7 +137,6 @@ export class RepeatedIds {
       this.#table[at + 1] = before[from + 1]!;
       this.#table[at + 2] = before[from + 2]!;
     }
-    return true;
   }
 
   #repeatedWarning(): string {
