@@ -25,7 +25,11 @@ function column(name: string, meaning: string, unit = ''): OutputColumn {
 }
 
 const SOURCE = column('source', 'Path that the record was read from, `-` for standard input');
-const RECORD = column('record', 'Number of the record among those of all inputs: tells records of the same id apart', 'from 1');
+const RECORD = column(
+  'record',
+  'Number of the record among those of all inputs: tells records of the same id apart',
+  'from 1',
+);
 const SCORE = '0 to 1, float32, shortest text that reads back to the same value';
 
 export const PREDICTION_RESULTS: OutputFile = {

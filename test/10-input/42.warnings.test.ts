@@ -54,7 +54,8 @@ describe('the entries of an input directory', () => {
     const samples = folder.path('samples');
     mkdirSync(join(samples, 'finished'), { recursive: true });
     mkdirSync(join(samples, 'begun', '.unfinished-1'), { recursive: true });
-    for (const name of ['a.fa', 'b.fq.gz', '.hidden.txt', 'finished/run.json']) folder.write(`samples/${name}`, RECORDS);
+    for (const name of ['a.fa', 'b.fq.gz', '.hidden.txt', 'finished/run.json'])
+      folder.write(`samples/${name}`, RECORDS);
     assert.deepEqual(await warningsOfCheck([samples]), []);
   });
 

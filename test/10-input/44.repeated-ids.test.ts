@@ -31,10 +31,9 @@ describe('ids that come more than once', () => {
 
   it('may be empty, long or odd, and are one line', () => {
     const ids = ['', 'x'.repeat(1_000_000), 'tab\there'];
-    assert.deepEqual(
-      warningsOf([...ids, ...ids].map((id) => [id, 'a.fa'])),
-      [`3 ids come more than once, ${SO_THAT}: the empty id (a.fa), ${'x'.repeat(80)}… (a.fa), "tab\\there" (a.fa)`],
-    );
+    assert.deepEqual(warningsOf([...ids, ...ids].map((id) => [id, 'a.fa'])), [
+      `3 ids come more than once, ${SO_THAT}: the empty id (a.fa), ${'x'.repeat(80)}… (a.fa), "tab\\there" (a.fa)`,
+    ]);
     assert.deepEqual(warningsOf([['', 'a.fa']]), []);
     assert.match(warningsOf(['', ''].map((id) => [id, 'a.fa']))[0]!, /^1 id comes more than once, .*: the empty id/);
   });

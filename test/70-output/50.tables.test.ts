@@ -45,7 +45,22 @@ describe('The tables', () => {
 
   it('give a scored window its place, its deciding frame and its call', async () => {
     const row = await windowRow({ frames: FRAMES, bestFrame: BEST });
-    assert.deepEqual(row, ['a', '2', '500', '1000', '-', '3', '0.9', 'virus', '2', 'scored', '', 'tiny', 'input.fa', '1']);
+    assert.deepEqual(row, [
+      'a',
+      '2',
+      '500',
+      '1000',
+      '-',
+      '3',
+      '0.9',
+      'virus',
+      '2',
+      'scored',
+      '',
+      'tiny',
+      'input.fa',
+      '1',
+    ]);
   });
 
   it('name the model of triage where that decided a window', async () => {

@@ -62,9 +62,7 @@ describe('virnucpro predict, of several inputs', () => {
       places('windows.tsv'),
       records.flatMap((record) => [record, record]),
     );
-    const warnings = [
-      `2 ids come more than once, ${SO_THAT}: k141_1 (${soil}, ${water}), k141_0 (${soil}, ${water})`,
-    ];
+    const warnings = [`2 ids come more than once, ${SO_THAT}: k141_1 (${soil}, ${water}), k141_0 (${soil}, ${water})`];
     assert.deepEqual(warningsIn('ids'), warnings);
     await succeeds(['call', path('ids'), '--threshold', '0.3']);
     assert.deepEqual(places('contigs.tsv'), records);
