@@ -27,6 +27,8 @@ import type { StopSignals } from './stop-signals.js';
 export interface PredictionJob {
   /** As given on the command line. */
   readonly inputs: readonly string[];
+  /** Warnings that the log has already. */
+  readonly saidFirst: readonly string[];
   readonly words: PredictWords;
   readonly model: InspectedModel;
   readonly triage: InspectedTriage | undefined;
@@ -207,11 +209,11 @@ async function recordInvalid(
 const MOST_WARNINGS = 10;
 
 /** The last words: what came of every record, and where it is. */
-function reportEnd({ words, log }: PredictionJob, manifest: RunManifest): void {
+function reportEnd({ words, log, saidFirst }: PredictionJob, manifest: RunManifest): void {
   const { counts, seconds, devices, warnings } = manifest;
   const { name, card = null } = manifest.model;
-  // That one was said at the start.
-  const news = warnings.filter((text) => text !== RANDOM_WEIGHTS_WARNING);
+  // That one was said at the start, too.
+  const news = unsaid(warnings, [RANDOM_WEIGHTS_WARNING, ...saidFirst]);
   for (const text of news.slice(0, MOST_WARNINGS)) logEvent(log, { event: 'warning', text });
   const others = news.length - MOST_WARNINGS;
   if (others > 0) logEvent(log, { event: 'warning', text: `${others} more such warnings are in run.json` });
@@ -222,6 +224,11 @@ function reportEnd({ words, log }: PredictionJob, manifest: RunManifest): void {
     });
   }
   logEvent(log, { event: 'finished', counts, seconds, model: name, card, output: words.output });
+}
+
+/** Warnings but for those that were said before. */
+export function unsaid(warnings: readonly string[], said: readonly string[]): string[] {
+  return warnings.filter((text) => !said.includes(text));
 }
 
 function exitCode({ stop, log, words }: PredictionJob, { summary }: Prediction, reason: RunEnd['reason']): number {

@@ -15,7 +15,7 @@ import { completeRun } from './complete-run.js';
 import { EXIT } from './exit-codes.js';
 import { addPredictOptions } from './predict-options.js';
 import type { PredictWords } from './predict-options.js';
-import { runPrediction } from './predict-run.js';
+import { runPrediction, unsaid } from './predict-run.js';
 import { resumedOptions } from './resumed-options.js';
 import { RunScreen } from './run-screen.js';
 import { StateSignal } from './state-signal.js';
@@ -54,7 +54,9 @@ async function checkAndRun(
   given: PredictWords,
   { log, sinks }: { log: Logger; sinks: LogSinks },
 ): Promise<number> {
-  const files = await checkInputs(inputs);
+  const saidFirst: string[] = [];
+  const files = await checkInputs(inputs, 'dna', (text) => saidFirst.push(text));
+  for (const text of saidFirst) logEvent(log, { event: 'warning', text });
   const model = await inspectModel(given.model, { models: given.models, trust: given.trust ?? false });
   // Without a name that is only where none is installed.
   if (given.model === undefined && model.shipped) {
@@ -65,7 +67,7 @@ async function checkAndRun(
   if (given.resume) await finishInterrupted(given.output, { onWaiting });
   const complete = given.resume ? await completeRun(given, { model, triage: asked, inputs: files }) : undefined;
   if (complete && complete.damage === undefined) {
-    for (const text of complete.manifest.warnings) logEvent(log, { event: 'warning', text });
+    for (const text of unsaid(complete.manifest.warnings, saidFirst)) logEvent(log, { event: 'warning', text });
     logEvent(log, { event: 'complete-already', output: given.output });
     return complete.manifest.outcome === 'complete' ? EXIT.done : EXIT.partial;
   }
@@ -102,7 +104,7 @@ async function checkAndRun(
     onQuit: () => stop.remember('SIGINT'),
   });
   try {
-    return await runPrediction({ inputs, words, model, triage, directory, log, screen, stop, state });
+    return await runPrediction({ inputs, saidFirst, words, model, triage, directory, log, screen, stop, state });
   } finally {
     state.ignore();
   }

@@ -3,7 +3,6 @@ import type {
   OpenedModel,
   Prediction,
   Predictor,
-  RunCounts,
   RunSummary,
   VirnucproError,
   WorkerStatus,
@@ -87,13 +86,11 @@ export function describeModel(model: OpenedModel): RunDescription['model'] {
   return { name, random, shipped, card: model.card?.path ?? null, chunkSize, parts };
 }
 
-function warningsOf({ stopped, devices, failures, triage, counts, input, inputs }: RunSummary): string[] {
+function warningsOf({ stopped, devices, failures, triage, counts, warnings }: RunSummary): string[] {
   return [
     ...(stopped ? [stoppedWarning(stopped)] : []),
     ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
-    ...inputs.filter(({ bytes }) => bytes === 0).map(({ path }) => `no records in ${path}: it is empty`),
-    ...input.warnings,
-    ...letterWarnings(counts),
+    ...warnings,
     ...(counts.invalid > 0 ? [invalidWarning(counts.invalid)] : []),
     ...failures.map(({ code, reason, frames }) => `${counted(frames, 'frame')} without a score: ${reason} (${code})`),
     ...triage.failures.map(
@@ -101,16 +98,6 @@ function warningsOf({ stopped, devices, failures, triage, counts, input, inputs 
         `${counted(frames, 'frame')} without a score of triage, whose windows went to the model: ${reason} (${code})`,
     ),
   ];
-}
-
-function letterWarnings({ uracil, recordsWithUracil, gaps, recordsWithGaps }: RunCounts): string[] {
-  const warnings: string[] = [];
-  if (uracil > 0) warnings.push(`${counted(uracil, 'letter')} U in ${counted(recordsWithUracil, 'record')} read as T`);
-  if (gaps > 0) {
-    const what = `${counted(gaps, 'gap character')} (- or .) in ${counted(recordsWithGaps, 'record')} left out`;
-    warnings.push(`${what}: positions are those of the letters without them`);
-  }
-  return warnings;
 }
 
 function invalidWarning(count: number): string {

@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
@@ -8,7 +9,9 @@ import type { LetterKind } from './content.js';
 import { ContentGate, parserFor } from './content-gate.js';
 import { decompressed } from './decompressed.js';
 import { fileBlocks, unreadable } from './file-blocks.js';
+import { sameFileWarnings } from './repeated-contents.js';
 import { printablePath } from './text.js';
+import { unreadEntriesWarning } from './unread-entries.js';
 
 /** The name that stands for standard input. */
 export const STANDARD_INPUT = '-';
@@ -29,9 +32,12 @@ export interface InputFile {
   readonly size: number | undefined;
 }
 
-/** Whether a name in a directory is that of a file to read, see SEQUENCE_EXTENSIONS. */
+/** Is told what the user should know, a sentence each. */
+type Warn = (text: string) => void;
+
+/** Whether a name in a directory, no hidden one, is that of a file to read, see SEQUENCE_EXTENSIONS. */
 function isSequenceFile(name: string): boolean {
-  return !name.startsWith('.') && SEQUENCE_EXTENSIONS.includes(extname(withoutCompression(name)).toLowerCase());
+  return SEQUENCE_EXTENSIONS.includes(extname(withoutCompression(name)).toLowerCase());
 }
 
 function withoutCompression(name: string): string {
@@ -49,17 +55,28 @@ function byCodePoint(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
-async function filesOfDirectory(directory: string): Promise<InputFile[]> {
-  const names = (await readdir(directory)).filter(isSequenceFile);
+async function filesOfDirectory(directory: string, warn?: Warn): Promise<InputFile[]> {
+  const entries = await readdir(directory, { withFileTypes: true });
+  const visible = entries.filter(({ name }) => !name.startsWith('.'));
   const files: InputFile[] = [];
-  for (const name of names.sort(byCodePoint)) {
-    const path = join(directory, name);
+  const unread: Dirent[] = [];
+  for (const entry of visible.sort((left, right) => byCodePoint(left.name, right.name))) {
+    if (!isSequenceFile(entry.name)) {
+      unread.push(entry);
+      continue;
+    }
+    const path = join(directory, entry.name);
     const status = await stat(path).catch((cause: unknown) => {
       throw unreadable(path, cause);
     });
     if (status.isFile()) files.push({ path, size: status.size });
+    else unread.push(entry);
   }
-  if (files.length > 0) return files;
+  if (files.length > 0) {
+    const warning = warn && (await unreadEntriesWarning(directory, unread, isSequenceFile));
+    if (warning !== undefined) warn?.(warning);
+    return files;
+  }
   throw expected(
     'VNP_INPUT_MISSING',
     `at least one file named ${SEQUENCE_EXTENSIONS.join(', ')} (or so with ${COMPRESSION_EXTENSIONS.join(', ')} behind)`,
@@ -71,13 +88,14 @@ async function filesOfDirectory(directory: string): Promise<InputFile[]> {
 
 /**
  * The files that one input stands for: itself, or the sequence files in a directory by code point.
+ * @param warn told what of a directory is not read
  * @throws VirnucproError VNP_INPUT_MISSING
  */
-export async function filesOf(input: string): Promise<InputFile[]> {
+export async function filesOf(input: string, warn?: Warn): Promise<InputFile[]> {
   if (input === STANDARD_INPUT) return [{ path: input, size: undefined }];
   try {
     const status = await stat(input);
-    if (status.isDirectory()) return await filesOfDirectory(input);
+    if (status.isDirectory()) return await filesOfDirectory(input, warn);
     return [{ path: input, size: status.isFile() ? status.size : undefined }];
   } catch (cause) {
     throw cause instanceof VirnucproError ? cause : unreadable(input, cause);
@@ -119,19 +137,26 @@ function placeBehind(head: Uint8Array, path: string): string {
  * input and pipes are judged when they are read.
  * @param inputs files, directories (see `SEQUENCE_EXTENSIONS`), or `-`
  * @param letters what they should hold; protein is refused where DNA is wanted, and not the other way round
+ * @param warn told what stops nothing but should be known before: what of a directory is not read, and files that are
+ *   given more than once; nothing where an error is thrown
  * @returns the files in the order in which they are read
  * @throws VirnucproError VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the code of the first
  */
-export async function checkInputs(inputs: readonly string[], letters: LetterKind = 'dna'): Promise<InputFile[]> {
+export async function checkInputs(
+  inputs: readonly string[],
+  letters: LetterKind = 'dna',
+  warn?: (text: string) => void,
+): Promise<InputFile[]> {
   if (inputs.length === 0) throw expected('VNP_USAGE', 'at least one file, directory or "-"', 'the input', 'none');
   if (inputs.filter((input) => input === STANDARD_INPUT).length > 1) {
     throw expected('VNP_USAGE', 'standard input ("-") at most once', 'the input', 'it more than once');
   }
   const files: InputFile[] = [];
   const problems: VirnucproError[] = [];
+  const warnings: string[] = [];
   for (const input of inputs) {
     try {
-      for (const file of await filesOf(input)) {
+      for (const file of await filesOf(input, (text) => warnings.push(text))) {
         files.push(file);
         const problem = await fileProblem(file, letters);
         if (problem !== undefined) problems.push(problem);
@@ -141,7 +166,10 @@ export async function checkInputs(inputs: readonly string[], letters: LetterKind
       problems.push(error);
     }
   }
-  if (problems.length === 0) return files;
+  if (problems.length === 0) {
+    if (warn) for (const text of [...warnings, ...(await sameFileWarnings(files))]) warn(text);
+    return files;
+  }
   if (problems.length === 1) throw problems[0]!;
   throw new VirnucproError(problems[0]!.code, problems.map(({ message }) => message).join('\n'));
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
+import { RepeatedContents, sameContentWarning } from './repeated-contents.js';
+import { inputName, printablePath } from './text.js';
 
 /** An input that was read to its end. */
 export interface ReadInput {
@@ -12,7 +14,8 @@ export interface ReadInput {
 /** How far the reading of all inputs has come; kept up to date by the reader, looked at by anyone. */
 export class InputProgress {
   readonly #finished: ReadInput[] = [];
-  readonly #warnings: string[] = [];
+  readonly #warnings = new Set<string>();
+  readonly #contents = new RepeatedContents();
   #bytesRead = 0;
   #bytesOfCurrent = 0;
   #hash: Hash = createHash('sha256');
@@ -31,17 +34,18 @@ export class InputProgress {
 
   /** What the user should know of the inputs, a sentence each, in the order of reading. */
   get warnings(): readonly string[] {
-    return this.#warnings;
+    return [...this.#warnings];
   }
 
-  /** For the reader: something that the user should know, and that stops nothing. */
+  /** Something that the user should know, and that stops nothing; what was said before is not said again. */
   warn(text: string): void {
-    this.#warnings.push(text);
+    this.#warnings.add(text);
   }
 
   /** For the reader: an input begins. */
   begin(): void {
     this.#bytesOfCurrent = 0;
+    this.#contents.begin();
     this.#hash = createHash('sha256');
   }
 
@@ -52,8 +56,24 @@ export class InputProgress {
     this.#bytesRead += block.length;
   }
 
-  /** For the reader: the input that was begun is at its end. */
-  end(path: string): void {
+  /** For the reader: a block of its content, which is what was packed. */
+  addContent(content: Uint8Array): void {
+    this.#contents.add(content);
+  }
+
+  /**
+   * For the reader: the input that was begun is at its end.
+   * @param records that were in it
+   */
+  end(path: string, records: number): void {
+    const earlier = this.#contents.end(path);
+    if (earlier !== undefined) this.warn(sameContentWarning(path, earlier));
+    if (records === 0) this.warn(noRecordsWarning(path, this.#contents.bytes));
     this.#finished.push({ path, bytes: this.#bytesOfCurrent, sha256: this.#hash.digest('hex') });
   }
+}
+
+function noRecordsWarning(path: string, bytes: number): string {
+  const why = bytes === 0 ? 'it is empty' : 'it holds white space only';
+  return `no records in ${path === '-' ? inputName(path) : printablePath(path)}: ${why}`;
 }

@@ -52,6 +52,7 @@ class InputParsing {
   readonly #reading: InputReading;
   readonly #gate: ContentGate;
   #parser: RecordParser | undefined;
+  #taken = 0;
 
   constructor(reading: InputReading) {
     this.#reading = reading;
@@ -68,7 +69,14 @@ class InputParsing {
   }
 
   take(): SequenceRecord[] {
-    return this.#parser?.take() ?? [];
+    const records = this.#parser?.take() ?? [];
+    this.#taken += records.length;
+    return records;
+  }
+
+  /** Records that were taken so far. */
+  get taken(): number {
+    return this.#taken;
   }
 
   abandon(): void {
@@ -115,18 +123,20 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
     let failure: unknown;
     try {
       for await (const content of decompressed(counted(blocks, progress), { inThread: true })) {
+        progress.addContent(content);
         parsing.add(content);
         yield parsing.take();
       }
       parsing.end();
-      progress.end(path);
     } catch (error) {
       failure = error instanceof ArchiveDamage ? parsing.damaged(error) : error;
     }
     const { skippedLines } = parsing;
     if (skippedLines > 0) progress.warn(skippedLinesWarning(skippedLines, path));
     // What was whole before a failure is as good as ever.
-    yield parsing.take();
+    const last = parsing.take();
+    if (failure === undefined) progress.end(path, parsing.taken);
+    yield last;
     if (failure !== undefined) throw failure as Error;
   } finally {
     parsing.abandon();

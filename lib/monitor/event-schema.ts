@@ -277,7 +277,10 @@ export const EVENT_SCHEMA: EventSchema = {
     meaning: 'The limit of the devices could not be measured; the results do not depend on it.',
     fields: { code: { ...CODE, optional: true }, reason: REASON },
   },
-  warning: { meaning: 'Something about the results that their reader should know.', fields: { text: TEXT } },
+  warning: {
+    meaning: 'Something about the inputs or the results that their reader should know.',
+    fields: { text: TEXT },
+  },
   paused: { meaning: 'The run pauses: what the devices have is finished, then they wait.', fields: {} },
   resumed: { meaning: 'The run goes on.', fields: {} },
   'device-summary': {

@@ -26,6 +26,20 @@ export function escapeCell(text: string): string {
   return GUARDED.test(escaped) ? `'${escaped}` : escaped;
 }
 
+/** Escapes texts that mostly are as the one before: the id or the source of a window. */
+export class LastCell {
+  #text = '';
+  #cell = '';
+
+  of(text: string): string {
+    if (text !== this.#text) {
+      this.#text = text;
+      this.#cell = escapeCell(text);
+    }
+    return this.#cell;
+  }
+}
+
 /** The text that `escapeCell` was given. */
 export function unescapeCell(cell: string): string {
   const unguarded = cell.startsWith("'") ? cell.slice(1) : cell;

@@ -1,12 +1,13 @@
 import type { ContigResult, ContigScores } from '../predict/results.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
-import { escapeCell, escapeControls } from './cell.js';
+import { escapeCell, escapeControls, LastCell } from './cell.js';
 import { CONTIGS_TABLE, headerLine } from './files.js';
 import { float32Text } from './float-text.js';
 import type { ResultWriter } from './result-writer.js';
 
 export class ContigsTableWriter implements ResultWriter {
   readonly #file: BufferedFile;
+  readonly #source = new LastCell();
 
   constructor(file: BufferedFile, comment: string) {
     this.#file = file;
@@ -25,7 +26,8 @@ export class ContigsTableWriter implements ResultWriter {
       ...scoreCells(result),
       result.status,
       escapeCell(result.reason),
-      escapeCell(result.source),
+      this.#source.of(result.source),
+      result.record + 1,
     ];
     return this.#file.append(cells.join('\t') + '\n');
   }

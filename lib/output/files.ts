@@ -24,6 +24,12 @@ function column(name: string, meaning: string, unit = ''): OutputColumn {
   return { name, meaning, unit };
 }
 
+const SOURCE = column('source', 'Path that the record was read from, `-` for standard input');
+const RECORD = column(
+  'record',
+  'Number of the record among those of all inputs: tells records of the same id apart',
+  'from 1',
+);
 const SCORE = '0 to 1, float32, shortest text that reads back to the same value';
 
 export const PREDICTION_RESULTS: OutputFile = {
@@ -93,6 +99,8 @@ export const WINDOWS_TABLE: OutputFile = {
       'Name of the model that decided the window: in a run with `--triage` that of triage or the one of the run; empty ' +
         'when the window has no score',
     ),
+    SOURCE,
+    RECORD,
   ],
 };
 
@@ -126,7 +134,8 @@ export const CONTIGS_TABLE: OutputFile = {
       '`scored`, `partial` (some windows failed), `no_frame`, `empty` (no letters), `invalid` (something is wrong with the record itself; it has no windows) or `failed`',
     ),
     column('reason', 'Why the record has no or only part of its scores; empty when it has all'),
-    column('source', 'Path that the record was read from, `-` for standard input'),
+    SOURCE,
+    RECORD,
   ],
 };
 

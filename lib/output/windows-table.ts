@@ -1,6 +1,6 @@
 import type { FrameScore, WindowResult } from '../predict/results.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
-import { escapeCell, escapeControls } from './cell.js';
+import { escapeCell, escapeControls, LastCell } from './cell.js';
 import { headerLine, WINDOWS_TABLE } from './files.js';
 import { float32Text } from './float-text.js';
 import type { ResultWriter } from './result-writer.js';
@@ -10,8 +10,8 @@ const STRANDS: Readonly<Record<string, string>> = { F: '+', R: '-' };
 export class WindowsTableWriter implements ResultWriter {
   readonly #file: BufferedFile;
   readonly #threshold: number;
-  #contig = '';
-  #contigCell = '';
+  readonly #contig = new LastCell();
+  readonly #source = new LastCell();
 
   constructor(file: BufferedFile, comment: string, threshold: number) {
     this.#file = file;
@@ -21,15 +21,11 @@ export class WindowsTableWriter implements ResultWriter {
   }
 
   window(result: WindowResult): Wait {
-    if (result.contig !== this.#contig) {
-      this.#contig = result.contig;
-      this.#contigCell = escapeCell(result.contig);
-    }
-    const place = `${this.#contigCell}\t${result.number}\t${result.start}\t${result.end}`;
+    const place = `${this.#contig.of(result.contig)}\t${result.number}\t${result.start}\t${result.end}`;
     const reason = escapeCell(result.reason);
-    return this.#file.append(
-      `${place}\t${this.#decision(result)}\t${result.frames.length}\t${result.status}\t${reason}\t${modelCell(result.model)}\n`,
-    );
+    const score = `${this.#decision(result)}\t${result.frames.length}\t${result.status}\t${reason}`;
+    const origin = `${this.#source.of(result.source)}\t${result.record + 1}`;
+    return this.#file.append(`${place}\t${score}\t${modelCell(result.model)}\t${origin}\n`);
   }
 
   #decision({ bestFrame }: WindowResult): string {

@@ -219,6 +219,7 @@ export class Ledger {
       kind: 'window',
       record: pending.record.index,
       contig: pending.record.id,
+      source: pending.record.source,
       number: pending.number,
       start: pending.start,
       end: pending.end,

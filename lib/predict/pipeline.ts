@@ -123,6 +123,7 @@ export async function* predictRecords(
     if (control.stopped) throw control.stopped;
   } finally {
     summary.stopped = control.stopped ?? reading.failure;
+    summary.endRecords();
     letGo();
     await stages.finished();
     ledger.release();

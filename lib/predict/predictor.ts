@@ -176,7 +176,8 @@ export class Predictor {
     monitor.begin();
     let journal: RunJournal | undefined;
     try {
-      monitor.bytesTotal = totalSize(await checkInputs(inputs));
+      const files = await checkInputs(inputs, 'dna', (text) => summary.input.warn(text));
+      monitor.bytesTotal = totalSize(files);
       const { standardInput } = options;
       const records = readRecords(inputs, { progress: summary.input, ...(standardInput && { standardInput }) });
       const { pool, onEvent } = this.#opened;

@@ -26,6 +26,8 @@ export interface WindowResult {
   /** Position of the record in the whole input, from 0. */
   readonly record: number;
   readonly contig: string;
+  /** The path that the record was read from, `-` for standard input. */
+  readonly source: string;
   /** From 1 within the record. */
   readonly number: number;
   /** 0-based, half-open [start, end) on the forward strand. */

@@ -3,6 +3,8 @@ import type { ErrorCode, VirnucproError } from '../errors.js';
 import { InputProgress } from '../input/progress.js';
 import type { ReadInput } from '../input/progress.js';
 import type { SequenceRecord } from '../input/record.js';
+import { RepeatedIds } from '../input/repeated-ids.js';
+import { letterWarnings } from './letter-warnings.js';
 import type { PredictionResult } from './results.js';
 import { noCounts } from './run-counts.js';
 import { TriageSummary } from './triage-summary.js';
@@ -45,6 +47,7 @@ export class RunSummary {
   /** What every device has done in this run: the workers of the models, then those of triage. */
   readonly devices: readonly WorkerUsage[];
   readonly #triageModel: string | undefined;
+  readonly #ids = new RepeatedIds();
   /** Letters of the records before the one that was read last. */
   #lettersBefore = 0;
   #lettersEntered = 0;
@@ -60,6 +63,11 @@ export class RunSummary {
   /** Inputs read to their end. */
   get inputs(): readonly ReadInput[] {
     return this.input.finished;
+  }
+
+  /** What the user should know of the inputs, a sentence each: ids that come more than once, what was not read, … */
+  get warnings(): readonly string[] {
+    return [...this.#ids.warnings, ...this.input.warnings, ...letterWarnings(this.counts)];
   }
 
   /**
@@ -98,6 +106,7 @@ export class RunSummary {
   /** For the pipeline: a record was read. */
   enterRecord(record: SequenceRecord): void {
     this.counts.records++;
+    this.#ids.enter(record.id, record.source);
     // The last window of a record ends at its end.
     this.#lettersBefore += this.#lettersEntered;
     // One that is not sound has no windows, and is done with at once.
@@ -109,6 +118,11 @@ export class RunSummary {
     this.counts.uracil += record.uracil;
     if (record.gaps > 0) this.counts.recordsWithGaps++;
     this.counts.gaps += record.gaps;
+  }
+
+  /** For the pipeline: no more records come. */
+  endRecords(): void {
+    this.#ids.end();
   }
 
   /** For the pipeline: a window of the record that was read last; its end, from the record's start, and its kept frames. */

@@ -4,6 +4,7 @@ import type { NativeSensors, NativeWorker } from '../../lib/engine/addon.js';
 import type { DevicePool } from '../../lib/engine/pool.js';
 import { PoolWorker } from '../../lib/engine/pool-worker.js';
 import { readWorkers } from '../../lib/engine/worker-memory.js';
+import type { SequenceRecord } from '../../lib/input/record.js';
 import type { RunEvent } from '../../lib/predict/events.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunMonitor } from '../../lib/predict/run-monitor.js';
@@ -12,6 +13,11 @@ import { device } from './fake-devices.js';
 
 const MEMORY = { allocated: 30, reserved: 40, peakAllocated: 45, peakReserved: 50 };
 const SENSORS: NativeSensors = { memoryTotal: 100, memoryFree: 55, utilisation: 0.75, temperature: 61 };
+
+/** What a summary asks of a record. */
+function recordOf(header: string, length: number): SequenceRecord {
+  return { id: '', source: 'x.fa', header, uracil: 0, gaps: 0, sequence: { length } } as SequenceRecord;
+}
 
 function workerOn(id: string): PoolWorker {
   const native: Partial<NativeWorker> = { stage: 'protein', memory: () => MEMORY };
@@ -140,7 +146,7 @@ describe('the watch over a run', () => {
     const { monitor, summary } = watch(withFree(60));
     monitor.bytesTotal = 1000;
     // Two records with long headers, each with its line ends: the whole input.
-    const record = { header: 'x'.repeat(297), sequence: { length: 200 } } as Parameters<RunSummary['enterRecord']>[0];
+    const record = recordOf('x'.repeat(297), 200);
     for (let index = 0; index < 2; index++) {
       summary.enterRecord(record);
       summary.enterWindow(200, 4);
@@ -159,7 +165,7 @@ describe('the watch over a run', () => {
     summary.input.begin();
     summary.input.add(new Uint8Array(500));
     summary.input.recordBytes = 2000;
-    const sound = { header: 'x'.repeat(98), sequence: { length: 900 } } as Parameters<RunSummary['enterRecord']>[0];
+    const sound = recordOf('x'.repeat(98), 900);
     summary.enterRecord({ ...sound, problem: 'protein' });
     assert.equal(monitor.status().share, 0.25);
     summary.enterRecord(sound);
@@ -186,7 +192,7 @@ describe('the watch over a run', () => {
     try {
       const { monitor, summary, control } = watch(withFree(60));
       monitor.bytesTotal = 1004;
-      const record = { header: '', sequence: { length: 500 } } as Parameters<RunSummary['enterRecord']>[0];
+      const record = recordOf('', 500);
       summary.enterRecord(record);
       summary.enterWindow(500, 0);
       seconds += 50;

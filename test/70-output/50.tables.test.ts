@@ -6,6 +6,7 @@ import { unescapeCell } from '../../lib/output/cell.js';
 import { CONTIGS_TABLE, WINDOWS_TABLE } from '../../lib/output/files.js';
 import { RANDOM_WEIGHTS_WARNING, tableComment } from '../../lib/output/manifest.js';
 import type { FrameScore, PredictionResult } from '../../lib/predict/results.js';
+import { tableRows } from '../table-rows.js';
 import { contigResult, optionsIn, rowsOf, temporaryFolder, windowResult, writeRun } from './results.js';
 
 const FRAMES: FrameScore[] = [
@@ -44,17 +45,33 @@ describe('The tables', () => {
 
   it('give a scored window its place, its deciding frame and its call', async () => {
     const row = await windowRow({ frames: FRAMES, bestFrame: BEST });
-    assert.deepEqual(row, ['a', '2', '500', '1000', '-', '3', '0.9', 'virus', '2', 'scored', '', 'tiny']);
+    assert.deepEqual(row, [
+      'a',
+      '2',
+      '500',
+      '1000',
+      '-',
+      '3',
+      '0.9',
+      'virus',
+      '2',
+      'scored',
+      '',
+      'tiny',
+      'input.fa',
+      '1',
+    ]);
   });
 
   it('name the model of triage where that decided a window', async () => {
     const row = await windowRow({ model: '=small' });
-    assert.deepEqual(row.slice(9), ['scored', '', "'=small"]);
+    assert.deepEqual(row.slice(9, 12), ['scored', '', "'=small"]);
   });
 
   it('leave what is missing empty in a window without a score', async () => {
     const row = await windowRow({ status: 'failed', reason: 'out of\tmemory' });
-    assert.deepEqual(row, ['a', '2', '500', '1000', '', '', '', 'none', '0', 'failed', 'out of\\tmemory', '']);
+    const missing = ['', '', '', 'none', '0', 'failed', 'out of\\tmemory', ''];
+    assert.deepEqual(row, ['a', '2', '500', '1000', ...missing, 'input.fa', '1']);
   });
 
   for (const [threshold, call] of [
@@ -75,13 +92,37 @@ describe('The tables', () => {
     };
     const counts = { ambiguous: 1, windowsScored: 2, windowsVirus: 1 };
     await writeRun(optionsIn(folder.path), [
-      contigResult('a', 'ACGTN', { ...counts, ...scores, verdict: 'virus', source: 'in put.fa' }),
-      contigResult('b', '', { verdict: 'none', status: 'empty', reason: 'no letters' }),
+      contigResult('a', 'ACGTN', { ...counts, ...scores, verdict: 'virus', source: 'in put.fa', record: 7 }),
+      contigResult('b', '', { verdict: 'none', status: 'empty', reason: 'no letters', record: 8 }),
     ]);
     assert.deepEqual(rowsOf(path('contigs.tsv')), [
-      ['a', '5', '1', 'virus', '0', '2', '1', '0.55', '0.9', '-1.25', 'scored', '', 'in put.fa'],
-      ['b', '0', '0', 'none', '0', '0', '0', '', '', '', 'empty', 'no letters', 'input.fa'],
+      ['a', '5', '1', 'virus', '0', '2', '1', '0.55', '0.9', '-1.25', 'scored', '', 'in put.fa', '8'],
+      ['b', '0', '0', 'none', '0', '0', '0', '', '', '', 'empty', 'no letters', 'input.fa', '9'],
     ]);
+  });
+
+  it('tell records of the same id apart, of one input or of several', async () => {
+    const of = [
+      { source: '=a.fa', record: 0 },
+      { source: '=a.fa', record: 1 },
+      { source: 'b.fa', record: 2 },
+    ];
+    const results = of.flatMap((from) => [
+      windowResult('a', 1, from),
+      contigResult('a', 'ACGT', { ...from, windows: 1 }),
+    ]);
+    await writeRun(optionsIn(folder.path), results);
+    for (const name of ['windows.tsv', 'contigs.tsv']) {
+      assert.deepEqual(
+        tableRows(path(name)).map(({ contig, source, record }) => [contig, source, record]),
+        [
+          ['a', "'=a.fa", '1'],
+          ['a', "'=a.fa", '2'],
+          ['a', 'b.fa', '3'],
+        ],
+        name,
+      );
+    }
   });
 
   it('keep every row and cell whatever ids, reasons and paths hold', async () => {
@@ -92,7 +133,7 @@ describe('The tables', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(text, text, text), { minLength: 1, maxLength: 5 }), async (texts) => {
         const results = texts.flatMap(([id, reason, source]): PredictionResult[] => [
-          windowResult(id, 1, { status: 'failed', reason }),
+          windowResult(id, 1, { status: 'failed', reason, source }),
           contigResult(id, 'ACGT', { windows: 1, reason, source, status: 'failed', verdict: 'none' }),
         ]);
         await writeRun(optionsIn(folder.path, { force: true }), results);
@@ -102,8 +143,8 @@ describe('The tables', () => {
         for (const row of contigs) assert.equal(row.length, CONTIGS_TABLE.columns.length);
         const read = (row: string[], cells: number[]): string[] => cells.map((cell) => unescapeCell(row[cell] ?? ''));
         assert.deepEqual(
-          windows.map((row) => read(row, [0, 10])),
-          texts.map(([id, reason]) => [id, reason]),
+          windows.map((row) => read(row, [0, 10, 12])),
+          texts,
         );
         assert.deepEqual(
           contigs.map((row) => read(row, [0, 11, 12])),

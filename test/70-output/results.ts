@@ -20,6 +20,7 @@ export function windowResult(contig: string, number: number, changes: Partial<Wi
     kind: 'window',
     record: 0,
     contig,
+    source: 'input.fa',
     number,
     start: (number - 1) * 500,
     end: number * 500,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { temporaryFolder } from '../70-output/results.js';
@@ -69,6 +69,36 @@ describe('A call', () => {
     assert.match(calledFiles(run.folder, 'out')['windows.tsv']!, /\t0\.9\tvirus\t/);
     await recallIn(run, 'out', { threshold: 0.9, minFraction: 0.5 });
     assert.match(calledFiles(run.folder, 'out')['windows.tsv']!, /\t0\.9\tother\t/);
+  });
+
+  it('calls the tables of early versions, which do not say source and record, and leaves their columns', async () => {
+    const early = (name: string): { text: string; columns: string[] } => {
+      const path = join(folder.path, name);
+      const [comment, ...rows] = readFileSync(path, 'utf8').trimEnd().split('\n');
+      const columns = rows[0]!.split('\t');
+      const kept = columns.flatMap((column, at) =>
+        column === 'record' || (column === 'source' && name.endsWith('windows.tsv')) ? [] : [at],
+      );
+      const cut = rows.map((row) => kept.map((at) => row.split('\t')[at]).join('\t'));
+      return { text: [comment, ...cut, ''].join('\n'), columns: kept.map((at) => columns[at]!) };
+    };
+    const run = stored();
+    const { files, ...manifest } = await predictStored(run, 'out', CLASSIC);
+    const known = files.map((file) => {
+      if (!['contigs.tsv', 'windows.tsv'].includes(file.name)) return file;
+      const { text } = early(join('out', file.name));
+      writeFileSync(join(folder.path, 'out', file.name), text);
+      return { ...file, bytes: Buffer.byteLength(text), sha256: createHash('sha256').update(text).digest('hex') };
+    });
+    writeFileSync(join(folder.path, 'out', 'run.json'), JSON.stringify({ ...manifest, files: known }));
+    const rule = { threshold: 0.2, minFraction: 0.1 };
+    await predictStored(run, 'wanted', rule);
+    await recallIn(run, 'out', rule);
+    for (const name of ['contigs.tsv', 'windows.tsv']) {
+      const { text, columns } = early(join('wanted', name));
+      assert.ok(!columns.includes('record'));
+      assert.equal(calledFiles(run.folder, 'out')[name], text);
+    }
   });
 
   it('keeps the warning of random weights', async () => {

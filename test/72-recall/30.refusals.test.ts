@@ -116,7 +116,7 @@ describe('A call refuses', () => {
   });
 
   const damages: [what: string, name: string, from: string | RegExp, to: string, message: RegExp][] = [
-    ['a row of too few cells', 'windows.tsv', 'a\t2\t', 'a\t', /12 cells for line 4 of .*windows\.tsv but received 11/],
+    ['a row of too few cells', 'windows.tsv', 'a\t2\t', 'a\t', /14 cells for line 4 of .*windows\.tsv but received 13/],
     ['a window out of its order', 'windows.tsv', 'a\t2\t', 'a\t3\t', /window 2 of "a" for line 4 .*window "3" of "a"/],
     ['a window of another record', 'windows.tsv', 'a\t2\t', 'x\t2\t', /window 2 of "a" for line 4 .*window "2" of "x"/],
     ['a score that is no number', 'windows.tsv', '\t0.6\t', '\tnan\t', /virus_score .* line 4 .* received "nan"/],
@@ -126,7 +126,7 @@ describe('A call refuses', () => {
       'windows of no record',
       'windows.tsv',
       /$/,
-      `=d\t1${'\t'.repeat(10)}\n`,
+      `=d\t1${'\t'.repeat(12)}\n`,
       /in contigs\.tsv for line 9 .* one more of "=d"/,
     ],
     [

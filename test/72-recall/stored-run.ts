@@ -125,6 +125,7 @@ function* resultsOf(
       kind: 'window',
       record: record.index,
       contig: record.id,
+      source: record.source,
       number: span.number,
       start: span.start,
       end: span.start + span.length,

@@ -30,17 +30,22 @@ describe('virnucpro predict, of any input', () => {
   it('gives the same for a packed input as for a plain one, from a file and from standard input', async () => {
     const predict = ['predict', ...EXACT, '--keep-intermediate'];
     await succeeds([...predict, fixture('input', 'contigs.fa'), '-o', join(folder, 'plain')], { models: folder });
-    const tables = (output: string): string[] =>
-      ['windows.tsv', 'prediction_results.txt', 'virus.fna'].map((table) => result(output, table));
+    // But for the path of the input.
+    const tables = (output: string, input: string): string[] => [
+      result(output, 'windows.tsv').replaceAll(`\t${input}\t`, '\tINPUT\t'),
+      ...['prediction_results.txt', 'virus.fna'].map((table) => result(output, table)),
+    ];
+    const plain = tables('plain', fixture('input', 'contigs.fa'));
+    assert.match(plain[0]!, /\tINPUT\t/);
     for (const name of ['contigs.fa.gz', 'contigs.fa.bz2', 'contigs.fa.xz', 'contigs.fa.zst']) {
       await succeeds([...predict, fixture('input', name), '-o', join(folder, name)], { models: folder });
-      assert.deepEqual(tables(name), tables('plain'));
+      assert.deepEqual(tables(name, fixture('input', name)), plain);
       // The classic files have the name of the input without both of its endings.
       assert.deepEqual(readdirSync(join(folder, name)), readdirSync(join(folder, 'plain')));
     }
     const input = readFileSync(fixture('input', 'contigs.fa.zst'));
     await succeeds([...predict, '-', '-o', join(folder, 'piped')], { models: folder, input });
-    assert.deepEqual(tables('piped'), tables('plain'));
+    assert.deepEqual(tables('piped', "'-"), plain);
   });
 
   it('computes the sound records, names the others everywhere, and ends with 2', async () => {

@@ -1,0 +1,163 @@
+import { inputName, printablePath } from './text.js';
+
+/** Three quarters of a table of 192 MiB. */
+const MOST_IDS = 12 * 1024 * 1024;
+const FIRST_SLOTS = 1024;
+/** The two halves of the hash, then the number of the source from 1, negative for an id that repeats; 0 where none is. */
+const SLOT_WORDS = 3;
+
+const MOST_EXAMPLES = 5;
+const MOST_SOURCES = 3;
+const MOST_CHARACTERS = 80;
+
+/** 64 bits for an id, in two halves: among the most ids, two share them once in 200,000 runs. */
+function hashInto(halves: Int32Array, id: string): void {
+  const { length } = id;
+  let low = Math.imul(length, 0x165667b1);
+  let high = ~low;
+  for (let at = 0; at < length; at += 2) {
+    const units = id.charCodeAt(at) | (at + 1 < length ? id.charCodeAt(at + 1) << 16 : 0);
+    low = Math.imul(low ^ units, 0x9e3779b1);
+    low ^= low >>> 15;
+    high = Math.imul(high ^ units, 0x85ebca77);
+    high ^= high >>> 13;
+  }
+  low = Math.imul(low ^ (high >>> 16), 0xc2b2ae3d);
+  high = Math.imul(high ^ (low >>> 15), 0x27d4eb2f);
+  halves[0] = low ^ (high >>> 13);
+  halves[1] = high;
+}
+
+/**
+ * Finds the ids of records that come more than once, of one input or of several. Ids are compared by hashes in a table
+ * that doubles, of 16 bytes for each id and more; past the most ids, or where there is no memory for them, no more are
+ * compared.
+ */
+export class RepeatedIds {
+  #mostIds: number;
+  readonly #hash = new Int32Array(2);
+  #table = new Int32Array(0);
+  #mask = 0;
+  #ids = 0;
+  /** Ids that the table can have, a quarter of its slots being free. */
+  #room = 0;
+  #records = 0;
+  /** The record from which on ids are not compared, from 1. */
+  #uncompared = Infinity;
+  #repeated = 0;
+  readonly #sources: string[] = [];
+  /** The first ids that repeat, with the sources of their records. */
+  readonly #examples = new Map<string, Set<string>>();
+
+  /** @param mostIds different ids that are compared */
+  constructor(mostIds = MOST_IDS) {
+    this.#mostIds = mostIds;
+    this.end();
+  }
+
+  /** Enters the next record. */
+  enter(id: string, source: string): void {
+    if (++this.#records >= this.#uncompared) return;
+    if (source !== this.#sources.at(-1)) this.#sources.push(source);
+    if (this.#ids === this.#room && this.#room < this.#mostIds) this.#double();
+    hashInto(this.#hash, id);
+    const at = this.#find(this.#hash[0]!, this.#hash[1]!);
+    const first = this.#table[at + 2]!;
+    if (first !== 0) this.#repeat(at, first, id);
+    else if (this.#ids < this.#room) this.#insert(at);
+    else {
+      this.#uncompared = this.#records;
+      this.end();
+    }
+  }
+
+  /** No more records come: gives the table back. */
+  end(): void {
+    this.#table = new Int32Array(FIRST_SLOTS * SLOT_WORDS);
+    this.#mask = FIRST_SLOTS - 1;
+    this.#ids = 0;
+    this.#room = Math.min(this.#mostIds, (FIRST_SLOTS / 4) * 3);
+  }
+
+  /** What the user should know, a sentence each. */
+  get warnings(): readonly string[] {
+    const warnings: string[] = [];
+    if (this.#repeated > 0) warnings.push(this.#repeatedWarning());
+    if (this.#uncompared !== Infinity) {
+      warnings.push(
+        `ids are compared up to record ${this.#uncompared - 1} only: those that come more than once from record ` +
+          `${this.#uncompared} on are not named`,
+      );
+    }
+    return warnings;
+  }
+
+  /** Where the table has this hash, or the free slot for it. */
+  #find(low: number, high: number): number {
+    let slot = low & this.#mask;
+    for (;;) {
+      const at = slot * SLOT_WORDS;
+      if (this.#table[at + 2] === 0 || (this.#table[at] === low && this.#table[at + 1] === high)) return at;
+      slot = (slot + 1) & this.#mask;
+    }
+  }
+
+  #insert(at: number): void {
+    this.#table[at] = this.#hash[0]!;
+    this.#table[at + 1] = this.#hash[1]!;
+    this.#table[at + 2] = this.#sources.length;
+    this.#ids++;
+  }
+
+  #repeat(at: number, first: number, id: string): void {
+    if (first > 0) {
+      this.#repeated++;
+      this.#table[at + 2] = -first;
+      if (this.#examples.size < MOST_EXAMPLES) this.#examples.set(id, new Set([this.#sources[first - 1]!]));
+    }
+    this.#examples.get(id)?.add(this.#sources.at(-1)!);
+  }
+
+  #double(): void {
+    const before = this.#table;
+    const slots = 2 * (this.#mask + 1);
+    try {
+      this.#table = new Int32Array(slots * SLOT_WORDS);
+    } catch {
+      // There is no memory for more.
+      this.#mostIds = this.#room;
+      return;
+    }
+    this.#mask = slots - 1;
+    this.#room = Math.min(this.#mostIds, (slots / 4) * 3);
+    for (let from = 0; from < before.length; from += SLOT_WORDS) {
+      if (before[from + 2] === 0) continue;
+      const at = this.#find(before[from]!, before[from + 1]!);
+      this.#table[at] = before[from]!;
+      this.#table[at + 1] = before[from + 1]!;
+      this.#table[at + 2] = before[from + 2]!;
+    }
+  }
+
+  #repeatedWarning(): string {
+    const examples = [...this.#examples].map(([id, sources]) => `${shownId(id)} (${shownSources([...sources])})`);
+    const others = this.#repeated - examples.length;
+    return (
+      `${this.#repeated === 1 ? '1 id comes' : `${this.#repeated} ids come`} more than once, so that rows are told apart ` +
+      'by source and record only, and those of the classic files (prediction_results*) not at all: ' +
+      examples.join(', ') +
+      (others > 0 ? ` and ${others} more` : '')
+    );
+  }
+}
+
+function shownId(id: string): string {
+  if (id === '') return 'the empty id';
+  return printablePath(id.length > MOST_CHARACTERS ? `${id.slice(0, MOST_CHARACTERS)}…` : id);
+}
+
+function shownSources(sources: readonly string[]): string {
+  const shown = sources.slice(0, MOST_SOURCES).map((path) => (path === '-' ? inputName(path) : printablePath(path)));
+  const others = sources.length - shown.length;
+  return shown.join(', ') + (others > 0 ? ` and ${others} more` : '');
+}
