@@ -10,6 +10,7 @@ import { STANDARD_INPUT, filesOf } from './input-files.js';
 import { InputProgress } from './progress.js';
 import type { RecordParser, RecordParserOptions } from './record-parser.js';
 import type { SequenceRecord } from './record.js';
+import { inputName } from './text.js';
 
 export interface ReadOptions {
   /** Kept up to date while reading. */
@@ -105,12 +106,20 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
   const { path, blocks, progress } = reading;
   const parsing = new InputParsing(reading);
   progress.begin();
+  let count = 0;
+  const take = (): SequenceRecord[] => {
+    const records = parsing.take();
+    count += records.length;
+    return records;
+  };
   try {
     let failure: unknown;
+    let doubt: string | undefined;
+    const onDoubt = (text: string): void => void (doubt = text);
     try {
-      for await (const content of decompressed(counted(blocks, progress), { inThread: true })) {
+      for await (const content of decompressed(counted(blocks, progress), { inThread: true, onDoubt })) {
         parsing.add(content);
-        yield parsing.take();
+        yield take();
       }
       parsing.end();
       progress.end(path);
@@ -118,7 +127,12 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
       failure = error instanceof ArchiveDamage ? parsing.damaged(error) : error;
     }
     // What was whole before a failure is as good as ever.
-    yield parsing.take();
+    const last = take();
+    if (doubt !== undefined) {
+      const wereRead = count === 1 ? '1 record was read' : `${count} records were read`;
+      progress.warn(`${inputName(path)} ${doubt}; ${wereRead}`);
+    }
+    yield last;
     if (failure !== undefined) throw failure as Error;
   } finally {
     parsing.abandon();
