@@ -103,37 +103,38 @@ describe('a system that answers oddly', () => {
     const { PATH = '', VIRNUCPRO_ADDON = '' } = process.env;
     const library = `import(${JSON.stringify(new URL('../../lib/index.js', import.meta.url).href)})
       .then(({ open }) => open({})).catch(({ code, message }) => console.log(code, message))`;
-    let home: string;
+    let home: string | undefined;
+    const at = (...names: string[]): string => join(home!, ...names);
 
     before(function () {
       const { error, stderr } = spawnSync('unshare', [...asUser, '-e', ''], { encoding: 'utf8' });
       if (error || stderr) skip(this, `no other user can be had: ${error?.message ?? stderr.trim()}`);
       home = mkdtempSync(join(tmpdir(), 'virnucpro-home-'));
-      writeFileSync(join(home, 'file'), '');
-      mkdirSync(join(home, 'read-only'), { mode: 0o555 });
+      writeFileSync(at('file'), '');
+      mkdirSync(at('read-only'), { mode: 0o555 });
       // Without a torch of Python's.
-      mkdirSync(join(home, 'bin'));
-      writeFileSync(join(home, 'bin', 'python3'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
-      mkdirSync(join(home, 'hidden', '.cache', 'virnucpro'), { recursive: true });
-      chmodSync(join(home, 'hidden'), 0o000);
+      mkdirSync(at('bin'));
+      writeFileSync(at('bin', 'python3'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+      mkdirSync(at('hidden', '.cache', 'virnucpro'), { recursive: true });
+      chmodSync(at('hidden'), 0o000);
     });
     after(() => {
       if (home === undefined) return;
-      chmodSync(join(home, 'hidden'), 0o700);
+      chmodSync(at('hidden'), 0o700);
       rmSync(home, { recursive: true });
     });
 
     function run(words: readonly string[], variables: NodeJS.ProcessEnv) {
-      const env = { PATH: `${join(home, 'bin')}:${PATH}`, ...(VIRNUCPRO_ADDON && { VIRNUCPRO_ADDON }), ...variables };
+      const env = { PATH: `${at('bin')}:${PATH}`, ...(VIRNUCPRO_ADDON && { VIRNUCPRO_ADDON }), ...variables };
       return spawnSync('unshare', [...asUser, ...words], { env, encoding: 'utf8' });
     }
     const predictTo = (name: string): string[] => {
-      return [program, 'predict', join(repositoryRoot, 'examples', 'contigs.fa'), '-o', join(home, name)];
+      return [program, 'predict', join(repositoryRoot, 'examples', 'contigs.fa'), '-o', at(name)];
     };
 
     for (const name of [undefined, 'file', 'read-only', 'hidden']) {
       it(`predicts where everything is named: ${name ?? 'none'}`, () => {
-        const variables = { LIBTORCH: findLibtorch().chosen!.root, ...(name && { HOME: join(home, name) }) };
+        const variables = { LIBTORCH: findLibtorch().chosen!.root, ...(name && { HOME: at(name) }) };
         const words = [...predictTo(`of-${name ?? 'none'}`), '--models', shipped, '--model', 'virnucpro-mini'];
         const { status, stderr } = run(words, variables);
         assert.equal(status, 0, stderr);
@@ -145,7 +146,7 @@ describe('a system that answers oddly', () => {
       ['hidden', 'EACCES'],
     ] as const) {
       it(`names the variable to set instead of the folder of models: ${name}`, () => {
-        const variables = { HOME: join(home, name) };
+        const variables = { HOME: at(name) };
         const message = new RegExp(`installed models but received ${reason}.*\\. Set VIRNUCPRO_MODELS .*HOME`);
         for (const words of [[program, 'models', 'list'], predictTo('refused')]) {
           const { status, stderr } = run(words, variables);
@@ -164,9 +165,9 @@ describe('a system that answers oddly', () => {
     }
 
     it('names LIBTORCH where that of another user cannot be read', () => {
-      const hidden = join(home, 'hidden', '.cache', 'virnucpro', 'libtorch-2.11.0-linux-x64', 'torch');
+      const hidden = at('hidden', '.cache', 'virnucpro', 'libtorch-2.11.0-linux-x64', 'torch');
       const next = /cannot be read: EACCES.*Set LIBTORCH to the folder of a libtorch that this user can read/s;
-      for (const variables of [{ LIBTORCH: hidden }, { XDG_CACHE_HOME: join(home, 'hidden', '.cache') }]) {
+      for (const variables of [{ LIBTORCH: hidden }, { XDG_CACHE_HOME: at('hidden', '.cache') }]) {
         const { status, stderr } = run([...predictTo('refused'), '--models', shipped], variables);
         assert.equal(status, 1);
         assert.match(stderr, next);
@@ -179,7 +180,7 @@ describe('a system that answers oddly', () => {
     });
 
     it('names LIBTORCH where there is none', () => {
-      const { stderr } = run([...predictTo('refused'), '--models', shipped], { XDG_CACHE_HOME: join(home, 'none') });
+      const { stderr } = run([...predictTo('refused'), '--models', shipped], { XDG_CACHE_HOME: at('none') });
       assert.match(stderr, /holds no libtorch\. Run `.*`, or set LIBTORCH to the folder of one\n$/);
     });
   });
