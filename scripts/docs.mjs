@@ -1,12 +1,13 @@
 // @ts-check
 /**
  * Writes what the documentation takes from the code: `npm run docs`. The options in docs/cli.md come from the command
- * line itself, the fields of `bench --json` there from lib/benchmark/report.ts, the tables of files and columns in
- * README.md from lib/output/files.ts, the events in docs/events.md from lib/monitor/event-schema.ts.
+ * line itself, the exit codes there from lib/cli/exit-codes.ts, the fields of `bench --json` from
+ * lib/benchmark/report.ts, the tables of files and columns in README.md from lib/output/files.ts, the events in docs/events.md from lib/monitor/event-schema.ts.
  * With --check nothing is written, and the exit code says whether something would be.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
+import { EXIT_MEANINGS } from '../dist/lib/cli/exit-codes.js';
 import { buildProgram } from '../dist/lib/cli/main.js';
 import { BENCHMARK_FIELDS } from '../dist/lib/index.js';
 import { EVENT_SCHEMA, EVENT_SCHEMA_VERSION } from '../dist/lib/monitor/event-schema.js';
@@ -43,6 +44,13 @@ function fileSection(file) {
   if (file.columns.length === 0) return head;
   const rows = file.columns.map(({ name, meaning, unit }) => `| \`${name}\` | ${cell(meaning)} | ${cell(unit)} |`);
   return `${head}\n| column | meaning | unit |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
+}
+
+function exitCodes() {
+  const rows = EXIT_MEANINGS.map(
+    ({ code, outcome, meaning }) => `| ${code} | ${outcome ? `\`${outcome}\`` : ''} | ${cell(meaning)} |`,
+  );
+  return `| exit code | \`outcome\` in run.json | meaning |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
 }
 
 function benchmarkFields() {
@@ -95,6 +103,7 @@ async function fill(name, mark, text) {
 }
 
 await fill('docs/cli.md', 'options', commandSection(buildProgram(), 'virnucpro'));
+await fill('docs/cli.md', 'exit codes', exitCodes());
 await fill('docs/cli.md', 'benchmark fields', benchmarkFields());
 await fill('docs/events.md', 'events', eventSections());
 await fill('README.md', 'outputs', OUTPUT_FILES.map(fileSection).join('\n'));

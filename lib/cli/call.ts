@@ -7,8 +7,8 @@ import type { LogFormat, LogLevel } from '../monitor/log.js';
 import type { RunManifest } from '../output/manifest.js';
 import type { OtherClassifier } from '../recall/other-classifier.js';
 import { recall } from '../recall/recall.js';
-import { EXIT, EXIT_OF_SIGNAL } from './exit-codes.js';
-import { modelsOption, threadsOption, trustOption } from './option-values.js';
+import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
+import { modelsOption, resultDirectory, threadsOption, trustOption } from './option-values.js';
 import { describeModel } from './run-description.js';
 import {
   calibrationOption,
@@ -58,7 +58,11 @@ export function callCommand(): Command {
       'the inputs of the run, in their order, where they have moved or came from standard input; read only when a ' +
         'record becomes virus that was none',
     )
-    .option('-o, --output <dir>', 'write to this empty or new directory, and leave the results as they are')
+    .option(
+      '-o, --output <dir>',
+      'write to this empty or new directory, and leave the results as they are',
+      resultDirectory,
+    )
     .addOption(logFormatOption())
     .addOption(logLevelOption())
     .action(async (directory: string, words: CallWords) => {
@@ -120,7 +124,7 @@ function otherClassifier(classifier: EmbeddingClassifier): OtherClassifier {
   return { model: describeModel(model), width, temperature, classify: (embeddings) => classifier.classify(embeddings) };
 }
 
-/** Says what came of every record. The exit code tells whether the run behind the scores had done everything. */
+/** Says what came of every record. The exit code is that of the outcome of the run behind the scores. */
 function reportEnd(log: Logger, manifest: RunManifest, { output, total }: { output: string; total: number }): number {
   const { model, triage, outcome, counts } = manifest;
   const { name, card = null } = model;
@@ -136,5 +140,5 @@ function reportEnd(log: Logger, manifest: RunManifest, { output, total }: { outp
     logEvent(log, { event: 'warning', text });
   }
   logEvent(log, { event: 'finished', counts, seconds: { total }, model: name, card, output });
-  return outcome === 'complete' ? EXIT.done : EXIT.partial;
+  return EXIT_OF_OUTCOME[outcome];
 }

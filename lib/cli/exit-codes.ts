@@ -1,18 +1,59 @@
+import type { RunManifest } from '../output/manifest.js';
+
 /** What the process ends with. A promise to scripts: a number keeps its meaning. */
 export const EXIT = {
-  /** All that was asked for is done. */
   done: 0,
-  /** Nothing was done: wrong use, wrong input, no model, no device, no room. Or given up, with what was finished kept. */
   failed: 1,
-  /** Done but for the failures that the summary names. */
   partial: 2,
-  /** Ended because the terminal was closed (SIGHUP); `predict` keeps what was finished. */
   hungUp: 129,
-  /** Ended by Ctrl-C; what was finished is kept. */
   interrupted: 130,
-  /** Ended by SIGTERM, likewise. */
   terminated: 143,
 } as const;
+
+export interface ExitMeaning {
+  readonly code: number;
+  /** The `outcome` in run.json of a `predict` that ends so; undefined where it leaves none. */
+  readonly outcome: RunManifest['outcome'] | undefined;
+  readonly meaning: string;
+}
+
+/** In words, as the documentation has them. */
+export const EXIT_MEANINGS: readonly ExitMeaning[] = [
+  { code: EXIT.done, outcome: 'complete', meaning: 'All that was asked for is done.' },
+  {
+    code: EXIT.failed,
+    outcome: undefined,
+    meaning:
+      'Nothing was done: wrong use, wrong input, no model, no device, no room. Of `doctor`, `devices` and ' +
+      '`models list`: something is not as it should be.',
+  },
+  {
+    code: EXIT.failed,
+    outcome: 'stopped',
+    meaning:
+      'The run gave up before the end of its input (it breaks off or is wrong, the last device was lost, three batches in ' +
+      'a row have no score), and what was finished is written.',
+  },
+  {
+    code: EXIT.partial,
+    outcome: 'partial',
+    meaning: 'The whole input was read, but some windows failed or some records are invalid, as the tables say.',
+  },
+  {
+    code: EXIT.hungUp,
+    outcome: 'stopped',
+    meaning: 'Stopped by SIGHUP (the terminal was closed); what was finished is written.',
+  },
+  { code: EXIT.interrupted, outcome: 'stopped', meaning: 'Stopped by Ctrl-C; what was finished is written.' },
+  { code: EXIT.terminated, outcome: 'stopped', meaning: 'Stopped by SIGTERM; what was finished is written.' },
+];
+
+/** What a command ends with that no signal has stopped, by the outcome of its run. */
+export const EXIT_OF_OUTCOME: Readonly<Record<RunManifest['outcome'], number>> = {
+  complete: EXIT.done,
+  partial: EXIT.partial,
+  stopped: EXIT.failed,
+};
 
 /** The exit code of a command that a signal stopped; undefined for other signals. */
 export const EXIT_OF_SIGNAL: ReadonlyMap<NodeJS.Signals, number> = new Map<NodeJS.Signals, number>([

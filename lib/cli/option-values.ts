@@ -13,14 +13,16 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (wor
   };
 }
 
+const DECIMAL = /^\d*\.?\d+(e[+-]?\d+)?$/i;
+
 export function share(word: string): number {
-  const value = /^\d*\.?\d+$/.test(word) ? Number(word) : NaN;
+  const value = DECIMAL.test(word) ? Number(word) : NaN;
   if (value >= 0 && value <= 1) return value;
   throw new InvalidArgumentError('Expected a number from 0 to 1.');
 }
 
 export function seconds(word: string): number {
-  const value = /^\d*\.?\d+$/.test(word) ? Number(word) : NaN;
+  const value = DECIMAL.test(word) ? Number(word) : NaN;
   if (value <= 86_400) return value;
   throw new InvalidArgumentError('Expected seconds, a number from 0 to 86400.');
 }
@@ -30,6 +32,13 @@ export function positiveShare(word: string): number {
   const value = share(word);
   if (value > 0) return value;
   throw new InvalidArgumentError('Expected a number above 0, up to 1.');
+}
+
+/** Standard output takes one file, and a run writes several. */
+export function resultDirectory(word: string): string {
+  if (word !== '' && word !== '-') return word;
+  const next = word === '' ? 'Give its name, . for the working directory' : 'Write ./- for a directory of that name';
+  throw new InvalidArgumentError(`Expected a directory, for the results are several files. ${next}.`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };

@@ -11,6 +11,7 @@ import {
   modelsOption,
   positiveShare,
   precisionOption,
+  resultDirectory,
   seconds,
   share,
   threadsOption,
@@ -59,7 +60,7 @@ export interface PredictWords {
 
 /** Gives a command the options of `predict`, in the order in which help lists them. */
 export function addPredictOptions(command: Command): Command {
-  command.requiredOption('-o, --output <dir>', 'directory for the result files; made when missing');
+  command.requiredOption('-o, --output <dir>', 'directory for the result files; made when missing', resultDirectory);
   addEngineOptions(command);
   addTriageOptions(command);
   addOutputOptions(command);

@@ -15,7 +15,7 @@ import { logEvent } from '../monitor/log.js';
 import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
 import type { RunManifest } from '../output/manifest.js';
 import type { ResultDirectory } from '../output/result-directory.js';
-import { EXIT, EXIT_OF_SIGNAL } from './exit-codes.js';
+import { EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
 import type { PredictWords } from './predict-options.js';
 import { describeRun } from './run-description.js';
 import { triageChoice } from './triage-words.js';
@@ -82,7 +82,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     const manifest = await directory.finish(describeRun(job.words, predictor, prediction, times));
     job.screen.close();
     reportEnd(job, manifest);
-    return exitCode(job, prediction, end.reason);
+    return exitCode(job, manifest, end.reason);
   } catch (error) {
     hasFailed = true;
     isOtherRun = error instanceof VirnucproError && ['VNP_RESUME', 'VNP_OUTPUT_LOST'].includes(error.code);
@@ -231,17 +231,13 @@ export function unsaid(warnings: readonly string[], said: readonly string[]): st
   return warnings.filter((text) => !said.includes(text));
 }
 
-function exitCode({ stop, log, words }: PredictionJob, { summary }: Prediction, reason: RunEnd['reason']): number {
+function exitCode({ stop, log, words }: PredictionJob, { outcome }: RunManifest, reason: RunEnd['reason']): number {
   if (stop.signal && reason?.code === 'VNP_ABORTED') {
     logEvent(log, { event: 'interrupted', signal: stop.signal, output: words.output });
     return EXIT_OF_SIGNAL.get(stop.signal)!;
   }
-  if (reason) {
-    logEvent(log, { event: 'aborted', code: reason.code, reason: reason.message });
-    return EXIT.failed;
-  }
-  if (summary.failures.length === 0 && summary.counts.invalid === 0) return EXIT.done;
-  return summary.counts.windowsScored > 0 ? EXIT.partial : EXIT.failed;
+  if (reason) logEvent(log, { event: 'aborted', code: reason.code, reason: reason.message });
+  return EXIT_OF_OUTCOME[outcome];
 }
 
 function secondsSince(start: number): number {

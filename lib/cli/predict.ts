@@ -7,12 +7,12 @@ import { checkInputs, inputStem, inspectModel, packageVersion, temperatureOf, Vi
 import type { InputFile, InspectedModel, InspectedTriage } from '../index.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import { LogSinks } from '../monitor/log-sinks.js';
-import { JOURNAL, OUTPUT_FILES } from '../output/files.js';
+import { JOURNAL, OUTPUT_FILES, outputFileName } from '../output/files.js';
 import { hasRandomWeights, tableComment } from '../output/manifest.js';
 import { finishInterrupted } from '../output/output-directory.js';
 import { openResultDirectory } from '../output/result-directory.js';
 import { completeRun } from './complete-run.js';
-import { EXIT } from './exit-codes.js';
+import { EXIT, EXIT_OF_OUTCOME } from './exit-codes.js';
 import { addPredictOptions } from './predict-options.js';
 import type { PredictWords } from './predict-options.js';
 import { runPrediction, unsaid } from './predict-run.js';
@@ -69,7 +69,7 @@ async function checkAndRun(
   if (complete && complete.damage === undefined) {
     for (const text of unsaid(complete.manifest.warnings, saidFirst)) logEvent(log, { event: 'warning', text });
     logEvent(log, { event: 'complete-already', output: given.output });
-    return complete.manifest.outcome === 'complete' ? EXIT.done : EXIT.partial;
+    return EXIT_OF_OUTCOME[complete.manifest.outcome];
   }
   if (complete) {
     const text = `the results in ${given.output} are not those of their run and are computed again: ${complete.damage}`;
@@ -78,7 +78,8 @@ async function checkAndRun(
   const journal = join(given.output, JOURNAL.name);
   const words = given.resume ? await resumedOptions(given, { model, triage: asked, journal }) : given;
   const triage = asked ?? (await triageOf(words, model));
-  await refuseOverwriting(files, words.output);
+  const name = inputName(inputs, files);
+  await refuseOverwriting(files, { output: words.output, name, chunkSize: model.chunkSize });
   const directory = await openResultDirectory({
     directory: words.output,
     force: words.force ?? false,
@@ -88,7 +89,8 @@ async function checkAndRun(
     saveEmbeddings: words.saveEmbeddings ?? false,
     onWaiting,
     chunkSize: model.chunkSize,
-    inputName: inputName(inputs, files),
+    inputName: name,
+    inputs: files.map(({ path }) => path).filter((path) => path !== '-'),
     comment: comment(model, triage, words),
     threshold: words.threshold,
   });
@@ -111,9 +113,13 @@ async function checkAndRun(
 }
 
 /** An input may lie in the output directory, but not under the name of a result. @throws VirnucproError VNP_USAGE */
-async function refuseOverwriting(inputs: readonly InputFile[], output: string): Promise<void> {
+async function refuseOverwriting(
+  inputs: readonly InputFile[],
+  { output, name, chunkSize }: { output: string; name: string; chunkSize: number },
+): Promise<void> {
   const real = (path: string): Promise<string> => realpath(path).catch(() => path);
-  const results = await Promise.all(OUTPUT_FILES.map(({ name }) => real(join(output, name))));
+  const names = OUTPUT_FILES.map((file) => outputFileName(file, name, chunkSize));
+  const results = await Promise.all(names.map((result) => real(join(output, result))));
   for (const { path } of inputs) {
     if (!results.includes(await real(path))) continue;
     const next = 'Choose another output directory, or move the input';

@@ -20,12 +20,13 @@ export function checkLibtorch(): Check {
   if (process.env['LIBTORCH']) places.push('python3 on PATH and the cache: not looked at, because $LIBTORCH is set');
   else places.unshift('$LIBTORCH: not set');
   if (search.chosen?.source === 'python') places.push('cache: not looked at, because the one of python3 is taken');
+  const broken = search.considered.find((candidate) => candidate.broken);
   if (!search.chosen) {
-    return failed('libtorch', `no libtorch ${supportedLibtorch}.x`, mendingCommand('LIBTORCH'), places);
+    const next = broken?.next ?? mendingCommand('LIBTORCH');
+    return failed('libtorch', `no libtorch ${supportedLibtorch}.x`, next, places);
   }
   const { version, root, cuda } = search.chosen;
   const found = `${version} (${cuda ? 'with' : 'without'} CUDA) in ${root}`;
-  const broken = search.considered.find((candidate) => candidate.broken);
   if (!broken) return passed('libtorch', found, places);
   return warned('libtorch', found, `Mend ${broken.place}, or export LIBTORCH=${root}`, places);
 }

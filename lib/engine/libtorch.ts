@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { reasonOf } from '../errors.js';
 import { cacheFolder } from './cache-folder.js';
@@ -138,9 +138,11 @@ function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
   try {
     names = readdirSync(folder);
   } catch (error) {
-    const isAbsent = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const verdict = isAbsent ? 'holds no libtorch' : `cannot be read: ${reasonOf(error)}`;
-    yield { source: 'cache', place: folder, absent: { verdict } };
+    yield {
+      source: 'cache',
+      place: folder,
+      absent: isAbsence(error) ? { verdict: 'holds no libtorch' } : unreadable(error),
+    };
     return;
   }
   const fitting = names
@@ -157,18 +159,38 @@ function examine(place: Place, cudaWanted: boolean, refused?: Refusal): Libtorch
   try {
     return examineFolder(place, cudaWanted, refused);
   } catch (error) {
-    return { verdict: `cannot be read: ${reasonOf(error)}`, broken: true };
+    return unreadable(error);
+  }
+}
+
+function unreadable(cause: unknown): Unusable {
+  const verdict = `cannot be read: ${reasonOf(cause)}`;
+  return { verdict, broken: true, next: 'Set LIBTORCH to the folder of a libtorch that this user can read' };
+}
+
+function isAbsence(cause: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '');
+}
+
+/** @throws where that cannot be known, as in the folder of another user */
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (cause) {
+    if (isAbsence(cause)) return false;
+    throw cause;
   }
 }
 
 function examineFolder({ source, place }: Place, cudaWanted: boolean, refused?: Refusal): Libtorch | Unusable {
-  if (!existsSync(join(place, 'lib', 'libtorch_cpu.so'))) return { verdict: 'has no lib/libtorch_cpu.so' };
-  if (source === 'cache' && !existsSync(join(dirname(place), 'nvidia'))) return { verdict: 'is incomplete' };
+  if (!isThere(join(place, 'lib', 'libtorch_cpu.so'))) return { verdict: 'has no lib/libtorch_cpu.so' };
+  if (source === 'cache' && !isThere(join(dirname(place), 'nvidia'))) return { verdict: 'is incomplete' };
   const version = readVersion(place);
   if (version === undefined) return { verdict: 'does not say its version (version.py or build-version)' };
   if (!version.startsWith(`${supportedLibtorch}.`))
     return { verdict: `is libtorch ${version}, not ${supportedLibtorch}.x` };
-  const cuda = existsSync(join(place, 'lib', 'libtorch_cuda.so'));
+  const cuda = isThere(join(place, 'lib', 'libtorch_cuda.so'));
   if (source === 'python' && cudaWanted && !cuda)
     return { verdict: `is libtorch ${version} without CUDA, on a machine with a GPU` };
   const problem = damage(place);
@@ -189,7 +211,7 @@ function damage(root: string): string | undefined {
 /** From the text of the Python package's version.py, or of the file that a libtorch archive has in its place. */
 function readVersion(root: string): string | undefined {
   const python = join(root, 'version.py');
-  if (existsSync(python)) return /^__version__ = '([^']+)'/m.exec(readFileSync(python, 'utf8'))?.[1];
+  if (isThere(python)) return /^__version__ = '([^']+)'/m.exec(readFileSync(python, 'utf8'))?.[1];
   const archive = join(root, 'build-version');
-  return existsSync(archive) ? readFileSync(archive, 'utf8').trim() : undefined;
+  return isThere(archive) ? readFileSync(archive, 'utf8').trim() : undefined;
 }

@@ -12,7 +12,9 @@ const ALLOW_ADDONS = 'Run it without --no-addons, and with --permission only tog
 export function libtorchMissing(search: LibtorchSearch): VirnucproError {
   const broken = search.considered.find((candidate) => candidate.broken);
   const places = describeSearch(search).join('; ');
-  const next = broken?.next ?? `Run \`${mendingCommand('LIBTORCH')}\``;
+  const isNamed = search.considered.some(({ source }) => source === 'environment');
+  const name = isNamed ? '' : ', or set LIBTORCH to the folder of one';
+  const next = broken?.next ?? `Run \`${mendingCommand('LIBTORCH')}\`${name}`;
   return failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${places}`, next);
 }
 

@@ -7,6 +7,11 @@ import { gzipContent } from './gzip.js';
 export interface DecompressionOptions {
   /** Whether a thread of its own may do the work. For a short look at an input's start that is not worth it. */
   readonly inThread: boolean;
+  /**
+   * Told of an archive that was read to its end, but may have been longer: its state, so that it can follow the name of the
+   * input.
+   */
+  readonly onDoubt?: (doubt: string) => void;
 }
 
 /**
@@ -17,7 +22,7 @@ export interface DecompressionOptions {
  */
 export async function* decompressed(
   blocks: AsyncIterable<Uint8Array>,
-  { inThread }: DecompressionOptions,
+  { inThread, onDoubt }: DecompressionOptions,
 ): AsyncGenerator<Uint8Array> {
   const iterator = blocks[Symbol.asyncIterator]();
   try {
@@ -25,7 +30,7 @@ export async function* decompressed(
     const all = { [Symbol.asyncIterator]: () => continued(head, iterator) };
     const compression = compressionOf(head);
     if (compression === undefined) yield* all;
-    else if (compression === 'gzip') yield* gzipContent(all);
+    else if (compression === 'gzip') yield* gzipContent(all, onDoubt);
     else if (inThread) yield* contentFromThread(compression, all);
     else yield* contentHere(compression, all);
   } finally {

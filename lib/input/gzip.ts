@@ -1,57 +1,51 @@
 import { createGunzip } from 'node:zlib';
 import type { Gunzip } from 'node:zlib';
+import { BgzfChain } from './bgzf-chain.js';
 import { damaged, endsEarly } from './compressed-input.js';
 
 const NAME = 'a gzip';
 /** Bytes of content that are given at a time, and so those that zlib keeps for itself at most when it fails. */
 const CONTENT_BLOCK = 64 * 1024;
 
-/** BGZF is gzip in members of at most 64 KiB, each with this field in its header; an empty member marks the end. */
-const BGZF_HEADER = Buffer.from('1f8b0804000000000000060042430200', 'hex');
-const BGZF_END = Buffer.from('1f8b08040000000000ff0600424302001b0003000000000000000000', 'hex');
+/** What is said of an archive that was read to its end, and of which more may have been there. */
+export const NO_END_BLOCK = 'has no BGZF end block: it may be cut off';
 
 /** What zlib does not look at: whether BGZF has its end, and what lies behind the last member. */
 class Edges {
-  #head = Buffer.alloc(0);
-  #tail = Buffer.alloc(0);
+  readonly #chain = new BgzfChain();
   /** Bytes up to the last one that is not 0. */
   #bytesBeforePadding = 0;
   #bytes = 0;
 
   add(block: Uint8Array): void {
-    const view = Buffer.from(block.buffer, block.byteOffset, block.byteLength);
-    if (this.#head.length < BGZF_HEADER.length) {
-      this.#head = Buffer.concat([this.#head, view.subarray(0, BGZF_HEADER.length - this.#head.length)]);
-    }
-    this.#tail = Buffer.concat([this.#tail, view.subarray(-BGZF_END.length)]).subarray(-BGZF_END.length);
-    let last = view.length;
-    while (last > 0 && view[last - 1] === 0) last--;
+    this.#chain.add(block);
+    let last = block.length;
+    while (last > 0 && block[last - 1] === 0) last--;
     if (last > 0) this.#bytesBeforePadding = this.#bytes + last;
-    this.#bytes += view.length;
+    this.#bytes += block.length;
   }
 
-  /** @throws ArchiveDamage */
-  check(bytesUsed: number): void {
+  /**
+   * @returns what the user should know of the archive, if anything
+   * @throws ArchiveDamage
+   */
+  check(bytesUsed: number): string | undefined {
     // As gzip does it, zeros behind the last member are padding, such as tapes have.
     if (bytesUsed < this.#bytesBeforePadding) throw damaged(NAME, 'other data behind its end');
-    if (this.#isBgzf && !this.#tail.equals(BGZF_END)) throw endsEarly('a BGZF');
-  }
-
-  get #isBgzf(): boolean {
-    const head = Buffer.from(this.#head);
-    if (head.length < BGZF_HEADER.length) return false;
-    // Time, flags and system may be anything.
-    head.fill(0, 4, 10);
-    return head.equals(BGZF_HEADER);
+    return this.#chain.endsWithContent ? NO_END_BLOCK : undefined;
   }
 }
 
 /**
  * The content of gzip members, one after another, unpacked in the threads of Node. A block is valid for as long as
  * anyone likes. Length and checksum of every member are checked.
+ * @param onDoubt see DecompressionOptions
  * @throws ArchiveDamage while iterating
  */
-export async function* gzipContent(blocks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* gzipContent(
+  blocks: AsyncIterable<Uint8Array>,
+  onDoubt: (doubt: string) => void = () => undefined,
+): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: CONTENT_BLOCK });
   const edges = new Edges();
   let failure: unknown;
@@ -68,7 +62,8 @@ export async function* gzipContent(blocks: AsyncIterable<Uint8Array>): AsyncGene
     await feeding;
   }
   if (failure !== undefined) throw failure as Error;
-  edges.check(gunzip.bytesWritten);
+  const doubt = edges.check(gunzip.bytesWritten);
+  if (doubt !== undefined) onDoubt(doubt);
 }
 
 /** Reads the input to its end, also where the archive ends before. */

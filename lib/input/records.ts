@@ -121,8 +121,10 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
   progress.begin();
   try {
     let failure: unknown;
+    let doubt: string | undefined;
+    const onDoubt = (text: string): void => void (doubt = text);
     try {
-      for await (const content of decompressed(counted(blocks, progress), { inThread: true })) {
+      for await (const content of decompressed(counted(blocks, progress), { inThread: true, onDoubt })) {
         progress.addContent(content);
         parsing.add(content);
         yield parsing.take();
@@ -136,6 +138,10 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
     // What was whole before a failure is as good as ever.
     const last = parsing.take();
     if (failure === undefined) progress.end(path, parsing.taken);
+    if (doubt !== undefined) {
+      const wereRead = parsing.taken === 1 ? '1 record was read' : `${parsing.taken} records were read`;
+      progress.warn(`${inputName(path)} ${doubt}; ${wereRead}`);
+    }
     yield last;
     if (failure !== undefined) throw failure as Error;
   } finally {

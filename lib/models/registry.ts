@@ -292,7 +292,8 @@ async function entriesOf(folder: string): Promise<string[]> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
-    throw expected('VNP_MODEL_MISSING', 'a readable folder', 'the installed models', message);
+    const next = 'Set VIRNUCPRO_MODELS (else XDG_DATA_HOME or HOME decides) to a folder that this user can read';
+    throw expected('VNP_MODEL_MISSING', 'a readable folder', 'the installed models', message, next);
   }
 }
 

@@ -76,7 +76,10 @@ export const WINDOWS_TABLE: OutputFile = {
   name: 'windows.tsv',
   when: 'always',
   format: TABLE_FORMAT,
-  meaning: 'One row for each window of each record, scored or not, in input order.',
+  meaning:
+    'One row for each window of each record, scored or not, in input order. Windows are cut from the start of a record, as ' +
+    'by the classic tool, and the last one may be short: a record of 501 bases and its reverse complement are cut at ' +
+    'different places, so that their scores can differ.',
   columns: [
     column('contig', 'Id of the record: the first word of its header'),
     column('window', 'Number of the window within its record', 'from 1'),
@@ -253,6 +256,17 @@ export const OUTPUT_FILES: readonly OutputFile[] = [
 /** The name of a file in the directory of one run. */
 export function outputFileName(file: OutputFile, inputName: string, chunkSize: number): string {
   return file.name.replace('{size}', String(chunkSize)).replace('{input}', () => inputName);
+}
+
+/** Whether a file may be called so in the directory of some run. A name, never a path. */
+export function isResultName(name: string): boolean {
+  return OUTPUT_FILES.some(({ name: pattern }) => {
+    const [stem, rest] = pattern.split('{input}');
+    if (rest === undefined) return name === stem;
+    const [before = '', after = ''] = rest.replaceAll('.', '\\.').split('{size}');
+    const size = rest.includes('{size}') ? '\\d+' : '';
+    return new RegExp(`^[^/\\0]+${before}${size}${after}$`, 's').test(name);
+  });
 }
 
 /** The header line of a table, with its line end. */

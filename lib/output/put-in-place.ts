@@ -15,6 +15,8 @@ import type { SharedFiles } from './system.js';
 export const REPLACEMENT_FOLDER = '.replacement';
 /** Beside the new files: what else is to be done. */
 const PLACING_FILE = 'placing.json';
+/** Likewise: what was taken away last. */
+const EARLIER = 'earlier';
 
 export interface Placing {
   /** The names of the files in the folder of results, without run.json, which is there, too. */
@@ -154,9 +156,12 @@ async function placeFiles(claimed: ClaimedDirectory, folder: string, { names, ou
   await files.forceToDisk(path);
 }
 
-/** Takes a file of an earlier run away, if there is one: into the folder, which is gone where another has taken over. */
+/**
+ * Takes a file of an earlier run away, if there is one: into the folder, which is gone where another has taken over. All
+ * get the same name there, for with anything before it a name may be too long.
+ */
 async function moveAway({ path, system }: ClaimedDirectory, name: string, folder: string): Promise<void> {
-  await system.files.rename(join(path, name), join(folder, `earlier-${name}`)).catch((cause: unknown) => {
+  await system.files.rename(join(path, name), join(folder, EARLIER)).catch((cause: unknown) => {
     if (codeOf(cause) !== 'ENOENT') throw cause;
   });
 }

@@ -1,12 +1,12 @@
 import { constants, existsSync, readFileSync } from 'node:fs';
 import { access, rename, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { PredictionResult } from '../predict/results.js';
 import { writeToDisk } from '../forced-to-disk.js';
 import type { ClaimedDirectory } from './claimed-directory.js';
 import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
-import { checkResultFiles } from './check-result-files.js';
+import { checkReplaceable, checkResultFiles } from './check-result-files.js';
 import { ContigsTableWriter } from './contigs-table.js';
 import { EmbeddingsWriter } from './embeddings.js';
 import { ExternalSort } from './external-sort.js';
@@ -24,10 +24,11 @@ import {
   type ManifestFile,
   type RunManifest,
 } from './manifest.js';
+import { earlierFiles } from './outdated-files.js';
 import { claimDirectory, releaseDirectory } from './output-directory.js';
 import { outputError } from './output-error.js';
 import { PredictionResultsWriter } from './prediction-results.js';
-import { putInPlace } from './put-in-place.js';
+import { putInPlace, REPLACEMENT_FOLDER } from './put-in-place.js';
 import type { ResultWriter } from './result-writer.js';
 import { codeOf } from './system.js';
 import { Tally } from './tally.js';
@@ -39,7 +40,10 @@ export interface ResultDirectoryOptions {
   readonly directory: string;
   /** Writes into a directory that is not empty, and replaces the results of an earlier run. Default false. */
   readonly force?: boolean;
-  /** Goes on from the journal of an earlier run where there is one, and then replaces its results. Default false. */
+  /**
+   * Goes on from the journal of an earlier run where there is one, and then replaces its results; takes a directory without
+   * any file of a run, whatever else is in it. Default false.
+   */
   readonly resume?: boolean;
   /** With `resume`: begins anew where the results of a run are complete by run.json, but its files are others. Default false. */
   readonly isDamaged?: boolean;
@@ -54,6 +58,8 @@ export interface ResultDirectoryOptions {
   readonly chunkSize: number;
   /** The input's file name without its last extension, for the names of the intermediate files. */
   readonly inputName: string;
+  /** Paths of the files that are read: none of them is taken for one of an earlier run. Default none. */
+  readonly inputs?: readonly string[];
   /** The first line of the tables, without its `#`: see `tableComment`. */
   readonly comment: string;
   /** A window is called virus when its score is at least this. Default 0.5. */
@@ -80,6 +86,9 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
     accepts: (names) => acceptsUnfinished(names, options),
   });
   try {
+    for (const name of await earlierFiles(claimed.path, options.inputs ?? [])) {
+      await checkReplaceable({ path: claimed.path, shownDirectory: options.directory }, name);
+    }
     await checkResultFiles({
       ...{ shownDirectory: options.directory, path: claimed.path, unfinished: claimed.results },
       ...{ inputName: options.inputName, chunkSize: options.chunkSize },
@@ -136,7 +145,8 @@ function acceptsUnfinished(
   // One that had computed nothing has no journal, but may have said so.
   if (!names.includes(files.JOURNAL.name)) {
     if (resume !== true || isDamaged === true || isUnfinished(directory)) return resume === true;
-    if (!names.includes(files.RUN_MANIFEST.name)) return false;
+    // What others have put there, such as a log of the command, is in nobody's way.
+    if (!names.includes(files.RUN_MANIFEST.name)) return !names.some(isOfARun);
     throw expected(
       'VNP_OUTPUT',
       'an unfinished run, or the results of this command,',
@@ -153,6 +163,10 @@ function acceptsUnfinished(
     `${directory}, which holds a run that is not finished`,
     'Go on with it by --resume, or begin anew by --force: what was computed is lost then',
   );
+}
+
+function isOfARun(name: string): boolean {
+  return name === REPLACEMENT_FOLDER || files.isResultName(name);
 }
 
 function isUnfinished(directory: string): boolean {
@@ -174,6 +188,8 @@ type State = 'open' | 'finishing' | 'finished' | 'aborted';
 export class ResultDirectory {
   readonly #options: ResultDirectoryOptions;
   readonly #claimed: ClaimedDirectory;
+  /** Absolute: the working directory may be another one by the end. */
+  readonly #inputs: readonly string[];
   readonly #files: BufferedFile[] = [];
   readonly #names: string[] = [];
   readonly #writers: readonly ResultWriter[];
@@ -186,6 +202,7 @@ export class ResultDirectory {
   constructor(options: ResultDirectoryOptions, claimed: ClaimedDirectory) {
     this.#options = options;
     this.#claimed = claimed;
+    this.#inputs = (options.inputs ?? []).map((path) => resolve(path));
     this.#writers = this.#makeWriters();
     this.#failuresFile = this.#newFile(files.FAILED_FILES);
     this.#failures = new FailedFilesWriter(this.#failuresFile);
@@ -327,11 +344,9 @@ export class ResultDirectory {
     }
     const log = existsSync(join(results, files.RUN_LOG.name)) ? [files.RUN_LOG.name] : [];
     const names = [...manifest.files.map((file) => file.name), ...log];
-    await putInPlace(this.#claimed, {
-      names,
-      outdated: [files.FAILED_FILES.name, files.RUN_LOG.name].filter((name) => !names.includes(name)),
-      isFinal: isFinal(manifest),
-    });
+    const earlier = await earlierFiles(this.#claimed.path, this.#inputs);
+    const outdated = earlier.filter((name) => !names.includes(name));
+    await putInPlace(this.#claimed, { names, outdated, isFinal: isFinal(manifest) });
   }
 
   /** A caller that gives up may never look at its last promise; the failure is kept by the file, so it is not lost. */

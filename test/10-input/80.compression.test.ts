@@ -7,12 +7,18 @@ import { checkInputs } from '../../lib/input/input-files.js';
 import { InputProgress } from '../../lib/input/progress.js';
 import { readRecords } from '../../lib/input/records.js';
 import { bgzf, blocksOf, packed, PACKED_FILES, packedPath, PLAIN_TEXT, PROGRAMS, skippableFrame } from './packed.js';
-import { unpacked } from './packed.js';
+import { gzipMember, unpacked } from './packed.js';
+import type { GzipMember } from './packed.js';
 import { parseNaively, readPlain } from './plain-records.js';
 import { useTemporaryFolder } from './temporary-folder.js';
 
 const sizes = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 6 });
 const RECORDS = parseNaively(PLAIN_TEXT);
+
+/** Of the extra field of gzip. */
+function subfield(bytes: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from([0x58, 0x59, bytes.length, 0]), bytes]);
+}
 
 describe('a packed input', () => {
   const folder = useTemporaryFolder();
@@ -76,6 +82,35 @@ describe('a packed input', () => {
         assert.deepEqual(await unpacked(packed(name), cut), { text: PLAIN_TEXT, error: undefined });
       }),
       { numRuns: 60 },
+    );
+  });
+
+  it('of gzip may be of members of every kind, in any order', async () => {
+    const header = { extra: fc.uint8Array({ maxLength: 9 }).map((bytes) => subfield(bytes)), name: fc.constant('n') };
+    const member = fc.record<GzipMember>(
+      {
+        content: fc.oneof(
+          fc.nat(PLAIN_TEXT.length).map((end) => PLAIN_TEXT.slice(0, end)),
+          // As much as is given at a time, and a byte around that.
+          fc.integer({ min: 65535, max: 65537 }).map((length) => 'A'.repeat(length)),
+        ),
+        ...{ level: fc.constantFrom(0, 1, 9), bgzf: fc.boolean(), headerChecksum: fc.boolean() },
+        ...{ ...header, comment: fc.constant('a comment') },
+      },
+      { requiredKeys: [] },
+    );
+    const members = fc.array(member, { minLength: 1, maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(members, sizes, fc.integer({ min: 0, max: 600 }), async (all, cut, zeros) => {
+        // A size is of 16 bits.
+        const fitting = all.map((one) => ({ ...one, bgzf: one.bgzf === true && (one.content ?? '').length < 60_000 }));
+        const archive = Buffer.concat([...fitting.map(gzipMember), Buffer.alloc(zeros)]);
+        const { text, error, doubt } = await unpacked(archive, cut);
+        assert.deepEqual([text, error], [fitting.map(({ content = '' }) => content).join(''), undefined]);
+        const lacksEnd = fitting.every((one) => one.bgzf) && (fitting.at(-1)!.content ?? '') !== '';
+        assert.equal(doubt !== undefined, lacksEnd);
+      }),
+      { numRuns: 200 },
     );
   });
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { gzipSync } from 'node:zlib';
 import { ArchiveDamage } from '../../lib/input/compressed-input.js';
+import { NO_END_BLOCK } from '../../lib/input/gzip.js';
 import { checkInputs } from '../../lib/input/input-files.js';
+import { InputProgress } from '../../lib/input/progress.js';
 import { readRecords } from '../../lib/input/records.js';
-import { bgzf, packed, PACKED_FILES, packedPath, PLAIN_TEXT, PROGRAMS, unpacked } from './packed.js';
-import { parseNaively, plain } from './plain-records.js';
+import { BGZF_END, bgzf, blocksOf, gzipMember, packed, PACKED_FILES, packedPath } from './packed.js';
+import { PLAIN_TEXT, PROGRAMS, unpacked } from './packed.js';
+import { parseNaively, plain, readPlain } from './plain-records.js';
 import type { PlainRecord } from './plain-records.js';
 import { useTemporaryFolder } from './temporary-folder.js';
 
@@ -12,6 +14,8 @@ import { useTemporaryFolder } from './temporary-folder.js';
 const names = PACKED_FILES.filter((name) => name !== 'contigs.fa.bz2');
 const archives: [string, Buffer][] = names.map((name) => [name, packed(name)]);
 archives.push(['BGZF', bgzf(PLAIN_TEXT, 1000)]);
+
+const RECORDS = parseNaively(PLAIN_TEXT);
 
 describe('a damaged archive', () => {
   const folder = useTemporaryFolder();
@@ -31,7 +35,9 @@ describe('a damaged archive', () => {
     it(`is found wherever it ends early: ${name}`, async () => {
       // Shorter ones than a signature are not known for what they are, and are no FASTA either.
       for (let length = 6; length < bytes.length; length++) {
-        const { text, error } = await unpacked(bytes.subarray(0, length), [4096]);
+        const { text, error, doubt } = await unpacked(bytes.subarray(0, length), [4096]);
+        // Between two members it is as whole as gzip knows.
+        if (doubt !== undefined) continue;
         assert.ok(error instanceof ArchiveDamage, `${length} of ${bytes.length}: ${String(error)}`);
         assert.match(error.message, /archive that ends early$/);
         assert.ok(PLAIN_TEXT.startsWith(text));
@@ -89,14 +95,78 @@ describe('a damaged archive', () => {
     }
   });
 
-  it('is a BGZF without its end, for it was cut off between two members', async () => {
+  it('may be a BGZF without its end block: all of it is read, and the user is told', async () => {
     const path = folder.write('cut.bgz', bgzf(PLAIN_TEXT, 1000, false));
-    const { records, message } = await recordsBefore(path);
-    assert.equal(records.length, parseNaively(PLAIN_TEXT).length - 1);
-    assert.match(message, /received a BGZF archive that ends early, in record 6/);
-    // Plain gzip has no such mark.
-    const gzip = Buffer.concat([gzipSync(PLAIN_TEXT), gzipSync('')]);
-    assert.deepEqual(await unpacked(gzip), { text: PLAIN_TEXT, error: undefined });
+    await checkInputs([path]);
+    for (const blockSize of [1, 100, 100_000]) {
+      const progress = new InputProgress();
+      assert.deepEqual(await readPlain([path], { blockSize, progress }), RECORDS);
+      const warning = `input ${path} has no BGZF end block: it may be cut off; ${RECORDS.length} records were read`;
+      assert.deepEqual(progress.warnings, [warning]);
+    }
+    const progress = new InputProgress();
+    await readPlain(['-'], { progress, standardInput: blocksOf(bgzf('>a\nACGT\n', 4, false), [10]) });
+    assert.match(progress.warnings.join('\n'), /^standard input has no BGZF end block: .*; 1 record was read$/);
+  });
+
+  it('is a BGZF that is cut off between two members, and only there without an error', async () => {
+    const whole = bgzf(PLAIN_TEXT, 1000);
+    const members = Math.ceil(PLAIN_TEXT.length / 1000);
+    let between = 0;
+    for (let length = 6; length < whole.length; length++) {
+      const { text, error, doubt } = await unpacked(whole.subarray(0, length), [4096]);
+      assert.equal(error === undefined, doubt !== undefined, `byte ${length}`);
+      if (doubt !== undefined) assert.equal(text, PLAIN_TEXT.slice(0, 1000 * ++between));
+    }
+    assert.equal(between, members);
+  });
+
+  it('is no BGZF without its end where anything but a block of content is last', async () => {
+    const content = { content: PLAIN_TEXT };
+    const block = bgzf(PLAIN_TEXT, 1000, false);
+    const subfields = Buffer.from('5a5a0300010203424301000942430000', 'hex');
+    const cases: [string, Buffer[], boolean][] = [
+      ['a block', [block], true],
+      ['a block and zeros', [block, Buffer.alloc(700)], true],
+      ['a block, the end and zeros', [block, BGZF_END, Buffer.alloc(700)], false],
+      ['the end between', [block, BGZF_END, block], true],
+      ['two ends', [block, BGZF_END, BGZF_END], false],
+      ['a plain member behind', [block, gzipMember(content)], false],
+      ['a plain member before', [gzipMember(content), block], false],
+      ['a plain empty member behind', [block, gzipMember({})], false],
+      ['an empty member of BGZF with a name', [block, gzipMember({ bgzf: true, name: 'end' })], false],
+      ['subfields before that of BGZF', [gzipMember({ ...content, bgzf: true, extra: subfields })], true],
+      ['the same with an end', [gzipMember({ ...content, bgzf: true, extra: subfields }), BGZF_END], false],
+      ['other subfields alone', [gzipMember({ ...content, extra: subfields })], false],
+      [
+        'a subfield that is longer than its field',
+        [gzipMember({ ...content, extra: Buffer.from('4243ffff', 'hex') })],
+        false,
+      ],
+      ['half a subfield', [gzipMember({ ...content, extra: Buffer.from('424302', 'hex') })], false],
+      ['every field', [gzipMember({ ...content, bgzf: true, name: 'n', comment: 'c', headerChecksum: true })], true],
+    ];
+    for (const [name, parts, isDoubtful] of cases) {
+      const bytes = Buffer.concat(parts);
+      for (const cut of [[1], [7, 1000], [bytes.length]]) {
+        const { text, error, doubt } = await unpacked(bytes, cut);
+        assert.equal(error, undefined, name);
+        assert.ok(text.startsWith(PLAIN_TEXT), name);
+        assert.equal(doubt, isDoubtful ? NO_END_BLOCK : undefined, name);
+      }
+    }
+  });
+
+  it('is no BGZF whose blocks do not say how long they are', async () => {
+    const members = [
+      gzipMember({ content: PLAIN_TEXT.slice(0, 500), bgzf: true }),
+      gzipMember({ content: 'AC', bgzf: true }),
+    ];
+    for (const size of [0, 5, 17, 24, 200, 65535]) {
+      members[0]!.writeUInt16LE(size, 16);
+      const { text, error, doubt } = await unpacked(Buffer.concat(members));
+      assert.deepEqual([text, error, doubt], [`${PLAIN_TEXT.slice(0, 500)}AC`, undefined, undefined], `${size}`);
+    }
   });
 
   const unreadable: Record<string, [Buffer | (() => Buffer), RegExp]> = {

@@ -51,33 +51,69 @@ export async function unpacked(
   bytes: Uint8Array,
   sizes: readonly number[] = [1000],
   inThread = false,
-): Promise<{ text: string; error: unknown }> {
+): Promise<{ text: string; error: unknown; doubt?: string }> {
   const pieces: string[] = [];
+  let doubt: string | undefined;
+  const onDoubt = (text: string): void => void (doubt = text);
   try {
-    for await (const piece of decompressed(blocksOf(bytes, sizes), { inThread })) {
+    for await (const piece of decompressed(blocksOf(bytes, sizes), { inThread, onDoubt })) {
       pieces.push(Buffer.from(piece).toString('latin1'));
     }
-    return { text: pieces.join(''), error: undefined };
+    return { text: pieces.join(''), error: undefined, ...(doubt !== undefined && { doubt }) };
   } catch (error) {
     return { text: pieces.join(''), error };
   }
 }
 
+export interface GzipMember {
+  readonly content?: string;
+  /** 0 for stored blocks. */
+  readonly level?: number;
+  /** Whether its header says how long it is, as BGZF's do. */
+  readonly bgzf?: boolean;
+  /** Subfields of the extra field before BGZF's. */
+  readonly extra?: Buffer;
+  readonly name?: string;
+  readonly comment?: string;
+  readonly headerChecksum?: boolean;
+}
+
+/** One member of gzip, with what its header may have. */
+export function gzipMember({ content = '', level = 6, bgzf = false, ...header }: GzipMember): Buffer {
+  const { extra = Buffer.alloc(0), name, comment, headerChecksum = false } = header;
+  const bytes = Buffer.from(content);
+  const deflated = deflateRawSync(bytes, { level });
+  const fields = Buffer.concat([extra, bgzf ? Buffer.from('42430200ffff', 'hex') : Buffer.alloc(0)]);
+  const flags =
+    (headerChecksum ? 2 : 0) +
+    (fields.length > 0 ? 4 : 0) +
+    (name === undefined ? 0 : 8) +
+    (comment === undefined ? 0 : 16);
+  const head = Buffer.concat([
+    Buffer.from([0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 255]),
+    ...(fields.length > 0 ? [Buffer.from([fields.length & 255, fields.length >> 8]), fields] : []),
+    ...[name, comment].filter((text) => text !== undefined).map((text) => Buffer.from(`${text}\0`, 'latin1')),
+  ]);
+  const size = head.length + (headerChecksum ? 2 : 0) + deflated.length + 8;
+  if (bgzf) head.writeUInt16LE(size - 1, 12 + fields.length - 2);
+  const checksum = Buffer.alloc(headerChecksum ? 2 : 0);
+  if (headerChecksum) checksum.writeUInt16LE(crc32(head) & 0xffff);
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(crc32(bytes), 0);
+  trailer.writeUInt32LE(bytes.length, 4);
+  return Buffer.concat([head, checksum, deflated, trailer]);
+}
+
+/** The empty member that marks the end of BGZF. */
+export const BGZF_END = Buffer.from('1f8b08040000000000ff0600424302001b0003000000000000000000', 'hex');
+
 /** As bgzip writes it: members of so many bytes of content, and the empty one that marks the end. */
 export function bgzf(text: string, memberBytes: number, withEnd = true): Buffer {
   const members: Buffer[] = [];
   for (let start = 0; start < text.length; start += memberBytes) {
-    const content = Buffer.from(text.slice(start, start + memberBytes));
-    const deflated = deflateRawSync(content);
-    const header = Buffer.from('1f8b08040000000000ff060042430200ffff', 'hex');
-    header.writeUInt16LE(header.length + deflated.length + 8 - 1, 16);
-    const trailer = Buffer.alloc(8);
-    trailer.writeUInt32LE(crc32(content), 0);
-    trailer.writeUInt32LE(content.length, 4);
-    members.push(header, deflated, trailer);
+    members.push(gzipMember({ content: text.slice(start, start + memberBytes), bgzf: true }));
   }
-  if (withEnd) members.push(Buffer.from('1f8b08040000000000ff0600424302001b0003000000000000000000', 'hex'));
-  return Buffer.concat(members);
+  return Buffer.concat([...members, withEnd ? BGZF_END : Buffer.alloc(0)]);
 }
 
 /** A frame of zstd that is to be skipped. */

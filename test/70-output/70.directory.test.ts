@@ -9,7 +9,9 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
   writeSync,
@@ -24,6 +26,8 @@ import { skip } from '../skipped.js';
 import { contigResult, optionsIn, temporaryFolder, windowResult, writeAll, writeRun } from './results.js';
 
 const RESULTS = [windowResult('a', 1), contigResult('a', 'ACGT', { windows: 1, verdict: 'virus' })];
+/** The same with what the further files need. */
+const WITH_ALL = [windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), kept: [] } }), RESULTS[1]!];
 const RESULT_FILES = [
   'contigs.tsv',
   'prediction_results.txt',
@@ -119,6 +123,88 @@ describe('The result directory', () => {
     assert.deepEqual(readdirSync(out()).sort(), [...RESULT_FILES, 'notes.txt'].sort());
     assert.match(readFileSync(out('contigs.tsv'), 'utf8'), /^new\t/m);
     assert.equal(readFileSync(out('notes.txt'), 'utf8'), 'mine');
+  });
+
+  /** What a run with these options leaves, among files of others. */
+  async function writeEarlier(inputName: string): Promise<void> {
+    await writeRun(optionsIn(folder.path, { inputName, keepIntermediate: true, saveEmbeddings: true }), WITH_ALL);
+    writeFileSync(out('notes.txt'), 'mine');
+    writeFileSync(out('other_chunked500.fa'), 'of nobody that run.json speaks of');
+  }
+  const OTHERS = ['notes.txt', 'other_chunked500.fa'];
+
+  for (const [what, inputName] of [
+    ['the same input', 'input'],
+    ['another input', 'earlier'],
+    ['one whose file names are as long as can be', 'x'.repeat(255 - '_identified_nucleotide.fa'.length)],
+  ] as const) {
+    it(`keeps no file of an earlier run of ${what} that the new one does not write`, async () => {
+      await writeEarlier(inputName);
+      assert.equal(readdirSync(out()).length, RESULT_FILES.length + 4 + OTHERS.length);
+      await writeRun(optionsIn(folder.path, { force: true }), RESULTS);
+      assert.deepEqual(readdirSync(out()).sort(), [...RESULT_FILES, ...OTHERS].sort());
+    });
+  }
+
+  it('keeps none either that a resumed run replaces', async () => {
+    const all = { keepIntermediate: true, saveEmbeddings: true };
+    await writeRun(optionsIn(folder.path, all), WITH_ALL, { outcome: 'stopped' });
+    await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
+    assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
+  });
+
+  it('keeps them as long as no new ones are in place', async () => {
+    await writeEarlier('earlier');
+    const before = readdirSync(out()).sort();
+    await (await openResultDirectory(optionsIn(folder.path, { force: true }))).abort();
+    crash(optionsIn(folder.path, { force: true }), RESULTS[0]!);
+    assert.deepEqual(
+      readdirSync(out())
+        .filter((name) => !name.startsWith('.'))
+        .sort(),
+      before,
+    );
+  });
+
+  it('loses them though the run is killed while it puts its files in place', async () => {
+    await writeEarlier('earlier');
+    await writeRun(optionsIn(folder.path, { directory: join(folder.path, 'new') }), RESULTS);
+    const replacement = out('.replacement', '0123456789abcdef');
+    mkdirSync(out('.replacement'));
+    renameSync(join(folder.path, 'new'), replacement);
+    const outdated = ['embeddings.f32', 'earlier_chunked500.fa', 'earlier_identified_nucleotide.fa'];
+    const placing = { outdated: [...outdated, 'earlier_identified_protein.faa'], isFinal: true };
+    writeFileSync(join(replacement, 'placing.json'), JSON.stringify(placing));
+    await finishInterrupted(out());
+    assert.deepEqual(readdirSync(out()).sort(), [...RESULT_FILES, ...OTHERS].sort());
+  });
+
+  it('keeps what is an input of the new run, under whatever name', async () => {
+    await writeEarlier('earlier');
+    symlinkSync(out('earlier_chunked500.fa'), join(folder.path, 'link.fa'));
+    const inputs = [join(folder.path, 'link.fa'), out('..', 'out', 'earlier_identified_nucleotide.fa')];
+    await writeRun(optionsIn(folder.path, { force: true, inputs }), RESULTS);
+    const kept = ['earlier_chunked500.fa', 'earlier_identified_nucleotide.fa'];
+    assert.deepEqual(readdirSync(out()).sort(), [...RESULT_FILES, ...OTHERS, ...kept].sort());
+  });
+
+  it('keeps what a run.json speaks of that no run can have written', async () => {
+    await writeRun(optionsIn(folder.path), RESULTS);
+    writeFileSync(join(folder.path, 'x_chunked500.fa'), 'outside');
+    mkdirSync(out('folder_chunked500.fa'));
+    const strange = ['notes.txt', 'contigs.fa', 'x_chunked.fa', '_chunked500.fa', 'x_chunked500.fa.gz'];
+    for (const name of strange) writeFileSync(out(name), 'mine');
+    const paths = ['../x_chunked500.fa', join(folder.path, 'x_chunked500.fa'), 'folder_chunked500.fa', '', '.', '..'];
+    const run = JSON.parse(readFileSync(out('run.json'), 'utf8')) as object;
+    const files = [...[...strange, ...paths].map((name) => ({ name })), null, 7, { name: 7 }];
+    writeFileSync(out('run.json'), JSON.stringify({ ...run, files }));
+    await writeRun(optionsIn(folder.path, { force: true }), RESULTS);
+    assert.deepEqual(readdirSync(out()).sort(), [...RESULT_FILES, ...strange, 'folder_chunked500.fa'].sort());
+    assert.ok(existsSync(join(folder.path, 'x_chunked500.fa')));
+    for (const text of ['no JSON', '[]', 'null', '{"files":{}}']) {
+      writeFileSync(out('run.json'), text);
+      await writeRun(optionsIn(folder.path, { force: true }), RESULTS);
+    }
   });
 
   it('keeps the earlier results when a run with force is aborted', async () => {
@@ -256,6 +342,21 @@ describe('The result directory', () => {
   it('begins a new one where there is nothing to resume, but not among files of strangers', async () => {
     await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
     await refuses(/which holds the results of other inputs, another model or other options/, { resume: true });
+  });
+
+  it('takes with resume what others have put there, such as a log, but no file of a run', async () => {
+    mkdirSync(out());
+    writeFileSync(out('log.txt'), 'a log');
+    mkdirSync(out('folder'));
+    await refuses(/which holds folder, log\.txt/);
+    for (const name of ['contigs.tsv', 'embeddings.f32', 'x_chunked500.fa', 'run.log']) {
+      writeFileSync(out(name), 'of a run');
+      await refuses(new RegExp(`which holds .*${name}`), { resume: true });
+      rmSync(out(name));
+    }
+    await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
+    assert.deepEqual(readdirSync(out()).sort(), [...RESULT_FILES, 'folder', 'log.txt'].sort());
+    assert.equal(readFileSync(out('log.txt'), 'utf8'), 'a log');
   });
 
   it('takes a run that was stopped before it had computed anything', async () => {

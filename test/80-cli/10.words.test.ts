@@ -66,6 +66,10 @@ describe('the words of the command line', () => {
     [/unknown option '--nonsense'/, ['predict', 'x.fa', '-o', 'out', '--nonsense']],
     [/required option '-o, --output <dir>' not specified/, ['predict', 'x.fa']],
     [/argument missing/, ['predict', 'x.fa', '-o']],
+    ...['predict', 'call'].flatMap((command): [RegExp, string[]][] => [
+      [/argument '-' is invalid\. Expected a directory, .* several files\. Write \.\/- for/, [command, 'x', '-o', '-']],
+      [/argument '' is invalid\. Expected a directory, .* several files\. Give its name/, [command, 'x', '-o', '']],
+    ]),
     [/missing required argument 'input'/, ['predict', '-o', 'out']],
     [
       /'--threshold <score>' argument '2' is invalid\. Expected a number from 0 to 1/,

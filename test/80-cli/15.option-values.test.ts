@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { deviceChoice, gpuNumbers, memorySize, positiveShare } from '../../lib/cli/option-values.js';
+import { deviceChoice, gpuNumbers, memorySize, positiveShare, seconds, share } from '../../lib/cli/option-values.js';
 
 describe('the values of options', () => {
   it('are sizes of memory', () => {
@@ -27,8 +27,50 @@ describe('the values of options', () => {
     for (const word of ['', '0,', '-1', '0;1', 'all']) assert.throws(() => gpuNumbers(word), word);
   });
 
+  it('are numbers as programs and people write them', () => {
+    const numbers: [string, number][] = [
+      ['1e-3', 0.001],
+      ['1E-3', 0.001],
+      ['.5', 0.5],
+      ['5e-1', 0.5],
+      ['.5e+0', 0.5],
+      ['0.01e2', 1],
+      ['00.5', 0.5],
+      ['1', 1],
+      ['0', 0],
+    ];
+    for (const [word, value] of numbers) {
+      assert.equal(share(word), value, word);
+      assert.equal(seconds(word), value, word);
+    }
+    assert.equal(seconds('8.64e4'), 86_400);
+    const wrong = [
+      '',
+      ' ',
+      '0x1',
+      '1e999',
+      'nan',
+      'NaN',
+      'Infinity',
+      '-1',
+      '-0',
+      '+1',
+      '1e',
+      'e5',
+      '.',
+      '1 ',
+      '1,5',
+      '1_0',
+    ];
+    for (const word of wrong) {
+      assert.throws(() => share(word), /a number from 0 to 1/, word);
+      assert.throws(() => seconds(word), /a number from 0 to 86400/, word);
+    }
+  });
+
   it('are shares of something', () => {
     assert.equal(positiveShare('0.9'), 0.9);
-    for (const word of ['0', '1.1', 'x', '-0.5']) assert.throws(() => positiveShare(word), word);
+    assert.equal(positiveShare('9e-1'), 0.9);
+    for (const word of ['0', '1e-999', '1.1', 'x', '-0.5']) assert.throws(() => positiveShare(word), word);
   });
 });

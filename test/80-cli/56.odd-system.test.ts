@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findLibtorch } from '../../lib/engine/libtorch.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { noCompiler } from '../fake-driver.js';
 import { installGoldenModel, type InstalledModel } from '../golden-model.js';
@@ -92,5 +93,95 @@ describe('a system that answers oddly', () => {
     assert.match(doctor.stdout, /"name": "cache folder",\n.*\n.*"\/\.cache\/virnucpro/);
     const { stdout } = spawnSync('unshare', [...start, program, 'models', 'list'], { env, encoding: 'utf8' });
     assert.match(stdout, /virnucpro-mini/);
+  });
+
+  describe('with a home that is of no use', () => {
+    const program = join(repositoryRoot, 'bin', 'virnucpro.js');
+    const shipped = join(repositoryRoot, 'models');
+    /** Another user than the superuser, who may read everything. */
+    const asUser = ['--user', '--map-user=54321', process.execPath];
+    const { PATH = '', VIRNUCPRO_ADDON = '' } = process.env;
+    const library = `import(${JSON.stringify(new URL('../../lib/index.js', import.meta.url).href)})
+      .then(({ open }) => open({})).catch(({ code, message }) => console.log(code, message))`;
+    let home: string | undefined;
+    const at = (...names: string[]): string => join(home!, ...names);
+
+    before(function () {
+      const { error, stderr } = spawnSync('unshare', [...asUser, '-e', ''], { encoding: 'utf8' });
+      if (error || stderr) skip(this, `no other user can be had: ${error?.message ?? stderr.trim()}`);
+      home = mkdtempSync(join(tmpdir(), 'virnucpro-home-'));
+      writeFileSync(at('file'), '');
+      mkdirSync(at('read-only'), { mode: 0o555 });
+      // Without a torch of Python's.
+      mkdirSync(at('bin'));
+      writeFileSync(at('bin', 'python3'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+      mkdirSync(at('hidden', '.cache', 'virnucpro'), { recursive: true });
+      chmodSync(at('hidden'), 0o000);
+    });
+    after(() => {
+      if (home === undefined) return;
+      chmodSync(at('hidden'), 0o700);
+      rmSync(home, { recursive: true });
+    });
+
+    function run(words: readonly string[], variables: NodeJS.ProcessEnv) {
+      const env = { PATH: `${at('bin')}:${PATH}`, ...(VIRNUCPRO_ADDON && { VIRNUCPRO_ADDON }), ...variables };
+      return spawnSync('unshare', [...asUser, ...words], { env, encoding: 'utf8' });
+    }
+    const predictTo = (name: string): string[] => {
+      return [program, 'predict', join(repositoryRoot, 'examples', 'contigs.fa'), '-o', at(name)];
+    };
+
+    for (const name of [undefined, 'file', 'read-only', 'hidden']) {
+      it(`predicts where everything is named: ${name ?? 'none'}`, () => {
+        const variables = { LIBTORCH: findLibtorch().chosen!.root, ...(name && { HOME: at(name) }) };
+        const words = [...predictTo(`of-${name ?? 'none'}`), '--models', shipped, '--model', 'virnucpro-mini'];
+        const { status, stderr } = run(words, variables);
+        assert.equal(status, 0, stderr);
+      });
+    }
+
+    for (const [name, reason] of [
+      ['file', 'ENOTDIR'],
+      ['hidden', 'EACCES'],
+    ] as const) {
+      it(`names the variable to set instead of the folder of models: ${name}`, () => {
+        const variables = { HOME: at(name) };
+        const message = new RegExp(`installed models but received ${reason}.*\\. Set VIRNUCPRO_MODELS .*HOME`);
+        for (const words of [[program, 'models', 'list'], predictTo('refused')]) {
+          const { status, stderr } = run(words, variables);
+          assert.equal(status, 1);
+          assert.match(stderr, message);
+          assert.doesNotMatch(stderr, /internal error|\n {4}at /);
+        }
+        const { stdout } = run(['-e', library], variables);
+        assert.match(stdout, /^VNP_MODEL_MISSING /);
+        assert.match(stdout, message);
+        const doctor = run([program, 'doctor'], variables);
+        assert.match(doctor.stdout, message);
+        assert.match(doctor.stdout, /warning +cache folder .*\n.*Set XDG_CACHE_HOME/);
+        assert.equal(doctor.stderr, '');
+      });
+    }
+
+    it('names LIBTORCH where that of another user cannot be read', () => {
+      const hidden = at('hidden', '.cache', 'virnucpro', 'libtorch-2.11.0-linux-x64', 'torch');
+      const next = /cannot be read: EACCES.*Set LIBTORCH to the folder of a libtorch that this user can read/s;
+      for (const variables of [{ LIBTORCH: hidden }, { XDG_CACHE_HOME: at('hidden', '.cache') }]) {
+        const { status, stderr } = run([...predictTo('refused'), '--models', shipped], variables);
+        assert.equal(status, 1);
+        assert.match(stderr, next);
+        assert.doesNotMatch(stderr, /internal error|\n {4}at /);
+        assert.match(run([program, 'doctor'], variables).stdout, next);
+        const { stdout } = run(['-e', library], { ...variables, VIRNUCPRO_MODELS: shipped });
+        assert.match(stdout, /^VNP_LIBTORCH /);
+        assert.match(stdout, next);
+      }
+    });
+
+    it('names LIBTORCH where there is none', () => {
+      const { stderr } = run([...predictTo('refused'), '--models', shipped], { XDG_CACHE_HOME: at('none') });
+      assert.match(stderr, /holds no libtorch\. Run `.*`, or set LIBTORCH to the folder of one\n$/);
+    });
   });
 });
