@@ -47,7 +47,11 @@ interface Loader {
   setDefault(name: string, value: string): void;
   /** dlopen with RTLD_NOW | RTLD_GLOBAL; throws with the linker's words. */
   load(path: string): void;
+  /** Ends the process at once with this exit code, whatever its threads do. */
+  leave(code: number): never;
 }
+
+const LOADER = 'virnucpro_loader.node';
 
 const require = createRequire(import.meta.url);
 let loaded: LoadedAddon | undefined;
@@ -62,6 +66,15 @@ export function loadAddon(): LoadedAddon {
     loaded = withinGrant(load());
   }
   return loaded;
+}
+
+/**
+ * Ends the process at once with this exit code: nothing is waited for, no listener of its end is told, and what native
+ * threads compute is lost. Loads nothing of libtorch.
+ * @throws VNP_LIBTORCH where the addon's loader is missing or damaged
+ */
+export function leaveProcess(code: number): never {
+  return (nativeModule(addonFolder(), LOADER) as Loader).leave(code);
 }
 
 /** Whoever asks for the devices hears of the memory that this process may use, not of all that the machine has. */
@@ -81,7 +94,7 @@ function load(): LoadedAddon {
 
 function loadBoth(): LoadedAddon {
   const folder = addonFolder();
-  const loader = nativeModule(folder, 'virnucpro_loader.node') as Loader;
+  const loader = nativeModule(folder, LOADER) as Loader;
   limitBusyWaiting(loader);
   // nvidia-smi's order. The driver reads it once, when it is initialised; its own default puts the fastest device first.
   loader.setDefault('CUDA_DEVICE_ORDER', 'PCI_BUS_ID');
@@ -172,7 +185,7 @@ function addonFolder(): string {
     ? [resolve(given)]
     : [join(packageRoot, 'build', 'Release'), join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)];
   const found = folders.find((folder) =>
-    ['virnucpro.node', 'virnucpro_loader.node'].every((name) => existsSync(join(folder, name))),
+    ['virnucpro.node', LOADER].every((name) => existsSync(join(folder, name))),
   );
   if (found === undefined) throw addonMissing(folders);
   return found;

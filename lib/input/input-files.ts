@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
+import { unlessAborted } from '../unless-aborted.js';
 import { ArchiveDamage } from './compressed-input.js';
 import { archiveError, COMPRESSION_EXTENSIONS } from './compression.js';
 import { CONTENT_BYTES, recordFormat } from './content.js';
@@ -49,12 +50,13 @@ function byCodePoint(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
-async function filesOfDirectory(directory: string): Promise<InputFile[]> {
-  const names = (await readdir(directory)).filter(isSequenceFile);
+async function filesOfDirectory(directory: string, signal: AbortSignal | undefined): Promise<InputFile[]> {
+  const names = (await unlessAborted(readdir(directory), signal)).filter(isSequenceFile);
   const files: InputFile[] = [];
   for (const name of names.sort(byCodePoint)) {
     const path = join(directory, name);
-    const status = await stat(path).catch((cause: unknown) => {
+    const status = await unlessAborted(stat(path), signal).catch((cause: unknown) => {
+      signal?.throwIfAborted();
       throw unreadable(path, cause);
     });
     if (status.isFile()) files.push({ path, size: status.size });
@@ -71,31 +73,38 @@ async function filesOfDirectory(directory: string): Promise<InputFile[]> {
 
 /**
  * The files that one input stands for: itself, or the sequence files in a directory by code point.
- * @throws VirnucproError VNP_INPUT_MISSING
+ * @param signal ends the looking, whatever a file system does
+ * @throws VirnucproError VNP_INPUT_MISSING; the signal's reason
  */
-export async function filesOf(input: string): Promise<InputFile[]> {
+export async function filesOf(input: string, signal?: AbortSignal): Promise<InputFile[]> {
   if (input === STANDARD_INPUT) return [{ path: input, size: undefined }];
   try {
-    const status = await stat(input);
-    if (status.isDirectory()) return await filesOfDirectory(input);
+    const status = await unlessAborted(stat(input), signal);
+    if (status.isDirectory()) return await filesOfDirectory(input, signal);
     return [{ path: input, size: status.isFile() ? status.size : undefined }];
   } catch (cause) {
+    signal?.throwIfAborted();
     throw cause instanceof VirnucproError ? cause : unreadable(input, cause);
   }
 }
 
 /** Looks at the start of a regular file; what a pipe gives can be read only once, so it is left for the reader. */
-async function fileProblem({ path, size }: InputFile, letters: LetterKind): Promise<VirnucproError | undefined> {
+async function fileProblem(
+  { path, size }: InputFile,
+  letters: LetterKind,
+  signal: AbortSignal | undefined,
+): Promise<VirnucproError | undefined> {
   if (size === undefined) return undefined;
   const gate = new ContentGate(path, letters);
   try {
-    for await (const content of decompressed(fileBlocks(path, CONTENT_BYTES), { inThread: false })) {
+    for await (const content of decompressed(fileBlocks(path, CONTENT_BYTES, signal), { inThread: false })) {
       gate.add(content);
       if (gate.format !== undefined) return undefined;
     }
     gate.end(true);
     return undefined;
   } catch (error) {
+    signal?.throwIfAborted();
     if (error instanceof ArchiveDamage) return archiveError(path, error.message, placeBehind(gate.held, path));
     return error instanceof VirnucproError ? error : unreadable(path, error);
   }
@@ -119,10 +128,16 @@ function placeBehind(head: Uint8Array, path: string): string {
  * input and pipes are judged when they are read.
  * @param inputs files, directories (see `SEQUENCE_EXTENSIONS`), or `-`
  * @param letters what they should hold; protein is refused where DNA is wanted, and not the other way round
+ * @param signal ends it at once, whatever a file system does
  * @returns the files in the order in which they are read
- * @throws VirnucproError VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the code of the first
+ * @throws VirnucproError VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the code of the
+ *   first; the signal's reason
  */
-export async function checkInputs(inputs: readonly string[], letters: LetterKind = 'dna'): Promise<InputFile[]> {
+export async function checkInputs(
+  inputs: readonly string[],
+  letters: LetterKind = 'dna',
+  signal?: AbortSignal,
+): Promise<InputFile[]> {
   if (inputs.length === 0) throw expected('VNP_USAGE', 'at least one file, directory or "-"', 'the input', 'none');
   if (inputs.filter((input) => input === STANDARD_INPUT).length > 1) {
     throw expected('VNP_USAGE', 'standard input ("-") at most once', 'the input', 'it more than once');
@@ -131,12 +146,13 @@ export async function checkInputs(inputs: readonly string[], letters: LetterKind
   const problems: VirnucproError[] = [];
   for (const input of inputs) {
     try {
-      for (const file of await filesOf(input)) {
+      for (const file of await filesOf(input, signal)) {
         files.push(file);
-        const problem = await fileProblem(file, letters);
+        const problem = await fileProblem(file, letters, signal);
         if (problem !== undefined) problems.push(problem);
       }
     } catch (error) {
+      signal?.throwIfAborted();
       if (!(error instanceof VirnucproError)) throw error;
       problems.push(error);
     }

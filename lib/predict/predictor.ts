@@ -176,9 +176,10 @@ export class Predictor {
     monitor.begin();
     let journal: RunJournal | undefined;
     try {
-      monitor.bytesTotal = totalSize(await checkInputs(inputs));
+      monitor.bytesTotal = totalSize(await checkInputs(inputs, 'dna', control.ended));
       const { standardInput } = options;
-      const records = readRecords(inputs, { progress: summary.input, ...(standardInput && { standardInput }) });
+      const reading = { progress: summary.input, signal: control.ended };
+      const records = readRecords(inputs, { ...reading, ...(standardInput && { standardInput }) });
       const { pool, onEvent } = this.#opened;
       journal = await this.#openJournal(run);
       const stage = {
@@ -192,6 +193,7 @@ export class Predictor {
         yield this.#whileOpen(results);
       }
     } finally {
+      summary.stopped ??= control.stopped;
       await journal?.close();
       stopListening?.();
       await monitor.end();
