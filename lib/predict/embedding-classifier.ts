@@ -1,5 +1,5 @@
 import type { NativeWorker } from '../engine/addon.js';
-import { loadAddon } from '../engine/load.js';
+import { loadAddon, prepareAddon } from '../engine/load.js';
 import { asVirnucproError } from '../engine/native-error.js';
 import { expected } from '../errors.js';
 import type { OpenedModel } from '../models/pipeline.js';
@@ -49,6 +49,7 @@ export class EmbeddingClassifier {
     const registry = new ModelRegistry(modelsFolder(options.models));
     const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
     const { classifier } = model;
+    await unlessAborted(prepareAddon(), signal);
     const { addon } = loadAddon();
     await verifyFiles([classifier], { signal });
     const opening = addon.openWorker({

@@ -2,7 +2,7 @@ import type { NativeBytePairTokenizer, Precision } from '../engine/addon.js';
 import { defaultBatchTokens } from '../engine/batch-tokens.js';
 import { chooseDevices } from '../engine/choose-devices.js';
 import { grantedResources, grantText } from '../engine/granted-resources.js';
-import { loadAddon } from '../engine/load.js';
+import { loadAddon, prepareAddon } from '../engine/load.js';
 import type { LoadedAddon } from '../engine/load.js';
 import { DevicePool } from '../engine/pool.js';
 import { precisionFor } from '../engine/precision.js';
@@ -69,6 +69,7 @@ async function loadModels(options: OpenOptions, resolved: ResolvedOpenOptions): 
     onEvent({ event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
   }
   const found = choice && (await unlessAborted(findTriage(registry, choice, model, { trust }), signal));
+  await unlessAborted(prepareAddon(), signal);
   const loaded = loadAddon();
   for (const { place, verdict } of loaded.passedOver)
     onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: loaded.libtorch.root });
