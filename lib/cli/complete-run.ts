@@ -46,11 +46,7 @@ export async function completeRun(
   return isThisRun ? { manifest, damage: await damageOf(words.output, manifest, signal) } : undefined;
 }
 
-async function damageOf(
-  directory: string,
-  { files }: RunManifest,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+async function damageOf(directory: string, { files }: RunManifest, signal: AbortSignal): Promise<string | undefined> {
   try {
     await checkFiles(directory, files, { signal });
     return undefined;

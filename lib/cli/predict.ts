@@ -65,11 +65,7 @@ interface Surroundings {
  * Everything that can be wrong without a model is found before one is loaded.
  * @throws VirnucproError; the name of the signal that stopped it before it had an output directory
  */
-async function checkAndRun(
-  inputs: string[],
-  given: PredictWords,
-  { log, sinks, stop }: Surroundings,
-): Promise<number> {
+async function checkAndRun(inputs: string[], given: PredictWords, { log, sinks, stop }: Surroundings): Promise<number> {
   const { stopped } = stop;
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => unlessAborted(work, stopped);
   const files = await checkInputs(inputs, 'dna', stopped);

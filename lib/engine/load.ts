@@ -216,9 +216,7 @@ function addonFolder(): string {
   const folders = given
     ? [resolve(given)]
     : [join(packageRoot, 'build', 'Release'), join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)];
-  const found = folders.find((folder) =>
-    ['virnucpro.node', LOADER].every((name) => existsSync(join(folder, name))),
-  );
+  const found = folders.find((folder) => ['virnucpro.node', LOADER].every((name) => existsSync(join(folder, name))));
   if (found === undefined) throw addonMissing(folders);
   return found;
 }

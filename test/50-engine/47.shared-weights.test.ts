@@ -113,8 +113,8 @@ describe('the weights of CPU workers', () => {
     ended.abort();
     const [outcome, ...opened] = await Promise.allSettled([first, ...others]);
     // It may have been through already.
-    if (outcome!.status === 'fulfilled') await outcome!.value.close();
-    else assert.equal((outcome!.reason as { code: string }).code, 'VNP_ABORTED');
+    if (outcome.status === 'fulfilled') await outcome.value.close();
+    else assert.equal((outcome.reason as { code: string }).code, 'VNP_ABORTED');
     for (const one of opened) assert.equal(one.status, 'fulfilled');
     await close(await Promise.all(others));
   });

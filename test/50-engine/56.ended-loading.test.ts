@@ -21,7 +21,10 @@ describe('a loading', () => {
     const before = threads();
     for (const engine of ['packed', 'torchscript'] as const) {
       const opening = openOnCpu(installed.model, { engine, signal: AbortSignal.abort() });
-      await assert.rejects(opening, { code: 'VNP_ABORTED', message: 'The loading was ended by its caller before its end' });
+      await assert.rejects(opening, {
+        code: 'VNP_ABORTED',
+        message: 'The loading was ended by its caller before its end',
+      });
     }
     // The kernel lists a thread a moment longer than it runs.
     for (let wait = 0; wait < 100 && threads() > before; wait++) await new Promise((done) => setTimeout(done, 20));

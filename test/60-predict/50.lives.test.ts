@@ -114,7 +114,11 @@ describe('predictors', () => {
       const standardInput = input === '-' ? openSync(pipe, constants.O_RDWR) : 'ignore';
       const words = [ENDED, installed.models, input, way, how];
       const stdio = [standardInput, 'pipe', 'inherit'] as const;
-      const { status, stdout } = spawnSync(process.execPath, words, { encoding: 'utf8', stdio: [...stdio], timeout: 30_000 });
+      const { status, stdout } = spawnSync(process.execPath, words, {
+        encoding: 'utf8',
+        stdio: [...stdio],
+        timeout: 30_000,
+      });
       if (typeof standardInput === 'number') closeSync(standardInput);
       assert.deepEqual([status, stdout], [how === 'exit' ? 5 : 0, ANSWERS[way]]);
     }

@@ -161,49 +161,53 @@ describe('virnucpro, when it is stopped while it waits', () => {
   });
 
   describe('for a file system that hangs', () => {
-    let hanging: HangingFolder;
+    let real: string;
+    let hanging: HangingFolder | undefined;
     before(async function () {
-      const real = mkdtempSync(join(tmpdir(), 'virnucpro-real-'));
+      real = mkdtempSync(join(tmpdir(), 'virnucpro-real-'));
       cpSync(INPUT, join(real, 'input.fa'));
       cpSync(installed.models, join(real, 'models'), { recursive: true });
       const made = await HangingFolder.make(real, `${real}-hanging`);
       if (typeof made === 'string') this.skip();
       else hanging = made;
     });
-    afterEach(() => hanging.wake());
-    after(() => hanging?.end());
+    afterEach(() => hanging?.wake());
+    after(async () => {
+      await hanging?.end();
+      for (const path of [real, `${real}-hanging`]) rmSync(path, { recursive: true, force: true });
+    });
 
     const stuck = async (words: readonly string[], signal: NodeJS.Signals): Promise<Stopped> => {
-      hanging.hang();
+      hanging!.hang();
       return stopped(words, { signal, at: 'caught', environment });
     };
 
     it('with the input, ends', async () => {
-      const run = await stuck(predict(join(hanging.path, 'input.fa')), 'SIGINT');
+      const run = await stuck(predict(join(hanging!.path, 'input.fa')), 'SIGINT');
       assert.equal(run.end, 130, run.errors);
       assertNothingLeft(run);
     });
 
     it('with the model, ends', async () => {
-      environment = { VIRNUCPRO_MODELS: join(hanging.path, 'models') };
+      environment = { VIRNUCPRO_MODELS: join(hanging!.path, 'models') };
       const run = await stuck(predict(INPUT), 'SIGTERM');
       assert.equal(run.end, 143, run.errors);
       assertNothingLeft(run);
     });
 
     it('with the output directory, ends', async () => {
-      const run = await stuck(['predict', INPUT, '-o', join(hanging.path, 'out'), ...EXACT], 'SIGHUP');
+      const run = await stuck(['predict', INPUT, '-o', join(hanging!.path, 'out'), ...EXACT], 'SIGHUP');
       assert.equal(run.end, 129, run.errors);
     });
 
     it('without a loader of its own, ends by the signal', async () => {
       environment['VIRNUCPRO_ADDON'] = join(folder, 'none');
-      const run = await stuck(predict(join(hanging.path, 'input.fa')), 'SIGTERM');
+      const run = await stuck(predict(join(hanging!.path, 'input.fa')), 'SIGTERM');
       assert.equal(run.end, 'SIGTERM', run.errors);
     });
 
     it('with what bench is to embed, ends', async () => {
-      const words = ['bench', '--esm', 'tiny', '--fasta', join(hanging.path, 'input.fa')];
+      const words = ['bench', '--esm', 'tiny', '--fasta', join(hanging!.path, 'input.fa')];
       const run = await stuck(words, 'SIGINT');
       assert.equal(run.end, 130, run.errors);
     });
