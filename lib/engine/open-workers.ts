@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { unlessAborted } from '../unless-aborted.js';
 import type { Addon, NativeDevice, NativeWorker, OpenRequest, WorkerMessage } from './addon.js';
 import { asVirnucproError } from './native-error.js';
@@ -29,17 +30,21 @@ export async function openWorkers(
   requests: readonly WorkerRequest[],
   { onEvent, signal }: OpenPoolOptions,
 ): Promise<PoolWorker[]> {
+  const loading = new AbortController();
+  // One for each worker, however many there are.
+  setMaxListeners(0, loading.signal);
   const opening = Promise.allSettled(
     requests.map(({ id, device, ...request }) =>
       addon.openWorker({
         ...request,
         device: device.id,
         ...(onEvent && { onMessage: messageListener(id, onEvent) }),
-        ...(signal && { signal }),
+        signal: loading.signal,
       }),
     ),
   );
   const opened = await unlessAborted(opening, signal).catch((reason: unknown) => {
+    loading.abort();
     void opening.then(closeAll).catch(() => undefined);
     throw reason;
   });
