@@ -8,14 +8,15 @@ import tseslint from 'typescript-eslint';
  * an error, so that imports run one way: cli, index, predict, models, engine, with the stages of the data beside them.
  */
 const layers = {
-  input: ['errors.ts', 'full-disk.ts'],
+  input: ['errors.ts', 'full-disk.ts', 'unless-aborted.ts'],
   windows: ['errors.ts', 'input'],
   batches: ['errors.ts', 'windows'],
-  engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'batches'],
-  models: ['errors.ts', 'full-disk.ts', 'package.ts', 'batches', 'engine'],
+  engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
+  models: ['errors.ts', 'full-disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
   journal: ['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'engine/addon.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
+    'unless-aborted.ts',
   ],
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
@@ -29,7 +30,7 @@ const layers = {
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
     ...['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'predict/results.ts', 'predict/events.ts'],
-    ...['predict/run-counts.ts', 'windows/window.ts'],
+    ...['predict/run-counts.ts', 'windows/window.ts', 'unless-aborted.ts'],
   ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   recall: [
@@ -40,7 +41,11 @@ const layers = {
     ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
     'predict/summary.ts',
   ],
-  cli: ['errors.ts', 'process-memory.ts', 'index.ts', 'output', 'recall', 'monitor'],
+  cli: [
+    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'index.ts', 'output', 'recall', 'monitor'],
+    // For an end without waiting.
+    ...['engine/load.ts', 'benchmark/temporary-archive.ts'],
+  ],
   'errors.ts': [],
   'supported-node.ts': ['errors.ts'],
   'option-checks.ts': ['errors.ts'],
@@ -48,6 +53,7 @@ const layers = {
   'full-disk.ts': [],
   'process-memory.ts': [],
   'package.ts': [],
+  'unless-aborted.ts': [],
 };
 
 const zones = Object.entries(layers).map(([layer, allowed]) => ({

@@ -42,6 +42,11 @@ export function expected(code: ErrorCode, what: string, forWhat: string, receive
   return new VirnucproError(code, `Expected ${what} for ${forWhat} but received ${received}${next && `. ${next}`}`);
 }
 
+/** Whether it says that the caller has ended something. */
+export function isAborted(thrown: unknown): boolean {
+  return thrown instanceof VirnucproError && thrown.code === 'VNP_ABORTED';
+}
+
 /** What was thrown, in its own words, whatever it is. */
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

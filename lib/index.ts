@@ -67,7 +67,7 @@ export type {
 export type { FrameName, KeptFrame } from './windows/frame.js';
 export type { StoredSequence } from './input/record.js';
 export { checkInputs, inputStem } from './input/input-files.js';
-export type { InputFile } from './input/input-files.js';
+export type { CheckOptions, InputFile } from './input/input-files.js';
 export { VirnucproError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { DEFAULT_PRECISION, PRECISIONS } from './engine/precision.js';

@@ -64,6 +64,22 @@ OpenRequest open_request_from(const Napi::Object& object) {
   return request;
 }
 
+// Cancels the loading when the request's AbortSignal, if it has one, is aborted.
+void listen_to_signal(const Napi::Object& object, const std::shared_ptr<Cancellation>& cancellation) {
+  if (!has_field(object, "signal")) return;
+  const auto signal = object_field(object, "signal");
+  const auto listen = signal.Get("addEventListener");
+  if (!listen.IsFunction()) {
+    throw Error(code::kArgument, "Expected an AbortSignal for `signal` but received another kind of object");
+  }
+  if (boolean_field(signal, "aborted")) cancellation->cancel();
+  const auto env = object.Env();
+  const auto cancel = [cancellation](const Napi::CallbackInfo&) { cancellation->cancel(); };
+  auto once = Napi::Object::New(env);
+  once.Set("once", true);
+  listen.As<Napi::Function>().Call(signal, {Napi::String::New(env, "abort"), Napi::Function::New(env, cancel), once});
+}
+
 // Null where nobody listens.
 std::unique_ptr<MessageChannel> message_channel(const Napi::Object& request) {
   if (!has_field(request, "onMessage")) return nullptr;
@@ -180,6 +196,7 @@ Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
     const auto given = object_argument(info, 0, "request");
     auto request = open_request_from(given);
     auto messages = message_channel(given);
+    listen_to_signal(given, request.cancellation);
     const auto object = env.GetInstanceData<Exports>()->worker.New({});
     return Unwrap(object)->start(env, std::move(request), std::move(messages));
   });

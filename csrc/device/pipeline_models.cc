@@ -103,9 +103,10 @@ PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, 
   memory.expect_room_for(least_weight_bytes(request));
   // Before the models are loaded, which takes a minute where this takes milliseconds.
   for (const auto part : kParts) {
+    request.cancellation->expect_wanted();
     if (request.*part) expect_known_answer((request.*part)->architecture, request.engine, placement_);
   }
-  LoadingProgress progress(report, archive_bytes_of(request));
+  LoadingProgress progress(report, archive_bytes_of(request), *request.cancellation);
   dna_ = load(request.dna, request.engine, progress);
   protein_ = load(request.protein, request.engine, progress);
   if (request.classifier) {

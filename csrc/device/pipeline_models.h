@@ -8,6 +8,7 @@
 #include "device/devices.h"
 #include "device/memory_meter.h"
 #include "device/stage.h"
+#include "model/cancellation.h"
 #include "model/classifier.h"
 #include "model/encoder.h"
 #include "model/loading_progress.h"
@@ -28,6 +29,8 @@ struct OpenRequest {
   std::optional<ModelPart> dna;
   std::optional<ModelPart> protein;
   std::optional<ModelPart> classifier;
+  // Ends the loading.
+  std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
 };
 
 inline constexpr uint8_t kDnaFault = 1;
@@ -62,7 +65,7 @@ struct EmbedOptions {
 class PipelineModels {
  public:
   // `memory` and `stages` are kept up to date and must outlive it. Throws kMemory when the weights leave no room within
-  // the memory that was allowed.
+  // the memory that was allowed, and kAborted where the request is cancelled meanwhile.
   PipelineModels(const OpenRequest& request, MemoryMeter& memory, StageTracker& stages,
                  const LoadingProgress::Report& report);
 

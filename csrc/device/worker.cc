@@ -51,10 +51,12 @@ void compute_something_tiny(c10::Device device) { at::ones({1}, at::TensorOption
 }  // namespace
 
 DeviceWorker::DeviceWorker(OpenRequest request, Events events)
-    : memory_(request.max_memory),
+    : cancellation_(request.cancellation),
+      memory_(request.max_memory),
       thread_([this, request = std::move(request), events = std::move(events)] { main(request, events); }) {}
 
 DeviceWorker::~DeviceWorker() {
+  cancellation_->cancel();
   close([] {});
   thread_.join();
 }

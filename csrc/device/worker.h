@@ -50,7 +50,7 @@ class DeviceWorker {
 
   // Starts the thread.
   DeviceWorker(OpenRequest request, Events events);
-  // Closes and joins: waits for the jobs that run.
+  // Closes and joins: waits for the jobs that run; a loading is ended at its next step.
   ~DeviceWorker();
   DeviceWorker(const DeviceWorker&) = delete;
   DeviceWorker& operator=(const DeviceWorker&) = delete;
@@ -80,6 +80,7 @@ class DeviceWorker {
   void finish(Started started, const PipelineModels& models, DeviceHealth& health);
   void end();
 
+  std::shared_ptr<Cancellation> cancellation_;  // of the loading
   MemoryMeter memory_;
   StageTracker stages_;
   std::mutex mutex_;

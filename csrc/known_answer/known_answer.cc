@@ -40,7 +40,8 @@ std::unique_ptr<Encoder> encoder_of(const Architecture& architecture, const Para
     module.eval();
     return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
   }
-  LoadingProgress progress([](int64_t, int64_t) {}, 1);
+  const Cancellation nobody;
+  LoadingProgress progress([](int64_t, int64_t) {}, 1, nobody);
   return make_packed_encoder(parameters, architecture, placement, progress);
 }
 

@@ -129,16 +129,26 @@ std::string first_sentence(const char* text) {
                                        ". Import the model again.");
 }
 
-// A file as libtorch reads it, which tells how much of it was read.
+// Bytes that are read before it is looked whether they are still wanted: a slow disk gives them in a blink.
+constexpr size_t kPieceBytes = size_t{8} << 20;
+
+// A file as libtorch reads it, which tells how much of it was read. Where that is no longer wanted it ends early:
+// between it and whoever asked is C code, through which nothing should be thrown.
 class CountedFile final : public caffe2::serialize::ReadAdapterInterface {
  public:
   CountedFile(const std::string& path, LoadingProgress& progress) : file_(path), progress_(progress) {}
 
   size_t size() const override { return file_.size(); }
   size_t read(uint64_t position, void* buffer, size_t count, const char* what) const override {
-    const auto got = file_.read(position, buffer, count, what);
-    progress_.read(static_cast<int64_t>(got));
-    return got;
+    size_t read = 0;
+    while (read < count && !progress_.cancellation().cancelled()) {
+      const auto wanted = std::min(kPieceBytes, count - read);
+      const auto got = file_.read(position + read, static_cast<char*>(buffer) + read, wanted, what);
+      progress_.read(static_cast<int64_t>(got));
+      read += got;
+      if (got < wanted) break;
+    }
+    return read;
   }
 
  private:
@@ -176,13 +186,18 @@ void write_archive(const ArchiveRequest& request) {
 torch::jit::Module read_module(const std::string& path, LoadingProgress& progress) {
   try {
     auto module = torch::jit::load(std::make_shared<CountedFile>(path, progress), c10::Device(c10::kCPU));
+    progress.cancellation().expect_wanted();
     module.eval();
     return module;
   } catch (const std::bad_alloc&) {
     throw;
+  } catch (const Error&) {
+    throw;
   } catch (const c10::Error& error) {
+    progress.cancellation().expect_wanted();
     fail_archive(path, "a TorchScript archive", "\"" + first_sentence(error.what_without_backtrace()) + "\"");
   } catch (const std::exception& error) {
+    progress.cancellation().expect_wanted();
     fail_archive(path, "a TorchScript archive", "\"" + first_sentence(error.what()) + "\"");
   }
 }

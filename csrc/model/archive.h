@@ -77,7 +77,7 @@ void write_archive(const ArchiveRequest& request);
 
 // Opens the archive's module on the CPU, in evaluation mode. libtorch maps no TorchScript archive: it copies every
 // record into memory of its own, and the file comes from the disk once, however many read it, because the system keeps
-// its pages. Throws kModelInvalid.
+// its pages. Throws kModelInvalid; kAborted where the loading is cancelled.
 torch::jit::Module read_module(const std::string& path, LoadingProgress& progress);
 
 // Bytes of the archive's file; 0 when there is none.

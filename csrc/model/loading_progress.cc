@@ -11,6 +11,7 @@ constexpr int64_t kReports = 96;
 }  // namespace
 
 void LoadingProgress::next_archive(int64_t bytes) {
+  cancellation_.expect_wanted();
   before_ += archive_;
   archive_ = bytes;
   read_ = 0;
@@ -23,11 +24,15 @@ void LoadingProgress::read(int64_t bytes) {
 }
 
 void LoadingProgress::laid_out(int64_t bytes) {
+  cancellation_.expect_wanted();
   laid_out_ += bytes;
   read(0);
 }
 
-void LoadingProgress::finish() { report_(total_, total_); }
+void LoadingProgress::finish() {
+  cancellation_.expect_wanted();
+  report_(total_, total_);
+}
 
 void LoadingProgress::tell(int64_t done) {
   // The last report is that of `finish`.

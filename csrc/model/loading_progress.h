@@ -3,17 +3,20 @@
 #include <cstdint>
 #include <functional>
 
+#include "model/cancellation.h"
+
 namespace virnucpro {
 
 // How far the loading of several archives has come, in their bytes. Half of an archive's way is to read it, the other
 // half to lay its parameters out as the device multiplies them. Reports about a hundred times, and at the end. Used by
-// one thread.
+// one thread. Where the loading is cancelled every step but `read` throws kAborted.
 class LoadingProgress {
  public:
   using Report = std::function<void(int64_t done, int64_t total)>;
 
-  // `total`: bytes of all archives together.
-  LoadingProgress(Report report, int64_t total) : report_(std::move(report)), total_(total) {}
+  // `total`: bytes of all archives together. `cancellation` outlives the object.
+  LoadingProgress(Report report, int64_t total, const Cancellation& cancellation)
+      : report_(std::move(report)), total_(total), cancellation_(cancellation) {}
 
   // From here it is about the next archive, of this size; those before are done.
   void next_archive(int64_t bytes);
@@ -22,11 +25,14 @@ class LoadingProgress {
   // All archives are done.
   void finish();
 
+  const Cancellation& cancellation() const { return cancellation_; }
+
  private:
   void tell(int64_t done);
 
   Report report_;
   int64_t total_;
+  const Cancellation& cancellation_;
   int64_t before_ = 0;
   int64_t archive_ = 0;
   int64_t read_ = 0;

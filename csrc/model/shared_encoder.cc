@@ -58,11 +58,15 @@ std::shared_ptr<const Encoder> shared_encoder(const std::string& path, const Arc
   const auto identity = identity_of(path, architecture);
   const auto read = [&] { return read_parameters(read_module(path, progress), architecture, path); };
   if (placement.device.is_cpu()) {
-    return encoders().get(identity + ' ' + c10::toString(placement.dtype), [&]() -> std::shared_ptr<const Encoder> {
-      return make_packed_encoder(read(), architecture, placement, progress);
-    });
+    return encoders().get(
+        identity + ' ' + c10::toString(placement.dtype),
+        [&]() -> std::shared_ptr<const Encoder> {
+          return make_packed_encoder(read(), architecture, placement, progress);
+        },
+        progress.cancellation());
   }
-  const auto parameters = archives().get(identity, [&] { return std::make_shared<const ParameterMap>(read()); });
+  const auto parameters =
+      archives().get(identity, [&] { return std::make_shared<const ParameterMap>(read()); }, progress.cancellation());
   return make_packed_encoder(*parameters, architecture, placement, progress);
 }
 

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
+#include <exception>
 #include <functional>
-#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
+
+#include "model/cancellation.h"
 
 namespace virnucpro {
 
@@ -17,52 +21,80 @@ class SharedValues {
   using Shared = std::shared_ptr<const Value>;
 
   // The value of this key. The first who asks makes it; those who ask meanwhile wait for it, and for what making it
-  // throws.
-  Shared get(const std::string& key, const std::function<Shared()>& make) {
-    std::promise<Shared> made;
-    {
-      std::unique_lock<std::mutex> lock(mutex_);
-      forget_unused();
-      auto& entry = entries_[key];
-      if (auto known = entry.value.lock()) return known;
-      if (entry.coming.valid()) {
-        const auto coming = entry.coming;
-        lock.unlock();
-        return coming.get();
-      }
-      entry.coming = made.get_future().share();
-    }
-    try {
-      auto value = make();
-      settle(key, value);
-      made.set_value(value);
-      return value;
-    } catch (...) {
-      settle(key, nullptr);
-      made.set_exception(std::current_exception());
-      throw;
+  // throws. Where it was cancelled by the one who made it, the next of them does. `cancellation` is the caller's own:
+  // throws kAborted.
+  Shared get(const std::string& key, const std::function<Shared()>& make, const Cancellation& cancellation) {
+    const auto own = std::make_shared<Making>();
+    for (;;) {
+      const auto [known, making] = known_or_making(key, own);
+      if (known) return known;
+      if (making == own) return made(key, make, cancellation, own);
+      wait_for(*making, cancellation);
+      if (making->failure) std::rethrow_exception(making->failure);
+      if (making->value) return making->value;
     }
   }
 
  private:
+  // Neither value nor failure at the end: it was cancelled.
+  struct Making {
+    bool ended = false;
+    Shared value;
+    std::exception_ptr failure;
+  };
   struct Entry {
     std::weak_ptr<const Value> value;
-    std::shared_future<Shared> coming;  // valid while it is made
+    std::shared_ptr<Making> making;  // null unless it is made now
   };
 
-  void settle(const std::string& key, const Shared& value) {
+  std::pair<Shared, std::shared_ptr<Making>> known_or_making(const std::string& key,
+                                                             const std::shared_ptr<Making>& own) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    entries_[key] = {value, {}};
+    forget_unused();
+    auto& entry = entries_[key];
+    if (auto known = entry.value.lock()) return {known, nullptr};
+    if (!entry.making) entry.making = own;
+    return {nullptr, entry.making};
+  }
+
+  Shared made(const std::string& key, const std::function<Shared()>& make, const Cancellation& cancellation,
+              const std::shared_ptr<Making>& own) {
+    try {
+      auto value = make();
+      end(key, *own, value, nullptr);
+      return value;
+    } catch (...) {
+      end(key, *own, nullptr, cancellation.cancelled() ? nullptr : std::current_exception());
+      throw;
+    }
+  }
+
+  void end(const std::string& key, Making& making, const Shared& value, std::exception_ptr failure) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    making.ended = true;
+    making.value = value;
+    making.failure = std::move(failure);
+    entries_[key] = {value, nullptr};
+    ended_.notify_all();
+  }
+
+  void wait_for(const Making& making, const Cancellation& cancellation) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    while (!making.ended) {
+      cancellation.expect_wanted();
+      ended_.wait_for(lock, std::chrono::milliseconds(50));
+    }
   }
 
   void forget_unused() {
     for (auto entry = entries_.begin(); entry != entries_.end();) {
-      const bool unused = entry->second.value.expired() && !entry->second.coming.valid();
+      const bool unused = entry->second.value.expired() && !entry->second.making;
       entry = unused ? entries_.erase(entry) : std::next(entry);
     }
   }
 
   std::mutex mutex_;
+  std::condition_variable ended_;
   std::map<std::string, Entry> entries_;
 };
 

@@ -2,7 +2,7 @@ import { encodeDna } from '../batches/dna-tokenizer.js';
 import { encodeProteins } from '../batches/protein-tokens.js';
 import type { Addon, NativeDevice, NativeWorker } from '../engine/addon.js';
 import { chooseDevices } from '../engine/choose-devices.js';
-import { loadAddon } from '../engine/load.js';
+import { loadAddon, prepareAddon } from '../engine/load.js';
 import { asVirnucproError } from '../engine/native-error.js';
 import { precisionFor } from '../engine/precision.js';
 import { checkInputs } from '../input/input-files.js';
@@ -31,8 +31,9 @@ const LONG_PASS_SECONDS = 1;
  */
 export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkReport> {
   const resolved = resolveBenchmarkOptions(options);
-  if (resolved.fasta !== undefined) await checkInputs([resolved.fasta], resolved.part);
+  if (resolved.fasta !== undefined) await checkInputs([resolved.fasta], { letters: resolved.part });
   const subject = await findSubject(resolved);
+  await prepareAddon();
   const loaded = loadAddon();
   const { devices } = chooseDevices(loaded, resolved.device === undefined ? 'auto' : [resolved.device]);
   const [device] = devices;

@@ -12,6 +12,14 @@ const VALUE_BYTES = 2;
 /** What an archive has besides its values: names, shapes, the forward's source, and the padding of every entry. */
 const MORE_BYTES = 2 ** 22;
 
+/** What removes the folders that there are now. */
+const removers = new Set<() => void>();
+
+/** Removes at once what `withRandomArchive` has written, for a process that ends before that could. */
+export function removeTemporaryArchives(): void {
+  for (const remove of [...removers]) remove();
+}
+
 /** An archive that is about to be written. */
 export interface ArchiveAnnouncement {
   readonly bytes: number;
@@ -34,11 +42,12 @@ export async function withRandomArchive<T>(
   let writer: ArchiveWriter | undefined;
   // No turn of the event loop between these two: a signal then would leave the folder behind.
   const folder = makeFolder();
-  const removeAtExit = (): void => {
+  const remove = (): void => {
     writer?.kill();
     rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   };
-  process.once('exit', removeAtExit);
+  removers.add(remove);
+  process.once('exit', remove);
   const path = join(folder, 'model.pt');
   try {
     onWrite({ bytes, folder });
@@ -46,8 +55,11 @@ export async function withRandomArchive<T>(
     await writer.written;
     return await use(path);
   } finally {
-    // Listened until it is gone, for the process may also exit while a large file is being removed.
-    await rm(folder, { recursive: true, force: true }).finally(() => process.off('exit', removeAtExit));
+    // Until it is gone, for the process may also end while a large file is being removed.
+    await rm(folder, { recursive: true, force: true }).finally(() => {
+      removers.delete(remove);
+      process.off('exit', remove);
+    });
   }
 }
 

@@ -15,6 +15,8 @@ import {
 } from '../index.js';
 import type { BenchmarkOptions, BenchmarkProgress, PrecisionChoice } from '../index.js';
 import { benchTable } from './bench-table.js';
+import { removeTemporaryArchives } from '../benchmark/temporary-archive.js';
+import { leaveNow } from './end-of-process.js';
 import { EXIT_OF_SIGNAL } from './exit-codes.js';
 import { modelsOption, precisionOption, threadsOption, trustOption, wholeNumber } from './option-values.js';
 import { StopSignals } from './stop-signals.js';
@@ -139,19 +141,12 @@ function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchWords): Be
   };
 }
 
-/** Ctrl-C removes at once what was written for the time being; the process then waits for the device's threads. */
+/** Ctrl-C removes at once what was written for the time being, and ends the process: there is nothing to wait for. */
 async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
-  const signals = [...EXIT_OF_SIGNAL.keys()];
-  const stop = new StopSignals(false, signals);
-  stop.onStop = () => {
-    const notYet = (): void => undefined;
-    for (const signal of signals) process.on(signal, notYet);
-    // Runs after those listeners that remove something: from there on a second signal may end the process.
-    process.once('exit', () => {
-      for (const signal of signals) process.off(signal, notYet);
-      console.error('stopping after the batch that runs; again to stop at once');
-    });
-    process.exit(EXIT_OF_SIGNAL.get(stop.signal!));
+  const stop = new StopSignals();
+  stop.onStop = (signal) => {
+    removeTemporaryArchives();
+    leaveNow({ code: EXIT_OF_SIGNAL.get(signal)!, signal });
   };
   try {
     return await work();

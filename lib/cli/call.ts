@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { expected } from '../errors.js';
+import { expected, isAborted } from '../errors.js';
 import { EmbeddingClassifier, packageVersion, VirnucproError } from '../index.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
@@ -73,22 +73,20 @@ export function callCommand(): Command {
 async function call(directory: string, words: CallWords): Promise<number> {
   const log = createLog({ format: words.logFormat, level: words.logLevel });
   const start = performance.now();
-  const ended = new AbortController();
   let classifier: EmbeddingClassifier | undefined;
-  const stop = new StopSignals(words.input?.includes('-') ?? false);
-  stop.onStop = (signal) => ended.abort(signal);
+  const stop = new StopSignals();
   try {
     const { threshold, minFraction, input: inputs = [], output } = words;
-    classifier = await openClassifier(words);
+    classifier = await openClassifier(words, stop.stopped);
     const manifest = await recall({
-      ...{ directory, rule: { threshold, minFraction }, output, inputs, signal: ended.signal },
+      ...{ directory, rule: { threshold, minFraction }, output, inputs, signal: stop.stopped },
       classifier: classifier && otherClassifier(classifier),
       onWaiting: (reason) => logEvent(log, { event: 'waiting', reason }),
       ...{ version: packageVersion, commandLine: ['virnucpro', ...process.argv.slice(2)] },
     });
     return reportEnd(log, manifest, { output: output ?? directory, total: (performance.now() - start) / 1000 });
   } catch (error) {
-    if (stop.signal && error === ended.signal.reason) {
+    if (stop.signal && (error === stop.signal || isAborted(error))) {
       logEvent(log, { event: 'interrupted', signal: stop.signal, output: null });
       return EXIT_OF_SIGNAL.get(stop.signal)!;
     }
@@ -102,7 +100,7 @@ async function call(directory: string, words: CallWords): Promise<number> {
 }
 
 /** Without --model nothing is loaded. */
-async function openClassifier(words: CallWords): Promise<EmbeddingClassifier | undefined> {
+async function openClassifier(words: CallWords, signal: AbortSignal): Promise<EmbeddingClassifier | undefined> {
   const { model, models, trust, threads, calibration } = words;
   const ofModel = { models, trust, threads, 'no-calibration': calibration ? undefined : true };
   const given = Object.entries(ofModel).find(([, value]) => value !== undefined);
@@ -112,7 +110,7 @@ async function openClassifier(words: CallWords): Promise<EmbeddingClassifier | u
   }
   if (model === undefined) return undefined;
   return EmbeddingClassifier.open({
-    ...{ model, calibration },
+    ...{ model, calibration, signal },
     ...(models !== undefined && { models }),
     ...(trust !== undefined && { trust }),
     ...(threads !== undefined && { threads }),

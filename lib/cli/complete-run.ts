@@ -27,10 +27,12 @@ export interface CompleteRun {
  * The run of this very command whose results the output directory holds, where nothing is left to do: for a job that is
  * put into the queue again. Its inputs are hashed for that, and its files: only these say that it is complete. Of standard
  * input it cannot be known.
+ * @param signal ends the hashing
  */
 export async function completeRun(
   words: PredictWords,
   { model, triage, inputs }: WantedRun,
+  signal: AbortSignal,
 ): Promise<CompleteRun | undefined> {
   const has = (name: string): boolean => existsSync(join(words.output, name));
   if (has(JOURNAL.name) || !has(RUN_MANIFEST.name)) return undefined;
@@ -40,13 +42,13 @@ export async function completeRun(
     hasSameParameters(manifest, words, temperatureOf(model, words.calibration)) &&
     hasSameParts(manifest.model, model) &&
     hasSameTriage(manifest, triage) &&
-    (await hasSameInputs(manifest, inputs));
-  return isThisRun ? { manifest, damage: await damageOf(words.output, manifest) } : undefined;
+    (await hasSameInputs(manifest, inputs, signal));
+  return isThisRun ? { manifest, damage: await damageOf(words.output, manifest, signal) } : undefined;
 }
 
-async function damageOf(directory: string, { files }: RunManifest): Promise<string | undefined> {
+async function damageOf(directory: string, { files }: RunManifest, signal: AbortSignal): Promise<string | undefined> {
   try {
-    await checkFiles(directory, files);
+    await checkFiles(directory, files, { signal });
     return undefined;
   } catch (error) {
     if (error instanceof VirnucproError && error.code === 'VNP_OUTPUT') return whatChanged(error);
@@ -78,13 +80,17 @@ function hasSameParameters({ parameters, devices }: RunManifest, words: PredictW
   );
 }
 
-async function hasSameInputs({ inputs }: RunManifest, files: readonly InputFile[]): Promise<boolean> {
+async function hasSameInputs(
+  { inputs }: RunManifest,
+  files: readonly InputFile[],
+  signal: AbortSignal,
+): Promise<boolean> {
   if (inputs.length !== files.length) return false;
   for (const [index, { path, size }] of files.entries()) {
     // Sizes first: they cost nothing. What has none is no file, and cannot be read twice.
     if (size === undefined || inputs[index]!.bytes !== size) return false;
     const hash = createHash('sha256');
-    await pipeline(createReadStream(path), hash);
+    await pipeline(createReadStream(path), hash, { signal });
     if (inputs[index]!.sha256 !== hash.digest('hex')) return false;
   }
   return true;

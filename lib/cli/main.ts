@@ -5,9 +5,11 @@ import { callCommand } from './call.js';
 import { EXIT } from './exit-codes.js';
 import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
+import { endProcessSoon } from './end-of-process.js';
 import { surviveLostTerminal } from './lost-terminal.js';
 import { modelsCommand } from './models.js';
 import { predictCommand } from './predict.js';
+import { stoppedBy } from './stop-signals.js';
 
 /** The whole command line; the help texts and docs/cli.md come from here. */
 export function buildProgram(): Command {
@@ -36,8 +38,17 @@ export function buildProgram(): Command {
   return program;
 }
 
-/** Runs one command line (without `node` and the script) and gives the exit code. Never throws. */
+/**
+ * Runs one command line (without `node` and the script) and gives the exit code. The process ends with it in a moment,
+ * whatever still holds it. Never throws.
+ */
 export async function main(words: readonly string[]): Promise<number> {
+  const code = await run(words);
+  endProcessSoon({ code, signal: stoppedBy() });
+  return code;
+}
+
+async function run(words: readonly string[]): Promise<number> {
   process.exitCode = EXIT.done;
   surviveLostTerminal();
   // Whoever read the output (`head`, say) has seen enough.

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Logger } from 'pino';
-import { reasonOf } from '../errors.js';
+import { isAborted, reasonOf } from '../errors.js';
 import { open, VirnucproError } from '../index.js';
 import type {
   BatchFailure,
@@ -62,7 +62,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
       logEvent(log, { event: 'warning', text: `the run stops, for ${job.words.output} is no longer its own` });
       ended.abort(directory.lost.reason);
     });
-    predictor = await openPredictor(job, times);
+    predictor = await openPredictor(job, times, ended.signal);
     const { threshold, minFraction, calibration, keepIntermediate = false, saveEmbeddings = false } = job.words;
     const { progress, progressInterval, memoryWarning } = job.words;
     const prediction = predictor.predict(job.inputs, {
@@ -83,7 +83,10 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     job.screen.close();
     reportEnd(job, manifest);
     return exitCode(job, manifest, end.reason);
-  } catch (error) {
+  } catch (failure) {
+    const error: unknown = directory.lost.aborted ? directory.lost.reason : failure;
+    // The model was not loaded yet, or the inputs not looked at.
+    if (stop.signal && isAborted(error)) return nothingDone(job, error as VirnucproError);
     hasFailed = true;
     isOtherRun = error instanceof VirnucproError && ['VNP_RESUME', 'VNP_OUTPUT_LOST'].includes(error.code);
     throw error;
@@ -100,7 +103,11 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
   }
 }
 
-async function openPredictor({ words, model, triage, log }: PredictionJob, times: RunTimes): Promise<Predictor> {
+async function openPredictor(
+  { words, model, triage, log }: PredictionJob,
+  times: RunTimes,
+  signal: AbortSignal,
+): Promise<Predictor> {
   const start = performance.now();
   for (const { name, random } of triage ? [model, triage.model] : [model]) {
     if (random) logEvent(log, { event: 'random-weights', model: name });
@@ -112,6 +119,7 @@ async function openPredictor({ words, model, triage, log }: PredictionJob, times
     model: model.name,
     precision: words.precision,
     engine: words.engine,
+    signal,
     onEvent: (event: RunEvent) => logEvent(log, event),
     ...(choice && { triage: choice }),
     ...(models !== undefined && { models }),

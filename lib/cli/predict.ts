@@ -11,8 +11,9 @@ import { JOURNAL, OUTPUT_FILES, outputFileName } from '../output/files.js';
 import { hasRandomWeights, tableComment } from '../output/manifest.js';
 import { finishInterrupted } from '../output/output-directory.js';
 import { openResultDirectory } from '../output/result-directory.js';
+import { unlessAborted } from '../unless-aborted.js';
 import { completeRun } from './complete-run.js';
-import { EXIT, EXIT_OF_OUTCOME } from './exit-codes.js';
+import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
 import { addPredictOptions } from './predict-options.js';
 import type { PredictWords } from './predict-options.js';
 import { runPrediction, unsaid } from './predict-run.js';
@@ -37,35 +38,50 @@ export function predictCommand(): Command {
 async function predict(inputs: string[], words: PredictWords): Promise<number> {
   const sinks = new LogSinks();
   const log = createLog({ format: words.logFormat, level: words.logLevel, sinks });
+  const stop = new StopSignals();
   try {
-    return await checkAndRun(inputs, words, { log, sinks });
+    return await checkAndRun(inputs, words, { log, sinks, stop });
   } catch (error) {
+    if (stop.signal !== undefined && error === stop.signal) {
+      logEvent(log, { event: 'interrupted', signal: stop.signal, output: null });
+      return EXIT_OF_SIGNAL.get(stop.signal)!;
+    }
     if (words.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
     logEvent(log, { event: 'failed', code: error.code, reason: error.message });
     return EXIT.failed;
   } finally {
+    stop.ignore();
     sinks.closeFile();
   }
 }
 
-/** Everything that can be wrong without a model is found before one is loaded. */
-async function checkAndRun(
-  inputs: string[],
-  given: PredictWords,
-  { log, sinks }: { log: Logger; sinks: LogSinks },
-): Promise<number> {
+interface Surroundings {
+  readonly log: Logger;
+  readonly sinks: LogSinks;
+  readonly stop: StopSignals;
+}
+
+/**
+ * Everything that can be wrong without a model is found before one is loaded.
+ * @throws VirnucproError; the name of the signal that stopped it before it had an output directory
+ */
+async function checkAndRun(inputs: string[], given: PredictWords, { log, sinks, stop }: Surroundings): Promise<number> {
+  const { stopped } = stop;
+  const unlessStopped = <T>(work: Promise<T>): Promise<T> => unlessAborted(work, stopped);
   const saidFirst: string[] = [];
-  const files = await checkInputs(inputs, 'dna', (text) => saidFirst.push(text));
+  const files = await checkInputs(inputs, { signal: stopped, onWarning: (text) => saidFirst.push(text) });
   for (const text of saidFirst) logEvent(log, { event: 'warning', text });
-  const model = await inspectModel(given.model, { models: given.models, trust: given.trust ?? false });
+  const model = await unlessStopped(inspectModel(given.model, { models: given.models, trust: given.trust ?? false }));
   // Without a name that is only where none is installed.
   if (given.model === undefined && model.shipped) {
     logEvent(log, { event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
   }
-  const asked = await triageOf(given, model);
+  const asked = await unlessStopped(triageOf(given, model));
   const onWaiting = (reason: string): void => logEvent(log, { event: 'waiting', reason });
-  if (given.resume) await finishInterrupted(given.output, { onWaiting });
-  const complete = given.resume ? await completeRun(given, { model, triage: asked, inputs: files }) : undefined;
+  const claiming = { onWaiting, signal: stopped };
+  if (given.resume) await unlessAborted(finishInterrupted(given.output, claiming), stop.givenUp);
+  const wanted = { model, triage: asked, inputs: files };
+  const complete = given.resume ? await unlessStopped(completeRun(given, wanted, stopped)) : undefined;
   if (complete && complete.damage === undefined) {
     for (const text of unsaid(complete.manifest.warnings, saidFirst)) logEvent(log, { event: 'warning', text });
     logEvent(log, { event: 'complete-already', output: given.output });
@@ -76,27 +92,28 @@ async function checkAndRun(
     logEvent(log, { event: 'warning', text });
   }
   const journal = join(given.output, JOURNAL.name);
-  const words = given.resume ? await resumedOptions(given, { model, triage: asked, journal }) : given;
-  const triage = asked ?? (await triageOf(words, model));
+  const resuming = { model, triage: asked, journal };
+  const words = given.resume ? await unlessStopped(resumedOptions(given, resuming)) : given;
+  const triage = asked ?? (await unlessStopped(triageOf(words, model)));
   const name = inputName(inputs, files);
-  await refuseOverwriting(files, { output: words.output, name, chunkSize: model.chunkSize });
-  const directory = await openResultDirectory({
+  await unlessStopped(refuseOverwriting(files, { output: words.output, name, chunkSize: model.chunkSize }));
+  const opening = openResultDirectory({
     directory: words.output,
     force: words.force ?? false,
     resume: words.resume ?? false,
     isDamaged: complete !== undefined,
     keepIntermediate: words.keepIntermediate ?? false,
     saveEmbeddings: words.saveEmbeddings ?? false,
-    onWaiting,
+    ...claiming,
     chunkSize: model.chunkSize,
     inputName: name,
     inputs: files.map(({ path }) => path).filter((path) => path !== '-'),
     comment: comment(model, triage, words),
     threshold: words.threshold,
   });
+  const directory = await unlessAborted(opening, stop.givenUp);
   sinks.openFile(directory.logPath);
   const readsStandardInput = inputs.includes('-');
-  const stop = new StopSignals(readsStandardInput);
   const state = new StateSignal();
   state.onAsked = () => logEvent(log, { event: 'waiting', reason: 'the model is being loaded' });
   const screen = new RunScreen({

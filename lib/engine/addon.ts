@@ -186,6 +186,8 @@ export interface OpenRequest {
   maxMemory?: number;
   /** Called on the JavaScript thread, until the worker is closed. */
   onMessage?: (message: WorkerMessage) => void;
+  /** Ends the loading at its next step: the promise rejects with VNP_ABORTED. Of an open worker it means nothing. */
+  signal?: AbortSignal;
   /** A part that is left out takes no memory; a call that needs it is answered with VNP_ARGUMENT. */
   dna?: ModelPart<DnabertArchitecture>;
   protein?: ModelPart<Esm2Architecture>;

@@ -7,7 +7,7 @@ import { packageRoot } from '../package.js';
 import type { Addon } from './addon.js';
 import { libraryProblem } from './elf-file.js';
 import { grantedDevice } from './granted-resources.js';
-import { findLibtorch, type Libtorch, type LibtorchCandidate, type Refusal } from './libtorch.js';
+import { findLibtorch, type Libtorch, type LibtorchCandidate, type LibtorchSearch, type Refusal } from './libtorch.js';
 import { linkerProblem } from './linker-words.js';
 import {
   addonFailure,
@@ -47,10 +47,41 @@ interface Loader {
   setDefault(name: string, value: string): void;
   /** dlopen with RTLD_NOW | RTLD_GLOBAL; throws with the linker's words. */
   load(path: string): void;
+  /** The same on another thread. */
+  loadAside(path: string): Promise<void>;
+  /** Ends the process at once with this exit code, whatever its threads do. */
+  leave(code: number): never;
 }
+
+const LOADER = 'virnucpro_loader.node';
 
 const require = createRequire(import.meta.url);
 let loaded: LoadedAddon | undefined;
+/** What `prepareAddon` has found. */
+let prepared: LibtorchSearch | undefined;
+
+/**
+ * Brings libtorch into the process on another thread: half a second, or many where the disk is slow, in which this one is
+ * free for other things, such as a signal. What is wrong is found by `loadAddon`, which has to come after it. Never fails.
+ */
+export async function prepareAddon(): Promise<void> {
+  if (loaded) return;
+  try {
+    refuseUnfitProcess();
+    const loader = nativeModule(addonFolder(), LOADER) as Loader;
+    setDefaults(loader);
+    prepared ??= findLibtorch({ refused: new Map() });
+    const { chosen } = prepared;
+    if (!chosen) return;
+    await loader.loadAside(join(chosen.root, 'lib', 'libtorch_cpu.so'));
+    const path = join(chosen.root, 'lib', 'libtorch_cuda.so');
+    if (!chosen.cuda || libraryProblem(path) !== undefined) return;
+    await loader.loadAside('libcuda.so.1');
+    await loader.loadAside(path);
+  } catch {
+    // `loadAddon` meets it again, and has words for it.
+  }
+}
 
 /**
  * Loads libtorch and the addon into this process; later calls return the same. Takes about half a second.
@@ -62,6 +93,15 @@ export function loadAddon(): LoadedAddon {
     loaded = withinGrant(load());
   }
   return loaded;
+}
+
+/**
+ * Ends the process at once with this exit code: nothing is waited for, no listener of its end is told, and what native
+ * threads compute is lost. Loads nothing of libtorch.
+ * @throws VNP_LIBTORCH where the addon's loader is missing or damaged
+ */
+export function leaveProcess(code: number): never {
+  return (nativeModule(addonFolder(), LOADER) as Loader).leave(code);
 }
 
 /** Whoever asks for the devices hears of the memory that this process may use, not of all that the machine has. */
@@ -81,21 +121,26 @@ function load(): LoadedAddon {
 
 function loadBoth(): LoadedAddon {
   const folder = addonFolder();
-  const loader = nativeModule(folder, 'virnucpro_loader.node') as Loader;
-  limitBusyWaiting(loader);
-  // nvidia-smi's order. The driver reads it once, when it is initialised; its own default puts the fastest device first.
-  loader.setDefault('CUDA_DEVICE_ORDER', 'PCI_BUS_ID');
+  const loader = nativeModule(folder, LOADER) as Loader;
+  setDefaults(loader);
   const { libtorch, passedOver } = loadLibtorch(loader);
   const cuda = loadCuda(loader, libtorch);
   const addon = nativeModule(folder, 'virnucpro.node') as Addon;
   return { addon, path: join(folder, 'virnucpro.node'), libtorch, passedOver, cuda };
 }
 
+/** What libraries read once, when they are loaded or initialised. */
+function setDefaults(loader: Loader): void {
+  limitBusyWaiting(loader);
+  // nvidia-smi's order. The driver's own default puts the fastest device first.
+  loader.setDefault('CUDA_DEVICE_ORDER', 'PCI_BUS_ID');
+}
+
 /** The first libtorch of the search that the linker takes. */
 function loadLibtorch(loader: Loader): Pick<LoadedAddon, 'libtorch' | 'passedOver'> {
   const refused = new Map<string, Refusal>();
   for (;;) {
-    const search = findLibtorch({ refused });
+    const search = refused.size === 0 && prepared ? prepared : findLibtorch({ refused });
     const libtorch = search.chosen;
     if (!libtorch) throw libtorchMissing(search);
     try {
@@ -171,9 +216,7 @@ function addonFolder(): string {
   const folders = given
     ? [resolve(given)]
     : [join(packageRoot, 'build', 'Release'), join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)];
-  const found = folders.find((folder) =>
-    ['virnucpro.node', 'virnucpro_loader.node'].every((name) => existsSync(join(folder, name))),
-  );
+  const found = folders.find((folder) => ['virnucpro.node', LOADER].every((name) => existsSync(join(folder, name))));
   if (found === undefined) throw addonMissing(folders);
   return found;
 }

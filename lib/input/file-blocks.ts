@@ -1,6 +1,13 @@
-import { open } from 'node:fs/promises';
+import { close, constants, fstat, open, read } from 'node:fs';
+import { Socket } from 'node:net';
+import { isatty, ReadStream } from 'node:tty';
+import { promisify } from 'node:util';
 import { reasonOf, VirnucproError } from '../errors.js';
+import { unlessAborted } from '../unless-aborted.js';
+import { streamBlocks } from './stream-blocks.js';
 import { inputName } from './text.js';
+
+const system = { close: promisify(close), fstat: promisify(fstat), open: promisify(open), read: promisify(read) };
 
 /** @returns the error for a path that a system call failed on */
 export function unreadable(path: string, cause: unknown): VirnucproError {
@@ -12,23 +19,69 @@ export function unreadable(path: string, cause: unknown): VirnucproError {
 }
 
 /**
- * The bytes of a file or pipe. A block is valid until the next is asked for.
- * @throws VirnucproError VNP_INPUT_MISSING while iterating
+ * The bytes of a file, pipe or terminal. A block is valid until the next is asked for.
+ * @param blockSize the most bytes of a block
+ * @param signal ends the reading, whatever is waited for
+ * @throws VirnucproError VNP_INPUT_MISSING while iterating; the signal's reason
  */
-export async function* fileBlocks(path: string, blockSize: number): AsyncGenerator<Uint8Array> {
-  const handle = await open(path, 'r').catch((cause: unknown) => {
-    throw unreadable(path, cause);
+export async function* fileBlocks(path: string, blockSize: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  // A pipe without a writer would otherwise hold a thread until there is one, and with it the end of the process.
+  const opening = system.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const descriptor = await unlessAborted(opening, signal).catch((cause: unknown) => {
+    if (!signal?.aborted) throw unreadable(path, cause);
+    void opening.then(system.close).catch(() => undefined);
+    throw signal.reason;
   });
+  try {
+    const stream = await streamOf(descriptor, signal);
+    yield* stream ? streamBlocks(stream, signal) : readBlocks(descriptor, blockSize, signal);
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw unreadable(path, cause);
+  }
+}
+
+/** What is waited for without a thread: a pipe or a terminal. It has the descriptor then. */
+async function streamOf(descriptor: number, signal: AbortSignal | undefined): Promise<Socket | ReadStream | undefined> {
+  const looking = system.fstat(descriptor);
+  try {
+    const status = await unlessAborted(looking, signal);
+    // Nothing comes, and no end, before there was a writer.
+    if (status.isFIFO()) return new Socket({ fd: descriptor, readable: true, writable: false });
+    if (status.isCharacterDevice() && isatty(descriptor)) return new ReadStream(descriptor);
+    return undefined;
+  } catch (cause) {
+    closeAfter(looking, descriptor);
+    throw cause;
+  }
+}
+
+/** Closes the descriptor at the end. */
+async function* readBlocks(
+  descriptor: number,
+  blockSize: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  let reading: Promise<unknown> = Promise.resolve();
   try {
     const buffer = new Uint8Array(blockSize);
     for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, blockSize, null).catch((cause: unknown) => {
-        throw unreadable(path, cause);
-      });
+      const answer = system.read(descriptor, buffer, 0, blockSize, null);
+      reading = answer;
+      const { bytesRead } = await unlessAborted(answer, signal);
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
-    await handle.close();
+    // A thread that still reads needs the descriptor.
+    if (signal?.aborted) closeAfter(reading, descriptor);
+    else await system.close(descriptor);
   }
+}
+
+function closeAfter(work: Promise<unknown>, descriptor: number): void {
+  void work
+    .catch(() => undefined)
+    .then(() => system.close(descriptor))
+    .catch(() => undefined);
 }

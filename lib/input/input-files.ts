@@ -2,6 +2,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
+import { unlessAborted } from '../unless-aborted.js';
 import { ArchiveDamage } from './compressed-input.js';
 import { archiveError, COMPRESSION_EXTENSIONS } from './compression.js';
 import { CONTENT_BYTES, recordFormat } from './content.js';
@@ -33,7 +34,17 @@ export interface InputFile {
 }
 
 /** Is told what the user should know, a sentence each. */
-type Warn = (text: string) => void;
+export interface FilesOptions {
+  /** Told what stops nothing but should be known: what of a directory is not read. Default nobody. */
+  readonly onWarning?: ((text: string) => void) | undefined;
+  /** Ends the looking at once, whatever a file system does. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CheckOptions extends FilesOptions {
+  /** What the inputs should hold: protein is refused where DNA is wanted, and not the other way round. Default `dna`. */
+  readonly letters?: LetterKind;
+}
 
 /** Whether a name in a directory, no hidden one, is that of a file to read, see SEQUENCE_EXTENSIONS. */
 function isSequenceFile(name: string): boolean {
@@ -55,8 +66,8 @@ function byCodePoint(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
-async function filesOfDirectory(directory: string, warn?: Warn): Promise<InputFile[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
+async function filesOfDirectory(directory: string, { onWarning, signal }: FilesOptions): Promise<InputFile[]> {
+  const entries = await unlessAborted(readdir(directory, { withFileTypes: true }), signal);
   const visible = entries.filter(({ name }) => !name.startsWith('.'));
   const files: InputFile[] = [];
   const unread: Dirent[] = [];
@@ -66,15 +77,16 @@ async function filesOfDirectory(directory: string, warn?: Warn): Promise<InputFi
       continue;
     }
     const path = join(directory, entry.name);
-    const status = await stat(path).catch((cause: unknown) => {
+    const status = await unlessAborted(stat(path), signal).catch((cause: unknown) => {
+      signal?.throwIfAborted();
       throw unreadable(path, cause);
     });
     if (status.isFile()) files.push({ path, size: status.size });
     else unread.push(entry);
   }
   if (files.length > 0) {
-    const warning = warn && (await unreadEntriesWarning(directory, unread, isSequenceFile));
-    if (warning !== undefined) warn?.(warning);
+    const warning = onWarning && (await unreadEntriesWarning(directory, unread, isSequenceFile));
+    if (warning !== undefined) onWarning?.(warning);
     return files;
   }
   throw expected(
@@ -88,32 +100,38 @@ async function filesOfDirectory(directory: string, warn?: Warn): Promise<InputFi
 
 /**
  * The files that one input stands for: itself, or the sequence files in a directory by code point.
- * @param warn told what of a directory is not read
- * @throws VirnucproError VNP_INPUT_MISSING
+ * @throws VirnucproError VNP_INPUT_MISSING; the signal's reason
  */
-export async function filesOf(input: string, warn?: Warn): Promise<InputFile[]> {
+export async function filesOf(input: string, options: FilesOptions = {}): Promise<InputFile[]> {
+  const { signal } = options;
   if (input === STANDARD_INPUT) return [{ path: input, size: undefined }];
   try {
-    const status = await stat(input);
-    if (status.isDirectory()) return await filesOfDirectory(input, warn);
+    const status = await unlessAborted(stat(input), signal);
+    if (status.isDirectory()) return await filesOfDirectory(input, options);
     return [{ path: input, size: status.isFile() ? status.size : undefined }];
   } catch (cause) {
+    signal?.throwIfAborted();
     throw cause instanceof VirnucproError ? cause : unreadable(input, cause);
   }
 }
 
 /** Looks at the start of a regular file; what a pipe gives can be read only once, so it is left for the reader. */
-async function fileProblem({ path, size }: InputFile, letters: LetterKind): Promise<VirnucproError | undefined> {
+async function fileProblem(
+  { path, size }: InputFile,
+  letters: LetterKind,
+  signal: AbortSignal | undefined,
+): Promise<VirnucproError | undefined> {
   if (size === undefined) return undefined;
   const gate = new ContentGate(path, letters);
   try {
-    for await (const content of decompressed(fileBlocks(path, CONTENT_BYTES), { inThread: false })) {
+    for await (const content of decompressed(fileBlocks(path, CONTENT_BYTES, signal), { inThread: false })) {
       gate.add(content);
       if (gate.format !== undefined) return undefined;
     }
     gate.end(true);
     return undefined;
   } catch (error) {
+    signal?.throwIfAborted();
     if (error instanceof ArchiveDamage) return archiveError(path, error.message, placeBehind(gate.held, path));
     return error instanceof VirnucproError ? error : unreadable(path, error);
   }
@@ -136,16 +154,14 @@ function placeBehind(head: Uint8Array, path: string): string {
  * like FASTA or FASTQ of DNA, judged by the first 64 KiB of its content, decompressed where it is compressed. Standard
  * input and pipes are judged when they are read.
  * @param inputs files, directories (see `SEQUENCE_EXTENSIONS`), or `-`
- * @param letters what they should hold; protein is refused where DNA is wanted, and not the other way round
- * @param warn told what stops nothing but should be known before: what of a directory is not read, and files that are
- *   given more than once; nothing where an error is thrown
+ * @param options `onWarning` is also told of files that are given more than once, and of nothing where an error is thrown
  * @returns the files in the order in which they are read
- * @throws VirnucproError VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the code of the first
+ * @throws VirnucproError VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the code of the
+ *   first; the signal's reason
  */
 export async function checkInputs(
   inputs: readonly string[],
-  letters: LetterKind = 'dna',
-  warn?: (text: string) => void,
+  { letters = 'dna', onWarning, signal }: CheckOptions = {},
 ): Promise<InputFile[]> {
   if (inputs.length === 0) throw expected('VNP_USAGE', 'at least one file, directory or "-"', 'the input', 'none');
   if (inputs.filter((input) => input === STANDARD_INPUT).length > 1) {
@@ -156,18 +172,19 @@ export async function checkInputs(
   const warnings: string[] = [];
   for (const input of inputs) {
     try {
-      for (const file of await filesOf(input, (text) => warnings.push(text))) {
+      for (const file of await filesOf(input, { signal, onWarning: (text) => warnings.push(text) })) {
         files.push(file);
-        const problem = await fileProblem(file, letters);
+        const problem = await fileProblem(file, letters, signal);
         if (problem !== undefined) problems.push(problem);
       }
     } catch (error) {
+      signal?.throwIfAborted();
       if (!(error instanceof VirnucproError)) throw error;
       problems.push(error);
     }
   }
   if (problems.length === 0) {
-    if (warn) for (const text of [...warnings, ...(await sameFileWarnings(files))]) warn(text);
+    if (onWarning) for (const text of [...warnings, ...(await sameFileWarnings(files))]) onWarning(text);
     return files;
   }
   if (problems.length === 1) throw problems[0]!;

@@ -10,6 +10,7 @@ import { STANDARD_INPUT, filesOf } from './input-files.js';
 import { InputProgress } from './progress.js';
 import type { RecordParser, RecordParserOptions } from './record-parser.js';
 import type { SequenceRecord } from './record.js';
+import { streamBlocks } from './stream-blocks.js';
 import { inputName } from './text.js';
 
 export interface ReadOptions {
@@ -25,6 +26,8 @@ export interface ReadOptions {
   readonly standardInput?: AsyncIterable<Uint8Array>;
   /** Protein is refused where DNA is wanted. `dna` unless given; where `protein` is, a record's `problem` may be that it is one. */
   readonly letters?: LetterKind;
+  /** Ends the reading at once, whatever is waited for. What `-` reads is destroyed then, where it is a stream of Node. */
+  readonly signal?: AbortSignal;
 }
 
 /** Counts what is read of an input, as it lies in its file. */
@@ -45,6 +48,7 @@ interface InputReading {
   readonly progress: InputProgress;
   readonly parserOptions: RecordParserOptions;
   readonly letters: LetterKind;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** The bytes of one input on their way to its records. */
@@ -116,7 +120,7 @@ class InputParsing {
 }
 
 async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRecord[]> {
-  const { path, blocks, progress } = reading;
+  const { path, blocks, progress, signal } = reading;
   const parsing = new InputParsing(reading);
   progress.begin();
   try {
@@ -133,6 +137,9 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
     } catch (error) {
       failure = error instanceof ArchiveDamage ? parsing.damaged(error) : error;
     }
+    // Nobody takes it any more.
+    if (signal?.aborted) for (const { sequence } of parsing.take()) sequence.release();
+    signal?.throwIfAborted();
     const { skippedLines } = parsing;
     if (skippedLines > 0) progress.warn(skippedLinesWarning(skippedLines, path));
     // What was whole before a failure is as good as ever.
@@ -162,7 +169,8 @@ function skippedLinesWarning(lines: number, path: string): string {
  * records before it. Memory does not grow with the inputs.
  * @param inputs files, directories (their sequence files by code point), or `-` for standard input
  * @returns the records; whoever takes one must release its sequence
- * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_OUTPUT when a temporary file cannot be made or written
+ * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_OUTPUT when a temporary file cannot be made or written;
+ *   the signal's reason
  */
 export function readRecords(
   inputs: readonly string[],
@@ -180,15 +188,18 @@ async function* recordGroups(
     memoryLimit = 1024 * 1024,
     blockSize = 512 * 1024,
     letters = 'dna',
+    signal,
   } = options;
   let index = 0;
   for (const input of inputs) {
-    for (const { path } of await filesOf(input)) {
+    for (const { path } of await filesOf(input, { signal })) {
       const standard = path === STANDARD_INPUT;
-      const blocks = standard ? (options.standardInput ?? process.stdin) : fileBlocks(path, blockSize);
+      const blocks = standard
+        ? streamBlocks(options.standardInput ?? process.stdin, signal)
+        : fileBlocks(path, blockSize, signal);
       const { temporaryFolder } = options;
       const parserOptions = { source: path, firstIndex: index, memoryLimit, temporaryFolder, letters };
-      for await (const records of recordsOfInput({ path, blocks, progress, parserOptions, letters })) {
+      for await (const records of recordsOfInput({ path, blocks, progress, parserOptions, letters, signal })) {
         index += records.length;
         yield released(records);
       }

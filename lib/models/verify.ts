@@ -1,4 +1,5 @@
 import { expected, reasonOf } from '../errors.js';
+import { unlessAborted } from '../unless-aborted.js';
 import { sha256InThread, sha256OfFile } from './sha256.js';
 import { stateOf, VerifiedFiles, type FileState } from './verified-files.js';
 
@@ -23,6 +24,8 @@ export interface VerifyOptions {
   readonly large?: number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+  /** Ends the hashing at once. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Candidate extends PinnedFile {
@@ -32,9 +35,13 @@ interface Candidate extends PinnedFile {
 /**
  * Compares files with their hashes, all at once, each at the speed of the disk or of one core.
  *
- * @throws VNP_MODEL_INVALID naming the file that differs or cannot be read
+ * @throws VNP_MODEL_INVALID naming the file that differs or cannot be read; the signal's reason
  */
-export async function verifyFiles(files: readonly PinnedFile[], options: VerifyOptions = {}): Promise<void> {
+export function verifyFiles(files: readonly PinnedFile[], options: VerifyOptions = {}): Promise<void> {
+  return unlessAborted(verifyAll(files, options), options.signal);
+}
+
+async function verifyAll(files: readonly PinnedFile[], options: VerifyOptions): Promise<void> {
   const { onRead, again = false, large = LARGE_BYTES, now = Date.now } = options;
   const memory = await VerifiedFiles.read(options.memory ?? VerifiedFiles.defaultPath());
   const candidates = await Promise.all(files.map(async (file) => ({ ...file, state: await readState(file) })));
@@ -44,8 +51,10 @@ export async function verifyFiles(files: readonly PinnedFile[], options: VerifyO
   if (total > 0) onRead?.(total);
   const started = now();
   const failed = new AbortController();
+  const { signal } = options;
+  const ended = signal ? AbortSignal.any([failed.signal, signal]) : failed.signal;
   try {
-    await Promise.all(unknown.map((file) => verifyFile(file, isLarge(file), failed.signal)));
+    await Promise.all(unknown.map((file) => verifyFile(file, isLarge(file), ended)));
   } finally {
     // One wrong file is enough: nobody waits for the others.
     failed.abort();

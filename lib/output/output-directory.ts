@@ -20,6 +20,8 @@ export interface ClaimOptions {
   readonly onWaiting?: (reason: string) => void;
   /** Milliseconds after which such a run that shows no sign of life is taken for dead. Default 35,000. */
   readonly patience?: number;
+  /** Ends the waiting for such a run, and gives the directory back. */
+  readonly signal?: AbortSignal;
   /** For tests. */
   readonly system?: System;
 }
@@ -33,7 +35,7 @@ const TAKEN = /^\.taken-[0-9a-z]+$/;
  * is something in it that is not accepted, makes this run's folder, removes what runs that are no longer there have left
  * unfinished, and ends what they were putting in place.
  *
- * @throws VNP_OUTPUT
+ * @throws VNP_OUTPUT; the signal's reason
  */
 export async function claimDirectory(directory: string, options: ClaimOptions = {}): Promise<ClaimedDirectory> {
   const path = resolve(directory);
@@ -60,6 +62,7 @@ export async function claimDirectory(directory: string, options: ClaimOptions = 
     const cause = claimed === undefined ? failure : await claimed.ownership.causeOf(failure);
     if (claimed !== undefined) await releaseDirectory(claimed, { unused: false }).catch(() => undefined);
     if (made !== undefined) await removeEmpty(system, path, made);
+    options.signal?.throwIfAborted();
     if (cause instanceof VirnucproError) throw cause;
     throw outputError('a directory that can be written to', directory, cause);
   }
@@ -161,7 +164,7 @@ class OtherRuns {
   }
 
   async #refuseLive(folder: string): Promise<void> {
-    const { force, onWaiting, patience } = this.#options;
+    const { force, onWaiting, patience, signal } = this.#options;
     const owner = await readOwner(this.#system.files, folder);
     const life = await lifeOf(owner, this.#system);
     if (life === 'dead') return;
@@ -172,7 +175,7 @@ class OtherRuns {
       if (force && isElsewhere(owner, this.#system.identity())) return;
       const seconds = (patience ?? PATIENCE) / 1000;
       onWaiting?.(`looking whether the run in ${folder} of ${who} is still alive (up to ${seconds} s)`);
-      const seen = await watchOwner(this.#system, folder, patience);
+      const seen = await watchOwner(this.#system, folder, patience, signal);
       if (seen === 'silent') onWaiting?.(`no sign of life from ${who} for ${seconds} s: taking the directory over`);
       if (seen !== 'alive') return;
     }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { unlessAborted } from '../unless-aborted.js';
 import { OWNER_FILE } from './directory-owner.js';
 import { codeOf } from './system.js';
 import type { System } from './system.js';
@@ -21,13 +22,20 @@ export type WatchedLife = 'alive' | 'silent' | 'gone';
  * counts, not when it says it was changed: the clocks of two machines may differ.
  *
  * @param patience milliseconds of silence after which it is taken for dead
+ * @param signal ends the watching
+ * @throws the signal's reason
  */
-export async function watchOwner(system: System, folder: string, patience = PATIENCE): Promise<WatchedLife> {
+export async function watchOwner(
+  system: System,
+  folder: string,
+  patience = PATIENCE,
+  signal?: AbortSignal,
+): Promise<WatchedLife> {
   let silentSince = system.now();
   let [lookedAt, answeredAt] = [silentSince, silentSince];
   let last: string | undefined;
   for (;;) {
-    const sign = await look(system, folder);
+    const sign = await unlessAborted(look(system, folder), signal);
     if (sign === GONE) return 'gone';
     if (sign === FORBIDDEN) return 'alive';
     const now = system.now();
@@ -37,7 +45,7 @@ export async function watchOwner(system: System, folder: string, patience = PATI
     if (now - silentSince >= patience) return 'silent';
     if (now - answeredAt > MOST_PATIENCES * patience) return 'alive';
     lookedAt = now;
-    await system.sleep(LOOKING_INTERVAL, { keepsAlive: true });
+    await unlessAborted(system.sleep(LOOKING_INTERVAL, { keepsAlive: true }), signal);
   }
 }
 

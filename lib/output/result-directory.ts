@@ -50,6 +50,7 @@ export interface ResultDirectoryOptions {
   /** See ClaimOptions. */
   readonly onWaiting?: (reason: string) => void;
   readonly patience?: number;
+  readonly signal?: AbortSignal;
   /** Also writes the classic intermediate files; every window must then bring its `sequences`. Default false. */
   readonly keepIntermediate?: boolean;
   /** Also writes the embeddings; every scored frame must then bring its own. Default false. */
@@ -83,6 +84,7 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
     ...(options.force !== undefined && { force: options.force }),
     ...(options.onWaiting && { onWaiting: options.onWaiting }),
     ...(options.patience !== undefined && { patience: options.patience }),
+    ...(options.signal && { signal: options.signal }),
     accepts: (names) => acceptsUnfinished(names, options),
   });
   try {

@@ -1,16 +1,18 @@
 import type { NativeWorker } from '../engine/addon.js';
-import { loadAddon } from '../engine/load.js';
+import { loadAddon, prepareAddon } from '../engine/load.js';
 import { asVirnucproError } from '../engine/native-error.js';
 import { expected } from '../errors.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/verify.js';
 import { checkKind, isFlag } from '../option-checks.js';
+import { unlessAborted } from '../unless-aborted.js';
 import { calibrateAll, temperatureOf } from './calibration.js';
+import { endedBy } from './open-models.js';
 import { resolveOpenOptions } from './options.js';
-import type { OpenOptions, PredictOptions } from './options.js';
+import type { OpenOptions, PredictOptions, ResolvedOpenOptions } from './options.js';
 
-export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' | 'threads'> &
+export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' | 'threads' | 'signal'> &
   Pick<PredictOptions, 'calibration'>;
 
 /**
@@ -30,21 +32,35 @@ export class EmbeddingClassifier {
     this.#worker = worker;
   }
 
-  /** @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_ARGUMENT */
+  /**
+   * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_ARGUMENT; VNP_ABORTED
+   *   where the signal ended the loading
+   */
   static async open({ calibration = true, ...options }: ClassifierOptions = {}): Promise<EmbeddingClassifier> {
     checkKind('calibration', calibration, 'true or false', isFlag);
-    const { trust, threads } = resolveOpenOptions(options);
-    const model = await new ModelRegistry(modelsFolder(options.models)).findTrusted(options.model, { trust });
+    const resolved = resolveOpenOptions(options);
+    return endedBy(resolved.signal, EmbeddingClassifier.#load({ calibration, ...options }, resolved));
+  }
+
+  static async #load(
+    options: ClassifierOptions & { readonly calibration: boolean },
+    { trust, threads, signal }: ResolvedOpenOptions,
+  ): Promise<EmbeddingClassifier> {
+    const registry = new ModelRegistry(modelsFolder(options.models));
+    const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
     const { classifier } = model;
+    await unlessAborted(prepareAddon(), signal);
     const { addon } = loadAddon();
-    await verifyFiles([classifier]);
+    await verifyFiles([classifier], { signal });
+    const opening = addon.openWorker({
+      ...{ device: 'cpu', precision: 'fp32', threads, engine: 'packed', ...(signal && { signal }) },
+      classifier,
+    });
     try {
-      const worker = await addon.openWorker({
-        ...{ device: 'cpu', precision: 'fp32', threads, engine: 'packed' },
-        classifier,
-      });
-      return new EmbeddingClassifier(model, temperatureOf(model, calibration), worker);
+      const worker = await unlessAborted(opening, signal);
+      return new EmbeddingClassifier(model, temperatureOf(model, options.calibration), worker);
     } catch (error) {
+      if (signal?.aborted) void opening.then((worker) => worker.close()).catch(() => undefined);
       throw asVirnucproError(error);
     }
   }

@@ -2,7 +2,7 @@ import type { NativeBytePairTokenizer, Precision } from '../engine/addon.js';
 import { defaultBatchTokens } from '../engine/batch-tokens.js';
 import { chooseDevices } from '../engine/choose-devices.js';
 import { grantedResources, grantText } from '../engine/granted-resources.js';
-import { loadAddon } from '../engine/load.js';
+import { loadAddon, prepareAddon } from '../engine/load.js';
 import type { LoadedAddon } from '../engine/load.js';
 import { DevicePool } from '../engine/pool.js';
 import { precisionFor } from '../engine/precision.js';
@@ -12,7 +12,9 @@ import type { WorkerDescription } from '../engine/worker-usage.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/verify.js';
+import { VirnucproError } from '../errors.js';
 import { packageVersion } from '../package.js';
+import { unlessAborted } from '../unless-aborted.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { resolveOpenOptions } from './options.js';
 import type { OpenOptions, ResolvedOpenOptions } from './options.js';
@@ -43,14 +45,31 @@ type Plan = WorkerPlan & { readonly precision: Precision };
 /** Loads a model on its devices, and where there is to be triage the one for that beside it. */
 export async function openModels(options: OpenOptions): Promise<OpenedModels> {
   const resolved = resolveOpenOptions(options);
-  const { trust, engine, onEvent, triage: choice } = resolved;
+  return endedBy(resolved.signal, loadModels(options, resolved));
+}
+
+/** @throws VirnucproError VNP_ABORTED where the signal ended the loading, whatever that failed with because of it */
+export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promise<T>): Promise<T> {
+  try {
+    return await loading;
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    const text = 'The loading was ended by its caller before its end';
+    throw new VirnucproError('VNP_ABORTED', text, { cause: signal.reason });
+  }
+}
+
+async function loadModels(options: OpenOptions, resolved: ResolvedOpenOptions): Promise<OpenedModels> {
+  const { trust, engine, onEvent, triage: choice, signal } = resolved;
+  signal?.throwIfAborted();
   tellGrant(onEvent);
   const registry = new ModelRegistry(modelsFolder(options.models));
-  const model = await registry.findTrusted(options.model, { trust });
+  const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
   if (options.model === undefined && model.shipped) {
     onEvent({ event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
   }
-  const found = choice && (await findTriage(registry, choice, model, { trust }));
+  const found = choice && (await unlessAborted(findTriage(registry, choice, model, { trust }), signal));
+  await unlessAborted(prepareAddon(), signal);
   const loaded = loadAddon();
   for (const { place, verdict } of loaded.passedOver)
     onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: loaded.libtorch.root });
@@ -121,14 +140,14 @@ async function load(
   { loaded, resolved, batchTokens }: OnDevices,
 ): Promise<LoadedModel> {
   const { dna, protein, classifier, chunkSize } = model;
-  const { engine, maxMemory, onEvent } = resolved;
+  const { engine, maxMemory, onEvent, signal } = resolved;
   const tokenizer = new loaded.addon.BytePairTokenizer(model.tokenizer);
   onEvent({ event: 'loading', model: model.name, chunkSize, workers: plans.map(({ id }) => id) });
   const onRead = (bytes: number): void => onEvent({ event: 'checking', model: model.name, bytes });
-  await verifyFiles([dna, protein, classifier], { onRead });
+  await verifyFiles([dna, protein, classifier], { onRead, signal });
   const limit = maxMemory === undefined ? {} : { maxMemory };
   const requests = plans.map((plan) => ({ ...plan, ...limit, engine, dna, protein, classifier }));
-  const pool = await DevicePool.open(loaded.addon, requests, { onEvent });
+  const pool = await DevicePool.open(loaded.addon, requests, { onEvent, ...(signal && { signal }) });
   for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
   return { model, pool, tokenizer };
 }

@@ -70,6 +70,11 @@ export interface OpenOptions {
   readonly dnabertBatchTokens?: number;
   /** Called for everything that happens while the model loads and while runs go on. What it throws is ignored. */
   readonly onEvent?: (event: RunEvent) => void;
+  /**
+   * Ends the loading: `open` throws VNP_ABORTED at once, with the signal's reason as its cause, and the loading threads end
+   * at their next step. Means nothing to a predictor that is open. Defaults to none.
+   */
+  readonly signal?: AbortSignal;
 }
 
 export interface PredictOptions {
@@ -117,6 +122,7 @@ const OPEN_OPTIONS = namesOf<OpenOptions>({
   esmBatchTokens: true,
   dnabertBatchTokens: true,
   onEvent: true,
+  signal: true,
 });
 const PREDICT_OPTIONS = namesOf<PredictOptions>({
   threshold: true,
@@ -147,6 +153,10 @@ function isText(value: unknown): boolean {
 
 function isDeviceChoice(value: unknown): boolean {
   return isText(value) || (Array.isArray(value) && value.every(isText));
+}
+
+function isSignal(value: unknown): boolean {
+  return value instanceof AbortSignal;
 }
 
 function isByteStream(value: unknown): boolean {
@@ -187,6 +197,7 @@ export function resolveOpenOptions(options: OpenOptions) {
   checkKind('trust', options.trust, 'true or false', isFlag);
   checkKind('devices', options.devices, 'auto, cpu, cuda or an array of ids', isDeviceChoice);
   checkKind('onEvent', options.onEvent, 'a function', (listener: unknown) => typeof listener === 'function');
+  checkKind('signal', options.signal, 'an AbortSignal', isSignal);
   return {
     trust: options.trust ?? false,
     triage: options.triage === undefined ? undefined : resolveTriage(options.triage),
@@ -200,6 +211,7 @@ export function resolveOpenOptions(options: OpenOptions) {
     dnabertBatchTokens:
       dnabertBatchTokens === undefined ? undefined : whole('dnabertBatchTokens', dnabertBatchTokens, MOST_BATCH_TOKENS),
     onEvent: harmless(options.onEvent),
+    signal: options.signal,
   };
 }
 
@@ -209,7 +221,7 @@ export type ResolvedOpenOptions = ReturnType<typeof resolveOpenOptions>;
 export function resolvePredictOptions(options: PredictOptions) {
   checkNames(PREDICT_OPTIONS, options, 'predict');
   const { progressInterval = DEFAULT_PROGRESS_INTERVAL } = options;
-  checkKind('signal', options.signal, 'an AbortSignal', (signal: unknown) => signal instanceof AbortSignal);
+  checkKind('signal', options.signal, 'an AbortSignal', isSignal);
   checkKind('standardInput', options.standardInput, 'an async iterable of bytes', isByteStream);
   checkKind('calibration', options.calibration, 'true or false', isFlag);
   checkKind('sequences', options.sequences, 'true or false', isFlag);

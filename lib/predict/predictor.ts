@@ -176,10 +176,12 @@ export class Predictor {
     monitor.begin();
     let journal: RunJournal | undefined;
     try {
-      const files = await checkInputs(inputs, 'dna', (text) => summary.input.warn(text));
+      const onWarning = (text: string): void => summary.input.warn(text);
+      const files = await checkInputs(inputs, { onWarning, signal: control.ended });
       monitor.bytesTotal = totalSize(files);
       const { standardInput } = options;
-      const records = readRecords(inputs, { progress: summary.input, ...(standardInput && { standardInput }) });
+      const reading = { progress: summary.input, signal: control.ended };
+      const records = readRecords(inputs, { ...reading, ...(standardInput && { standardInput }) });
       const { pool, onEvent } = this.#opened;
       journal = await this.#openJournal(run);
       const stage = {
@@ -193,6 +195,7 @@ export class Predictor {
         yield this.#whileOpen(results);
       }
     } finally {
+      summary.stopped ??= control.stopped;
       await journal?.close();
       stopListening?.();
       await monitor.end();

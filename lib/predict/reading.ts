@@ -1,5 +1,6 @@
 import { VirnucproError } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
+import { unlessAborted } from '../unless-aborted.js';
 import type { RunControl } from './run-control.js';
 import type { RunSummary } from './summary.js';
 
@@ -51,10 +52,13 @@ export class Reading {
   }
 
   async #next(iterator: AsyncIterator<SequenceRecord>): Promise<IteratorResult<SequenceRecord> | undefined> {
+    const coming = iterator.next();
     try {
-      return await this.#summary.timed('reading', this.#control.unlessStopped(iterator.next()));
+      return await this.#summary.timed('reading', unlessAborted(coming, this.#control.ended));
     } catch (reason) {
       if (reason !== this.#control.stopped) this.#failure = { reason };
+      // It may have been on its way.
+      else coming.then(({ done, value }) => done || value.sequence.release()).catch(() => undefined);
       return undefined;
     }
   }

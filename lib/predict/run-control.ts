@@ -18,19 +18,22 @@ export function steeredTogether(pools: readonly SteeredPool[]): SteeredPool {
 
 /** How a run is paused, and ended before its end, from outside or from within. */
 export class RunControl {
-  #stopped: VirnucproError | undefined;
+  readonly #ended = new AbortController();
   /** When the pause began, in milliseconds of performance.now; undefined when there is none. */
   #pausedSince: number | undefined;
   #pausedBefore = 0;
-  /** Told when the run is stopped. */
-  readonly #onStop = new Set<(reason: VirnucproError) => void>();
   /** In a pause of a run that goes on nothing else may be left that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
   #steered: SteeredPool | undefined;
 
   /** Why the run was stopped; undefined as long as it was not. */
   get stopped(): VirnucproError | undefined {
-    return this.#stopped;
+    return this.#ended.signal.reason as VirnucproError | undefined;
+  }
+
+  /** Aborted when the run is stopped, with the same reason. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
   }
 
   get isPaused(): boolean {
@@ -45,9 +48,8 @@ export class RunControl {
 
   /** Nothing new is read or given to a device from now on. The first reason counts. */
   stop(reason: VirnucproError): void {
-    if (this.#stopped) return;
-    this.#stopped = reason;
-    for (const told of [...this.#onStop]) told(reason);
+    if (this.stopped) return;
+    this.#ended.abort(reason);
     this.#steered?.withdraw();
     this.resume();
   }
@@ -82,15 +84,9 @@ export class RunControl {
     if (this.#steered && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
   }
 
-  /** @returns how to be told no more */
-  #whenStopped(told: (reason: VirnucproError) => void): () => void {
-    this.#onStop.add(told);
-    return () => this.#onStop.delete(told);
-  }
-
   /** What the devices compute is finished; they get nothing new until `resume`. */
   pause(): void {
-    if (this.#stopped || this.isPaused) return;
+    if (this.stopped || this.isPaused) return;
     this.#pausedSince = performance.now();
     this.#hold();
   }
@@ -105,19 +101,5 @@ export class RunControl {
     this.#pausedBefore = 1000 * this.secondsPaused;
     this.#pausedSince = undefined;
     this.#hold();
-  }
-
-  /** The same as the promise, unless the run is stopped first. @throws the reason then */
-  async unlessStopped<T>(work: Promise<T>): Promise<T> {
-    // Promise.race would add a handler to a promise of the whole run with every call, and never take one away.
-    return new Promise<T>((resolve, reject) => {
-      if (this.#stopped) {
-        work.catch(() => undefined);
-        reject(this.#stopped);
-        return;
-      }
-      const forget = this.#whenStopped(reject);
-      void work.then(resolve, reject).finally(forget);
-    });
   }
 }

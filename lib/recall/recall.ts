@@ -60,6 +60,7 @@ export async function recall(options: RecallOptions): Promise<RunManifest> {
     accepts: () => output === undefined,
     whatNext: 'Choose another directory',
     ...(options.onWaiting && { onWaiting: options.onWaiting }),
+    ...(options.signal && { signal: options.signal }),
   });
   const { lost } = claimed.ownership;
   const signal = options.signal ? AbortSignal.any([lost, options.signal]) : lost;

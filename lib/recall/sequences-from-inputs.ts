@@ -145,7 +145,8 @@ class InputsReading {
   async read({ path, known }: PresentInput): Promise<void> {
     const { signal, standardInput } = this.#job;
     const progress = new InputProgress();
-    for await (const record of readRecords([path], { progress, ...(standardInput && { standardInput }) })) {
+    const reading = { progress, ...(signal && { signal }) };
+    for await (const record of readRecords([path], { ...reading, ...(standardInput && { standardInput }) })) {
       try {
         signal?.throwIfAborted();
         if (this.hasRow) await this.#write(record, path, known);

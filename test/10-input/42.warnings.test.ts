@@ -14,7 +14,7 @@ const RECORDS = '>a\nACGT\n>b\nAC\n';
 
 async function warningsOfCheck(inputs: readonly string[]): Promise<string[]> {
   const warnings: string[] = [];
-  await checkInputs(inputs, 'dna', (text) => warnings.push(text));
+  await checkInputs(inputs, { onWarning: (text) => warnings.push(text) });
   return warnings;
 }
 
@@ -72,7 +72,7 @@ describe('the entries of an input directory', () => {
       names.map((name) => `1 entry of directory ${name} is not read: 1 file with another ending (a.gff)`),
     );
     const told: string[] = [];
-    await assert.rejects(checkInputs([...names, folder.path('none')], 'dna', (text) => told.push(text)));
+    await assert.rejects(checkInputs([...names, folder.path('none')], { onWarning: (text) => told.push(text) }));
     assert.deepEqual(told, []);
   });
 });
@@ -92,7 +92,7 @@ describe('an input that is given twice', () => {
     const wanted = [same(link, path), same(hardLink, path), twice];
     assert.deepEqual(new Set(await warningsOfCheck(inputs)), new Set(wanted));
     const progress = new InputProgress();
-    await checkInputs(inputs, 'dna', (text) => progress.warn(text));
+    await checkInputs(inputs, { onWarning: (text) => progress.warn(text) });
     await readPlain(inputs, { progress });
     assert.deepEqual(progress.warnings, wanted);
   });

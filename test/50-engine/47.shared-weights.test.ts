@@ -97,6 +97,18 @@ describe('the weights of CPU workers', () => {
     await close([before, after]);
   });
 
+  it('are loaded by the next who waits for them, where the one that loads them is ended', async () => {
+    const ended = new AbortController();
+    const [first, ...others] = [open({ signal: ended.signal }), open(), open()];
+    ended.abort();
+    const [outcome, ...opened] = await Promise.allSettled([first, ...others]);
+    // It may have been through already.
+    if (outcome.status === 'fulfilled') await outcome.value.close();
+    else assert.equal((outcome.reason as { code: string }).code, 'VNP_ABORTED');
+    for (const one of opened) assert.equal(one.status, 'fulfilled');
+    await close(await Promise.all(others));
+  });
+
   it('that cannot be read fail for all who wait for them, and for nobody once they are mended', async () => {
     const damaged = join(folder, 'damaged.pt');
     writeFileSync(damaged, 'no archive');

@@ -3,6 +3,7 @@
  * node hostile-calls.js MODEL-FOLDER. Prints how many calls there were, and each that did anything but answer or fail
  * with a code; a crash is seen from outside.
  */
+import { setMaxListeners } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -127,6 +128,8 @@ async function receivers(worker: NativeWorker): Promise<void> {
 }
 
 async function openings(): Promise<void> {
+  const { signal } = new AbortController();
+  setMaxListeners(0, signal);
   const part = (name: 'dna' | 'protein' | 'classifier'): unknown => {
     const { path, architecture } = model[name];
     return { path, architecture };
@@ -134,6 +137,7 @@ async function openings(): Promise<void> {
   const request = {
     ...{ device: 'cpu', precision: 'fp32', threads: 1, engine: 'packed', maxMemory: 2 ** 40 },
     ...{ dna: part('dna'), protein: part('protein'), classifier: part('classifier'), onMessage: () => undefined },
+    signal,
   };
   const open: Call = async (...words) => ((await untyped(addon, 'openWorker')(...words)) as NativeWorker).close();
   await eachArgument('openWorker', [request], open);

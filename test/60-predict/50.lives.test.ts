@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
-import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { open } from '../../lib/index.js';
@@ -11,6 +13,7 @@ import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
 
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
+const ENDED = fileURLToPath(new URL('ended-process.js', import.meta.url));
 const PAUSED = fileURLToPath(new URL('paused-process.js', import.meta.url));
 const PROGRAM = new URL('predictor-thread.js', import.meta.url);
 
@@ -95,4 +98,45 @@ describe('predictors', () => {
       assert.match(execFileSync(process.execPath, words, { encoding: 'utf8', timeout: 30_000 }), results);
     });
   }
+
+  describe('that are given up', () => {
+    let folder: string;
+    let pipe: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'virnucpro-lives-'));
+      pipe = join(folder, 'pipe');
+      execFileSync('mkfifo', [pipe]);
+    });
+    after(() => rmSync(folder, { recursive: true }));
+
+    function end(way: string, input: string, how: 'itself' | 'exit'): void {
+      // Standard input has a writer, who is idle.
+      const standardInput = input === '-' ? openSync(pipe, constants.O_RDWR) : 'ignore';
+      const words = [ENDED, installed.models, input, way, how];
+      const stdio = [standardInput, 'pipe', 'inherit'] as const;
+      const { status, stdout } = spawnSync(process.execPath, words, {
+        encoding: 'utf8',
+        stdio: [...stdio],
+        timeout: 30_000,
+      });
+      if (typeof standardInput === 'number') closeSync(standardInput);
+      assert.deepEqual([status, stdout], [how === 'exit' ? 5 : 0, ANSWERS[way]]);
+    }
+    const ANSWERS: Record<string, string> = {
+      abort: 'VNP_ABORTED enough\n',
+      close: 'VNP_CLOSED undefined\n',
+      loading: 'VNP_ABORTED enough\n',
+    };
+
+    for (const how of ['itself', 'exit'] as const) {
+      const words = how === 'exit' ? 'let their process exit' : 'let their process end by itself';
+      it(`while they wait for a pipe or standard input ${words}`, () => {
+        end('abort', pipe, how);
+        end('close', pipe, how);
+        end('abort', '-', how);
+      });
+
+      it(`while they are loaded ${words}`, () => end('loading', INPUT, how));
+    }
+  });
 });
