@@ -77,8 +77,7 @@ async function checkAndRun(inputs: string[], given: PredictWords, { log, sinks, 
     logEvent(log, { event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
   }
   const asked = await unlessStopped(triageOf(given, model));
-  const onWaiting = (reason: string): void => logEvent(log, { event: 'waiting', reason });
-  const claiming = { onWaiting, signal: stopped };
+  const claiming = { signal: stopped, onWaiting: (reason: string) => logEvent(log, { event: 'waiting', reason }) };
   if (given.resume) await unlessAborted(finishInterrupted(given.output, claiming), stop.givenUp);
   const wanted = { model, triage: asked, inputs: files };
   const complete = given.resume ? await unlessStopped(completeRun(given, wanted, stopped)) : undefined;
@@ -91,8 +90,7 @@ async function checkAndRun(inputs: string[], given: PredictWords, { log, sinks, 
     const text = `the results in ${given.output} are not those of their run and are computed again: ${complete.damage}`;
     logEvent(log, { event: 'warning', text });
   }
-  const journal = join(given.output, JOURNAL.name);
-  const resuming = { model, triage: asked, journal };
+  const resuming = { model, triage: asked, journal: join(given.output, JOURNAL.name) };
   const words = given.resume ? await unlessStopped(resumedOptions(given, resuming)) : given;
   const triage = asked ?? (await unlessStopped(triageOf(words, model)));
   const name = inputName(inputs, files);
@@ -113,12 +111,12 @@ async function checkAndRun(inputs: string[], given: PredictWords, { log, sinks, 
   });
   const directory = await unlessAborted(opening, stop.givenUp);
   sinks.openFile(directory.logPath);
-  const readsStandardInput = inputs.includes('-');
   const state = new StateSignal();
   state.onAsked = () => logEvent(log, { event: 'waiting', reason: 'the model is being loaded' });
+  const models = triage ? `${model.name} after ${triage.model.name}` : model.name;
   const screen = new RunScreen({
-    title: `virnucpro ${packageVersion}, model ${model.name}${triage ? ` after ${triage.model.name}` : ''}, ${inputs.join(' ')}`,
-    ...{ log, sinks, readsStandardInput },
+    title: `virnucpro ${packageVersion}, model ${models}, ${inputs.join(' ')}`,
+    ...{ log, sinks, readsStandardInput: inputs.includes('-') },
     isWanted: words.progress && words.logFormat === 'text',
     onQuit: () => stop.remember('SIGINT'),
   });
