@@ -49,15 +49,10 @@ export class FastqQuality {
    * @returns the position of the line end, of the value that would be one too many, or the length of the block
    */
   read(block: Uint8Array, from: number, line: number, most: number): number {
-    let values = this.#values;
-    let position = from;
+    let position = this.#blanks === 0 ? endOfValues(block, from, most - this.#values) : from;
+    let values = this.#values + position - from;
     for (; position < block.length; position++) {
       const byte = block[position]!;
-      if (byte >= LOWEST && byte <= HIGHEST && this.#blanks === 0) {
-        if (values === most) break;
-        values++;
-        continue;
-      }
       if (isLineEnd(byte)) break;
       const column = this.#column + position - from + 1;
       if (BYTE_KINDS[byte] === BLANK) {
@@ -83,4 +78,12 @@ export class FastqQuality {
     this.#blanks = 0;
     this.#blank = undefined;
   }
+}
+
+/** @returns the position behind the values, at most so many, that come one after another */
+function endOfValues(block: Uint8Array, from: number, most: number): number {
+  const end = Math.min(block.length, from + most);
+  let position = from;
+  while (position < end && block[position]! >= LOWEST && block[position]! <= HIGHEST) position++;
+  return position;
 }
