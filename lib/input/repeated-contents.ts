@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { crc32 } from 'node:zlib';
+import zlib from 'node:zlib';
 import type { InputFile } from './input-files.js';
 import { inputName } from './text.js';
 
@@ -46,7 +46,7 @@ export class RepeatedContents {
   /** A block of its content. */
   add(content: Uint8Array): void {
     this.#bytes += content.length;
-    this.#checksum = crc32(content, this.#checksum);
+    this.#checksum = zlib.crc32(content, this.#checksum);
   }
 
   /** Bytes of its content so far. */

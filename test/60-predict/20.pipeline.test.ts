@@ -234,7 +234,7 @@ describe('the way from records to results', () => {
     assert.equal(summary.stopped, control.stopped);
     const { records, empty, framesKept, ...left } = counts;
     assert.deepEqual(left, {
-      invalid: 0,
+      ...{ invalid: 0, uracil: 0, recordsWithUracil: 0, gaps: 0, recordsWithGaps: 0 },
       windows: windows.length,
       framesScored: windows.reduce((sum, { frames }) => sum + frames.length, 0),
       windowsScored: ofStatus('scored'),
