@@ -21,6 +21,7 @@ export function refuseUnfitProcess(): void {
   refuseLostWorkingDirectory();
   refuseSmallAddressSpace();
   refuseMissingInstructions();
+  refuseMalformedThreads();
 }
 
 /** The matrix library looks for its parts relative to it. */
@@ -66,4 +67,13 @@ function refuseMissingInstructions(): void {
 function cpuFlags(): ReadonlySet<string> {
   const [, flags = ''] = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8')) ?? [];
   return new Set(flags.trim().split(' '));
+}
+
+/** GCC's OpenMP ignores what is no number, after a warning; LLVM's and Intel's end the process, or never answer. */
+function refuseMalformedThreads(): void {
+  const { OMP_NUM_THREADS: threads, LD_PRELOAD: libraries = '' } = process.env;
+  if (threads === undefined || !/lib(omp|iomp5)\b[^/:\s]*\.so/.test(libraries)) return;
+  if (/^\s*\d{1,5}(\s*,\s*\d{1,5})*\s*$/.test(threads)) return;
+  const what = `${JSON.stringify(threads)}, for which the OpenMP of LD_PRELOAD ends the process`;
+  throw expected('VNP_LIBTORCH', 'a number of threads', 'OMP_NUM_THREADS', what, 'Unset it or set it to a number');
 }

@@ -197,7 +197,7 @@ describe('the numbers in other surroundings', () => {
     if (outcome.refused !== undefined) {
       assert.match(
         outcome.refused,
-        /^VNP_(THREADS|WRONG_NUMBERS): |^VNP_NATIVE: .* known answer |^VNP_LIBTORCH: .* ATEN_CPU_CAPABILITY /,
+        /^VNP_(THREADS|WRONG_NUMBERS): |^VNP_NATIVE: .* known answer |^VNP_LIBTORCH: .* (ATEN_CPU_CAPABILITY|OMP_NUM_THREADS) /,
       );
       return 'refused';
     }
@@ -248,6 +248,14 @@ describe('the numbers in other surroundings', () => {
     const [library] = otherOpenMp();
     before(function () {
       if (library === undefined) skip(this, 'libomp.so.5 is missing; install libomp5 (apt-get install libomp5)');
+    });
+
+    it('are refused with a number of threads that ends the process there, or holds it for ever', async () => {
+      for (const value of ['', 'many', '-3', '99999999999999']) {
+        const environment = { OMP_NUM_THREADS: value, LD_PRELOAD: library! };
+        const asked = { environment, threads: 2, precision: 'fp32', engine: 'packed', where: 'main' } as const;
+        assert.match((await run(asked)).refused!, /^VNP_LIBTORCH: Expected a number of threads for OMP_NUM_THREADS/);
+      }
     });
     for (const [limit, what] of [
       ['KMP_DEVICE_THREAD_LIMIT', 'whose threads are limited for the whole process'],

@@ -151,7 +151,7 @@ describe('virnucpro predict --resume', () => {
   });
 
   for (const [what, damage] of [
-    ['cut short', (path: string) => truncateSync(path, statSync(path).size / 2)],
+    ['cut short', (path: string) => truncateSync(path, Math.floor(statSync(path).size / 2))],
     ['changed in a letter', (path: string) => flipBit(path, 1000)],
     ['gone', (path: string) => rmSync(path)],
   ] as const) {
