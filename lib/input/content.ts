@@ -61,9 +61,24 @@ function sequencesOf(text: string, format: RecordFormat): string[] {
     return text
       .split(/(?:^|[\r\n])[ \t\v\f\xef\xbb\xbf]*>/)
       .slice(1)
-      .map((record) => record.replace(/^[^\r\n]*/, '').replace(/[\r\n][;#!][^\r\n]*/g, ''));
+      .map((record) => record.replace(/^[^\r\n]*/, '').replace(/[\r\n][ \t\v\f]*[;#!][^\r\n]*/g, ''));
   }
-  return [...text.matchAll(/(?:^|[\r\n])@[^\r\n]*(?:\r\n|[\r\n])([^+@]*)/g)].map(([, letters]) => letters!);
+  return fastqSequences(text);
+}
+
+/** The length of a sequence says where its quality ends, for a line of quality can start with `@`, too. */
+function fastqSequences(text: string): string[] {
+  const sequences: string[] = [];
+  // A header, the lines of the sequence, and the line of the `+` as far as they are there.
+  const header = /[\s\xef\xbb\xbf]*@[^\r\n]*[\r\n]+([^+]*)(?:\+[^\r\n]*[\r\n]+)?/y;
+  for (let found = header.exec(text); found !== null; found = header.exec(text)) {
+    const letters = found[1]!.replace(/\s/g, '');
+    sequences.push(letters);
+    for (let left = letters.length; left > 0 && header.lastIndex < text.length; header.lastIndex++) {
+      if (!/\s/.test(text[header.lastIndex]!)) left--;
+    }
+  }
+  return sequences;
 }
 
 const PROTEIN = new RegExp(`[${PROTEIN_LETTERS}]`, 'g');
