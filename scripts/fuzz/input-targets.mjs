@@ -31,6 +31,14 @@ const RECORD_PIECES = [
   '\t',
   '\0',
   '\xef\xbb\xbf',
+  '\n;x\n',
+  '\n#',
+  '\n  >',
+  '1 ac',
+  'gt 61\n',
+  'U',
+  '.',
+  '@r\nACGTAC\n+\n@I\nIIII\n',
 ];
 
 /**
@@ -122,6 +130,7 @@ export async function inputTargets(folder, dictionary) {
     check(!/[\n\r]/.test(header) && !/\s/.test(id), 'a header on one line, an id without spaces');
     if (problem !== undefined) checkMessage(problem);
     check(!/[\n\r\t ]/.test(letters), 'letters without spaces');
+    if (problem === undefined) check(/^[ACGTURYSWKMBDHVNX]*$/i.test(letters), 'letters of nucleotides');
   };
 
   return {

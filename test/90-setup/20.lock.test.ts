@@ -47,6 +47,12 @@ describe('the lock of setup', () => {
   async function appears(name: string): Promise<void> {
     while (!existsSync(checkout.path(name))) await sleep(10);
   }
+  /** What is in a file, which is there a moment before what is in it. */
+  async function content(name: string): Promise<string> {
+    await appears(name);
+    while (readFileSync(checkout.path(name), 'utf8') === '') await sleep(10);
+    return readFileSync(checkout.path(name), 'utf8');
+  }
   /** A lock file's name as this machine would write it, for another process. */
   async function nameOf(pid: string, started?: string): Promise<string> {
     const { output } = await start(printName).finished;
@@ -64,8 +70,7 @@ describe('the lock of setup', () => {
     const holder = start(holdForever);
     await appears('held');
     const second = start(holdOnce);
-    await appears('waiting');
-    assert.match(readFileSync(checkout.path('waiting'), 'utf8'), /^process \d+ on .+/);
+    assert.match(await content('waiting'), /^process \d+ on .+/);
     holder.kill();
     const { code, output } = await second.finished;
     assert.deepEqual({ code, output }, { code: 0, output: 'held\n' });
