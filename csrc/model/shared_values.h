@@ -69,11 +69,11 @@ class SharedValues {
     }
   }
 
-  void end(const std::string& key, Making& making, const Shared& value, std::exception_ptr failure) {
+  void end(const std::string& key, Making& making, const Shared& value, const std::exception_ptr& failure) {
     const std::lock_guard<std::mutex> lock(mutex_);
     making.ended = true;
     making.value = value;
-    making.failure = std::move(failure);
+    making.failure = failure;
     entries_[key] = {value, nullptr};
     ended_.notify_all();
   }
