@@ -64,9 +64,15 @@ export class DirectoryProcess {
 
   async end(): Promise<void> {
     if (this.#isOver) return;
+    const closed = once(this.#child, 'close');
     this.#child.stdin!.end();
-    process.kill(innermost(this.#child.pid!), 'SIGKILL');
-    await once(this.#child, 'close');
+    try {
+      process.kill(innermost(this.#child.pid!), 'SIGKILL');
+    } catch (cause) {
+      // It has ended by itself, and only the end of its output is not read yet.
+      if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause;
+    }
+    await closed;
   }
 }
 
