@@ -8,7 +8,7 @@ import tseslint from 'typescript-eslint';
  * an error, so that imports run one way: cli, index, predict, models, engine, with the stages of the data beside them.
  */
 const layers = {
-  input: ['errors.ts', 'full-disk.ts', 'unless-aborted.ts'],
+  input: ['counted.ts', 'errors.ts', 'full-disk.ts', 'unless-aborted.ts'],
   windows: ['errors.ts', 'input'],
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
@@ -16,9 +16,9 @@ const layers = {
   journal: ['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'engine/addon.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
-    'unless-aborted.ts',
+    ...['counted.ts', 'unless-aborted.ts'],
   ],
-  diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
+  diagnosis: ['counted.ts', 'errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
     'predict/options.ts',
@@ -39,13 +39,14 @@ const layers = {
   ],
   monitor: [
     ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    'predict/summary.ts',
+    ...['counted.ts', 'predict/summary.ts'],
   ],
   cli: [
-    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'index.ts', 'output', 'recall', 'monitor'],
+    ...['counted.ts', 'errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'index.ts', 'output', 'recall', 'monitor'],
     // For an end without waiting.
     ...['engine/load.ts', 'benchmark/temporary-archive.ts'],
   ],
+  'counted.ts': [],
   'errors.ts': [],
   'supported-node.ts': ['errors.ts'],
   'option-checks.ts': ['errors.ts'],

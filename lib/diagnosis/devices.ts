@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import type { NativeDevice, Precision } from '../engine/addon.js';
 import { closedReason } from '../engine/choose-devices.js';
 import { grantedResources, grantText } from '../engine/granted-resources.js';
@@ -43,7 +44,7 @@ function notesOf({ id, mig, computeMode, processes }: NativeDevice): string[] {
   return [
     ...(grant === undefined ? [] : [grant]),
     ...(mig ? ['a MIG instance'] : []),
-    ...(processes > 0 ? [`busy: ${processes} other process${processes === 1 ? '' : 'es'}`] : []),
+    ...(processes > 0 ? [`busy: ${counted(processes, 'other process')}`] : []),
     ...(computeMode === 'default' ? [] : [`compute mode ${computeMode}`]),
   ];
 }

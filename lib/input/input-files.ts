@@ -33,9 +33,8 @@ export interface InputFile {
   readonly size: number | undefined;
 }
 
-/** Is told what the user should know, a sentence each. */
 export interface FilesOptions {
-  /** Told what stops nothing but should be known: what of a directory is not read. Default nobody. */
+  /** Told what stops nothing but should be known, a sentence each: what of a directory is not read. Default nobody. */
   readonly onWarning?: ((text: string) => void) | undefined;
   /** Ends the looking at once, whatever a file system does. */
   readonly signal?: AbortSignal | undefined;

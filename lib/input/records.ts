@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { expected } from '../errors.js';
 import { ArchiveDamage } from './compressed-input.js';
 import { archiveError } from './compression.js';
@@ -31,7 +32,7 @@ export interface ReadOptions {
 }
 
 /** Counts what is read of an input, as it lies in its file. */
-async function* counted(blocks: AsyncIterable<Uint8Array>, progress: InputProgress): AsyncGenerator<Uint8Array> {
+async function* countedBlocks(blocks: AsyncIterable<Uint8Array>, progress: InputProgress): AsyncGenerator<Uint8Array> {
   for await (const block of blocks) {
     // A stream with an encoding gives texts, from which the bytes cannot be told any more.
     if (!((block as unknown) instanceof Uint8Array)) {
@@ -47,7 +48,6 @@ interface InputReading {
   readonly blocks: AsyncIterable<Uint8Array>;
   readonly progress: InputProgress;
   readonly parserOptions: RecordParserOptions;
-  readonly letters: LetterKind;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -60,7 +60,7 @@ class InputParsing {
 
   constructor(reading: InputReading) {
     this.#reading = reading;
-    this.#gate = new ContentGate(reading.path, reading.letters);
+    this.#gate = new ContentGate(reading.path, reading.parserOptions.letters);
   }
 
   add(block: Uint8Array): void {
@@ -128,7 +128,7 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
     let doubt: string | undefined;
     const onDoubt = (text: string): void => void (doubt = text);
     try {
-      for await (const content of decompressed(counted(blocks, progress), { inThread: true, onDoubt })) {
+      for await (const content of decompressed(countedBlocks(blocks, progress), { inThread: true, onDoubt })) {
         progress.addContent(content);
         parsing.add(content);
         yield parsing.take();
@@ -137,8 +137,6 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
     } catch (error) {
       failure = error instanceof ArchiveDamage ? parsing.damaged(error) : error;
     }
-    // Nobody takes it any more.
-    if (signal?.aborted) for (const { sequence } of parsing.take()) sequence.release();
     signal?.throwIfAborted();
     const { skippedLines } = parsing;
     if (skippedLines > 0) progress.warn(skippedLinesWarning(skippedLines, path));
@@ -146,8 +144,8 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
     const last = parsing.take();
     if (failure === undefined) progress.end(path, parsing.taken);
     if (doubt !== undefined) {
-      const wereRead = parsing.taken === 1 ? '1 record was read' : `${parsing.taken} records were read`;
-      progress.warn(`${inputName(path)} ${doubt}; ${wereRead}`);
+      const were = parsing.taken === 1 ? 'was' : 'were';
+      progress.warn(`${inputName(path)} ${doubt}; ${counted(parsing.taken, 'record')} ${were} read`);
     }
     yield last;
     if (failure !== undefined) throw failure as Error;
@@ -157,7 +155,7 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
 }
 
 function skippedLinesWarning(lines: number, path: string): string {
-  const what = lines === 1 ? '1 line' : `${lines} lines`;
+  const what = counted(lines, 'line');
   return `${what} before the first record of ${inputName(path)} left out: a record begins with a line that starts with ">"`;
 }
 
@@ -199,7 +197,7 @@ async function* recordGroups(
         : fileBlocks(path, blockSize, signal);
       const { temporaryFolder } = options;
       const parserOptions = { source: path, firstIndex: index, memoryLimit, temporaryFolder, letters };
-      for await (const records of recordsOfInput({ path, blocks, progress, parserOptions, letters, signal })) {
+      for await (const records of recordsOfInput({ path, blocks, progress, parserOptions, signal })) {
         index += records.length;
         yield released(records);
       }

@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { inputName, printablePath } from './text.js';
 
 /** Three quarters of a table of 192 MiB. */
@@ -143,7 +144,7 @@ export class RepeatedIds {
     const examples = [...this.#examples].map(([id, sources]) => `${shownId(id)} (${shownSources([...sources])})`);
     const others = this.#repeated - examples.length;
     return (
-      `${this.#repeated === 1 ? '1 id comes' : `${this.#repeated} ids come`} more than once, so that rows are told apart ` +
+      `${counted(this.#repeated, 'id')} ${this.#repeated === 1 ? 'comes' : 'come'} more than once, so that rows are told apart ` +
       'by source and record only, and those of the classic files (prediction_results*) not at all: ' +
       examples.join(', ') +
       (others > 0 ? ` and ${others} more` : '')

@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { counted } from '../counted.js';
 import { printablePath } from './text.js';
 
 const MOST_NAMES = 5;
@@ -34,9 +35,8 @@ export async function unreadEntriesWarning(
     group(otherEndings, 'file with another ending', 'files with other endings'),
     group(noFiles, 'that is no regular file', 'that are no regular files'),
   ];
-  const what = count === 1 ? '1 entry' : `${count} entries`;
   const verb = count === 1 ? 'is' : 'are';
-  return `${what} of directory ${printablePath(directory)} ${verb} not read: ${groups.filter(Boolean).join('; ')}`;
+  return `${counted(count, 'entry')} of directory ${printablePath(directory)} ${verb} not read: ${groups.filter(Boolean).join('; ')}`;
 }
 
 async function isFolder(entry: Dirent, path: string): Promise<boolean> {

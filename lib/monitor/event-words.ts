@@ -8,7 +8,8 @@ import type {
 } from '../predict/events.js';
 import type { WorkerStatus } from '../predict/run-status.js';
 import type { CommandEvent, DeviceSummaryEvent, FinishedEvent } from './command-events.js';
-import { bases, bytes, counted, duration, gibibytes, percent } from './quantities.js';
+import { counted } from '../counted.js';
+import { bases, bytes, duration, gibibytes, percent } from './quantities.js';
 
 /** An event as a reader of the log meets it. */
 export interface EventWords {
