@@ -89,14 +89,16 @@ constexpr std::array<unsigned, sizeof...(Parameters) + 1> argument_sizes(void (*
 
 }  // namespace emulation
 
-// emulate_<kernel> runs a launch on the calling thread; emulated_argument_sizes_<kernel> ends with 0. emulate_in_order:
-// 0 forward, 1 backward, else at random by this seed, for the launches of the calling thread.
-#define EMULATED_KERNEL(name)                                                                                     \
-  extern "C" const std::array<unsigned, emulation::argument_sizes(name).size()> emulated_argument_sizes_##name; \
-  const std::array<unsigned, emulation::argument_sizes(name).size()> emulated_argument_sizes_##name =           \
-      emulation::argument_sizes(name);                                                                            \
-  extern "C" void emulate_##name(void** arguments, const emulation::LaunchShape* shape, Visible visible,        \
-                                 emulation::Traffic* traffic) {                                                   \
-    emulation::run(name, arguments, *shape, visible, *traffic);                                                   \
-  }                                                                                                               \
-  extern "C" void emulate_in_order(uint64_t order) { emulation::state.order = order; }
+// What a library that was compiled with -fvisibility=hidden has for the outside: emulate_<kernel> runs a launch on the
+// calling thread; emulated_argument_sizes_<kernel> ends with 0. emulate_in_order: 0 forward, 1 backward, else at random by
+// this seed, for the launches of the calling thread.
+#define EMULATED_KERNEL(name)                                                                                       \
+  extern "C" {                                                                                                      \
+  __attribute__((visibility("default"))) extern const auto emulated_argument_sizes_##name =                         \
+      emulation::argument_sizes(name);                                                                              \
+  __attribute__((visibility("default"))) void emulate_##name(void** arguments, const emulation::LaunchShape* shape, \
+                                                             Visible visible, emulation::Traffic* traffic) {        \
+    emulation::run(name, arguments, *shape, visible, *traffic);                                                     \
+  }                                                                                                                 \
+  __attribute__((visibility("default"))) void emulate_in_order(uint64_t order) { emulation::state.order = order; }  \
+  }
