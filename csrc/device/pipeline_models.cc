@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "device/milestone.h"
+#include "device/own_kernels.h"
 #include "error.h"
 #include "known_answer/known_answer.h"
 #include "model/host_memory.h"
@@ -82,9 +83,21 @@ int64_t least_weight_bytes(const OpenRequest& request) {
   return bytes;
 }
 
-Placement placement_of(const OpenRequest& request) {
+std::vector<Architecture> language_models(const OpenRequest& request) {
+  std::vector<Architecture> all;
+  for (const auto* part : {&request.dna, &request.protein}) {
+    if (*part) all.push_back((*part)->architecture);
+  }
+  return all;
+}
+
+Placement placement_of(const OpenRequest& request, const Tell& tell) {
   const auto usable = usable_device(request.device);
-  return {usable.device, request.dtype, usable.bf16};
+  Placement placement{usable.device, request.dtype, usable.bf16};
+  if (request.engine == EngineKind::kPacked) {
+    placement.kernels = open_own_kernels(usable.device, request.dtype, language_models(request), tell);
+  }
+  return placement;
 }
 
 const char* name_of(LanguageModel model) { return model == LanguageModel::kDna ? "dna" : "protein"; }
@@ -97,8 +110,8 @@ const char* name_of(LanguageModel model) { return model == LanguageModel::kDna ?
 }  // namespace
 
 PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, StageTracker& stages,
-                               const LoadingProgress::Report& report)
-    : stages_(stages), placement_(placement_of(request)) {
+                               const Tell& tell)
+    : stages_(stages), placement_(placement_of(request, tell)) {
   memory.limit(placement_.device);
   memory.expect_room_for(least_weight_bytes(request));
   // Before the models are loaded, which takes a minute where this takes milliseconds.
@@ -106,7 +119,8 @@ PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, 
     request.cancellation->expect_wanted();
     if (request.*part) expect_known_answer((request.*part)->architecture, request.engine, placement_);
   }
-  LoadingProgress progress(report, archive_bytes_of(request), *request.cancellation);
+  LoadingProgress progress([&](int64_t done, int64_t total) { tell(LoadingMessage{done, total}); },
+                           archive_bytes_of(request), *request.cancellation);
   dna_ = load(request.dna, request.engine, progress);
   protein_ = load(request.protein, request.engine, progress);
   if (request.classifier) {
@@ -155,7 +169,7 @@ at::Tensor PipelineModels::mean_of(LanguageModel model, const PackedTokens& sequ
   const bool whole = !placement_.device.is_cpu() || (trace != nullptr && trace->keep_layers);
   std::vector<at::Tensor> means;
   for_each_piece(sequences, whole ? INT64_MAX : kCpuTokensAtOnce, [&](const PackedTokens& piece) {
-    means.push_back(mean_embedding(part.encoder->forward(piece, trace), piece, pooled));
+    means.push_back(mean_embedding(part.encoder->forward(piece, trace), piece, pooled, placement_));
     if (placement_.device.is_cpu()) expect_whole_team();
   });
   return at::cat(means);

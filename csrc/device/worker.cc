@@ -111,8 +111,7 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
     // The thread's own: after most calls libtorch goes back to the one that was, and on the first GPU, which nobody may
     // have asked for, that would make a context.
     if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
-    models.emplace(request, memory_, stages_,
-                   [&](int64_t done, int64_t total) { events.tell(LoadingMessage{done, total}); });
+    models.emplace(request, memory_, stages_, events.tell);
   } catch (...) {
     failure = when_opening(std::current_exception(), request.device);
   }

@@ -10,6 +10,7 @@
 #include "error.h"
 #include "model/dnabert2.h"
 #include "model/esm2.h"
+#include "model/host_memory.h"
 #include "model/torchscript_encoder.h"
 
 namespace virnucpro {
@@ -62,7 +63,30 @@ LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Pla
   return result;
 }
 
-at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled) {
+namespace {
+
+// Undefined where there is no kernel for it.
+at::Tensor means_by_kernel(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,
+                           const Placement& placement) {
+  if (!placement.kernels) return {};
+  const auto ranges = host_memory({2, sequences.sequences()}, at::kInt, placement.device);
+  auto* const first = ranges.mutable_data_ptr<int32_t>();
+  auto* const last = first + sequences.sequences();
+  for (int64_t i = 0; i < sequences.sequences(); ++i) {
+    const auto begin = sequences.begin(i) + pooled.skipped_front;
+    const auto length = std::min(sequences.end(i) - pooled.skipped_back - begin, pooled.at_most);
+    first[i] = static_cast<int32_t>(begin);
+    last[i] = static_cast<int32_t>(begin + length);
+  }
+  const auto there = to_device(ranges, placement.device);
+  return placement.kernels->sequence_mean(hidden, there[0], there[1]);
+}
+
+}  // namespace
+
+at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,
+                          const Placement& placement) {
+  if (auto means = means_by_kernel(hidden, sequences, pooled, placement); means.defined()) return means;
   auto means = at::empty({sequences.sequences(), hidden.size(1)}, hidden.options());
   for (int64_t i = 0; i < sequences.sequences(); ++i) {
     const auto first = sequences.begin(i) + pooled.skipped_front;

@@ -18,11 +18,20 @@ PositionEncoding rotary_positions(int64_t length, int64_t head_width, at::Device
   return {angles.cos(), angles.sin(), {}};
 }
 
-Rotation::Rotation(const PositionEncoding& positions, const at::Tensor& places)
-    : cosine_(positions.cosine.index_select(0, places).unsqueeze(1).unsqueeze(1)),
-      sine_(positions.sine.index_select(0, places).unsqueeze(1).unsqueeze(1)) {}
+Rotation::Rotation(const PositionEncoding& positions, const at::Tensor& places, const Placement& placement)
+    : positions_(positions), kernels_(placement.kernels), places_(kernels_ ? places.to(at::kInt) : places) {}
 
-at::Tensor Rotation::of(const at::Tensor& query_key) const {
+at::Tensor Rotation::of(const at::Tensor& heads) {
+  const auto query_key = heads.narrow(1, 0, 2);
+  const bool in_place = kernels_ && kernels_->rotate(heads, positions_.cosine, positions_.sine, places_);
+  return in_place ? query_key : by_operators(query_key);
+}
+
+at::Tensor Rotation::by_operators(const at::Tensor& query_key) {
+  if (!cosine_.defined()) {
+    cosine_ = positions_.cosine.index_select(0, places_).unsqueeze(1).unsqueeze(1);
+    sine_ = positions_.sine.index_select(0, places_).unsqueeze(1).unsqueeze(1);
+  }
   const auto half = query_key.size(3) / 2;
   const auto first = query_key.narrow(3, 0, half).to(at::kFloat);
   const auto second = query_key.narrow(3, half, half).to(at::kFloat);

@@ -17,6 +17,7 @@ import {
   libtorchRefusal,
   refuseDamagedAddon,
 } from './load-failure.js';
+import { kernelCompiler } from './nvrtc.js';
 import { refuseUnfitProcess } from './process-limits.js';
 import { mendingCommand, setupCommand } from './setup-command.js';
 
@@ -126,6 +127,8 @@ function loadBoth(): LoadedAddon {
   const { libtorch, passedOver } = loadLibtorch(loader);
   const cuda = loadCuda(loader, libtorch);
   const addon = nativeModule(folder, 'virnucpro.node') as Addon;
+  const compiler = kernelCompiler(libtorch);
+  if (compiler) addon.setKernelCompiler(compiler);
   return { addon, path: join(folder, 'virnucpro.node'), libtorch, passedOver, cuda };
 }
 
