@@ -119,7 +119,7 @@ export interface NativeDevice {
   memoryFree: number | null;
   /** Whether bf16 is computed natively (AVX512-BF16 or AMX on a CPU, capability >= 8 on CUDA). */
   bf16: boolean;
-  /** Of the NVIDIA driver, e.g. `570.86.15`; empty for the CPU and where NVML is missing. */
+  /** Of the NVIDIA driver, e.g. `580.65.06`; empty for the CPU and where NVML is missing. */
   driver: string;
   /** As nvidia-smi shows it, e.g. `00000000:3B:00.0`; empty for the CPU. */
   pciAddress: string;
