@@ -87,6 +87,15 @@ at::Tensor DeviceKernels::sequence_mean(const at::Tensor& hidden, const at::Tens
   return done(kSequenceMean, call) ? means : at::Tensor();
 }
 
+bool DeviceKernels::attends_alibi(int64_t heads, int64_t head_width) const {
+  AlibiAttentionCall call{};
+  call.sequences = 1;
+  call.longest = 1;
+  call.heads = heads;
+  call.head_width = head_width;
+  return has(kAlibiAttention) && call.fits();
+}
+
 at::Tensor DeviceKernels::alibi_attention(const at::Tensor& query_key_value, const at::Tensor& offsets,
                                           const at::Tensor& slopes, int64_t longest) const {
   if (!takes(query_key_value) || !has(kAlibiAttention)) return {};

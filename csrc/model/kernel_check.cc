@@ -42,7 +42,7 @@ std::optional<Sizes> sizes_of(const Architecture& architecture) {
 // make of it in float32.
 double rounding_of(at::ScalarType dtype) {
   if (dtype == at::kBFloat16) return std::numeric_limits<c10::BFloat16>::epsilon();
-  return dtype == at::kHalf ? std::numeric_limits<c10::Half>::epsilon() : 1e-5;
+  return dtype == at::kHalf ? static_cast<double>(std::numeric_limits<c10::Half>::epsilon()) : 1e-5;
 }
 
 // Not a number is the worst.
