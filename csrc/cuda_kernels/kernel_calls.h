@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "cuda_kernels/launcher.h"
 
@@ -78,6 +79,12 @@ struct SequenceMeanCall {
 // Softmax attention within each sequence of a packed batch. With slopes, a logit loses so much for each token between
 // query and key (Press et al. 2022).
 struct AlibiAttentionCall {
+  static constexpr const char* kKernel = "alibi_attention";
+  static constexpr int64_t kWidthStep = 16;
+  static constexpr int64_t kWidest = 128;
+  // The kernel for heads of this width: it is compiled for one.
+  static std::string kernel_for(int64_t head_width);
+
   const void* query_key_value;  // T [rows, 3, heads, head width], the query scaled already
   const int32_t* offsets;       // [sequences + 1] the row that a sequence begins with
   const float* slopes;          // [heads]; null: none
