@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "cuda_kernels/cuda_launcher.h"
+#include "cuda_kernels/kernel_calls.h"
 #include "cuda_kernels/kernel_sources.h"
 #include "error.h"
 #include "failure_description.h"
@@ -49,7 +50,7 @@ std::set<std::string> attention_sources(const std::vector<Architecture>& archite
   for (const auto& architecture : architectures) {
     const auto* dnabert = std::get_if<DnabertArchitecture>(&architecture);
     if (dnabert == nullptr) continue;
-    names.insert(DeviceKernels::kAlibiAttention + ("_" + std::to_string(dnabert->width / dnabert->heads)));
+    names.insert(AlibiAttentionCall::kernel_for(dnabert->width / dnabert->heads));
   }
   return names;
 }
