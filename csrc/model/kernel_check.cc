@@ -97,7 +97,7 @@ class Comparison {
 
 std::optional<double> Comparison::rotary() const {
   const auto heads = own(noise({rows_, 3, sizes_.heads, sizes_.head_width}, 1));
-  const auto before = heads.to(at::kFloat);
+  const auto before = heads.to(at::kFloat, false, true);
   const auto positions = rotary_positions(sequences_.longest(), sizes_.head_width, device_);
   std::vector<int32_t> places;
   for (int64_t i = 0; i < sequences_.sequences(); ++i) {
