@@ -106,6 +106,14 @@ export interface NativeBytePairTokenizer {
   encode(text: Uint8Array, offsets: Int32Array): PackedTokens;
 }
 
+/** The NVIDIA driver of this machine. */
+export interface NativeDriver {
+  /** e.g. `580.65.06`; empty where NVML is missing. */
+  version: string;
+  /** The newest CUDA that it runs, e.g. `13.0`. */
+  cuda: string;
+}
+
 /** A device as it is found, before anything is made on it: asking takes no memory there. */
 export interface NativeDevice {
   /** `cpu`, or `cuda:N`: N counts in PCI bus order, as nvidia-smi does, among the devices of CUDA_VISIBLE_DEVICES. */
@@ -156,6 +164,20 @@ export interface NativeMemory {
   /** The most so far. */
   peakAllocated: number;
   peakReserved: number;
+}
+
+/** How far a device is with the oldest of its jobs. */
+export interface NativeProgress {
+  /** What it computes at this moment. */
+  stage: 'idle' | 'dna' | 'protein';
+  /**
+   * Layers (blocks of the transformer) of both models that it is through with, and all of that job; 0 of 0 when idle. A
+   * CPU goes through them anew for every piece of a batch.
+   */
+  layersDone: number;
+  layers: number;
+  /** Share of that job's multiplications that it is through with, 0 to 1; 0 when idle. */
+  fraction: number;
 }
 
 /** What a worker has to say on its own account. */
@@ -262,9 +284,8 @@ export interface NativeWorker {
   readonly weightBytes: number;
   /** Threads that share the CPU's work. */
   readonly threads: number;
-  /** What the device computes at this moment. */
-  readonly stage: 'idle' | 'dna' | 'protein';
-  /** Never waits for the device. */
+  /** Never waits for the device, nor does `memory`. */
+  progress(): NativeProgress;
   memory(): NativeMemory;
   /** Rejects the jobs that wait with VNP_ABORTED; those that run are finished, and the worker stays open. */
   withdraw(): void;
@@ -285,6 +306,8 @@ export interface KernelCompiler {
 export interface Addon {
   /** What the addon was compiled against and with. */
   readonly versions: { libtorch: string; compiler: string };
+  /** null without an NVIDIA driver. Asks no device. */
+  driver(): NativeDriver | null;
   /** The CPU first, then the CUDA devices in their order. The first call starts the driver: a second or so where it slept. */
   devices(): NativeDevice[];
   /** Reads the sensors of these CUDA devices, on another thread. @throws VNP_DEVICE for another id */
