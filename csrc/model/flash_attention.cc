@@ -31,10 +31,10 @@ class FlashAttention final : public PackedAttention {
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({tokens_, 3, shape_.heads, shape_.head_width});
-    const auto query_key = rotation_ ? rotation_->of(heads) : heads.narrow(1, 0, 2);
+    if (rotation_) rotation_->rotate(heads);
     const auto output =
-        std::get<0>(at::_flash_attention_forward(query_key.select(1, 0), query_key.select(1, 1), heads.select(1, 2),
-                                                 offsets_, offsets_, longest_, longest_, 0.0, false, false, 1.0));
+        std::get<0>(at::_flash_attention_forward(heads.select(1, 0), heads.select(1, 1), heads.select(1, 2), offsets_,
+                                                 offsets_, longest_, longest_, 0.0, false, false, 1.0));
     return output.reshape({tokens_, shape_.heads * shape_.head_width});
   }
 

@@ -97,7 +97,7 @@ class Comparison {
 
 std::optional<double> Comparison::rotary() const {
   const auto heads = own(noise({rows_, 3, sizes_.heads, sizes_.head_width}, 1));
-  const auto before = heads.to(at::kFloat, false, true);
+  const auto expected = heads.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
   const auto positions = rotary_positions(sequences_.longest(), sizes_.head_width, device_);
   std::vector<int32_t> places;
   for (int64_t i = 0; i < sequences_.sequences(); ++i) {
@@ -106,8 +106,8 @@ std::optional<double> Comparison::rotary() const {
     }
   }
   if (!kernels_.rotate(heads, positions.cosine, positions.sine, numbers(places))) return std::nullopt;
-  Rotation rotation(positions, numbers(places), {device_, at::kFloat});
-  return excess(heads, at::cat({rotation.of(before), before.narrow(1, 2, 1)}, 1));
+  Rotation(positions, numbers(places), {device_, at::kFloat}).rotate(expected);
+  return excess(heads, expected);
 }
 
 std::optional<double> Comparison::add_norm(bool keeps_normal) const {

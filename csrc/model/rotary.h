@@ -19,12 +19,12 @@ class Rotation {
   // places [rows] int64: every row's place in its own sequence.
   Rotation(const PositionEncoding& positions, const at::Tensor& places, const Placement& placement);
 
-  // Rotates the pairs (i, i + half) of every head of the queries and keys in float32: [rows, 3, heads, head width] ->
-  // [rows, 2, heads, head width] of the same type. It may be done where they lie.
-  at::Tensor of(const at::Tensor& heads);
+  // Rotates the pairs (i, i + half) of every head of the queries and keys of [rows, 3, heads, head width] in place, in
+  // float32.
+  void rotate(const at::Tensor& heads);
 
  private:
-  at::Tensor by_operators(const at::Tensor& query_key);
+  void rotate_by_operators(const at::Tensor& query_key);
 
   const PositionEncoding positions_;
   const std::shared_ptr<const DeviceKernels> kernels_;
