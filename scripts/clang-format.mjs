@@ -42,7 +42,7 @@ async function fetchInto(folder) {
 
 try {
   const program = await provideClangFormat();
-  const files = filesBelow(inRepository('csrc')).filter((path) => /\.(cc|h)$/.test(path));
+  const files = filesBelow(inRepository('csrc')).filter((path) => /\.(cc|h|cu|cuh)$/.test(path));
   const mode = process.argv.includes('--check') ? ['--dry-run', '-Werror'] : ['-i'];
   const { succeeded, output } = await run(program, [...mode, ...files], { cwd: repositoryRoot });
   if (!succeeded) throw new SetupFailure(`${output.trim()}\nRun \`npm run format\``);

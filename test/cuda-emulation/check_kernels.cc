@@ -1,6 +1,6 @@
 // Runs an emulated kernel on noise and compares it with libtorch's operators in float64: check_kernels FOLDER ELEMENT
-// CAPABILITY KERNEL. Writes a line of JSON for each comparison. FOLDER: has <kernel>.so, compiled for the type and for the
-// compute capability, 90 for 9.0.
+// CAPABILITY KERNEL. Writes a line of JSON for each comparison. FOLDER: has <kernel>.so, compiled for the type and for
+// the compute capability, 90 for 9.0.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -55,7 +55,9 @@ class Checks {
       : kernels(kernels), type(type), capability_(capability) {}
 
   // Whether attention multiplies with tensor cores.
-  bool tensor_cores() const { return type == at::kHalf ? capability_ >= 75 : type == at::kBFloat16 && capability_ >= 80; }
+  bool tensor_cores() const {
+    return type == at::kHalf ? capability_ >= 75 : type == at::kBFloat16 && capability_ >= 80;
+  }
 
   // Half the distance from 1 to the next number of the type.
   double rounding() const { return type == at::kFloat ? 0x1p-24 : type == at::kHalf ? 0x1p-11 : 0x1p-8; }
@@ -82,10 +84,11 @@ class Checks {
       const auto far = share.nan_to_num(0).masked_fill(lost, INFINITY);
       worst = std::max(worst, far.max().item<double>());
     }
-    std::printf("{\"what\": \"%s\", \"shareOfAllowed\": %s, \"sameInEveryOrder\": %s, \"moved\": [%ld, %ld, %ld], "
-                "\"stated\": [%ld, %ld, %ld]}\n",
-                what.c_str(), std::isfinite(worst) ? std::to_string(worst).c_str() : "1e300", same ? "true" : "false",
-                traffic.read, traffic.reused, traffic.written, stated.read, stated.reused, stated.written);
+    std::printf(
+        "{\"what\": \"%s\", \"shareOfAllowed\": %s, \"sameInEveryOrder\": %s, \"moved\": [%ld, %ld, %ld], "
+        "\"stated\": [%ld, %ld, %ld]}\n",
+        what.c_str(), std::isfinite(worst) ? std::to_string(worst).c_str() : "1e300", same ? "true" : "false",
+        traffic.read, traffic.reused, traffic.written, stated.read, stated.reused, stated.written);
   }
 
   EmulatedKernels& kernels;
@@ -126,8 +129,9 @@ void check_rotary(Checks& checks, int64_t rows, int64_t heads, int64_t head_widt
       "rotary, " + std::to_string(rows) + " rows of " + std::to_string(heads) + " x " + std::to_string(head_width),
       [&] {
         const Array data(qkv), cosines(cosine), sines(sine), rows_places(places);
-        const RotaryCall call{data.data(), cosines.data<float>(),   sines.data<float>(), rows_places.data<int32_t>(),
-                              rows,        heads,                   head_width};
+        const RotaryCall call{
+            data.data(), cosines.data<float>(), sines.data<float>(), rows_places.data<int32_t>(), rows, heads,
+            head_width};
         TORCH_CHECK(call.fits());
         call.launch(checks.kernels);
         return std::vector{data.values()};
@@ -143,7 +147,8 @@ void check_add_norm(Checks& checks, int64_t rows, int64_t width, bool with_updat
   const auto bias = at::randn({width});
   const double epsilon = 1e-5;
   const auto sum = with_update ? hidden + update.to(at::kFloat) : hidden;
-  const auto normal = at::layer_norm(sum.to(at::kDouble), {width}, weight.to(at::kDouble), bias.to(at::kDouble), epsilon);
+  const auto normal =
+      at::layer_norm(sum.to(at::kDouble), {width}, weight.to(at::kDouble), bias.to(at::kDouble), epsilon);
   const auto kept = keeps_normal ? normal : sum.to(at::kDouble);
   const auto norm_allowed = at::full_like(normal, 40 * 0x1p-24 * 4);
   const auto numbers = rows * width;
@@ -169,7 +174,8 @@ void check_add_norm(Checks& checks, int64_t rows, int64_t width, bool with_updat
         return std::vector{output.values(), stream.values()};
       },
       {normal, kept},
-      {normal.abs() * (checks.rounding() * 1.001) + norm_allowed, keeps_normal ? norm_allowed : at::full_like(kept, 1e-30)},
+      {normal.abs() * (checks.rounding() * 1.001) + norm_allowed,
+       keeps_normal ? norm_allowed : at::full_like(kept, 1e-30)},
       {numbers * 4 + (with_update ? numbers * size : 0), 8 * numbers, numbers * size + (writes ? numbers * 4 : 0)});
 }
 
@@ -180,17 +186,16 @@ void check_bias_gelu(Checks& checks, int64_t rows, int64_t width, bool with_bias
   if (with_bias) sum = sum + bias.to(at::kDouble);
   const auto expected = at::gelu(sum);
   const auto size = static_cast<int64_t>(product.element_size());
-  checks.compare(
-      "bias_gelu, " + std::to_string(rows) + " x " + std::to_string(width) + (with_bias ? ", a bias" : ""),
-      [&] {
-        const Array data(product), added(bias);
-        const BiasGeluCall call{data.data(), with_bias ? added.data() : nullptr, rows, width};
-        TORCH_CHECK(call.fits());
-        call.launch(checks.kernels);
-        return std::vector{data.values()};
-      },
-      {expected}, {allowed_for(checks, expected, 8)},
-      {rows * width * size, with_bias ? (rows + 3) / 4 * width * size : 0, rows * width * size});
+  checks.compare("bias_gelu, " + std::to_string(rows) + " x " + std::to_string(width) + (with_bias ? ", a bias" : ""),
+                 [&] {
+                   const Array data(product), added(bias);
+                   const BiasGeluCall call{data.data(), with_bias ? added.data() : nullptr, rows, width};
+                   TORCH_CHECK(call.fits());
+                   call.launch(checks.kernels);
+                   return std::vector{data.values()};
+                 },
+                 {expected}, {allowed_for(checks, expected, 8)},
+                 {rows * width * size, with_bias ? (rows + 3) / 4 * width * size : 0, rows * width * size});
 }
 
 void check_gelu_times(Checks& checks, int64_t rows, int64_t width) {
@@ -198,16 +203,15 @@ void check_gelu_times(Checks& checks, int64_t rows, int64_t width) {
   const auto exact = gated.to(at::kDouble);
   const auto expected = at::gelu(exact.narrow(1, 0, width)) * exact.narrow(1, width, width);
   const auto size = static_cast<int64_t>(gated.element_size());
-  checks.compare(
-      "gelu_times, " + std::to_string(rows) + " x " + std::to_string(width),
-      [&] {
-        const Array data(gated), output(at::full({rows, width}, NAN).to(checks.type));
-        const GeluTimesCall call{data.data(), output.data(), rows, width};
-        TORCH_CHECK(call.fits());
-        call.launch(checks.kernels);
-        return std::vector{output.values()};
-      },
-      {expected}, {allowed_for(checks, expected, 64)}, {rows * width * 2 * size, 0, rows * width * size});
+  checks.compare("gelu_times, " + std::to_string(rows) + " x " + std::to_string(width),
+                 [&] {
+                   const Array data(gated), output(at::full({rows, width}, NAN).to(checks.type));
+                   const GeluTimesCall call{data.data(), output.data(), rows, width};
+                   TORCH_CHECK(call.fits());
+                   call.launch(checks.kernels);
+                   return std::vector{output.values()};
+                 },
+                 {expected}, {allowed_for(checks, expected, 64)}, {rows * width * 2 * size, 0, rows * width * size});
 }
 
 void check_mean(Checks& checks, const std::vector<int32_t>& lengths, int64_t width) {
@@ -236,8 +240,8 @@ void check_mean(Checks& checks, const std::vector<int32_t>& lengths, int64_t wid
       [&] {
         const Array data(hidden), firsts(at::tensor(first, at::kInt)), lasts(at::tensor(last, at::kInt));
         const Array output(at::full({sequences, width}, NAN, at::kFloat));
-        const SequenceMeanCall call{data.data<float>(),   firsts.data<int32_t>(), lasts.data<int32_t>(),
-                                    output.data<float>(), sequences,              width};
+        const SequenceMeanCall call{
+            data.data<float>(), firsts.data<int32_t>(), lasts.data<int32_t>(), output.data<float>(), sequences, width};
         TORCH_CHECK(call.fits());
         call.launch(checks.kernels);
         return std::vector{output.values()};

@@ -1,5 +1,5 @@
-// Compiles kernels for a GPU: compile_kernels NVRTC BUILTINS CAPABILITY ELEMENT FOLDER KERNEL... NVRTC, BUILTINS: paths of
-// the libraries; CAPABILITY: 90 for 9.0. Writes <kernel>.cubin into FOLDER.
+// Compiles kernels for a GPU: compile_kernels NVRTC BUILTINS CAPABILITY ELEMENT FOLDER KERNEL... NVRTC, BUILTINS: paths
+// of the libraries; CAPABILITY: 90 for 9.0. Writes <kernel>.cubin into FOLDER.
 #include <algorithm>
 #include <cstdio>
 #include <fstream>

@@ -28,7 +28,7 @@ interface Section {
 /** Reads a cubin of one kernel, which is an ELF file. */
 export function resourcesOf(cubin: Buffer, kernel: string): KernelResources {
   const sections = sectionsOf(cubin);
-  const attributes = attributesIn(sections.find(({ name }) => name === '.nv.info')?.content);
+  const attributes = attributesIn(sections.find(({ name }) => name === '.nv.info')?.content ?? Buffer.alloc(0));
   const registers = attributes.get(REGISTERS);
   const spilled = attributes.get(FRAME_SIZE);
   if (registers === undefined || spilled === undefined)
@@ -55,7 +55,7 @@ function sectionsOf(file: Buffer): Section[] {
 }
 
 /** The largest number of each attribute that functions have. */
-function attributesIn(content = Buffer.alloc(0)): Map<number, number> {
+function attributesIn(content: Buffer): Map<number, number> {
   const largest = new Map<number, number>();
   for (let place = 0; place + 4 <= content.length;) {
     const [format, attribute] = [content[place]!, content[place + 1]!];

@@ -1,5 +1,5 @@
-// CUDA on the host, for the kernels of csrc/cuda_kernels/source: included in front of a kernel's text, which is then C++,
-// with EMULATED_KERNEL(name) behind it.
+// CUDA on the host, for the kernels of csrc/cuda_kernels/source: included in front of a kernel's text, which is then
+// C++, with EMULATED_KERNEL(name) behind it.
 //
 // The threads of a block are fibers that run in a chosen order from one barrier, shuffle or matrix product to the next.
 // What depends on the order is a race. A barrier that some threads do not reach ends the process and says so; shared
@@ -90,8 +90,8 @@ constexpr std::array<unsigned, sizeof...(Parameters) + 1> argument_sizes(void (*
 }  // namespace emulation
 
 // What a library that was compiled with -fvisibility=hidden has for the outside: emulate_<kernel> runs a launch on the
-// calling thread; emulated_argument_sizes_<kernel> ends with 0. emulate_in_order: 0 forward, 1 backward, else at random by
-// this seed, for the launches of the calling thread.
+// calling thread; emulated_argument_sizes_<kernel> ends with 0. emulate_in_order: 0 forward, 1 backward, else at random
+// by this seed, for the launches of the calling thread.
 #define EMULATED_KERNEL(name)                                                                                       \
   extern "C" {                                                                                                      \
   __attribute__((visibility("default"))) extern const auto emulated_argument_sizes_##name =                         \

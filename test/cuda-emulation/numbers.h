@@ -47,6 +47,4 @@ inline unsigned float_to_bfloat16(float value) {
 
 inline unsigned pack_half(float low, float high) { return float_to_half(low) | float_to_half(high) << 16; }
 
-inline unsigned pack_bfloat16(float low, float high) {
-  return float_to_bfloat16(low) | float_to_bfloat16(high) << 16;
-}
+inline unsigned pack_bfloat16(float low, float high) { return float_to_bfloat16(low) | float_to_bfloat16(high) << 16; }

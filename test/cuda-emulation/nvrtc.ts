@@ -21,8 +21,8 @@ interface Wheel {
 interface SetupScripts {
   readonly libtorchWheels: { readonly 13: { readonly cudaCompanions: readonly Wheel[] } };
   readonly SetupFailure: new () => Error;
-  downloadWheel(wheel: Wheel, folder: string, onProgress: () => void): Promise<string>;
-  unpackWheel(wheel: string, folder: string, kept: string): Promise<void>;
+  readonly downloadWheel: (wheel: Wheel, folder: string, onProgress: () => void) => Promise<string>;
+  readonly unpackWheel: (wheel: string, folder: string, kept: string) => Promise<void>;
 }
 
 /** The NVRTC beside libtorch, else one that is fetched into the cache as setup fetches it (90 MB); skips without any. */

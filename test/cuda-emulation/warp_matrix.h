@@ -1,5 +1,5 @@
-// mma.m16n8k16 with float32 sums: d[16, 8] += a[16, 16] b[16, 8], over the lanes of a warp as PTX ISA, "Matrix fragments
-// for mma.m16n8k16", spreads them.
+// mma.m16n8k16 with float32 sums: d[16, 8] += a[16, 16] b[16, 8], over the lanes of a warp as PTX ISA, "Matrix
+// fragments for mma.m16n8k16", spreads them.
 #pragma once
 
 #include "block.h"

@@ -1,10 +1,10 @@
 // Softmax attention within each sequence of a packed batch, with ALiBi (Press et al. 2022) or without.
 //
 // Must move, for n = rows * heads * head width elements of s bytes: 3 * s*n read, s*n written. Moves the same, and a
-// sequence's keys and values once more for every 64 of its queries (32 without tensor cores) behind the first ones, from
-// the caches; each block takes the ends of its sequence from there too.
-#include "element.cuh"
+// sequence's keys and values once more for every 64 of its queries (32 without tensor cores) behind the first ones,
+// from the caches; each block takes the ends of its sequence from there too.
 #include "attention_head.cuh"
+#include "element.cuh"
 
 #if defined(TENSOR_CORES_SINCE) && __CUDA_ARCH__ >= TENSOR_CORES_SINCE
 #include "tensor_core_attention.cuh"

@@ -1,9 +1,12 @@
-// One head of one sequence.
+// What both ways of attention do alike.
+#include "element.cuh"
+
 constexpr int kQueries = 64;  // of a block
 constexpr int kThreads = 128;
 constexpr int kWarp = 32;
 constexpr float kLog2E = 1.44269504f;
 
+// One head of one sequence.
 struct Head {
   const Element* query;
   const Element* key;

@@ -51,8 +51,8 @@ __device__ __forceinline__ Chunk load_chunk(const float* address, bool again = f
 template <typename T>
 __device__ __forceinline__ void store_chunk(T* address, const Chunk& chunk) {
   const float* v = chunk.values;
-  store(reinterpret_cast<uint4*>(address), uint4{Pair<T>::of(v[0], v[1]), Pair<T>::of(v[2], v[3]),
-                                                 Pair<T>::of(v[4], v[5]), Pair<T>::of(v[6], v[7])});
+  store(reinterpret_cast<uint4*>(address),
+        uint4{Pair<T>::of(v[0], v[1]), Pair<T>::of(v[2], v[3]), Pair<T>::of(v[4], v[5]), Pair<T>::of(v[6], v[7])});
 }
 
 __device__ __forceinline__ void store_chunk(float* address, const Chunk& chunk) {

@@ -1,8 +1,8 @@
 // Rotates queries and keys by their places, in place.
 //
 // Must move, for rows of heads of width h and elements of s bytes: rows * heads * 2h * s read and as many written, 4 a
-// row for its place; the tables once. Moves the same; each head takes its row's angles, rows * heads * 2 * 2h * 4 bytes,
-// from the caches.
+// row for its place; the tables once. Moves the same; each head takes its row's angles, rows * heads * 2 * 2h * 4
+// bytes, from the caches.
 #include "element.cuh"
 
 // A block for a row. Each thread turns 8 pairs of one head at a time.

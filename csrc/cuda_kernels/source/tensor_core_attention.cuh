@@ -8,9 +8,9 @@ constexpr int kKeys = 64;
 constexpr int kRowsOfWarp = 16;
 constexpr int kWords = HEAD_WIDTH / 2;  // of a head's row, two elements each
 constexpr int kLaneWords = kWords / 4;
-constexpr int kSteps = HEAD_WIDTH / 16;    // of a logit's sum
-constexpr int kColumns = HEAD_WIDTH / 8;   // columns of the output by 8, one mma each
-constexpr int kKeyWords = kWords + 4;      // so that a warp's accesses meet different banks of shared memory
+constexpr int kSteps = HEAD_WIDTH / 16;   // of a logit's sum
+constexpr int kColumns = HEAD_WIDTH / 8;  // columns of the output by 8, one mma each
+constexpr int kKeyWords = kWords + 4;     // so that a warp's accesses meet different banks of shared memory
 constexpr int kPairWords = HEAD_WIDTH + 2;
 
 struct alignas(16) Tiles {
@@ -35,8 +35,7 @@ __device__ __forceinline__ void multiply_add(float (&d)[4], const unsigned (&a)[
 __device__ __forceinline__ Quarter load_query(const Head& head, int row, int place) {
   Quarter quarter = {};
   if (row >= head.length) return quarter;
-  const unsigned* const from =
-      reinterpret_cast<const unsigned*>(head.query + row * head.row_step) + place * kLaneWords;
+  const unsigned* const from = reinterpret_cast<const unsigned*>(head.query + row * head.row_step) + place * kLaneWords;
   if constexpr (kLaneWords % 4 == 0) {
 #pragma unroll
     for (int i = 0; i < kLaneWords; i += 4) {
@@ -170,8 +169,8 @@ __device__ __forceinline__ void multiply_values(const Tiles& tiles, const float 
   const int place = threadIdx.x % 4;
 #pragma unroll
   for (int s = 0; s < kKeys / 16; ++s) {
-    const float(&low)[4] = weights[2 * s];
-    const float(&high)[4] = weights[2 * s + 1];
+    const float (&low)[4] = weights[2 * s];
+    const float (&high)[4] = weights[2 * s + 1];
     const unsigned a[4] = {Pair<Element>::of(low[0], low[1]), Pair<Element>::of(low[2], low[3]),
                            Pair<Element>::of(high[0], high[1]), Pair<Element>::of(high[2], high[3])};
     const unsigned* const first = &tiles.values[s * 8 + place][group * kColumns];
@@ -200,11 +199,11 @@ __device__ __forceinline__ void store_rows(const Head& head, const Rows& rows) {
     for (int i = 0; i < kLaneWords; ++i) {
       const int column = 2 * i % kColumns;
       const int odd = 2 * i / kColumns;
-      words[i] = Pair<Element>::of(rows.output[column][2 * q + odd] * scale,
-                                   rows.output[column + 1][2 * q + odd] * scale);
+      words[i] =
+          Pair<Element>::of(rows.output[column][2 * q + odd] * scale, rows.output[column + 1][2 * q + odd] * scale);
     }
-    unsigned* const to = reinterpret_cast<unsigned*>(head.output + rows.row[q] * head.output_step) +
-                         threadIdx.x % 4 * kLaneWords;
+    unsigned* const to =
+        reinterpret_cast<unsigned*>(head.output + rows.row[q] * head.output_step) + threadIdx.x % 4 * kLaneWords;
     if constexpr (kLaneWords % 4 == 0) {
 #pragma unroll
       for (int i = 0; i < kLaneWords; i += 4) {
