@@ -236,6 +236,15 @@ export interface LinearMeasurement {
   operations: number;
 }
 
+export interface NativeProgress {
+  stage: 'idle' | 'dna' | 'protein';
+  /** Blocks of both models that are done, and all of them, of the oldest job. */
+  layersDone: number;
+  layers: number;
+  /** Share of that job's multiplications that are done, 0 to 1. */
+  fraction: number;
+}
+
 /**
  * One worker thread that owns the models on one device; CPU workers of the same archives, precision and engine share
  * their weights. A device that does not answer any more (a CUDA error that stays) rejects with VNP_DEVICE_LOST from then
@@ -262,8 +271,8 @@ export interface NativeWorker {
   readonly weightBytes: number;
   /** Threads that share the CPU's work. */
   readonly threads: number;
-  /** What the device computes at this moment. */
-  readonly stage: 'idle' | 'dna' | 'protein';
+  /** How far the oldest job is at this moment. Never waits for the device. */
+  progress(): NativeProgress;
   /** Never waits for the device. */
   memory(): NativeMemory;
   /** Rejects the jobs that wait with VNP_ABORTED; those that run are finished, and the worker stays open. */

@@ -23,13 +23,6 @@ describe('an event in words', () => {
     );
   });
 
-  it('does not call a device idle that computes its first batch', () => {
-    const [device] = EVENTS.progress.devices;
-    const first = { ...device!, frames: 0, tokens: 0, busySeconds: 0, utilisation: null, temperature: null };
-    const { text } = wordsOf({ ...EVENTS.progress, devices: [first] });
-    assert.match(text, /; cuda:0 DNABERT-S, 0 frames$/);
-  });
-
   it('names a MIG instance and a busy device as such', () => {
     assert.match(text('device', { mig: true }), /, a MIG instance, capability/);
     assert.match(text('device', { processes: 2 }), /, shared with 2 other processes$/);
@@ -39,8 +32,8 @@ describe('an event in words', () => {
   it('tells how far the run is, and every device', () => {
     assert.equal(
       text('progress'),
-      '12.3 % done, 1.2 Mb, 345 frames at 34.5 a second, 71 s to go; cuda:0 DNABERT-S, 345 frames, 97 % busy, ' +
-        '98 % utilised, 65 °C; cpu idle, 0 frames, 0 % busy',
+      '12.3 % done, 1.2 Mb, 345 frames at 34.5 a second, 71 s to go; cuda:0 6.2 % of the run, ' +
+        'DNABERT-S at layer 7 of 48, 345 frames, 97 % busy, 98 % utilised, 65 °C; cpu idle, 0 frames, 0 % busy',
     );
   });
 
