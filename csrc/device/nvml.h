@@ -38,7 +38,7 @@ class NvmlDevice {
   bool is_slice_;
 };
 
-// Of the NVIDIA driver, e.g. 570.86.15; empty without NVML.
+// Of the NVIDIA driver, e.g. 580.65.06; empty without NVML.
 std::string nvidia_driver_version();
 
 }  // namespace virnucpro

@@ -44,7 +44,7 @@ Esm2::Esm2(const Esm2Architecture& architecture, LoadedParameters& parameters, c
       LayerNorm(parameters.take("final_norm.weight"), parameters.take("final_norm.bias"), kLayerNormEpsilon, placement);
 }
 
-at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace) const {
+at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace, const AfterLayer& after_layer) const {
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto device = placement_.device;
   auto hidden = embedding_.index_select(0, token_ids(sequences, device, placement_.rows_for(tokens)));
@@ -66,6 +66,7 @@ at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace) con
     update = timed(trace, &ForwardTrace::linear_seconds, device, [&] { return layer.attention_output(mixed); });
     normal = layer.feed_forward_norm.of_sum(hidden, update);
     update = timed(trace, &ForwardTrace::linear_seconds, device, [&] { return layer.down(layer.up.gelu(normal)); });
+    after_layer();
   }
   auto last = final_norm_(hidden.narrow(0, 0, tokens).add_(update.narrow(0, 0, tokens)));
   if (trace != nullptr && trace->keep_layers) trace->layers.push_back(last);

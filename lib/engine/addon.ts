@@ -119,7 +119,7 @@ export interface NativeDevice {
   memoryFree: number | null;
   /** Whether bf16 is computed natively (AVX512-BF16 or AMX on a CPU, capability >= 8 on CUDA). */
   bf16: boolean;
-  /** Of the NVIDIA driver, e.g. `570.86.15`; empty for the CPU and where NVML is missing. */
+  /** Of the NVIDIA driver, e.g. `580.65.06`; empty for the CPU and where NVML is missing. */
   driver: string;
   /** As nvidia-smi shows it, e.g. `00000000:3B:00.0`; empty for the CPU. */
   pciAddress: string;
@@ -156,6 +156,20 @@ export interface NativeMemory {
   /** The most so far. */
   peakAllocated: number;
   peakReserved: number;
+}
+
+/** How far a device is with the oldest of its jobs. */
+export interface NativeProgress {
+  /** What it computes at this moment. */
+  stage: 'idle' | 'dna' | 'protein';
+  /**
+   * Layers (blocks of the transformer) of both models that it is through with, and all of that job; 0 of 0 when idle. A
+   * CPU goes through them anew for every piece of a batch.
+   */
+  layersDone: number;
+  layers: number;
+  /** Share of that job's multiplications that it is through with, 0 to 1; 0 when idle. */
+  fraction: number;
 }
 
 /** What a worker has to say on its own account. */
@@ -236,15 +250,6 @@ export interface LinearMeasurement {
   operations: number;
 }
 
-export interface NativeProgress {
-  stage: 'idle' | 'dna' | 'protein';
-  /** Blocks of both models that are done, and all of them, of the oldest job. */
-  layersDone: number;
-  layers: number;
-  /** Share of that job's multiplications that are done, 0 to 1. */
-  fraction: number;
-}
-
 /**
  * One worker thread that owns the models on one device; CPU workers of the same archives, precision and engine share
  * their weights. A device that does not answer any more (a CUDA error that stays) rejects with VNP_DEVICE_LOST from then
@@ -271,9 +276,8 @@ export interface NativeWorker {
   readonly weightBytes: number;
   /** Threads that share the CPU's work. */
   readonly threads: number;
-  /** How far the oldest job is at this moment. Never waits for the device. */
+  /** Never waits for the device, nor does `memory`. */
   progress(): NativeProgress;
-  /** Never waits for the device. */
   memory(): NativeMemory;
   /** Rejects the jobs that wait with VNP_ABORTED; those that run are finished, and the worker stays open. */
   withdraw(): void;

@@ -59,7 +59,7 @@ describe('the devices that a driver shows', () => {
 
   const first = {
     ...{ id: 'cuda:0', name: 'Fake GPU 0', capability: '9.0', bf16: true },
-    ...{ memoryTotal: 16 * GIB, memoryFree: 10 * GIB, driver: '570.86.15', pciAddress: '00000000:1B:00.0' },
+    ...{ memoryTotal: 16 * GIB, memoryFree: 10 * GIB, driver: '580.65.06', pciAddress: '00000000:1B:00.0' },
     ...{ mig: false, computeMode: 'default', processes: 0 },
   };
   const second = {
