@@ -2,7 +2,7 @@ import type { FrameBatchTokens, NativeProgress } from './addon.js';
 
 /** A batch that a worker computes, as far as it has come. */
 export interface RunningBatch {
-  /** Blocks of both models that are done, and all of them. */
+  /** See NativeProgress. */
   readonly layersDone: number;
   readonly layers: number;
   /** Share of its multiplications that are done, 0 to 1. */

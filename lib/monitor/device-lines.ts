@@ -1,7 +1,7 @@
 import type { RunStatus, WorkerStatus } from '../predict/run-status.js';
 import { fitting, GAP, joined, span, textOf, withRight } from './dashboard-lines.js';
 import type { Field, Line } from './dashboard-lines.js';
-import { besideBar, shownShare, withBar } from './device-bar.js';
+import { besideBar, withBar } from './device-bar.js';
 import { MEMORY_COLUMNS, memoryInUse, STAGE_COLUMNS, stageSpan } from './device-figures.js';
 import { printable, width } from './printable.js';
 import { gibibytes, percent, short } from './quantities.js';
@@ -34,11 +34,14 @@ export function deviceLines(history: readonly RunStatus[], { columns, ascii }: D
 // The widths are those of the longest texts that are usual, so that the columns stand still.
 
 function workFields(worker: WorkerStatus, rates: RecentRates, isWide: boolean): Field[] {
-  const { share, of } = shownShare(worker);
-  // The batch's is not taken for the run's on a narrow screen either.
-  const ofWhat = of === 'batch' ? ' of batch' : isWide ? ' of the run' : '';
+  const { share } = worker;
+  const ofTheRun = isWide ? ' of the run' : '';
+  const done: Field[] =
+    share === undefined
+      ? []
+      : [{ span: span(percent(share, 1) + ofTheRun), weight: 6, columns: '100.0 %'.length + ofTheRun.length }];
   return [
-    { span: span(percent(share, 1) + ofWhat), weight: 6, columns: '100.0 %'.length + ofWhat.length },
+    ...done,
     { span: span(`${percent(rates.busyShare)} busy`), weight: 7, columns: 10 },
     { span: stageSpan(worker), weight: 10, columns: STAGE_COLUMNS },
     { span: span(`${short(rates.framesPerSecond)} frames/s`), weight: 9, columns: 14 },

@@ -28,9 +28,9 @@ interface Figure {
 const SHORTEST_NAME = 8;
 
 const FIGURES: readonly Figure[] = [
-  { heading: 'done', weight: 4, columns: 7, of: (worker) => span(percent(shownShare(worker).share, 1)) },
+  { heading: 'done', weight: 4, columns: 7, of: ({ share }) => span(known(share, (value) => percent(value, 1))) },
   { heading: 'busy', weight: 6, columns: 5, of: (_, { busyShare }) => span(percent(busyShare)) },
-  { heading: 'stage, layer', weight: 10, columns: STAGE_COLUMNS, of: stageSpan },
+  { heading: 'batch', weight: 10, columns: STAGE_COLUMNS, of: stageSpan },
   { heading: 'frames/s', weight: 9, columns: 8, of: (_, { framesPerSecond }) => span(short(framesPerSecond)) },
   { heading: 'tokens/s', weight: 8, columns: 8, of: (_, { tokensPerSecond }) => span(short(tokensPerSecond)) },
   { heading: 'GiB', weight: 7, columns: MEMORY_COLUMNS, of: (worker) => span(memoryInUse(worker)) },

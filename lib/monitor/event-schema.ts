@@ -163,8 +163,11 @@ export const EVENT_SCHEMA: EventSchema = {
             count("share of the run's reading frames that it has computed, with what is done of its batch", '0 to 1'),
           ),
           batchShare: count('share of the batch that runs that is done; 0 without one', '0 to 1'),
-          layersDone: count('of that batch, layers of both models that are done', 'layers'),
-          layers: count('of that batch, all layers; 0 without one', 'layers'),
+          layersDone: count(
+            'layers of both models that are done of that batch; a CPU goes through them for every piece of it',
+            'layers',
+          ),
+          layers: count('all layers of that batch; 0 without one', 'layers'),
           frames: FRAMES,
           tokens: TOKENS,
           busySeconds: { ...BUSY, meaning: `${BUSY.meaning}, with that of the batch that runs` },

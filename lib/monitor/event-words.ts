@@ -142,10 +142,10 @@ function progressWords(event: ProgressEvent): EventWords {
 }
 
 function deviceProgress(progress: ProgressEvent['devices'][number], seconds: number): string {
-  const { device, stage, share, layersDone, layers, frames, busySeconds, utilisation, temperature } = progress;
+  const { device, stage, share, batchShare, frames, busySeconds, utilisation, temperature } = progress;
   const parts = [
     share !== null && `${percent(share, 1)} of the run`,
-    stage === 'idle' ? STAGE_NAMES.idle : `${STAGE_NAMES[stage]} at layer ${layersDone} of ${layers}`,
+    stage === 'idle' ? STAGE_NAMES.idle : `${STAGE_NAMES[stage]} at ${percent(batchShare)} of a batch`,
     counted(frames, 'frame'),
     seconds > 0 && `${percent(Math.min(1, busySeconds / seconds))} busy`,
     utilisation !== null && `${percent(utilisation)} utilised`,

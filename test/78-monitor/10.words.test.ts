@@ -33,7 +33,7 @@ describe('an event in words', () => {
     assert.equal(
       text('progress'),
       '12.3 % done, 1.2 Mb, 345 frames at 34.5 a second, 71 s to go; cuda:0 6.2 % of the run, ' +
-        'DNABERT-S at layer 7 of 48, 345 frames, 97 % busy, 98 % utilised, 65 °C; cpu idle, 0 frames, 0 % busy',
+        'DNABERT-S at 4 % of a batch, 345 frames, 97 % busy, 98 % utilised, 65 °C; cpu idle, 0 frames, 0 % busy',
     );
   });
 

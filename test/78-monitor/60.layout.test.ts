@@ -80,23 +80,23 @@ describe('the dashboard as text', () => {
   it('gives every one of two devices two lines at 80 by 24', () => {
     const lines = renderDashboard([status({ workers: workers(2) })], view(80, 24));
     assert.match(lines[4]!, /^cuda:0 NVIDIA H200 +20\.0\/80\.0 GiB +peak 14\.2 GiB +98 % util +65 °C$/);
-    assert.match(lines[5]!, /^ {2}▉░+ +12\.5 % +100 % busy +ESM-2 20\/48 +104 frames\/s +20\.8k tokens\/s *$/);
+    assert.match(lines[5]!, /^ {2}▉░+ +12\.5 % +100 % busy +ESM-2 40 % +104 frames\/s +20\.8k tokens\/s *$/);
     assert.match(lines[6]!, /^cuda:1 /);
     assert.match(lines[8]!, /^Log/);
   });
 
   it('says what a bar is of, where there is room', () => {
     const lines = renderDashboard([status({ workers: workers(2) })], view(120, 24));
-    assert.match(lines[5]!, /^ {2}█+░+ +12\.5 % of the run +100 % busy +ESM-2 20\/48 /);
+    assert.match(lines[5]!, /^ {2}█+░+ +12\.5 % of the run +100 % busy +ESM-2 40 % /);
   });
 
   it('gives each of eight devices one line at 80 by 24 below their headings, and the log the rest', () => {
     const lines = renderDashboard([status({ workers: workers(8) })], view(80, 24));
-    assert.match(lines[4]!, /^device +of the run +busy +stage, layer +frames\/s +tokens\/s +GiB +util *$/);
+    assert.match(lines[4]!, /^device +of the run +busy +batch +frames\/s +tokens\/s +GiB +util *$/);
     for (let device = 0; device < 8; device++) {
       const line = lines[5 + device]!;
       const expected = new RegExp(
-        String.raw`^cuda:${device} █[▏▎▍▌▋▊▉]?░+ +100 % +ESM-2 20/48 +104 +20\.8k +20\.0/80\.0 +98 % *$`,
+        String.raw`^cuda:${device} █[▏▎▍▌▋▊▉]?░+ +100 % +ESM-2 40 % +104 +20\.8k +20\.0/80\.0 +98 % *$`,
       );
       assert.match(line, expected);
       for (const [heading, value] of [
@@ -116,7 +116,7 @@ describe('the dashboard as text', () => {
     const triage = workers(4).map((one) => ({ ...one, id: `triage:${one.id}`, share: 0.5 }));
     const all = [...workers(4), ...triage];
     const lines = renderDashboard([status({ workers: all })], view(120, 24));
-    assert.match(lines[4]!, /^device +of the run +done +busy +stage, layer .* util +°C *$/);
+    assert.match(lines[4]!, /^device +of the run +done +busy +batch .* util +°C *$/);
     assert.match(lines[5]!, /^cuda:0 +█.* 12\.5 % +100 % .* 98 % +65 *$/);
     assert.match(lines[9]!, /^triage:cuda:0 +█.* 50\.0 % +100 % .* 98 % +65 *$/);
   });
@@ -125,8 +125,8 @@ describe('the dashboard as text', () => {
     const known = { share: undefined, bytesTotal: undefined, secondsLeft: undefined };
     const all = (count: number): RunStatus =>
       status({ ...known, workers: workers(count).map((one) => ({ ...one, share: undefined })) });
-    assert.match(renderDashboard([all(2)], view(80, 24))[5]!, /^ {2}[█▏▎▍▌▋▊▉]+░+ .*ESM-2 20\/48 /);
-    assert.match(renderDashboard([all(2)], view(120, 24))[5]!, /^ {2}█+.░+ +40\.0 % of batch /);
+    assert.match(renderDashboard([all(2)], view(80, 24))[5]!, /^ {2}[█▏▎▍▌▋▊▉]+░+ .*ESM-2 40 % /);
+    assert.match(renderDashboard([all(2)], view(120, 24))[5]!, /^ {2}█+.░+ +100 % busy /);
     assert.match(renderDashboard([all(8)], view(80, 24))[4]!, /^device +batch /);
     assert.match(renderDashboard([all(8)], view(120, 24))[4]!, /^device +of the batch /);
   });
