@@ -112,6 +112,18 @@ Napi::Value devices_binding(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value driver_binding(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const auto driver = describe_driver();
+    if (!driver) return env.Null();
+    auto entry = Napi::Object::New(env);
+    entry.Set("version", driver->version);
+    entry.Set("cuda", driver->cuda);
+    return entry;
+  });
+}
+
 Napi::Value sensors_binding(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return promised(env, [&]() -> Napi::Value {

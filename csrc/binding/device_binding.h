@@ -4,6 +4,8 @@
 
 namespace virnucpro {
 
+// driver()
+Napi::Value driver_binding(const Napi::CallbackInfo& info);
 // devices()
 Napi::Value devices_binding(const Napi::CallbackInfo& info);
 // sensors(ids)

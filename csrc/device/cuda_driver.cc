@@ -101,6 +101,14 @@ CudaDevice describe(const Driver& driver, int ordinal, int handle) {
 
 }  // namespace
 
+int newest_cuda_of_driver() {
+  const OptionalLibrary library("libcuda.so.1");
+  int (*get_version)(int*) = nullptr;
+  library.find(get_version, "cuDriverGetVersion");
+  int version = 0;
+  return succeeds(get_version, &version) ? version : 0;
+}
+
 std::vector<CudaDevice> describe_cuda_devices() {
   static const Driver driver = load();
   std::vector<CudaDevice> devices;

@@ -55,6 +55,12 @@ const CudaDevice* find(const std::vector<CudaDevice>& devices, const std::string
 
 }  // namespace
 
+std::optional<DriverDescription> describe_driver() {
+  const auto cuda = newest_cuda_of_driver();
+  if (cuda == 0) return std::nullopt;
+  return DriverDescription{nvidia_driver_version(), std::to_string(cuda / 1000) + "." + std::to_string(cuda % 1000 / 10)};
+}
+
 std::vector<DeviceDescription> list_devices() {
   std::vector<DeviceDescription> devices{describe_cpu()};
   for (const auto& device : describe_cuda_devices()) devices.push_back(with_nvml(device));

@@ -26,6 +26,14 @@ struct DeviceDescription {
   int64_t other_processes = 0;  // that compute on it; 0 where it is not known
 };
 
+struct DriverDescription {
+  std::string version;  // e.g. 580.65.06; empty without NVML
+  std::string cuda;     // the newest CUDA that it runs, e.g. 13.0
+};
+
+// Nothing without an NVIDIA driver. Starts no device.
+std::optional<DriverDescription> describe_driver();
+
 // The CPU first, then the CUDA devices in the driver's order, within CUDA_VISIBLE_DEVICES. Makes no CUDA context.
 std::vector<DeviceDescription> list_devices();
 

@@ -4,7 +4,7 @@ import type { Addon, NativeDevice, NativeWorker } from '../engine/addon.js';
 import { chooseDevices } from '../engine/choose-devices.js';
 import { loadAddon, prepareAddon } from '../engine/load.js';
 import { asVirnucproError } from '../engine/native-error.js';
-import { precisionFor } from '../engine/precision.js';
+import { precisionOf } from '../engine/precision.js';
 import { checkInputs } from '../input/input-files.js';
 import { PROTEIN_TOKENS } from '../models/protein-alphabet.js';
 import { reportOf } from './make-report.js';
@@ -59,7 +59,7 @@ async function makePlan(
       ? encodeProteins(sequences, PROTEIN_TOKENS)
       : encodeDna(sequences, new addon.BytePairTokenizer(subject.tokenizer));
   const batches = tokenBatches(packed, options.batchTokens);
-  const precision = precisionFor(device, options.precision);
+  const precision = precisionOf([device], options.precision);
   return { options, subject, device, precision, batches, sequences: sequences.length };
 }
 

@@ -1,16 +1,16 @@
 import { counted } from '../counted.js';
 import type { NativeDevice, Precision } from '../engine/addon.js';
-import { closedReason } from '../engine/choose-devices.js';
+import { kernelReason, unusableReason } from '../engine/choose-devices.js';
 import { grantedResources, grantText } from '../engine/granted-resources.js';
 import { loadAddon, type CudaState } from '../engine/load.js';
-import { precisionFor } from '../engine/precision.js';
+import { precisionOf } from '../engine/precision.js';
 
 export interface ListedDevice extends NativeDevice {
   /** Whether a model can be opened on it: this libtorch can use the driver, and nobody has the device for itself. */
   readonly usable: boolean;
   /** What the precision `auto` is on this device. */
   readonly automaticPrecision: Precision;
-  /** What a user should know of it before choosing it: which part of the CPU is granted, that it is a slice of a GPU, busy, or closed. */
+  /** What a user should know of it before choosing it: which part of the CPU is granted, that it is a slice of a GPU, busy, closed, or not of those that this libtorch has kernels for. */
   readonly notes: readonly string[];
 }
 
@@ -33,18 +33,21 @@ export function devices(): DeviceList {
 export function listDevices(found: readonly NativeDevice[], cuda: CudaState): ListedDevice[] {
   return found.map((device) => ({
     ...device,
-    usable: (device.id === 'cpu' || cuda.state === 'loaded') && closedReason(device) === undefined,
-    automaticPrecision: precisionFor(device, 'auto'),
-    notes: notesOf(device),
+    usable: (device.id === 'cpu' || cuda.state === 'loaded') && unusableReason(device, cuda) === undefined,
+    automaticPrecision: precisionOf([device], 'auto'),
+    notes: notesOf(device, cuda),
   }));
 }
 
-function notesOf({ id, mig, computeMode, processes }: NativeDevice): string[] {
+function notesOf(device: NativeDevice, cuda: CudaState): string[] {
+  const { id, mig, computeMode, processes } = device;
+  const kernels = kernelReason(device, cuda);
   const grant = id === 'cpu' ? grantText(grantedResources()) : undefined;
   return [
     ...(grant === undefined ? [] : [grant]),
     ...(mig ? ['a MIG instance'] : []),
     ...(processes > 0 ? [`busy: ${counted(processes, 'other process')}`] : []),
     ...(computeMode === 'default' ? [] : [`compute mode ${computeMode}`]),
+    ...(kernels === undefined ? [] : [kernels]),
   ];
 }

@@ -106,6 +106,14 @@ export interface NativeBytePairTokenizer {
   encode(text: Uint8Array, offsets: Int32Array): PackedTokens;
 }
 
+/** The NVIDIA driver of this machine. */
+export interface NativeDriver {
+  /** e.g. `580.65.06`; empty where NVML is missing. */
+  version: string;
+  /** The newest CUDA that it runs, e.g. `13.0`. */
+  cuda: string;
+}
+
 /** A device as it is found, before anything is made on it: asking takes no memory there. */
 export interface NativeDevice {
   /** `cpu`, or `cuda:N`: N counts in PCI bus order, as nvidia-smi does, among the devices of CUDA_VISIBLE_DEVICES. */
@@ -288,6 +296,8 @@ export interface NativeWorker {
 export interface Addon {
   /** What the addon was compiled against and with. */
   readonly versions: { libtorch: string; compiler: string };
+  /** null without an NVIDIA driver. Asks no device. */
+  driver(): NativeDriver | null;
   /** The CPU first, then the CUDA devices in their order. The first call starts the driver: a second or so where it slept. */
   devices(): NativeDevice[];
   /** Reads the sensors of these CUDA devices, on another thread. @throws VNP_DEVICE for another id */

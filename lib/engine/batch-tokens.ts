@@ -9,14 +9,24 @@ export interface SizedModel {
   readonly bytes: number;
 }
 
-export interface BatchTokensRequest {
-  readonly plans: readonly (WorkerPlan & { readonly precision: Precision })[];
+/** All models that a worker and the one beside it have on a device at the same time. */
+export interface SizedModels {
   readonly dna: SizedModel;
   readonly protein: SizedModel;
   /** The models of other workers, one beside each of these, which have batches of as many tokens at the same time. */
   readonly beside?: { readonly dna: SizedModel; readonly protein: SizedModel } | undefined;
+}
+
+export interface BatchTokensRequest extends SizedModels {
+  readonly plans: readonly (WorkerPlan & { readonly precision: Precision })[];
   /** Bytes that one worker may take; undefined where only the device limits it. */
   readonly maxMemory: number | undefined;
+}
+
+/** Tokens of a batch of either model. */
+export interface BatchTokens {
+  readonly esm: number;
+  readonly dnabert: number;
 }
 
 /** Fewer tokens would leave a device waiting for the host; with half the bytes more of them fit. */
@@ -31,31 +41,70 @@ const SHARE = 0.5;
 const BYTES_OF = { float32: 4, float16: 2, bfloat16: 2, fp32: 4, fp16: 2, bf16: 2 } as const;
 
 /**
- * Tokens of a batch that suit every worker: as many as their memory has room for, within what is of use. All workers have
- * the same, so that batches, and with them the results, do not depend on who computes them.
+ * Tokens of a batch of a run: as many as the memory of the devices has room for, within what is of use. All workers get the
+ * same batches. Devices of one kind compute them whole, so that the results do not depend on which of them does: the one
+ * with the least room decides. A kind that has less room than another does not make that one's batches smaller; it takes
+ * them in parts (`tokensThatFit`), for between kinds the last digits differ anyway.
  */
-export function defaultBatchTokens({ plans, dna, protein, beside, maxMemory }: BatchTokensRequest): {
-  esm: number;
-  dnabert: number;
-} {
+export function defaultBatchTokens(request: BatchTokensRequest): BatchTokens {
+  const kinds = new Map<string, BatchTokens>();
+  for (const plan of request.plans) {
+    const { name, capability } = plan.device;
+    const kind = `${name} ${capability}`;
+    const own = roomOf(plan, request);
+    const others = kinds.get(kind) ?? own;
+    kinds.set(kind, { esm: Math.min(own.esm, others.esm), dnabert: Math.min(own.dnabert, others.dnabert) });
+  }
+  const rooms = [...kinds.values()];
+  return { esm: Math.max(...rooms.map(({ esm }) => esm)), dnabert: Math.max(...rooms.map(({ dnabert }) => dnabert)) };
+}
+
+/**
+ * Tokens of the larger side of a batch that a worker takes at a time; Infinity where the run's batches suit it.
+ * @param tokens of the run's batches, 0 for a side that is not to be taken in parts
+ */
+export function tokensThatFit(
+  plan: BatchTokensRequest['plans'][number],
+  request: BatchTokensRequest,
+  tokens: BatchTokens,
+): number {
+  const room = roomOf(plan, request);
+  const sides = (['esm', 'dnabert'] as const).filter((side) => room[side] < tokens[side]);
+  return Math.min(Infinity, ...sides.map((side) => room[side]));
+}
+
+/** What a device has to have free for the weights and the least batch, in bytes. */
+export function leastMemory({ dna, protein, beside }: SizedModels, precision: Precision): number {
   const all = beside ? [dna, protein, beside.dna, beside.protein] : [dna, protein];
-  const sum = (sizes: readonly number[]): number => sizes.reduce((total, size) => total + size, 0);
-  const largest = (models: readonly SizedModel[]): number =>
-    Math.min(
-      ...plans.map(({ device, precision }) => {
-        const sharing = plans.filter((other) => other.device.id === device.id).length;
-        const weights = sum(all.map((model) => weightBytes(model, precision)));
-        const ofToken = sum(models.map((model) => bytesOfToken(model, precision)));
-        const available = Math.min(maxMemory ?? Infinity, (device.memoryFree ?? device.memoryTotal) / sharing);
-        const fitting = (SHARE * (available - weights)) / ofToken;
-        const most = device.id === 'cpu' ? MOST_ON_CPU : MOST_ON_GPU;
-        return Math.max(LEAST[precision], Math.min(most, STEP * Math.floor(fitting / STEP)));
-      }),
-    );
-  return {
-    esm: largest(beside ? [protein, beside.protein] : [protein]),
-    dnabert: largest(beside ? [dna, beside.dna] : [dna]),
+  const ofToken = (models: readonly SizedModel[]): number => sum(models.map((model) => bytesOfToken(model, precision)));
+  // A worker computes one model after the other.
+  const side = beside
+    ? Math.max(ofToken([protein, beside.protein]), ofToken([dna, beside.dna]))
+    : Math.max(ofToken([protein]), ofToken([dna]));
+  return sum(all.map((model) => weightBytes(model, precision))) + LEAST[precision] * side;
+}
+
+function roomOf(
+  { device, precision }: BatchTokensRequest['plans'][number],
+  { plans, dna, protein, beside, maxMemory }: BatchTokensRequest,
+): BatchTokens {
+  const all = beside ? [dna, protein, beside.dna, beside.protein] : [dna, protein];
+  const sharing = plans.filter((other) => other.device.id === device.id).length;
+  const weights = sum(all.map((model) => weightBytes(model, precision)));
+  const available = Math.min(maxMemory ?? Infinity, (device.memoryFree ?? device.memoryTotal) / sharing);
+  const most = device.id === 'cpu' ? MOST_ON_CPU : MOST_ON_GPU;
+  const tokens = (models: readonly SizedModel[]): number => {
+    const fitting = (SHARE * (available - weights)) / sum(models.map((model) => bytesOfToken(model, precision)));
+    return Math.max(LEAST[precision], Math.min(most, STEP * Math.floor(fitting / STEP)));
   };
+  return {
+    esm: tokens(beside ? [protein, beside.protein] : [protein]),
+    dnabert: tokens(beside ? [dna, beside.dna] : [dna]),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function weightBytes({ bytes, dtype }: SizedModel, precision: Precision): number {

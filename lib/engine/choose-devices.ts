@@ -1,6 +1,8 @@
 import { expected, VirnucproError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import type { NativeDevice } from './addon.js';
-import type { LoadedAddon } from './load.js';
+import { hasKernelsFor } from './kernel-targets.js';
+import type { CudaState, LoadedAddon } from './load.js';
 
 /** `auto`: every GPU, else the CPU. `cuda`: every GPU. Or ids, `cpu` and `cuda:N`. */
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | readonly string[];
@@ -16,6 +18,8 @@ export interface ChosenDevices {
   readonly devices: readonly NativeDevice[];
   /** Only where nobody asked for them by id. */
   readonly leftOut: readonly LeftOutDevice[];
+  /** Whether others may be left out later: they are GPUs, and nobody asked for them by id. */
+  readonly mayLeaveOut: boolean;
 }
 
 /**
@@ -33,18 +37,23 @@ export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice 
     );
   }
   const present = addon.devices();
-  if (ids) return { devices: ids.map((id) => deviceOf(id, present)), leftOut: [] };
+  if (ids) return { devices: ids.map((id) => deviceOf(id, present, cuda)), leftOut: [], mayLeaveOut: false };
   const gpus = present.filter(({ id }) => id !== 'cpu');
-  const devices = gpus.filter((gpu) => closedReason(gpu) === undefined);
+  const devices = gpus.filter((gpu) => unusableReason(gpu, cuda) === undefined);
   const leftOut = gpus.flatMap((device) => {
-    const reason = closedReason(device);
+    const reason = unusableReason(device, cuda);
     return reason === undefined ? [] : [{ device, reason }];
   });
-  if (devices.length > 0) return { devices, leftOut };
+  if (devices.length > 0) return { devices, leftOut, mayLeaveOut: true };
   // A GPU that is not to be had is no reason to take the CPU in silence.
-  if (asked === 'auto' && gpus.length === 0) return { devices: present, leftOut };
+  if (asked === 'auto' && gpus.length === 0) return { devices: present, leftOut, mayLeaveOut: false };
+  throw noneLeft(leftOut);
+}
+
+/** @param code defaults to VNP_DEVICE */
+export function noneLeft(leftOut: readonly LeftOutDevice[], code: ErrorCode = 'VNP_DEVICE'): VirnucproError {
   const received = leftOut.map(({ device, reason }) => `${device.id}, which is ${reason}`).join('; ') || 'none';
-  throw expected('VNP_DEVICE', 'a CUDA device that can be used', 'a device', received, 'Choose the CPU (--device cpu)');
+  return expected(code, 'a CUDA device that can be used', 'a device', received, 'Choose the CPU (--device cpu)');
 }
 
 /** @returns undefined where the machine decides */
@@ -58,20 +67,41 @@ function idsOf(asked: DeviceChoice): readonly string[] | undefined {
   return asked;
 }
 
-function deviceOf(id: string, present: readonly NativeDevice[]): NativeDevice {
+function deviceOf(id: string, present: readonly NativeDevice[], cuda: CudaState): NativeDevice {
   const device = present.find((candidate) => candidate.id === id);
   if (!device) {
     const known = present.map((candidate) => candidate.id).join(', ');
     const next = present.length > 1 ? '' : 'No CUDA device was found on this machine';
     throw expected('VNP_DEVICE', `one of ${known}`, 'a device', id, next);
   }
-  const reason = closedReason(device);
+  const reason = unusableReason(device, cuda);
   if (reason === undefined) return device;
   throw expected('VNP_DEVICE', 'a device that can be used', 'a device', `${id}, which is ${reason}`);
 }
 
+/** Why this libtorch cannot compute on it, in words that follow "which is"; undefined when it can. */
+export function unusableReason(device: NativeDevice, cuda: CudaState): string | undefined {
+  return closedReason(device) ?? kernelReason(device, cuda);
+}
+
+/** Why this libtorch has nothing to run on it; undefined when it has. */
+export function kernelReason({ id, capability }: NativeDevice, cuda: CudaState): string | undefined {
+  const kernels = cuda.state === 'loaded' ? cuda.kernels : undefined;
+  if (id === 'cpu' || kernels === undefined || hasKernelsFor(capability, kernels)) return undefined;
+  const own = parseFloat(capability);
+  if (kernels.some((target) => parseFloat(target) < own)) {
+    return `of capability ${capability}, and this libtorch has kernels for ${kernels.join(', ')} only`;
+  }
+  const older =
+    own < OLDEST_CAPABILITY ? '' : `; one for CUDA 12.6 has them for ${OLDEST_CAPABILITY.toFixed(1)} and newer`;
+  return `of capability ${capability}, and this libtorch has kernels for ${kernels[0]} and newer only${older}`;
+}
+
+/** That a wheel of libtorch 2.11 has kernels for: the one for CUDA 12.6 (PyTorch's RELEASE.md, "CUDA Support Matrix"). */
+const OLDEST_CAPABILITY = 5;
+
 /** Why nobody else can compute on it; undefined when one can. */
-export function closedReason({ computeMode, processes }: NativeDevice): string | undefined {
+function closedReason({ computeMode, processes }: NativeDevice): string | undefined {
   if (computeMode === 'prohibited') return 'closed to all programs (compute mode Prohibited)';
   if (computeMode === 'exclusive' && processes > 0) return 'busy: another process has it for itself';
   return undefined;

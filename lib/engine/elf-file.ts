@@ -55,6 +55,26 @@ function segmentsEnd(file: number, header: Buffer): number {
   return Math.max(0, ...ends);
 }
 
+/** Where a section of a 64-bit library lies in its file, in bytes; undefined where it has none of that name. */
+export function sectionOf(path: string, name: string): { offset: number; size: number } | undefined {
+  const file = openSync(path, 'r');
+  try {
+    const header = readAt(file, 0, HEADER_BYTES);
+    const size = header.readUInt16LE(58);
+    const table = readAt(file, Number(header.readBigUInt64LE(40)), header.readUInt16LE(60) * size);
+    const sections = Array.from({ length: header.readUInt16LE(60) }, (_, i) =>
+      table.subarray(i * size, (i + 1) * size),
+    );
+    const names = sections[header.readUInt16LE(62)];
+    if (!names) return undefined;
+    const texts = readAt(file, Number(names.readBigUInt64LE(24)), Number(names.readBigUInt64LE(32))).toString('latin1');
+    const found = sections.find((section) => texts.startsWith(`${name}\0`, section.readUInt32LE(0)));
+    return found && { offset: Number(found.readBigUInt64LE(24)), size: Number(found.readBigUInt64LE(32)) };
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** Zeros where the file ends before: they ask for nothing, and what is missing shows in the file's size. */
 function readAt(file: number, position: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);

@@ -199,6 +199,17 @@ function examineFolder({ source, place }: Place, cudaWanted: boolean, refused?: 
   return { root: place, source, version, cuda };
 }
 
+/**
+ * The CUDA that a libtorch was made for, e.g. `13.0`: from its version's `+cu130`, else from the Python package's
+ * version.py. undefined where neither tells.
+ */
+export function cudaVersionOf({ root, version }: Libtorch): string | undefined {
+  const [, major, minor] = /\+cu(\d+)(\d)$/.exec(version) ?? [];
+  if (major !== undefined && minor !== undefined) return `${major}.${minor}`;
+  const python = join(root, 'version.py');
+  return isThere(python) ? /^cuda\b.*= '([^']+)'/m.exec(readFileSync(python, 'utf8'))?.[1] : undefined;
+}
+
 /** What every run needs of it; the linker finds what else is missing. */
 function damage(root: string): string | undefined {
   for (const name of ['libc10.so', 'libtorch_cpu.so']) {

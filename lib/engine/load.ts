@@ -4,9 +4,11 @@ import { join, resolve } from 'node:path';
 import { libcProblem } from '#c-library';
 import { reasonOf, VirnucproError } from '../errors.js';
 import { packageRoot } from '../package.js';
-import type { Addon } from './addon.js';
+import type { Addon, NativeDriver } from './addon.js';
+import { driverProblem } from './driver-problem.js';
 import { libraryProblem } from './elf-file.js';
 import { grantedDevice } from './granted-resources.js';
+import { kernelTargets } from './kernel-targets.js';
 import { findLibtorch, type Libtorch, type LibtorchCandidate, type LibtorchSearch, type Refusal } from './libtorch.js';
 import { linkerProblem } from './linker-words.js';
 import {
@@ -23,7 +25,11 @@ import { mendingCommand, setupCommand } from './setup-command.js';
 /** Whether libtorch's CUDA half could be brought in. `absent`: this machine has no NVIDIA driver. */
 export type CudaState =
   | { state: 'absent' }
-  | { state: 'loaded' }
+  | {
+      state: 'loaded';
+      /** Compute capabilities that this libtorch has kernels for: see `kernelTargets`. Left out where it does not tell. */
+      kernels?: readonly string[];
+    }
   | {
       /** There is a driver and it cannot be used: never to be passed over in silence. */
       state: 'unusable';
@@ -54,6 +60,7 @@ interface Loader {
 }
 
 const LOADER = 'virnucpro_loader.node';
+const ADDON = 'virnucpro.node';
 
 const require = createRequire(import.meta.url);
 let loaded: LoadedAddon | undefined;
@@ -74,10 +81,10 @@ export async function prepareAddon(): Promise<void> {
     const { chosen } = prepared;
     if (!chosen) return;
     await loader.loadAside(join(chosen.root, 'lib', 'libtorch_cpu.so'));
-    const path = join(chosen.root, 'lib', 'libtorch_cuda.so');
-    if (!chosen.cuda || libraryProblem(path) !== undefined) return;
+    if (!chosen.cuda) return;
     await loader.loadAside('libcuda.so.1');
-    await loader.loadAside(path);
+    const driver = (nativeModule(addonFolder(), ADDON) as Addon).driver();
+    if (cudaProblem(driver, chosen) === undefined) await loader.loadAside(cudaLibrary(chosen));
   } catch {
     // `loadAddon` meets it again, and has words for it.
   }
@@ -124,9 +131,9 @@ function loadBoth(): LoadedAddon {
   const loader = nativeModule(folder, LOADER) as Loader;
   setDefaults(loader);
   const { libtorch, passedOver } = loadLibtorch(loader);
-  const cuda = loadCuda(loader, libtorch);
-  const addon = nativeModule(folder, 'virnucpro.node') as Addon;
-  return { addon, path: join(folder, 'virnucpro.node'), libtorch, passedOver, cuda };
+  const addon = nativeModule(folder, ADDON) as Addon;
+  const cuda = loadCuda(loader, addon, libtorch);
+  return { addon, path: join(folder, ADDON), libtorch, passedOver, cuda };
 }
 
 /** What libraries read once, when they are loaded or initialised. */
@@ -173,24 +180,18 @@ function limitBusyWaiting(loader: Loader): void {
   if (process.env['OMP_WAIT_POLICY'] === undefined) loader.setDefault('GOMP_SPINCOUNT', '2000');
 }
 
-function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {
+function loadCuda(loader: Loader, addon: Addon, libtorch: Libtorch): CudaState {
   try {
     loader.load('libcuda.so.1');
   } catch {
     return { state: 'absent' };
   }
-  if (!libtorch.cuda) {
-    const next = `Run \`${mendingCommand('LIBTORCH')}\``;
-    return { state: 'unusable', reason: `libtorch ${libtorch.version} in ${libtorch.root} has no CUDA`, next };
-  }
-  const path = join(libtorch.root, 'lib', 'libtorch_cuda.so');
-  const damage = libraryProblem(path);
-  if (damage !== undefined) {
-    return { state: 'unusable', reason: `${path} ${damage}`, next: `Run \`${mendingCommand('LIBTORCH')}\`` };
-  }
+  const driver = addon.driver();
+  const problem = cudaProblem(driver, libtorch);
+  if (problem) return { state: 'unusable', ...problem };
+  const path = cudaLibrary(libtorch);
   try {
     loader.load(path);
-    return { state: 'loaded' };
   } catch (cause) {
     return {
       state: 'unusable',
@@ -198,6 +199,22 @@ function loadCuda(loader: Loader, libtorch: Libtorch): CudaState {
       next: `Run \`${setupCommand()}\` on this machine`,
     };
   }
+  const kernels = kernelTargets(path);
+  return { state: 'loaded', ...(kernels && { kernels }) };
+}
+
+function cudaLibrary({ root }: Libtorch): string {
+  return join(root, 'lib', 'libtorch_cuda.so');
+}
+
+/** What can be told before the CUDA half is loaded, which takes a while. */
+function cudaProblem(driver: NativeDriver | null, libtorch: Libtorch): { reason: string; next: string } | undefined {
+  const next = `Run \`${mendingCommand('LIBTORCH')}\``;
+  if (!libtorch.cuda) return { reason: `libtorch ${libtorch.version} in ${libtorch.root} has no CUDA`, next };
+  const path = cudaLibrary(libtorch);
+  const damage = libraryProblem(path);
+  if (damage !== undefined) return { reason: `${path} ${damage}`, next };
+  return driver ? driverProblem(driver, libtorch) : undefined;
 }
 
 function nativeModule(folder: string, name: string): unknown {

@@ -1,7 +1,9 @@
 import { setMaxListeners } from 'node:events';
+import { reasonOf, VirnucproError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import { unlessAborted } from '../unless-aborted.js';
 import type { Addon, NativeDevice, NativeWorker, OpenRequest, WorkerMessage } from './addon.js';
-import { asVirnucproError } from './native-error.js';
+import { asVirnucproError, codeOf } from './native-error.js';
 import type { PoolEvent } from './pool-events.js';
 import { PoolWorker } from './pool-worker.js';
 
@@ -10,9 +12,16 @@ export interface WorkerRequest extends Omit<OpenRequest, 'device' | 'onMessage' 
   /** The worker's own name: see WorkerDescription. */
   readonly id: string;
   readonly device: NativeDevice;
+  /** Tokens of the larger side of a batch that it takes at a time. Defaults to any number. */
+  readonly tokensThatFit?: number;
 }
 
 export interface OpenPoolOptions {
+  /**
+   * Whether a device that does not open is left out, as long as another opens; an event says so. Default false: when one
+   * fails, all fail.
+   */
+  readonly mayLeaveOut?: boolean;
   /** Called for every event, also while the pool is being opened. Must not throw. */
   readonly onEvent?: (event: PoolEvent) => void;
   /** Ends the opening at once. What a thread is at is finished first, and nobody waits for it. */
@@ -21,20 +30,30 @@ export interface OpenPoolOptions {
 
 const LOADING_STEPS = 5;
 
+/** What a device can fail with that another may open without. Anything else would be the same on every one. */
+const OF_THE_DEVICE: readonly ErrorCode[] = [
+  'VNP_DEVICE',
+  'VNP_DEVICE_LOST',
+  'VNP_MEMORY',
+  'VNP_NATIVE',
+  'VNP_WRONG_NUMBERS',
+];
+
 /**
- * Opens all workers at the same time, or none: when one fails, those that opened are closed again.
- * @throws VirnucproError of the first that failed; the signal's reason
+ * Opens all workers at the same time. When one fails, it is left out where it may be; else those that opened are closed
+ * again.
+ * @throws VirnucproError of the first that failed, or where every one did what each failed with; the signal's reason
  */
 export async function openWorkers(
   addon: Addon,
   requests: readonly WorkerRequest[],
-  { onEvent, signal }: OpenPoolOptions,
+  { mayLeaveOut = false, onEvent, signal }: OpenPoolOptions,
 ): Promise<PoolWorker[]> {
   const loading = new AbortController();
   // One for each worker, however many there are.
   setMaxListeners(0, loading.signal);
   const opening = Promise.allSettled(
-    requests.map(({ id, device, ...request }) =>
+    requests.map(({ id, device, tokensThatFit: _, ...request }) =>
       addon.openWorker({
         ...request,
         device: device.id,
@@ -48,23 +67,50 @@ export async function openWorkers(
     void opening.then(closeAll).catch(() => undefined);
     throw reason;
   });
-  const failure = opened.find((outcome) => outcome.status === 'rejected');
-  if (failure) {
+  const failures = opened.flatMap((outcome, index) =>
+    outcome.status === 'rejected' ? [{ device: requests[index]!.device, error: asVirnucproError(outcome.reason) }] : [],
+  );
+  const isWhole = failures.length === 0;
+  const areLeftOut = mayLeaveOut && failures.every(({ error }) => OF_THE_DEVICE.includes(codeOf(error)));
+  if (!isWhole && !(areLeftOut && failures.length < opened.length)) {
     await closeAll(opened);
-    throw asVirnucproError(failure.reason);
+    throw areLeftOut ? allFailed(failures) : failures[0]!.error;
+  }
+  for (const { device, error } of failures) {
+    onEvent?.({ event: 'device-left-out', device: device.id, name: device.name, reason: failureReason(error) });
   }
   return opened.flatMap((outcome, index) =>
     outcome.status === 'rejected' ? [] : [pooled(outcome.value, requests[index]!)],
   );
 }
 
+interface OpeningFailure {
+  readonly device: NativeDevice;
+  readonly error: unknown;
+}
+
+function failureReason(error: unknown): string {
+  return `it did not open: ${reasonOf(error)} (${codeOf(error)})`;
+}
+
+/** One that failed alone says best what it was. */
+function allFailed(failures: readonly OpeningFailure[]): unknown {
+  const [first, ...others] = failures;
+  if (others.length === 0) return first!.error;
+  const code = codeOf(first!.error);
+  const isSame = others.every(({ error }) => codeOf(error) === code);
+  const reasons = failures.map(({ device, error }) => `${device.id}: ${failureReason(error)}`);
+  const text = `No GPU can be used. ${reasons.join('; ')}. Choose the CPU (--device cpu)`;
+  return new VirnucproError(isSame ? code : 'VNP_DEVICE', text);
+}
+
 async function closeAll(opened: readonly PromiseSettledResult<NativeWorker>[]): Promise<void> {
   await Promise.all(opened.map(async (outcome) => outcome.status === 'fulfilled' && outcome.value.close()));
 }
 
-function pooled(native: NativeWorker, { id, device, precision, engine }: WorkerRequest): PoolWorker {
+function pooled(native: NativeWorker, { id, device, precision, engine, tokensThatFit }: WorkerRequest): PoolWorker {
   const { threads, weightBytes } = native;
-  return new PoolWorker(native, engine, { id, device, precision, threads, weightBytes });
+  return new PoolWorker(native, engine, { id, device, precision, threads, weightBytes }, tokensThatFit);
 }
 
 /** Turns a worker's messages into events: its own words as they are, of the loading one for every fifth. */

@@ -3,7 +3,21 @@ import type { WorkerMessage } from './addon.js';
 
 /** What the pool tells, as it happens. `device` is the id of a worker. */
 export type PoolEvent =
-  LoadingProgressEvent | WorkerMessageEvent | BatchSplitEvent | BatchRetriedEvent | DeviceLostEvent;
+  | DeviceLeftOutEvent
+  | LoadingProgressEvent
+  | WorkerMessageEvent
+  | BatchSplitEvent
+  | BatchRetriedEvent
+  | DeviceLostEvent;
+
+/** A GPU that is there is not used, though nobody asked for it to be left out. */
+export interface DeviceLeftOutEvent {
+  readonly event: 'device-left-out';
+  /** Id of the device. */
+  readonly device: string;
+  readonly name: string;
+  readonly reason: string;
+}
 
 /** At most one for every fifth of the weights. */
 export interface LoadingProgressEvent {

@@ -23,15 +23,21 @@ export class PoolWorker {
   usage: WorkerUsage;
   /** What it was given and has not given back, the oldest first: that one runs. */
   readonly #tasks = new Set<BatchTask<PoolWorker>>();
-  /** Tokens of a batch that fit its memory, as far as failures have told. */
-  tokensThatFit = Infinity;
+  /** Tokens of the larger side of a batch that fit its memory, as far as is known. */
+  tokensThatFit: number;
   /** Its waiting jobs were asked back for a device that has nothing to do: they are not given up. */
   isRecalled = false;
   #blames = 0;
   /** Over the oldest task. */
   #watch: BatchWatch | undefined;
 
-  constructor(native: NativeWorker, engine: OpenRequest['engine'], description: WorkerDescription) {
+  constructor(
+    native: NativeWorker,
+    engine: OpenRequest['engine'],
+    description: WorkerDescription,
+    tokensThatFit = Infinity,
+  ) {
+    this.tokensThatFit = tokensThatFit;
     this.native = native;
     this.engine = engine;
     this.usage = unused(description);

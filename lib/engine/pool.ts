@@ -27,7 +27,7 @@ interface WaitingTask {
  * for it and the load balances by itself. What fails is tried again as failure-policy.ts says, before anything new.
  */
 export class DevicePool {
-  readonly #workers: readonly PoolWorker[];
+  #workers: readonly PoolWorker[];
   readonly #onEvent: (event: PoolEvent) => void;
   /** Batches and parts of batches that no device has taken yet; those that failed before come first. */
   readonly #waiting: WaitingTask[] = [];
@@ -43,7 +43,7 @@ export class DevicePool {
   }
 
   /**
-   * Opens a worker for every request, at the same time. When one fails, those that opened are closed again.
+   * Opens a worker for every request, at the same time: see `openWorkers`.
    * @throws what opening failed with
    */
   static async open(
@@ -75,6 +75,13 @@ export class DevicePool {
       if (running) frames += running.share * running.frames;
     }
     return frames;
+  }
+
+  /** Before the first batch: closes the workers on devices that are not to be used after all. */
+  async keepOnly(deviceIds: readonly string[]): Promise<void> {
+    const dropped = this.#workers.filter(({ usage }) => !deviceIds.includes(usage.device.id));
+    this.#workers = this.#workers.filter((worker) => !dropped.includes(worker));
+    await Promise.all(dropped.map(({ native }) => native.close()));
   }
 
   /** Counts from zero again; what it gives back is kept up to date until the next call. */

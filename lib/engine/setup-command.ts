@@ -8,9 +8,24 @@ import { supportedLibtorch } from './libtorch.js';
  * npm gives no scripts to run) the file behind it. A bundle, which has a MANIFEST.json, brings everything but libtorch.
  */
 export function setupCommand(): string {
-  if (existsSync(join(packageRoot, 'MANIFEST.json'))) return `python3 -m pip install 'torch==${supportedLibtorch}.*'`;
-  const inCheckout = existsSync(join(packageRoot, 'tsconfig.json'));
-  return inCheckout ? 'npm run setup' : `node ${join(packageRoot, 'scripts', 'setup.mjs')}`;
+  if (isBundle()) return `python3 -m pip install 'torch==${supportedLibtorch}.*'`;
+  return isCheckout() ? 'npm run setup' : `node ${join(packageRoot, 'scripts', 'setup.mjs')}`;
+}
+
+function isBundle(): boolean {
+  return existsSync(join(packageRoot, 'MANIFEST.json'));
+}
+
+function isCheckout(): boolean {
+  return existsSync(join(packageRoot, 'tsconfig.json'));
+}
+
+/** What fetches a libtorch for this CUDA, in words that go between brackets. */
+export function setupCommandForCuda(major: number): string {
+  if (isBundle())
+    return `torch ${supportedLibtorch} from PyTorch's own index for it, as the torch of python3 or in LIBTORCH`;
+  const argumentsOf = isCheckout() ? ' --' : '';
+  return `\`${mendingCommand('LIBTORCH')}${argumentsOf} --cuda ${major}\``;
 }
 
 /** As `setupCommand`; variables that name another libtorch or addon are unset first, or they would still be asked. */

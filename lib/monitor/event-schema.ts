@@ -74,6 +74,25 @@ export const EVENT_SCHEMA: EventSchema = {
       reason: REASON,
     },
   },
+  precision: {
+    meaning:
+      'All devices of a run compute in one precision, and by itself that is FP32, though a device of it, or another choice, ' +
+      'would be faster.',
+    fields: {
+      precision: { type: 'string', meaning: '`fp32`' },
+      without: {
+        type: 'objects',
+        meaning: 'the devices that compute no BF16 natively',
+        fields: {
+          device: { ...DEVICE, meaning: 'id of the device' },
+          name: { type: 'string', meaning: 'name of the device' },
+          capability: { type: 'string', meaning: 'compute capability; empty for the CPU' },
+        },
+      },
+      able: { type: 'strings', meaning: 'ids of the devices that do' },
+      fp16: { type: 'strings', meaning: 'ids of those whose tensor cores compute FP16 only' },
+    },
+  },
   'libtorch-left-out': {
     meaning: 'A libtorch that was come upon first cannot be used; another one is.',
     fields: {

@@ -3,6 +3,7 @@ import type {
   DeviceEvent,
   MemoryEvent,
   MemoryPressureEvent,
+  PrecisionEvent,
   ProgressEvent,
   RunEvent,
 } from '../predict/events.js';
@@ -31,6 +32,7 @@ type Wording = { [E in RunEvent | CommandEvent as E['event']]: (event: E) => Eve
 const WORDS: Wording = {
   grant: ({ text }) => info(text),
   'device-left-out': ({ device, name, reason }) => warn(`${device}: ${name} is not used: ${reason}`),
+  precision: precisionWords,
   'libtorch-left-out': ({ place, reason, used }) =>
     warn(`the libtorch of ${place} is not used: it ${reason}. Using the one in ${used}`),
   'shipped-model': ({ model, card }) =>
@@ -125,6 +127,32 @@ function deviceWords(event: DeviceEvent): EventWords {
   ];
   const text = parts.filter(Boolean).join(', ');
   return processes > 0 ? warn(text) : info(text);
+}
+
+function precisionWords({ without, able, fp16 }: PrecisionEvent): EventWords {
+  const names = without.map(({ device, name, capability }) => {
+    return `${device} (${name}${capability && `, capability ${capability}`})`;
+  });
+  const [has, them] = without.length === 1 ? ['has', 'it'] : ['have', 'them'];
+  const where = able.length > 0 ? ' on every device' : '';
+  const parts = [
+    `computing in FP32${where}, because ${names.join(', ')} ${has} no BF16`,
+    able.length > 0 && `${deviceOption(able)} leaves ${them} out and computes in BF16`,
+    fp16.length > 0 && FP16_ADVICE,
+  ];
+  const text = parts.filter(Boolean).join('. ');
+  return able.length > 0 ? warn(text) : info(text);
+}
+
+/** Figures of NVIDIA's data sheet of the Tesla T4: 65 TFLOPS mixed-precision (FP16/FP32), 8.1 TFLOPS single-precision. */
+const FP16_ADVICE =
+  '--precision fp16 uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, ' +
+  '8.1 in FP32). Its range is smaller: a frame whose values leave it stays without a score, and the log says so';
+
+/** The option that takes these devices only. */
+function deviceOption(ids: readonly string[]): string {
+  const gpus = ids.map((id) => /^cuda:(\d+)$/.exec(id)?.[1]);
+  return gpus.includes(undefined) ? `--device ${ids.join(',')}` : `--gpus ${gpus.join(',')}`;
 }
 
 function progressWords(event: ProgressEvent): EventWords {

@@ -9,7 +9,7 @@ import type { TriageRule } from './triage-rule.js';
 /** What a predictor tells while it loads and runs, as it happens. `event` says which it is. */
 export type RunEvent =
   | GrantEvent
-  | DeviceLeftOutEvent
+  | PrecisionEvent
   | LibtorchLeftOutEvent
   | ShippedModelEvent
   | LoadingEvent
@@ -36,12 +36,16 @@ export interface GrantEvent {
   readonly text: string;
 }
 
-/** A GPU that is there is not used, though nobody asked for it to be left out. */
-export interface DeviceLeftOutEvent {
-  readonly event: 'device-left-out';
-  readonly device: string;
-  readonly name: string;
-  readonly reason: string;
+/** The run computes in FP32, by itself, though a device of it could do better: see PrecisionChoice. */
+export interface PrecisionEvent {
+  readonly event: 'precision';
+  readonly precision: Precision;
+  /** Those that compute no BF16 natively; for them all compute in FP32. */
+  readonly without: readonly { readonly device: string; readonly name: string; readonly capability: string }[];
+  /** Ids of those that do. */
+  readonly able: readonly string[];
+  /** Ids of those whose tensor cores compute FP16 only. */
+  readonly fp16: readonly string[];
 }
 
 /** A libtorch that the search came upon first cannot be used; another one is. */

@@ -1,13 +1,10 @@
-import type { NativeBytePairTokenizer, Precision } from '../engine/addon.js';
-import { defaultBatchTokens } from '../engine/batch-tokens.js';
-import { chooseDevices } from '../engine/choose-devices.js';
+import type { NativeBytePairTokenizer } from '../engine/addon.js';
+import type { BatchTokens } from '../engine/batch-tokens.js';
 import { grantedResources, grantText } from '../engine/granted-resources.js';
 import { loadAddon, prepareAddon } from '../engine/load.js';
 import type { LoadedAddon } from '../engine/load.js';
 import { DevicePool } from '../engine/pool.js';
-import { precisionFor } from '../engine/precision.js';
-import { planWorkers } from '../engine/worker-plan.js';
-import type { WorkerPlan } from '../engine/worker-plan.js';
+import { precisionOf } from '../engine/precision.js';
 import type { WorkerDescription } from '../engine/worker-usage.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
@@ -18,6 +15,8 @@ import { unlessAborted } from '../unless-aborted.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { resolveOpenOptions } from './options.js';
 import type { OpenOptions, ResolvedOpenOptions } from './options.js';
+import { candidateDevices, planRun } from './plan-devices.js';
+import type { CandidateDevices, RunPlan } from './plan-devices.js';
 import type { RunKeyParts } from './run-key.js';
 import { findTriage } from './triage-model.js';
 import type { FoundTriage } from './triage-model.js';
@@ -36,11 +35,9 @@ export interface OpenedModels extends LoadedModel {
   readonly versions: RunKeyParts['versions'];
   readonly engine: RunKeyParts['engine'];
   /** Of both. */
-  readonly batchTokens: { readonly esm: number; readonly dnabert: number };
+  readonly batchTokens: BatchTokens;
   readonly onEvent: (event: RunEvent) => void;
 }
-
-type Plan = WorkerPlan & { readonly precision: Precision };
 
 /** Loads a model on its devices, and where there is to be triage the one for that beside it. */
 export async function openModels(options: OpenOptions): Promise<OpenedModels> {
@@ -73,27 +70,60 @@ async function loadModels(options: OpenOptions, resolved: ResolvedOpenOptions): 
   const loaded = loadAddon();
   for (const { place, verdict } of loaded.passedOver)
     onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: loaded.libtorch.root });
-  const plans = planOf(options, resolved, loaded);
-  const defaults = defaultBatchTokens({
-    ...{ plans, dna: model.dna, protein: model.protein, beside: found?.model, maxMemory: resolved.maxMemory },
-  });
-  const batchTokens = {
-    esm: resolved.esmBatchTokens ?? defaults.esm,
-    dnabert: resolved.dnabertBatchTokens ?? defaults.dnabert,
-  };
-  const onDevices = { loaded, resolved, batchTokens };
-  const own = await load(model, plans, onDevices);
+  const models = { dna: model.dna, protein: model.protein, beside: found?.model };
+  const candidates = candidateDevices(loaded, options.devices, models, resolved);
+  const opening = { loaded, resolved, model, found };
+  const { pool, plan, tokenizer, triage } = await loadOn(candidates, opening);
   const versions = { virnucpro: packageVersion, libtorch: loaded.libtorch.version };
-  const rest = { versions, engine, batchTokens, onEvent };
-  if (!found) return { ...own, ...rest, triage: undefined };
-  onEvent({ event: 'triage', model: found.model.name, ...found.rule });
+  return { model, pool, tokenizer, triage, versions, engine, batchTokens: plan.batchTokens, onEvent };
+}
+
+interface Opening {
+  readonly loaded: LoadedAddon;
+  readonly resolved: ResolvedOpenOptions;
+  readonly model: OpenedModel;
+  readonly found: FoundTriage | undefined;
+}
+
+interface OpenedOnDevices extends LoadedModel {
+  readonly plan: RunPlan;
+  readonly triage: OpenedModels['triage'];
+}
+
+/** Opens both models on the same devices: one that does not open, or has no room for the second, is used for neither. */
+async function loadOn({ devices, mayLeaveOut }: CandidateDevices, opening: Opening): Promise<OpenedOnDevices> {
+  const { resolved, model, found } = opening;
+  const models = { dna: model.dna, protein: model.protein, beside: found?.model };
+  const plan = planRun(devices, models, resolved);
+  const own = await load(model, plan, { ...opening, mayLeaveOut });
+  let triage: LoadedModel | undefined;
   try {
-    const triage = await load(found.model, plans.map(besideIt), onDevices);
-    return { ...own, ...rest, triage: { ...triage, rule: found.rule } };
+    if (found) {
+      resolved.onEvent({ event: 'triage', model: found.model.name, ...found.rule });
+      const beside = { ...plan, workers: plan.workers.filter(isOn(own.pool)).map(besideIt) };
+      triage = await load(found.model, beside, { ...opening, mayLeaveOut });
+      await own.pool.keepOnly(deviceIds(triage.pool));
+    }
+    const left = devices.filter(({ id }) => deviceIds(own.pool).includes(id));
+    if (precisionOf(left, resolved.precision) === plan.precision) {
+      return { ...own, plan, triage: triage && { ...triage, rule: found!.rule } };
+    }
+    // Those that opened compute in a better precision without the others.
+    await Promise.all([own.pool.close(), triage?.pool.close()]);
+    return await loadOn({ devices: left, mayLeaveOut }, opening);
   } catch (error) {
-    await own.pool.close();
+    await Promise.all([own.pool.close(), triage?.pool.close()]);
     throw error;
   }
+}
+
+function deviceIds(pool: DevicePool): string[] {
+  return pool.descriptions.map(({ device }) => device.id);
+}
+
+function isOn(pool: DevicePool): (plan: RunPlan['workers'][number]) => boolean {
+  const opened = deviceIds(pool);
+  return ({ device }) => opened.includes(device.id);
 }
 
 function tellGrant(onEvent: (event: RunEvent) => void): void {
@@ -109,50 +139,29 @@ function tellGrant(onEvent: (event: RunEvent) => void): void {
 }
 
 /** The same device's worker for triage: one of its own, with a name of its own. */
-function besideIt(plan: Plan): Plan {
+function besideIt(plan: RunPlan['workers'][number]): RunPlan['workers'][number] {
   return { ...plan, id: `triage:${plan.id}` };
-}
-
-function planOf(
-  options: OpenOptions,
-  { threads, workers, precision, onEvent }: ResolvedOpenOptions,
-  loaded: LoadedAddon,
-): Plan[] {
-  const { devices, leftOut } = chooseDevices(loaded, options.devices);
-  for (const { device, reason } of leftOut) {
-    onEvent({ event: 'device-left-out', device: device.id, name: device.name, reason });
-  }
-  return planWorkers(devices, { threads, workers }).map((plan) => ({
-    ...plan,
-    precision: precisionFor(plan.device, precision),
-  }));
-}
-
-interface OnDevices {
-  readonly loaded: LoadedAddon;
-  readonly resolved: ResolvedOpenOptions;
-  readonly batchTokens: OpenedModels['batchTokens'];
 }
 
 async function load(
   model: OpenedModel,
-  plans: readonly Plan[],
-  { loaded, resolved, batchTokens }: OnDevices,
+  { workers, batchTokens }: RunPlan,
+  { loaded, resolved, mayLeaveOut }: Pick<Opening, 'loaded' | 'resolved'> & Pick<CandidateDevices, 'mayLeaveOut'>,
 ): Promise<LoadedModel> {
   const { dna, protein, classifier, chunkSize } = model;
   const { engine, maxMemory, onEvent, signal } = resolved;
   const tokenizer = new loaded.addon.BytePairTokenizer(model.tokenizer);
-  onEvent({ event: 'loading', model: model.name, chunkSize, workers: plans.map(({ id }) => id) });
+  onEvent({ event: 'loading', model: model.name, chunkSize, workers: workers.map(({ id }) => id) });
   const onRead = (bytes: number): void => onEvent({ event: 'checking', model: model.name, bytes });
   await verifyFiles([dna, protein, classifier], { onRead, signal });
   const limit = maxMemory === undefined ? {} : { maxMemory };
-  const requests = plans.map((plan) => ({ ...plan, ...limit, engine, dna, protein, classifier }));
-  const pool = await DevicePool.open(loaded.addon, requests, { onEvent, ...(signal && { signal }) });
+  const requests = workers.map((plan) => ({ ...plan, ...limit, engine, dna, protein, classifier }));
+  const pool = await DevicePool.open(loaded.addon, requests, { mayLeaveOut, onEvent, ...(signal && { signal }) });
   for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
   return { model, pool, tokenizer };
 }
 
-function deviceEvent(worker: WorkerDescription, batchTokens: { esm: number; dnabert: number }): DeviceEvent {
+function deviceEvent(worker: WorkerDescription, batchTokens: BatchTokens): DeviceEvent {
   const { id, device, precision, threads, weightBytes } = worker;
   const { name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree } = device;
   return {

@@ -147,6 +147,7 @@ async function loose(): Promise<void> {
   const { architecture } = model.classifier;
   await eachArgument('parametersOf', [{ ...architecture }], untyped(addon, 'parametersOf'));
   await eachArgument('sensors', [['cuda:0']], untyped(addon, 'sensors'));
+  await eachArgument('driver', [undefined], untyped(addon, 'driver'));
   await eachArgument('devices', [undefined], untyped(addon, 'devices'));
   const path = join(folder, 'hostile.pt');
   const parameters = randomParameters(architecture, 1);

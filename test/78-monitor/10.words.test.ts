@@ -23,6 +23,17 @@ describe('an event in words', () => {
     );
   });
 
+  it('says in which precision a mixed set of GPUs computes, and what would be faster', () => {
+    const why = ', because cuda:1 (Tesla T4, capability 7.5) has no BF16';
+    const mixed = text('precision', { fp16: [] });
+    assert.equal(mixed, `computing in FP32 on every device${why}. --gpus 0,2 leaves it out and computes in BF16`);
+    assert.match(text('precision', { fp16: [], able: ['cuda:0', 'cpu'] }), /\. --device cuda:0,cpu leaves it out/);
+    assert.equal(wordsOf(EVENTS.precision).level, 'warn');
+    const alone = wordsOf({ ...EVENTS.precision, able: [] });
+    assert.equal(alone.level, 'info');
+    assert.ok(alone.text.startsWith(`computing in FP32${why}. --precision fp16 uses the tensor cores`), alone.text);
+  });
+
   it('names a MIG instance and a busy device as such', () => {
     assert.match(text('device', { mig: true }), /, a MIG instance, capability/);
     assert.match(text('device', { processes: 2 }), /, shared with 2 other processes$/);

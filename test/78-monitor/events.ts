@@ -28,6 +28,13 @@ export const EVENTS: EventsByName = {
     text: 'granted to this process: 2 of 64 cores (cgroup), 8.0 of 256.0 GiB of memory (cgroup)',
   },
   'device-left-out': { event: 'device-left-out', device: 'cuda:3', name: 'NVIDIA T400', reason: 'too little memory' },
+  precision: {
+    event: 'precision',
+    precision: 'fp32',
+    without: [{ device: 'cuda:1', name: 'Tesla T4', capability: '7.5' }],
+    able: ['cuda:0', 'cuda:2'],
+    fp16: ['cuda:1'],
+  },
   'libtorch-left-out': {
     event: 'libtorch-left-out',
     place: '/opt/python/torch',
