@@ -11,6 +11,7 @@
 
 #include "device/cpu_memory.h"
 #include "device/devices.h"
+#include "device/matrix_precision.h"
 #include "device/told_warnings.h"
 #include "error.h"
 #include "failure_description.h"

@@ -31,7 +31,8 @@ class Esm2 final : public Encoder {
 
   Placement placement_;
   AttentionShape shape_;
-  at::Tensor embedding_;  // [vocabulary, width] float32, scaled
+  PositionEncoding positions_;  // of sequences of the usual length
+  at::Tensor embedding_;        // [vocabulary, width] float32, scaled
   std::vector<Layer> layers_;
   LayerNorm final_norm_;
 };
