@@ -101,7 +101,10 @@ describe('the log of virnucpro predict on simulated GPUs', () => {
     const run = await runs!.predict('missing', { gpus: alike(3) }, input, ['--gpus', '0,7']);
     assert.equal(run.end, 1);
     assert.match(run.errors, /cpu, cuda:0, cuda:1, cuda:2 .* received cuda:7/);
-    assert.equal(run.events.some(({ event }) => event === 'device'), false);
+    assert.equal(
+      run.events.some(({ event }) => event === 'device'),
+      false,
+    );
     assert.equal(existsSync(run.folder), false);
   });
 

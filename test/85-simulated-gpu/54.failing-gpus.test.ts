@@ -1,12 +1,25 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { alike } from '../simulated-gpu/machine.js';
 import { manifestOf, named, resultsOf, scoreDifference, type Prediction } from '../simulated-gpu/predict.js';
 import { SimulatedRuns, SMALL_BATCHES } from '../simulated-gpu/simulated-runs.js';
 
 const RECORDS = 40;
 const EXACT = ['--precision', 'fp32'];
+
+/** Letters of which one reading frame alone has no stop. */
+function oneFrame(codons: number): string {
+  const next = seededNumbers(3);
+  const codon = (): string => Array.from({ length: 3 }, () => 'ACGT'[(next() >>> 8) % 4]).join('');
+  return Array.from({ length: codons }, () => {
+    for (;;) {
+      const drawn = codon();
+      if (!['TAA', 'TAG', 'TGA'].includes(drawn)) return drawn;
+    }
+  }).join('');
+}
 
 function failedFiles({ folder }: Prediction): string {
   const path = join(folder, 'failed_files.txt');
@@ -77,11 +90,20 @@ describe('virnucpro predict, when simulated GPUs fail', () => {
     assert.ok(manifestOf(run).devices.every(({ frames }) => frames > 0));
   });
 
-  it('names sequences that cannot fit alone, and ends with exit code 2', async () => {
-    const machine = { gpus: alike(1, { memory: 0.0025 }) };
-    const run = await runs!.predict('too-small', machine, runs!.input(2), [...EXACT, '--device', 'cuda:0']);
-    assert.notEqual(run.end, 0);
-    assert.match(run.errors, /VNP_MEMORY|out of memory|does not fit/i);
+  it('names what cannot fit alone, and ends with exit code 2 and the rest done', async () => {
+    const path = join(runs!.folder, 'one-long.fa');
+    const short = (from: number): string =>
+      Array.from({ length: 4 }, (_, index) => `>short_${from + index}\n${'ACG'.repeat(12)}\n`).join('');
+    writeFileSync(path, `${short(0)}>long\n${oneFrame(166)}\n${short(4)}`);
+    // Room for the weights, and beside them for a short frame.
+    const machine = { gpus: alike(1, { memory: 1.5 / 1024 }) };
+    const words = [...EXACT, '--device', 'cuda:0', '--esm-batch-size', '64', '--dnabert-batch-size', '64'];
+    const run = await runs!.predict('too-long', machine, path, words);
+    assert.equal(run.end, 2, run.errors);
+    assert.match(failedFiles(run), new RegExp(`^${path}\\|(ESM-2|DNABERT-S|batch)\\|.*out of memory.*\n$`));
+    const { counts, outcome } = manifestOf(run);
+    assert.deepEqual([counts.windowsFailed, outcome], [1, 'partial']);
+    assert.match(run.errors, /1 frame without a score: .*out of memory/);
   });
 
   for (const fault of ['unopenable', 'taken'] as const) {
