@@ -24,11 +24,15 @@ bool contains_one(const std::string& message, std::initializer_list<std::string_
                      [&](std::string_view text) { return message.find(text) != std::string::npos; });
 }
 
+// How cuBLAS says that a full GPU has no room for its own memory.
+constexpr std::string_view kNoRoomForCublas = "CUBLAS_STATUS_NOT_INITIALIZED";
+
 // Most of libtorch's libraries have no exception type for it; these are their words: the CPU's allocator, CUDA and the
 // kernels that call it themselves, cuBLAS, cuDNN; and of this addon's own limit, out of the TorchScript interpreter.
 bool says_out_of_memory(const std::string& message) {
   return contains_one(message, {"can't allocate memory", "out of memory", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY",
-                                "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "(--max-memory"});
+                                "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", kNoRoomForCublas,
+                                "(--max-memory"});
 }
 
 bool says_busy(const std::string& message) { return contains_one(message, {"busy or unavailable"}); }

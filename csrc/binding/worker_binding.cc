@@ -159,9 +159,9 @@ Napi::Function WorkerBinding::define(Napi::Env env) {
       {InstanceMethod<&WorkerBinding::run>("run"), InstanceMethod<&WorkerBinding::embed>("embed"),
        InstanceMethod<&WorkerBinding::measure_linear>("measureLinear"),
        InstanceMethod<&WorkerBinding::classify>("classify"), InstanceMethod<&WorkerBinding::withdraw>("withdraw"),
-       InstanceMethod<&WorkerBinding::close>("close"), InstanceMethod<&WorkerBinding::memory>("memory"),
-       InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes"),
-       InstanceAccessor<&WorkerBinding::threads>("threads"), InstanceAccessor<&WorkerBinding::stage>("stage")});
+       InstanceMethod<&WorkerBinding::close>("close"), InstanceMethod<&WorkerBinding::progress>("progress"),
+       InstanceMethod<&WorkerBinding::memory>("memory"), InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes"),
+       InstanceAccessor<&WorkerBinding::threads>("threads")});
 }
 
 WorkerBinding* WorkerBinding::Unwrap(const Napi::Object& receiver) {
@@ -342,10 +342,15 @@ Napi::Value WorkerBinding::withdraw(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value WorkerBinding::stage(const Napi::CallbackInfo& info) {
-  const auto stage = worker_ ? worker_->stage() : std::nullopt;
-  const auto* name = !stage ? "idle" : *stage == LanguageModel::kDna ? "dna" : "protein";
-  return Napi::String::New(info.Env(), name);
+Napi::Value WorkerBinding::progress(const Napi::CallbackInfo& info) {
+  const auto progress = worker_ ? worker_->progress() : Progress();
+  const auto* stage = !progress.model ? "idle" : *progress.model == LanguageModel::kDna ? "dna" : "protein";
+  auto value = Napi::Object::New(info.Env());
+  value.Set("stage", stage);
+  value.Set("layersDone", static_cast<double>(progress.layers_done));
+  value.Set("layers", static_cast<double>(progress.layers));
+  value.Set("fraction", progress.fraction);
+  return value;
 }
 
 Napi::Value WorkerBinding::memory(const Napi::CallbackInfo& info) {

@@ -45,7 +45,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value weight_bytes(const Napi::CallbackInfo& info);
   Napi::Value threads(const Napi::CallbackInfo& info);
-  Napi::Value stage(const Napi::CallbackInfo& info);
+  Napi::Value progress(const Napi::CallbackInfo& info);
   Napi::Value memory(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Completion> completion(Napi::Env env);

@@ -5,19 +5,18 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "device/milestone.h"
 #include "error.h"
 #include "known_answer/known_answer.h"
 #include "model/host_memory.h"
 #include "model/parameters.h"
 #include "model/shared_encoder.h"
 #include "model/thread_team.h"
+#include "stream/device_stream.h"
 
 namespace virnucpro {
 
@@ -26,15 +25,28 @@ namespace {
 struct EncoderSizes {
   int64_t vocabulary;
   int64_t width;
-  size_t states;  // after the embedding and after every layer
+  int64_t layers;
+  int64_t weights;  // in the matrices of a layer
 };
 
 EncoderSizes sizes(const Architecture& architecture) {
-  const auto of = [](const auto& encoder) {
-    return EncoderSizes{encoder.vocabulary, encoder.width, static_cast<size_t>(encoder.layers) + 1};
+  const auto of = [](const auto& encoder, int64_t feed_forward_matrices) {
+    const auto weights = encoder.width * (4 * encoder.width + feed_forward_matrices * encoder.feed_forward);
+    return EncoderSizes{encoder.vocabulary, encoder.width, encoder.layers, weights};
   };
-  if (const auto* esm2 = std::get_if<Esm2Architecture>(&architecture)) return of(*esm2);
-  return of(std::get<DnabertArchitecture>(architecture));
+  if (const auto* esm2 = std::get_if<Esm2Architecture>(&architecture)) return of(*esm2, 2);
+  return of(std::get<DnabertArchitecture>(architecture), 3);
+}
+
+// Of a layer: its matrices, and queries with keys and weights with values within each sequence.
+double multiplications(const EncoderSizes& encoder, const PackedTokens& sequences) {
+  double pairs = 0;
+  for (int64_t i = 0; i < sequences.sequences(); ++i) {
+    const auto length = static_cast<double>(sequences.end(i) - sequences.begin(i));
+    pairs += length * length;
+  }
+  const auto tokens = static_cast<double>(sequences.tokens.size());
+  return tokens * static_cast<double>(encoder.weights) + 2 * pairs * static_cast<double>(encoder.width);
 }
 
 // [frames] uint8: see BatchScores.
@@ -48,15 +60,16 @@ at::Tensor faults_of(const at::Tensor& dna_mean, const at::Tensor& protein_mean)
 // keeps: it takes them from the system, page by page, in every layer anew (bench/results).
 constexpr int64_t kCpuTokensAtOnce = 2048;
 
-// Calls `work` with all sequences in their order, at least one a time.
-void for_each_piece(const PackedTokens& sequences, int64_t tokens_at_once,
-                    const std::function<void(const PackedTokens&)>& work) {
+// All sequences in their order, at least one a piece.
+std::vector<PackedTokens> pieces_of(const PackedTokens& sequences, int64_t tokens_at_once) {
+  std::vector<PackedTokens> pieces;
   for (int64_t first = 0; first < sequences.sequences();) {
     auto last = first + 1;
     while (last < sequences.sequences() && sequences.end(last) - sequences.begin(first) <= tokens_at_once) ++last;
-    work(sequences.slice(first, last));
+    pieces.push_back(sequences.slice(first, last));
     first = last;
   }
+  return pieces;
 }
 
 using PartOfRequest = std::optional<ModelPart> OpenRequest::*;
@@ -89,6 +102,16 @@ Placement placement_of(const OpenRequest& request) {
 
 const char* name_of(LanguageModel model) { return model == LanguageModel::kDna ? "dna" : "protein"; }
 
+// What `compute` gives back; what it throws, under the name of the part.
+template <typename Compute>
+auto of_part(LanguageModel model, Compute compute) {
+  try {
+    return compute();
+  } catch (...) {
+    throw PartFailure(name_of(model), std::current_exception());
+  }
+}
+
 [[noreturn]] void not_loaded(const char* part) {
   throw Error(code::kArgument,
               std::string("Expected a worker that was opened with `") + part + "` but this one has none");
@@ -96,9 +119,9 @@ const char* name_of(LanguageModel model) { return model == LanguageModel::kDna ?
 
 }  // namespace
 
-PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, StageTracker& stages,
+PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress,
                                const LoadingProgress::Report& report)
-    : stages_(stages), placement_(placement_of(request)) {
+    : progress_(progress), placement_(placement_of(request)) {
   memory.limit(placement_.device);
   memory.expect_room_for(least_weight_bytes(request));
   // Before the models are loaded, which takes a minute where this takes milliseconds.
@@ -106,17 +129,17 @@ PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, 
     request.cancellation->expect_wanted();
     if (request.*part) expect_known_answer((request.*part)->architecture, request.engine, placement_);
   }
-  LoadingProgress progress(report, archive_bytes_of(request), *request.cancellation);
-  dna_ = load(request.dna, request.engine, progress);
-  protein_ = load(request.protein, request.engine, progress);
+  LoadingProgress loading(report, archive_bytes_of(request), *request.cancellation);
+  dna_ = load(request.dna, request.engine, loading);
+  protein_ = load(request.protein, request.engine, loading);
   if (request.classifier) {
     const auto& [path, architecture] = *request.classifier;
-    progress.next_archive(archive_bytes(path));
-    const auto parameters = read_parameters(read_module(path, progress), architecture, path);
+    loading.next_archive(archive_bytes(path));
+    const auto parameters = read_parameters(read_module(path, loading), architecture, path);
     classifier_.emplace(parameters, std::get<ClassifierArchitecture>(architecture), placement_.device);
   }
   memory.loaded(placement_.device, weight_bytes());
-  progress.finish();
+  loading.finish();
 }
 
 PipelineModels::Part PipelineModels::load(const std::optional<ModelPart>& part, EngineKind engine,
@@ -137,27 +160,38 @@ const Classifier& PipelineModels::classifier() const {
   return *classifier_;
 }
 
-at::Tensor PipelineModels::mean_of(LanguageModel model, const PackedTokens& sequences, ForwardTrace* trace) const {
-  const Part& part = part_of(model);
-  const auto [vocabulary, width, states] = sizes(part.architecture);
-  const auto pooled = pooled_tokens(part.architecture);
-  sequences.check(vocabulary, pooled.shortest_sequence());
-  if (sequences.sequences() == 0) {
+PipelineModels::Work PipelineModels::work_for(LanguageModel model, const PackedTokens& sequences, bool whole) const {
+  const auto& architecture = part_of(model).architecture;
+  sequences.check(sizes(architecture).vocabulary, pooled_tokens(architecture).shortest_sequence());
+  return {model, pieces_of(sequences, whole || works_ahead() ? INT64_MAX : kCpuTokensAtOnce)};
+}
+
+std::vector<Stretch> PipelineModels::plan_of(const Work& work) const {
+  const auto encoder = sizes(part_of(work.model).architecture);
+  std::vector<Stretch> plan;
+  for (const auto& piece : work.pieces) plan.push_back({work.model, encoder.layers, multiplications(encoder, piece)});
+  return plan;
+}
+
+at::Tensor PipelineModels::mean_of(const Work& work, ProgressTracker::Job& job, ForwardTrace* trace) const {
+  const Part& part = part_of(work.model);
+  if (work.pieces.empty()) {
     // Nothing of nothing, whatever an engine would make of it.
+    const auto [vocabulary, width, layers, weights] = sizes(part.architecture);
     auto nothing = at::empty({0, width}, at::TensorOptions(placement_.device).dtype(at::kFloat));
-    if (trace != nullptr && trace->keep_layers) trace->layers.assign(states, nothing);
+    if (trace != nullptr && trace->keep_layers) trace->layers.assign(static_cast<size_t>(layers) + 1, nothing);
     return nothing;
   }
   if (trace != nullptr && (trace->keep_layers || trace->measure_parts) && part.encoder->linear_layers().empty()) {
     throw Error(code::kArgument, "Expected the packed engine for `layers` and `measure` but received torchscript");
   }
-  // The states of a layer are those of the whole batch.
-  const bool whole = !placement_.device.is_cpu() || (trace != nullptr && trace->keep_layers);
   std::vector<at::Tensor> means;
-  for_each_piece(sequences, whole ? INT64_MAX : kCpuTokensAtOnce, [&](const PackedTokens& piece) {
-    means.push_back(mean_embedding(part.encoder->forward(piece, trace), piece, pooled));
-    if (placement_.device.is_cpu()) expect_whole_team();
-  });
+  for (const auto& piece : work.pieces) {
+    const auto hidden = part.encoder->forward(piece, trace, [&] { job.layer(); });
+    means.push_back(mean_embedding(hidden, piece, pooled_tokens(part.architecture)));
+    job.end_stretch();
+    if (!works_ahead()) expect_whole_team();
+  }
   return at::cat(means);
 }
 
@@ -168,29 +202,28 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
                                      std::to_string(dna.sequences()) + " and " + std::to_string(protein.sequences()));
   }
   const auto& scores_of = classifier();
-  const auto mean = [&](LanguageModel model, const PackedTokens& sequences) {
-    try {
-      return mean_of(model, sequences, nullptr);
-    } catch (...) {
-      throw PartFailure(name_of(model), std::current_exception());
-    }
-  };
-  const auto job = std::make_shared<StageTracker::Job>(stages_, LanguageModel::kDna);
-  const Milestone start(placement_.device);
-  const auto dna_mean = mean(LanguageModel::kDna, dna);
-  const Milestone dna_done(placement_.device);
-  job->turns_at(dna_done);
-  const auto protein_mean = mean(LanguageModel::kProtein, protein);
-  const Milestone protein_done(placement_.device);
+  const auto dna_work = of_part(LanguageModel::kDna, [&] { return work_for(LanguageModel::kDna, dna, false); });
+  const auto protein_work =
+      of_part(LanguageModel::kProtein, [&] { return work_for(LanguageModel::kProtein, protein, false); });
+  auto plan = plan_of(dna_work);
+  for (const auto& stretch : plan_of(protein_work)) plan.push_back(stretch);
+  auto job = std::make_shared<ProgressTracker::Job>(progress_, std::move(plan));
+
+  auto& stream = DeviceStream::current();
+  const auto start = stream.milestone();
+  const auto dna_mean = of_part(LanguageModel::kDna, [&] { return mean_of(dna_work, *job, nullptr); });
+  const auto dna_done = stream.milestone();
+  const auto protein_mean = of_part(LanguageModel::kProtein, [&] { return mean_of(protein_work, *job, nullptr); });
+  const auto protein_done = stream.milestone();
   const auto features = at::cat({dna_mean, protein_mean}, 1);
   BatchScores result;
   result.scores = to_host(scores_of(features));
   result.faults = to_host(faults_of(dna_mean, protein_mean));
   if (embeddings) result.embeddings = to_host(features);
-  const Milestone done(placement_.device);
-  job->ends_at(done);
-  return [job, result, start, dna_done, protein_done, done]() mutable {
-    done.wait();
+  const auto done = stream.milestone();
+  return [job = std::move(job), &stream, result, start, dna_done, protein_done, done]() mutable {
+    stream.wait(done);
+    job.reset();
     result.dna_seconds = dna_done.seconds_since(start);
     result.protein_seconds = protein_done.seconds_since(dna_done);
     result.classifier_seconds = done.seconds_since(protein_done);
@@ -200,26 +233,32 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
 
 SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens& sequences,
                                          const EmbedOptions& options) {
-  const StageTracker::Job job(stages_, model);
+  // The states of a layer are those of the whole batch.
+  const auto work = work_for(model, sequences, options.layers);
+  ProgressTracker::Job job(progress_, plan_of(work));
+  auto& stream = DeviceStream::current();
   SequenceEmbeddings result;
   result.trace.keep_layers = options.layers;
   result.trace.measure_parts = options.measure;
-  const Milestone start(placement_.device);
-  result.mean = mean_of(model, sequences, &result.trace).cpu();
-  const Milestone done(placement_.device);
-  done.wait();
+  const auto start = stream.milestone();
+  result.mean = mean_of(work, job, &result.trace).cpu();
+  const auto done = stream.milestone();
+  stream.wait(done);
   result.seconds = done.seconds_since(start);
   for (auto& layer : result.trace.layers) layer = layer.cpu();
   return result;
 }
 
 LinearMeasurement PipelineModels::measure_linear(LanguageModel model, int64_t rows) {
-  const auto& encoder = *part_of(model).encoder;
-  const StageTracker::Job job(stages_, model);
-  const auto at_once = placement_.device.is_cpu() ? kCpuTokensAtOnce : rows;
+  const auto& part = part_of(model);
+  const auto at_once = works_ahead() ? rows : kCpuTokensAtOnce;
+  const Stretch stretch{model, sizes(part.architecture).layers, 1};
+  ProgressTracker::Job job(progress_,
+                           std::vector<Stretch>(static_cast<size_t>((rows + at_once - 1) / at_once), stretch));
   LinearMeasurement all;
   for (int64_t first = 0; first < rows; first += at_once) {
-    const auto piece = virnucpro::measure_linear(encoder, std::min(at_once, rows - first), placement_);
+    const auto piece = virnucpro::measure_linear(*part.encoder, std::min(at_once, rows - first), placement_);
+    job.end_stretch();
     all.seconds += piece.seconds;
     all.operations += piece.operations;
   }

@@ -7,7 +7,7 @@
 
 #include "device/devices.h"
 #include "device/memory_meter.h"
-#include "device/stage.h"
+#include "device/progress.h"
 #include "model/cancellation.h"
 #include "model/classifier.h"
 #include "model/encoder.h"
@@ -64,9 +64,9 @@ struct EmbedOptions {
 // asked for throws kArgument.
 class PipelineModels {
  public:
-  // `memory` and `stages` are kept up to date and must outlive it. Throws kMemory when the weights leave no room within
-  // the memory that was allowed, and kAborted where the request is cancelled meanwhile.
-  PipelineModels(const OpenRequest& request, MemoryMeter& memory, StageTracker& stages,
+  // `memory` and `progress` are kept up to date and must outlive it. Throws kMemory when the weights leave no room
+  // within the memory that was allowed, and kAborted where the request is cancelled meanwhile.
+  PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress,
                  const LoadingProgress::Report& report);
 
   // Gives the batch to the device; what comes back waits until the device is through with it.
@@ -88,11 +88,20 @@ class PipelineModels {
 
   Part load(const std::optional<ModelPart>& part, EngineKind engine, LoadingProgress& progress) const;
   const Part& part_of(LanguageModel model) const;
-  // [sequences, width] float32 on the device. Throws kArgument for tokens that the model cannot take.
-  at::Tensor mean_of(LanguageModel model, const PackedTokens& sequences, ForwardTrace* trace) const;
+  // Sequences that were checked, cut into what one model computes at a time.
+  struct Work {
+    LanguageModel model;
+    std::vector<PackedTokens> pieces;
+  };
+
+  // Throws kArgument for tokens that the model cannot take. `whole`: in one piece.
+  Work work_for(LanguageModel model, const PackedTokens& sequences, bool whole) const;
+  std::vector<Stretch> plan_of(const Work& work) const;
+  // [sequences, width] float32 on the device.
+  at::Tensor mean_of(const Work& work, ProgressTracker::Job& job, ForwardTrace* trace) const;
   const Classifier& classifier() const;
 
-  StageTracker& stages_;
+  ProgressTracker& progress_;
   Placement placement_;
   Part dna_;
   Part protein_;

@@ -11,10 +11,12 @@
 
 #include "device/cpu_memory.h"
 #include "device/devices.h"
+#include "device/matrix_precision.h"
 #include "device/told_warnings.h"
 #include "error.h"
 #include "failure_description.h"
 #include "model/thread_team.h"
+#include "stream/device_stream.h"
 
 namespace virnucpro {
 
@@ -101,6 +103,7 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
   const ToldWarnings warnings(events.tell);
   std::optional<PipelineModels> models;
   std::exception_ptr failure;
+  std::optional<DeviceStream> stream;
   auto device = c10::Device(c10::kCPU);
   int threads = 1;
   try {
@@ -111,7 +114,8 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
     // The thread's own: after most calls libtorch goes back to the one that was, and on the first GPU, which nobody may
     // have asked for, that would make a context.
     if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
-    models.emplace(request, memory_, stages_,
+    stream.emplace(device, std::chrono::seconds(120));
+    models.emplace(request, memory_, progress_,
                    [&](int64_t done, int64_t total) { events.tell(LoadingMessage{done, total}); });
   } catch (...) {
     failure = when_opening(std::current_exception(), request.device);

@@ -13,7 +13,7 @@
 #include "device/device_health.h"
 #include "device/memory_meter.h"
 #include "device/pipeline_models.h"
-#include "device/stage.h"
+#include "device/progress.h"
 #include "device/worker_message.h"
 
 namespace virnucpro {
@@ -59,8 +59,8 @@ class DeviceWorker {
   void submit(Job job);
   // Fails the jobs that wait (kAborted).
   void withdraw();
-  // None: idle. On any thread, as `memory`.
-  std::optional<LanguageModel> stage() const { return stages_.now(); }
+  // On any thread, as `memory`.
+  Progress progress() const { return progress_.now(); }
   MemoryFigures memory() const { return memory_.figures(); }
   // After the jobs that run, fails those that wait (kClosed), frees the models and ends the thread; then calls `closed`
   // on that thread, or at once when the thread has ended already.
@@ -82,7 +82,7 @@ class DeviceWorker {
 
   std::shared_ptr<Cancellation> cancellation_;  // of the loading
   MemoryMeter memory_;
-  StageTracker stages_;
+  ProgressTracker progress_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> waiting_;

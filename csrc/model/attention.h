@@ -36,8 +36,8 @@ class PackedAttention {
   virtual ~PackedAttention() = default;
 
   // query_key_value: [rows, 3 * heads * head width] with rows = placement.rows_for(tokens), the query scaled by
-  // 1 / sqrt(head width) already. Returns [rows, heads * head width] of the same type; rows behind the last token hold
-  // any numbers.
+  // 1 / sqrt(head width) already; it may be written over. Returns [rows, heads * head width] of the same type; rows
+  // behind the last token hold any numbers.
   virtual at::Tensor operator()(const at::Tensor& query_key_value) = 0;
 
   // Which of the ways below it is: "kernel", "flash" or "padded".

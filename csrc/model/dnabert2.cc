@@ -44,7 +44,7 @@ Dnabert2::Dnabert2(const DnabertArchitecture& architecture, LoadedParameters& pa
   }
 }
 
-at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace) const {
+at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace, const AfterLayer& after_layer) const {
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto device = placement_.device;
   const auto linear = &ForwardTrace::linear_seconds;
@@ -64,6 +64,7 @@ at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace)
     update = timed(trace, linear, device, [&] { return layer.down(layer.up.times(normal, layer.gate.gelu(normal))); });
     normal = layer.output_norm.in_place_of_sum(hidden, update);
     keep();
+    after_layer();
   }
   return hidden.narrow(0, 0, tokens);
 }

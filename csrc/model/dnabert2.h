@@ -15,7 +15,7 @@ class Dnabert2 final : public Encoder {
  public:
   Dnabert2(const DnabertArchitecture& architecture, LoadedParameters& parameters, const Placement& placement);
 
-  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) const override;
+  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace, const AfterLayer& after_layer) const override;
   std::vector<const Linear*> linear_layers() const override;
   int64_t weight_bytes() const override;
 

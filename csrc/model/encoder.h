@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ struct PooledTokens {
 // ESM-2: residues only (no <cls>, no <eos>), at most the first 1024. DNABERT: every token, [CLS] and [SEP] included.
 PooledTokens pooled_tokens(const Architecture& architecture);
 
+// Called after each layer that was given to the device, by an encoder that can tell its layers apart.
+using AfterLayer = std::function<void()>;
+
 // A language model on one device. Nothing of it changes once it is made: several threads may use it at once.
 class Encoder {
  public:
@@ -39,7 +43,8 @@ class Encoder {
 
   // `sequences` was checked and holds at least one. The last hidden state, [tokens, width] float32, after the final
   // norm. `trace` may be null.
-  virtual at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) const = 0;
+  virtual at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace,
+                             const AfterLayer& after_layer) const = 0;
   // Every linear layer of the blocks, in their order; empty when this encoder cannot tell its layers apart.
   virtual std::vector<const Linear*> linear_layers() const = 0;
   virtual int64_t weight_bytes() const = 0;

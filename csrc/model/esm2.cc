@@ -15,12 +15,15 @@ namespace {
 constexpr double kLayerNormEpsilon = 1e-5;
 // Token dropout at inference when nothing is masked: 1 - 0.15 * 0.8 (fair-esm, esm/model/esm2.py).
 constexpr double kEmbeddingScale = 0.88;
+// Longer ones, which no window has, get their rotary angles anew for every batch.
+constexpr int64_t kUsualLength = 2048;
 
 }  // namespace
 
 Esm2::Esm2(const Esm2Architecture& architecture, LoadedParameters& parameters, const Placement& placement)
     : placement_(placement), shape_{architecture.heads, architecture.width / architecture.heads} {
   const double query_scale = 1.0 / std::sqrt(static_cast<double>(shape_.head_width));
+  positions_ = rotary_positions(kUsualLength, shape_.head_width, placement.device);
   embedding_ = placement.vector(parameters.take("embed_tokens.weight")).mul(kEmbeddingScale);
   for (int64_t i = 0; i < architecture.layers; ++i) {
     const auto parameter = [&](const std::string& name) {
@@ -44,11 +47,12 @@ Esm2::Esm2(const Esm2Architecture& architecture, LoadedParameters& parameters, c
       LayerNorm(parameters.take("final_norm.weight"), parameters.take("final_norm.bias"), kLayerNormEpsilon, placement);
 }
 
-at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace) const {
+at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace, const AfterLayer& after_layer) const {
   const auto tokens = static_cast<int64_t>(sequences.tokens.size());
   const auto device = placement_.device;
   auto hidden = embedding_.index_select(0, token_ids(sequences, device, placement_.rows_for(tokens)));
-  const auto positions = rotary_positions(sequences.longest(), shape_.head_width, device);
+  const auto length = sequences.longest();
+  const auto positions = length <= kUsualLength ? positions_ : rotary_positions(length, shape_.head_width, device);
   const auto attention = make_attention(sequences, shape_, positions, placement_);
   if (trace != nullptr) trace->attention_way = attention->way();
   // What the part before has to add to the hidden state: it is added by the norm that comes next.
@@ -66,6 +70,7 @@ at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace) con
     update = timed(trace, &ForwardTrace::linear_seconds, device, [&] { return layer.attention_output(mixed); });
     normal = layer.feed_forward_norm.of_sum(hidden, update);
     update = timed(trace, &ForwardTrace::linear_seconds, device, [&] { return layer.down(layer.up.gelu(normal)); });
+    after_layer();
   }
   auto last = final_norm_(hidden.narrow(0, 0, tokens).add_(update.narrow(0, 0, tokens)));
   if (trace != nullptr && trace->keep_layers) trace->layers.push_back(last);

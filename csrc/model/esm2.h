@@ -15,7 +15,7 @@ class Esm2 final : public Encoder {
  public:
   Esm2(const Esm2Architecture& architecture, LoadedParameters& parameters, const Placement& placement);
 
-  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) const override;
+  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace, const AfterLayer& after_layer) const override;
   std::vector<const Linear*> linear_layers() const override;
   int64_t weight_bytes() const override;
 
@@ -31,7 +31,8 @@ class Esm2 final : public Encoder {
 
   Placement placement_;
   AttentionShape shape_;
-  at::Tensor embedding_;  // [vocabulary, width] float32, scaled
+  PositionEncoding positions_;  // of sequences of the usual length
+  at::Tensor embedding_;        // [vocabulary, width] float32, scaled
   std::vector<Layer> layers_;
   LayerNorm final_norm_;
 };

@@ -8,6 +8,7 @@
 
 #include "model/attention.h"
 #include "model/host_memory.h"
+#include "model/masked_attention.h"
 #include "model/rotary.h"
 #include "model/token_tensors.h"
 
@@ -30,6 +31,10 @@ struct Group {
   at::Tensor mask;
 };
 
+at::Tensor joined(const std::vector<at::Tensor>& parts, int64_t dimension) {
+  return parts.size() == 1 ? parts.front() : at::cat(parts, dimension);
+}
+
 class PaddedAttention final : public PackedAttention {
  public:
   PaddedAttention(const PackedTokens& sequences, const AttentionShape& shape, const PositionEncoding& positions,
@@ -44,13 +49,13 @@ class PaddedAttention final : public PackedAttention {
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({query_key_value.size(0), 3, shape_.heads, shape_.head_width});
-    auto query_key = heads.narrow(1, 0, 2);
-    if (rotation_) query_key = rotation_->of(query_key);
-    std::vector<at::Tensor> mixed;
-    for (const auto& group : groups_) {
-      mixed.push_back(attend(group, query_key.select(1, 0), query_key.select(1, 1), heads.select(1, 2)));
+    if (rotation_) {
+      auto query_key = heads.narrow(1, 0, 2);
+      query_key.copy_(rotation_->of(query_key));
     }
-    return at::cat(mixed).index_select(0, places_);
+    std::vector<at::Tensor> mixed;
+    for (const auto& group : groups_) mixed.push_back(attend(group, heads));
+    return joined(mixed, 0).index_select(0, places_);
   }
 
  private:
@@ -62,11 +67,12 @@ class PaddedAttention final : public PackedAttention {
     const auto places = host_memory({rows}, at::kLong, placement_.device).zero_();
     int64_t place = 0;
     for (auto first = order.begin(); first != order.end();) {
-      const auto length = length_of(*first);
+      const auto longest = length_of(*first);
+      const auto length = padded_length(longest);
       const auto most = std::max(int64_t{1}, kMostLogits / (shape_.heads * length * length));
       auto last = first;
       while (last != order.end() && last - first < most &&
-             static_cast<double>(length_of(*last)) >= kLeastFilled * static_cast<double>(length)) {
+             static_cast<double>(length_of(*last)) >= kLeastFilled * static_cast<double>(longest)) {
         ++last;
       }
       groups_.push_back(group_of(sequences, {first, last}, length));
@@ -97,18 +103,20 @@ class PaddedAttention final : public PackedAttention {
     return {count, length, to_device(rows, placement_.device), mask.to(placement_.dtype)};
   }
 
+  int64_t padded_length(int64_t length) const {
+    return placement_.device.is_cuda() ? (length + kKeyStep - 1) / kKeyStep * kKeyStep : length;
+  }
+
   int64_t queries_at_once(int64_t length) const { return std::max(int64_t{1}, kMostLogits / (shape_.heads * length)); }
 
-  // [sequences * length, heads * head width] of the group.
-  at::Tensor attend(const Group& group, const at::Tensor& query, const at::Tensor& key, const at::Tensor& value) const {
-    const auto padded = [&](const at::Tensor& rows) {
-      return rows.index_select(0, group.rows)
-          .view({group.sequences, group.length, shape_.heads, shape_.head_width})
-          .transpose(1, 2);
-    };
-    const auto q = padded(query);
-    const auto k = padded(key);
-    const auto v = padded(value);
+  // query_key_value [rows, 3, heads, head width] -> [sequences * length, heads * head width] of the group.
+  at::Tensor attend(const Group& group, const at::Tensor& query_key_value) const {
+    const auto padded = query_key_value.index_select(0, group.rows)
+                            .view({group.sequences, group.length, 3, shape_.heads, shape_.head_width})
+                            .transpose(1, 3);
+    const auto q = padded.select(2, 0);
+    const auto k = padded.select(2, 1);
+    const auto v = padded.select(2, 2);
     const auto step = queries_at_once(group.length);
     std::vector<at::Tensor> pieces;
     for (int64_t first = 0; first < group.length; first += step) {
@@ -117,9 +125,9 @@ class PaddedAttention final : public PackedAttention {
       if (slopes_.defined() && step < group.length) {
         mask = (mask + distance_bias(first, count, group.length)).to(placement_.dtype);
       }
-      pieces.push_back(at::scaled_dot_product_attention(q.narrow(2, first, count), k, v, mask, 0.0, false, 1.0));
+      pieces.push_back(masked_attention(q.narrow(2, first, count), k, v, mask));
     }
-    return at::cat(pieces, 2).transpose(1, 2).reshape(
+    return joined(pieces, 2).transpose(1, 2).reshape(
         {group.sequences * group.length, shape_.heads * shape_.head_width});
   }
 

@@ -14,7 +14,7 @@ TorchScriptEncoder::TorchScriptEncoder(torch::jit::Module module, const Placemen
   module_.to(placement.device, placement.dtype);
 }
 
-at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, ForwardTrace*) const {
+at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, ForwardTrace*, const AfterLayer&) const {
   auto tokens = at::zeros({sequences.sequences(), sequences.longest()}, at::kLong);
   auto lengths = at::empty({sequences.sequences()}, at::kLong);
   const auto ids = token_ids(sequences, at::kCPU, static_cast<int64_t>(sequences.tokens.size()));

@@ -14,7 +14,7 @@ class TorchScriptEncoder final : public Encoder {
   TorchScriptEncoder(torch::jit::Module module, const Placement& placement);
 
   // The trace receives nothing: the archive's forward returns the last hidden state only.
-  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace) const override;
+  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace, const AfterLayer& after_layer) const override;
   std::vector<const Linear*> linear_layers() const override { return {}; }
   int64_t weight_bytes() const override;
 

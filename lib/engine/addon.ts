@@ -166,6 +166,20 @@ export interface NativeMemory {
   peakReserved: number;
 }
 
+/** How far a device is with the oldest of its jobs. */
+export interface NativeProgress {
+  /** What it computes at this moment. */
+  stage: 'idle' | 'dna' | 'protein';
+  /**
+   * Layers (blocks of the transformer) of both models that it is through with, and all of that job; 0 of 0 when idle. A
+   * CPU goes through them anew for every piece of a batch.
+   */
+  layersDone: number;
+  layers: number;
+  /** Share of that job's multiplications that it is through with, 0 to 1; 0 when idle. */
+  fraction: number;
+}
+
 /** What a worker has to say on its own account. */
 export type WorkerMessage =
   /** Of the weights, in the archives' bytes; the last one has them all. */
@@ -270,9 +284,8 @@ export interface NativeWorker {
   readonly weightBytes: number;
   /** Threads that share the CPU's work. */
   readonly threads: number;
-  /** What the device computes at this moment. */
-  readonly stage: 'idle' | 'dna' | 'protein';
-  /** Never waits for the device. */
+  /** Never waits for the device, nor does `memory`. */
+  progress(): NativeProgress;
   memory(): NativeMemory;
   /** Rejects the jobs that wait with VNP_ABORTED; those that run are finished, and the worker stays open. */
   withdraw(): void;

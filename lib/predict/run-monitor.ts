@@ -102,7 +102,7 @@ export class RunMonitor {
         id: worker.id,
         name: usage.device.name,
         isLost: worker.isLost,
-        stage: worker.isLost ? 'idle' : worker.native.stage,
+        stage: worker.isLost ? 'idle' : worker.native.progress().stage,
         batches: usage.batches,
         frames: usage.frames,
         tokens: usage.dnaTokens + usage.proteinTokens,

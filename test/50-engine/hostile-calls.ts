@@ -121,7 +121,7 @@ async function receivers(worker: NativeWorker): Promise<void> {
   await call('BytePairTokenizer without new', () => Reflect.apply(addon.BytePairTokenizer, undefined, []) as unknown);
   const unopened = new NativeWorkerClass(1, {}, null);
   await jobs(unopened, 'of a worker that was never opened');
-  await call('stage', () => unopened.stage);
+  await call('progress', () => unopened.progress());
   await call('weightBytes', () => unopened.weightBytes);
   await call('threads', () => unopened.threads);
   await call('close', () => unopened.close());
@@ -223,7 +223,7 @@ async function changedMeanwhile(): Promise<void> {
   };
   await call('run of a batch whose getter closes', () => worker.run(closing, { embeddings: false }));
   await jobs(worker, 'after close');
-  await call('stage', () => worker.stage);
+  await call('progress', () => worker.progress());
 }
 
 /** Another thread writes to the memory of a batch and of a text all the time. */

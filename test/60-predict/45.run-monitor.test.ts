@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
-import type { NativeSensors, NativeWorker } from '../../lib/engine/addon.js';
+import type { NativeProgress, NativeSensors, NativeWorker } from '../../lib/engine/addon.js';
 import type { DevicePool } from '../../lib/engine/pool.js';
 import { PoolWorker } from '../../lib/engine/pool-worker.js';
 import { readWorkers } from '../../lib/engine/worker-memory.js';
@@ -12,6 +12,7 @@ import { RunSummary } from '../../lib/predict/summary.js';
 import { device } from './fake-devices.js';
 
 const MEMORY = { allocated: 30, reserved: 40, peakAllocated: 45, peakReserved: 50 };
+const PROGRESS: NativeProgress = { stage: 'protein', layersDone: 30, layers: 48, fraction: 0.75 };
 const SENSORS: NativeSensors = { memoryTotal: 100, memoryFree: 55, utilisation: 0.75, temperature: 61 };
 
 /** What a summary asks of a record. */
@@ -20,7 +21,7 @@ function recordOf(header: string, length: number): SequenceRecord {
 }
 
 function workerOn(id: string): PoolWorker {
-  const native: Partial<NativeWorker> = { stage: 'protein', memory: () => MEMORY };
+  const native: Partial<NativeWorker> = { progress: () => PROGRESS, memory: () => MEMORY };
   const about = {
     id,
     device: { ...device(id), memoryTotal: 90 },

@@ -134,7 +134,7 @@ export class FakeDevices {
     const worker: Partial<NativeWorker> = {
       weightBytes: 1000,
       threads: 1,
-      stage: 'idle',
+      progress: () => ({ stage: 'idle', layersDone: 0, layers: 0, fraction: 0 }),
       measureLinear: async (_, rows) => {
         if (index === 0 && this.limitFailure) throw this.limitFailure;
         await new Promise((resolve) => setImmediate(resolve));

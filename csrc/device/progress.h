@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "stream/device_stream.h"
+
+namespace virnucpro {
+
+enum class LanguageModel { kDna, kProtein };
+
+// Layers of one model that a job goes through one after the other, with the same sequences.
+struct Stretch {
+  LanguageModel model;
+  int64_t layers;
+  double multiplications;  // in each of them
+};
+
+// How far a device is with the oldest of its jobs.
+struct Progress {
+  std::optional<LanguageModel> model;  // none: nothing to do
+  int64_t layers_done = 0;
+  int64_t layers = 0;
+  double fraction = 0;  // of the job's multiplications, 0 to 1
+};
+
+// Keeps account of the jobs that a worker's thread gives to its device, for whoever asks, on any thread. What it knows
+// it has from that thread, so asking never touches the device.
+class ProgressTracker {
+  struct State;
+
+ public:
+  // One job that runs; it ends with the object. Used by the device's thread.
+  class Job {
+   public:
+    Job(ProgressTracker& tracker, std::vector<Stretch> plan);
+    ~Job();
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+
+    // The device was given the next layer of the plan, which counts once it is through with it.
+    void layer();
+    // The device was given all layers of the stretch that it is at.
+    void end_stretch();
+
+   private:
+    void layers(int64_t count);
+
+    ProgressTracker& tracker_;
+    const std::shared_ptr<State> state_;
+    size_t stretch_ = 0;
+    int64_t given_ = 0;  // of the stretch
+    std::list<std::shared_ptr<State>>::iterator place_;
+  };
+
+  Progress now() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::list<std::shared_ptr<State>> jobs_;  // in the order in which the device has them
+};
+
+}  // namespace virnucpro

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { alike, type Protection } from '../simulated-gpu/machine.js';
+import { predict, resultsOf, scoreDifference } from '../simulated-gpu/predict.js';
+import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
+import { fixture } from '../repository.js';
+
+/** What goes wrong where a protection is taken out, by the scenario of probe.cc that relies on it. */
+const RELIES_ON: Readonly<Record<string, Protection>> = {
+  'wait-for-event': 'event-wait',
+  'poll-event': 'event-query',
+  'wait-for-stream': 'stream-wait',
+  'reuse-page-locked': 'pinned-wait',
+  'recorded-stream': 'recorded-streams',
+};
+const EXACT = ['--precision', 'fp32'];
+
+describe('simulated GPUs', () => {
+  let gpus: SimulatedGpus;
+  let folder: string | undefined;
+  before(function () {
+    gpus = SimulatedGpus.build(this);
+    folder = mkdtempSync(join(tmpdir(), 'virnucpro-simulated-'));
+  });
+  after(() => {
+    if (folder !== undefined) rmSync(folder, { recursive: true });
+  });
+
+  const machine = { gpus: alike(1, { delay: 100 }) };
+
+  it('compute right numbers for a program that waits for them', () => {
+    const scenarios = [...Object.keys(RELIES_ON), 'enqueue'];
+    const { said, end, errors } = gpus.probe(machine, scenarios);
+    assert.deepEqual(said, Object.fromEntries(scenarios.map((scenario) => [scenario, 'right'])), errors);
+    assert.equal(end, 0);
+  });
+
+  it('show wrong numbers to a program that reads too early, or gives back memory that a stream still reads', () => {
+    const { said, end } = gpus.probe(machine, ['read-too-early', 'unrecorded-stream']);
+    assert.deepEqual({ said, end }, { said: { 'read-too-early': 'wrong', 'unrecorded-stream': 'wrong' }, end: 0 });
+  });
+
+  for (const [scenario, protection] of Object.entries(RELIES_ON)) {
+    it(`show wrong numbers at once where ${protection} is taken out`, () => {
+      const { said } = gpus.probe({ ...machine, without: [protection] }, Object.keys(RELIES_ON));
+      const wrong = Object.keys(said).filter((name) => said[name] === 'wrong');
+      assert.deepEqual(wrong, [scenario]);
+    });
+  }
+
+  for (const scenario of ['read-on-host', 'write-on-host']) {
+    it(`end a program that touches their memory from the host (${scenario})`, () => {
+      const { said, end, errors } = gpus.probe(machine, [scenario]);
+      assert.deepEqual({ said, end }, { said: {}, end: 'SIGSEGV' });
+      assert.match(errors, /the host accessed the memory of a device/);
+    });
+  }
+
+  describe('under virnucpro predict', () => {
+    const input = fixture('input', 'contigs.fa');
+    const run = (name: string, words: readonly string[], without: readonly Protection[] = []) =>
+      predict(input, join(folder!, name), words, {
+        environment: gpus.environment({ gpus: alike(2, { delay: 50 }), without }),
+      });
+
+    it('give the scores of the CPU', async () => {
+      const onCpu = await run('cpu', [...EXACT, '--device', 'cpu']);
+      const onGpu = await run('gpu', EXACT);
+      assert.deepEqual([onCpu.end, onGpu.end], [0, 0], onGpu.errors);
+      const difference = scoreDifference(onCpu, onGpu);
+      assert.ok(difference < 1e-5, `${difference}`);
+    });
+
+    // Whichever of the two ways of waiting for an event it uses.
+    for (const without of [['event-wait', 'event-query'], ['pinned-wait']] as const) {
+      it(`give others where ${without.join(' and ')} are taken out`, async () => {
+        const right = await run('right', EXACT);
+        const wrong = await run(`without-${without[0]}`, EXACT, without);
+        const isNoticed = wrong.end !== 0 || resultsOf(wrong) !== resultsOf(right);
+        assert.ok(isNoticed, 'nothing differs');
+      });
+    }
+  });
+});
