@@ -128,7 +128,7 @@ describe('the default tokens of a batch', () => {
     }));
     const request = { plans, dna: dnabert, protein: esm3b, maxMemory: undefined };
     const fitting = plans.map((plan) => tokensThatFit(plan, request, tokens));
-    assert.deepEqual(fitting, [Infinity, 12_288, 5120]);
+    assert.deepEqual(fitting, [Infinity, 12_288, 6144]);
     const asked = plans.map((plan) => tokensThatFit(plan, request, { ...tokens, esm: 0 }));
     assert.deepEqual(asked, [Infinity, Infinity, Infinity]);
   });
