@@ -3,11 +3,12 @@
  * Sets a checkout up, from nothing to runnable: `npm run setup`. In an installed package, which comes compiled as far as
  * TypeScript goes, it provides libtorch and the addon.
  *
- *     node scripts/setup.mjs [--cuda | --no-cuda] [step ...]
+ *     node scripts/setup.mjs [--cuda [12 | 13] | --no-cuda] [step ...]
  *
  * Steps run in the order below, all of them when none is named; a step that has nothing to do says so.
  * libtorch's CUDA libraries are fetched where there is an NVIDIA driver; --cuda fetches them without one, e.g. on the
- * login node of a cluster, --no-cuda leaves them out.
+ * login node of a cluster, --no-cuda leaves them out. They are those of CUDA 13, or of CUDA 12 where the driver runs no
+ * newer one; --cuda 12 fetches these anywhere.
  */
 import '../bin/refuse-old-node.js';
 import { parseArgs } from 'node:util';
@@ -21,7 +22,10 @@ import { Step } from './setup/step.mjs';
 import { checkTools } from './setup/tools.mjs';
 import { compileTypeScript } from './setup/typescript.mjs';
 
-/** @typedef {{ cuda: boolean | undefined }} Options cuda: undefined where the machine decides */
+/**
+ * @typedef {{ cuda: boolean | undefined, major: import('./setup/versions.mjs').CudaMajor | undefined }} Options
+ * cuda: whether the CUDA libraries are wanted, major: of which CUDA; undefined where the machine decides
+ */
 /** @typedef {(step: Step, options: Options) => Promise<void>} Action */
 
 /** @type {Record<string, Action>} */
@@ -45,6 +49,9 @@ async function runStep(name, options) {
   }
 }
 
+/** @type {readonly import('./setup/versions.mjs').CudaMajor[]} */
+const majors = [12, 13];
+
 function readArguments() {
   const args = process.argv.slice(2);
   try {
@@ -54,21 +61,25 @@ function readArguments() {
       allowPositionals: true,
       allowNegative: true,
     });
-    if (positionals.every((name) => Object.hasOwn(steps, name))) return { cuda: values.cuda, names: positionals };
+    const major = values.cuda ? majors.find((number) => positionals.includes(String(number))) : undefined;
+    const names = positionals.filter((name) => name !== String(major));
+    if (names.every((name) => Object.hasOwn(steps, name))) return { cuda: values.cuda, major, names };
   } catch {
     // Said below, in one line for every kind of mistake.
   }
   const names = Object.keys(steps).join(', ');
-  throw new SetupFailure(`Expected --cuda, --no-cuda and steps of ${names} but received \`${args.join(' ')}\``);
+  throw new SetupFailure(
+    `Expected --cuda (12 or 13 after it), --no-cuda and steps of ${names} but received \`${args.join(' ')}\``,
+  );
 }
 
 async function setUp() {
-  const { cuda, names } = readArguments();
+  const { cuda, major, names } = readArguments();
   await withLock(
     inRepository('build', 'setup.lock'),
     (holder) => console.log(`Waiting for another setup of ${repositoryRoot} (${holder})`),
     async () => {
-      for (const name of names.length > 0 ? names : Object.keys(steps)) await runStep(name, { cuda });
+      for (const name of names.length > 0 ? names : Object.keys(steps)) await runStep(name, { cuda, major });
     },
   );
 }

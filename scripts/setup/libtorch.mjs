@@ -5,10 +5,12 @@ import { livingHolder, withLock } from './lock.mjs';
 import { nameFor, thisProcess } from './process-identity.mjs';
 import { inRepository } from './repository.mjs';
 import { SetupFailure } from './failure.mjs';
-import { companions, cudaCompanions, torch } from './versions.mjs';
+import { newestCudaOfDriver } from './driver.mjs';
+import { libtorchWheels, torch } from './versions.mjs';
 import { downloadWheel, unpackWheel } from './wheel.mjs';
 
 /** @typedef {import('./step.mjs').Step} Step */
+/** @typedef {import('./versions.mjs').CudaMajor} CudaMajor */
 /** @typedef {import('./versions.mjs').Wheel} Wheel */
 /** @typedef {import('../../lib/engine/libtorch.js').Libtorch} Libtorch */
 
@@ -31,7 +33,8 @@ const nvidiaFiles = `^nvidia/.*\\.so(\\.[0-9]+)*$|${metadata}`;
 /**
  * Finds libtorch, or fetches it into the cache that all checkouts share.
  * @param {Step} step
- * @param {{ cuda: boolean | undefined }} options cuda: whether to have the CUDA libraries, else as this machine needs
+ * @param {{ cuda: boolean | undefined, major: CudaMajor | undefined }} options cuda: whether to have the CUDA libraries;
+ *   major: for which CUDA; else as this machine needs
  */
 export async function provideLibtorch(step, options) {
   const engine = await compiledEngine();
@@ -44,8 +47,10 @@ export async function provideLibtorch(step, options) {
         `${search.considered[0]?.verdict}. Correct it, or \`unset LIBTORCH\``,
     );
   }
+  if (chosen && options.major) refuseOtherCuda(engine.cudaVersionOf(chosen), chosen, options.major);
   const folder = engine.cachedLibtorchFolder(torch.version);
-  const parts = partsFor(cuda);
+  const major = options.major ?? (await majorFor(cuda, folder));
+  const parts = partsFor(cuda, major);
   const damaged = search.considered.find(({ source, broken }) => source === 'cache' && broken);
   const complete = chosen && (chosen.source !== 'cache' || missingParts(folder, parts).length === 0);
   const cache = dirname(folder);
@@ -64,7 +69,36 @@ export async function provideLibtorch(step, options) {
       return fetchParts(step, folder, parts);
     },
   );
-  step.done(`${torch.version} in ${folder}`);
+  step.done(`${libtorchWheels[major].torch.version} in ${folder}`);
+}
+
+/**
+ * What setup fetches into the cache would never be looked at.
+ * @param {string | undefined} version the CUDA that the libtorch was made for
+ * @param {Libtorch} libtorch
+ * @param {CudaMajor} asked
+ */
+function refuseOtherCuda(version, { source, root }, asked) {
+  if (source === 'cache' || version?.startsWith(`${asked}.`)) return;
+  const next =
+    source === 'environment'
+      ? '`unset LIBTORCH`'
+      : `Leave the Python environment that it belongs to, or install one for CUDA ${asked} there`;
+  const made = version === undefined ? 'without CUDA' : `for CUDA ${version}`;
+  throw new SetupFailure(
+    `Expected a libtorch for CUDA ${asked} but the one in ${root}, which comes first, is ${made}. ${next}`,
+  );
+}
+
+/**
+ * For which CUDA libtorch is to be: as the driver needs, else what is there already, for a newer driver runs that too.
+ * @param {boolean} cuda
+ * @param {string} folder
+ * @returns {Promise<CudaMajor>}
+ */
+async function majorFor(cuda, folder) {
+  if (cuda && (await newestCudaOfDriver()) === 12) return 12;
+  return missingParts(folder, partsFor(false, 12)).length === 0 ? 12 : 13;
 }
 
 /**
@@ -87,8 +121,9 @@ export async function chosenLibtorch() {
   return chosen;
 }
 
-/** @param {boolean} cuda @returns {Part[]} */
-function partsFor(cuda) {
+/** @param {boolean} cuda @param {CudaMajor} major @returns {Part[]} */
+function partsFor(cuda, major) {
+  const { torch, companions, cudaCompanions } = libtorchWheels[major];
   return [
     { name: 'torch', wheels: [torch], kept: torchFiles },
     { name: 'nvidia', wheels: cuda ? [...companions, ...cudaCompanions] : companions, kept: nvidiaFiles },

@@ -61,10 +61,11 @@ function explain({ name, version }, output) {
   const reason = unreachable
     ? 'the package index cannot be reached'
     : (lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1) ?? '').replace(/^ERROR: /, '');
-  return (
-    `Could not download ${name} ${version}: ${reason}. ` +
-    'Check the network and `python3 -m pip config list`, or `export LIBTORCH=/an/unpacked/libtorch`'
-  );
+  const where = version.includes('+')
+    ? "It is in PyTorch's own index of wheels for that CUDA, which its installation page names: " +
+      '`export PIP_EXTRA_INDEX_URL=` its address, install a newer NVIDIA driver, or do without GPUs (--no-cuda)'
+    : 'Check the network and `python3 -m pip config list`, or `export LIBTORCH=/an/unpacked/libtorch`';
+  return `Could not download ${name} ${version}: ${reason}. ${where}`;
 }
 
 const unpacking = `

@@ -7,7 +7,7 @@ describe('the arguments of setup', () => {
   beforeEach(() => (checkout = new TemporaryCheckout()));
   afterEach(() => checkout.remove());
 
-  const mistakes = ['--bad', '-x', '--cuda=yes', 'tools nonsense', 'toString'];
+  const mistakes = ['--bad', '-x', '--cuda=yes', '--cuda 11', '12 tools', 'tools nonsense', 'toString'];
   for (const mistake of mistakes) {
     it(`are refused in one line, before anything is done: ${mistake}`, async () => {
       const { code, output, errors } = await checkout.setup(mistake.split(' '));
@@ -17,7 +17,7 @@ describe('the arguments of setup', () => {
         {
           code: 1,
           output: '',
-          errors: `Expected --cuda, --no-cuda and steps of ${steps} but received \`${mistake}\`\n`,
+          errors: `Expected --cuda (12 or 13 after it), --no-cuda and steps of ${steps} but received \`${mistake}\`\n`,
         },
       );
       assert.equal(existsSync(checkout.path('build')), false);

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   utimesSync,
@@ -13,6 +14,8 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findLibtorch } from '../../lib/engine/libtorch.js';
+import { compileFakeDriver, noCompiler } from '../fake-driver.js';
+import { skip } from '../skipped.js';
 import { TemporaryCheckout } from './temporary-checkout.js';
 
 const SETUP = ['scripts/setup.mjs', '--no-cuda', 'libtorch'];
@@ -25,7 +28,7 @@ machine = 183 if platform.machine() == "aarch64" else 62
 library = (b"\\x7fELF\\x02\\x01" + bytes(12) + bytes([machine])).ljust(64, b"\\0")
 files = {
     "torch": {
-        "torch/__init__.py": "", "torch/version.py": f"__version__ = '{version}+cu130'\\n",
+        "torch/__init__.py": "", "torch/version.py": f"__version__ = '{version if '+' in version else version + '+cu130'}'\\n",
         "torch/lib/libc10.so": library, "torch/lib/libtorch_cpu.so": library, "torch/lib/libtorch_cuda.so": library,
         "torch/lib/libtorch_python.so": "python", "torch/include/ATen/ATen.h": "", "torch/nn/modules.py": "",
         "torch-" + version + ".dist-info/METADATA": "",
@@ -225,6 +228,70 @@ describe('fetching libtorch', () => {
     assert.ok(names.includes('nvidia-cublas') && !names.includes('torch'), names.join());
     assert.ok(existsSync(join(folder, 'nvidia', 'cu13', 'lib', 'libnvidia-cublas.so.13')));
     assert.ok(existsSync(join(folder, 'nvidia', 'cu13', 'lib', 'libnvidia-cuda-runtime.so.13')));
+  });
+
+  describe('of CUDA 12', () => {
+    const names = (): (string | undefined)[] => downloads().map((line) => line.split(' ')[0]);
+    const version = (): string | undefined =>
+      findLibtorch({ environment: checkout.environment, cuda: false }).chosen?.version;
+
+    it('takes the place of that of CUDA 13, companions and all, and stays', async () => {
+      await setup('--cuda');
+      rmSync(checkout.path('downloads'));
+      const { code, output, errors } = await checkout.setup(['--cuda', '12', 'libtorch']);
+      assert.equal(code, 0, errors);
+      assert.match(output, /2\.11\.0\+cu128 in /);
+      assert.equal(version(), '2.11.0+cu128');
+      assert.equal(downloads()[0], 'torch 2.11.0+cu128');
+      assert.ok(
+        names()
+          .slice(1)
+          .every((name) => name!.endsWith('-cu12')),
+        names().join(),
+      );
+      for (const needed of ['nvidia-cuda-runtime-cu12', 'nvidia-cublas-cu12']) assert.ok(names().includes(needed));
+      assert.match((await setup('--cuda')).output, /^libtorch +up to date: 2\.11\.0\+cu128 in /);
+      assert.equal((await checkout.setup(['--cuda', '13', 'libtorch'])).code, 0);
+      assert.equal(version(), '2.11.0+cu130');
+    });
+
+    it('is what a driver needs that runs no newer one', async function () {
+      const reason = noCompiler();
+      if (reason !== undefined) skip(this, reason);
+      compileFakeDriver(checkout.path('driver'), ['cuda']);
+      const driver = (cuda: string) => ({ LD_LIBRARY_PATH: checkout.path('driver'), FAKE_CUDA_VERSION: cuda });
+      assert.equal((await checkout.setup(['libtorch'], driver('13000'))).code, 0);
+      assert.equal(version(), '2.11.0+cu130');
+      assert.equal((await checkout.setup(['libtorch'], driver('12020'))).code, 0);
+      assert.equal(version(), '2.11.0+cu128');
+      rmSync(checkout.path('downloads'));
+      assert.match((await checkout.setup(['libtorch'], driver('13010'))).output, /up to date: 2\.11\.0\+cu128/);
+      assert.deepEqual(downloads(), [], 'a newer driver runs it too');
+    });
+
+    it('is in another index than that of CUDA 13, which is said where it is not found', async () => {
+      usePip('echo "ERROR: No matching distribution found for $last" >&2; exit 1');
+      const { code, errors } = await checkout.setup(['--cuda', '12', 'libtorch']);
+      assert.equal(code, 1);
+      assert.match(
+        errors,
+        /^Could not download torch 2\.11\.0\+cu128: .*`export PIP_EXTRA_INDEX_URL=`.*--no-cuda\)\n$/,
+      );
+    });
+
+    it('is not fetched where another libtorch comes first', async () => {
+      await setup();
+      const first = downloads();
+      const other = checkout.path('other');
+      renameSync(folder, other);
+      const { code, errors } = await checkout.setup(['--cuda', '12', 'libtorch'], { LIBTORCH: join(other, 'torch') });
+      assert.equal(code, 1);
+      assert.match(
+        errors,
+        /^Expected a libtorch for CUDA 12 but .* comes first, is for CUDA 13\.0\. `unset LIBTORCH`\n$/,
+      );
+      assert.deepEqual(downloads(), first);
+    });
   });
 
   it('does not replace a $LIBTORCH that is of no use', async () => {
