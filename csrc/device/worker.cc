@@ -149,8 +149,7 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
     }
     stream.emplace(device, deadline_);
     const auto memory = stream->borrow_memory();
-    models.emplace(request, memory_, progress_,
-                   [&](int64_t done, int64_t total) { events.tell(LoadingMessage{done, total}); });
+    models.emplace(request, memory_, progress_, events.tell);
   } catch (...) {
     failure = when_opening(std::current_exception(), request.device);
   }

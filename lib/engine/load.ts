@@ -20,6 +20,7 @@ import {
   libtorchRefusal,
   refuseDamagedAddon,
 } from './load-failure.js';
+import { kernelCompiler } from './nvrtc.js';
 import { refuseUnfitProcess } from './process-limits.js';
 import { mendingCommand, setupCommand } from './setup-command.js';
 
@@ -135,6 +136,8 @@ function loadBoth(): LoadedAddon {
   const addon = nativeModule(folder, ADDON) as Addon;
   if (isMainThread) leaveWhereDeviceHangs(loader, addon);
   const cuda = loadCuda(loader, addon, libtorch);
+  const compiler = kernelCompiler(libtorch);
+  if (compiler) addon.setKernelCompiler(compiler);
   return { addon, path: join(folder, ADDON), libtorch, passedOver, cuda };
 }
 
