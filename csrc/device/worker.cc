@@ -115,8 +115,7 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
     // have asked for, that would make a context.
     if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
     stream.emplace(device, std::chrono::seconds(120));
-    models.emplace(request, memory_, progress_,
-                   [&](int64_t done, int64_t total) { events.tell(LoadingMessage{done, total}); });
+    models.emplace(request, memory_, progress_, events.tell);
   } catch (...) {
     failure = when_opening(std::current_exception(), request.device);
   }

@@ -56,7 +56,8 @@ Comparison compare_means(const Architecture& smallest, EngineKind engine, const 
   const auto parameters = known_parameters(smallest);
   const auto tokens = known_tokens(smallest);
   const auto encoder = encoder_of(smallest, parameters, engine, placement);
-  const auto computed = mean_embedding(encoder->forward(tokens, nullptr, [] {}), tokens, pooled_tokens(smallest));
+  const auto hidden = encoder->forward(tokens, nullptr, [] {});
+  const auto computed = mean_embedding(hidden, tokens, pooled_tokens(smallest), placement);
   const auto* const name = std::holds_alternative<Esm2Architecture>(smallest) ? "protein" : "DNA";
   return {name, computed.cpu(), plain_means(smallest, parameters, tokens), bound_for(placement)};
 }

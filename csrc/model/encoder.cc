@@ -76,6 +76,22 @@ PooledRows pooled_rows(const PackedTokens& sequences, int64_t sequence, const Po
   return {first, std::min(sequences.end(sequence) - pooled.skipped_back - first, pooled.at_most)};
 }
 
+// Undefined where there is no kernel of this project for it.
+at::Tensor means_by_kernel(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,
+                           const Placement& placement) {
+  if (!placement.kernels) return {};
+  const auto ends = host_memory({2, sequences.sequences()}, at::kInt, placement.device);
+  auto* const begin = ends.mutable_data_ptr<int32_t>();
+  auto* const end = begin + sequences.sequences();
+  for (int64_t i = 0; i < sequences.sequences(); ++i) {
+    const auto [first, length] = pooled_rows(sequences, i, pooled);
+    begin[i] = static_cast<int32_t>(first);
+    end[i] = static_cast<int32_t>(first + length);
+  }
+  const auto there = to_device(ends, placement.device);
+  return placement.kernels->sequence_mean(hidden, there[0], there[1]);
+}
+
 // All sequences in one kernel: each of its threads adds up one column of one sequence, in the order of the rows.
 at::Tensor means_at_once(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled) {
   const auto device = hidden.device();
@@ -98,7 +114,9 @@ at::Tensor means_at_once(const at::Tensor& hidden, const PackedTokens& sequences
 
 }  // namespace
 
-at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled) {
+at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,
+                          const Placement& placement) {
+  if (auto means = means_by_kernel(hidden, sequences, pooled, placement); means.defined()) return means;
   if (!hidden.is_cpu()) return means_at_once(hidden, sequences, pooled);
   auto means = at::empty({sequences.sequences(), hidden.size(1)}, hidden.options());
   for (int64_t i = 0; i < sequences.sequences(); ++i) {

@@ -293,6 +293,16 @@ export interface NativeWorker {
   close(): Promise<void>;
 }
 
+/** What the kernels for NVIDIA GPUs (csrc/cuda_kernels) are compiled with when a worker opens, and where they are kept. */
+export interface KernelCompiler {
+  /** Path or name of CUDA's compiler, libnvrtc. */
+  nvrtc: string;
+  /** Path of the library that goes with it; left out: it finds that by itself. */
+  builtins?: string;
+  /** The folder of what was compiled before; made where it is missing. */
+  cache: string;
+}
+
 export interface Addon {
   /** What the addon was compiled against and with. */
   readonly versions: { libtorch: string; compiler: string };
@@ -302,6 +312,8 @@ export interface Addon {
   devices(): NativeDevice[];
   /** Reads the sensors of these CUDA devices, on another thread. @throws VNP_DEVICE for another id */
   sensors(ids: readonly string[]): Promise<NativeSensors[]>;
+  /** For the workers that open from now on; without it libtorch's operators compute everything. @throws VNP_ARGUMENT */
+  setKernelCompiler(compiler: KernelCompiler): void;
   /** Names and shapes of the parameters that an archive of this architecture holds, in their order. */
   parametersOf(architecture: Architecture): { name: string; shape: number[] }[];
   writeArchive(request: ArchiveRequest): Promise<void>;

@@ -19,6 +19,7 @@ import {
   libtorchRefusal,
   refuseDamagedAddon,
 } from './load-failure.js';
+import { kernelCompiler } from './nvrtc.js';
 import { refuseUnfitProcess } from './process-limits.js';
 import { mendingCommand, setupCommand } from './setup-command.js';
 
@@ -133,6 +134,8 @@ function loadBoth(): LoadedAddon {
   const { libtorch, passedOver } = loadLibtorch(loader);
   const addon = nativeModule(folder, ADDON) as Addon;
   const cuda = loadCuda(loader, addon, libtorch);
+  const compiler = kernelCompiler(libtorch);
+  if (compiler) addon.setKernelCompiler(compiler);
   return { addon, path: join(folder, ADDON), libtorch, passedOver, cuda };
 }
 
