@@ -252,8 +252,8 @@ export interface EmbeddingResult {
   /** When asked to measure: where the seconds of the forward went. What is left of `total` went to everything else. */
   seconds?: { total: number; linear: number; attention: number };
   /**
-   * When asked to measure: how attention was computed. `kernel`: by this addon's own kernels for the CPU; `flash`: by
-   * libtorch's kernel for packed sequences, on a GPU; `padded`: sequences of like length together, padded to the longest.
+   * When asked to measure: how attention was computed. `kernel`: by a kernel of this project; `flash`: by libtorch's
+   * kernel for packed sequences, on a GPU; `padded`: sequences of like length together, padded to the longest.
    */
   attentionWay?: 'kernel' | 'flash' | 'padded';
 }
