@@ -67,6 +67,7 @@ const char* name_of(Protection protection) {
     case Protection::kStreamWait: return "stream-wait";
     case Protection::kPinnedWait: return "pinned-wait";
     case Protection::kRecordedStreams: return "recorded-streams";
+    case Protection::kMemoryShare: return "memory-share";
   }
   return "";
 }

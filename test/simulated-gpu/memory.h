@@ -75,7 +75,10 @@ void* visible(const void* address);
 // The ordinal of the device that an address belongs to; -1: none.
 int device_of(const void* address);
 
-// Of the largest device that the allocator was told to use, 0 to 1: per_process_memory_fraction.
+// The allocator is made once for all devices, when libtorch first asks for CUDA, and takes over its settings then.
+void make_allocator();
+bool allocator_is_made();
+// The share of a device's memory that it may take, 0 to 1: per_process_memory_fraction, as it was when it was made.
 double memory_share();
 
 }  // namespace simulated
