@@ -42,14 +42,16 @@ export { inspectTriage } from './predict/triage-model.js';
 export type { InspectedTriage } from './predict/triage-model.js';
 export type { TriageRule } from './predict/triage-rule.js';
 export {
+  DEFAULT_DEVICE_TIMEOUT,
   DEFAULT_MEMORY_WARNING,
   DEFAULT_PROGRESS_INTERVAL,
+  LONGEST_DEVICE_TIMEOUT,
   MOST_BATCH_TOKENS,
   MOST_THREADS,
   MOST_WORKERS,
 } from './predict/options.js';
 export type * from './predict/events.js';
-export type { RunStatus, WorkerMemory, WorkerStatus } from './predict/run-status.js';
+export type { RunningBatch, RunStatus, WorkerMemory, WorkerStatus } from './predict/run-status.js';
 export type { PoolEvent } from './engine/pool-events.js';
 export type { DeviceChoice } from './engine/choose-devices.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';

@@ -10,15 +10,22 @@ export function noCompiler(): string | undefined {
   return error && 'cc, the C compiler, is missing; install gcc (apt-get install gcc, dnf install gcc)';
 }
 
+/** What a program looks for, and the sources of it. */
+const LIBRARIES = {
+  cuda: { name: 'libcuda.so.1', sources: ['cuda.c', 'kernels.c'] },
+  nvml: { name: 'libnvidia-ml.so.1', sources: ['nvml.c'] },
+  nvrtc: { name: 'libnvrtc.so.13', sources: ['nvrtc.c'] },
+} as const;
+
 /** Compiles libraries of test/fixtures/fake-driver into a folder, which belongs on LD_LIBRARY_PATH. */
-export function compileFakeDriver(folder: string, libraries: readonly ('cuda' | 'nvml')[]): void {
+export function compileFakeDriver(folder: string, libraries: readonly (keyof typeof LIBRARIES)[]): void {
   mkdirSync(folder, { recursive: true });
   for (const library of libraries) {
-    const output = join(folder, library === 'cuda' ? 'libcuda.so.1' : 'libnvidia-ml.so.1');
-    const source = fixture('fake-driver', `${library}.c`);
-    const words = ['-shared', '-fPIC', '-Wall', '-Werror', '-o', output, source];
+    const { name, sources } = LIBRARIES[library];
+    const paths = sources.map((source) => fixture('fake-driver', source));
+    const words = ['-shared', '-fPIC', '-Wall', '-Werror', '-o', join(folder, name), ...paths];
     const { status, stderr } = spawnSync('cc', words, { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`cc did not compile ${source}: ${stderr}`);
+    if (status !== 0) throw new Error(`cc did not compile ${paths.join(' ')}: ${stderr}`);
   }
 }
 

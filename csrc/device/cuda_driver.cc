@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string>
 
-#include "device/optional_library.h"
+#include "optional_library.h"
 
 namespace virnucpro {
 

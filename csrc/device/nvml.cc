@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "device/optional_library.h"
+#include "optional_library.h"
 
 namespace virnucpro {
 

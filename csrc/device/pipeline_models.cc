@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "device/own_kernels.h"
 #include "error.h"
 #include "known_answer/known_answer.h"
 #include "model/host_memory.h"
@@ -95,9 +96,21 @@ int64_t least_weight_bytes(const OpenRequest& request) {
   return bytes;
 }
 
-Placement placement_of(const OpenRequest& request) {
+std::vector<Architecture> language_models(const OpenRequest& request) {
+  std::vector<Architecture> all;
+  for (const auto* part : {&request.dna, &request.protein}) {
+    if (*part) all.push_back((*part)->architecture);
+  }
+  return all;
+}
+
+Placement placement_of(const OpenRequest& request, const Tell& tell) {
   const auto usable = usable_device(request.device);
-  return {usable.device, request.dtype, usable.bf16};
+  Placement placement{usable.device, request.dtype, usable.bf16};
+  if (request.engine == EngineKind::kPacked) {
+    placement.kernels = open_own_kernels(usable.device, request.dtype, language_models(request), tell);
+  }
+  return placement;
 }
 
 const char* name_of(LanguageModel model) { return model == LanguageModel::kDna ? "dna" : "protein"; }
@@ -120,8 +133,8 @@ auto of_part(LanguageModel model, Compute compute) {
 }  // namespace
 
 PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress,
-                               const LoadingProgress::Report& report)
-    : progress_(progress), placement_(placement_of(request)) {
+                               const Tell& tell)
+    : progress_(progress), placement_(placement_of(request, tell)) {
   memory.limit(placement_.device);
   memory.expect_room_for(least_weight_bytes(request));
   // Before the models are loaded, which takes a minute where this takes milliseconds.
@@ -129,7 +142,8 @@ PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, 
     request.cancellation->expect_wanted();
     if (request.*part) expect_known_answer((request.*part)->architecture, request.engine, placement_);
   }
-  LoadingProgress loading(report, archive_bytes_of(request), *request.cancellation);
+  LoadingProgress loading([&](int64_t done, int64_t total) { tell(LoadingMessage{done, total}); },
+                          archive_bytes_of(request), *request.cancellation);
   dna_ = load(request.dna, request.engine, loading);
   protein_ = load(request.protein, request.engine, loading);
   if (request.classifier) {
@@ -188,7 +202,7 @@ at::Tensor PipelineModels::mean_of(const Work& work, ProgressTracker::Job& job, 
   std::vector<at::Tensor> means;
   for (const auto& piece : work.pieces) {
     const auto hidden = part.encoder->forward(piece, trace, [&] { job.layer(); });
-    means.push_back(mean_embedding(hidden, piece, pooled_tokens(part.architecture)));
+    means.push_back(mean_embedding(hidden, piece, pooled_tokens(part.architecture), placement_));
     job.end_stretch();
     if (!works_ahead()) expect_whole_team();
   }
@@ -221,9 +235,13 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
   result.faults = to_host(faults_of(dna_mean, protein_mean));
   if (embeddings) result.embeddings = to_host(features);
   const auto done = stream.milestone();
-  return [job = std::move(job), &stream, result, start, dna_done, protein_done, done]() mutable {
+  return [job = std::move(job), &stream, device = placement_.device, result, start, dna_done, protein_done,
+          done]() mutable {
     stream.wait(done);
     job.reset();
+    for (auto* values : {&result.scores, &result.faults, &result.embeddings}) {
+      if (values->defined()) *values = kept(*values, device);
+    }
     result.dna_seconds = dna_done.seconds_since(start);
     result.protein_seconds = protein_done.seconds_since(dna_done);
     result.classifier_seconds = done.seconds_since(protein_done);
@@ -241,10 +259,12 @@ SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens
   result.trace.keep_layers = options.layers;
   result.trace.measure_parts = options.measure;
   const auto start = stream.milestone();
-  result.mean = mean_of(work, job, &result.trace).cpu();
+  const auto mean = to_host(mean_of(work, job, &result.trace));
   const auto done = stream.milestone();
   stream.wait(done);
+  result.mean = kept(mean, placement_.device);
   result.seconds = done.seconds_since(start);
+  // The device has them ready.
   for (auto& layer : result.trace.layers) layer = layer.cpu();
   return result;
 }
@@ -265,15 +285,16 @@ LinearMeasurement PipelineModels::measure_linear(LanguageModel model, int64_t ro
   return all;
 }
 
-at::Tensor PipelineModels::classify(std::vector<float>& features) {
+at::Tensor PipelineModels::classify(const std::vector<float>& features) {
   const auto inputs = classifier().inputs();
   const auto count = static_cast<int64_t>(features.size());
   if (count % inputs != 0) {
     throw Error(code::kArgument, "Expected rows of " + std::to_string(inputs) + " values for `features` but received " +
                                      std::to_string(count) + " values");
   }
-  const auto rows = at::from_blob(features.data(), {count / inputs, inputs}, at::kFloat);
-  return classifier()(rows.to(placement_.device)).cpu();
+  const auto rows = host_memory({count / inputs, inputs}, at::kFloat, placement_.device);
+  std::copy(features.begin(), features.end(), rows.mutable_data_ptr<float>());
+  return fetched(classifier()(to_device(rows, placement_.device)));
 }
 
 int64_t PipelineModels::weight_bytes() const {

@@ -8,6 +8,7 @@
 #include "device/devices.h"
 #include "device/memory_meter.h"
 #include "device/progress.h"
+#include "device/worker_message.h"
 #include "model/cancellation.h"
 #include "model/classifier.h"
 #include "model/encoder.h"
@@ -26,6 +27,7 @@ struct OpenRequest {
   int threads = 1;
   EngineKind engine = EngineKind::kPacked;
   std::optional<int64_t> max_memory;  // bytes, weights included
+  double deadline = 120;              // seconds, see DeviceStream
   std::optional<ModelPart> dna;
   std::optional<ModelPart> protein;
   std::optional<ModelPart> classifier;
@@ -66,8 +68,7 @@ class PipelineModels {
  public:
   // `memory` and `progress` are kept up to date and must outlive it. Throws kMemory when the weights leave no room
   // within the memory that was allowed, and kAborted where the request is cancelled meanwhile.
-  PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress,
-                 const LoadingProgress::Report& report);
+  PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress, const Tell& tell);
 
   // Gives the batch to the device; what comes back waits until the device is through with it.
   std::function<BatchScores()> score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);
@@ -76,7 +77,7 @@ class PipelineModels {
   SequenceEmbeddings embed(LanguageModel model, const PackedTokens& sequences, const EmbedOptions& options);
   LinearMeasurement measure_linear(LanguageModel model, int64_t rows);
   // features [rows, inputs] -> [rows, 2] float32, host. Throws kArgument unless it holds whole rows.
-  at::Tensor classify(std::vector<float>& features);
+  at::Tensor classify(const std::vector<float>& features);
   int64_t weight_bytes() const;
   at::Device device() const { return placement_.device; }
 

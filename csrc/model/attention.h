@@ -40,7 +40,7 @@ class PackedAttention {
   // behind the last token hold any numbers.
   virtual at::Tensor operator()(const at::Tensor& query_key_value) = 0;
 
-  // Which of the ways below it is: "kernel", "flash" or "padded".
+  // Which of the ways below it is: "kernel" (one of this project's own), "flash" or "padded".
   virtual const char* way() const = 0;
 };
 
@@ -51,6 +51,10 @@ std::unique_ptr<PackedAttention> make_attention(const PackedTokens& sequences, c
 // This addon's own kernels on the CPU; null where they cannot do it.
 std::unique_ptr<PackedAttention> make_kernel_attention(const PackedTokens& sequences, const AttentionShape& shape,
                                                        const PositionEncoding& positions, const Placement& placement);
+
+// This addon's own kernel for position biases (slopes) on CUDA; null where there is none or it cannot do it.
+std::unique_ptr<PackedAttention> make_alibi_attention(const PackedTokens& sequences, const AttentionShape& shape,
+                                                      const PositionEncoding& positions, const Placement& placement);
 
 // libtorch's flash attention for sequences laid end to end, on CUDA; null where it cannot do it.
 std::unique_ptr<PackedAttention> make_flash_attention(const PackedTokens& sequences, const AttentionShape& shape,

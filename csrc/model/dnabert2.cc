@@ -33,13 +33,9 @@ Dnabert2::Dnabert2(const DnabertArchitecture& architecture, LoadedParameters& pa
       fused.narrow(0, 0, width).mul_(query_scale);
       return fused;
     };
-    // The published layer multiplies both halves at once; the first one gates the second.
-    const auto gated = parameters.take(prefix + "gated.weight");
-    const auto half = [&](int64_t first) {
-      return Linear(gated.narrow(0, first, architecture.feed_forward), {}, placement);
-    };
     layers_.push_back({Linear(scaled("weight"), scaled("bias"), placement), linear("attention_output"),
-                       norm(prefix + "attention_norm"), half(0), half(architecture.feed_forward), linear("down"),
+                       norm(prefix + "attention_norm"),
+                       GatedLinear(parameters.take(prefix + "gated.weight"), placement), linear("down"),
                        norm(prefix + "output_norm")});
   }
 }
@@ -57,11 +53,11 @@ at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace,
   };
   keep();
   for (const auto& layer : layers_) {
-    const auto heads = timed(trace, linear, device, [&] { return layer.query_key_value(normal); });
-    const auto mixed = timed(trace, &ForwardTrace::attention_seconds, device, [&] { return (*attention)(heads); });
-    auto update = timed(trace, linear, device, [&] { return layer.attention_output(mixed); });
+    const auto heads = timed(trace, linear, [&] { return layer.query_key_value(normal); });
+    const auto mixed = timed(trace, &ForwardTrace::attention_seconds, [&] { return (*attention)(heads); });
+    auto update = timed(trace, linear, [&] { return layer.attention_output(mixed); });
     normal = layer.attention_norm.in_place_of_sum(hidden, update);
-    update = timed(trace, linear, device, [&] { return layer.down(layer.up.times(normal, layer.gate.gelu(normal))); });
+    update = timed(trace, linear, [&] { return layer.down(layer.gated(normal)); });
     normal = layer.output_norm.in_place_of_sum(hidden, update);
     keep();
     after_layer();
@@ -72,7 +68,9 @@ at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace,
 std::vector<const Linear*> Dnabert2::linear_layers() const {
   std::vector<const Linear*> all;
   for (const auto& layer : layers_) {
-    all.insert(all.end(), {&layer.query_key_value, &layer.attention_output, &layer.gate, &layer.up, &layer.down});
+    all.insert(all.end(), {&layer.query_key_value, &layer.attention_output});
+    for (const auto* product : layer.gated.products()) all.push_back(product);
+    all.push_back(&layer.down);
   }
   return all;
 }

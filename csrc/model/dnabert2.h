@@ -24,8 +24,7 @@ class Dnabert2 final : public Encoder {
     Linear query_key_value;
     Linear attention_output;
     LayerNorm attention_norm;
-    Linear gate;
-    Linear up;
+    GatedLinear gated;
     Linear down;
     LayerNorm output_norm;
   };

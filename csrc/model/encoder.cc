@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "model/esm2.h"
 #include "model/host_memory.h"
 #include "model/torchscript_encoder.h"
+#include "stream/device_stream.h"
 
 namespace virnucpro {
 
@@ -56,11 +56,15 @@ LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Pla
     }
     result.operations += 2.0 * static_cast<double>(rows * layer->inputs() * layer->outputs());
   }
-  wait_for(placement.device);
-  const auto start = std::chrono::steady_clock::now();
-  for (const auto* layer : layers) (*layer)(inputs[layer->inputs()]);
-  wait_for(placement.device);
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  auto& stream = DeviceStream::current();
+  const auto start = stream.milestone();
+  for (const auto* layer : layers) {
+    (*layer)(inputs[layer->inputs()]);
+    stream.mark([] {});
+  }
+  const auto end = stream.milestone();
+  stream.wait(end);
+  result.seconds = end.seconds_since(start);
   return result;
 }
 
@@ -74,6 +78,22 @@ struct PooledRows {
 PooledRows pooled_rows(const PackedTokens& sequences, int64_t sequence, const PooledTokens& pooled) {
   const auto first = sequences.begin(sequence) + pooled.skipped_front;
   return {first, std::min(sequences.end(sequence) - pooled.skipped_back - first, pooled.at_most)};
+}
+
+// Undefined where there is no kernel of this project for it.
+at::Tensor means_by_kernel(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,
+                           const Placement& placement) {
+  if (!placement.kernels) return {};
+  const auto ends = host_memory({2, sequences.sequences()}, at::kInt, placement.device);
+  auto* const begin = ends.mutable_data_ptr<int32_t>();
+  auto* const end = begin + sequences.sequences();
+  for (int64_t i = 0; i < sequences.sequences(); ++i) {
+    const auto [first, length] = pooled_rows(sequences, i, pooled);
+    begin[i] = static_cast<int32_t>(first);
+    end[i] = static_cast<int32_t>(first + length);
+  }
+  const auto there = to_device(ends, placement.device);
+  return placement.kernels->sequence_mean(hidden, there[0], there[1]);
 }
 
 // All sequences in one kernel: each of its threads adds up one column of one sequence, in the order of the rows.
@@ -98,7 +118,9 @@ at::Tensor means_at_once(const at::Tensor& hidden, const PackedTokens& sequences
 
 }  // namespace
 
-at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled) {
+at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,
+                          const Placement& placement) {
+  if (auto means = means_by_kernel(hidden, sequences, pooled, placement); means.defined()) return means;
   if (!hidden.is_cpu()) return means_at_once(hidden, sequences, pooled);
   auto means = at::empty({sequences.sequences(), hidden.size(1)}, hidden.options());
   for (int64_t i = 0; i < sequences.sequences(); ++i) {

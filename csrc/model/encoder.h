@@ -72,6 +72,7 @@ std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const
                                                   const Placement& placement, LoadingProgress& progress);
 
 // [sequences, width] float32: the mean over each sequence's pooled tokens.
-at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled);
+at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,
+                          const Placement& placement);
 
 }  // namespace virnucpro

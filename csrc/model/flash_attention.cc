@@ -1,10 +1,8 @@
 #include <ATen/ATen.h>
 
-#include <algorithm>
 #include <optional>
 
 #include "model/attention.h"
-#include "model/host_memory.h"
 #include "model/rotary.h"
 #include "model/token_tensors.h"
 
@@ -20,22 +18,23 @@ class FlashAttention final : public PackedAttention {
  public:
   FlashAttention(const PackedTokens& sequences, const AttentionShape& shape, const PositionEncoding& positions,
                  const Placement& placement)
-      : shape_(shape), longest_(sequences.longest()), tokens_(static_cast<int64_t>(sequences.tokens.size())) {
-    const auto offsets = host_memory({sequences.sequences() + 1}, at::kInt, placement.device);
-    std::copy(sequences.offsets.begin(), sequences.offsets.end(), offsets.mutable_data_ptr<int32_t>());
-    offsets_ = to_device(offsets, placement.device);
-    if (positions.cosine.defined()) rotation_.emplace(positions, token_positions(sequences, placement.device, tokens_));
+      : shape_(shape),
+        longest_(sequences.longest()),
+        tokens_(static_cast<int64_t>(sequences.tokens.size())),
+        offsets_(sequence_offsets(sequences, placement.device)) {
+    if (positions.cosine.defined()) {
+      rotation_.emplace(positions, token_positions(sequences, placement.device, tokens_), placement);
+    }
   }
 
   const char* way() const override { return "flash"; }
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({tokens_, 3, shape_.heads, shape_.head_width});
-    auto query_key = heads.narrow(1, 0, 2);
-    if (rotation_) query_key = rotation_->of(query_key);
+    if (rotation_) rotation_->rotate(heads);
     const auto output =
-        std::get<0>(at::_flash_attention_forward(query_key.select(1, 0), query_key.select(1, 1), heads.select(1, 2),
-                                                 offsets_, offsets_, longest_, longest_, 0.0, false, false, 1.0));
+        std::get<0>(at::_flash_attention_forward(heads.select(1, 0), heads.select(1, 1), heads.select(1, 2), offsets_,
+                                                 offsets_, longest_, longest_, 0.0, false, false, 1.0));
     return output.reshape({tokens_, shape_.heads * shape_.head_width});
   }
 
@@ -43,7 +42,7 @@ class FlashAttention final : public PackedAttention {
   const AttentionShape shape_;
   const int64_t longest_;
   const int64_t tokens_;
-  at::Tensor offsets_;  // [sequences + 1] int32
+  const at::Tensor offsets_;
   std::optional<Rotation> rotation_;
 };
 

@@ -17,7 +17,8 @@ Linear::Linear(const at::Tensor& weight, const at::Tensor& bias, const Placement
       outputs_(weight.size(0)),
       packed_(packs_linear(placement)),
       weight_(placement.matrix(weight)),
-      bias_(bias.defined() ? placement.matrix(bias) : at::Tensor()) {
+      bias_(bias.defined() ? placement.matrix(bias) : at::Tensor()),
+      kernels_(placement.kernels) {
   if (packed_) weight_ = pack_linear(weight_);
 }
 
@@ -27,6 +28,10 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
 
 at::Tensor Linear::gelu(const at::Tensor& x) const {
   if (packed_) return packed_linear(x, weight_, bias_, "gelu");
+  if (kernels_) {
+    const auto product = at::linear(x, weight_);
+    if (kernels_->bias_gelu(product, bias_)) return product;
+  }
   auto product = at::linear(x, weight_, bias_);
   return at::gelu_(product);
 }
@@ -37,8 +42,37 @@ at::Tensor Linear::times(const at::Tensor& x, const at::Tensor& factor) const {
 
 int64_t Linear::bytes() const { return bytes_of(weight_) + bytes_of(bias_); }
 
+GatedLinear::GatedLinear(const at::Tensor& weight, const Placement& placement) : kernels_(placement.kernels) {
+  if (placement.device.is_cpu()) {
+    for (const auto& half : weight.chunk(2)) products_.emplace_back(half, at::Tensor(), placement);
+  } else {
+    products_.emplace_back(weight, at::Tensor(), placement);
+  }
+}
+
+at::Tensor GatedLinear::operator()(const at::Tensor& x) const {
+  if (products_.size() == 2) return products_[1].times(x, products_[0].gelu(x));
+  const auto gated = products_[0](x);
+  if (kernels_) {
+    auto output = kernels_->gelu_times(gated);
+    if (output.defined()) return output;
+  }
+  const auto halves = gated.chunk(2, 1);
+  return at::gelu(halves[0]).mul_(halves[1]);
+}
+
+std::vector<const Linear*> GatedLinear::products() const {
+  std::vector<const Linear*> all;
+  for (const auto& product : products_) all.push_back(&product);
+  return all;
+}
+
 LayerNorm::LayerNorm(const at::Tensor& weight, const at::Tensor& bias, double epsilon, const Placement& placement)
-    : dtype_(placement.dtype), weight_(placement.vector(weight)), bias_(placement.vector(bias)), epsilon_(epsilon) {}
+    : dtype_(placement.dtype),
+      weight_(placement.vector(weight)),
+      bias_(placement.vector(bias)),
+      epsilon_(epsilon),
+      kernels_(placement.kernels) {}
 
 at::Tensor LayerNorm::operator()(const at::Tensor& hidden) const {
   return at::layer_norm(hidden, {weight_.size(0)}, weight_, bias_, epsilon_);
@@ -53,6 +87,10 @@ at::Tensor LayerNorm::in_place_of_sum(at::Tensor& hidden, const at::Tensor& upda
 }
 
 at::Tensor LayerNorm::normalized(at::Tensor& hidden, const at::Tensor& update, bool keeps_normal) const {
+  if (kernels_) {
+    auto normal = kernels_->add_norm(hidden, update, weight_, bias_, epsilon_, keeps_normal);
+    if (normal.defined()) return normal;
+  }
   const auto width = hidden.size(1);
   const auto* kernels = width % CpuKernels::kWidthStep == 0 ? kernels_for(hidden.device(), dtype_) : nullptr;
   if (kernels == nullptr) {

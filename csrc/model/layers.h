@@ -3,6 +3,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "model/placement.h"
 
@@ -33,6 +35,25 @@ class Linear {
   bool packed_ = false;
   at::Tensor weight_;
   at::Tensor bias_;
+  std::shared_ptr<const DeviceKernels> kernels_;
+};
+
+// gelu(x G^T) * (x U^T), with erf. On a CPU two products, the second of which multiplies what it makes; elsewhere one.
+class GatedLinear {
+ public:
+  GatedLinear() = default;
+  // `weight`: [2 * outputs, inputs], the gate G above U.
+  GatedLinear(const at::Tensor& weight, const Placement& placement);
+
+  // [rows, inputs] of the placement's type -> [rows, outputs] of the same type.
+  at::Tensor operator()(const at::Tensor& x) const;
+
+  // The products, in their order.
+  std::vector<const Linear*> products() const;
+
+ private:
+  std::vector<Linear> products_;
+  std::shared_ptr<const DeviceKernels> kernels_;
 };
 
 // Normalizes rows in float32.
@@ -58,6 +79,7 @@ class LayerNorm {
   at::Tensor weight_;
   at::Tensor bias_;
   double epsilon_ = 0;
+  std::shared_ptr<const DeviceKernels> kernels_;
 };
 
 int64_t bytes_of(const at::Tensor& tensor);

@@ -41,7 +41,9 @@ class PaddedAttention final : public PackedAttention {
                   const Placement& placement)
       : shape_(shape), slopes_(positions.slopes), placement_(placement) {
     const auto rows = placement.rows_for(static_cast<int64_t>(sequences.tokens.size()));
-    if (positions.cosine.defined()) rotation_.emplace(positions, token_positions(sequences, placement.device, rows));
+    if (positions.cosine.defined()) {
+      rotation_.emplace(positions, token_positions(sequences, placement.device, rows), placement);
+    }
     make_groups(sequences, rows);
   }
 
@@ -49,10 +51,7 @@ class PaddedAttention final : public PackedAttention {
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({query_key_value.size(0), 3, shape_.heads, shape_.head_width});
-    if (rotation_) {
-      auto query_key = heads.narrow(1, 0, 2);
-      query_key.copy_(rotation_->of(query_key));
-    }
+    if (rotation_) rotation_->rotate(heads);
     std::vector<at::Tensor> mixed;
     for (const auto& group : groups_) mixed.push_back(attend(group, heads));
     return joined(mixed, 0).index_select(0, places_);

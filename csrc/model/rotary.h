@@ -3,8 +3,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 
 #include "model/attention.h"
+#include "model/placement.h"
 
 namespace virnucpro {
 
@@ -15,13 +17,20 @@ PositionEncoding rotary_positions(int64_t length, int64_t head_width, at::Device
 class Rotation {
  public:
   // places [rows] int64: every row's place in its own sequence.
-  Rotation(const PositionEncoding& positions, const at::Tensor& places);
+  Rotation(const PositionEncoding& positions, const at::Tensor& places, const Placement& placement);
 
-  // Rotates the pairs (i, i + half) of every head in float32: [rows, 2, heads, head width] -> the same type and shape.
-  at::Tensor of(const at::Tensor& query_key) const;
+  // Rotates the pairs (i, i + half) of every head of the queries and keys of [rows, 3, heads, head width] in place, in
+  // float32.
+  void rotate(const at::Tensor& heads);
 
  private:
-  at::Tensor cosine_;  // [rows, 1, 1, half]
+  void rotate_by_operators(const at::Tensor& query_key);
+
+  const PositionEncoding positions_;
+  const std::shared_ptr<const DeviceKernels> kernels_;
+  const at::Tensor places_;  // [rows], int32 where there are kernels
+  // Each row's own, [rows, 1, 1, half]; made when libtorch's operators need them.
+  at::Tensor cosine_;
   at::Tensor sine_;
 };
 

@@ -23,4 +23,10 @@ at::Tensor token_positions(const PackedTokens& sequences, at::Device device, int
   return to_device(host, device);
 }
 
+at::Tensor sequence_offsets(const PackedTokens& sequences, at::Device device) {
+  const auto host = host_memory({sequences.sequences() + 1}, at::kInt, device);
+  std::copy(sequences.offsets.begin(), sequences.offsets.end(), host.mutable_data_ptr<int32_t>());
+  return to_device(host, device);
+}
+
 }  // namespace virnucpro

@@ -50,6 +50,7 @@ export async function openWorkers(
   { mayLeaveOut = false, onEvent, signal }: OpenPoolOptions,
 ): Promise<PoolWorker[]> {
   const loading = new AbortController();
+  const told = new Set<string>();
   // One for each worker, however many there are.
   setMaxListeners(0, loading.signal);
   const opening = Promise.allSettled(
@@ -57,7 +58,7 @@ export async function openWorkers(
       addon.openWorker({
         ...request,
         device: device.id,
-        ...(onEvent && { onMessage: messageListener(id, onEvent) }),
+        ...(onEvent && { onMessage: messageListener(id, onEvent, told) }),
         signal: loading.signal,
       }),
     ),
@@ -113,11 +114,20 @@ function pooled(native: NativeWorker, { id, device, precision, engine, tokensTha
   return new PoolWorker(native, engine, { id, device, precision, threads, weightBytes }, tokensThatFit);
 }
 
-/** Turns a worker's messages into events: its own words as they are, of the loading one for every fifth. */
-function messageListener(device: string, onEvent: (event: PoolEvent) => void): (message: WorkerMessage) => void {
+/**
+ * Turns a worker's messages into events: its own words as they are, of the loading one for every fifth.
+ * @param told what the workers have said already; what is no warning and the same for all is told of one
+ */
+function messageListener(
+  device: string,
+  onEvent: (event: PoolEvent) => void,
+  told: Set<string>,
+): (message: WorkerMessage) => void {
   let step = 0;
   return (message) => {
     if (message.kind === 'log') {
+      if (message.level === 'info' && told.has(message.text)) return;
+      told.add(message.text);
       onEvent({ event: 'worker-message', device, level: message.level, text: message.text });
       return;
     }

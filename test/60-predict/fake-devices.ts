@@ -3,6 +3,7 @@ import type {
   BatchResult,
   FrameBatchTokens,
   NativeDevice,
+  NativeProgress,
   NativeWorker,
   OpenRequest,
 } from '../../lib/engine/addon.js';
@@ -29,6 +30,11 @@ export interface Plan {
   /** By device: whether every batch fails on it. */
   readonly isBroken?: readonly boolean[];
 }
+
+/** The id of a device without memory, or what several fail with when they are opened. */
+type Refused = string | ReadonlyMap<string, ErrorCode>;
+
+const IDLE: NativeProgress = { stage: 'idle', layersDone: 0, layers: 0, fraction: 0 };
 
 /** Tokens a second of the linear layers of either model. */
 export const LIMIT = 1000;
@@ -79,18 +85,27 @@ export class FakeDevices {
   /** What measuring the linear layers of the first device fails with. */
   limitFailure: Error | undefined;
   #batches = 0;
+  /** Of the batch that runs, by device. */
+  readonly #progress: (NativeProgress | undefined)[] = [];
   readonly #plan: Plan;
 
   constructor(plan: Plan) {
     this.#plan = plan;
   }
 
-  async openPool(engine: OpenRequest['engine'] = 'packed', refused?: string): Promise<DevicePool> {
+  async openPool(
+    engine: OpenRequest['engine'] = 'packed',
+    refused?: Refused,
+    { mayLeaveOut = false, tokensThatFit }: { mayLeaveOut?: boolean; tokensThatFit?: readonly number[] } = {},
+  ): Promise<DevicePool> {
     const requests = Array.from({ length: this.#plan.devices }, (_, index): WorkerRequest => {
       const id = `fake:${index}`;
-      return { id, device: device(id), precision: 'fp32', threads: 1, engine };
+      const tokens = tokensThatFit?.[index];
+      const fitting = tokens === undefined ? {} : { tokensThatFit: tokens };
+      return { id, device: device(id), precision: 'fp32', threads: 1, engine, ...fitting };
     });
-    return DevicePool.open(this.addon(refused), requests, { onEvent: (event) => this.events.push(event) });
+    const onEvent = (event: PoolEvent): void => void this.events.push(event);
+    return DevicePool.open(this.addon(refused), requests, { mayLeaveOut, onEvent });
   }
 
   /** Resolves when nothing runs or waits on any device. */
@@ -98,10 +113,11 @@ export class FakeDevices {
     while (this.running > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  addon(refused?: string): Addon {
+  addon(refused?: Refused): Addon {
     const part: Pick<Addon, 'openWorker'> = {
       openWorker: async ({ device: id }) => {
-        if (id === refused) throw nativeError('VNP_MEMORY', `Expected memory but ${id} has none`);
+        const code = typeof refused === 'string' ? (id === refused ? 'VNP_MEMORY' : undefined) : refused?.get(id);
+        if (code) throw nativeError(code, `Expected memory but ${id} has none`);
         return this.#worker(this.opened++);
       },
     };
@@ -123,7 +139,7 @@ export class FakeDevices {
     const worker: Partial<NativeWorker> = {
       weightBytes: 1000,
       threads: 1,
-      progress: () => ({ stage: 'idle', layersDone: 0, layers: 0, fraction: 0 }),
+      progress: () => this.#progress[index] ?? IDLE,
       measureLinear: async (_, rows) => {
         if (index === 0 && this.limitFailure) throw this.limitFailure;
         await new Promise((resolve) => setImmediate(resolve));
@@ -140,6 +156,7 @@ export class FakeDevices {
           hasTurn = true;
           return await this.#score(batch, index, taken++);
         } finally {
+          if (hasTurn) this.#progress[index] = undefined;
           jobs--;
           this.running--;
           if (hasTurn) {
@@ -162,7 +179,10 @@ export class FakeDevices {
   async #score(batch: FrameBatchTokens, index: number, taken: number): Promise<BatchResult> {
     const { turns, memory = Infinity, lostAfter = [], isBroken = [], kindOf = () => 'sound' } = this.#plan;
     const { scoreOf: score = scoreOf } = this.#plan;
-    for (let turn = turns[this.#batches++ % turns.length]!; turn > 0; turn--) {
+    // Every turn is a layer.
+    const layers = turns[this.#batches++ % turns.length]!;
+    for (let layersDone = 0; layersDone < layers; layersDone++) {
+      this.#progress[index] = { stage: 'protein', layersDone, layers, fraction: layersDone / layers };
       await new Promise((resolve) => setImmediate(resolve));
     }
     if (taken >= (lostAfter[index] ?? Infinity)) throw nativeError('VNP_DEVICE_LOST', 'the device is gone');

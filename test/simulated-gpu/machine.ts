@@ -17,6 +17,20 @@ export interface SimulatedGpu {
   readonly fault?: SimulatedFault;
 }
 
+/** How this project's kernels fare on the machine; see kernels.c and nvrtc.c of test/fixtures/fake-driver. */
+export interface OwnKernels {
+  /** The folder that they are kept in; default: one that is kept between runs of the tests. */
+  readonly cache?: string;
+  /** The name of one that computes something else. */
+  readonly wrong?: string;
+  /** The name of one that the compiler does not take. */
+  readonly refused?: string;
+  /** Whether the compiler is there. Default: true. */
+  readonly compiler?: boolean;
+  /** A file that a line is appended to for each that is compiled. */
+  readonly record?: string;
+}
+
 export interface SimulatedMachine {
   /** In bus order. */
   readonly gpus: readonly SimulatedGpu[];
@@ -24,6 +38,8 @@ export interface SimulatedMachine {
   readonly cudaVersion?: number;
   /** Protections that are taken out. */
   readonly without?: readonly Protection[];
+  /** Default: the machine does without this project's kernels, so that libtorch's operators are tested. */
+  readonly kernels?: OwnKernels;
   /** A file for the counts; see report.ts. */
   readonly report?: string;
 }
@@ -34,7 +50,13 @@ export function alike(count: number, gpu: SimulatedGpu = {}): SimulatedGpu[] {
 }
 
 /** The machine in the words of the fake driver and of the simulated GPUs. */
-export function settingsOf({ gpus, cudaVersion, without = [], report }: SimulatedMachine): Record<string, string> {
+export function settingsOf({
+  gpus,
+  cudaVersion,
+  without = [],
+  kernels,
+  report,
+}: SimulatedMachine): Record<string, string> {
   const each = (value: (gpu: SimulatedGpu) => string | number): string => gpus.map(value).join(',');
   return {
     FAKE_DEVICES: String(gpus.length),
@@ -44,6 +66,10 @@ export function settingsOf({ gpus, cudaVersion, without = [], report }: Simulate
     SIMULATED_GPU_DELAY_US: each(({ delay = 20 }) => delay),
     SIMULATED_GPU_FAULTS: each(({ fault = 'none' }) => fault),
     SIMULATED_GPU_WITHOUT: without.join(','),
+    VIRNUCPRO_CUDA_KERNELS: kernels === undefined ? '0' : '1',
+    FAKE_WRONG_KERNEL: kernels?.wrong ?? '',
+    FAKE_NVRTC_REFUSES: kernels?.refused ?? '',
+    FAKE_NVRTC_RECORD: kernels?.record ?? '',
     ...(cudaVersion !== undefined && { FAKE_CUDA_VERSION: String(cudaVersion) }),
     ...(report !== undefined && { SIMULATED_GPU_REPORT: report }),
   };

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { loadAddon } from '../../lib/engine/load.js';
 import type { Libtorch } from '../../lib/engine/libtorch.js';
@@ -11,6 +12,11 @@ import { settingsOf, type SimulatedMachine } from './machine.js';
 const SOURCES = join(repositoryRoot, 'test', 'simulated-gpu');
 /** Kept between runs: what has not changed is not compiled again. */
 const FOLDER = join(repositoryRoot, 'build', 'simulated-gpu');
+
+/** Apart from the driver, where the linker would find it whether or not a libtorch has it. */
+const COMPILER = join(FOLDER, 'compiler');
+/** What makes a kernel for GPUs one for the host. */
+const EMULATION = join(repositoryRoot, 'test', 'cuda-emulation');
 
 /** Milliseconds until a program is given up; only one that hangs waits so long. */
 const PATIENCE = 5 * 60_000;
@@ -26,10 +32,12 @@ export interface ProbeResult {
 /** A libtorch whose CUDA half is simulated, and the driver that belongs to it. */
 export class SimulatedGpus {
   readonly #libtorch: string;
+  readonly #libtorchWithoutCompiler: string;
   readonly #driver: string;
 
-  private constructor(libtorch: string, driver: string) {
-    this.#libtorch = libtorch;
+  private constructor(libtorch: Libtorch, driver: string) {
+    this.#libtorch = makeLibtorch(libtorch, join(FOLDER, 'libtorch'), true);
+    this.#libtorchWithoutCompiler = makeLibtorch(libtorch, join(FOLDER, 'libtorch-without-compiler'), false);
     this.#driver = driver;
   }
 
@@ -42,7 +50,8 @@ export class SimulatedGpus {
     compile(libtorch.root);
     const driver = join(FOLDER, 'driver');
     compileFakeDriver(driver, ['cuda', 'nvml']);
-    return new SimulatedGpus(makeLibtorch(libtorch), driver);
+    compileFakeDriver(COMPILER, ['nvrtc']);
+    return new SimulatedGpus(libtorch, driver);
   }
 
   /**
@@ -62,10 +71,13 @@ export class SimulatedGpus {
 
   /** The environment in which `virnucpro`, or any program that uses the package, finds this machine. */
   environment(machine: SimulatedMachine): Record<string, string> {
+    const { compiler = true, cache = keptKernels() } = machine.kernels ?? {};
     const variables: NodeJS.ProcessEnv = {
       ...process.env,
       ...settingsOf(machine),
-      LIBTORCH: this.#libtorch,
+      FAKE_NVRTC_EMULATION: join(EMULATION, 'emulation.h'),
+      VIRNUCPRO_CACHE: cache,
+      LIBTORCH: compiler ? this.#libtorch : this.#libtorchWithoutCompiler,
       LD_LIBRARY_PATH: [this.#driver, process.env['LD_LIBRARY_PATH']].filter(Boolean).join(':'),
       // What the tests use, which was found with another libtorch.
       VIRNUCPRO_ADDON: dirname(loadAddon().path),
@@ -92,18 +104,31 @@ function run(program: string, words: readonly string[]): void {
   if (status !== 0) throw new Error(`${program} ${words.join(' ')} failed:\n${stdout}\n${stderr}`);
 }
 
-/** All of this libtorch's files but for its CUDA half. The version says CUDA, whether or not this one has it. */
-function makeLibtorch({ root, version }: Libtorch): string {
-  const folder = join(FOLDER, 'libtorch');
+/** A folder of its own for each emulation, which a compiled kernel has in it. */
+function keptKernels(): string {
+  const texts = readdirSync(EMULATION).map((name) => readFileSync(join(EMULATION, name)));
+  const hash = texts.reduce((sum, text) => sum.update(text), createHash('sha256'));
+  return join(FOLDER, 'cache', hash.digest('hex').slice(0, 16));
+}
+
+/**
+ * All of this libtorch's files but for its CUDA half. The version says CUDA, whether or not this one has it.
+ * @returns its root
+ */
+function makeLibtorch({ root, version }: Libtorch, folder: string, hasCompiler: boolean): string {
   const made = join(folder, 'torch');
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(join(made, 'lib'), { recursive: true });
-  for (const name of readdirSync(join(root, 'lib'))) {
-    if (name !== 'libtorch_cuda.so') symlinkSync(join(root, 'lib', name), join(made, 'lib', name));
-  }
+  linkAll(join(root, 'lib'), join(made, 'lib'), (name) => name !== 'libtorch_cuda.so');
   cpSync(join(FOLDER, 'libtorch_cuda.so'), join(made, 'lib', 'libtorch_cuda.so'));
-  const companions = join(dirname(root), 'nvidia');
-  if (existsSync(companions)) symlinkSync(companions, join(folder, 'nvidia'));
+  const companions = join(folder, 'nvidia', 'cu13', 'lib');
+  linkAll(join(dirname(root), 'nvidia', 'cu13', 'lib'), companions, (name) => !name.startsWith('libnvrtc'));
+  if (hasCompiler) symlinkSync(join(COMPILER, 'libnvrtc.so.13'), join(companions, 'libnvrtc.so.13'));
   writeFileSync(join(made, 'build-version'), `${version.split('+')[0]}+cu130\n`);
   return made;
+}
+
+function linkAll(from: string, to: string, isWanted: (name: string) => boolean): void {
+  mkdirSync(to, { recursive: true });
+  if (!existsSync(from)) return;
+  for (const name of readdirSync(from).filter(isWanted)) symlinkSync(join(from, name), join(to, name));
 }

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cuda_kernels/nvrtc.h"
+#include "device/worker_message.h"
+#include "model/architecture.h"
+#include "model/device_kernels.h"
+
+namespace virnucpro {
+
+// What this project's CUDA kernels are compiled with, and the folder in which they are kept.
+struct KernelCompiler {
+  NvrtcFiles nvrtc;
+  std::string cache_folder;
+};
+
+// For the workers that open from now on. On any thread.
+void set_kernel_compiler(KernelCompiler compiler);
+
+// Compiles and loads the kernels for this GPU, whose context is made current, and compares them with libtorch's
+// operators there. Whatever cannot be had or computes other numbers is left out and told of; null where nothing is
+// left, or no compiler was set. Throws what ends all work on the GPU.
+std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, at::ScalarType dtype,
+                                                      const std::vector<Architecture>& architectures, const Tell& tell);
+
+}  // namespace virnucpro

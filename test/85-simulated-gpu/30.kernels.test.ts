@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { alike, type OwnKernels, type SimulatedMachine } from '../simulated-gpu/machine.js';
+import { named, predict, resultsOf, scoreDifference, type Prediction } from '../simulated-gpu/predict.js';
+import { readReport } from '../simulated-gpu/report.js';
+import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
+import { fixture } from '../repository.js';
+
+/** All that the two models are computed with; attention is compiled for heads of 32. */
+const KERNELS = ['add_norm', 'alibi_attention_32', 'bias_gelu', 'gelu_times', 'rotary', 'sequence_mean'] as const;
+
+const INSTEAD = "libtorch's operators are used instead";
+
+describe('kernels of this project on simulated GPUs', () => {
+  let gpus: SimulatedGpus;
+  let folder: string | undefined;
+  before(function () {
+    gpus = SimulatedGpus.build(this);
+    folder = mkdtempSync(join(tmpdir(), 'virnucpro-kernels-'));
+  });
+  after(() => {
+    if (folder !== undefined) rmSync(folder, { recursive: true });
+  });
+
+  const input = fixture('input', 'contigs.fa');
+
+  async function run(name: string, precision: string, machine: Partial<SimulatedMachine>): Promise<Prediction> {
+    const environment = gpus.environment({ gpus: alike(1), ...machine });
+    const ended = await predict(input, join(folder!, name), ['--precision', precision], { environment });
+    assert.equal(ended.end, 0, ended.errors);
+    return ended;
+  }
+
+  function launched(report: string): string[] {
+    return readReport(report).devices.flatMap(({ kernels }) => Object.keys(kernels));
+  }
+
+  /** What the worker of a GPU had to say of its kernels. */
+  function messages(ended: Prediction): string[] {
+    return named(ended, 'worker-message').map(({ text }) => String(text));
+  }
+
+  let byOperators: Prediction;
+  before(async () => {
+    byOperators = await run('operators', 'fp32', {});
+  });
+
+  for (const [precision, tolerance] of [
+    ['fp32', 1e-5],
+    ['bf16', 0.05],
+    ['fp16', 0.02],
+  ] as const) {
+    it(`compute the scores of libtorch's operators in ${precision}, and nothing is left out`, async () => {
+      const report = join(folder!, `${precision}.json`);
+      const ended = await run(precision, precision, { kernels: {}, report });
+      assert.deepEqual(messages(ended), []);
+      const difference = scoreDifference(byOperators, ended);
+      assert.ok(difference < tolerance, `${difference}`);
+      const names = launched(report);
+      for (const kernel of KERNELS) assert.ok(names.includes(kernel), `${kernel} was not launched`);
+    });
+  }
+
+  it('give the same bytes on one and on two GPUs', async () => {
+    const [one, two] = [
+      await run('one', 'bf16', { kernels: {} }),
+      await run('two', 'bf16', { gpus: alike(2), kernels: {} }),
+    ];
+    assert.equal(resultsOf(one), resultsOf(two));
+  });
+
+  it('are not there where VIRNUCPRO_CUDA_KERNELS is 0', async () => {
+    const report = join(folder!, 'without.json');
+    await run('without', 'fp32', { report });
+    assert.deepEqual(
+      launched(report).filter((name) => (KERNELS as readonly string[]).includes(name)),
+      [],
+    );
+  });
+
+  for (const wrong of KERNELS) {
+    it(`are left out, with a warning, where they are wrong: ${wrong}`, async () => {
+      const ended = await run(`wrong-${wrong}`, 'fp32', { kernels: { wrong } });
+      const [warning, ...others] = messages(ended);
+      const name = wrong.replace(/_\d+$/, '');
+      assert.ok(warning?.includes(`\`${name}\` does not compute what libtorch does`), warning);
+      assert.deepEqual(others, []);
+      const difference = scoreDifference(byOperators, ended);
+      assert.ok(difference < 1e-5, `${difference}`);
+    });
+  }
+
+  it('are missed once where there is no compiler, and one that does not compile is missed alone', async () => {
+    const two = { gpus: alike(2) };
+    const missing = await run('missing', 'fp32', { ...two, kernels: { compiler: false } });
+    const refused = await run('refused', 'fp32', {
+      ...two,
+      kernels: { refused: 'rotary', cache: join(folder!, 'refused-cache') },
+    });
+    const [first, ...more] = messages(missing);
+    assert.match(first ?? '', /NVRTC.*is not there/);
+    assert.ok(first?.includes(INSTEAD), first);
+    assert.deepEqual(more, []);
+    const [failure, ...rest] = messages(refused);
+    assert.match(failure ?? '', /does not compile the kernel rotary: .*refused/);
+    assert.deepEqual(rest, []);
+    for (const ended of [missing, refused]) assert.ok(scoreDifference(byOperators, ended) < 1e-5);
+  });
+
+  it('are compiled once, kept, and compiled anew where a file is damaged', async () => {
+    const cache = join(folder!, 'cache');
+    const record = join(folder!, 'record');
+    const compiled = async (name: string, change: Partial<OwnKernels> = {}): Promise<string[]> => {
+      rmSync(record, { force: true });
+      const ended = await run(name, 'fp32', { gpus: alike(2), kernels: { cache, record, ...change } });
+      assert.deepEqual(messages(ended), []);
+      const lines = existsSync(record) ? readFileSync(record, 'utf8').trimEnd().split('\n') : [];
+      return lines.map((line) => line.split(' ')[0]!).sort();
+    };
+    assert.deepEqual(await compiled('first'), [...KERNELS]);
+    assert.deepEqual(await compiled('second'), []);
+    const kept = readdirSync(join(cache, 'cuda-kernels'));
+    assert.equal(kept.length, KERNELS.length);
+    const [damaged, cut] = kept.map((name) => join(cache, 'cuda-kernels', name));
+    const bytes = readFileSync(damaged!);
+    bytes[bytes.length - 100]! ^= 1;
+    writeFileSync(damaged!, bytes);
+    writeFileSync(cut!, '');
+    assert.equal((await compiled('third')).length, 2);
+    assert.deepEqual(await compiled('fourth'), []);
+  });
+
+  it('are compiled and not kept where the folder cannot be made', async () => {
+    const cache = join(folder!, 'no-folder');
+    writeFileSync(cache, '');
+    const record = join(folder!, 'not-kept');
+    const ended = await run('not-kept-run', 'fp32', { kernels: { cache, record } });
+    assert.deepEqual(messages(ended), []);
+    assert.equal(readFileSync(record, 'utf8').trimEnd().split('\n').length, KERNELS.length);
+  });
+});
