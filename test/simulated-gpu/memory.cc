@@ -79,9 +79,9 @@ void* DeviceMemory::take(size_t bytes, Stream& stream) {
         return taken_.emplace(block.address, block).first->second.address;
       }
     }
-    TORCH_CHECK_WITH(OutOfMemoryError, !has_released, "CUDA out of memory. Tried to allocate ", mebibytes(size), ". GPU ",
-                     device_.index(), " has a total capacity of ", mebibytes(device_.gpu().memory), " of which ",
-                     mebibytes(limit() - std::min(limit(), figures().reserved)), " is free.");
+    TORCH_CHECK_WITH(OutOfMemoryError, !has_released, "CUDA out of memory. Tried to allocate ", mebibytes(size),
+                     ". GPU ", device_.index(), " has a total capacity of ", mebibytes(device_.gpu().memory),
+                     " of which ", mebibytes(limit() - std::min(limit(), figures().reserved)), " is free.");
     release_unused();
   }
 }

@@ -14,11 +14,11 @@ class Completion;
 class Device;
 class Stream;
 
-// A device's memory, with the rules of libtorch's caching allocator: what is given back is kept, and is used again on the
-// stream that it was taken for, at once, because work on it comes later there; on another stream only where that was
-// recorded. Tensors carry addresses at which there is nothing (any access of the host faults, and says so); kernels find
-// the same bytes elsewhere. What is given back is overwritten with NaN, in the stream's order, so that whoever still reads
-// it there shows.
+// A device's memory, with the rules of libtorch's caching allocator: what is given back is kept, and is used again on
+// the stream that it was taken for, at once, because work on it comes later there; on another stream only where that
+// was recorded. Tensors carry addresses at which there is nothing (any access of the host faults, and says so); kernels
+// find the same bytes elsewhere. What is given back is overwritten with NaN, in the stream's order, so that whoever
+// still reads it there shows.
 class DeviceMemory {
  public:
   struct Figures {

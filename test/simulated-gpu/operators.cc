@@ -35,8 +35,7 @@ at::Tensor meta(at::IntArrayRef sizes, at::ScalarType type) {
 
 at::Tensor as_meta(const at::Tensor& tensor) {
   if (!tensor.defined()) return tensor;
-  return at::empty_strided(tensor.sizes(), tensor.strides(),
-                           at::TensorOptions(at::kMeta).dtype(tensor.scalar_type()));
+  return at::empty_strided(tensor.sizes(), tensor.strides(), at::TensorOptions(at::kMeta).dtype(tensor.scalar_type()));
 }
 
 // Results of what libtorch has no meta kernel for. A written argument is resized and returned.
@@ -74,12 +73,9 @@ const std::map<std::string, Shapes>& shapes_by_hand() {
     return Stack{meta(self.sizes(), self.scalar_type()), meta(rows, at::kFloat), meta(rows, at::kFloat)};
   };
   static const auto* table = new std::map<std::string, Shapes>{
-      {"aten::index_select", index_select},
-      {"aten::relu", like_first},
-      {"aten::abs.out", out_like_first},
-      {"aten::logical_not.out", out_like_first},
-      {"aten::where.self_out", where_out},
-      {"aten::native_layer_norm", layer_norm},
+      {"aten::index_select", index_select}, {"aten::relu", like_first},
+      {"aten::abs.out", out_like_first},    {"aten::logical_not.out", out_like_first},
+      {"aten::where.self_out", where_out},  {"aten::native_layer_norm", layer_norm},
   };
   return *table;
 }
@@ -255,9 +251,7 @@ void run_operator(const c10::OperatorHandle& op, c10::DispatchKeySet /*keys*/, S
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(_, CUDA, library) {
-  library.fallback(torch::CppFunction::makeFromBoxedFunction<&run_operator>());
-}
+TORCH_LIBRARY_IMPL(_, CUDA, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&run_operator>()); }
 
 // What libtorch would compose of others where a device has no kernel of its own: CUDA has.
 TORCH_LIBRARY_IMPL(aten, CUDA, library) {
