@@ -35,8 +35,7 @@ at::Tensor meta(at::IntArrayRef sizes, at::ScalarType type) {
 
 at::Tensor as_meta(const at::Tensor& tensor) {
   if (!tensor.defined()) return tensor;
-  return at::empty_strided(tensor.sizes(), tensor.strides(),
-                           at::TensorOptions(at::kMeta).dtype(tensor.scalar_type()));
+  return at::empty_strided(tensor.sizes(), tensor.strides(), at::TensorOptions(at::kMeta).dtype(tensor.scalar_type()));
 }
 
 // Results of what libtorch has no meta kernel for. A written argument is resized and returned.
@@ -277,9 +276,7 @@ void run_operator(const c10::OperatorHandle& op, c10::DispatchKeySet /*keys*/, S
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(_, CUDA, library) {
-  library.fallback(torch::CppFunction::makeFromBoxedFunction<&run_operator>());
-}
+TORCH_LIBRARY_IMPL(_, CUDA, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&run_operator>()); }
 
 // What libtorch would compose of others where a device has no kernel of its own: CUDA has.
 TORCH_LIBRARY_IMPL(aten, CUDA, library) {
