@@ -49,7 +49,7 @@ export {
   MOST_WORKERS,
 } from './predict/options.js';
 export type * from './predict/events.js';
-export type { RunStatus, WorkerMemory, WorkerStatus } from './predict/run-status.js';
+export type { RunningBatch, RunStatus, WorkerMemory, WorkerStatus } from './predict/run-status.js';
 export type { PoolEvent } from './engine/pool-events.js';
 export type { DeviceChoice } from './engine/choose-devices.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';

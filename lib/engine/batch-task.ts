@@ -45,6 +45,11 @@ class BatchInProgress {
     });
   }
 
+  /** Frames of which it is known what becomes of them. */
+  get settled(): number {
+    return this.#faults.length - this.#unsettled;
+  }
+
   score(first: number, { scores, faults, embeddings }: BatchResult): void {
     this.#scores.set(scores, 2 * first);
     this.#faults.set(faults, first);
@@ -114,6 +119,11 @@ export class BatchTask<Device> {
 
   get frames(): number {
     return this.tokens.dna.offsets.length - 1;
+  }
+
+  /** Frames of the whole batch that are through, with a score or without. */
+  get settledOfBatch(): number {
+    return this.#batch.settled;
   }
 
   /** Of the larger of its two sides: what its memory grows with. */

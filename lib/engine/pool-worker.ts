@@ -1,5 +1,7 @@
 import type { BatchResult, NativeWorker, OpenRequest } from './addon.js';
 import type { BatchTask } from './batch-task.js';
+import { BatchWatch } from './running-batch.js';
+import type { RunningBatch } from './running-batch.js';
 import { countBatch, unused } from './worker-usage.js';
 import type { WorkerDescription, WorkerUsage } from './worker-usage.js';
 
@@ -26,6 +28,8 @@ export class PoolWorker {
   /** Its waiting jobs were asked back for a device that has nothing to do: they are not given up. */
   isRecalled = false;
   #blames = 0;
+  /** Over the oldest task. */
+  #watch: BatchWatch | undefined;
 
   constructor(
     native: NativeWorker,
@@ -60,8 +64,14 @@ export class PoolWorker {
     return !this.isLost && this.jobs < jobsAtATime(this.usage.device.id);
   }
 
+  /** The batch that it computes, as far as it has come; undefined without one. */
+  running(): RunningBatch | undefined {
+    return this.isLost ? undefined : this.#watch?.see(this.native.progress());
+  }
+
   async run(task: BatchTask<PoolWorker>): Promise<BatchResult> {
     this.#tasks.add(task);
+    this.#watchOldest();
     try {
       const result = await this.native.run(task.tokens, { embeddings: task.wantsEmbeddings });
       countBatch(this.usage, task.tokens, result);
@@ -69,7 +79,13 @@ export class PoolWorker {
       return result;
     } finally {
       this.#tasks.delete(task);
+      this.#watchOldest();
     }
+  }
+
+  #watchOldest(): void {
+    const [oldest] = this.#tasks;
+    if (this.#watch?.task !== oldest) this.#watch = oldest && new BatchWatch(oldest);
   }
 
   /** A batch that failed here went well on another device. @returns whether it happened too often */

@@ -31,6 +31,8 @@ export class DevicePool {
   readonly #onEvent: (event: PoolEvent) => void;
   /** Batches and parts of batches that no device has taken yet; those that failed before come first. */
   readonly #waiting: WaitingTask[] = [];
+  /** Every batch that is not back yet, by the task that it came as. */
+  readonly #underway = new Set<BatchTask<PoolWorker>>();
   #isHeld = false;
   /** Why nothing is taken any more. */
   #ended: VirnucproError | undefined;
@@ -59,6 +61,20 @@ export class DevicePool {
 
   get descriptions(): readonly WorkerDescription[] {
     return this.#workers.map(({ usage }) => usage);
+  }
+
+  /**
+   * What is done of the batches that are not back yet, as a number of frames: of their parts that are through, and of
+   * those that run.
+   */
+  get framesUnderway(): number {
+    let frames = 0;
+    for (const task of this.#underway) frames += task.settledOfBatch;
+    for (const worker of this.#workers) {
+      const running = worker.running();
+      if (running) frames += running.share * running.frames;
+    }
+    return frames;
   }
 
   /** Before the first batch: closes the workers on devices that are not to be used after all. */
@@ -97,6 +113,9 @@ export class DevicePool {
   async submit(batch: FrameBatchTokens, { embeddings = false } = {}): Promise<AcceptedBatch> {
     if (this.#ended) throw this.#ended;
     const task = BatchTask.ofBatch<PoolWorker>(batch, embeddings);
+    this.#underway.add(task);
+    const isBack = (): void => void this.#underway.delete(task);
+    task.outcome.then(isBack, isBack);
     await new Promise<void>((taken, refused) => {
       // Taken or not, whoever waits for room hears of the end; afterwards this rejects nobody.
       task.outcome.catch(refused);

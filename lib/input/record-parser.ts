@@ -28,6 +28,6 @@ export interface RecordParser {
   readonly place: string;
   /** Lines before the first record that were read over, but for comments. */
   readonly skippedLines: number;
-  /** Bytes of headers and letters so far, see RunSummary.bytesComputed. */
+  /** Bytes of headers and letters so far, see ComputedInput.bytes. */
   readonly recordBytes: number;
 }

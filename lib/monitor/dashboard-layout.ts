@@ -1,7 +1,8 @@
 import type { RunStatus } from '../predict/run-status.js';
 import { bar, cutLine, fitting, GAP, joined, span, textOf, withRight } from './dashboard-lines.js';
 import type { Field, Line, Style } from './dashboard-lines.js';
-import { longDeviceLines, shortDeviceLines } from './device-lines.js';
+import { deviceLines } from './device-lines.js';
+import { deviceTable } from './device-table.js';
 import type { LogLevel } from './log.js';
 import { printable, width, wrapped } from './printable.js';
 import { bases, bytes, clock, duration, percent, short } from './quantities.js';
@@ -76,11 +77,9 @@ function overview(history: readonly RunStatus[], view: DashboardView, rows: numb
   if (rows >= 6) head.unshift(titleLine(status, view));
   if (rows >= 12) head.push([]);
   const left = rows - head.length;
-  const workers = status.workers.length;
-  const long = left >= 2 * workers + LOG_BESIDE_LONG_DEVICES + 1;
-  const devices = long ? longDeviceLines(history, view) : shortDeviceLines(history, view);
   const most = left >= 8 ? left - LOG_BESIDE_DEVICES - 1 : left;
-  const shown = devices.length <= most ? devices : fewerDevices(devices, most);
+  const hasTwoLines = left >= 2 * status.workers.length + LOG_BESIDE_LONG_DEVICES + 1;
+  const shown = hasTwoLines ? deviceLines(history, view) : deviceTable(history, { ...view, rows: most });
   const forLog = left - shown.length;
   return [...head, ...shown, ...(forLog >= 2 ? logPane(view, forLog) : [])];
 }
@@ -88,13 +87,6 @@ function overview(history: readonly RunStatus[], view: DashboardView, rows: numb
 function beforeTheRun(view: DashboardView, rows: number): Line[] {
   const head: Line[] = [[span(printable(view.title, view.ascii), 'title')], [span('loading')]].slice(-rows);
   return rows - head.length >= 2 ? [...head, ...logPane(view, rows - head.length)] : head;
-}
-
-function fewerDevices(devices: readonly Line[], rows: number): Line[] {
-  if (rows < 1) return [];
-  if (rows === 1) return devices.slice(0, 1);
-  const shown = devices.slice(0, rows - 1);
-  return [...shown, [span(`and ${devices.length - shown.length} more`, 'faint')]];
 }
 
 function titleLine({ seconds }: RunStatus, { title, columns, ascii }: DashboardView): Line {

@@ -31,8 +31,8 @@ export interface Field {
 export const GAP = '  ';
 
 /** The most important fields that fit, in their order. */
-export function fitting(fields: readonly Field[], columns: number): Field[] {
-  const chosen = new Set<Field>();
+export function fitting<F extends Field>(fields: readonly F[], columns: number): F[] {
+  const chosen = new Set<F>();
   let used = 0;
   for (const field of [...fields].sort((one, other) => other.weight - one.weight)) {
     const more = fieldWidth(field) + (chosen.size > 0 ? GAP.length : 0);
@@ -57,11 +57,16 @@ export function fieldWidth({ span: { text }, columns }: Field): number {
   return columns ?? width(text);
 }
 
+/** What follows the whole columns of a bar: its last column in eighths. */
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+
 /** A bar of exactly so many columns. @param share 0 to 1 */
 export function bar(share: number, columns: number, ascii: boolean, style: Style = 'done'): Line {
-  const filled = Math.round(Math.min(1, Math.max(0, share)) * columns);
-  const [done, rest] = ascii ? ['#', '-'] : ['█', '░'];
-  return [span(done.repeat(filled), style), span(rest.repeat(columns - filled), 'rest')];
+  const steps = ascii ? 1 : EIGHTHS.length;
+  const filled = Math.round(Math.min(1, Math.max(0, share)) * columns * steps);
+  const part = EIGHTHS[filled % steps]!;
+  const done = (ascii ? '#' : '█').repeat(Math.floor(filled / steps)) + part;
+  return [span(done, style), span((ascii ? '-' : '░').repeat(columns - width(done)), 'rest')];
 }
 
 /** The line with a second part at the right edge, where there is room for both. */

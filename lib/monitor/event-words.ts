@@ -170,13 +170,12 @@ function progressWords(event: ProgressEvent): EventWords {
 }
 
 function deviceProgress(progress: ProgressEvent['devices'][number], seconds: number): string {
-  const { device, stage, frames, busySeconds, utilisation, temperature } = progress;
-  // Time is counted when a batch ends: a device at its first one is not idle.
-  const isCounted = seconds > 0 && (frames > 0 || stage === 'idle');
+  const { device, stage, share, batchShare, frames, busySeconds, utilisation, temperature } = progress;
   const parts = [
-    STAGE_NAMES[stage],
+    share !== null && `${percent(share, 1)} of the run`,
+    stage === 'idle' ? STAGE_NAMES.idle : `${STAGE_NAMES[stage]} at ${percent(batchShare)} of a batch`,
     counted(frames, 'frame'),
-    isCounted && `${percent(Math.min(1, busySeconds / seconds))} busy`,
+    seconds > 0 && `${percent(Math.min(1, busySeconds / seconds))} busy`,
     utilisation !== null && `${percent(utilisation)} utilised`,
     temperature !== null && `${temperature.toFixed(0)} °C`,
   ];

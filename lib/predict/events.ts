@@ -129,12 +129,18 @@ export interface ProgressEvent {
   /** Of these, those of windows that triage has decided. */
   readonly framesSpared: number;
   readonly framesFailed: number;
-  /** Since the run began. */
+  /** Since the run began, with what is done of the batches that run. */
   readonly framesPerSecond: number;
   readonly tokensPerSecond: number;
   readonly devices: readonly {
     readonly device: string;
     readonly stage: WorkerStatus['stage'];
+    /** See WorkerStatus.share. */
+    readonly share: number | null;
+    /** What is done of the batch that runs, 0 to 1; its layers that are done, and all of them. 0 without one. */
+    readonly batchShare: number;
+    readonly layersDone: number;
+    readonly layers: number;
     readonly frames: number;
     readonly tokens: number;
     readonly busySeconds: number;

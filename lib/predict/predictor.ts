@@ -238,13 +238,13 @@ export class Predictor {
   }
 
   #monitorOf(run: Run): RunMonitor {
-    const { onEvent } = this.#opened;
-    const pool = { workers: this.#pools.flatMap(({ workers }) => workers) };
+    const { onEvent, pool: models } = this.#opened;
+    const workers = this.#pools.flatMap((pool) => pool.workers);
     const { progressInterval, memoryWarning } = run.options;
     const { summary, control } = run;
     const { addon } = loadAddon();
     return (run.monitor ??= new RunMonitor({
-      ...{ addon, pool, summary, control, onEvent, progressInterval, memoryWarning },
+      ...{ addon, workers, models, summary, control, onEvent, progressInterval, memoryWarning },
     }));
   }
 

@@ -1,10 +1,12 @@
 import type { Addon } from '../engine/addon.js';
 import type { DevicePool } from '../engine/pool.js';
+import type { PoolWorker } from '../engine/pool-worker.js';
 import { busySeconds } from '../engine/linear-limit.js';
 import { readWorkers } from '../engine/worker-memory.js';
 import type { WorkerReading } from '../engine/worker-memory.js';
 import type { MemoryEvent, ProgressEvent, RunEvent } from './events.js';
 import type { RunControl } from './run-control.js';
+import { computedBy } from './run-status.js';
 import type { RunStatus, WorkerStatus } from './run-status.js';
 import type { RunSummary } from './summary.js';
 
@@ -15,7 +17,10 @@ const RELIEF = 0.05;
 
 export interface RunMonitorOptions {
   readonly addon: Pick<Addon, 'sensors'>;
-  readonly pool: Pick<DevicePool, 'workers'>;
+  /** Those of the models, then those of triage. */
+  readonly workers: readonly PoolWorker[];
+  /** The pool of the models. */
+  readonly models: Pick<DevicePool, 'framesUnderway'>;
   readonly summary: RunSummary;
   readonly control: RunControl;
   readonly onEvent: (event: RunEvent) => void;
@@ -35,6 +40,9 @@ export class RunMonitor {
   #reading: Promise<void> | undefined;
   readonly #warned = new Set<string>();
   #end: number | undefined;
+  /** The most that was done at any moment. */
+  #letters = 0;
+  #share = 0;
   /** Bytes of all inputs, once they are known. */
   bytesTotal: number | undefined;
 
@@ -69,10 +77,13 @@ export class RunMonitor {
   }
 
   status(): RunStatus {
-    const { summary, control } = this.#options;
+    const { summary, control, models } = this.#options;
     const seconds = this.#seconds();
-    const { lettersComputed, bytesComputed, counts, framesDone, framesFailed, input } = summary;
-    const share = this.bytesTotal ? Math.min(1, bytesComputed / this.bytesTotal) : undefined;
+    const { counts, framesDone, framesJournaled, framesSpared, framesFailed, input, computed } = summary;
+    const { framesUnderway } = models;
+    const framesAndParts = framesDone + framesUnderway;
+    this.#letters = Math.max(this.#letters, computed.letters(framesAndParts));
+    const share = this.#furthest(computed.bytes(framesAndParts, input));
     const active = seconds - control.secondsPaused;
     return {
       seconds,
@@ -80,38 +91,43 @@ export class RunMonitor {
       bytesRead: input.bytesRead,
       bytesTotal: this.bytesTotal,
       share,
-      secondsLeft: secondsLeft(active, share, framesDone > 0 ? 1 - summary.framesJournaled / framesDone : 1),
-      lettersComputed,
-      records: counts.records,
-      windows: counts.windows,
-      frames: framesDone,
-      framesJournaled: summary.framesJournaled,
-      framesFound: counts.framesKept,
-      framesSpared: summary.framesSpared,
-      framesFailed,
-      workers: this.#workers(),
+      secondsLeft: secondsLeft(active, share, framesAndParts > 0 ? 1 - framesJournaled / framesAndParts : 1),
+      lettersComputed: this.#letters,
+      ...{ records: counts.records, windows: counts.windows },
+      ...{ frames: framesDone, framesUnderway, framesFound: counts.framesKept },
+      ...{ framesJournaled, framesSpared, framesFailed },
+      workers: this.#options.workers.map((worker, index) => this.#worker(worker, index)),
     };
   }
 
-  #workers(): WorkerStatus[] {
-    const { pool, summary } = this.#options;
-    return pool.workers.map((worker, index) => {
-      const usage = summary.devices[index]!;
-      const reading = this.#readings[index];
-      return {
-        id: worker.id,
-        name: usage.device.name,
-        isLost: worker.isLost,
-        stage: worker.isLost ? 'idle' : worker.native.progress().stage,
-        batches: usage.batches,
-        frames: usage.frames,
-        tokens: usage.dnaTokens + usage.proteinTokens,
-        busySeconds: busySeconds(usage.seconds),
-        memory: reading?.memory,
-        utilisation: reading?.utilisation,
-        temperature: reading?.temperature,
-      };
-    });
+  /** The share of the run that is done, if so many bytes of the inputs are computed; or the one before, if that was more. */
+  #furthest(bytesComputed: number): number | undefined {
+    if (!this.bytesTotal) return undefined;
+    this.#share = Math.max(this.#share, Math.min(1, bytesComputed / this.bytesTotal));
+    return this.#share;
+  }
+
+  #worker(worker: PoolWorker, index: number): WorkerStatus {
+    const { summary } = this.#options;
+    const usage = summary.devices[index]!;
+    const { memory, utilisation, temperature } = this.#readings[index] ?? {};
+    const done = {
+      frames: usage.frames,
+      tokens: usage.dnaTokens + usage.proteinTokens,
+      running: worker.running(),
+    };
+    const bytes = summary.computed.bytesOf(computedBy(done).frames, summary.input);
+    return {
+      id: worker.id,
+      name: usage.device.name,
+      isLost: worker.isLost,
+      stage: worker.isLost ? 'idle' : worker.native.progress().stage,
+      ...done,
+      share: this.bytesTotal ? Math.min(1, bytes / this.bytesTotal) : undefined,
+      batches: usage.batches,
+      busySeconds: busySeconds(usage.seconds) + (done.running?.seconds ?? 0),
+      ...{ memory, utilisation, temperature },
+    };
   }
 
   #seconds(): number {
@@ -121,7 +137,7 @@ export class RunMonitor {
 
   /** Never two at a time: a driver that takes long to answer is not asked again meanwhile. */
   async #read(): Promise<void> {
-    this.#reading ??= readWorkers(this.#options.addon, this.#options.pool.workers).then(
+    this.#reading ??= readWorkers(this.#options.addon, this.#options.workers).then(
       (readings) => {
         this.#readings = readings;
         this.#warnOfPressure();
@@ -168,18 +184,23 @@ function secondsLeft(active: number, share: number | undefined, computed: number
 function progressOf(status: RunStatus): ProgressEvent {
   const { seconds, bytesRead, bytesTotal, share, secondsLeft, lettersComputed } = status;
   const { records, windows, frames, framesJournaled, framesSpared, framesFailed, workers } = status;
-  const tokens = workers.reduce((sum, worker) => sum + worker.tokens, 0);
+  const { framesUnderway } = status;
+  const tokens = workers.reduce((sum, worker) => sum + computedBy(worker).tokens, 0);
   return {
     event: 'progress',
     ...{ seconds, bytesRead, lettersComputed, records, windows, frames, framesSpared, framesFailed },
     bytesTotal: bytesTotal ?? null,
     share: share ?? null,
     secondsLeft: secondsLeft ?? null,
-    framesPerSecond: seconds > 0 ? (frames - framesJournaled) / seconds : 0,
+    framesPerSecond: seconds > 0 ? (frames - framesJournaled + framesUnderway) / seconds : 0,
     tokensPerSecond: seconds > 0 ? tokens / seconds : 0,
     devices: workers.map((worker) => ({
       device: worker.id,
       stage: worker.stage,
+      share: worker.share ?? null,
+      batchShare: worker.running?.share ?? 0,
+      layersDone: worker.running?.layersDone ?? 0,
+      layers: worker.running?.layers ?? 0,
       frames: worker.frames,
       tokens: worker.tokens,
       busySeconds: worker.busySeconds,

@@ -1,5 +1,7 @@
+import type { RunningBatch } from '../engine/running-batch.js';
 import type { WorkerMemory } from '../engine/worker-memory.js';
 
+export type { RunningBatch } from '../engine/running-batch.js';
 export type { WorkerMemory } from '../engine/worker-memory.js';
 
 /** One worker at a moment of a run. Numbers count from the run's beginning. */
@@ -12,11 +14,18 @@ export interface WorkerStatus {
   readonly isLost: boolean;
   /** What it computes at this moment. */
   readonly stage: 'idle' | 'dna' | 'protein';
+  /** The batch that it computes; undefined without one. */
+  readonly running: RunningBatch | undefined;
+  /**
+   * Of the run's frames, those that it is through with, with what is done of the batch that runs; 0 to 1, undefined
+   * without bytesTotal. Those of the workers of a model add up to what this run computes with it.
+   */
+  readonly share: number | undefined;
+  /** Batches, frames and tokens of both models that it is through with. */
   readonly batches: number;
   readonly frames: number;
-  /** Of both models. */
   readonly tokens: number;
-  /** Seconds in which it computed. */
+  /** Seconds in which it computed, with those of the batch that runs. */
   readonly busySeconds: number;
   /** Undefined until it was read for the first time. */
   readonly memory: WorkerMemory | undefined;
@@ -33,16 +42,22 @@ export interface RunStatus {
   readonly bytesRead: number;
   /** Bytes of all inputs; undefined where one of them has no size, such as standard input. */
   readonly bytesTotal: number | undefined;
-  /** 0 to 1, by the letters that are computed and their records' headers; undefined without bytesTotal. */
+  /**
+   * 0 to 1, by the letters that are computed and their records' headers, with what is done of the batches that run;
+   * undefined without bytesTotal. It never goes back: a batch that fails and is computed again holds it up.
+   */
   readonly share: number | undefined;
   /** Until the end, at the speed so far; undefined where it cannot be told yet. */
   readonly secondsLeft: number | undefined;
+  /** With what is done of the batches that run; never goes back. */
   readonly lettersComputed: number;
   readonly records: number;
   readonly windows: number;
   /** Frames that the devices are through with, and those that were found so far. */
   readonly frames: number;
   readonly framesFound: number;
+  /** What is done of the batches that are not back yet, as a number of frames, which need not be whole; not in `frames`. */
+  readonly framesUnderway: number;
   /** Of `frames`, those whose scores an earlier run had computed. */
   readonly framesJournaled: number;
   /** Of `frames`, those of windows that triage has decided. */
@@ -50,4 +65,13 @@ export interface RunStatus {
   /** Frames without a score because something failed. */
   readonly framesFailed: number;
   readonly workers: readonly WorkerStatus[];
+}
+
+/** What a worker has computed, with what is done of the batch that runs: frames and tokens need not be whole. */
+export function computedBy({ frames, tokens, running }: Pick<WorkerStatus, 'frames' | 'tokens' | 'running'>): {
+  readonly frames: number;
+  readonly tokens: number;
+} {
+  if (!running) return { frames, tokens };
+  return { frames: frames + running.share * running.frames, tokens: tokens + running.share * running.tokens };
 }

@@ -4,6 +4,7 @@ import { InputProgress } from '../input/progress.js';
 import type { ReadInput } from '../input/progress.js';
 import type { SequenceRecord } from '../input/record.js';
 import { RepeatedIds } from '../input/repeated-ids.js';
+import { ComputedInput } from './computed-input.js';
 import { letterWarnings } from './letter-warnings.js';
 import type { PredictionResult } from './results.js';
 import { noCounts } from './run-counts.js';
@@ -44,15 +45,11 @@ export class RunSummary {
   /** What triage has read; nothing in a run without. */
   readonly triage = new TriageSummary();
   readonly input = new InputProgress();
+  readonly computed = new ComputedInput();
   /** What every device has done in this run: the workers of the models, then those of triage. */
   readonly devices: readonly WorkerUsage[];
   readonly #triageModel: string | undefined;
   readonly #ids = new RepeatedIds();
-  /** Letters of the records before the one that was read last. */
-  #lettersBefore = 0;
-  #lettersEntered = 0;
-  /** Bytes of the headers of the records so far, with the sign before and the line end behind each. */
-  #headerBytes = 0;
 
   /** @param triageModel the name of the model that triage is done by, if it is */
   constructor(devices: readonly WorkerUsage[], triageModel?: string) {
@@ -70,29 +67,6 @@ export class RunSummary {
     return [...this.#ids.warnings, ...this.input.warnings, ...letterWarnings(this.counts)];
   }
 
-  /**
-   * Letters that are done with, as far as the devices have come: those of the windows so far, less the share whose
-   * frames still wait. Results leave in order and so later, in leaps.
-   */
-  get lettersComputed(): number {
-    return (this.#lettersBefore + this.#lettersEntered) * this.#shareOfFrames;
-  }
-
-  /**
-   * The same with the headers, in bytes of the inputs: compressed, with line ends and qualities, in the proportion that
-   * these have had so far.
-   */
-  get bytesComputed(): number {
-    const { bytesRead, recordBytes } = this.input;
-    const proportion = recordBytes === 0 ? 1 : bytesRead / recordBytes;
-    return (this.lettersComputed + this.#headerBytes * this.#shareOfFrames) * proportion;
-  }
-
-  get #shareOfFrames(): number {
-    const { framesKept } = this.counts;
-    return framesKept === 0 ? 1 : this.framesDone / framesKept;
-  }
-
   /** For the pipeline: adds the time that something takes to one of `seconds`. */
   async timed<T>(stage: keyof RunSummary['seconds'], work: Promise<T>): Promise<T> {
     const start = performance.now();
@@ -107,11 +81,7 @@ export class RunSummary {
   enterRecord(record: SequenceRecord): void {
     this.counts.records++;
     this.#ids.enter(record.id, record.source);
-    // The last window of a record ends at its end.
-    this.#lettersBefore += this.#lettersEntered;
-    // One that is not sound has no windows, and is done with at once.
-    this.#lettersEntered = record.problem ? record.sequence.length : 0;
-    this.#headerBytes += Buffer.byteLength(record.header) + 2;
+    this.computed.enterRecord(record);
     if (record.problem) this.counts.invalid++;
     else if (record.sequence.length === 0) this.counts.empty++;
     if (record.uracil > 0) this.counts.recordsWithUracil++;
@@ -127,7 +97,7 @@ export class RunSummary {
 
   /** For the pipeline: a window of the record that was read last; its end, from the record's start, and its kept frames. */
   enterWindow(end: number, kept: number): void {
-    this.#lettersEntered = end;
+    this.computed.enterWindow(end, kept);
     this.counts.framesKept += kept;
   }
 

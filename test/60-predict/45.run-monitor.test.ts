@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import type { NativeProgress, NativeSensors, NativeWorker } from '../../lib/engine/addon.js';
-import type { DevicePool } from '../../lib/engine/pool.js';
 import { PoolWorker } from '../../lib/engine/pool-worker.js';
 import { readWorkers } from '../../lib/engine/worker-memory.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
@@ -12,7 +11,7 @@ import { RunSummary } from '../../lib/predict/summary.js';
 import { device } from './fake-devices.js';
 
 const MEMORY = { allocated: 30, reserved: 40, peakAllocated: 45, peakReserved: 50 };
-const PROGRESS: NativeProgress = { stage: 'protein', layersDone: 30, layers: 48, fraction: 0.75 };
+const PROGRESS: NativeProgress = { stage: 'protein', layersDone: 0, layers: 48, fraction: 0 };
 const SENSORS: NativeSensors = { memoryTotal: 100, memoryFree: 55, utilisation: 0.75, temperature: 61 };
 
 /** What a summary asks of a record. */
@@ -73,13 +72,13 @@ describe('the watch over a run', () => {
     isBegun = true,
   ): Watched {
     const workers = ids.map(workerOn);
-    const pool = { workers } as unknown as DevicePool;
+    const models = { framesUnderway: 0 };
     const summary = new RunSummary(workers.map((worker) => worker.countUsage()));
     const control = new RunControl();
     const events: RunEvent[] = [];
     const onEvent = (event: RunEvent) => events.push(event);
-    const options = { addon: { sensors }, pool, summary, control, onEvent, progressInterval, memoryWarning: 0.9 };
-    const monitor = new RunMonitor(options);
+    const run = { workers, models, summary, control, onEvent, progressInterval };
+    const monitor = new RunMonitor({ addon: { sensors }, ...run, memoryWarning: 0.9 });
     if (isBegun) monitor.begin();
     return { monitor, summary, control, events };
   }
@@ -171,7 +170,7 @@ describe('the watch over a run', () => {
     assert.equal(monitor.status().share, 0.25);
     summary.enterRecord(sound);
     summary.enterWindow(900, 2);
-    assert.equal(monitor.status().share, 0);
+    assert.equal(monitor.status().share, 0.25);
     summary.enterOutcome(2, []);
     assert.equal(monitor.status().share, 0.5);
     assert.deepEqual([summary.counts.records, summary.counts.invalid], [2, 1]);

@@ -3,6 +3,7 @@ import type {
   BatchResult,
   FrameBatchTokens,
   NativeDevice,
+  NativeProgress,
   NativeWorker,
   OpenRequest,
 } from '../../lib/engine/addon.js';
@@ -29,6 +30,8 @@ export interface Plan {
   /** By device: whether every batch fails on it. */
   readonly isBroken?: readonly boolean[];
 }
+
+const IDLE: NativeProgress = { stage: 'idle', layersDone: 0, layers: 0, fraction: 0 };
 
 /** Tokens a second of the linear layers of either model. */
 export const LIMIT = 1000;
@@ -79,6 +82,8 @@ export class FakeDevices {
   /** What measuring the linear layers of the first device fails with. */
   limitFailure: Error | undefined;
   #batches = 0;
+  /** Of the batch that runs, by device. */
+  readonly #progress: (NativeProgress | undefined)[] = [];
   readonly #plan: Plan;
 
   constructor(plan: Plan) {
@@ -123,7 +128,7 @@ export class FakeDevices {
     const worker: Partial<NativeWorker> = {
       weightBytes: 1000,
       threads: 1,
-      progress: () => ({ stage: 'idle', layersDone: 0, layers: 0, fraction: 0 }),
+      progress: () => this.#progress[index] ?? IDLE,
       measureLinear: async (_, rows) => {
         if (index === 0 && this.limitFailure) throw this.limitFailure;
         await new Promise((resolve) => setImmediate(resolve));
@@ -140,6 +145,7 @@ export class FakeDevices {
           hasTurn = true;
           return await this.#score(batch, index, taken++);
         } finally {
+          if (hasTurn) this.#progress[index] = undefined;
           jobs--;
           this.running--;
           if (hasTurn) {
@@ -162,7 +168,10 @@ export class FakeDevices {
   async #score(batch: FrameBatchTokens, index: number, taken: number): Promise<BatchResult> {
     const { turns, memory = Infinity, lostAfter = [], isBroken = [], kindOf = () => 'sound' } = this.#plan;
     const { scoreOf: score = scoreOf } = this.#plan;
-    for (let turn = turns[this.#batches++ % turns.length]!; turn > 0; turn--) {
+    // Every turn is a layer.
+    const layers = turns[this.#batches++ % turns.length]!;
+    for (let layersDone = 0; layersDone < layers; layersDone++) {
+      this.#progress[index] = { stage: 'protein', layersDone, layers, fraction: layersDone / layers };
       await new Promise((resolve) => setImmediate(resolve));
     }
     if (taken >= (lostAfter[index] ?? Infinity)) throw nativeError('VNP_DEVICE_LOST', 'the device is gone');

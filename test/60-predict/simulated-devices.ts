@@ -1,4 +1,4 @@
-import type { Addon, BatchResult, FrameBatchTokens, NativeWorker } from '../../lib/engine/addon.js';
+import type { Addon, BatchResult, FrameBatchTokens, NativeProgress, NativeWorker } from '../../lib/engine/addon.js';
 import type { WorkerRequest } from '../../lib/engine/open-workers.js';
 import { DevicePool } from '../../lib/engine/pool.js';
 import type { PoolEvent } from '../../lib/engine/pool-events.js';
@@ -56,6 +56,9 @@ export interface DeviceRecord {
   longest: number;
 }
 
+/** Of both models of ESM-2 3B and DNABERT-S. */
+const LAYERS = 36 + 12;
+
 interface Job {
   readonly batch: FrameBatchTokens;
   readonly resolve: (result: BatchResult) => void;
@@ -93,6 +96,12 @@ export class SimulatedDevices {
     const record = this.records[index]!;
     const waiting: Job[] = [];
     let isRunning = false;
+    let [begun, end] = [0, 0];
+    const progress = (): NativeProgress => {
+      const fraction = isRunning && end > begun ? (this.clock.now - begun) / (end - begun) : 0;
+      const layers = isRunning ? LAYERS : 0;
+      return { stage: isRunning ? 'protein' : 'idle', layersDone: Math.floor(fraction * layers), layers, fraction };
+    };
     const next = (): void => {
       const job = waiting.shift();
       isRunning = job !== undefined;
@@ -101,7 +110,8 @@ export class SimulatedDevices {
         return;
       }
       const duration = job.batch.protein.tokens.length / this.#simulation.devices[index]!.speed;
-      this.clock.at(this.clock.now + duration, () => {
+      [begun, end] = [this.clock.now, this.clock.now + duration];
+      this.clock.at(end, () => {
         record.busy += duration;
         record.longest = Math.max(record.longest, duration);
         try {
@@ -115,6 +125,7 @@ export class SimulatedDevices {
     const worker: Partial<NativeWorker> = {
       weightBytes: 0,
       threads: 1,
+      progress,
       run: (batch) =>
         new Promise((resolve, reject) => {
           waiting.push({ batch, resolve, reject });

@@ -34,13 +34,6 @@ describe('an event in words', () => {
     assert.ok(alone.text.startsWith(`computing in FP32${why}. --precision fp16 uses the tensor cores`), alone.text);
   });
 
-  it('does not call a device idle that computes its first batch', () => {
-    const [device] = EVENTS.progress.devices;
-    const first = { ...device!, frames: 0, tokens: 0, busySeconds: 0, utilisation: null, temperature: null };
-    const { text } = wordsOf({ ...EVENTS.progress, devices: [first] });
-    assert.match(text, /; cuda:0 DNABERT-S, 0 frames$/);
-  });
-
   it('names a MIG instance and a busy device as such', () => {
     assert.match(text('device', { mig: true }), /, a MIG instance, capability/);
     assert.match(text('device', { processes: 2 }), /, shared with 2 other processes$/);
@@ -50,8 +43,8 @@ describe('an event in words', () => {
   it('tells how far the run is, and every device', () => {
     assert.equal(
       text('progress'),
-      '12.3 % done, 1.2 Mb, 345 frames at 34.5 a second, 71 s to go; cuda:0 DNABERT-S, 345 frames, 97 % busy, ' +
-        '98 % utilised, 65 °C; cpu idle, 0 frames, 0 % busy',
+      '12.3 % done, 1.2 Mb, 345 frames at 34.5 a second, 71 s to go; cuda:0 6.2 % of the run, ' +
+        'DNABERT-S at 4 % of a batch, 345 frames, 97 % busy, 98 % utilised, 65 °C; cpu idle, 0 frames, 0 % busy',
     );
   });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { recentRates, totalRates, withStatus } from '../../lib/monitor/rates.js';
+import type { RecentRates } from '../../lib/monitor/rates.js';
 import type { RunStatus, WorkerStatus } from '../../lib/predict/run-status.js';
 import { status, worker } from './statuses.js';
 
@@ -16,17 +17,25 @@ function watched(seconds: number, workerAt: (seconds: number) => Partial<WorkerS
 function busy(batchSeconds: number): (seconds: number) => Partial<WorkerStatus> {
   return (seconds) => {
     const batches = Math.floor(seconds / batchSeconds);
-    const stage = seconds % batchSeconds < batchSeconds / 4 ? 'dna' : 'protein';
-    return { stage, batches, frames: 100 * batches, tokens: 20_000 * batches, busySeconds: batchSeconds * batches };
+    const share = (seconds % batchSeconds) / batchSeconds;
+    const batch = { layersDone: Math.floor(48 * share), layers: 48, frames: 100, tokens: 20_000 };
+    const running = { ...batch, share, seconds: share * batchSeconds };
+    const stage = share < 0.25 ? 'dna' : 'protein';
+    return { stage, running, batches, frames: 100 * batches, tokens: 20_000 * batches, busySeconds: seconds };
   };
 }
 
+function isAbout(rates: RecentRates, expected: RecentRates): void {
+  for (const name of ['framesPerSecond', 'tokensPerSecond', 'busyShare'] as const) {
+    assert.ok(Math.abs(rates[name] - expected[name]) <= 1e-9 * expected[name], `${name} ${rates[name]}`);
+  }
+}
+
 describe('the rates of late', () => {
-  for (const batchSeconds of [0.5, 2, 7, 15, 25]) {
-    it(`do not jump with batches of ${batchSeconds} s`, () => {
-      for (let seconds = 2.5 * batchSeconds; seconds < 120; seconds += 3.5) {
-        const rates = recentRates(watched(seconds, busy(batchSeconds)), 0);
-        assert.deepEqual(rates, {
+  for (const batchSeconds of [0.5, 2, 7, 15, 25, 100]) {
+    it(`do not jump with batches of ${batchSeconds} s, and are there from the first layers on`, () => {
+      for (let seconds = 0.5; seconds < 120; seconds += 3.5) {
+        isAbout(recentRates(watched(seconds, busy(batchSeconds)), 0), {
           framesPerSecond: 100 / batchSeconds,
           tokensPerSecond: 20_000 / batchSeconds,
           busyShare: 1,
@@ -35,14 +44,15 @@ describe('the rates of late', () => {
     });
   }
 
-  it('are those of the whole run where not two batches ended in the last minute', () => {
-    const { framesPerSecond, busyShare } = recentRates(watched(250, busy(100)), 0);
-    assert.equal(framesPerSecond, 200 / 250);
-    assert.equal(busyShare, 1);
+  it('are nothing at the very beginning', () => {
+    assert.deepEqual(recentRates(watched(0, busy(100)), 0), { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 0 });
   });
 
-  it('are nothing for a device that computes its first batch, which is busy', () => {
-    const rates = recentRates(watched(5, busy(100)), 0);
+  it('are not below nothing after a batch that failed', () => {
+    const rates = recentRates(
+      watched(40, (seconds) => ({ ...busy(100)(seconds), ...(seconds > 39 && { running: undefined }) })),
+      0,
+    );
     assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 1 });
   });
 
@@ -51,19 +61,21 @@ describe('the rates of late', () => {
     const rates = recentRates(
       watched(40, (seconds) => {
         const batches = Math.floor((seconds + 3) / 4);
-        const stage = seconds % 4 < 1 ? 'protein' : 'idle';
-        return { stage, batches, frames: 100 * batches, tokens: 0, busySeconds: batches };
+        const done = { batches, frames: 100 * batches, tokens: 0, busySeconds: batches };
+        return { ...done, stage: 'idle', running: undefined };
       }),
       0,
     );
-    // Within ten seconds there are two or three of them.
-    assert.ok(rates.busyShare >= 0.2 && rates.busyShare <= 0.3, String(rates.busyShare));
-    assert.ok(rates.framesPerSecond >= 20 && rates.framesPerSecond <= 30, String(rates.framesPerSecond));
+    // Within twenty seconds there are five or six of them.
+    assert.ok(rates.busyShare >= 0.25 && rates.busyShare <= 0.3, String(rates.busyShare));
+    assert.ok(rates.framesPerSecond >= 25 && rates.framesPerSecond <= 30, String(rates.framesPerSecond));
   });
 
   it('fall to nothing when a device has waited for a while', () => {
     const rates = recentRates(
-      watched(40, (seconds) => (seconds < 20 ? busy(2)(seconds) : { ...busy(2)(20), stage: 'idle' })),
+      watched(41, (seconds) =>
+        seconds < 20 ? busy(2)(seconds) : { ...busy(2)(20), stage: 'idle', running: undefined },
+      ),
       0,
     );
     assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 0 });
@@ -86,9 +98,9 @@ describe('the rates of late', () => {
     assert.deepEqual(totalRates([]), { framesPerSecond: 0, tokensPerSecond: 0 });
   });
 
-  it('keep a minute of the past, and no moment twice', () => {
+  it('keep what they need of the past, and no moment twice', () => {
     const history = watched(100, busy(2));
-    assert.deepEqual([history[0]!.seconds, history.at(-1)!.seconds], [40, 100]);
+    assert.deepEqual([history[0]!.seconds, history.at(-1)!.seconds], [75, 100]);
     assert.equal(withStatus(history, history.at(-1)!).length, history.length);
   });
 });

@@ -50,7 +50,10 @@ describe('the dashboard as text', () => {
     const anyStatus = fc.record({
       workers: fc.array(
         fc
-          .record({ id: fc.string(), name: fc.string({ unit: 'binary' }), isLost: fc.boolean() })
+          .record({
+            ...{ id: fc.string(), name: fc.string({ unit: 'binary' }), isLost: fc.boolean() },
+            share: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
+          })
           .map((given) => worker(given)),
         { maxLength: 12 },
       ),
@@ -76,21 +79,56 @@ describe('the dashboard as text', () => {
 
   it('gives every one of two devices two lines at 80 by 24', () => {
     const lines = renderDashboard([status({ workers: workers(2) })], view(80, 24));
-    assert.match(lines[4]!, /^cuda:0 NVIDIA H200 +peak 14\.2 GiB +98 % util +65 °C$/);
-    assert.match(lines[5]!, /^ {2}[█░]+ +100 % busy +ESM-2 +100 frames\/s +20\.0k tokens\/s +20\.0\/80\.0 GiB$/);
+    assert.match(lines[4]!, /^cuda:0 NVIDIA H200 +20\.0\/80\.0 GiB +peak 14\.2 GiB +98 % util +65 °C$/);
+    assert.match(lines[5]!, /^ {2}▉░+ +12\.5 % +100 % busy +ESM-2 40 % +104 frames\/s +20\.8k tokens\/s *$/);
     assert.match(lines[6]!, /^cuda:1 /);
     assert.match(lines[8]!, /^Log/);
   });
 
-  it('gives each of eight devices one line at 80 by 24, and the log the rest', () => {
+  it('says what a bar is of, where there is room', () => {
+    const lines = renderDashboard([status({ workers: workers(2) })], view(120, 24));
+    assert.match(lines[5]!, /^ {2}█+░+ +12\.5 % of the run +100 % busy +ESM-2 40 % /);
+  });
+
+  it('gives each of eight devices one line at 80 by 24 below their headings, and the log the rest', () => {
     const lines = renderDashboard([status({ workers: workers(8) })], view(80, 24));
+    assert.match(lines[4]!, /^device +of the run +busy +batch +frames\/s +tokens\/s +GiB +util *$/);
     for (let device = 0; device < 8; device++) {
-      const expected = new RegExp(String.raw`^cuda:${device} [█░]+  ESM-2 .* frames/s .* tokens/s .* GiB +98 % *$`);
-      assert.match(lines[4 + device]!, expected);
+      const line = lines[5 + device]!;
+      const expected = new RegExp(
+        String.raw`^cuda:${device} █[▏▎▍▌▋▊▉]?░+ +100 % +ESM-2 40 % +104 +20\.8k +20\.0/80\.0 +98 % *$`,
+      );
+      assert.match(line, expected);
+      for (const [heading, value] of [
+        ['busy', '100 %'],
+        ['frames/s', '104 '],
+        ['GiB', '20.0/80.0'],
+      ] as const) {
+        assert.equal(line.indexOf(value), lines[4]!.indexOf(heading), line);
+      }
     }
-    assert.match(lines[12]!, /^Log/);
+    assert.match(lines[13]!, /^Log/);
     assert.equal(lines[22], 'line 49');
     assert.match(lines[23]!, /^q quit/);
+  });
+
+  it('has all figures of many devices on a wide screen, those of triage too', () => {
+    const triage = workers(4).map((one) => ({ ...one, id: `triage:${one.id}`, share: 0.5 }));
+    const all = [...workers(4), ...triage];
+    const lines = renderDashboard([status({ workers: all })], view(120, 24));
+    assert.match(lines[4]!, /^device +of the run +done +busy +batch .* util +°C *$/);
+    assert.match(lines[5]!, /^cuda:0 +█.* 12\.5 % +100 % .* 98 % +65 *$/);
+    assert.match(lines[9]!, /^triage:cuda:0 +█.* 50\.0 % +100 % .* 98 % +65 *$/);
+  });
+
+  it('shows the batch where nobody knows how long the run will be', () => {
+    const known = { share: undefined, bytesTotal: undefined, secondsLeft: undefined };
+    const all = (count: number): RunStatus =>
+      status({ ...known, workers: workers(count).map((one) => ({ ...one, share: undefined })) });
+    assert.match(renderDashboard([all(2)], view(80, 24))[5]!, /^ {2}[█▏▎▍▌▋▊▉]+░+ .*ESM-2 40 % /);
+    assert.match(renderDashboard([all(2)], view(120, 24))[5]!, /^ {2}█+.░+ +100 % busy /);
+    assert.match(renderDashboard([all(8)], view(80, 24))[4]!, /^device +batch /);
+    assert.match(renderDashboard([all(8)], view(120, 24))[4]!, /^device +of the batch /);
   });
 
   it('says how many devices it has no room for', () => {
@@ -117,10 +155,14 @@ describe('the dashboard as text', () => {
   it('fills the bars by their shares', () => {
     const barOf = (share: number): string =>
       /[#-]{10,}/.exec(screen(status({ share }), view(80, 24, { ascii: true })))![0];
+    const fine = (share: number): string => /[█▏▎▍▌▋▊▉░]{10,}/.exec(screen(status({ share }), view(80, 24)))![0];
     const columns = barOf(0).length;
     assert.equal(barOf(0), '-'.repeat(columns));
     assert.equal(barOf(1), '#'.repeat(columns));
     assert.equal(barOf(0.5).replaceAll('-', '').length, Math.round(columns / 2));
+    assert.equal(fine(0.5 / columns), `▌${'░'.repeat(columns - 1)}`);
+    assert.equal(fine(2.25 / columns), `██▎${'░'.repeat(columns - 3)}`);
+    assert.equal(fine(1), '█'.repeat(columns));
   });
 
   it('names the stages of both models, idleness and loss', () => {
@@ -136,7 +178,10 @@ describe('the dashboard as text', () => {
 
   it('leaves out what is not known of a device', () => {
     const unknown = { memory: undefined, utilisation: undefined, temperature: undefined };
-    assert.doesNotMatch(screen(status({ workers: [worker(unknown)] }), view(80, 24)), /util|°C|GiB|peak|undefined|NaN/);
+    for (const count of [1, 8]) {
+      const all = workers(count).map((one) => ({ ...one, ...unknown }));
+      assert.doesNotMatch(screen(status({ workers: all }), view(80, 24)), /util|°C|GiB|peak|undefined|NaN/);
+    }
   });
 
   it('says that it is paused, and how to go on', () => {

@@ -49,9 +49,9 @@ describe('the dashboard on a terminal', function () {
     assert.deepEqual(terminal.state(), { secondScreen: true, cursor: false });
     const lines = screen.split('\n');
     assert.match(lines[0]!, /^a made-up run +0:\d\d$/);
-    assert.match(lines[1]!, /^█+░+ +50\.0 %/);
-    assert.match(lines[4]!, /^cuda:0 NVIDIA H200 +peak 14\.2 GiB/);
-    assert.match(lines[7]!, /^ {2}[█░]+ .* ESM-2 /);
+    assert.match(lines[1]!, /^█+[▏▎▍▌▋▊▉]?░+ +50\.0 %/);
+    assert.match(lines[4]!, /^cuda:0 NVIDIA H200 +20\.0\/80\.0 GiB +peak 14\.2 GiB/);
+    assert.match(lines[7]!, /^ {2}[█▏▎▍▌▋▊▉]+░+ +12\.5 % .* ESM-2 40 % /);
     assert.match(lines[8]!, /^Log +─+$/);
     assert.ok(lines[23]!.startsWith(KEYS));
     await terminal.shows('the run has begun');
@@ -179,7 +179,8 @@ describe('the dashboard on a terminal', function () {
     terminal.resize(40, 10);
     await terminal.shows((screen) => screen.split('\n').length === 10 && screen.endsWith(KEYS));
     assert.match(terminal.lines()[0]!, /^a made-up run +0:\d\d$/);
-    assert.match(terminal.lines()[3]!, /^cuda:0 [█░]+/);
+    assert.match(terminal.lines()[3]!, /^device +run +batch +frames\/s$/);
+    assert.match(terminal.lines()[4]!, /^cuda:0 [█▏▎▍▌▋▊▉]+░+ +ESM-2 40 % /);
     terminal.resize(20, 5);
     await terminal.shows(/^50\.0 % [^]*\nq quit {2}p pause$/);
     terminal.resize(120, 40);

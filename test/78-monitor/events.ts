@@ -83,10 +83,13 @@ export const EVENTS: EventsByName = {
     },
     devices: [
       {
-        ...{ device: 'cuda:0', stage: 'dna', frames: 345, tokens: 67890, busySeconds: 9.7 },
-        ...{ utilisation: 0.98, temperature: 65 },
+        ...{ device: 'cuda:0', stage: 'dna', share: 0.0617, frames: 345, tokens: 67890, busySeconds: 9.7 },
+        ...{ batchShare: 0.04, layersDone: 7, layers: 48, utilisation: 0.98, temperature: 65 },
       },
-      { device: 'cpu', stage: 'idle', frames: 0, tokens: 0, busySeconds: 0, utilisation: null, temperature: null },
+      {
+        ...{ device: 'cpu', stage: 'idle', share: null, batchShare: 0, layersDone: 0, layers: 0 },
+        ...{ frames: 0, tokens: 0, busySeconds: 0, utilisation: null, temperature: null },
+      },
     ],
   },
   memory: {

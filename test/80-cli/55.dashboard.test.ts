@@ -67,10 +67,13 @@ describe('virnucpro predict, on a terminal', function () {
   it('shows the devices at work, and leaves the summary', async () => {
     const screen = await start('few.fa');
     assert.match(screen, /^virnucpro .*, model golden, few\.fa +0:\d\d$/m);
-    assert.match(screen, /^[█░]+ +\d+\.\d % /m);
+    assert.match(screen, /^[█▏▎▍▌▋▊▉░]+ +\d+\.\d % /m);
     for (const device of ['cpu:0', 'cpu:1'])
-      assert.match(screen, new RegExp(`^${device} \\S.* peak \\d+\\.\\d GiB`, 'm'));
-    assert.match(screen, /^ {2}[█░]+ .* (DNABERT-S|ESM-2|idle) .* frames\/s .* tokens\/s .* GiB$/m);
+      assert.match(screen, new RegExp(`^${device} \\S.* GiB +peak \\d+\\.\\d GiB`, 'm'));
+    assert.match(
+      screen,
+      /^ {2}[█▏▎▍▌▋▊▉░]+ +\d+\.\d % of the run .* busy +((DNABERT-S|ESM-2) \d+ %|idle) .* frames\/s .* tokens\/s$/m,
+    );
     assert.match(screen, /^Log/m);
     assert.ok(terminal.state().secondScreen);
     assert.equal(await exitCode(), 0);
