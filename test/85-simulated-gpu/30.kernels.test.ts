@@ -6,7 +6,8 @@ import { alike, type OwnKernels, type SimulatedMachine } from '../simulated-gpu/
 import { named, predict, resultsOf, scoreDifference, type Prediction } from '../simulated-gpu/predict.js';
 import { readReport } from '../simulated-gpu/report.js';
 import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
-import { fixture } from '../repository.js';
+import { virnucpro, type Ended } from '../80-cli/command-line.js';
+import { fixture, repositoryRoot } from '../repository.js';
 
 /** All that the two models are computed with; attention is compiled for heads of 32. */
 const KERNELS = ['add_norm', 'alibi_attention_32', 'bias_gelu', 'gelu_times', 'rotary', 'sequence_mean'] as const;
@@ -130,6 +131,28 @@ describe('kernels of this project on simulated GPUs', () => {
     writeFileSync(cut!, '');
     assert.equal((await compiled('third')).length, 2);
     assert.deepEqual(await compiled('fourth'), []);
+  });
+
+  it('are named as what can be done without, where the GPU is lost while they are tried', async () => {
+    const environment = gpus.environment({ gpus: alike(1, { fault: 'lost@30' }), kernels: {} });
+    const { end, errors } = await predict(input, join(folder!, 'lost'), [], { environment });
+    assert.notEqual(end, 0);
+    assert.match(errors, /Expected cuda:0 to run this project's kernels but CUDA error.*VIRNUCPRO_CUDA_KERNELS=0/);
+  });
+
+  it('are compared with what they replace by gpu-check', async () => {
+    const program = join(repositoryRoot, 'scripts', 'gpu-check.mjs');
+    const check = (kernels: OwnKernels): Promise<Ended> => {
+      const environment = gpus.environment({ gpus: alike(1), kernels });
+      const output = join(folder!, 'gpu-check.json');
+      return virnucpro(['--quick', '--only', 'kernels', '--output', output], { program, environment });
+    };
+    const right = await check({});
+    assert.equal(right.end, 0, right.output + right.errors);
+    assert.match(right.output, /^kernels +met +DNABERT-S in BF16 is computed with this project's kernels: /m);
+    const wrong = await check({ wrong: 'add_norm' });
+    assert.equal(wrong.end, 2, wrong.output + wrong.errors);
+    assert.match(wrong.output, /`add_norm` does not compute what libtorch does/);
   });
 
   it('are compiled and not kept where the folder cannot be made', async () => {
