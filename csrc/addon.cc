@@ -34,6 +34,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("writeArchive", Napi::Function::New<write_archive_binding>(env, "writeArchive"));
   exports.Set("BytePairTokenizer", TokenizerBinding::define(env));
   exports.Set("openWorker", Napi::Function::New<&WorkerBinding::open>(env, "openWorker"));
+  exports.Set("deviceHangs", Napi::Function::New<&WorkerBinding::device_hangs>(env, "deviceHangs"));
   return exports;
 }
 

@@ -5,14 +5,12 @@
  * lib/benchmark/report.ts, the tables of files and columns in README.md from lib/output/files.ts, the events in docs/events.md from lib/monitor/event-schema.ts.
  * With --check nothing is written, and the exit code says whether something would be.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { format, resolveConfig } from 'prettier';
 import { EXIT_MEANINGS } from '../dist/lib/cli/exit-codes.js';
 import { buildProgram } from '../dist/lib/cli/main.js';
 import { BENCHMARK_FIELDS } from '../dist/lib/index.js';
 import { EVENT_SCHEMA, EVENT_SCHEMA_VERSION } from '../dist/lib/monitor/event-schema.js';
 import { OUTPUT_FILES } from '../dist/lib/output/files.js';
-import { inRepository } from './setup/repository.mjs';
+import { fillPart } from './docs/marked-part.mjs';
 
 const check = process.argv.includes('--check');
 /** @type {string[]} */
@@ -87,19 +85,9 @@ function eventSections() {
   return [`The version of the schema is ${EVENT_SCHEMA_VERSION}.\n`, ...sections].join('\n');
 }
 
-/** Replaces what stands between the two marks of a file. @param {string} name @param {string} mark @param {string} text */
+/** @param {string} name @param {string} mark @param {string} text */
 async function fill(name, mark, text) {
-  const path = inRepository(name);
-  const before = readFileSync(path, 'utf8');
-  const [start, end] = [`<!-- ${mark}: written by npm run docs -->\n`, `<!-- end of ${mark} -->`];
-  const from = before.indexOf(start);
-  const to = before.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`Expected the marks of ${mark} in ${name}`);
-  const filled = `${before.slice(0, from)}${start}\n${text}\n${before.slice(to)}`;
-  const after = await format(filled, { ...(await resolveConfig(path)), parser: 'markdown' });
-  if (after === before) return;
-  outdated.push(name);
-  if (!check) writeFileSync(path, after);
+  if (await fillPart({ name, mark, script: 'docs' }, text, check)) outdated.push(name);
 }
 
 await fill('docs/cli.md', 'options', commandSection(buildProgram(), 'virnucpro'));

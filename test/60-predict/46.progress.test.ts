@@ -56,20 +56,20 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
   }
   monitor.begin();
   const statuses: RunStatus[] = [];
-  let isOver = false;
+  const end = new AbortController();
   const looking = (async () => {
-    while (!isOver) {
+    while (!end.signal.aborted) {
       statuses.push(monitor.status());
       await new Promise((resolve) => setImmediate(resolve));
     }
   })();
   const results = flattened(predictRecords(read(), pool, options, { summary, control, onFailure: nothing }));
   try {
-    for await (const result of results) void result;
+    while (!(await results.next()).done) continue;
   } catch {
     // The last device is lost, or nothing works: how far the run was is asked here.
   }
-  isOver = true;
+  end.abort();
   await looking;
   await monitor.end();
   statuses.push(monitor.status());

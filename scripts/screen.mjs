@@ -1,0 +1,73 @@
+// @ts-check
+/**
+ * Writes the screen of the dashboard that README.md shows: `npm run screen`. It is that of the command itself, in a
+ * terminal of its own, on four simulated GPUs (test/simulated-gpu), in the middle of a run. Needs tmux, and a compiler and
+ * cmake for the simulated GPUs, which take a minute the first time.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { seededNumbers } from '../dist/lib/models/seeded-random.js';
+import { noTerminal, Terminal } from '../dist/test/78-monitor/terminal.js';
+import { alike } from '../dist/test/simulated-gpu/machine.js';
+import { SimulatedGpus } from '../dist/test/simulated-gpu/simulated-gpus.js';
+import { fillPart } from './docs/marked-part.mjs';
+import { inRepository } from './setup/repository.mjs';
+
+const SIZE = { columns: 100, rows: 22 };
+/** What an RTX 4090 has, in a machine in which other programs use 2 GiB. Late enough to be seen at work. */
+const GPU = { capability: '8.9', memory: 24, free: 22, delay: 400 };
+/** Batches of a few seconds. */
+const BATCHES = ['--esm-batch-size', '3072', '--dnabert-batch-size', '3072'];
+const RECORDS = 200;
+
+/** What the tests skip without is needed here; the reason is printed. */
+const orThrow = /** @type {Mocha.Context} */ ({
+  skip() {
+    throw new Error('Expected all that the simulated GPUs need');
+  },
+});
+
+/** Without the letter T: no strand has a stop codon, so that every window has six frames. */
+function records() {
+  const next = seededNumbers(1);
+  const letters = () => Array.from({ length: 2000 }, () => 'ACG'[(next() >>> 8) % 3]).join('');
+  return Array.from({ length: RECORDS }, (_, index) => `>contig_${index}\n${letters()}\n`).join('');
+}
+
+/** The variables of a machine that this process does not have itself. @param {Record<string, string>} variables */
+function added(variables) {
+  return Object.fromEntries(Object.entries(variables).filter(([name, value]) => process.env[name] !== value));
+}
+
+/** A third to two thirds of the run are done, and every device has done some of it. @param {string} screen */
+function isInTheMiddle(screen) {
+  const share = Number(/([\d.]+) % .* left/.exec(screen)?.[1]);
+  const devices = [...screen.matchAll(/([\d.]+) % of the run/g)].map(([, done]) => Number(done));
+  return share >= 35 && share <= 65 && devices.length === 4 && devices.every((done) => done > 0);
+}
+
+/** @param {string} folder @returns {Promise<string>} */
+async function capture(folder) {
+  const gpus = SimulatedGpus.build(orThrow);
+  writeFileSync(join(folder, 'contigs.fa'), records());
+  const terminal = await Terminal.open({ ...SIZE, env: added(gpus.environment({ gpus: alike(4, GPU) })) });
+  try {
+    terminal.type(`cd '${folder}'`);
+    const program = inRepository('bin/virnucpro.js');
+    terminal.run(process.execPath, program, 'predict', 'contigs.fa', '-o', 'results', ...BATCHES);
+    return await terminal.shows(isInTheMiddle);
+  } finally {
+    terminal.close();
+  }
+}
+
+const missing = noTerminal();
+if (missing !== undefined) throw new Error(missing);
+const folder = mkdtempSync(join(tmpdir(), 'virnucpro-screen-'));
+try {
+  const screen = await capture(folder);
+  await fillPart({ name: 'README.md', mark: 'screen', script: 'screen' }, `\`\`\`text\n${screen.trimEnd()}\n\`\`\`\n`);
+} finally {
+  rmSync(folder, { recursive: true });
+}
