@@ -55,7 +55,7 @@ function sectionsOf(file: Buffer): Section[] {
 }
 
 /** The largest number of each attribute that functions have. */
-function attributesIn(content = Buffer.alloc(0)): Map<number, number> {
+function attributesIn(content: Buffer = Buffer.alloc(0)): Map<number, number> {
   const largest = new Map<number, number>();
   for (let place = 0; place + 4 <= content.length;) {
     const [format, attribute] = [content[place]!, content[place + 1]!];
