@@ -19,6 +19,7 @@ import { endChildren, runVirnucpro } from './gpu-check/command.mjs';
 import { doctorStep } from './gpu-check/doctor.mjs';
 import { goldenStep, torchscriptStep } from './gpu-check/golden.mjs';
 import { idleStep } from './gpu-check/idle.mjs';
+import { kernelsStep } from './gpu-check/kernels.mjs';
 import { describeMachine } from './gpu-check/machine.mjs';
 import { startModels } from './gpu-check/models.mjs';
 import { memoryStep } from './gpu-check/out-of-memory.mjs';
@@ -29,7 +30,7 @@ import { runSteps } from './gpu-check/steps.mjs';
 /** @typedef {import('./gpu-check/steps.mjs').Context} Context */
 
 const steps = [
-  ...[doctorStep, goldenStep, acceptanceStep, attentionStep, memoryStep, ...speedSteps, idleStep],
+  ...[doctorStep, goldenStep, acceptanceStep, attentionStep, kernelsStep, memoryStep, ...speedSteps, idleStep],
   torchscriptStep,
 ];
 

@@ -15,6 +15,7 @@
 #include "error.h"
 #include "failure_description.h"
 #include "immortal.h"
+#include "model/host_memory.h"
 #include "model/kernel_check.h"
 
 namespace virnucpro {
@@ -103,14 +104,14 @@ LogMessage warning_of(const WrongKernel& wrong) {
 }
 
 // Makes the context current on this thread: libtorch does so when it computes.
-void compute_something(at::Device device) { at::ones({1}, at::TensorOptions(device)).add_(1).cpu(); }
+void compute_something(at::Device device) { fetched(at::ones({1}, at::TensorOptions(device)).add_(1)); }
 
 // Whether the GPU survived what a kernel failed with.
 bool still_computes(at::Device device) {
   try {
     compute_something(device);
     return true;
-  } catch (const c10::Error&) {
+  } catch (const std::exception&) {
     return false;
   }
 }
@@ -157,6 +158,8 @@ std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, at::Sca
     tell(LogMessage{LogMessage::Level::kWarn, "This project's kernels do not run on this GPU: " +
                                                   words.substr(0, words.find('\n')) + "; " + kInstead});
   } catch (const c10::Error&) {
+    throw;
+  } catch (const Error&) {
     throw;
   } catch (const std::runtime_error& error) {
     tell(without(error.what(), 0));

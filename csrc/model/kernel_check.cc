@@ -9,6 +9,7 @@
 
 #include "model/alibi.h"
 #include "model/attention.h"
+#include "model/host_memory.h"
 #include "model/rotary.h"
 
 namespace virnucpro {
@@ -77,7 +78,11 @@ class Comparison {
     return steps.square().mul_(0.7391).sin_().mul_(2).to(at::kFloat).view(shape);
   }
   at::Tensor own(const at::Tensor& values) const { return values.to(kernels_.dtype()); }
-  at::Tensor numbers(const std::vector<int32_t>& values) const { return at::tensor(values, at::kInt).to(device_); }
+  at::Tensor numbers(const std::vector<int32_t>& values) const {
+    const auto host = host_memory({static_cast<int64_t>(values.size())}, at::kInt, device_);
+    std::copy(values.begin(), values.end(), host.mutable_data_ptr<int32_t>());
+    return to_device(host, device_);
+  }
 
   // In units of a rounding, 1 or less: equal.
   double excess(const at::Tensor& computed, const at::Tensor& expected, double roundings = 1) const {
@@ -85,7 +90,7 @@ class Comparison {
   }
   static double excess_of(const at::Tensor& computed, const at::Tensor& expected, double rounding) {
     const auto difference = computed.to(at::kFloat).sub(expected).abs_();
-    return difference.div_(expected.abs().add_(1).mul_(rounding)).max().item<double>();
+    return fetched(difference.div_(expected.abs().add_(1).mul_(rounding)).max()).item<double>();
   }
 
   const DeviceKernels& kernels_;

@@ -3,9 +3,10 @@
 import { benchmark } from '../../dist/lib/index.js';
 import { measureAttention } from './native-attention.mjs';
 import { compareWithGolden } from './native-golden.mjs';
+import { measureKernels } from './native-kernels.mjs';
 
 /** @type {Record<string, (request: any) => Promise<unknown>>} */
-const tasks = { golden: compareWithGolden, attention: measureAttention, benchmark };
+const tasks = { golden: compareWithGolden, attention: measureAttention, kernels: measureKernels, benchmark };
 
 const [task = '', request = ''] = process.argv.slice(2);
 /** @type {{ result?: unknown, error?: string } | undefined} */

@@ -6,7 +6,8 @@ import { alike, type OwnKernels, type SimulatedMachine } from '../simulated-gpu/
 import { named, predict, resultsOf, scoreDifference, type Prediction } from '../simulated-gpu/predict.js';
 import { readReport } from '../simulated-gpu/report.js';
 import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
-import { fixture } from '../repository.js';
+import { virnucpro, type Ended } from '../80-cli/command-line.js';
+import { fixture, repositoryRoot } from '../repository.js';
 
 /** All that the two models are computed with; attention is compiled for heads of 32. */
 const KERNELS = ['add_norm', 'alibi_attention_32', 'bias_gelu', 'gelu_times', 'rotary', 'sequence_mean'] as const;
@@ -40,6 +41,12 @@ describe('kernels of this project on simulated GPUs', () => {
   /** What the worker of a GPU had to say of its kernels. */
   function messages(ended: Prediction): string[] {
     return named(ended, 'worker-message').map(({ text }) => String(text));
+  }
+
+  /** By name; the file is the fake compiler's. */
+  function compiledKernels(record: string): string[] {
+    const lines = existsSync(record) ? readFileSync(record, 'utf8').trimEnd().split('\n') : [];
+    return lines.map((line) => line.split(' ')[0]!).sort();
   }
 
   let byOperators: Prediction;
@@ -92,21 +99,28 @@ describe('kernels of this project on simulated GPUs', () => {
     });
   }
 
-  it('are missed once where there is no compiler, and one that does not compile is missed alone', async () => {
-    const two = { gpus: alike(2) };
-    const missing = await run('missing', 'fp32', { ...two, kernels: { compiler: false } });
-    const refused = await run('refused', 'fp32', {
-      ...two,
-      kernels: { refused: 'rotary', cache: join(folder!, 'refused-cache') },
-    });
-    const [first, ...more] = messages(missing);
-    assert.match(first ?? '', /NVRTC.*is not there/);
-    assert.ok(first?.includes(INSTEAD), first);
-    assert.deepEqual(more, []);
-    const [failure, ...rest] = messages(refused);
-    assert.match(failure ?? '', /does not compile the kernel rotary: .*refused/);
-    assert.deepEqual(rest, []);
-    for (const ended of [missing, refused]) assert.ok(scoreDifference(byOperators, ended) < 1e-5);
+  it('are missed once where there is no compiler', async () => {
+    const ended = await run('missing', 'fp32', { gpus: alike(2), kernels: { compiler: false } });
+    const [message, ...others] = messages(ended);
+    assert.match(message ?? '', /NVRTC.*is not there/);
+    assert.ok(message?.includes(INSTEAD), message);
+    assert.deepEqual(others, []);
+    assert.ok(scoreDifference(byOperators, ended) < 1e-5);
+  });
+
+  it('are missed alone where one does not compile, and used without being kept where the folder cannot be made', async () => {
+    const cache = join(folder!, 'no-folder');
+    writeFileSync(cache, '');
+    const record = join(folder!, 'not-kept');
+    const report = join(folder!, 'refused.json');
+    const ended = await run('refused', 'fp32', { kernels: { refused: 'rotary', cache, record }, report });
+    const [message, ...others] = messages(ended);
+    assert.match(message ?? '', /does not compile the kernel rotary: .*refused/);
+    assert.deepEqual(others, []);
+    assert.deepEqual(compiledKernels(record), [...KERNELS]);
+    const names = launched(report);
+    for (const kernel of KERNELS) assert.equal(names.includes(kernel), kernel !== 'rotary', kernel);
+    assert.ok(scoreDifference(byOperators, ended) < 1e-5);
   });
 
   it('are compiled once, kept, and compiled anew where a file is damaged', async () => {
@@ -116,8 +130,7 @@ describe('kernels of this project on simulated GPUs', () => {
       rmSync(record, { force: true });
       const ended = await run(name, 'fp32', { gpus: alike(2), kernels: { cache, record, ...change } });
       assert.deepEqual(messages(ended), []);
-      const lines = existsSync(record) ? readFileSync(record, 'utf8').trimEnd().split('\n') : [];
-      return lines.map((line) => line.split(' ')[0]!).sort();
+      return compiledKernels(record);
     };
     assert.deepEqual(await compiled('first'), [...KERNELS]);
     assert.deepEqual(await compiled('second'), []);
@@ -132,12 +145,25 @@ describe('kernels of this project on simulated GPUs', () => {
     assert.deepEqual(await compiled('fourth'), []);
   });
 
-  it('are compiled and not kept where the folder cannot be made', async () => {
-    const cache = join(folder!, 'no-folder');
-    writeFileSync(cache, '');
-    const record = join(folder!, 'not-kept');
-    const ended = await run('not-kept-run', 'fp32', { kernels: { cache, record } });
-    assert.deepEqual(messages(ended), []);
-    assert.equal(readFileSync(record, 'utf8').trimEnd().split('\n').length, KERNELS.length);
+  it('are named as what can be done without, where the GPU is lost while they are tried', async () => {
+    const environment = gpus.environment({ gpus: alike(1, { fault: 'lost@30' }), kernels: {} });
+    const { end, errors } = await predict(input, join(folder!, 'lost'), [], { environment });
+    assert.notEqual(end, 0);
+    assert.match(errors, /Expected cuda:0 to run this project's kernels but CUDA error.*VIRNUCPRO_CUDA_KERNELS=0/);
+  });
+
+  it('are compared with what they replace by gpu-check', async () => {
+    const program = join(repositoryRoot, 'scripts', 'gpu-check.mjs');
+    const check = (kernels: OwnKernels): Promise<Ended> => {
+      const environment = gpus.environment({ gpus: alike(1), kernels });
+      const output = join(folder!, 'gpu-check.json');
+      return virnucpro(['--quick', '--only', 'kernels', '--output', output], { program, environment });
+    };
+    const right = await check({});
+    assert.equal(right.end, 0, right.output + right.errors);
+    assert.match(right.output, /^kernels +met +DNABERT-S in BF16 is computed with this project's kernels: /m);
+    const wrong = await check({ wrong: 'add_norm' });
+    assert.equal(wrong.end, 2, wrong.output + wrong.errors);
+    assert.match(wrong.output, /`add_norm` does not compute what libtorch does/);
   });
 });

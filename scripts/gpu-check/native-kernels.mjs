@@ -1,0 +1,57 @@
+// @ts-check
+import { loadAddon } from '../../dist/lib/engine/load.js';
+import { ModelRegistry } from '../../dist/lib/models/registry.js';
+
+/**
+ * Seconds of a forward and the means that it ends with, one after the other; `messages`: what the worker had to say.
+ * @typedef {{ part: 'dna' | 'protein', seconds: number, means: number[], messages: string[] }} KernelUse
+ */
+
+const RUNS = 5;
+
+/**
+ * Either model on a device, in a process in which this project's kernels are used, or are not.
+ * @param {{ device: string, models: string, model: string, precision: 'bf16', tokens: number, kernels: boolean }} request
+ *   tokens: of a batch @returns {Promise<KernelUse[]>}
+ */
+export async function measureKernels({ device, models, model, precision, tokens, kernels }) {
+  // Read when the addon is loaded.
+  process.env['VIRNUCPRO_CUDA_KERNELS'] = kernels ? '1' : '0';
+  const { addon } = loadAddon();
+  const { dna, protein } = await new ModelRegistry(models).find(model);
+  /** @type {string[]} */
+  const messages = [];
+  const worker = await addon.openWorker({
+    ...{ device, precision, threads: 2, engine: 'packed', dna, protein },
+    onMessage: (message) => message.kind === 'log' && messages.push(message.text),
+  });
+  try {
+    const uses = [];
+    for (const [part, length] of /** @type {const} */ ([
+      ['dna', 64],
+      ['protein', 52],
+    ])) {
+      const seconds = [];
+      /** @type {Float32Array} */
+      let mean = new Float32Array();
+      for (let run = 0; run < RUNS; run++) {
+        const result = await worker.embed(part, sequences(tokens, length), { layers: false, measure: true });
+        mean = result.mean;
+        seconds.push(result.seconds?.total ?? NaN);
+      }
+      uses.push({ part, seconds: Math.min(...seconds), means: [...mean], messages });
+    }
+    return uses;
+  } finally {
+    await worker.close();
+  }
+}
+
+/** As many sequences as the tokens have room for, of ids that both models know. @param {number} tokens @param {number} length */
+function sequences(tokens, length) {
+  const count = Math.floor(tokens / length);
+  return {
+    tokens: Int32Array.from({ length: count * length }, (_, index) => 4 + ((index * index + 7 * index) % 20)),
+    offsets: Int32Array.from({ length: count + 1 }, (_, index) => index * length),
+  };
+}
