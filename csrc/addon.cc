@@ -29,12 +29,12 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("driver", Napi::Function::New<driver_binding>(env, "driver"));
   exports.Set("devices", Napi::Function::New<devices_binding>(env, "devices"));
   exports.Set("sensors", Napi::Function::New<sensors_binding>(env, "sensors"));
-  exports.Set("setKernelCompiler",
-              Napi::Function::New<set_kernel_compiler_binding>(env, "setKernelCompiler"));
+  exports.Set("setKernelCompiler", Napi::Function::New<set_kernel_compiler_binding>(env, "setKernelCompiler"));
   exports.Set("parametersOf", Napi::Function::New<parameters_of_binding>(env, "parametersOf"));
   exports.Set("writeArchive", Napi::Function::New<write_archive_binding>(env, "writeArchive"));
   exports.Set("BytePairTokenizer", TokenizerBinding::define(env));
   exports.Set("openWorker", Napi::Function::New<&WorkerBinding::open>(env, "openWorker"));
+  exports.Set("deviceHangs", Napi::Function::New<&WorkerBinding::device_hangs>(env, "deviceHangs"));
   return exports;
 }
 

@@ -30,9 +30,9 @@ constexpr std::string_view kNoRoomForCublas = "CUBLAS_STATUS_NOT_INITIALIZED";
 // Most of libtorch's libraries have no exception type for it; these are their words: the CPU's allocator, CUDA and the
 // kernels that call it themselves, cuBLAS, cuDNN; and of this addon's own limit, out of the TorchScript interpreter.
 bool says_out_of_memory(const std::string& message) {
-  return contains_one(message, {"can't allocate memory", "out of memory", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY",
-                                "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", kNoRoomForCublas,
-                                "(--max-memory"});
+  return contains_one(message,
+                      {"can't allocate memory", "out of memory", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY",
+                       "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", kNoRoomForCublas, "(--max-memory"});
 }
 
 bool says_busy(const std::string& message) { return contains_one(message, {"busy or unavailable"}); }

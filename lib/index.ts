@@ -42,8 +42,10 @@ export { inspectTriage } from './predict/triage-model.js';
 export type { InspectedTriage } from './predict/triage-model.js';
 export type { TriageRule } from './predict/triage-rule.js';
 export {
+  DEFAULT_DEVICE_TIMEOUT,
   DEFAULT_MEMORY_WARNING,
   DEFAULT_PROGRESS_INTERVAL,
+  LONGEST_DEVICE_TIMEOUT,
   MOST_BATCH_TOKENS,
   MOST_THREADS,
   MOST_WORKERS,

@@ -16,6 +16,7 @@ void Completion::resolve(MakeValue make_value) { send(std::move(make_value), nul
 void Completion::reject(std::exception_ptr reason) { send(nullptr, std::move(reason)); }
 
 void Completion::send(MakeValue make_value, std::exception_ptr reason) {
+  if (sent_.exchange(true)) return;
   auto settlement = std::make_unique<Settlement>(
       Settlement{deferred_, std::move(settled_), std::move(make_value), std::move(reason)});
   // The channel owns what it has accepted and gives it to `settle`. One that is closing, with its environment, has let

@@ -2,14 +2,15 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <exception>
 #include <functional>
 #include <memory>
 
 namespace virnucpro {
 
-// Settles one promise, once, from any thread. The functions given to it run on the JavaScript thread; when the
-// environment is gone by then they are dropped unrun.
+// Settles one promise from any thread, once: whoever comes second finds it settled and does nothing. The functions
+// given to it run on the JavaScript thread; when the environment is gone by then they are dropped unrun.
 class Completion {
  public:
   using MakeValue = std::function<Napi::Value(Napi::Env)>;
@@ -35,6 +36,7 @@ class Completion {
 
   void send(MakeValue make_value, std::exception_ptr reason);
 
+  std::atomic<bool> sent_{false};
   Napi::Promise::Deferred deferred_;
   std::function<void()> settled_;
   Channel channel_;

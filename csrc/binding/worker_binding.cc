@@ -14,6 +14,8 @@
 #include "binding/failure.h"
 #include "binding/receiver.h"
 #include "error.h"
+#include "immortal.h"
+#include "stream/hanging_devices.h"
 
 namespace virnucpro {
 
@@ -51,6 +53,8 @@ LanguageModel language_model(const Napi::CallbackInfo& info) {
   throw Error(code::kArgument, "Expected dna or protein for `part` but received " + part);
 }
 
+constexpr int64_t kLongestDeadline = 1'000'000;  // seconds
+
 OpenRequest open_request_from(const Napi::Object& object) {
   OpenRequest request;
   request.device = string_field(object, "device");
@@ -58,6 +62,9 @@ OpenRequest open_request_from(const Napi::Object& object) {
   request.threads = static_cast<int>(integer_field(object, "threads", 1, 1024));
   request.engine = engine_kind(string_field(object, "engine"));
   if (has_field(object, "maxMemory")) request.max_memory = integer_field(object, "maxMemory", 1, int64_t{1} << 52);
+  if (has_field(object, "deadlineSeconds")) {
+    request.deadline = static_cast<double>(integer_field(object, "deadlineSeconds", 1, kLongestDeadline));
+  }
   request.dna = model_part<DnabertArchitecture>(object, "dna");
   request.protein = model_part<Esm2Architecture>(object, "protein");
   request.classifier = model_part<ClassifierArchitecture>(object, "classifier");
@@ -159,8 +166,9 @@ Napi::Function WorkerBinding::define(Napi::Env env) {
       {InstanceMethod<&WorkerBinding::run>("run"), InstanceMethod<&WorkerBinding::embed>("embed"),
        InstanceMethod<&WorkerBinding::measure_linear>("measureLinear"),
        InstanceMethod<&WorkerBinding::classify>("classify"), InstanceMethod<&WorkerBinding::withdraw>("withdraw"),
-       InstanceMethod<&WorkerBinding::close>("close"), InstanceMethod<&WorkerBinding::progress>("progress"),
-       InstanceMethod<&WorkerBinding::memory>("memory"), InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes"),
+       InstanceMethod<&WorkerBinding::abandon>("abandon"), InstanceMethod<&WorkerBinding::close>("close"),
+       InstanceMethod<&WorkerBinding::progress>("progress"), InstanceMethod<&WorkerBinding::memory>("memory"),
+       InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes"),
        InstanceAccessor<&WorkerBinding::threads>("threads")});
 }
 
@@ -185,6 +193,10 @@ WorkerBinding::~WorkerBinding() {
 }
 
 void WorkerBinding::join(void* self) { static_cast<WorkerBinding*>(self)->worker_.reset(); }
+
+Napi::Value WorkerBinding::device_hangs(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), has_hanging_device());
+}
 
 void WorkerBinding::join_all(const Napi::CallbackInfo& info) {
   for (auto* const worker : *info.Env().GetInstanceData<Exports>()->workers) join(worker);
@@ -303,10 +315,9 @@ Napi::Value WorkerBinding::classify(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return promised(env, [&] {
     auto features = float32_array_argument(info, 0, "features");
-    return submit<at::Tensor>(env, finished([features = std::move(features)](PipelineModels& models) mutable {
-                                return models.classify(features);
-                              }),
-                              float_array);
+    return submit<at::Tensor>(
+        env, finished([features = std::move(features)](PipelineModels& models) { return models.classify(features); }),
+        float_array);
   });
 }
 
@@ -332,6 +343,18 @@ Napi::Value WorkerBinding::close(const Napi::CallbackInfo& info) {
       closed();
     }
     return done->promise();
+  });
+}
+
+Napi::Value WorkerBinding::abandon(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (worker_) {
+      worker_->abandon();
+      // Its thread can be neither joined nor ended.
+      static Immortal<std::vector<std::unique_ptr<DeviceWorker>>> abandoned;
+      (*abandoned).push_back(std::move(worker_));
+    }
+    return info.Env().Undefined();
   });
 }
 

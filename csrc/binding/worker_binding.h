@@ -23,6 +23,8 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   static Napi::Value OnCalledAsFunction(const Napi::CallbackInfo& info);
   // openWorker(request): Promise<NativeWorker>
   static Napi::Value open(const Napi::CallbackInfo& info);
+  // deviceHangs(): boolean
+  static Napi::Value device_hangs(const Napi::CallbackInfo& info);
   // For the process's `exit` event: process.exit runs no cleanup hook, and a thread that computed on would meet the
   // destructors of libtorch's globals. Joins the threads of this environment's workers.
   static void join_all(const Napi::CallbackInfo& info);
@@ -42,6 +44,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   Napi::Value measure_linear(const Napi::CallbackInfo& info);
   Napi::Value classify(const Napi::CallbackInfo& info);
   Napi::Value withdraw(const Napi::CallbackInfo& info);
+  Napi::Value abandon(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value weight_bytes(const Napi::CallbackInfo& info);
   Napi::Value threads(const Napi::CallbackInfo& info);

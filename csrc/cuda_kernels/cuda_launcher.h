@@ -10,8 +10,8 @@
 
 namespace virnucpro {
 
-// All of this throws what libtorch's own kernels throw: c10::AcceleratorError with the driver's number, which is that of
-// cudaError_t where both have it.
+// All of this throws what libtorch's own kernels throw: c10::AcceleratorError with the driver's number, which is that
+// of cudaError_t where both have it.
 
 // Compute capability (90 for 9.0) of the device whose context is current on this thread; libtorch makes it current when
 // it computes.

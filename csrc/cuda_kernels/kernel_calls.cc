@@ -47,11 +47,10 @@ template <typename... Arguments>
 void launch_grid(const KernelLauncher& launcher, const char* kernel, int64_t blocks_x, int64_t blocks_y,
                  int64_t threads, Arguments... arguments) {
   if (blocks_x == 0 || blocks_y == 0) return;
-  std::array<void*, sizeof...(Arguments)> addresses{
-      const_cast<void*>(static_cast<const void*>(&arguments))...};
-  launcher.launch(
-      kernel, {static_cast<unsigned>(blocks_x), static_cast<unsigned>(blocks_y), static_cast<unsigned>(threads)},
-      addresses.data());
+  std::array<void*, sizeof...(Arguments)> addresses{const_cast<void*>(static_cast<const void*>(&arguments))...};
+  launcher.launch(kernel,
+                  {static_cast<unsigned>(blocks_x), static_cast<unsigned>(blocks_y), static_cast<unsigned>(threads)},
+                  addresses.data());
 }
 
 // Threads of a block that has a row's columns side by side.
@@ -99,8 +98,8 @@ void AddNormCall::launch(const KernelLauncher& launcher) const {
 }
 
 bool BiasGeluCall::fits() const {
-  return width > 0 && width % kChunk == 0 && fits_int(rows) && fits_int(width) &&
-         fits_grid(1, column_blocks(width)) && aligned(product, bias);
+  return width > 0 && width % kChunk == 0 && fits_int(rows) && fits_int(width) && fits_grid(1, column_blocks(width)) &&
+         aligned(product, bias);
 }
 
 void BiasGeluCall::launch(const KernelLauncher& launcher) const {
@@ -109,8 +108,8 @@ void BiasGeluCall::launch(const KernelLauncher& launcher) const {
 }
 
 bool GeluTimesCall::fits() const {
-  return width > 0 && width % kChunk == 0 && fits_int(rows) && fits_int(width) &&
-         fits_grid(1, column_blocks(width)) && aligned(gated, output);
+  return width > 0 && width % kChunk == 0 && fits_int(rows) && fits_int(width) && fits_grid(1, column_blocks(width)) &&
+         aligned(gated, output);
 }
 
 void GeluTimesCall::launch(const KernelLauncher& launcher) const {
@@ -119,8 +118,8 @@ void GeluTimesCall::launch(const KernelLauncher& launcher) const {
 }
 
 bool SequenceMeanCall::fits() const {
-  return width > 0 && width % kChunk == 0 && fits_int(width) &&
-         fits_grid(sequences, blocks_of(width, kMeanColumns)) && aligned(hidden, means);
+  return width > 0 && width % kChunk == 0 && fits_int(width) && fits_grid(sequences, blocks_of(width, kMeanColumns)) &&
+         aligned(hidden, means);
 }
 
 void SequenceMeanCall::launch(const KernelLauncher& launcher) const {

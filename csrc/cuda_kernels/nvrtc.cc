@@ -63,7 +63,7 @@ std::string Nvrtc::architecture_for(int capability) const {
 }
 
 std::string Nvrtc::compile(const std::string& name, const std::string& source,
-                      const std::vector<std::string>& options) const {
+                           const std::vector<std::string>& options) const {
   Program program = nullptr;
   if (!succeeds(create_, &program, source.c_str(), name.c_str(), 0, nullptr, nullptr)) {
     throw std::runtime_error("NVRTC " + version_ + " does not take the source of the kernel " + name);

@@ -13,20 +13,27 @@ void DeviceHealth::expect_alive() const {
 
 std::exception_ptr DeviceHealth::judge(const std::exception_ptr& failure) {
   if (lost_) return lost_;
-  // A wrong argument is none of the device's failures, and one without memory still answers.
   const auto described = describe_failure(failure);
   const std::string_view kind = described.code;
+  // A wrong argument is none of the device's failures, and one without memory still answers.
   if (kind == code::kArgument || kind == code::kMemory) return failure;
+  if (kind == code::kDeviceLost) return lose(described.message);
   try {
     probe_();
     return failure;
   } catch (...) {
-    if (is_out_of_memory(std::current_exception())) return failure;
+    const auto probed = describe_failure(std::current_exception());
+    const std::string_view answer = probed.code;
+    if (answer == code::kMemory) return failure;
+    if (answer == code::kDeviceLost) return lose(probed.message);
   }
-  lost_ = std::make_exception_ptr(
-      Error(code::kDeviceLost, "Expected " + device_ + " to answer but it failed for good: " +
-                                   described.message.substr(0, described.message.find('\n')) +
-                                   ". Start the process again; if it fails again, look at the device with nvidia-smi"));
+  return lose("Expected " + device_ +
+              " to answer but it failed for good: " + described.message.substr(0, described.message.find('\n')) +
+              ". Start the process again; if it fails again, look at the device with nvidia-smi");
+}
+
+std::exception_ptr DeviceHealth::lose(const std::string& message) {
+  lost_ = std::make_exception_ptr(Error(code::kDeviceLost, message));
   return lost_;
 }
 

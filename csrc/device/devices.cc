@@ -58,7 +58,8 @@ const CudaDevice* find(const std::vector<CudaDevice>& devices, const std::string
 std::optional<DriverDescription> describe_driver() {
   const auto cuda = newest_cuda_of_driver();
   if (cuda == 0) return std::nullopt;
-  return DriverDescription{nvidia_driver_version(), std::to_string(cuda / 1000) + "." + std::to_string(cuda % 1000 / 10)};
+  return DriverDescription{nvidia_driver_version(),
+                           std::to_string(cuda / 1000) + "." + std::to_string(cuda % 1000 / 10)};
 }
 
 std::vector<DeviceDescription> list_devices() {

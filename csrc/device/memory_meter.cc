@@ -14,6 +14,7 @@
 #include "device/byte_text.h"
 #include "device/devices.h"
 #include "error.h"
+#include "stream/hanging_devices.h"
 
 namespace virnucpro {
 
@@ -97,6 +98,7 @@ void MemoryMeter::release_unused(c10::Device device) {
 #endif
     return;
   }
+  if (has_hanging_device()) return;
   try {
     made_allocator(device.type()).emptyCache();
   } catch (const c10::Error&) {

@@ -37,7 +37,7 @@ class MemoryMeter {
   // him wait, as it is locked while it waits for the device.
   void look();
   // What is kept for tensors to come goes back to the device, or to the system. All devices' at once, which is all that
-  // libtorch offers for CUDA.
+  // libtorch offers for CUDA; it waits for all of them, and so it is left out where one hangs.
   void release_unused(c10::Device device);
 
   // On any thread: on the CPU as it is now, elsewhere as it was when the last job was started or ended.

@@ -235,9 +235,13 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
   result.faults = to_host(faults_of(dna_mean, protein_mean));
   if (embeddings) result.embeddings = to_host(features);
   const auto done = stream.milestone();
-  return [job = std::move(job), &stream, result, start, dna_done, protein_done, done]() mutable {
+  return [job = std::move(job), &stream, device = placement_.device, result, start, dna_done, protein_done,
+          done]() mutable {
     stream.wait(done);
     job.reset();
+    for (auto* values : {&result.scores, &result.faults, &result.embeddings}) {
+      if (values->defined()) *values = kept(*values, device);
+    }
     result.dna_seconds = dna_done.seconds_since(start);
     result.protein_seconds = protein_done.seconds_since(dna_done);
     result.classifier_seconds = done.seconds_since(protein_done);
@@ -255,10 +259,12 @@ SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens
   result.trace.keep_layers = options.layers;
   result.trace.measure_parts = options.measure;
   const auto start = stream.milestone();
-  result.mean = mean_of(work, job, &result.trace).cpu();
+  const auto mean = to_host(mean_of(work, job, &result.trace));
   const auto done = stream.milestone();
   stream.wait(done);
+  result.mean = kept(mean, placement_.device);
   result.seconds = done.seconds_since(start);
+  // The device has them ready.
   for (auto& layer : result.trace.layers) layer = layer.cpu();
   return result;
 }
@@ -279,15 +285,16 @@ LinearMeasurement PipelineModels::measure_linear(LanguageModel model, int64_t ro
   return all;
 }
 
-at::Tensor PipelineModels::classify(std::vector<float>& features) {
+at::Tensor PipelineModels::classify(const std::vector<float>& features) {
   const auto inputs = classifier().inputs();
   const auto count = static_cast<int64_t>(features.size());
   if (count % inputs != 0) {
     throw Error(code::kArgument, "Expected rows of " + std::to_string(inputs) + " values for `features` but received " +
                                      std::to_string(count) + " values");
   }
-  const auto rows = at::from_blob(features.data(), {count / inputs, inputs}, at::kFloat);
-  return classifier()(rows.to(placement_.device)).cpu();
+  const auto rows = host_memory({count / inputs, inputs}, at::kFloat, placement_.device);
+  std::copy(features.begin(), features.end(), rows.mutable_data_ptr<float>());
+  return fetched(classifier()(to_device(rows, placement_.device)));
 }
 
 int64_t PipelineModels::weight_bytes() const {

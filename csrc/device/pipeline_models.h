@@ -27,6 +27,7 @@ struct OpenRequest {
   int threads = 1;
   EngineKind engine = EngineKind::kPacked;
   std::optional<int64_t> max_memory;  // bytes, weights included
+  double deadline = 120;              // seconds, see DeviceStream
   std::optional<ModelPart> dna;
   std::optional<ModelPart> protein;
   std::optional<ModelPart> classifier;
@@ -76,7 +77,7 @@ class PipelineModels {
   SequenceEmbeddings embed(LanguageModel model, const PackedTokens& sequences, const EmbedOptions& options);
   LinearMeasurement measure_linear(LanguageModel model, int64_t rows);
   // features [rows, inputs] -> [rows, 2] float32, host. Throws kArgument unless it holds whole rows.
-  at::Tensor classify(std::vector<float>& features);
+  at::Tensor classify(const std::vector<float>& features);
   int64_t weight_bytes() const;
   at::Device device() const { return placement_.device; }
 

@@ -4,7 +4,9 @@
 #include <c10/core/InferenceMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,8 +17,10 @@
 #include "device/told_warnings.h"
 #include "error.h"
 #include "failure_description.h"
+#include "model/host_memory.h"
 #include "model/thread_team.h"
 #include "stream/device_stream.h"
+#include "stream/hanging_devices.h"
 
 namespace virnucpro {
 
@@ -48,17 +52,22 @@ LogMessage fewer_threads(int wanted, int permitted) {
                                         " threads that were asked for (OMP_THREAD_LIMIT, KMP_DEVICE_THREAD_LIMIT)"};
 }
 
-void compute_something_tiny(c10::Device device) { at::ones({1}, at::TensorOptions(device)).add_(1).cpu(); }
+// Seconds. Nobody waits for results any more, and a batch takes less on a device that answers.
+constexpr double kDeadlineAtTheEnd = 10;
+
+void compute_something_tiny(c10::Device device) { fetched(at::ones({1}, at::TensorOptions(device)).add_(1)); }
 
 }  // namespace
 
 DeviceWorker::DeviceWorker(OpenRequest request, Events events)
     : cancellation_(request.cancellation),
+      deadline_(request.deadline),
       memory_(request.max_memory),
       thread_([this, request = std::move(request), events = std::move(events)] { main(request, events); }) {}
 
 DeviceWorker::~DeviceWorker() {
   cancellation_->cancel();
+  deadline_ = std::min(deadline_.load(), kDeadlineAtTheEnd);
   close([] {});
   thread_.join();
 }
@@ -66,7 +75,7 @@ DeviceWorker::~DeviceWorker() {
 void DeviceWorker::submit(Job job) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (closing_ || ended_) throw Error(code::kClosed, "Expected an open worker for a batch but it was closed");
-  if (waiting_.size() + running_ >= kCapacity) {
+  if (waiting_.size() + running_.size() >= kCapacity) {
     throw Error(code::kArgument, "Expected at most " + std::to_string(kCapacity) +
                                      " jobs at a time for a worker but received one more. Await a result first");
   }
@@ -83,6 +92,27 @@ void DeviceWorker::withdraw() {
   const auto reason =
       std::make_exception_ptr(Error(code::kAborted, "Expected a turn for a batch but it was withdrawn before it came"));
   for (auto& job : withdrawn) job.fail(reason);
+}
+
+void DeviceWorker::abandon() {
+  remember_hanging_device();
+  std::deque<Job> waiting;
+  std::list<Fail> running;
+  std::vector<std::function<void()>> closed;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+    waiting.swap(waiting_);
+    running = running_;
+    closed.swap(closed_);
+  }
+  const auto reason = std::make_exception_ptr(
+      Error(code::kDeviceLost,
+            "The device stopped answering, and its driver with it. Start the process again; if it "
+            "happens again, look at the device with nvidia-smi"));
+  for (const auto& fail : running) fail(reason);
+  for (const auto& job : waiting) job.fail(reason);
+  for (const auto& done : closed) done();
 }
 
 void DeviceWorker::close(std::function<void()> closed) {
@@ -113,8 +143,12 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
     device = usable_device(request.device).device;
     // The thread's own: after most calls libtorch goes back to the one that was, and on the first GPU, which nobody may
     // have asked for, that would make a context.
-    if (!device.is_cpu()) c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
-    stream.emplace(device, std::chrono::seconds(120));
+    if (!device.is_cpu()) {
+      keep_matrix_precision();
+      c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
+    }
+    stream.emplace(device, deadline_);
+    const auto memory = stream->borrow_memory();
     models.emplace(request, memory_, progress_, events.tell);
   } catch (...) {
     failure = when_opening(std::current_exception(), request.device);
@@ -144,31 +178,35 @@ void DeviceWorker::serve(PipelineModels& models) {
   }
 }
 
-DeviceWorker::Started DeviceWorker::start(Job job, PipelineModels& models, const DeviceHealth& health) {
+DeviceWorker::Started DeviceWorker::start(Next next, PipelineModels& models, const DeviceHealth& health) {
+  PageLockedMemory::Loan memory;
   try {
     health.expect_alive();
-    auto finish = job.start(models);
+    memory = DeviceStream::current().borrow_memory();
+    auto finish = next.job.start(models);
     memory_.look();
-    return {std::move(job), std::move(finish)};
+    return {next.fail, std::move(finish), std::move(memory)};
   } catch (...) {
-    return {std::move(job), [reason = std::current_exception()]() -> HandOver { std::rethrow_exception(reason); }};
+    const auto rethrow = [reason = std::current_exception()]() -> HandOver { std::rethrow_exception(reason); };
+    return {next.fail, rethrow, std::move(memory)};
   }
 }
 
-std::optional<Job> DeviceWorker::next(bool wait) {
+std::optional<DeviceWorker::Next> DeviceWorker::next(bool wait) {
   std::unique_lock<std::mutex> lock(mutex_);
   // A wait without an end is a function of GCC 12's library, which a machine with an older one does not have.
   while (wait && !closing_ && waiting_.empty()) changed_.wait_for(lock, std::chrono::hours(1));
   if (closing_ || waiting_.empty()) return std::nullopt;
   auto job = std::move(waiting_.front());
   waiting_.pop_front();
-  ++running_;
-  return job;
+  running_.push_back(job.fail);
+  return Next{std::prev(running_.end()), std::move(job)};
 }
 
 void DeviceWorker::finish(Started started, const PipelineModels& models, DeviceHealth& health) {
   HandOver hand_over;
   try {
+    health.expect_alive();
     hand_over = started.finish();
   } catch (...) {
     auto reason = std::current_exception();
@@ -177,12 +215,13 @@ void DeviceWorker::finish(Started started, const PipelineModels& models, DeviceH
       if (is_out_of_memory(reason)) memory_.release_unused(models.device());
       reason = health.judge(reason);
     }
-    hand_over = [fail = std::move(started.job.fail), reason] { fail(reason); };
+    hand_over = [fail = *started.fail, reason] { fail(reason); };
   }
+  started.memory.reset();
   memory_.look();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    --running_;
+    running_.erase(started.fail);
   }
   hand_over();
 }

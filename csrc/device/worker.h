@@ -1,9 +1,11 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +17,7 @@
 #include "device/pipeline_models.h"
 #include "device/progress.h"
 #include "device/worker_message.h"
+#include "stream/page_locked_memory.h"
 
 namespace virnucpro {
 
@@ -24,11 +27,13 @@ using HandOver = std::function<void()>;
 // Waits until the device is through with a job.
 using Finish = std::function<HandOver()>;
 
+using Fail = std::function<void(std::exception_ptr)>;
+
 // Work for a device's thread. `start` gives it to the device; what it or finishing throws, or a close before its turn,
 // goes to `fail`.
 struct Job {
   std::function<Finish(PipelineModels&)> start;
-  std::function<void(std::exception_ptr)> fail;
+  Fail fail;  // may be called twice; what comes second is dropped
 };
 
 // One thread that owns the models of one device: it loads them, runs every job, and frees them. Nobody else touches
@@ -50,7 +55,8 @@ class DeviceWorker {
 
   // Starts the thread.
   DeviceWorker(OpenRequest request, Events events);
-  // Closes and joins: waits for the jobs that run; a loading is ended at its next step.
+  // Closes and joins: waits for the jobs that run, but not for long where the device hangs; a loading is ended at its
+  // next step.
   ~DeviceWorker();
   DeviceWorker(const DeviceWorker&) = delete;
   DeviceWorker& operator=(const DeviceWorker&) = delete;
@@ -62,6 +68,9 @@ class DeviceWorker {
   // On any thread, as `memory`.
   Progress progress() const { return progress_.now(); }
   MemoryFigures memory() const { return memory_.figures(); }
+  // For one whose thread is stuck inside the driver, where nothing reaches it: fails all its jobs (kDeviceLost), and
+  // what the thread still does reaches nobody. The object must then be kept for as long as the process lives.
+  void abandon();
   // After the jobs that run, fails those that wait (kClosed), frees the models and ends the thread; then calls `closed`
   // on that thread, or at once when the thread has ended already.
   void close(std::function<void()> closed);
@@ -69,25 +78,31 @@ class DeviceWorker {
  private:
   void main(const OpenRequest& request, const Events& events);
   struct Started {
-    Job job;
+    std::list<Fail>::iterator fail;
     Finish finish;
+    PageLockedMemory::Loan memory;
   };
 
   void serve(PipelineModels& models);
-  Started start(Job job, PipelineModels& models, const DeviceHealth& health);
-  // The next job; none when there is nothing to wait for: jobs that run already, or a close.
-  std::optional<Job> next(bool wait);
+  struct Next {
+    std::list<Fail>::iterator fail;
+    Job job;
+  };
+  // The next job, which runs from here on; none when there is nothing to wait for: jobs that run already, or a close.
+  std::optional<Next> next(bool wait);
+  Started start(Next next, PipelineModels& models, const DeviceHealth& health);
   void finish(Started started, const PipelineModels& models, DeviceHealth& health);
   void end();
 
   std::shared_ptr<Cancellation> cancellation_;  // of the loading
+  std::atomic<double> deadline_;                // see DeviceStream
   MemoryMeter memory_;
   ProgressTracker progress_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> waiting_;
+  std::list<Fail> running_;
   std::vector<std::function<void()>> closed_;
-  size_t running_ = 0;
   bool closing_ = false;
   bool ended_ = false;
   // Last, so that everything it uses exists before it starts.

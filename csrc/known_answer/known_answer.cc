@@ -13,6 +13,7 @@
 #include "known_answer/known_model.h"
 #include "known_answer/plain_forward.h"
 #include "model/classifier.h"
+#include "model/host_memory.h"
 #include "model/torchscript_encoder.h"
 
 namespace virnucpro {
@@ -59,7 +60,7 @@ Comparison compare_means(const Architecture& smallest, EngineKind engine, const 
   const auto hidden = encoder->forward(tokens, nullptr, [] {});
   const auto computed = mean_embedding(hidden, tokens, pooled_tokens(smallest), placement);
   const auto* const name = std::holds_alternative<Esm2Architecture>(smallest) ? "protein" : "DNA";
-  return {name, computed.cpu(), plain_means(smallest, parameters, tokens), bound_for(placement)};
+  return {name, fetched(computed), plain_means(smallest, parameters, tokens), bound_for(placement)};
 }
 
 Comparison compare_scores(const ClassifierArchitecture& smallest, const Placement& placement) {
@@ -67,8 +68,8 @@ Comparison compare_scores(const ClassifierArchitecture& smallest, const Placemen
   const auto features = known_features(smallest);
   const Classifier classifier(parameters, smallest, placement.device);
   const Placement in_float32{placement.device, at::kFloat};
-  return {"classifier", classifier(features.to(placement.device)).cpu(), plain_scores(smallest, parameters, features),
-          bound_for(in_float32)};
+  return {"classifier", fetched(classifier(features.to(placement.device))),
+          plain_scores(smallest, parameters, features), bound_for(in_float32)};
 }
 
 std::string text_of(double number) {

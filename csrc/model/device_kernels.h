@@ -47,7 +47,8 @@ class DeviceKernels {
   at::Tensor sequence_mean(const at::Tensor& hidden, const at::Tensor& first, const at::Tensor& last) const;
   // Whether alibi_attention can do it.
   bool attends_alibi(int64_t heads, int64_t head_width) const;
-  // query_key_value [rows, 3, heads, head width], offsets [sequences + 1] int32, slopes [heads] float32 -> [rows, heads * head width].
+  // query_key_value [rows, 3, heads, head width], offsets [sequences + 1] int32, slopes [heads] float32 -> [rows, heads
+  // * head width].
   at::Tensor alibi_attention(const at::Tensor& query_key_value, const at::Tensor& offsets, const at::Tensor& slopes,
                              int64_t longest) const;
 

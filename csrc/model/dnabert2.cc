@@ -53,11 +53,11 @@ at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace,
   };
   keep();
   for (const auto& layer : layers_) {
-    const auto heads = timed(trace, linear, device, [&] { return layer.query_key_value(normal); });
-    const auto mixed = timed(trace, &ForwardTrace::attention_seconds, device, [&] { return (*attention)(heads); });
-    auto update = timed(trace, linear, device, [&] { return layer.attention_output(mixed); });
+    const auto heads = timed(trace, linear, [&] { return layer.query_key_value(normal); });
+    const auto mixed = timed(trace, &ForwardTrace::attention_seconds, [&] { return (*attention)(heads); });
+    auto update = timed(trace, linear, [&] { return layer.attention_output(mixed); });
     normal = layer.attention_norm.in_place_of_sum(hidden, update);
-    update = timed(trace, linear, device, [&] { return layer.down(layer.gated(normal)); });
+    update = timed(trace, linear, [&] { return layer.down(layer.gated(normal)); });
     normal = layer.output_norm.in_place_of_sum(hidden, update);
     keep();
     after_layer();

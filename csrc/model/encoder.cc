@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "model/esm2.h"
 #include "model/host_memory.h"
 #include "model/torchscript_encoder.h"
+#include "stream/device_stream.h"
 
 namespace virnucpro {
 
@@ -56,11 +56,15 @@ LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Pla
     }
     result.operations += 2.0 * static_cast<double>(rows * layer->inputs() * layer->outputs());
   }
-  wait_for(placement.device);
-  const auto start = std::chrono::steady_clock::now();
-  for (const auto* layer : layers) (*layer)(inputs[layer->inputs()]);
-  wait_for(placement.device);
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  auto& stream = DeviceStream::current();
+  const auto start = stream.milestone();
+  for (const auto* layer : layers) {
+    (*layer)(inputs[layer->inputs()]);
+    stream.mark([] {});
+  }
+  const auto end = stream.milestone();
+  stream.wait(end);
+  result.seconds = end.seconds_since(start);
   return result;
 }
 

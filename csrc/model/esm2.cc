@@ -64,12 +64,11 @@ at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace, con
   for (const auto& layer : layers_) {
     if (trace != nullptr && trace->keep_layers) keep();
     auto normal = layer.attention_norm.of_sum(hidden, update);
-    const auto heads =
-        timed(trace, &ForwardTrace::linear_seconds, device, [&] { return layer.query_key_value(normal); });
-    const auto mixed = timed(trace, &ForwardTrace::attention_seconds, device, [&] { return (*attention)(heads); });
-    update = timed(trace, &ForwardTrace::linear_seconds, device, [&] { return layer.attention_output(mixed); });
+    const auto heads = timed(trace, &ForwardTrace::linear_seconds, [&] { return layer.query_key_value(normal); });
+    const auto mixed = timed(trace, &ForwardTrace::attention_seconds, [&] { return (*attention)(heads); });
+    update = timed(trace, &ForwardTrace::linear_seconds, [&] { return layer.attention_output(mixed); });
     normal = layer.feed_forward_norm.of_sum(hidden, update);
-    update = timed(trace, &ForwardTrace::linear_seconds, device, [&] { return layer.down(layer.up.gelu(normal)); });
+    update = timed(trace, &ForwardTrace::linear_seconds, [&] { return layer.down(layer.up.gelu(normal)); });
     after_layer();
   }
   auto last = final_norm_(hidden.narrow(0, 0, tokens).add_(update.narrow(0, 0, tokens)));

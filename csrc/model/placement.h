@@ -15,7 +15,8 @@ struct Placement {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
   bool multiplies_bf16 = false;  // the device, natively
-  std::shared_ptr<const DeviceKernels> kernels = nullptr;  // of this project, on a GPU; null: libtorch's operators alone
+  std::shared_ptr<const DeviceKernels> kernels =
+      nullptr;  // of this project, on a GPU; null: libtorch's operators alone
 
   // Cast where they will live: several devices that load at once would wait for the host's cores otherwise.
   at::Tensor matrix(const at::Tensor& tensor) const { return tensor.to(device).to(dtype).contiguous(); }

@@ -3,22 +3,25 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
-#include <string>
+#include <chrono>
+#include <sstream>
 #include <thread>
 #include <utility>
 
 #include "error.h"
+#include "stream/hanging_devices.h"
 
 namespace virnucpro {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
 
 constexpr std::chrono::microseconds kShortestSleep{50};
 constexpr std::chrono::microseconds kLongestSleep{1000};
 // What counts of the time between two looks: whoever stops the process and lets it go on finds the device as it was.
-constexpr DeviceStream::Seconds kMostBetweenLooks{1};
+constexpr Seconds kMostBetweenLooks{1};
 // CUDA takes about a thousand launches that have not begun; one more blocks the thread inside the driver, where no
 // deadline reaches it. A mark is set for every layer, which is at most some forty of them.
 constexpr size_t kMostMarks = 16;
@@ -29,14 +32,20 @@ c10::impl::VirtualGuardImpl backend(c10::Device device) { return {device.type()}
 
 }  // namespace
 
-DeviceStream::DeviceStream(c10::Device device, Seconds deadline) : device_(device), deadline_(deadline) {
+DeviceStream::DeviceStream(c10::Device device, const std::atomic<double>& deadline)
+    : device_(device), deadline_(deadline) {
   if (!device.is_cpu()) {
-    stream_ = backend(device).getStream(device);
+    stream_ = backend(device).getStreamFromGlobalPool(device);
+    previous_ = backend(device).exchangeStream(*stream_);
+    memory_.emplace(*stream_);
   }
   current_stream = this;
 }
 
-DeviceStream::~DeviceStream() { current_stream = nullptr; }
+DeviceStream::~DeviceStream() {
+  current_stream = nullptr;
+  if (previous_) backend(device_).exchangeStream(*previous_);
+}
 
 DeviceStream& DeviceStream::current() {
   TORCH_INTERNAL_ASSERT(current_stream != nullptr);
@@ -58,16 +67,20 @@ void DeviceStream::mark(std::function<void()> reached) {
     return;
   }
   if (spare_.empty()) spare_.emplace_back(stream_->device_type(), c10::EventFlag::PYTORCH_DEFAULT);
-  marks_.push_back({std::move(spare_.back()), std::move(reached)});
+  auto event = std::move(spare_.back());
   spare_.pop_back();
-  marks_.back().event.record(*stream_);
+  event.record(*stream_);
+  marks_.push_back({std::move(event), std::move(reached)});
   wait_until([&] {
     look();
     return marks_.size() < kMostMarks;
   });
 }
 
+PageLockedMemory::Loan DeviceStream::borrow_memory() { return memory_ ? memory_->borrow() : nullptr; }
+
 void DeviceStream::wait_until(const std::function<bool()>& reached) {
+  if (lost_) std::rethrow_exception(lost_);
   auto sleep = kShortestSleep;
   auto last = Clock::now();
   Seconds still{0};
@@ -80,21 +93,31 @@ void DeviceStream::wait_until(const std::function<bool()>& reached) {
     sleep = std::min(2 * sleep, kLongestSleep);
     const auto now = Clock::now();
     still += std::min<Seconds>(now - std::exchange(last, now), kMostBetweenLooks);
-    if (still > deadline_) lose();
+    if (still.count() > deadline_) lose();
   }
 }
 
 bool DeviceStream::look() {
   bool any = false;
   while (!marks_.empty() && marks_.front().event.query()) {
-    marks_.front().reached();
-    spare_.push_back(std::move(marks_.front().event));
+    auto mark = std::move(marks_.front());
     marks_.pop_front();
+    spare_.push_back(std::move(mark.event));
+    mark.reached();
     any = true;
   }
   return any;
 }
 
-void DeviceStream::lose() { throw Error(code::kDeviceLost, device_.str() + " stopped answering"); }
+void DeviceStream::lose() {
+  remember_hanging_device();
+  memory_->give_up();
+  std::ostringstream text;
+  text << device_.str() << " stopped answering: it came no further for " << deadline_.load()
+       << " seconds (--device-timeout). Start the process again; if it happens again, look at the device with "
+          "nvidia-smi";
+  lost_ = std::make_exception_ptr(Error(code::kDeviceLost, text.str()));
+  std::rethrow_exception(lost_);
+}
 
 }  // namespace virnucpro

@@ -98,7 +98,7 @@ export function threadsOption(): Option {
 export function precisionOption(): Option {
   return new Option(
     '-p, --precision <type>',
-    'number type of the matrix work; auto takes bf16 where the device computes it natively, else fp32',
+    'number type of the matrix work; auto takes bf16 where every device computes it natively, else fp32',
   )
     .choices(PRECISIONS)
     .default(DEFAULT_PRECISION);

@@ -1,6 +1,13 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
-import { DEFAULT_MEMORY_WARNING, DEFAULT_PROGRESS_INTERVAL, MOST_BATCH_TOKENS, MOST_WORKERS } from '../index.js';
+import {
+  DEFAULT_DEVICE_TIMEOUT,
+  DEFAULT_MEMORY_WARNING,
+  DEFAULT_PROGRESS_INTERVAL,
+  LONGEST_DEVICE_TIMEOUT,
+  MOST_BATCH_TOKENS,
+  MOST_WORKERS,
+} from '../index.js';
 import type { DeviceChoice, PrecisionChoice } from '../index.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
 import {
@@ -41,6 +48,7 @@ export interface PredictWords {
   workers?: number;
   threads?: number;
   maxMemory?: number;
+  deviceTimeout: number;
   memoryWarning: number;
   force?: boolean;
   resume?: boolean;
@@ -97,6 +105,12 @@ function addEngineOptions(command: Command): Command {
       '--max-memory <size>',
       'the most memory of its device that a worker may take, such as 8G (default: all)',
       memorySize,
+    )
+    .option(
+      '--device-timeout <seconds>',
+      'give up a GPU that comes no further for so long; the others do its work',
+      wholeNumber(1, LONGEST_DEVICE_TIMEOUT),
+      DEFAULT_DEVICE_TIMEOUT,
     )
     .option(
       '--memory-warning <share>',

@@ -119,6 +119,7 @@ async function openPredictor(
     model: model.name,
     precision: words.precision,
     engine: words.engine,
+    deviceTimeout: words.deviceTimeout,
     signal,
     onEvent: (event: RunEvent) => logEvent(log, event),
     ...(choice && { triage: choice }),

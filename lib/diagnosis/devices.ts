@@ -8,6 +8,8 @@ import { precisionOf } from '../engine/precision.js';
 export interface ListedDevice extends NativeDevice {
   /** Whether a model can be opened on it: this libtorch can use the driver, and nobody has the device for itself. */
   readonly usable: boolean;
+  /** Whether this libtorch has kernels for it; true where it does not tell. */
+  readonly hasKernels: boolean;
   /** What the precision `auto` is on this device. */
   readonly automaticPrecision: Precision;
   /** What a user should know of it before choosing it: which part of the CPU is granted, that it is a slice of a GPU, busy, closed, or not of those that this libtorch has kernels for. */
@@ -34,6 +36,7 @@ export function listDevices(found: readonly NativeDevice[], cuda: CudaState): Li
   return found.map((device) => ({
     ...device,
     usable: (device.id === 'cpu' || cuda.state === 'loaded') && unusableReason(device, cuda) === undefined,
+    hasKernels: kernelReason(device, cuda) === undefined,
     automaticPrecision: precisionOf([device], 'auto'),
     notes: notesOf(device, cuda),
   }));

@@ -105,7 +105,14 @@ export function devicesOf({ devices, cuda }: LoadedMessage): ListedDevice[] {
 export function checkDevices(devices: readonly ListedDevice[]): Check {
   const lines = devices.map((device) => `${deviceLine(device)}${device.usable ? '' : ', cannot be used'}`);
   const usable = devices.filter((device) => device.usable);
-  return passed('devices', usable.map(({ id }) => id).join(', '), lines);
+  const found = usable.map(({ id }) => id).join(', ');
+  if (devices.every((device) => device.hasKernels)) return passed('devices', found, lines);
+  return warned(
+    'devices',
+    found,
+    'Use another libtorch (LIBTORCH), or do without what this one has no kernels for',
+    lines,
+  );
 }
 
 function deviceLine(device: ListedDevice): string {

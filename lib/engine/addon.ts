@@ -193,6 +193,9 @@ export interface ModelPart<A extends Architecture> {
   architecture: A;
 }
 
+/** Seconds; the first layers of a batch take some on the slowest GPU. */
+export const DEFAULT_DEADLINE = 120;
+
 export interface OpenRequest {
   /** `cpu` or `cuda:N`. */
   device: string;
@@ -206,6 +209,11 @@ export interface OpenRequest {
    * holds for the whole process on that device. Defaults to what the device has.
    */
   maxMemory?: number;
+  /**
+   * Whole seconds, 1 to 1,000,000: a GPU that comes no further for so long counts as lost (VNP_DEVICE_LOST). Time in which
+   * the process is stopped does not count. Defaults to DEFAULT_DEADLINE.
+   */
+  deadlineSeconds?: number;
   /** Called on the JavaScript thread, until the worker is closed. */
   onMessage?: (message: WorkerMessage) => void;
   /** Ends the loading at its next step: the promise rejects with VNP_ABORTED. Of an open worker it means nothing. */
@@ -244,8 +252,8 @@ export interface EmbeddingResult {
   /** When asked to measure: where the seconds of the forward went. What is left of `total` went to everything else. */
   seconds?: { total: number; linear: number; attention: number };
   /**
-   * When asked to measure: how attention was computed. `kernel`: by this addon's own kernels for the CPU; `flash`: by
-   * libtorch's kernel for packed sequences, on a GPU; `padded`: sequences of like length together, padded to the longest.
+   * When asked to measure: how attention was computed. `kernel`: by a kernel of this project; `flash`: by libtorch's
+   * kernel for packed sequences, on a GPU; `padded`: sequences of like length together, padded to the longest.
    */
   attentionWay?: 'kernel' | 'flash' | 'padded';
 }
@@ -260,8 +268,8 @@ export interface LinearMeasurement {
 
 /**
  * One worker thread that owns the models on one device; CPU workers of the same archives, precision and engine share
- * their weights. A device that does not answer any more (a CUDA error that stays) rejects with VNP_DEVICE_LOST from then
- * on. At most three jobs wait or run; a fourth call is answered with a
+ * their weights. A device that does not answer any more (a CUDA error that stays, or a GPU that hangs) rejects with
+ * VNP_DEVICE_LOST from then on. At most three jobs wait or run; a fourth call is answered with a
  * rejected promise (VNP_ARGUMENT), so that the caller's own back-pressure is never hidden here.
  */
 export interface NativeWorker {
@@ -289,6 +297,11 @@ export interface NativeWorker {
   memory(): NativeMemory;
   /** Rejects the jobs that wait with VNP_ABORTED; those that run are finished, and the worker stays open. */
   withdraw(): void;
+  /**
+   * Gives up a GPU whose driver does not come back from a call, so that no deadline of its own reaches the worker: all its
+   * jobs reject with VNP_DEVICE_LOST, and it counts as closed. Its thread and all that it holds stay.
+   */
+  abandon(): void;
   /** Waits for the jobs that run (a GPU may have two), rejects those that wait (VNP_CLOSED), joins the thread. Closing twice is harmless. */
   close(): Promise<void>;
 }
@@ -324,4 +337,6 @@ export interface Addon {
    * the same kind, precision, engine and number of threads is asked for first.
    */
   openWorker(request: OpenRequest): Promise<NativeWorker>;
+  /** Whether a device of this process hangs: the libraries' own end would then wait for it. */
+  deviceHangs(): boolean;
 }

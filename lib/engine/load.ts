@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { libcProblem } from '#c-library';
 import { reasonOf, VirnucproError } from '../errors.js';
 import { packageRoot } from '../package.js';
@@ -133,10 +134,18 @@ function loadBoth(): LoadedAddon {
   setDefaults(loader);
   const { libtorch, passedOver } = loadLibtorch(loader);
   const addon = nativeModule(folder, ADDON) as Addon;
+  if (isMainThread) leaveWhereDeviceHangs(loader, addon);
   const cuda = loadCuda(loader, addon, libtorch);
   const compiler = kernelCompiler(libtorch);
   if (compiler) addon.setKernelCompiler(compiler);
   return { addon, path: join(folder, ADDON), libtorch, passedOver, cuda };
+}
+
+/** The end of a process waits for the GPUs that it used, for ever where one hangs. */
+function leaveWhereDeviceHangs(loader: Loader, addon: Addon): void {
+  process.once('exit', (code) => {
+    if (addon.deviceHangs()) loader.leave(code);
+  });
 }
 
 /** What libraries read once, when they are loaded or initialised. */

@@ -27,6 +27,8 @@ export class PoolWorker {
   tokensThatFit: number;
   /** Its waiting jobs were asked back for a device that has nothing to do: they are not given up. */
   isRecalled = false;
+  /** Batches that it has given back, whatever became of them. */
+  jobsEnded = 0;
   #blames = 0;
   /** Over the oldest task. */
   #watch: BatchWatch | undefined;
@@ -55,6 +57,11 @@ export class PoolWorker {
     return this.#tasks.size;
   }
 
+  /** Whether it has work, on a device that can hang. */
+  get isAtWork(): boolean {
+    return !this.isLost && this.jobs > 0 && this.usage.device.id !== 'cpu';
+  }
+
   /** What waits for its turn here, as far as the caller can know. */
   get ready(): readonly BatchTask<PoolWorker>[] {
     return [...this.#tasks].slice(1);
@@ -79,6 +86,7 @@ export class PoolWorker {
       return result;
     } finally {
       this.#tasks.delete(task);
+      this.jobsEnded++;
       this.#watchOldest();
     }
   }

@@ -1,4 +1,5 @@
 import { reasonOf, VirnucproError } from '../errors.js';
+import { DEFAULT_DEADLINE } from './addon.js';
 import type { Addon, FrameBatchTokens } from './addon.js';
 import { BatchTask } from './batch-task.js';
 import type { BatchOutcome } from './batch-task.js';
@@ -9,6 +10,7 @@ import { openWorkers } from './open-workers.js';
 import type { OpenPoolOptions, WorkerRequest } from './open-workers.js';
 import type { PoolEvent } from './pool-events.js';
 import type { PoolWorker } from './pool-worker.js';
+import { StallWatch } from './stall-watch.js';
 import type { WorkerDescription, WorkerUsage } from './worker-usage.js';
 
 /** One batch's way through the pool: accepted now, its outcome later. */
@@ -31,14 +33,16 @@ export class DevicePool {
   readonly #onEvent: (event: PoolEvent) => void;
   /** Batches and parts of batches that no device has taken yet; those that failed before come first. */
   readonly #waiting: WaitingTask[] = [];
+  readonly #stallWatch: StallWatch;
   /** Every batch that is not back yet, by the task that it came as. */
   readonly #underway = new Set<BatchTask<PoolWorker>>();
   #isHeld = false;
   /** Why nothing is taken any more. */
   #ended: VirnucproError | undefined;
 
-  private constructor(workers: readonly PoolWorker[], onEvent: (event: PoolEvent) => void) {
+  private constructor(workers: readonly PoolWorker[], deadline: number, onEvent: (event: PoolEvent) => void) {
     this.#workers = workers;
+    this.#stallWatch = new StallWatch(workers, deadline);
     this.#onEvent = onEvent;
   }
 
@@ -51,7 +55,9 @@ export class DevicePool {
     requests: readonly WorkerRequest[],
     options: OpenPoolOptions = {},
   ): Promise<DevicePool> {
-    return new DevicePool(await openWorkers(addon, requests, options), options.onEvent ?? (() => undefined));
+    const workers = await openWorkers(addon, requests, options);
+    const deadline = Math.max(...requests.map(({ deadlineSeconds = DEFAULT_DEADLINE }) => deadlineSeconds));
+    return new DevicePool(workers, deadline, options.onEvent ?? (() => undefined));
   }
 
   /** Every worker, in the order of the requests. */
@@ -150,6 +156,7 @@ export class DevicePool {
     this.#ended = new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a batch but it was closed');
     this.#endWaiting(this.#ended);
     await Promise.all(this.#workers.map(({ native }) => native.close()));
+    this.#stallWatch.end();
   }
 
   #healthy(): PoolWorker[] {

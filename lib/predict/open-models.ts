@@ -149,13 +149,13 @@ async function load(
   { loaded, resolved, mayLeaveOut }: Pick<Opening, 'loaded' | 'resolved'> & Pick<CandidateDevices, 'mayLeaveOut'>,
 ): Promise<LoadedModel> {
   const { dna, protein, classifier, chunkSize } = model;
-  const { engine, maxMemory, onEvent, signal } = resolved;
+  const { engine, maxMemory, deviceTimeout, onEvent, signal } = resolved;
   const tokenizer = new loaded.addon.BytePairTokenizer(model.tokenizer);
   onEvent({ event: 'loading', model: model.name, chunkSize, workers: workers.map(({ id }) => id) });
   const onRead = (bytes: number): void => onEvent({ event: 'checking', model: model.name, bytes });
   await verifyFiles([dna, protein, classifier], { onRead, signal });
-  const limit = maxMemory === undefined ? {} : { maxMemory };
-  const requests = workers.map((plan) => ({ ...plan, ...limit, engine, dna, protein, classifier }));
+  const limits = { deadlineSeconds: deviceTimeout, ...(maxMemory !== undefined && { maxMemory }) };
+  const requests = workers.map((plan) => ({ ...plan, ...limits, engine, dna, protein, classifier }));
   const pool = await DevicePool.open(loaded.addon, requests, { mayLeaveOut, onEvent, ...(signal && { signal }) });
   for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
   return { model, pool, tokenizer };

@@ -1,3 +1,4 @@
+import { DEFAULT_DEADLINE } from '../engine/addon.js';
 import type { DeviceChoice } from '../engine/choose-devices.js';
 import { grantedResources } from '../engine/granted-resources.js';
 import { DEFAULT_PRECISION } from '../engine/precision.js';
@@ -11,6 +12,8 @@ import type { RunEvent } from './events.js';
 export const DEFAULT_PROGRESS_INTERVAL = 30;
 /** Share of a device's memory from which there is a warning. */
 export const DEFAULT_MEMORY_WARNING = 0.9;
+export const DEFAULT_DEVICE_TIMEOUT = DEFAULT_DEADLINE;
+export const LONGEST_DEVICE_TIMEOUT = 1_000_000;
 /** More tokens than this in a batch fit no device. */
 export const MOST_BATCH_TOKENS = 2 ** 24;
 export const MOST_THREADS = 1024;
@@ -57,6 +60,11 @@ export interface OpenOptions {
   readonly workers?: number;
   /** The most bytes that one worker may take on its device, weights included. Defaults to what the device has. */
   readonly maxMemory?: number;
+  /**
+   * Whole seconds, up to a million: a GPU that comes no further for so long counts as lost, and the others do its work.
+   * Defaults to DEFAULT_DEVICE_TIMEOUT.
+   */
+  readonly deviceTimeout?: number;
   /**
    * CPU threads for matrix work, of all CPU workers together. Defaults to the cores that this process may use: those
    * of its CPU affinity, as many as its cgroup's quota allows (rounded up), at most $OMP_NUM_THREADS.
@@ -117,6 +125,7 @@ const OPEN_OPTIONS = namesOf<OpenOptions>({
   devices: true,
   workers: true,
   maxMemory: true,
+  deviceTimeout: true,
   threads: true,
   engine: true,
   esmBatchTokens: true,
@@ -205,6 +214,7 @@ export function resolveOpenOptions(options: OpenOptions) {
     threads: whole('threads', options.threads ?? defaultThreads(), MOST_THREADS),
     workers: workers === undefined ? undefined : whole('workers', workers, MOST_WORKERS),
     maxMemory: maxMemory === undefined ? undefined : whole('maxMemory', maxMemory, Number.MAX_SAFE_INTEGER),
+    deviceTimeout: whole('deviceTimeout', options.deviceTimeout ?? DEFAULT_DEVICE_TIMEOUT, LONGEST_DEVICE_TIMEOUT),
     engine: options.engine ?? ('packed' as const),
     esmBatchTokens:
       esmBatchTokens === undefined ? undefined : whole('esmBatchTokens', esmBatchTokens, MOST_BATCH_TOKENS),

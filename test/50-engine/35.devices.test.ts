@@ -74,6 +74,12 @@ describe('the devices that a driver shows', () => {
     assert.equal(record, 'cuInit(0) CUDA_DEVICE_ORDER=PCI_BUS_ID\n');
   });
 
+  it('are shown by a driver that says what it is, and which CUDA it runs', async () => {
+    assert.deepEqual((await ask({})).driver, { version: '580.65.06', cuda: '13.0' });
+    assert.deepEqual((await ask({ FAKE_CUDA_VERSION: '12040' })).driver, { version: '550.54.14', cuda: '12.4' });
+    assert.deepEqual((await ask({}, { driver: 'without-nvml' })).driver, { version: '', cuda: '13.0' });
+  });
+
   it('are in bus order in a JavaScript thread, whose process.env is a copy', async () => {
     const { devices, record } = await ask({}, { place: 'thread' });
     assert.deepEqual(devices, [first, second]);

@@ -30,8 +30,8 @@ const idsOf = ({ devices }: ReturnType<typeof choose>): string[] => devices.map(
 describe('the choice of devices', () => {
   it('is every GPU, else the CPU', () => {
     for (const asked of ['auto', undefined] as const) {
-      assert.deepEqual(choose(asked, [cpu, ...gpus]), { devices: gpus, leftOut: [] });
-      assert.deepEqual(choose(asked, [cpu], ABSENT), { devices: [cpu], leftOut: [] });
+      assert.deepEqual(choose(asked, [cpu, ...gpus]), { devices: gpus, leftOut: [], mayLeaveOut: true });
+      assert.deepEqual(choose(asked, [cpu], ABSENT), { devices: [cpu], leftOut: [], mayLeaveOut: false });
     }
   });
 
@@ -68,6 +68,36 @@ describe('the choice of devices', () => {
       assert.match(first!.reason, /prohibited/i);
       assert.match(second!.reason, /busy/);
     }
+  });
+
+  describe('of a libtorch that tells what it has kernels for', () => {
+    const cuda: CudaState = { state: 'loaded', kernels: ['7.5', '8.0', '9.0'] };
+    const volta = device('cuda:2', { capability: '7.0' });
+    const thor = device('cuda:3', { capability: '11.0' });
+    const ada = device('cuda:4', { capability: '8.9' });
+
+    it('leaves out those that it has none for, and says why', () => {
+      const { devices, leftOut, mayLeaveOut } = choose('auto', [cpu, volta, thor, ada], cuda);
+      assert.deepEqual([devices, mayLeaveOut], [[ada], true]);
+      assert.deepEqual(
+        leftOut.map(({ device: { id }, reason }) => [id, reason]),
+        [
+          [
+            'cuda:2',
+            'of capability 7.0, and this libtorch has kernels for 7.5 and newer only; ' +
+              'one for CUDA 12.6 has them for 5.0 and newer',
+          ],
+          ['cuda:3', 'of capability 11.0, and this libtorch has kernels for 7.5, 8.0, 9.0 only'],
+        ],
+      );
+    });
+
+    it('refuses one that was asked for, and all where there is no other', () => {
+      const message = /cuda:2, which is of capability 7\.0, and this libtorch/;
+      assert.throws(() => choose(['cuda:4', 'cuda:2'], [cpu, volta, ada], cuda), { code: 'VNP_DEVICE', message });
+      assert.throws(() => choose('auto', [cpu, volta], cuda), { code: 'VNP_DEVICE', message });
+      assert.deepEqual(idsOf(choose(['cpu'], [cpu, volta], cuda)), ['cpu']);
+    });
   });
 
   it('takes no CPU in silence when no GPU is to be had', () => {

@@ -1,11 +1,12 @@
 /** What the addon says of the devices in a process of its own, as JSON: node devices-process.js main|thread IDS */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
-import type { NativeDevice, NativeSensors } from '../../lib/engine/addon.js';
+import type { NativeDevice, NativeDriver, NativeSensors } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
 
 export interface Said {
   readonly cuda: string;
+  readonly driver: NativeDriver | null;
   readonly devices: NativeDevice[];
   readonly sensors?: NativeSensors[];
   readonly failure?: { readonly code: string; readonly message: string };
@@ -13,7 +14,7 @@ export interface Said {
 
 async function ask(ids: readonly string[]): Promise<Said> {
   const { addon, cuda } = loadAddon();
-  const found = { cuda: cuda.state, devices: addon.devices() };
+  const found = { cuda: cuda.state, driver: addon.driver(), devices: addon.devices() };
   try {
     return { ...found, sensors: await addon.sensors(ids) };
   } catch (error) {

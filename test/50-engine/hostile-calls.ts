@@ -149,6 +149,8 @@ async function loose(): Promise<void> {
   await eachArgument('sensors', [['cuda:0']], untyped(addon, 'sensors'));
   await eachArgument('driver', [undefined], untyped(addon, 'driver'));
   await eachArgument('devices', [undefined], untyped(addon, 'devices'));
+  const compiler = { nvrtc: 'libnvrtc.so', builtins: 'libnvrtc-builtins.so', cache: folder };
+  await eachArgument('setKernelCompiler', [compiler], untyped(addon, 'setKernelCompiler'));
   const path = join(folder, 'hostile.pt');
   const parameters = randomParameters(architecture, 1);
   const source = { kind: 'file', path: model.classifier.path, offset: 0, dtype: 'float32', strides: [1, 1] };

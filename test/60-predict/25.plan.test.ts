@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { NativeDevice, Precision } from '../../lib/engine/addon.js';
-import { defaultBatchTokens } from '../../lib/engine/batch-tokens.js';
+import { defaultBatchTokens, leastMemory, tokensThatFit } from '../../lib/engine/batch-tokens.js';
+import { devicesWithRoom } from '../../lib/engine/device-room.js';
 import type { SizedModel } from '../../lib/engine/batch-tokens.js';
 import { nextStep } from '../../lib/engine/failure-policy.js';
 import { planWorkers } from '../../lib/engine/worker-plan.js';
@@ -9,8 +10,9 @@ import { device } from './fake-devices.js';
 
 const GIB = 2 ** 30;
 const cpu: NativeDevice = { ...device('cpu'), memoryTotal: 16 * GIB, memoryFree: 12 * GIB };
-const gpu = (ordinal: number, gib = 80): NativeDevice => ({
+const gpu = (ordinal: number, gib = 80, more: Partial<NativeDevice> = {}): NativeDevice => ({
   ...device(`cuda:${ordinal}`),
+  ...more,
   memoryTotal: gib * GIB,
   memoryFree: gib * GIB,
 });
@@ -49,14 +51,51 @@ describe('the plan of the workers', () => {
   });
 });
 
-describe('the default tokens of a batch', () => {
-  const sized = (width: number, feedForward: number, bytes: number): SizedModel => ({
-    architecture: { width, feedForward },
-    dtype: 'float32',
-    bytes,
+const sized = (width: number, feedForward: number, bytes: number): SizedModel => ({
+  architecture: { width, feedForward },
+  dtype: 'float32',
+  bytes,
+});
+const esm3b = sized(2560, 10240, 11.4 * GIB);
+const dnabert = sized(768, 3072, 0.35 * GIB);
+
+describe('the room that a GPU has to have', () => {
+  const models = { dna: dnabert, protein: esm3b };
+  const [half, whole] = (['bf16', 'fp32'] as const).map((precision) => leastMemory(models, precision) / GIB);
+  const ids = (devices: readonly NativeDevice[]): string[] => devices.map(({ id }) => id);
+  const native = { bf16: true };
+
+  it('is that of the weights in the precision that is computed in, and of a little more', () => {
+    assert.ok(half! > 5.8 && half! < 6.3 && whole! > 11.75 && whole! < 12.3, `${half}, ${whole}`);
+    const beside = leastMemory({ ...models, beside: { dna: dnabert, protein: esm3b } }, 'bf16') / GIB;
+    assert.ok(Math.abs(beside - 2 * half!) < 1e-9);
   });
-  const esm3b = sized(2560, 10240, 11.4 * GIB);
-  const dnabert = sized(768, 3072, 0.35 * GIB);
+
+  it('leaves out those that are full, and says what they lack', () => {
+    const { devices, full } = devicesWithRoom([gpu(0, 5, native), gpu(1, 7, native)], models, 'auto');
+    assert.deepEqual(ids(devices), ['cuda:1']);
+    assert.deepEqual(
+      full.map(({ device: { id }, reason }) => [id, reason]),
+      [['cuda:0', 'full, with 5.0 GiB free where the weights and the least batch take 6.1 GiB in BF16']],
+    );
+  });
+
+  it('is asked of every one in the precision of all, which a full one has no say in', () => {
+    const old = gpu(2, 40);
+    const rooms = (devices: readonly NativeDevice[]) => ids(devicesWithRoom(devices, models, 'auto').devices);
+    // In FP32, for the old one, there is none on the first.
+    assert.deepEqual(rooms([gpu(0, 8, native), gpu(1, 80, native), old]), ['cuda:1', 'cuda:2']);
+    assert.deepEqual(rooms([gpu(0, 8, native), gpu(1, 80, native), gpu(2, 2)]), ['cuda:0', 'cuda:1']);
+  });
+
+  it('is not asked of the CPU, nor of a GPU that does not tell', () => {
+    const silent = { ...gpu(0, 1), memoryFree: null };
+    const tiny = { ...cpu, memoryFree: 1 };
+    assert.deepEqual(devicesWithRoom([silent, tiny], models, 'auto').full, []);
+  });
+});
+
+describe('the default tokens of a batch', () => {
   const chosen = (devices: readonly NativeDevice[], precision: Precision, maxMemory?: number, protein = esm3b) =>
     defaultBatchTokens({
       plans: planWorkers(devices, { threads: 1, workers: undefined }).map((plan) => ({ ...plan, precision })),
@@ -74,8 +113,24 @@ describe('the default tokens of a batch', () => {
     assert.deepEqual(chosen([cpu], 'bf16'), { esm: 4096, dnabert: 4096 });
   });
 
-  it('are those of the device with the least', () => {
+  it('are those of the device with the least, among devices of one kind', () => {
     assert.deepEqual(chosen([gpu(0), gpu(1, 8)], 'bf16'), chosen([gpu(1, 8)], 'bf16'));
+  });
+
+  it('are those of the kind with the most room; another kind takes them in parts', () => {
+    const small = { name: 'a small one', capability: '8.6' };
+    const devices = [gpu(0), gpu(1, 8, small), gpu(2, 7, small)];
+    const tokens = chosen(devices, 'bf16');
+    assert.deepEqual(tokens, chosen([gpu(0)], 'bf16'));
+    const plans = planWorkers(devices, { threads: 1, workers: undefined }).map((plan) => ({
+      ...plan,
+      precision: 'bf16' as const,
+    }));
+    const request = { plans, dna: dnabert, protein: esm3b, maxMemory: undefined };
+    const fitting = plans.map((plan) => tokensThatFit(plan, request, tokens));
+    assert.deepEqual(fitting, [Infinity, 12_288, 6144]);
+    const asked = plans.map((plan) => tokensThatFit(plan, request, { ...tokens, esm: 0 }));
+    assert.deepEqual(asked, [Infinity, Infinity, Infinity]);
   });
 
   it('stay within the memory that a worker may take', () => {

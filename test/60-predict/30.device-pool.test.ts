@@ -4,6 +4,7 @@ import type { BatchOutcome } from '../../lib/engine/batch-task.js';
 import { codeOf } from '../../lib/engine/native-error.js';
 import type { DevicePool } from '../../lib/engine/pool.js';
 import { reasonOf, VirnucproError } from '../../lib/errors.js';
+import type { ErrorCode } from '../../lib/errors.js';
 import { FakeDevices, LIMIT, scoreOf } from './fake-devices.js';
 import type { FrameKind } from './fake-devices.js';
 
@@ -269,6 +270,59 @@ describe('the pool of devices', () => {
       return true;
     });
     assert.deepEqual([devices.opened, devices.closed], [2, 2]);
+  });
+
+  describe('that may do without some of them', () => {
+    const failing = (...codes: readonly ErrorCode[]) => new Map(codes.map((code, index) => [`fake:${index}`, code]));
+    const mayLeaveOut = { mayLeaveOut: true };
+
+    for (const code of ['VNP_DEVICE', 'VNP_DEVICE_LOST', 'VNP_MEMORY', 'VNP_NATIVE', 'VNP_WRONG_NUMBERS'] as const) {
+      it(`leaves out one that fails to open with ${code}, says so, and goes on`, async () => {
+        const devices = new FakeDevices({ devices: 3, turns: [0] });
+        const pool = await devices.openPool('packed', failing(code), mayLeaveOut);
+        const reason = `it did not open: Expected memory but fake:0 has none (${code})`;
+        assert.deepEqual(devices.events, [{ event: 'device-left-out', device: 'fake:0', name: 'a fake', reason }]);
+        assert.deepEqual(
+          pool.descriptions.map(({ id }) => id),
+          ['fake:1', 'fake:2'],
+        );
+        assert.deepEqual(told(await outcomeOf(pool, BATCH)).virus, [virusOf(1), virusOf(2)]);
+      });
+    }
+
+    it('ends with what would fail on every device', async () => {
+      const devices = new FakeDevices({ devices: 3, turns: [0] });
+      const opening = devices.openPool('packed', failing('VNP_MEMORY', 'VNP_MODEL_INVALID'), mayLeaveOut);
+      await assert.rejects(opening, VirnucproError);
+      assert.deepEqual([devices.opened, devices.closed, devices.events], [1, 1, []]);
+    });
+
+    it('ends where none is left, with the reason of each', async () => {
+      const open = (...codes: readonly ErrorCode[]) =>
+        new FakeDevices({ devices: codes.length, turns: [0] }).openPool('packed', failing(...codes), mayLeaveOut);
+      const message = /^No GPU can be used\. fake:0: .*\(VNP_MEMORY\); fake:1: .*\. Choose the CPU \(--device cpu\)$/;
+      await assert.rejects(open('VNP_MEMORY', 'VNP_MEMORY'), { code: 'VNP_MEMORY', message });
+      await assert.rejects(open('VNP_MEMORY', 'VNP_DEVICE_LOST'), { code: 'VNP_DEVICE', message });
+      await assert.rejects(open('VNP_MEMORY'), { message: 'Expected memory but fake:0 has none' });
+    });
+
+    it('closes what is not to be used after all', async () => {
+      const devices = new FakeDevices({ devices: 3, turns: [0] });
+      const pool = await devices.openPool();
+      await pool.keepOnly(['fake:0', 'fake:2']);
+      assert.deepEqual([devices.closed, pool.workers.map(({ id }) => id)], [1, ['fake:0', 'fake:2']]);
+    });
+  });
+
+  it('gives a device with less room than the others its batches in parts, without a failure', async () => {
+    const devices = new FakeDevices({ devices: 2, turns: [1] });
+    const pool = await devices.openPool('packed', undefined, { tokensThatFit: [20, Infinity] });
+    const marks = [1, 2, 3, 4, 5];
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => outcomeOf(pool, batchOf(...marks))));
+    for (const outcome of outcomes) assert.deepEqual(told(outcome), { virus: marks.map(virusOf), failures: [] });
+    assert.deepEqual(devices.events, []);
+    const [small] = pool.workers.map(({ usage }) => usage);
+    assert.ok(small!.batches > 0 && small!.proteinTokens <= 20 * small!.batches);
   });
 
   it('closes every device, and gives up what waits', async () => {

@@ -31,6 +31,9 @@ export interface Plan {
   readonly isBroken?: readonly boolean[];
 }
 
+/** The id of a device without memory, or what several fail with when they are opened. */
+type Refused = string | ReadonlyMap<string, ErrorCode>;
+
 const IDLE: NativeProgress = { stage: 'idle', layersDone: 0, layers: 0, fraction: 0 };
 
 /** Tokens a second of the linear layers of either model. */
@@ -90,12 +93,19 @@ export class FakeDevices {
     this.#plan = plan;
   }
 
-  async openPool(engine: OpenRequest['engine'] = 'packed', refused?: string): Promise<DevicePool> {
+  async openPool(
+    engine: OpenRequest['engine'] = 'packed',
+    refused?: Refused,
+    { mayLeaveOut = false, tokensThatFit }: { mayLeaveOut?: boolean; tokensThatFit?: readonly number[] } = {},
+  ): Promise<DevicePool> {
     const requests = Array.from({ length: this.#plan.devices }, (_, index): WorkerRequest => {
       const id = `fake:${index}`;
-      return { id, device: device(id), precision: 'fp32', threads: 1, engine };
+      const tokens = tokensThatFit?.[index];
+      const fitting = tokens === undefined ? {} : { tokensThatFit: tokens };
+      return { id, device: device(id), precision: 'fp32', threads: 1, engine, ...fitting };
     });
-    return DevicePool.open(this.addon(refused), requests, { onEvent: (event) => this.events.push(event) });
+    const onEvent = (event: PoolEvent): void => void this.events.push(event);
+    return DevicePool.open(this.addon(refused), requests, { mayLeaveOut, onEvent });
   }
 
   /** Resolves when nothing runs or waits on any device. */
@@ -103,10 +113,11 @@ export class FakeDevices {
     while (this.running > 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  addon(refused?: string): Addon {
+  addon(refused?: Refused): Addon {
     const part: Pick<Addon, 'openWorker'> = {
       openWorker: async ({ device: id }) => {
-        if (id === refused) throw nativeError('VNP_MEMORY', `Expected memory but ${id} has none`);
+        const code = typeof refused === 'string' ? (id === refused ? 'VNP_MEMORY' : undefined) : refused?.get(id);
+        if (code) throw nativeError(code, `Expected memory but ${id} has none`);
         return this.#worker(this.opened++);
       },
     };

@@ -1,5 +1,6 @@
-// Runs the emulated kernels on noise and compares them with libtorch's operators in float64: check_kernels FOLDER ELEMENT.
-// Writes a line of JSON for each comparison. FOLDER: has <kernel>.so for each kernel, compiled for ELEMENT.
+// Runs an emulated kernel on noise and compares it with libtorch's operators in float64: check_kernels FOLDER ELEMENT
+// CAPABILITY KERNEL. Writes a line of JSON for each comparison. FOLDER: has <kernel>.so, compiled for the type and for the
+// compute capability, 90 for 9.0.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -48,13 +49,13 @@ class Array {
   std::shared_ptr<emulation::GuardedMemory> memory_;
 };
 
-struct Result {
-  std::vector<at::Tensor> outputs;
-};
-
 class Checks {
  public:
-  Checks(EmulatedKernels& kernels, at::ScalarType type) : kernels(kernels), type(type) {}
+  Checks(EmulatedKernels& kernels, at::ScalarType type, int capability)
+      : kernels(kernels), type(type), capability_(capability) {}
+
+  // Whether attention multiplies with tensor cores.
+  bool tensor_cores() const { return type == at::kHalf ? capability_ >= 75 : type == at::kBFloat16 && capability_ >= 80; }
 
   // Half the distance from 1 to the next number of the type.
   double rounding() const { return type == at::kFloat ? 0x1p-24 : type == at::kHalf ? 0x1p-11 : 0x1p-8; }
@@ -91,6 +92,8 @@ class Checks {
   const at::ScalarType type;
 
  private:
+  const int capability_;
+
   static bool identical(const at::Tensor& a, const at::Tensor& b) {
     return a.nbytes() == b.nbytes() && std::memcmp(a.const_data_ptr(), b.const_data_ptr(), a.nbytes()) == 0;
   }
@@ -146,7 +149,6 @@ void check_add_norm(Checks& checks, int64_t rows, int64_t width, bool with_updat
   const auto numbers = rows * width;
   const auto size = static_cast<int64_t>(update.element_size());
   const bool writes = with_update || keeps_normal;
-  // A warp that has no row still takes nothing.
   checks.compare(
       "add_norm, " + std::to_string(rows) + " x " + std::to_string(width) + (with_update ? ", an update" : "") +
           (keeps_normal ? ", the norm kept" : ""),
@@ -255,6 +257,7 @@ void check_attention(Checks& checks, const std::vector<int64_t>& lengths, int64_
   if (spoilt) qkv.narrow(0, offsets[*spoilt], lengths[*spoilt]).fill_(NAN);
   auto slopes = at::rand({heads}) * 0.5;
   std::vector<at::Tensor> parts;
+  const int64_t queries_at_once = checks.tensor_cores() ? 64 : 32;
   int64_t again = 0;
   const auto size = static_cast<int64_t>(qkv.element_size());
   for (size_t i = 0; i < lengths.size(); ++i) {
@@ -266,7 +269,7 @@ void check_attention(Checks& checks, const std::vector<int64_t>& lengths, int64_
       logits = logits - distance * slopes.to(at::kDouble).view({heads, 1, 1});
     }
     parts.push_back(at::einsum("hij,jhc->ihc", {logits.softmax(-1), own.select(1, 2)}).reshape({lengths[i], -1}));
-    again += (lengths[i] - 1) / 64 * lengths[i] * 2 * heads * head_width * size;
+    again += (lengths[i] - 1) / queries_at_once * lengths[i] * 2 * heads * head_width * size;
   }
   const auto expected = at::cat(parts);
   // The weights are rounded to the type too; they sum up to one.
@@ -304,51 +307,48 @@ void check_attention(Checks& checks, const std::vector<int64_t>& lengths, int64_
        rows * heads * head_width * size});
 }
 
-}  // namespace
-
-int main(int, char** words) {
-  at::manual_seed(7);
-  at::set_num_threads(1);
-  EmulatedKernels kernels(words[1]);
-  Checks checks(kernels, type_of(words[2]));
-  const std::string which = words[3] == nullptr ? "" : words[3];
-  if (which.empty() || which == "rotary") {
+void check(Checks& checks, const std::string& kernel) {
+  if (kernel == "rotary") {
     check_rotary(checks, 5, 3, 64);
     check_rotary(checks, 3, 40, 64);
     check_rotary(checks, 7, 20, 32);
     check_rotary(checks, 4, 4, 48);
     check_rotary(checks, 2, 1, 16);
     check_rotary(checks, 1, 2, 128);
-  }
-  if (which.empty() || which == "add_norm") {
+  } else if (kernel == "add_norm") {
     for (const bool update : {true, false}) {
       for (const bool kept : {true, false}) check_add_norm(checks, 5, 768, update, kept);
     }
     for (const int64_t width : {8, 64, 264, 320, 1280, 2560, 5120}) check_add_norm(checks, 3, width, true, false);
-  }
-  if (which.empty() || which == "bias_gelu") {
+  } else if (kernel == "bias_gelu") {
     check_bias_gelu(checks, 9, 1280, true);
     check_bias_gelu(checks, 4, 1280, false);
     check_bias_gelu(checks, 1, 8, true);
     check_bias_gelu(checks, 6, 1032, true);
-  }
-  if (which.empty() || which == "gelu_times") {
+  } else if (kernel == "gelu_times") {
     check_gelu_times(checks, 9, 3072);
     check_gelu_times(checks, 4, 256);
     check_gelu_times(checks, 1, 8);
     check_gelu_times(checks, 3, 1032);
-  }
-  if (which.empty() || which == "sequence_mean") {
+  } else if (kernel == "sequence_mean") {
     check_mean(checks, {1, 7, 8, 9, 130, 64}, 320);
     check_mean(checks, {33, 2}, 8);
     check_mean(checks, {200}, 2560);
+  } else {
+    const auto head_width = std::stoll(kernel.substr(kernel.rfind('_') + 1));
+    TORCH_CHECK(kernel == AlibiAttentionCall::kernel_for(head_width), kernel);
+    check_attention(checks, {1, 63, 64, 65, 100, 17}, 3, head_width, true);
+    check_attention(checks, {200, 5}, 1, head_width, false);
+    check_attention(checks, {70, 33, 16, 8}, 2, head_width, true, 1);
   }
-  if (which.empty() || which == "attention") {
-    check_attention(checks, {1, 63, 64, 65, 100, 17}, 3, 64, true);
-    check_attention(checks, {200, 5}, 2, 64, false);
-    check_attention(checks, {70, 33, 16, 8}, 2, 64, true, 1);
-    check_attention(checks, {66, 2, 20}, 2, 16, true);
-    check_attention(checks, {66, 2, 20}, 1, 48, true);
-    check_attention(checks, {66, 2, 20}, 1, 128, true);
-  }
+}
+
+}  // namespace
+
+int main(int, char** words) {
+  at::manual_seed(7);
+  at::set_num_threads(1);
+  EmulatedKernels kernels(words[1]);
+  Checks checks(kernels, type_of(words[2]), std::stoi(words[3]));
+  check(checks, words[4]);
 }

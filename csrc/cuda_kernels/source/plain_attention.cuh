@@ -125,8 +125,10 @@ __device__ __forceinline__ void attend_round(const Head& head, int first_query, 
     if (row >= head.length) break;
     const int column = i % kChunks * kChunk;
     const float4* const from = reinterpret_cast<const float4*>(&tiles.queries[i / kChunks][column]);
+    const float4 low = from[0];
+    const float4 high = from[1];
     store_chunk(head.output + row * head.output_step + column,
-                {from[0].x, from[0].y, from[0].z, from[0].w, from[1].x, from[1].y, from[1].z, from[1].w});
+                {low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w});
   }
   __syncthreads();
 }

@@ -1,0 +1,114 @@
+#include "stream/page_locked_memory.h"
+
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+#include <c10/util/accumulate.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+
+#include "failure_description.h"
+
+namespace virnucpro {
+
+namespace {
+
+constexpr int64_t kSmallestBlock = int64_t{1} << 20;
+// Of what is taken: more than any copy asks for.
+constexpr int64_t kAlignment = 256;
+
+// How libtorch frees page-locked memory.
+std::atomic<c10::DeleterFnPtr> free_block{nullptr};
+
+// Of memory that a device was to read or write, libtorch asks the device where it is. What a lost one answers must not
+// leave a destructor, which would end the process: such memory stays taken.
+void free_if_possible(void* block) {
+  try {
+    free_block.load()(block);
+  } catch (const c10::Error&) {
+  }
+}
+
+// Whoever takes page-locked memory from libtorch asks first where all devices are with what was freed; one that was
+// lost since then answers once for every block with its failure, which is none of this thread's device.
+at::Tensor new_block(int64_t bytes) {
+  constexpr int kMostBlocks = 256;
+  const auto options = at::TensorOptions(at::kCPU).dtype(at::kByte).pinned_memory(true);
+  for (int attempt = 1;; ++attempt) {
+    try {
+      auto block = at::empty({bytes}, options);
+      auto& data = block.storage().unsafeGetStorageImpl()->mutable_data_ptr();
+      free_block = data.get_deleter();
+      TORCH_CHECK(data.compare_exchange_deleter(data.get_deleter(), &free_if_possible));
+      return block;
+    } catch (const c10::AcceleratorError&) {
+      if (attempt == kMostBlocks || is_out_of_memory(std::current_exception())) throw;
+    }
+  }
+}
+
+// Whether the device has come there; one that failed never does.
+bool is_reached(const Milestone& milestone) {
+  try {
+    return milestone.reached();
+  } catch (const c10::Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+PageLockedMemory::~PageLockedMemory() {
+  for (auto& room : unused_) {
+    if (given_up_ || !is_reached(*room->free_at)) static_cast<void>(room.release());
+  }
+}
+
+PageLockedMemory::Loan PageLockedMemory::borrow() {
+  const auto free = std::find_if(unused_.begin(), unused_.end(), [](auto& room) { return room->free_at->reached(); });
+  std::unique_ptr<Room> room;
+  if (free != unused_.end()) {
+    room = std::move(*free);
+    unused_.erase(free);
+    room->block = 0;
+    room->used = 0;
+  } else {
+    room = std::make_unique<Room>();
+  }
+  current_ = room.get();
+  return {room.release(), [this](Room* lent) { give_back(lent); }};
+}
+
+void PageLockedMemory::give_back(Room* room) noexcept {
+  std::unique_ptr<Room> owned(room);
+  if (current_ == room) current_ = nullptr;
+  try {
+    // Whatever became of the job, the device may have been given copies from here and to here.
+    if (!given_up_) owned->free_at.emplace(stream_);
+  } catch (const c10::Error&) {
+    given_up_ = true;
+  }
+  if (given_up_) {
+    static_cast<void>(owned.release());
+  } else {
+    unused_.push_back(std::move(owned));
+  }
+}
+
+at::Tensor PageLockedMemory::take(at::IntArrayRef sizes, at::ScalarType type) {
+  TORCH_INTERNAL_ASSERT(current_ != nullptr);
+  auto& room = *current_;
+  const auto bytes = c10::multiply_integers(sizes) * static_cast<int64_t>(c10::elementSize(type));
+  const auto fits = [&] { return room.used + bytes <= room.blocks[room.block].size(0); };
+  while (room.block < room.blocks.size() && !fits()) {
+    ++room.block;
+    room.used = 0;
+  }
+  if (room.block == room.blocks.size()) room.blocks.push_back(new_block(std::max(kSmallestBlock, bytes)));
+  const auto taken = room.blocks[room.block].narrow(0, room.used, bytes);
+  room.used += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return taken.view(type).view(sizes);
+}
+
+}  // namespace virnucpro
