@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { renderDashboard } from '../../lib/monitor/dashboard-layout.js';
+import { repositoryRoot } from '../repository.js';
+import { status, workers } from './statuses.js';
+
+const COLUMNS = 100;
+const README = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
+
+/** What a line is made of, whatever the run: without its numbers, the lengths of its bars, and what the devices do. */
+function form(line: string): string {
+  return line
+    .replaceAll(/[█▏▎▍▌▋▊▉░]+/g, 'bar')
+    .replaceAll(/(DNABERT-S|ESM-2) \d+ %|idle/g, 'stage')
+    .replaceAll(/\b\d[\d.]*k?/g, '0')
+    .replaceAll(/\b(kb|Mb|KiB|MiB)\b/g, 'size')
+    .replaceAll(/ +/g, ' ')
+    .trimEnd();
+}
+
+describe('the screen of the dashboard in README.md', () => {
+  it('is what the dashboard draws today; npm run screen writes it anew', () => {
+    const [, part] = README.split('<!-- screen: written by npm run screen -->');
+    const [, screen] = /```text\n([^]*?)\n```/.exec(part!)!;
+    const lines = screen!.split('\n');
+    assert.ok(lines.every((line) => line.length <= COLUMNS));
+    const names = workers(4).map((worker, index) => ({ ...worker, name: `Fake GPU ${index}` }));
+    const log = Array.from({ length: 30 }, () => ({ text: '', level: 'info' }) as const);
+    const view = { columns: COLUMNS, rows: lines.length, title: '', log, ascii: false, logOnly: false };
+    const drawn = renderDashboard([status({ workers: names })], { ...view, hasKeys: true, isStopping: false });
+    const rule = drawn.findIndex((line) => line.startsWith('Log'));
+    // The title and the log are of the run.
+    assert.deepEqual(lines.slice(1, rule + 1).map(form), drawn.slice(1, rule + 1).map(form));
+    assert.equal(lines.at(-1), drawn.at(-1)!.trimEnd());
+  });
+
+  it('is said to be simulated', () => {
+    const [before] = README.split('<!-- screen: written by npm run screen -->');
+    assert.match(before!.slice(-400), /simulated/);
+  });
+});
