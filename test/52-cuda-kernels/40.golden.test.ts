@@ -53,10 +53,6 @@ describe('both models with the CUDA kernels, on a simulated GPU', () => {
       for (const { relative } of [errors.protein, errors.dna]) assert.ok(relative <= allowed, JSON.stringify(errors));
     }
     const launched = readReport(report).devices.flatMap(({ kernels }) => Object.keys(kernels));
-    for (const kernel of KERNELS)
-      assert.ok(
-        launched.includes(kernel),
-        `${kernel} is not used`,
-      );
+    for (const kernel of KERNELS) assert.ok(launched.includes(kernel), `${kernel} is not used`);
   });
 });
