@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Formats csrc/, or with --check says which files are not. The release of clang-format is pinned, since every release
+ * Formats csrc/ and test/simulated-gpu/, or with --check says which files are not. The release of clang-format is pinned, since every release
  * breaks lines a little differently; it is fetched into the cache at first use.
  */
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
@@ -42,7 +42,8 @@ async function fetchInto(folder) {
 
 try {
   const program = await provideClangFormat();
-  const files = filesBelow(inRepository('csrc')).filter((path) => /\.(cc|h|cu|cuh)$/.test(path));
+  const folders = [inRepository('csrc'), inRepository('test', 'simulated-gpu'), inRepository('test', 'cuda-emulation')];
+  const files = folders.flatMap((folder) => filesBelow(folder)).filter((path) => /\.(cc|h|cu|cuh)$/.test(path));
   const mode = process.argv.includes('--check') ? ['--dry-run', '-Werror'] : ['-i'];
   const { succeeded, output } = await run(program, [...mode, ...files], { cwd: repositoryRoot });
   if (!succeeded) throw new SetupFailure(`${output.trim()}\nRun \`npm run format\``);

@@ -7,7 +7,7 @@
  *                                [--only STEP,...] [--temporary FOLDER]
  *
  * The exit code is 0 when all bars are met, 2 when one is not, 1 when something is broken or there is no GPU.
- * --quick takes tiny models, for a try of the check itself.
+ * --quick takes tiny models and judges no speed, for a try of the check itself.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

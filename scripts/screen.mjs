@@ -21,13 +21,6 @@ const GPU = { capability: '8.9', memory: 24, free: 22, delay: 400 };
 const BATCHES = ['--esm-batch-size', '3072', '--dnabert-batch-size', '3072'];
 const RECORDS = 200;
 
-/** What the tests skip without is needed here; the reason is printed. */
-const orThrow = /** @type {Mocha.Context} */ ({
-  skip() {
-    throw new Error('Expected all that the simulated GPUs need');
-  },
-});
-
 /** Without the letter T: no strand has a stop codon, so that every window has six frames. */
 function records() {
   const next = seededNumbers(1);
@@ -49,7 +42,7 @@ function isInTheMiddle(screen) {
 
 /** @param {string} folder @returns {Promise<string>} */
 async function capture(folder) {
-  const gpus = SimulatedGpus.build(orThrow);
+  const gpus = SimulatedGpus.make();
   writeFileSync(join(folder, 'contigs.fa'), records());
   const terminal = await Terminal.open({ ...SIZE, env: added(gpus.environment({ gpus: alike(4, GPU) })) });
   try {
@@ -62,7 +55,7 @@ async function capture(folder) {
   }
 }
 
-const missing = noTerminal();
+const missing = noTerminal() ?? SimulatedGpus.missing();
 if (missing !== undefined) throw new Error(missing);
 const folder = mkdtempSync(join(tmpdir(), 'virnucpro-screen-'));
 try {

@@ -24,12 +24,16 @@ export function endChildren() {
  */
 
 /**
+ * When a command gets what Ctrl-C sends: `after` seconds from when its standard error shows `once`.
+ * @typedef {{ once: RegExp, after: number }} Interrupt
+ */
+
+/**
  * Runs the command line as a user does, in a process of its own. Never rejects.
  * @param {readonly string[]} words
- * @param {{ seconds: number, environment?: NodeJS.ProcessEnv, interruptAfter?: number }} options
- *   interruptAfter: seconds until it gets what Ctrl-C sends @returns {Promise<Ended>}
+ * @param {{ seconds: number, environment?: NodeJS.ProcessEnv, interrupt?: Interrupt }} options @returns {Promise<Ended>}
  */
-export function runVirnucpro(words, { seconds, environment = {}, interruptAfter }) {
+export function runVirnucpro(words, { seconds, environment = {}, interrupt }) {
   if (isOver) return Promise.resolve({ code: null, stdout: '', stderr: 'the check is over', timedOut: false });
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [program, ...words], {
@@ -39,9 +43,14 @@ export function runVirnucpro(words, { seconds, environment = {}, interruptAfter 
     running.add(child);
     let [stdout, stderr, timedOut] = ['', '', false];
     child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let politely;
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+      if (!interrupt || politely || !interrupt.once.test(stderr)) return;
+      politely = setTimeout(() => child.kill('SIGINT'), interrupt.after * 1000);
+    });
     const limit = setTimeout(() => (timedOut = child.kill('SIGKILL')), seconds * 1000);
-    const politely = interruptAfter && setTimeout(() => child.kill('SIGINT'), interruptAfter * 1000);
     /** @param {number | null} code */
     const end = (code) => {
       clearTimeout(limit);

@@ -17,7 +17,7 @@ export const examples = fileURLToPath(new URL('../../examples/contigs.fa', impor
 /**
  * @param {import('./steps.mjs').Context} context
  * @param {{ name: string, model: string, input?: string, words?: readonly string[], seconds: number,
- *   environment?: NodeJS.ProcessEnv, interruptAfter?: number, text?: boolean }} run
+ *   environment?: NodeJS.ProcessEnv, interrupt?: import('./command.mjs').Interrupt, text?: boolean }} run
  *   name: of its output folder; text: the log is for people @returns {Promise<Predicted>}
  */
 export async function predict({ folder, models }, { name, model, input = examples, words = [], text = false, ...how }) {

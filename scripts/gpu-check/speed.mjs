@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runNative } from './command.mjs';
 import { proteinFasta } from './sequences.mjs';
-import { checked, within } from './steps.mjs';
+import { checked, UNJUDGED, within } from './steps.mjs';
 
 /** @typedef {import('../../dist/lib/index.js').BenchmarkReport} BenchmarkReport */
 /**
@@ -53,7 +53,10 @@ async function measure({ name, part, size, model, residues, least, aim }, contex
   const found = `${percent(share)} of ${((report.limit_gflops ?? NaN) / 1000).toFixed(1)} TFLOP/s, ${report.tokens_per_second.toFixed(0)} tokens/s`;
   const figures = { report, least, aim, reached: aim === undefined ? undefined : share >= aim };
   const isJudged = least !== undefined && device !== 'cpu' && !quick;
-  if (!isJudged) return { checks: [checked(`${name} in BF16`, report.tokens_per_second > 0, found)], figures };
+  if (!isJudged) {
+    const skipped = least !== undefined && quick && device !== 'cpu' ? [UNJUDGED] : [];
+    return { checks: [checked(`${name} in BF16`, report.tokens_per_second > 0, found)], figures, skipped };
+  }
   const words = `${name} in BF16 reaches ${percent(least)} of its matrix products${aim === undefined ? '' : ` (aim ${percent(aim)})`}`;
   return { checks: [checked(words, share >= least, found)], figures };
 }

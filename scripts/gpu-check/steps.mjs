@@ -31,6 +31,9 @@ import { clearTimeout, setTimeout } from 'node:timers';
  *   reason?: string, checks: Check[], skipped: string[], figures: Record<string, unknown> }} StepResult
  */
 
+/** Of a check with --quick, whose models are too small for any device to be fast with. */
+export const UNJUDGED = 'the bar for the speed: a quick check measures it and does not judge it';
+
 /** In less than this nothing can be measured. */
 const LEAST_SECONDS = 10;
 

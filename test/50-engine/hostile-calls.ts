@@ -122,6 +122,7 @@ async function receivers(worker: NativeWorker): Promise<void> {
   const unopened = new NativeWorkerClass(1, {}, null);
   await jobs(unopened, 'of a worker that was never opened');
   await call('progress', () => unopened.progress());
+  await call('abandon', () => unopened.abandon());
   await call('weightBytes', () => unopened.weightBytes);
   await call('threads', () => unopened.threads);
   await call('close', () => unopened.close());
@@ -226,6 +227,7 @@ async function changedMeanwhile(): Promise<void> {
   await call('run of a batch whose getter closes', () => worker.run(closing, { embeddings: false }));
   await jobs(worker, 'after close');
   await call('progress', () => worker.progress());
+  await call('abandon', () => worker.abandon());
 }
 
 /** Another thread writes to the memory of a batch and of a text all the time. */

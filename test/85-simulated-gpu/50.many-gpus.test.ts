@@ -18,10 +18,10 @@ describe('virnucpro predict on many simulated GPUs', () => {
   });
   after(() => runs?.remove());
 
-  for (const precision of ['bf16', 'fp32']) {
-    it(`writes the same bytes with 1, 2, 4 and 8 of them in ${precision}, each of which computes`, async () => {
+  for (const [precision, counts] of Object.entries({ bf16: [1, 2, 4, 8], fp32: [1, 4] })) {
+    it(`writes the same bytes with ${counts.join(', ')} of them in ${precision}, each of which computes`, async () => {
       const made: Prediction[] = [];
-      for (const count of [1, 2, 4, 8]) {
+      for (const count of counts) {
         const machine = { gpus: alike(count) };
         const run = await runs!.predict(`${precision}-${count}`, machine, input, [...SMALL_BATCHES, '-p', precision]);
         assert.equal(run.end, 0, run.errors);

@@ -6,6 +6,7 @@ import { ModelRegistry } from '../../lib/models/registry.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { alike } from '../simulated-gpu/machine.js';
 import { manifestOf, resultsOf, scoreDifference, type Prediction } from '../simulated-gpu/predict.js';
+import { readReport } from '../simulated-gpu/report.js';
 import { SimulatedRuns, SMALL_BATCHES } from '../simulated-gpu/simulated-runs.js';
 
 const RECORDS = 24;
@@ -32,13 +33,16 @@ describe('virnucpro predict on simulated GPUs', () => {
   });
   after(() => runs?.remove());
 
-  it('has a small model and a large one on each GPU, with the scores of the CPU', async () => {
+  it('has a small model and a large one on each GPU, on streams of their own, with the scores of the CPU', async () => {
     const words = ['--model', 'golden', ...EXACT, ...TRIAGE, ...SMALL_BATCHES];
-    const run = await runs!.predict('triage', { gpus: alike(2, { delay: 50 }) }, input, words);
+    const report = join(runs!.folder, 'triage.json');
+    const run = await runs!.predict('triage', { gpus: alike(2, { delay: 50 }), report }, input, words);
     assert.equal(run.end, 0, run.errors);
     const frames = (prefix: string): number => framesOf(run, (id) => id.startsWith(prefix));
     assert.equal(frames('triage:'), 6 * RECORDS);
     assert.ok(frames('cuda:') > 0 && frames('cuda:') < 6 * RECORDS, `${frames('cuda:')} frames`);
+    // The default one, and one for each model.
+    for (const { streams } of readReport(report).devices) assert.ok(streams >= 3, `${streams} streams`);
     const onCpu = await runs!.predict('triage-cpu', { gpus: alike(1) }, input, [...words, '--device', 'cpu']);
     const difference = scoreDifference(run, onCpu);
     assert.ok(difference < 1e-5, `${difference}`);

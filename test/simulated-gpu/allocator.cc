@@ -15,12 +15,7 @@ void give_back(void* address) {
 
 class Allocator final : public c10::DeviceAllocator {
  public:
-  bool initialized() override {
-    for (int index = 0; index < device_count(); ++index) {
-      if (device(index).is_open()) return true;
-    }
-    return false;
-  }
+  bool initialized() override { return allocator_is_made(); }
 
   c10::DataPtr allocate(size_t bytes) override {
     const int index = current_device();
@@ -28,6 +23,7 @@ class Allocator final : public c10::DeviceAllocator {
     if (bytes == 0) return {nullptr, nullptr, &give_back, where};
     auto& owner = device(index);
     owner.open();
+    make_allocator();
     void* address = owner.memory().take(bytes, current_stream(index));
     return {address, address, &give_back, where};
   }

@@ -72,8 +72,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> flash_att
   return {output, nothing(at::kFloat), nothing(at::kLong), nothing(at::kLong), nothing(type)};
 }
 
-// What the memory-efficient kernel asks of a tensor's place and strides. Its slower variant gets by with 4 elements; here
-// all that it can be given has to fit the fast one.
+// What the memory-efficient kernel asks of a tensor's place and strides. Its slower variant gets by with 4 elements;
+// here all that it can be given has to fit the fast one.
 void check_aligned(const at::Tensor& tensor, const char* name) {
   const int64_t step = 16 / static_cast<int64_t>(tensor.element_size());
   TORCH_CHECK(tensor.is_cuda(), name, " must be a CUDA tensor");

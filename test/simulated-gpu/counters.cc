@@ -49,9 +49,12 @@ Counts& counts() {
 
 const char* name_of(Direction direction, bool is_pinned) {
   switch (direction) {
-    case Direction::kToDevice: return is_pinned ? "toDevicePinned" : "toDevicePageable";
-    case Direction::kToHost: return is_pinned ? "toHostPinned" : "toHostPageable";
-    case Direction::kOnDevice: return "onDevice";
+    case Direction::kToDevice:
+      return is_pinned ? "toDevicePinned" : "toDevicePageable";
+    case Direction::kToHost:
+      return is_pinned ? "toHostPinned" : "toHostPageable";
+    case Direction::kOnDevice:
+      return "onDevice";
   }
   return "";
 }

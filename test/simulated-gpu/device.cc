@@ -23,7 +23,8 @@ std::vector<std::unique_ptr<Device>>& devices() {
   static auto* all = [] {
     auto* made = new std::vector<std::unique_ptr<Device>>();
     if (driver_cuda_version() < kCudaOfLibtorch) return made;
-    for (const auto& gpu : visible_gpus()) made->push_back(std::make_unique<Device>(static_cast<int>(made->size()), gpu));
+    for (const auto& gpu : visible_gpus())
+      made->push_back(std::make_unique<Device>(static_cast<int>(made->size()), gpu));
     return made;
   }();
   return *all;

@@ -12,8 +12,11 @@ class SimulatedHooks final : public CUDAHooksInterface {
  public:
   explicit SimulatedHooks(CUDAHooksArgs /*args*/) {}
 
-  // Only that there is a device: a context is made by whoever uses one.
-  void init() const override { simulated::device(0); }
+  // There has to be a device; a context is made by whoever uses one.
+  void init() const override {
+    simulated::device(0);
+    simulated::make_allocator();
+  }
   bool isBuilt() const override { return true; }
   bool isAvailable() const override { return simulated::device_count() > 0; }
   bool hasCUDA() const override { return simulated::device_count() > 0; }

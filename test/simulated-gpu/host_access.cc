@@ -2,14 +2,13 @@
 #include <signal.h>
 #include <unistd.h>
 
-
 #include "memory.h"
 
 namespace simulated {
 
 namespace {
 
-struct sigaction before {};
+struct sigaction before{};
 
 void on_fault(int signal, siginfo_t* info, void* context) {
   if (device_of(info->si_addr) >= 0) {
@@ -25,7 +24,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
 }
 
 const bool is_installed = [] {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = &on_fault;
   action.sa_flags = SA_SIGINFO;
   return sigaction(SIGSEGV, &action, &before) == 0;

@@ -22,8 +22,7 @@ Device* device_of_gpu(int gpu) {
 
 int simulated_gpu_enqueue(void* stream_handle, void (*work)(void*), void (*release)(void*), void* context) {
   try {
-    auto& stream =
-        stream_handle == nullptr ? device(current_device()).stream(0) : *static_cast<Stream*>(stream_handle);
+    auto& stream = stream_handle == nullptr ? device(current_device()).stream(0) : *static_cast<Stream*>(stream_handle);
     stream.device().expect_kernels();
     stream.launch("enqueued", [work, context] { work(context); }, [release, context] { release(context); });
     return kSuccess;

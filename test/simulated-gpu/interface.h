@@ -16,8 +16,8 @@ void simulated_gpu_count(int device, const char* kernel, long bytes_read, long b
 // The ordinal of the device whose context is the calling thread's; -1: none was opened.
 int simulated_gpu_current(void);
 
-// Bytes that this process holds of a GPU, and how busy it was since this was last asked, in percent. `gpu` is the number
-// in bus order, as NVML counts. -1 for a GPU that this process does not use.
+// Bytes that this process holds of a GPU, and how busy it was since this was last asked, in percent. `gpu` is the
+// number in bus order, as NVML counts. -1 for a GPU that this process does not use.
 long long simulated_gpu_reserved(int gpu);
 int simulated_gpu_utilisation(int gpu);
 }

@@ -62,11 +62,18 @@ std::vector<Gpu> ask_driver() {
 
 const char* name_of(Protection protection) {
   switch (protection) {
-    case Protection::kEventWait: return "event-wait";
-    case Protection::kEventQuery: return "event-query";
-    case Protection::kStreamWait: return "stream-wait";
-    case Protection::kPinnedWait: return "pinned-wait";
-    case Protection::kRecordedStreams: return "recorded-streams";
+    case Protection::kEventWait:
+      return "event-wait";
+    case Protection::kEventQuery:
+      return "event-query";
+    case Protection::kStreamWait:
+      return "stream-wait";
+    case Protection::kPinnedWait:
+      return "pinned-wait";
+    case Protection::kRecordedStreams:
+      return "recorded-streams";
+    case Protection::kMemoryShare:
+      return "memory-share";
   }
   return "";
 }

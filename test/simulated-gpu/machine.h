@@ -37,6 +37,7 @@ enum class Protection {
   kStreamWait,       // stream-wait: a stream waits for an event of another
   kPinnedWait,       // pinned-wait: page-locked memory is used again when the device is through with it
   kRecordedStreams,  // recorded-streams: device memory that another stream uses is used again after that
+  kMemoryShare,      // memory-share: no more is given out than the share that libtorch was told
 };
 
 // The GPUs that this process sees, by ordinal. Asks the driver once.

@@ -2,7 +2,8 @@
 export type SimulatedFault = `lost@${number}` | `hangs@${number}` | 'unopenable' | 'taken';
 
 /** What keeps numbers right on a GPU, and can be taken out to see that a test notices; see machine.h. */
-export type Protection = 'event-wait' | 'event-query' | 'stream-wait' | 'pinned-wait' | 'recorded-streams';
+export type Protection =
+  'event-wait' | 'event-query' | 'stream-wait' | 'pinned-wait' | 'recorded-streams' | 'memory-share';
 
 export interface SimulatedGpu {
   /** Compute capability. Default: 9.0. */

@@ -19,14 +19,16 @@ namespace {
 constexpr size_t kStep = 512;
 constexpr int kNanByte = 0xFF;  // NaN in every type of floating point, -1 in integers
 
-std::atomic<double> share{1.0};
+std::atomic<double> share_in_settings{1.0};
+std::atomic<double> share_in_force{1.0};
+std::atomic<bool> is_made{false};
 
 // The allocator's settings that CUDA knows beside those of every device.
 const c10::CachingAllocator::DeviceConfigParserHookRegistry config_hook(
     [](const std::string& settings) {
       const std::string key = "per_process_memory_fraction:";
       const auto at = settings.rfind(key);
-      if (at != std::string::npos) share = std::stod(settings.substr(at + key.size()));
+      if (at != std::string::npos) share_in_settings = std::stod(settings.substr(at + key.size()));
     },
     {"backend", "per_process_memory_fraction", "release_lock_on_cudamalloc", "pinned_use_cuda_host_register",
      "pinned_num_register_threads", "pinned_reserve_segment_size_mb", "graph_capture_record_stream_reuse"});
@@ -77,9 +79,9 @@ void* DeviceMemory::take(size_t bytes, Stream& stream) {
         return taken_.emplace(block.address, block).first->second.address;
       }
     }
-    TORCH_CHECK_WITH(OutOfMemoryError, !has_released, "CUDA out of memory. Tried to allocate ", mebibytes(size), ". GPU ",
-                     device_.index(), " has a total capacity of ", mebibytes(device_.gpu().memory), " of which ",
-                     mebibytes(limit() - std::min(limit(), figures().reserved)), " is free.");
+    TORCH_CHECK_WITH(OutOfMemoryError, !has_released, "CUDA out of memory. Tried to allocate ", mebibytes(size),
+                     ". GPU ", device_.index(), " has a total capacity of ", mebibytes(device_.gpu().memory),
+                     " of which ", mebibytes(limit() - std::min(limit(), figures().reserved)), " is free.");
     release_unused();
   }
 }
@@ -194,6 +196,12 @@ int device_of(const void* address) {
   return found == nullptr ? -1 : found->second.device;
 }
 
-double memory_share() { return share; }
+void make_allocator() {
+  if (!is_made.exchange(true)) share_in_force = share_in_settings.load();
+}
+
+bool allocator_is_made() { return is_made; }
+
+double memory_share() { return has(Protection::kMemoryShare) ? share_in_force.load() : 1.0; }
 
 }  // namespace simulated

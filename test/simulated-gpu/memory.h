@@ -14,11 +14,11 @@ class Completion;
 class Device;
 class Stream;
 
-// A device's memory, with the rules of libtorch's caching allocator: what is given back is kept, and is used again on the
-// stream that it was taken for, at once, because work on it comes later there; on another stream only where that was
-// recorded. Tensors carry addresses at which there is nothing (any access of the host faults, and says so); kernels find
-// the same bytes elsewhere. What is given back is overwritten with NaN, in the stream's order, so that whoever still reads
-// it there shows.
+// A device's memory, with the rules of libtorch's caching allocator: what is given back is kept, and is used again on
+// the stream that it was taken for, at once, because work on it comes later there; on another stream only where that
+// was recorded. Tensors carry addresses at which there is nothing (any access of the host faults, and says so); kernels
+// find the same bytes elsewhere. What is given back is overwritten with NaN, in the stream's order, so that whoever
+// still reads it there shows.
 class DeviceMemory {
  public:
   struct Figures {
@@ -75,7 +75,10 @@ void* visible(const void* address);
 // The ordinal of the device that an address belongs to; -1: none.
 int device_of(const void* address);
 
-// Of the largest device that the allocator was told to use, 0 to 1: per_process_memory_fraction.
+// The allocator is made once for all devices, when libtorch first asks for CUDA, and takes over its settings then.
+void make_allocator();
+bool allocator_is_made();
+// The share of a device's memory that it may take, 0 to 1: per_process_memory_fraction, as it was when it was made.
 double memory_share();
 
 }  // namespace simulated

@@ -35,8 +35,7 @@ at::Tensor meta(at::IntArrayRef sizes, at::ScalarType type) {
 
 at::Tensor as_meta(const at::Tensor& tensor) {
   if (!tensor.defined()) return tensor;
-  return at::empty_strided(tensor.sizes(), tensor.strides(),
-                           at::TensorOptions(at::kMeta).dtype(tensor.scalar_type()));
+  return at::empty_strided(tensor.sizes(), tensor.strides(), at::TensorOptions(at::kMeta).dtype(tensor.scalar_type()));
 }
 
 // Results of what libtorch has no meta kernel for. A written argument is resized and returned.
@@ -73,13 +72,35 @@ const std::map<std::string, Shapes>& shapes_by_hand() {
     std::fill(rows.end() - static_cast<std::ptrdiff_t>(normalized), rows.end(), 1);
     return Stack{meta(self.sizes(), self.scalar_type()), meta(rows, at::kFloat), meta(rows, at::kFloat)};
   };
+  // Without training: nothing but the result.
+  const auto batch_norm = [=](const Stack& stack) {
+    const auto self = tensor(stack, 0);
+    TORCH_CHECK(!stack[5].toBool());
+    return Stack{meta(self.sizes(), self.scalar_type()), meta({0}, at::kFloat), meta({0}, at::kFloat)};
+  };
+  // What the CPU makes of as many indices of nothing.
+  const auto embedding_bag = [=](const Stack& stack) {
+    const auto indices = at::zeros({tensor(stack, 1).numel()}, at::kLong);
+    const auto ends = at::zeros(tensor(stack, 2).sizes(), at::kLong);
+    ends.narrow(0, ends.numel() - 1, 1).fill_(indices.numel());
+    const auto [means, bags, sizes, largest] =
+        at::_embedding_bag_forward_only(at::zeros({1, tensor(stack, 0).size(1)}), indices, ends, false,
+                                        stack[4].toInt(), false, {}, stack[7].toBool());
+    Stack results;
+    for (const auto& result : {means, bags, sizes, largest}) {
+      results.emplace_back(meta(result.sizes(), result.scalar_type()));
+    }
+    return results;
+  };
   static const auto* table = new std::map<std::string, Shapes>{
+      {"aten::_embedding_bag_forward_only", embedding_bag},
       {"aten::index_select", index_select},
       {"aten::relu", like_first},
       {"aten::abs.out", out_like_first},
       {"aten::logical_not.out", out_like_first},
       {"aten::where.self_out", where_out},
       {"aten::native_layer_norm", layer_norm},
+      {"aten::native_batch_norm", batch_norm},
   };
   return *table;
 }
@@ -255,9 +276,7 @@ void run_operator(const c10::OperatorHandle& op, c10::DispatchKeySet /*keys*/, S
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(_, CUDA, library) {
-  library.fallback(torch::CppFunction::makeFromBoxedFunction<&run_operator>());
-}
+TORCH_LIBRARY_IMPL(_, CUDA, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&run_operator>()); }
 
 // What libtorch would compose of others where a device has no kernel of its own: CUDA has.
 TORCH_LIBRARY_IMPL(aten, CUDA, library) {

@@ -1,5 +1,5 @@
-// A program that uses simulated GPUs as the engine uses real ones, with and without care: `probe SCENARIO...` prints for
-// each whether its numbers came out right. Run with protections taken out (SIMULATED_GPU_WITHOUT), they do not.
+// A program that uses simulated GPUs as the engine uses real ones, with and without care: `probe SCENARIO...` prints
+// for each whether its numbers came out right. Run with protections taken out (SIMULATED_GPU_WITHOUT), they do not.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>

@@ -41,12 +41,23 @@ export class SimulatedGpus {
     this.#driver = driver;
   }
 
-  /** Compiles what has changed (all of it takes most of a minute) and skips the suite where it cannot be compiled. */
+  /** Skips the suite where GPUs cannot be simulated, and says why. */
   static build(context: Mocha.Context): SimulatedGpus {
-    const reason = noCompiler() ?? noCmake();
+    const reason = SimulatedGpus.missing();
     if (reason !== undefined) skip(context, reason);
+    return SimulatedGpus.make();
+  }
+
+  /** What GPUs cannot be simulated without; undefined when all is there. */
+  static missing(): string | undefined {
+    const { root } = loadAddon().libtorch;
+    const headers = existsSync(join(root, 'include')) ? undefined : `${root} has no headers to compile with`;
+    return noCompiler() ?? noCmake() ?? headers;
+  }
+
+  /** Compiles what has changed; all of it takes most of a minute. */
+  static make(): SimulatedGpus {
     const { libtorch } = loadAddon();
-    if (!existsSync(join(libtorch.root, 'include'))) skip(context, `${libtorch.root} has no headers to compile with`);
     compile(libtorch.root);
     const driver = join(FOLDER, 'driver');
     compileFakeDriver(driver, ['cuda', 'nvml']);

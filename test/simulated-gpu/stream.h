@@ -39,8 +39,8 @@ class Stream {
   Device& device() const { return device_; }
   int64_t id() const { return id_; }
 
-  // A kernel or a copy: late, counted, and never run on a device that failed. Blocks while 1024 are pending, as CUDA does.
-  // `release` is called in either case.
+  // A kernel or a copy: late, counted, and never run on a device that failed. Blocks while 1024 are pending, as CUDA
+  // does. `release` is called in either case.
   void launch(std::string name, std::function<void()> work, std::function<void()> release = {});
 
   // What is not the device's work: runs even when the device failed, so that nobody waits for ever.

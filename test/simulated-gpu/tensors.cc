@@ -49,7 +49,8 @@ const c10::DispatchKeySet kKeys(c10::DispatchKey::CUDA);
 at::Tensor empty(at::IntArrayRef sizes, MaybeType type, MaybeLayout, MaybeDevice device, MaybePinned,
                  MaybeFormat format) {
   const CurrentDevice here(index_of(device));
-  return at::detail::empty_generic(sizes, c10::getDeviceAllocator(c10::kCUDA), kKeys, type.value_or(at::kFloat), format);
+  return at::detail::empty_generic(sizes, c10::getDeviceAllocator(c10::kCUDA), kKeys, type.value_or(at::kFloat),
+                                   format);
 }
 
 at::Tensor empty_strided(at::IntArrayRef sizes, at::IntArrayRef strides, MaybeType type, MaybeLayout,
