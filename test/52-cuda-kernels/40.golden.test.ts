@@ -16,7 +16,8 @@ interface GoldenErrors {
   readonly scores: number;
 }
 
-const KERNELS = ['rotary', 'add_norm', 'bias_gelu', 'gelu_times', 'sequence_mean', 'alibi_attention'];
+/** Not attention: the heads of this small model are narrower than any that the kernel is compiled for. */
+const KERNELS = ['rotary', 'add_norm', 'bias_gelu', 'gelu_times', 'sequence_mean'];
 
 describe('both models with the CUDA kernels, on a simulated GPU', () => {
   let gpus: SimulatedGpus;
@@ -52,10 +53,6 @@ describe('both models with the CUDA kernels, on a simulated GPU', () => {
       for (const { relative } of [errors.protein, errors.dna]) assert.ok(relative <= allowed, JSON.stringify(errors));
     }
     const launched = readReport(report).devices.flatMap(({ kernels }) => Object.keys(kernels));
-    for (const kernel of KERNELS)
-      assert.ok(
-        launched.some((name) => name.startsWith(kernel)),
-        `${kernel} is not used`,
-      );
+    for (const kernel of KERNELS) assert.ok(launched.includes(kernel), `${kernel} is not used`);
   });
 });
