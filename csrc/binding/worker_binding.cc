@@ -14,7 +14,6 @@
 #include "binding/failure.h"
 #include "binding/receiver.h"
 #include "error.h"
-#include "immortal.h"
 #include "stream/hanging_devices.h"
 
 namespace virnucpro {
@@ -351,8 +350,7 @@ Napi::Value WorkerBinding::abandon(const Napi::CallbackInfo& info) {
     if (worker_) {
       worker_->abandon();
       // Its thread can be neither joined nor ended.
-      static Immortal<std::vector<std::unique_ptr<DeviceWorker>>> abandoned;
-      (*abandoned).push_back(std::move(worker_));
+      static_cast<void>(worker_.release());
     }
     return info.Env().Undefined();
   });
