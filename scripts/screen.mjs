@@ -16,7 +16,7 @@ import { inRepository } from './setup/repository.mjs';
 
 const SIZE = { columns: 100, rows: 22 };
 /** What an RTX 4090 has, in a machine in which other programs use 2 GiB. Late enough to be seen at work. */
-const GPU = { capability: '8.9', memory: 24, free: 22, delay: 400 };
+const GPU = { capability: '8.9', memory: 24, free: 22, delay: 5000 };
 /** Small batches, so that there are many. */
 const BATCHES = ['--esm-batch-size', '3072', '--dnabert-batch-size', '3072'];
 const RECORDS = 200;

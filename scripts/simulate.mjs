@@ -41,7 +41,7 @@ function machine() {
       ...(fault !== undefined && fault !== 'none' && { fault }),
     });
   });
-  const without = /** @type {SimulatedMachine['without']} */ (values.without?.split(',') ?? []);
+  const without = /** @type {NonNullable<SimulatedMachine['without']>} */ (values.without?.split(',') ?? []);
   const { report } = values;
   return { gpus, without, ...(values.kernels && { kernels: {} }), ...(report !== undefined && { report }) };
 }

@@ -26,18 +26,25 @@ describe('the dashboard on simulated GPUs', () => {
     terminal.type(`cd '${runs!.folder}'`);
     terminal.run(process.execPath, PROGRAM, 'predict', input, '-o', 'output', ...SMALL_BATCHES);
     const screen = await terminal.shows(/^[1-9]\d* of \d+ frames/m);
-    for (const device of ['cuda:0', 'cuda:1', 'cuda:2']) {
-      assert.match(screen, new RegExp(`^${device} Fake GPU `, 'm'));
+    for (const [device, memory] of Object.entries({ 'cuda:0': '16.0', 'cuda:1': '16.0', 'cuda:2': '48.0' })) {
+      assert.match(screen, new RegExp(`^${device} Fake GPU .* \\d+\\.\\d/${memory} GiB +peak .* util `, 'm'));
     }
-    assert.match(screen, /^ {2}[█▏▎▍▌▋▊▉░]+ .* frames\/s .* tokens\/s .*GiB$/m);
-    await terminal.shows(/(DNABERT-S[^]*ESM-2)|(ESM-2[^]*DNABERT-S)/);
-    // The third has more memory than the others, and says so.
-    assert.match(screen, /of 48\.0 GiB|48\.0 GiB/);
+    const bars = screen.match(/^ {2}\S+ +[\d.]+ % of the run .* % busy .* frames\/s .* tokens\/s$/gm);
+    assert.equal(bars?.length, 3, screen);
+    await terminal.shows(/DNABERT-S \d+ %/);
+    await terminal.shows(/ESM-2 \d+ %/);
+    const before = sharesOf(screen);
+    await terminal.shows((later) => sharesOf(later).every((share, index) => share > before[index]!));
     terminal.press('q');
     await terminal.showsPrompt();
     assert.match(terminal.lines().join('\n'), /stopped by SIGINT|records/);
   });
 });
+
+/** What each device has done of the run, in percent. */
+function sharesOf(screen: string): number[] {
+  return [...screen.matchAll(/([\d.]+) % of the run/g)].map(([, share]) => Number(share));
+}
 
 /** What differs from the environment that a terminal has anyway. */
 function changed(environment: Readonly<Record<string, string>>): Record<string, string> {

@@ -65,6 +65,11 @@ describe('gpu-check on simulated GPUs', () => {
     assert.deepEqual([code, statuses], [2, { attention: 'not met' }], output);
   });
 
+  it('fails for a kernel of this project that computes something else', async () => {
+    const { code, statuses, output } = await check({ gpus: alike(1), kernels: { wrong: 'add_norm' } }, ['kernels']);
+    assert.deepEqual([code, statuses], [2, { kernels: 'not met' }], output);
+  });
+
   it('fails where batches get more memory than they may take', async () => {
     const machine: SimulatedMachine = { gpus: alike(1), without: ['memory-share'] };
     const { code, output, steps } = await check(machine, ['out of memory']);
@@ -78,7 +83,7 @@ describe('gpu-check on simulated GPUs', () => {
 
   it('fails at every step for a GPU that is lost', async () => {
     const only = ['doctor', 'golden values', 'acceptance', 'attention', 'out of memory', 'speed ESM-2 150M'];
-    only.push('speed DNABERT-S', 'idle share', 'golden values by TorchScript');
+    only.push('kernels', 'speed DNABERT-S', 'idle share', 'golden values by TorchScript');
     const { code, statuses, output } = await check({ gpus: alike(1, { fault: 'lost@5' }) }, only);
     assert.equal(code, 1, output);
     for (const name of only) assert.match(statuses[name] ?? 'missing', /^(not met|broken)$/, name);

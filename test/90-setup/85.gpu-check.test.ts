@@ -132,7 +132,8 @@ describe('the check of a GPU', () => {
     const words = ['--device', 'cpu', '--quick', '--output', 'report.json', '--minutes', '0.001'];
     const { code, output } = await check(words);
     assert.equal(code, 2, output);
-    for (const { name, status } of report().steps) assert.equal(status, 'late', name);
+    // The kernels are for CUDA, however much time there is.
+    for (const { name, status } of report().steps) assert.equal(status, name === 'kernels' ? 'skipped' : 'late', name);
     assert.match(output, /^doctor +late +skipped: the time of the whole check is over$/m);
   });
 

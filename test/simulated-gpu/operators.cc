@@ -83,9 +83,8 @@ const std::map<std::string, Shapes>& shapes_by_hand() {
     const auto indices = at::zeros({tensor(stack, 1).numel()}, at::kLong);
     const auto ends = at::zeros(tensor(stack, 2).sizes(), at::kLong);
     ends.narrow(0, ends.numel() - 1, 1).fill_(indices.numel());
-    const auto [means, bags, sizes, largest] =
-        at::_embedding_bag_forward_only(at::zeros({1, tensor(stack, 0).size(1)}), indices, ends, false,
-                                        stack[4].toInt(), false, {}, stack[7].toBool());
+    const auto [means, bags, sizes, largest] = at::_embedding_bag_forward_only(
+        at::zeros({1, tensor(stack, 0).size(1)}), indices, ends, false, stack[4].toInt(), false, {}, stack[7].toBool());
     Stack results;
     for (const auto& result : {means, bags, sizes, largest}) {
       results.emplace_back(meta(result.sizes(), result.scalar_type()));

@@ -1,0 +1,25 @@
+// @ts-check
+/**
+ * A process of its own, on a simulated GPU: opens a model and computes the same batch so many times. What the GPU was given
+ * to do is in the report that the simulation writes.
+ *   node forward.mjs '{"root": …, "architecture": …, "path": …, "tokens": …, "sequence": …, "forwards": …}'
+ */
+import { join } from 'node:path';
+
+/** `root`: the checkout whose engine it is. @type {{ root: string, architecture: import('../../dist/lib/engine/addon.js').Esm2Architecture | import('../../dist/lib/engine/addon.js').DnabertArchitecture, path: string, tokens: number, sequence: number, forwards: number }} */
+const { root, architecture, path, tokens, sequence, forwards } = JSON.parse(process.argv[2] ?? '');
+/** @type {typeof import('../../dist/lib/engine/load.js')} */
+const { loadAddon } = await import(join(root, 'dist', 'lib', 'engine', 'load.js'));
+const part = architecture.family === 'esm2' ? 'protein' : 'dna';
+const batch = {
+  tokens: Int32Array.from({ length: tokens }, (_, index) => 5 + (index % 20)),
+  offsets: Int32Array.from({ length: tokens / sequence + 1 }, (_, index) => index * sequence),
+};
+const worker = await loadAddon().addon.openWorker(
+  /** @type {import('../../dist/lib/engine/addon.js').OpenRequest} */ ({
+    ...{ device: 'cuda:0', precision: 'bf16', engine: 'packed', threads: 1 },
+    [part]: { path, architecture },
+  }),
+);
+for (let forward = 0; forward < forwards; forward++) await worker.embed(part, batch, { layers: false });
+await worker.close();
