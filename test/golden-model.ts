@@ -40,7 +40,7 @@ export async function importGolden(models: string, changes: Partial<ImportReques
 /** Loads a model on the CPU with two threads. */
 export async function openOnCpu(
   { dna, protein, classifier }: OpenedModel,
-  options: Partial<Pick<OpenRequest, 'precision' | 'engine' | 'maxMemory' | 'onMessage' | 'signal'>> = {},
+  options: Partial<Pick<OpenRequest, 'precision' | 'engine' | 'maxMemory' | 'onMessage' | 'signal' | 'abandon'>> = {},
 ): Promise<NativeWorker> {
   const defaults = { device: 'cpu', precision: 'fp32', threads: 2, engine: 'packed' } as const;
   return loadAddon().addon.openWorker({ ...defaults, ...options, dna, protein, classifier });

@@ -62,7 +62,7 @@ void compute_something_tiny(c10::Device device) { fetched(at::ones({1}, at::Tens
 DeviceWorker::DeviceWorker(OpenRequest request, Events events)
     : cancellation_(request.cancellation),
       deadline_(request.deadline),
-      can_hang_(request.device != "cpu"),
+      device_(request.device),
       events_(std::move(events)),
       memory_(request.max_memory),
       thread_([this, request = std::move(request)] { main(request); }) {}
@@ -80,7 +80,7 @@ void DeviceWorker::stop() {
 
 bool DeviceWorker::ends() {
   stop();
-  if (!can_hang_) return true;
+  if (device_ == "cpu") return true;
   constexpr std::chrono::seconds kLook{1};
   // What hangs elsewhere than in the driver has the thread itself notice, earlier.
   constexpr std::chrono::duration<double> kMostStill{1.5 * kDeadlineAtTheEnd};
@@ -131,7 +131,7 @@ void DeviceWorker::abandon() {
     closed.swap(closed_);
   }
   const auto reason = std::make_exception_ptr(
-      Error(code::kDeviceLost, std::string("The device stopped answering, and its driver with it. ") + kAfterLoss));
+      Error(code::kDeviceLost, device_ + " stopped answering, and its driver with it. " + kAfterLoss));
   events_.failed(reason);
   for (const auto& fail : running) fail(reason);
   for (const auto& job : waiting) job.fail(reason);

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -46,8 +47,8 @@ class DeviceWorker {
 
   // What happens on the worker's thread.
   struct Events {
-    // The bytes of the weights and the threads that compute, or what the loading threw. `failed` may be called as well, on
-    // another thread, by `abandon`: what comes second is to be dropped.
+    // The bytes of the weights and the threads that compute, or what the loading threw. `failed` may be called as well,
+    // on another thread, by `abandon`: what comes second is to be dropped.
     std::function<void(int64_t, int)> opened;
     std::function<void(std::exception_ptr)> failed;
     // Until the thread has ended.
@@ -72,8 +73,8 @@ class DeviceWorker {
   // Closes, and waits until the thread has ended. False where it is stuck inside the driver: it has to be abandoned.
   bool ends();
   // For one whose thread is stuck inside the driver, where nothing reaches it: fails its opening and all its jobs
-  // (kDeviceLost), and what the thread still does reaches nobody. The object must then be kept for as long as the process
-  // lives.
+  // (kDeviceLost), and what the thread still does reaches nobody. The object must then be kept for as long as the
+  // process lives.
   void abandon();
   // After the jobs that run, fails those that wait (kClosed), frees the models and ends the thread; then calls `closed`
   // on that thread, or at once when the thread has ended already.
@@ -101,7 +102,7 @@ class DeviceWorker {
 
   std::shared_ptr<Cancellation> cancellation_;  // of the loading
   std::atomic<double> deadline_;                // see DeviceStream
-  const bool can_hang_;
+  const std::string device_;
   const Events events_;
   MemoryMeter memory_;
   ProgressTracker progress_;

@@ -41,6 +41,10 @@ describe('the life of a worker', () => {
     });
   }
 
+  it('may be given up while it loads, and holds up nobody', async () => {
+    assert.deepEqual(await run('abandonOpening'), { end: 7, output: 'VNP_DEVICE_LOST', errors: '' });
+  });
+
   it('may be given up where its device hangs, and all who listen for the end of the process hear of it', async () => {
     assert.deepEqual(await run('exitAbandoned'), { end: 7, output: 'listened', errors: '' });
   });

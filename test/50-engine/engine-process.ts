@@ -126,6 +126,13 @@ const tasks: Record<string, () => Promise<void> | void> = {
     worker.close().catch(() => undefined);
     process.exit(EXIT_CODE);
   },
+  async abandonOpening() {
+    const controller = new AbortController();
+    const opening = openOnCpu(model, { abandon: controller.signal });
+    controller.abort();
+    await opening.catch((error: unknown) => process.stdout.write((error as { code: string }).code));
+    process.exitCode = EXIT_CODE;
+  },
   async exitAbandoned() {
     (await openOnCpu(model)).abandon();
     process.once('exit', () => process.stdout.write('listened'));

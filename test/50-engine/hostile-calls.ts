@@ -138,7 +138,7 @@ async function openings(): Promise<void> {
   const request = {
     ...{ device: 'cpu', precision: 'fp32', threads: 1, engine: 'packed', maxMemory: 2 ** 40 },
     ...{ dna: part('dna'), protein: part('protein'), classifier: part('classifier'), onMessage: () => undefined },
-    signal,
+    ...{ signal, abandon: signal },
   };
   const open: Call = async (...words) => ((await untyped(addon, 'openWorker')(...words)) as NativeWorker).close();
   await eachArgument('openWorker', [request], open);
