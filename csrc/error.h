@@ -22,6 +22,10 @@ inline constexpr const char* kThreads = "VNP_THREADS";
 inline constexpr const char* kWrongNumbers = "VNP_WRONG_NUMBERS";
 }  // namespace code
 
+// What becomes of a device that was lost, and what to do.
+inline constexpr const char* kAfterLoss =
+    "It takes a new process to use it again; if that fails too, look at it with nvidia-smi";
+
 class Error : public std::runtime_error {
  public:
   Error(const char* code, const std::string& message) : std::runtime_error(message), code_(code) {}

@@ -14,7 +14,6 @@
 #include "binding/failure.h"
 #include "binding/receiver.h"
 #include "error.h"
-#include "immortal.h"
 #include "stream/hanging_devices.h"
 
 namespace virnucpro {
@@ -71,20 +70,21 @@ OpenRequest open_request_from(const Napi::Object& object) {
   return request;
 }
 
-// Cancels the loading when the request's AbortSignal, if it has one, is aborted.
-void listen_to_signal(const Napi::Object& object, const std::shared_ptr<Cancellation>& cancellation) {
-  if (!has_field(object, "signal")) return;
-  const auto signal = object_field(object, "signal");
+// Acts when the AbortSignal of this name, if the request has one, is aborted; at once where it is already.
+void listen_to_signal(const Napi::Object& request, const char* name, const std::function<void()>& act) {
+  if (!has_field(request, name)) return;
+  const auto signal = object_field(request, name);
   const auto listen = signal.Get("addEventListener");
   if (!listen.IsFunction()) {
-    throw Error(code::kArgument, "Expected an AbortSignal for `signal` but received another kind of object");
+    throw Error(code::kArgument,
+                std::string("Expected an AbortSignal for `") + name + "` but received another kind of object");
   }
-  if (boolean_field(signal, "aborted")) cancellation->cancel();
-  const auto env = object.Env();
-  const auto cancel = [cancellation](const Napi::CallbackInfo&) { cancellation->cancel(); };
+  if (boolean_field(signal, "aborted")) act();
+  const auto env = request.Env();
+  const auto heard = [act](const Napi::CallbackInfo&) { act(); };
   auto once = Napi::Object::New(env);
   once.Set("once", true);
-  listen.As<Napi::Function>().Call(signal, {Napi::String::New(env, "abort"), Napi::Function::New(env, cancel), once});
+  listen.As<Napi::Function>().Call(signal, {Napi::String::New(env, "abort"), Napi::Function::New(env, heard), once});
 }
 
 // Null where nobody listens.
@@ -190,9 +190,21 @@ WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info)
 WorkerBinding::~WorkerBinding() {
   napi_remove_env_cleanup_hook(env_, &WorkerBinding::join, this);
   alive_->erase(this);
+  join(this);
 }
 
-void WorkerBinding::join(void* self) { static_cast<WorkerBinding*>(self)->worker_.reset(); }
+void WorkerBinding::join(void* self) {
+  auto* const binding = static_cast<WorkerBinding*>(self);
+  if (binding->worker_ && !binding->worker_->ends()) binding->give_up();
+  binding->worker_.reset();
+}
+
+void WorkerBinding::give_up() {
+  if (!worker_) return;
+  worker_->abandon();
+  // Its thread can be neither joined nor ended.
+  static_cast<void>(worker_.release());
+}
 
 Napi::Value WorkerBinding::device_hangs(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), has_hanging_device());
@@ -208,8 +220,12 @@ Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
     const auto given = object_argument(info, 0, "request");
     auto request = open_request_from(given);
     auto messages = message_channel(given);
-    listen_to_signal(given, request.cancellation);
+    listen_to_signal(given, "signal", [cancellation = request.cancellation] { cancellation->cancel(); });
     const auto object = env.GetInstanceData<Exports>()->worker.New({});
+    const auto worker = std::make_shared<Napi::ObjectReference>(Napi::Weak(object));
+    listen_to_signal(given, "abandon", [worker] {
+      if (const auto there = worker->Value(); !there.IsEmpty()) Unwrap(there)->give_up();
+    });
     return Unwrap(object)->start(env, std::move(request), std::move(messages));
   });
 }
@@ -348,12 +364,7 @@ Napi::Value WorkerBinding::close(const Napi::CallbackInfo& info) {
 
 Napi::Value WorkerBinding::abandon(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    if (worker_) {
-      worker_->abandon();
-      // Its thread can be neither joined nor ended.
-      static Immortal<std::vector<std::unique_ptr<DeviceWorker>>> abandoned;
-      (*abandoned).push_back(std::move(worker_));
-    }
+    give_up();
     return info.Env().Undefined();
   });
 }

@@ -36,7 +36,9 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
 
  private:
   // When the environment ends: its channels go before its objects do, so the thread that calls them has to go first.
+  // Gives up one that does not end.
   static void join(void* self);
+  void give_up();
 
   Napi::Value start(Napi::Env env, OpenRequest request, std::unique_ptr<MessageChannel> messages);
   Napi::Value run(const Napi::CallbackInfo& info);

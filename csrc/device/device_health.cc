@@ -29,7 +29,7 @@ std::exception_ptr DeviceHealth::judge(const std::exception_ptr& failure) {
   }
   return lose("Expected " + device_ +
               " to answer but it failed for good: " + described.message.substr(0, described.message.find('\n')) +
-              ". Start the process again; if it fails again, look at the device with nvidia-smi");
+              ". " + kAfterLoss);
 }
 
 std::exception_ptr DeviceHealth::lose(const std::string& message) {

@@ -104,8 +104,9 @@ std::vector<Architecture> language_models(const OpenRequest& request) {
   return all;
 }
 
-Placement placement_of(const OpenRequest& request, const Tell& tell) {
+Placement placement_of(const OpenRequest& request, MemoryMeter& memory, const Tell& tell) {
   const auto usable = usable_device(request.device);
+  memory.limit(usable.device);
   Placement placement{usable.device, request.dtype, usable.bf16};
   if (request.engine == EngineKind::kPacked) {
     placement.kernels = open_own_kernels(usable.device, request.dtype, language_models(request), tell);
@@ -134,8 +135,7 @@ auto of_part(LanguageModel model, Compute compute) {
 
 PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress,
                                const Tell& tell)
-    : progress_(progress), placement_(placement_of(request, tell)) {
-  memory.limit(placement_.device);
+    : progress_(progress), placement_(placement_of(request, memory, tell)) {
   memory.expect_room_for(least_weight_bytes(request));
   // Before the models are loaded, which takes a minute where this takes milliseconds.
   for (const auto part : kParts) {

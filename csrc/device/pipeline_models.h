@@ -62,8 +62,7 @@ struct EmbedOptions {
 };
 
 // The models of a pipeline on one device. Belongs to the thread that made it, but for the weights, which others may use
-// too. A call that needs a model that was not
-// asked for throws kArgument.
+// too. A call that needs a model that was not asked for throws kArgument.
 class PipelineModels {
  public:
   // `memory` and `progress` are kept up to date and must outlive it. Throws kMemory when the weights leave no room

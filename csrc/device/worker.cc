@@ -62,14 +62,38 @@ void compute_something_tiny(c10::Device device) { fetched(at::ones({1}, at::Tens
 DeviceWorker::DeviceWorker(OpenRequest request, Events events)
     : cancellation_(request.cancellation),
       deadline_(request.deadline),
+      can_hang_(request.device != "cpu"),
+      events_(std::move(events)),
       memory_(request.max_memory),
-      thread_([this, request = std::move(request), events = std::move(events)] { main(request, events); }) {}
+      thread_([this, request = std::move(request)] { main(request); }) {}
 
 DeviceWorker::~DeviceWorker() {
+  stop();
+  thread_.join();
+}
+
+void DeviceWorker::stop() {
   cancellation_->cancel();
   deadline_ = std::min(deadline_.load(), kDeadlineAtTheEnd);
   close([] {});
-  thread_.join();
+}
+
+bool DeviceWorker::ends() {
+  stop();
+  if (!can_hang_) return true;
+  constexpr std::chrono::seconds kLook{1};
+  // What hangs elsewhere than in the driver has the thread itself notice, earlier.
+  constexpr std::chrono::duration<double> kMostStill{1.5 * kDeadlineAtTheEnd};
+  std::chrono::duration<double> still{0};
+  auto place = progress_.now().fraction;
+  std::unique_lock<std::mutex> lock(mutex_);
+  while (!ended_) {
+    if (changed_.wait_for(lock, kLook) == std::cv_status::no_timeout) continue;
+    const auto before = std::exchange(place, progress_.now().fraction);
+    still = place == before ? still + kLook : std::chrono::duration<double>(0);
+    if (still > kMostStill) return false;
+  }
+  return true;
 }
 
 void DeviceWorker::submit(Job job) {
@@ -107,9 +131,8 @@ void DeviceWorker::abandon() {
     closed.swap(closed_);
   }
   const auto reason = std::make_exception_ptr(
-      Error(code::kDeviceLost,
-            "The device stopped answering, and its driver with it. Start the process again; if it "
-            "happens again, look at the device with nvidia-smi"));
+      Error(code::kDeviceLost, std::string("The device stopped answering, and its driver with it. ") + kAfterLoss));
+  events_.failed(reason);
   for (const auto& fail : running) fail(reason);
   for (const auto& job : waiting) job.fail(reason);
   for (const auto& done : closed) done();
@@ -128,9 +151,9 @@ void DeviceWorker::close(std::function<void()> closed) {
   closed();
 }
 
-void DeviceWorker::main(const OpenRequest& request, const Events& events) {
+void DeviceWorker::main(const OpenRequest& request) {
   const c10::InferenceMode inference;
-  const ToldWarnings warnings(events.tell);
+  const ToldWarnings warnings(events_.tell);
   std::optional<PipelineModels> models;
   std::exception_ptr failure;
   std::optional<DeviceStream> stream;
@@ -139,7 +162,7 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
   try {
     // A team belongs to the thread that computes.
     threads = form_thread_team(request.threads);
-    if (threads < request.threads) events.tell(fewer_threads(request.threads, threads));
+    if (threads < request.threads) events_.tell(fewer_threads(request.threads, threads));
     device = usable_device(request.device).device;
     // The thread's own: after most calls libtorch goes back to the one that was, and on the first GPU, which nobody may
     // have asked for, that would make a context.
@@ -149,18 +172,18 @@ void DeviceWorker::main(const OpenRequest& request, const Events& events) {
     }
     stream.emplace(device, deadline_);
     const auto memory = stream->borrow_memory();
-    models.emplace(request, memory_, progress_, events.tell);
+    models.emplace(request, memory_, progress_, events_.tell);
   } catch (...) {
     failure = when_opening(std::current_exception(), request.device);
   }
   if (models) {
-    events.opened(models->weight_bytes(), threads);
+    events_.opened(models->weight_bytes(), threads);
     const BudgetScope counted(memory_.batches());
     serve(*models);
   }
   models.reset();
   memory_.release_unused(device);
-  if (failure) events.failed(failure);
+  if (failure) events_.failed(failure);
   end();
 }
 
@@ -234,6 +257,7 @@ void DeviceWorker::end() {
     ended_ = true;
     left.swap(waiting_);
     closed.swap(closed_);
+    changed_.notify_all();
   }
   const auto reason =
       std::make_exception_ptr(Error(code::kClosed, "Expected an open worker for a batch but it was closed"));

@@ -46,7 +46,8 @@ class DeviceWorker {
 
   // What happens on the worker's thread.
   struct Events {
-    // Once: the bytes of the weights and the threads that compute, or what the loading threw.
+    // The bytes of the weights and the threads that compute, or what the loading threw. `failed` may be called as well, on
+    // another thread, by `abandon`: what comes second is to be dropped.
     std::function<void(int64_t, int)> opened;
     std::function<void(std::exception_ptr)> failed;
     // Until the thread has ended.
@@ -56,7 +57,7 @@ class DeviceWorker {
   // Starts the thread.
   DeviceWorker(OpenRequest request, Events events);
   // Closes and joins: waits for the jobs that run, but not for long where the device hangs; a loading is ended at its
-  // next step.
+  // next step. A thread that is stuck inside the driver it waits for without an end: ask `ends` first.
   ~DeviceWorker();
   DeviceWorker(const DeviceWorker&) = delete;
   DeviceWorker& operator=(const DeviceWorker&) = delete;
@@ -68,15 +69,19 @@ class DeviceWorker {
   // On any thread, as `memory`.
   Progress progress() const { return progress_.now(); }
   MemoryFigures memory() const { return memory_.figures(); }
-  // For one whose thread is stuck inside the driver, where nothing reaches it: fails all its jobs (kDeviceLost), and
-  // what the thread still does reaches nobody. The object must then be kept for as long as the process lives.
+  // Closes, and waits until the thread has ended. False where it is stuck inside the driver: it has to be abandoned.
+  bool ends();
+  // For one whose thread is stuck inside the driver, where nothing reaches it: fails its opening and all its jobs
+  // (kDeviceLost), and what the thread still does reaches nobody. The object must then be kept for as long as the process
+  // lives.
   void abandon();
   // After the jobs that run, fails those that wait (kClosed), frees the models and ends the thread; then calls `closed`
   // on that thread, or at once when the thread has ended already.
   void close(std::function<void()> closed);
 
  private:
-  void main(const OpenRequest& request, const Events& events);
+  void main(const OpenRequest& request);
+  void stop();
   struct Started {
     std::list<Fail>::iterator fail;
     Finish finish;
@@ -96,6 +101,8 @@ class DeviceWorker {
 
   std::shared_ptr<Cancellation> cancellation_;  // of the loading
   std::atomic<double> deadline_;                // see DeviceStream
+  const bool can_hang_;
+  const Events events_;
   MemoryMeter memory_;
   ProgressTracker progress_;
   std::mutex mutex_;

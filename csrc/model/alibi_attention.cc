@@ -38,7 +38,8 @@ class AlibiAttention final : public PackedAttention {
 std::unique_ptr<PackedAttention> make_alibi_attention(const PackedTokens& sequences, const AttentionShape& shape,
                                                       const PositionEncoding& positions, const Placement& placement) {
   if (!placement.kernels || !positions.slopes.defined()) return nullptr;
-  if (!placement.kernels->attends_alibi(shape.heads, shape.head_width)) return nullptr;
+  const auto& kernels = *placement.kernels;
+  if (!kernels.attends_alibi(sequences.sequences(), sequences.longest(), shape.heads, shape.head_width)) return nullptr;
   return std::make_unique<AlibiAttention>(sequences, shape, positions, placement);
 }
 

@@ -87,10 +87,10 @@ at::Tensor DeviceKernels::sequence_mean(const at::Tensor& hidden, const at::Tens
   return done(kSequenceMean, call) ? means : at::Tensor();
 }
 
-bool DeviceKernels::attends_alibi(int64_t heads, int64_t head_width) const {
+bool DeviceKernels::attends_alibi(int64_t sequences, int64_t longest, int64_t heads, int64_t head_width) const {
   AlibiAttentionCall call{};
-  call.sequences = 1;
-  call.longest = 1;
+  call.sequences = sequences;
+  call.longest = longest;
   call.heads = heads;
   call.head_width = head_width;
   return has(kAlibiAttention) && call.fits();

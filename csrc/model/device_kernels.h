@@ -45,8 +45,8 @@ class DeviceKernels {
   at::Tensor gelu_times(const at::Tensor& gated) const;
   // [sequences, width] float32: the means of the rows [first, last) of `hidden` float32; first, last [sequences] int32.
   at::Tensor sequence_mean(const at::Tensor& hidden, const at::Tensor& first, const at::Tensor& last) const;
-  // Whether alibi_attention can do it.
-  bool attends_alibi(int64_t heads, int64_t head_width) const;
+  // Whether alibi_attention can do it for so many sequences, the longest of them with so many tokens.
+  bool attends_alibi(int64_t sequences, int64_t longest, int64_t heads, int64_t head_width) const;
   // query_key_value [rows, 3, heads, head width], offsets [sequences + 1] int32, slopes [heads] float32 -> [rows, heads
   // * head width].
   at::Tensor alibi_attention(const at::Tensor& query_key_value, const at::Tensor& offsets, const at::Tensor& slopes,

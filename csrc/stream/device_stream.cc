@@ -114,8 +114,7 @@ void DeviceStream::lose() {
   memory_->give_up();
   std::ostringstream text;
   text << device_.str() << " stopped answering: it came no further for " << deadline_.load()
-       << " seconds (--device-timeout). Start the process again; if it happens again, look at the device with "
-          "nvidia-smi";
+       << " seconds (--device-timeout). " << kAfterLoss;
   lost_ = std::make_exception_ptr(Error(code::kDeviceLost, text.str()));
   std::rethrow_exception(lost_);
 }

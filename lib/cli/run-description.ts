@@ -92,12 +92,22 @@ function warningsOf({ stopped, devices, failures, triage, counts, warnings }: Ru
     ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
     ...warnings,
     ...(counts.invalid > 0 ? [invalidWarning(counts.invalid)] : []),
-    ...failures.map(({ code, reason, frames }) => `${counted(frames, 'frame')} without a score: ${reason} (${code})`),
-    ...triage.failures.map(
-      ({ code, reason, frames }) =>
-        `${counted(frames, 'frame')} without a score of triage, whose windows went to the model: ${reason} (${code})`,
+    ...byReason(failures).map(([reason, frames]) => `${counted(frames, 'frame')} without a score: ${reason}`),
+    ...byReason(triage.failures).map(
+      ([reason, frames]) =>
+        `${counted(frames, 'frame')} without a score of triage, whose windows went to the model: ${reason}`,
     ),
   ];
+}
+
+/** How many frames failed for each reason. */
+function byReason(failures: RunSummary['failures']): [reason: string, frames: number][] {
+  const sums = new Map<string, number>();
+  for (const { code, reason, frames } of failures) {
+    const text = `${reason} (${code})`;
+    sums.set(text, (sums.get(text) ?? 0) + frames);
+  }
+  return [...sums];
 }
 
 function invalidWarning(count: number): string {

@@ -218,6 +218,8 @@ export interface OpenRequest {
   onMessage?: (message: WorkerMessage) => void;
   /** Ends the loading at its next step: the promise rejects with VNP_ABORTED. Of an open worker it means nothing. */
   signal?: AbortSignal;
+  /** Aborted later, it gives the worker up as `NativeWorker.abandon` does: its opening rejects with VNP_DEVICE_LOST. */
+  abandon?: AbortSignal;
   /** A part that is left out takes no memory; a call that needs it is answered with VNP_ARGUMENT. */
   dna?: ModelPart<DnabertArchitecture>;
   protein?: ModelPart<Esm2Architecture>;

@@ -53,7 +53,7 @@ export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice 
 /** @param code defaults to VNP_DEVICE */
 export function noneLeft(leftOut: readonly LeftOutDevice[], code: ErrorCode = 'VNP_DEVICE'): VirnucproError {
   const received = leftOut.map(({ device, reason }) => `${device.id}, which is ${reason}`).join('; ') || 'none';
-  return expected(code, 'a CUDA device that can be used', 'a device', received, 'Choose the CPU (--device cpu)');
+  return expected(code, 'a usable GPU', 'the run', received, 'Choose the CPU (--device cpu)');
 }
 
 /** @returns undefined where the machine decides */
@@ -76,7 +76,7 @@ function deviceOf(id: string, present: readonly NativeDevice[], cuda: CudaState)
   }
   const reason = unusableReason(device, cuda);
   if (reason === undefined) return device;
-  throw expected('VNP_DEVICE', 'a device that can be used', 'a device', `${id}, which is ${reason}`);
+  throw expected('VNP_DEVICE', 'a usable GPU', 'the run', `${id}, which is ${reason}`);
 }
 
 /** Why this libtorch cannot compute on it, in words that follow "which is"; undefined when it can. */
@@ -90,11 +90,13 @@ export function kernelReason({ id, capability }: NativeDevice, cuda: CudaState):
   if (id === 'cpu' || kernels === undefined || hasKernelsFor(capability, kernels)) return undefined;
   const own = parseFloat(capability);
   if (kernels.some((target) => parseFloat(target) < own)) {
-    return `of capability ${capability}, and this libtorch has kernels for ${kernels.join(', ')} only`;
+    return `unknown to this libtorch: its capability is ${capability}, and the kernels are for ${kernels.join(', ')}`;
   }
   const older =
-    own < OLDEST_CAPABILITY ? '' : `; one for CUDA 12.6 has them for ${OLDEST_CAPABILITY.toFixed(1)} and newer`;
-  return `of capability ${capability}, and this libtorch has kernels for ${kernels[0]} and newer only${older}`;
+    own < OLDEST_CAPABILITY
+      ? ''
+      : ` (a libtorch for CUDA 12.6, named in LIBTORCH, has them for ${OLDEST_CAPABILITY.toFixed(1)} and newer)`;
+  return `too old for this libtorch: its capability is ${capability}, and the kernels are for ${kernels[0]} and newer${older}`;
 }
 
 /** That a wheel of libtorch 2.11 has kernels for: the one for CUDA 12.6 (PyTorch's RELEASE.md, "CUDA Support Matrix"). */

@@ -37,7 +37,9 @@ function targetsOfRegion(file: number, start: number): string[] | undefined {
     const architecture = entry.readUInt32LE(28);
     const capability = `${Math.floor(architecture / 10)}.${architecture % 10}`;
     targets.add(entry.readUInt16LE(0) === PTX ? `${capability}+PTX` : capability);
-    position += entry.readUInt32LE(4) + Number(entry.readBigUInt64LE(8));
+    const bytes = entry.readUInt32LE(4) + Number(entry.readBigUInt64LE(8));
+    if (bytes === 0) return undefined;
+    position += bytes;
   }
   return targets.size > 0 ? [...targets] : undefined;
 }

@@ -143,9 +143,17 @@ function loadBoth(): LoadedAddon {
 
 /** The end of a process waits for the GPUs that it used, for ever where one hangs. */
 function leaveWhereDeviceHangs(loader: Loader, addon: Addon): void {
-  process.once('exit', (code) => {
-    if (addon.deviceHangs()) loader.leave(code);
-  });
+  const leave = (code: number): void => {
+    if (!addon.deviceHangs()) return;
+    // Nobody calls those behind this one any more.
+    const all = process.rawListeners('exit') as ((code: number) => void)[];
+    try {
+      for (const listener of all.slice(all.indexOf(leave) + 1)) listener.call(process, code);
+    } finally {
+      loader.leave(code);
+    }
+  };
+  process.on('exit', leave);
 }
 
 /** What libraries read once, when they are loaded or initialised. */

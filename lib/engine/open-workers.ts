@@ -2,8 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { reasonOf, VirnucproError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { unlessAborted } from '../unless-aborted.js';
+import { DEFAULT_DEADLINE } from './addon.js';
 import type { Addon, NativeDevice, NativeWorker, OpenRequest, WorkerMessage } from './addon.js';
 import { asVirnucproError, codeOf } from './native-error.js';
+import { OpeningWatch } from './opening-watch.js';
 import type { PoolEvent } from './pool-events.js';
 import { PoolWorker } from './pool-worker.js';
 
@@ -51,18 +53,22 @@ export async function openWorkers(
 ): Promise<PoolWorker[]> {
   const loading = new AbortController();
   const told = new Set<string>();
+  const deadline = Math.max(...requests.map(({ deadlineSeconds = DEFAULT_DEADLINE }) => deadlineSeconds));
+  const watch = new OpeningWatch(deadline);
   // One for each worker, however many there are.
   setMaxListeners(0, loading.signal);
   const opening = Promise.allSettled(
-    requests.map(({ id, device, tokensThatFit: _, ...request }) =>
-      addon.openWorker({
-        ...request,
-        device: device.id,
-        ...(onEvent && { onMessage: messageListener(id, onEvent, told) }),
-        signal: loading.signal,
-      }),
-    ),
-  );
+    requests.map(({ id, device, tokensThatFit: _, ...request }) => {
+      const listener = onEvent && messageListener(id, onEvent, told);
+      const onMessage = (message: WorkerMessage): void => {
+        watch.hear();
+        listener?.(message);
+      };
+      return watch.during(device, (abandon) =>
+        addon.openWorker({ ...request, device: device.id, onMessage, signal: loading.signal, abandon }),
+      );
+    }),
+  ).finally(() => watch.end());
   const opened = await unlessAborted(opening, signal).catch((reason: unknown) => {
     loading.abort();
     void opening.then(closeAll).catch(() => undefined);

@@ -292,10 +292,7 @@ export class DevicePool {
     const left = this.#healthy().map(({ id }) => id);
     this.#onEvent({ event: 'device-lost', device: worker.id, reason, left });
     if (left.length > 0) return;
-    this.#ended ??= new VirnucproError(
-      'VNP_DEVICE_LOST',
-      `Expected a device that works but the last one is lost: ${reason}`,
-    );
+    this.#ended ??= new VirnucproError('VNP_DEVICE_LOST', `No device is left, the last one is lost: ${reason}`);
     this.#dispatch();
   }
 

@@ -58,6 +58,9 @@ describe('the capabilities that a library has kernels for', () => {
     if (reason !== undefined) skip(this, reason);
     assert.equal(kernelTargets(library()), undefined);
     assert.equal(kernelTargets(library(Buffer.alloc(8))), undefined);
+    const emptyEntry = region([[CODE, 75]]);
+    emptyEntry.fill(0, 16);
+    assert.equal(kernelTargets(library(emptyEntry)), undefined);
     assert.equal(kernelTargets(library(Buffer.alloc(64, 1))), undefined);
     assert.equal(kernelTargets(library(region([]))), undefined);
   });

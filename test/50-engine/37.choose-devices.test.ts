@@ -84,16 +84,16 @@ describe('the choice of devices', () => {
         [
           [
             'cuda:2',
-            'of capability 7.0, and this libtorch has kernels for 7.5 and newer only; ' +
-              'one for CUDA 12.6 has them for 5.0 and newer',
+            'too old for this libtorch: its capability is 7.0, and the kernels are for 7.5 and newer ' +
+              '(a libtorch for CUDA 12.6, named in LIBTORCH, has them for 5.0 and newer)',
           ],
-          ['cuda:3', 'of capability 11.0, and this libtorch has kernels for 7.5, 8.0, 9.0 only'],
+          ['cuda:3', 'unknown to this libtorch: its capability is 11.0, and the kernels are for 7.5, 8.0, 9.0'],
         ],
       );
     });
 
     it('refuses one that was asked for, and all where there is no other', () => {
-      const message = /cuda:2, which is of capability 7\.0, and this libtorch/;
+      const message = /cuda:2, which is too old for this libtorch: its capability is 7\.0/;
       assert.throws(() => choose(['cuda:4', 'cuda:2'], [cpu, volta, ada], cuda), { code: 'VNP_DEVICE', message });
       assert.throws(() => choose('auto', [cpu, volta], cuda), { code: 'VNP_DEVICE', message });
       assert.deepEqual(idsOf(choose(['cpu'], [cpu, volta], cuda)), ['cpu']);

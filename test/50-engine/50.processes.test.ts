@@ -41,6 +41,10 @@ describe('the life of a worker', () => {
     });
   }
 
+  it('may be given up where its device hangs, and all who listen for the end of the process hear of it', async () => {
+    assert.deepEqual(await run('exitAbandoned'), { end: 7, output: 'listened', errors: '' });
+  });
+
   for (const [task, what] of [
     ['threadWithJobs', 'with jobs on its thread'],
     ['threadOpening', 'while it loads'],

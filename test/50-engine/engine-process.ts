@@ -126,6 +126,11 @@ const tasks: Record<string, () => Promise<void> | void> = {
     worker.close().catch(() => undefined);
     process.exit(EXIT_CODE);
   },
+  async exitAbandoned() {
+    (await openOnCpu(model)).abandon();
+    process.once('exit', () => process.stdout.write('listened'));
+    process.exitCode = EXIT_CODE;
+  },
   async endUnclosed() {
     await openAndForget();
     process.exitCode = EXIT_CODE;

@@ -37,7 +37,7 @@ describe('GPUs that cannot be used', () => {
     [
       'too old for this libtorch',
       { capability: '7.0' },
-      /^of capability 7\.0, and this libtorch has kernels for 7\.5 and/,
+      /^too old for this libtorch: its capability is 7\.0, and the kernels are for 7\.5 and/,
     ],
     ['full', FULL, /^full, with 2 MiB free where the weights and the least batch take \d+ MiB in BF16$/],
     ['not to be opened', { fault: 'unopenable' }, /^it did not open: .*\(VNP_[A-Z_]+\)$/],
@@ -73,7 +73,7 @@ describe('GPUs that cannot be used', () => {
     const reason = String(named(prediction, 'failed')[0]?.['reason']);
     assert.match(
       reason,
-      /cuda:1, which is of capability 6\.1, .*; cuda:0, which is full, .*\. Choose the CPU \(--device cpu\)$/,
+      /cuda:1, which is too old .* 6\.1, .*; cuda:0, which is full, .*\. Choose the CPU \(--device cpu\)$/,
     );
     const unopenable = await run('unopenable', alike(2, { fault: 'unopenable' }));
     assert.equal(unopenable.end, 1);
@@ -101,11 +101,14 @@ describe('GPUs that cannot be used', () => {
     const devices = await virnucpro(['devices'], { environment: machine });
     assert.match(
       devices.output,
-      /^cuda:1 .* 7\.0 .* cannot be used .* of capability 7\.0, and this libtorch has kernels/m,
+      /^cuda:1 .* 7\.0 .* cannot be used .* too old for this libtorch: its capability is 7\.0/m,
     );
     assert.equal(devices.end, 0);
     const doctor = await virnucpro(['doctor'], { environment: machine });
     assert.match(doctor.output, /^warning +devices +cpu, cuda:0$/m);
-    assert.match(doctor.output, /cuda:1: .*of capability 7\.0, and this libtorch has kernels for 7\.5 and newer only/);
+    assert.match(
+      doctor.output,
+      /cuda:1: .*too old for this libtorch: its capability is 7\.0, and the kernels are for 7\.5 and newer/,
+    );
   });
 });

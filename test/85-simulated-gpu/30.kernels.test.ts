@@ -27,9 +27,14 @@ describe('kernels of this project on simulated GPUs', () => {
 
   const input = fixture('input', 'contigs.fa');
 
-  async function run(name: string, precision: string, machine: Partial<SimulatedMachine>): Promise<Prediction> {
+  async function run(
+    name: string,
+    precision: string,
+    machine: Partial<SimulatedMachine>,
+    words: readonly string[] = [],
+  ): Promise<Prediction> {
     const environment = gpus.environment({ gpus: alike(1), ...machine });
-    const ended = await predict(input, join(folder!, name), ['--precision', precision], { environment });
+    const ended = await predict(input, join(folder!, name), ['--precision', precision, ...words], { environment });
     assert.equal(ended.end, 0, ended.errors);
     return ended;
   }
@@ -69,6 +74,11 @@ describe('kernels of this project on simulated GPUs', () => {
       for (const kernel of KERNELS) assert.ok(names.includes(kernel), `${kernel} was not launched`);
     });
   }
+
+  it('are tried within the memory that a worker may take, which libtorch has to know first', async () => {
+    const ended = await run('max-memory', 'fp32', { kernels: {} }, ['--max-memory', '4G']);
+    assert.deepEqual(messages(ended), []);
+  });
 
   it('give the same bytes on one and on two GPUs', async () => {
     const [one, two] = [

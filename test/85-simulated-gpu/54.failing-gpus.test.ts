@@ -59,6 +59,8 @@ describe('virnucpro predict, when simulated GPUs fail', () => {
     const run = await runs!.predict('all-lost', machine, input, [...EXACT, ...SMALL_BATCHES]);
     assert.equal(run.end, 1);
     assert.match(run.errors, /the last one is lost/);
+    // However many batches were under way, the end says it once.
+    assert.equal(manifestOf(run).warnings.filter((warning) => warning.includes('without a score')).length, 1);
     const done = manifestOf(run).devices[0]!.frames;
     assert.ok(done > 0 && done < 6 * RECORDS, `${done} frames`);
     const failures = failedFiles(run).trimEnd().split('\n');
