@@ -194,14 +194,14 @@ void DeviceWorker::serve(PipelineModels& models) {
     auto job = next(!ahead);
     if (!job && !ahead) return;
     std::optional<Started> started;
-    if (job) started = start(*std::move(job), models, health);
+    if (job) started = start(*job, models, health);
     if (ahead) finish(*std::exchange(ahead, std::nullopt), models, health);
     ahead = std::move(started);
     if (ahead && !models.works_ahead()) finish(*std::exchange(ahead, std::nullopt), models, health);
   }
 }
 
-DeviceWorker::Started DeviceWorker::start(Next next, PipelineModels& models, const DeviceHealth& health) {
+DeviceWorker::Started DeviceWorker::start(const Next& next, PipelineModels& models, const DeviceHealth& health) {
   PageLockedMemory::Loan memory;
   try {
     health.expect_alive();

@@ -96,7 +96,7 @@ class DeviceWorker {
   };
   // The next job, which runs from here on; none when there is nothing to wait for: jobs that run already, or a close.
   std::optional<Next> next(bool wait);
-  Started start(Next next, PipelineModels& models, const DeviceHealth& health);
+  Started start(const Next& next, PipelineModels& models, const DeviceHealth& health);
   void finish(Started started, const PipelineModels& models, DeviceHealth& health);
   void end();
 
