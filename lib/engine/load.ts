@@ -159,6 +159,7 @@ function leaveWhereDeviceHangs(loader: Loader, addon: Addon): void {
 /** What libraries read once, when they are loaded or initialised. */
 function setDefaults(loader: Loader): void {
   limitBusyWaiting(loader);
+  limitInstructions(loader);
   // nvidia-smi's order. The driver's own default puts the fastest device first.
   loader.setDefault('CUDA_DEVICE_ORDER', 'PCI_BUS_ID');
 }
@@ -198,6 +199,15 @@ function hasLoadedFrom(root: string): boolean {
  */
 function limitBusyWaiting(loader: Loader): void {
   if (process.env['OMP_WAIT_POLICY'] === undefined) loader.setDefault('GOMP_SPINCOUNT', '2000');
+}
+
+/**
+ * Who has libtorch do without AVX-512 means its matrix library (oneDNN), too, which goes by the processor alone: libtorch's
+ * attention would lay out 16-bit values for matrix units that it finds (AMX), and then miss AVX-512.
+ */
+function limitInstructions(loader: Loader): void {
+  const capability = process.env['ATEN_CPU_CAPABILITY'];
+  if (capability === 'default' || capability === 'avx2') loader.setDefault('ONEDNN_MAX_CPU_ISA', 'AVX2');
 }
 
 function loadCuda(loader: Loader, addon: Addon, libtorch: Libtorch): CudaState {
