@@ -97,7 +97,9 @@ std::string Nvrtc::complaint_of(Program program) const {
   succeeds(get_log_size_, program, &size);
   std::string log(size, '\0');
   succeeds(get_log_, program, log.data());
-  return first_error(log.c_str());
+  // The size counts the end of the C string.
+  log.erase(log.find_last_not_of('\0') + 1);
+  return first_error(log);
 }
 
 }  // namespace virnucpro

@@ -29,7 +29,7 @@ at::Tensor Linear::operator()(const at::Tensor& x) const {
 at::Tensor Linear::gelu(const at::Tensor& x) const {
   if (packed_) return packed_linear(x, weight_, bias_, "gelu");
   if (kernels_ && kernels_->has(DeviceKernels::kBiasGelu)) {
-    const auto product = at::linear(x, weight_);
+    auto product = at::linear(x, weight_);
     if (kernels_->bias_gelu(product, bias_)) return product;
   }
   auto product = at::linear(x, weight_, bias_);
