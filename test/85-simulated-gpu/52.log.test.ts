@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { alike, type SimulatedMachine } from '../simulated-gpu/machine.js';
+import { alike } from '../simulated-gpu/machine.js';
 import { named, type Prediction } from '../simulated-gpu/predict.js';
 import { SimulatedRuns, SMALL_BATCHES } from '../simulated-gpu/simulated-runs.js';
 
@@ -97,45 +96,12 @@ describe('the log of virnucpro predict on simulated GPUs', () => {
     assert.deepEqual([device!['device'], device!['pciAddress']], ['cuda:0', '00000000:5B:00.0']);
   });
 
-  it('has an error that names those that there are where one is not, and nothing was done', async () => {
-    const run = await runs!.predict('missing', { gpus: alike(3) }, input, ['--gpus', '0,7']);
-    assert.equal(run.end, 1);
-    assert.match(run.errors, /cpu, cuda:0, cuda:1, cuda:2 .* received cuda:7/);
-    assert.equal(
-      run.events.some(({ event }) => event === 'device'),
-      false,
-    );
-    assert.equal(existsSync(run.folder), false);
-  });
-
   it('says that the CPU is used where every GPU is hidden', async () => {
     const environment = { CUDA_VISIBLE_DEVICES: '' };
     const run = await runs!.predict('hidden', { gpus: alike(2) }, input, [], { environment });
     assert.equal(run.end, 0, run.errors);
     assert.deepEqual(devicesOf(run), ['cpu']);
   });
-
-  const capabilities: readonly (readonly [capability: string, precision: string, least: number])[] = [
-    ['7.5', 'fp32', 2048],
-    ['8.0', 'bf16', 3072],
-    ['8.6', 'bf16', 3072],
-    ['8.9', 'bf16', 3072],
-    ['9.0', 'bf16', 3072],
-    ['10.0', 'bf16', 3072],
-    ['12.0', 'bf16', 3072],
-  ];
-  for (const [capability, precision, least] of capabilities) {
-    it(`says ${precision} for capability ${capability}, with at least ${least} tokens a batch`, async () => {
-      // So little memory that batches have the least size.
-      const machine: SimulatedMachine = { gpus: [{ capability, memory: 0.1 }] };
-      const run = await runs!.predict(`capability-${capability}`, machine, runs!.input(2), ['--max-memory', '40M']);
-      assert.equal(run.end, 0, run.errors);
-      const [device] = named(run, 'device');
-      assert.deepEqual([device!['capability'], device!['precision']], [capability, precision]);
-      const { esm, dnabert } = device!['batchTokens'] as { esm: number; dnabert: number };
-      assert.ok(esm >= least && dnabert >= least, `${esm} and ${dnabert}`);
-    });
-  }
 
   it('takes batches as they are asked for; a longer sequence runs alone', async () => {
     const sizes = ['--esm-batch-size', '64', '--dnabert-batch-size', '64'];
