@@ -74,47 +74,49 @@ export function tokensThatFit(
 }
 
 /** What a device has to have free for the weights and the least batch, in bytes. */
-export function leastMemory({ dna, protein, beside }: SizedModels, precision: Precision): number {
-  const all = beside ? [dna, protein, beside.dna, beside.protein] : [dna, protein];
-  const ofToken = (models: readonly SizedModel[]): number => sum(models.map((model) => bytesOfToken(model, precision)));
+export function leastMemory(models: SizedModels, precision: Precision): number {
+  const { esm, dnabert } = sidesOf(models);
   // A worker computes one model after the other.
-  const side = beside
-    ? Math.max(ofToken([protein, beside.protein]), ofToken([dna, beside.dna]))
-    : Math.max(ofToken([protein]), ofToken([dna]));
-  return sum(all.map((model) => weightBytes(model, precision))) + LEAST[precision] * side;
+  const ofToken = Math.max(bytesOfTokens(esm, precision), bytesOfTokens(dnabert, precision));
+  return weightBytes([...esm, ...dnabert], precision) + LEAST[precision] * ofToken;
 }
 
-function roomOf(
-  { device, precision }: BatchTokensRequest['plans'][number],
-  { plans, dna, protein, beside, maxMemory }: BatchTokensRequest,
-): BatchTokens {
-  const all = beside ? [dna, protein, beside.dna, beside.protein] : [dna, protein];
+function roomOf({ device, precision }: BatchTokensRequest['plans'][number], request: BatchTokensRequest): BatchTokens {
+  const { plans, maxMemory } = request;
+  const { esm, dnabert } = sidesOf(request);
   const sharing = plans.filter((other) => other.device.id === device.id).length;
-  const weights = sum(all.map((model) => weightBytes(model, precision)));
+  const weights = weightBytes([...esm, ...dnabert], precision);
   const available = Math.min(maxMemory ?? Infinity, (device.memoryFree ?? device.memoryTotal) / sharing);
   const most = device.id === 'cpu' ? MOST_ON_CPU : MOST_ON_GPU;
   const tokens = (models: readonly SizedModel[]): number => {
-    const fitting = (SHARE * (available - weights)) / sum(models.map((model) => bytesOfToken(model, precision)));
+    const fitting = (SHARE * (available - weights)) / bytesOfTokens(models, precision);
     return Math.max(LEAST[precision], Math.min(most, STEP * Math.floor(fitting / STEP)));
   };
-  return {
-    esm: tokens(beside ? [protein, beside.protein] : [protein]),
-    dnabert: tokens(beside ? [dna, beside.dna] : [dna]),
-  };
+  return { esm: tokens(esm), dnabert: tokens(dnabert) };
+}
+
+/** The models that a device computes at the same time. */
+function sidesOf({ dna, protein, beside }: SizedModels): Record<keyof BatchTokens, readonly SizedModel[]> {
+  return beside ? { esm: [protein, beside.protein], dnabert: [dna, beside.dna] } : { esm: [protein], dnabert: [dna] };
 }
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-function weightBytes({ bytes, dtype }: SizedModel, precision: Precision): number {
-  return (bytes / BYTES_OF[dtype]) * BYTES_OF[precision];
+function weightBytes(models: readonly SizedModel[], precision: Precision): number {
+  return sum(models.map(({ bytes, dtype }) => (bytes / BYTES_OF[dtype]) * BYTES_OF[precision]));
 }
 
 /**
- * What a token takes while it goes through a layer: the residual and its norm in float32, query, key, value, attention's
- * output and the projection in the computed type, and both sides of the feed-forward.
+ * What a token of each takes while it goes through a layer: the residual and its norm in float32, query, key, value,
+ * attention's output and the projection in the computed type, and both sides of the feed-forward.
  */
-function bytesOfToken({ architecture: { width, feedForward } }: SizedModel, precision: Precision): number {
-  return width * (2 * 4 + 5 * BYTES_OF[precision]) + feedForward * 2 * BYTES_OF[precision];
+function bytesOfTokens(models: readonly SizedModel[], precision: Precision): number {
+  return sum(
+    models.map(
+      ({ architecture: { width, feedForward } }) =>
+        width * (2 * 4 + 5 * BYTES_OF[precision]) + feedForward * 2 * BYTES_OF[precision],
+    ),
+  );
 }

@@ -136,7 +136,7 @@ function loadBoth(): LoadedAddon {
   const addon = nativeModule(folder, ADDON) as Addon;
   if (isMainThread) leaveWhereDeviceHangs(loader, addon);
   const cuda = loadCuda(loader, addon, libtorch);
-  const compiler = kernelCompiler(libtorch);
+  const compiler = cuda.state === 'loaded' ? kernelCompiler(libtorch) : undefined;
   if (compiler) addon.setKernelCompiler(compiler);
   return { addon, path: join(folder, ADDON), libtorch, passedOver, cuda };
 }

@@ -1,9 +1,8 @@
 import type { NativeDevice } from './addon.js';
+import { DEADLINES } from './stall-watch.js';
 
 /** Milliseconds. */
 const INTERVAL = 1000;
-/** So many deadlines without a sign say that a thread does not come back from the driver. */
-const DEADLINES = 1.5;
 /** Seconds: the driver alone may need half a minute where it starts eight GPUs. */
 const LEAST = 90;
 

@@ -18,7 +18,7 @@ interface Place {
 /** Milliseconds. */
 const INTERVAL = 1000;
 /** So many deadlines without any progress say that the worker cannot tell of it: its thread does not come back from the driver. */
-const DEADLINES = 1.5;
+export const DEADLINES = 1.5;
 
 /**
  * Gives up workers whose thread is stuck inside the driver. Everything else that hangs the worker notices by itself,

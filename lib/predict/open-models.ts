@@ -1,5 +1,5 @@
 import type { NativeBytePairTokenizer } from '../engine/addon.js';
-import type { BatchTokens } from '../engine/batch-tokens.js';
+import type { BatchTokens, SizedModels } from '../engine/batch-tokens.js';
 import { grantedResources, grantText } from '../engine/granted-resources.js';
 import { loadAddon, prepareAddon } from '../engine/load.js';
 import type { LoadedAddon } from '../engine/load.js';
@@ -72,7 +72,7 @@ async function loadModels(options: OpenOptions, resolved: ResolvedOpenOptions): 
     onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: loaded.libtorch.root });
   const models = { dna: model.dna, protein: model.protein, beside: found?.model };
   const candidates = candidateDevices(loaded, options.devices, models, resolved);
-  const opening = { loaded, resolved, model, found };
+  const opening = { loaded, resolved, model, found, models };
   const { pool, plan, tokenizer, triage } = await loadOn(candidates, opening);
   const versions = { virnucpro: packageVersion, libtorch: loaded.libtorch.version };
   return { model, pool, tokenizer, triage, versions, engine, batchTokens: plan.batchTokens, onEvent };
@@ -83,6 +83,8 @@ interface Opening {
   readonly resolved: ResolvedOpenOptions;
   readonly model: OpenedModel;
   readonly found: FoundTriage | undefined;
+  /** All that a device has to have room for. */
+  readonly models: SizedModels;
 }
 
 interface OpenedOnDevices extends LoadedModel {
@@ -92,8 +94,7 @@ interface OpenedOnDevices extends LoadedModel {
 
 /** Opens both models on the same devices: one that does not open, or has no room for the second, is used for neither. */
 async function loadOn({ devices, mayLeaveOut }: CandidateDevices, opening: Opening): Promise<OpenedOnDevices> {
-  const { resolved, model, found } = opening;
-  const models = { dna: model.dna, protein: model.protein, beside: found?.model };
+  const { resolved, model, found, models } = opening;
   const plan = planRun(devices, models, resolved);
   const own = await load(model, plan, { ...opening, mayLeaveOut });
   let triage: LoadedModel | undefined;
