@@ -88,6 +88,8 @@ FailureDescription describe_failure(const std::exception_ptr& failure) {
   }
 }
 
+std::string first_line(const std::string& message) { return message.substr(0, message.find('\n')); }
+
 bool is_out_of_memory(const std::exception_ptr& failure) {
   return std::string_view(describe_failure(failure).code) == code::kMemory;
 }

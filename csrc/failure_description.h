@@ -14,6 +14,9 @@ struct FailureDescription {
 // What is thrown by this addon, by libtorch and by the libraries that it calls, under the codes of lib/errors.ts.
 FailureDescription describe_failure(const std::exception_ptr& failure);
 
+// What a person needs of a message: libtorch's have its own traces behind the first line.
+std::string first_line(const std::string& message);
+
 // Whether a smaller piece of the same work might succeed.
 bool is_out_of_memory(const std::exception_ptr& failure);
 

@@ -6,7 +6,7 @@ namespace virnucpro {
 
 Napi::Error to_javascript(Napi::Env env, const std::exception_ptr& failure) {
   const auto described = describe_failure(failure);
-  auto error = Napi::Error::New(env, described.message.substr(0, described.message.find('\n')));
+  auto error = Napi::Error::New(env, first_line(described.message));
   error.Value().Set("code", described.code);
   if (described.part != nullptr) error.Value().Set("part", described.part);
   return error;

@@ -14,15 +14,11 @@ namespace virnucpro {
 namespace {
 
 // From the driver's stable C interface (cuda.h).
-constexpr int kCapabilityMajor = 75;
-constexpr int kCapabilityMinor = 76;
 constexpr int kNotFound = 500;
 constexpr int kNoContext = 201;
 
 struct Driver {
   int (*get_context)(void**) = nullptr;
-  int (*get_device)(int*) = nullptr;
-  int (*get_attribute)(int*, int, int) = nullptr;
   int (*get_words)(int, const char**) = nullptr;
   int (*load_module)(void**, const void*, unsigned, int*, void**) = nullptr;
   int (*get_function)(void**, void*, const char*) = nullptr;
@@ -34,8 +30,6 @@ Driver load_driver() {
   const OptionalLibrary library("libcuda.so.1");
   Driver driver;
   library.find(driver.get_context, "cuCtxGetCurrent");
-  library.find(driver.get_device, "cuCtxGetDevice");
-  library.find(driver.get_attribute, "cuDeviceGetAttribute");
   library.find(driver.get_words, "cuGetErrorString");
   library.find(driver.load_module, "cuModuleLoadDataEx");
   library.find(driver.get_function, "cuModuleGetFunction");
@@ -79,17 +73,6 @@ Loaded& loaded() {
 }
 
 }  // namespace
-
-int current_capability() {
-  current_context();
-  int device = 0;
-  int major = 0;
-  int minor = 0;
-  expect_success("cuCtxGetDevice", driver().get_device, &device);
-  expect_success("cuDeviceGetAttribute", driver().get_attribute, &major, kCapabilityMajor, device);
-  expect_success("cuDeviceGetAttribute", driver().get_attribute, &minor, kCapabilityMinor, device);
-  return 10 * major + minor;
-}
 
 void CudaLauncher::load(const std::string& kernel, const KernelImage& image) {
   const std::lock_guard<std::mutex> lock(loaded().mutex);

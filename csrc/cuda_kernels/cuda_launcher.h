@@ -13,11 +13,8 @@ namespace virnucpro {
 // All of this throws what libtorch's own kernels throw: c10::AcceleratorError with the driver's number, which is that
 // of cudaError_t where both have it.
 
-// Compute capability (90 for 9.0) of the device whose context is current on this thread; libtorch makes it current when
-// it computes.
-int current_capability();
-
-// Kernels that were loaded into the context that is current on this thread, by name. They stay loaded as long as the
+// Kernels that were loaded into the context that is current on this thread, by name; libtorch makes it current when it
+// computes. They stay loaded as long as the
 // process: to unload one would be to wait for a device that may not answer any more.
 class CudaLauncher final : public KernelLauncher {
  public:

@@ -88,6 +88,7 @@ CudaDevice describe(const Driver& driver, int ordinal, int handle) {
   CudaDevice device;
   device.description.id = "cuda:" + std::to_string(ordinal);
   device.description.name = name.data();
+  device.capability = 10 * major + minor;
   device.description.capability = std::to_string(major) + "." + std::to_string(minor);
   device.description.memory_total = static_cast<int64_t>(memory);
   device.description.bf16 = major >= 8;

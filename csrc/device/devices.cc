@@ -92,7 +92,7 @@ std::vector<Sensors> read_sensors(const std::vector<std::string>& ids) {
 
 UsableDevice usable_device(const std::string& id) {
   const auto cpu = describe_cpu();
-  if (id == cpu.id) return {at::Device(at::kCPU), cpu.bf16};
+  if (id == cpu.id) return {at::Device(at::kCPU), cpu.bf16, 0};
   const auto devices = describe_cuda_devices();
   const auto* found = find(devices, id);
   if (found == nullptr) {
@@ -105,7 +105,7 @@ UsableDevice usable_device(const std::string& id) {
                                    " but the driver's devices and those of "
                                    "libtorch differ. Run `virnucpro doctor`");
   }
-  return {device, found->description.bf16};
+  return {device, found->description.bf16, found->capability};
 }
 
 }  // namespace virnucpro

@@ -51,6 +51,7 @@ std::vector<Sensors> read_sensors(const std::vector<std::string>& ids);
 struct UsableDevice {
   at::Device device;
   bool bf16 = false;
+  int capability = 0;  // 90 for 9.0; 0 for the CPU
 };
 
 // Throws kDevice for an id that does not exist, or that this libtorch cannot use.

@@ -6,7 +6,6 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "cuda_kernels/cuda_launcher.h"
@@ -17,6 +16,7 @@
 #include "immortal.h"
 #include "model/host_memory.h"
 #include "model/kernel_check.h"
+#include "number_text.h"
 
 namespace virnucpro {
 
@@ -63,12 +63,12 @@ struct LoadedKernels {
   std::vector<std::string> failures;
 };
 
-LoadedKernels load_kernels(CudaLauncher& launcher, const KernelCompiler& compiler, at::ScalarType dtype,
+LoadedKernels load_kernels(CudaLauncher& launcher, const KernelCompiler& compiler, int capability, at::ScalarType dtype,
                            const std::vector<Architecture>& architectures) {
   const Nvrtc nvrtc(compiler.nvrtc);
   const KernelCache cache(compiler.cache_folder);
   auto options = compile_options(element_of(dtype));
-  options.push_back("--gpu-architecture=" + nvrtc.architecture_for(current_capability()));
+  options.push_back("--gpu-architecture=" + nvrtc.architecture_for(capability));
   const auto attention = attention_sources(architectures);
   LoadedKernels loaded;
   for (const auto& source : kernel_sources()) {
@@ -85,13 +85,6 @@ LoadedKernels load_kernels(CudaLauncher& launcher, const KernelCompiler& compile
   return loaded;
 }
 
-std::string text_of(double number) {
-  std::ostringstream text;
-  text.precision(2);
-  text << number;
-  return text.str();
-}
-
 LogMessage without(const std::string& reason, size_t others) {
   const auto more = others == 0 ? "" : " (and " + std::to_string(others) + " more)";
   return {LogMessage::Level::kInfo, reason + more + "; " + kInstead};
@@ -100,7 +93,7 @@ LogMessage without(const std::string& reason, size_t others) {
 LogMessage warning_of(const WrongKernel& wrong) {
   return {LogMessage::Level::kWarn, "This project's kernel `" + wrong.name +
                                         "` does not compute what libtorch does on this GPU (off by " +
-                                        text_of(wrong.excess) + " roundings): " + kInstead + ". Please report it"};
+                                        two_digits(wrong.excess) + " roundings): " + kInstead + ". Please report it"};
 }
 
 // Makes the context current on this thread: libtorch does so when it computes.
@@ -122,7 +115,7 @@ void expect_survival(at::Device device) {
   if (still_computes(device)) return;
   const auto described = describe_failure(failure);
   throw Error(code::kDeviceLost, "Expected " + device.str() + " to run this project's kernels but " +
-                                     described.message.substr(0, described.message.find('\n')) + ". " + kWithout);
+                                     first_line(described.message) + ". " + kWithout);
 }
 
 }  // namespace
@@ -132,7 +125,7 @@ void set_kernel_compiler(KernelCompiler compiler) {
   setting().compiler = std::move(compiler);
 }
 
-std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, at::ScalarType dtype,
+std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, int capability, at::ScalarType dtype,
                                                       const std::vector<Architecture>& architectures,
                                                       const Tell& tell) {
   const auto compiler = kernel_compiler();
@@ -143,7 +136,7 @@ std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, at::Sca
     return guard.getStreamNativeHandle(guard.getStream(device));
   });
   try {
-    const auto loaded = load_kernels(*launcher, *compiler, dtype, architectures);
+    const auto loaded = load_kernels(*launcher, *compiler, capability, dtype, architectures);
     if (!loaded.failures.empty()) tell(without(loaded.failures.front(), loaded.failures.size() - 1));
     const auto kernels = std::make_shared<DeviceKernels>(launcher, dtype, loaded.names);
     for (const auto& wrong : wrong_kernels(*kernels, architectures, device)) {
@@ -154,9 +147,8 @@ std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, at::Sca
   } catch (const c10::AcceleratorError& error) {
     if (is_out_of_memory(std::current_exception())) throw;
     expect_survival(device);
-    const std::string words = error.what_without_backtrace();
     tell(LogMessage{LogMessage::Level::kWarn, "This project's kernels do not run on this GPU: " +
-                                                  words.substr(0, words.find('\n')) + "; " + kInstead});
+                                                  first_line(error.what_without_backtrace()) + "; " + kInstead});
   } catch (const c10::Error&) {
     throw;
   } catch (const Error&) {

@@ -109,7 +109,8 @@ Placement placement_of(const OpenRequest& request, MemoryMeter& memory, const Te
   memory.limit(usable.device);
   Placement placement{usable.device, request.dtype, usable.bf16};
   if (request.engine == EngineKind::kPacked) {
-    placement.kernels = open_own_kernels(usable.device, request.dtype, language_models(request), tell);
+    placement.kernels =
+        open_own_kernels(usable.device, usable.capability, request.dtype, language_models(request), tell);
   }
   return placement;
 }

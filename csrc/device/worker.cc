@@ -40,11 +40,10 @@ bool is_own(const std::exception_ptr& failure) {
 std::exception_ptr when_opening(const std::exception_ptr& failure, const std::string& device) {
   const auto described = describe_failure(failure);
   if (std::string_view(described.code) != code::kDevice || is_own(failure)) return failure;
-  return std::make_exception_ptr(
-      Error(code::kDevice, "Expected " + device +
-                               " to be free for this process but it is busy, or another process has it to itself: " +
-                               described.message.substr(0, described.message.find('\n')) +
-                               ". Choose another device, or see with nvidia-smi who uses it"));
+  return std::make_exception_ptr(Error(
+      code::kDevice,
+      "Expected " + device + " to be free for this process but it is busy, or another process has it to itself: " +
+          first_line(described.message) + ". Choose another device, or see with nvidia-smi who uses it"));
 }
 
 LogMessage fewer_threads(int wanted, int permitted) {

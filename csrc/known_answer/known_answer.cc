@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <memory>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -15,6 +14,7 @@
 #include "model/classifier.h"
 #include "model/host_memory.h"
 #include "model/torchscript_encoder.h"
+#include "number_text.h"
 
 namespace virnucpro {
 
@@ -72,13 +72,6 @@ Comparison compare_scores(const ClassifierArchitecture& smallest, const Placemen
           plain_scores(smallest, parameters, features), bound_for(in_float32)};
 }
 
-std::string text_of(double number) {
-  std::ostringstream text;
-  text.precision(2);
-  text << number;
-  return text.str();
-}
-
 const char* name_of(at::ScalarType dtype) {
   if (dtype == at::kFloat) return "FP32";
   return dtype == at::kBFloat16 ? "BF16" : "FP16";
@@ -105,7 +98,7 @@ void expect_known_answer(const Architecture& architecture, EngineKind engine, co
     // Not a number is no small difference.
     if (difference <= bound) return;
     throw Error(code::kWrongNumbers, expectation + "that of a small " + what + " model is off by " +
-                                         text_of(difference) + " (at most " + text_of(bound) +
+                                         two_digits(difference) + " (at most " + two_digits(bound) +
                                          "): its scores would be wrong" + kNext);
   } catch (const Error&) {
     throw;
@@ -113,8 +106,7 @@ void expect_known_answer(const Architecture& architecture, EngineKind engine, co
     // What says more, such as that there is no memory, stays as it is.
     const auto described = describe_failure(std::current_exception());
     if (std::string_view(described.code) != code::kNative) throw;
-    throw Error(code::kNative,
-                expectation + "libtorch says: " + described.message.substr(0, described.message.find('\n')) + kNext);
+    throw Error(code::kNative, expectation + "libtorch says: " + first_line(described.message) + kNext);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "model/attention.h"
+#include "model/operator_probe.h"
 #include "model/rotary.h"
 #include "model/token_tensors.h"
 
@@ -46,22 +47,11 @@ class FlashAttention final : public PackedAttention {
   std::optional<Rotation> rotation_;
 };
 
-// A libtorch may have been built without it, and says so only when it is called. Throws what the device itself fails
-// with, which says nothing of libtorch.
-bool tried(const Placement& placement, int64_t head_width) {
-  try {
-    const auto options = at::TensorOptions(placement.device).dtype(placement.dtype);
-    const auto one = at::zeros({1, 1, head_width}, options);
-    const auto offsets = at::arange(2, options.dtype(at::kInt));
-    at::_flash_attention_forward(one, one, one, offsets, offsets, 1, 1, 0.0, false, false, 1.0);
-    return true;
-  } catch (const c10::OutOfMemoryError&) {
-    throw;
-  } catch (const c10::AcceleratorError&) {
-    throw;
-  } catch (const c10::Error&) {
-    return false;
-  }
+void try_flash_attention(const Placement& placement, int64_t head_width) {
+  const auto options = at::TensorOptions(placement.device).dtype(placement.dtype);
+  const auto one = at::zeros({1, 1, head_width}, options);
+  const auto offsets = at::arange(2, options.dtype(at::kInt));
+  at::_flash_attention_forward(one, one, one, offsets, offsets, 1, 1, 0.0, false, false, 1.0);
 }
 
 }  // namespace
@@ -74,7 +64,7 @@ std::unique_ptr<PackedAttention> make_flash_attention(const PackedTokens& sequen
   if (!placement.device.is_cuda() || !placement.multiplies_bf16 || !type || !width || positions.slopes.defined())
     return nullptr;
   // One model has one head width, and the GPUs of a process one libtorch.
-  static const bool there = tried(placement, shape.head_width);
+  static const bool there = libtorch_can([&] { try_flash_attention(placement, shape.head_width); });
   if (!there) {
     TORCH_WARN("This libtorch has no flash attention: the protein model's attention is padded, which is slower");
     return nullptr;

@@ -5,6 +5,8 @@
 #include <map>
 #include <tuple>
 
+#include "model/operator_probe.h"
+
 namespace virnucpro {
 
 namespace {
@@ -22,22 +24,17 @@ at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, const at::T
   return at::matmul(at::softmax(logits, 3).to(v.scalar_type()), v);
 }
 
-// Whether this GPU has the kernel for this type and head width: what it lacks it says only when it is called. Throws
-// what the device itself fails with.
+// Whether this GPU has the kernel for this type and head width.
 bool tried(const at::Tensor& like) {
-  try {
+  const bool there = libtorch_can([&] {
     const auto one = at::zeros({1, 1, kKeyStep, like.size(3)}, like.options());
     efficient_attention(one, one, one, at::zeros({1, 1, 1, kKeyStep}, like.options()));
-    return true;
-  } catch (const c10::OutOfMemoryError&) {
-    throw;
-  } catch (const c10::AcceleratorError&) {
-    throw;
-  } catch (const c10::Error&) {
+  });
+  if (!there) {
     TORCH_WARN("This libtorch has no memory-efficient attention for heads of ", like.size(3), " values in ",
                like.scalar_type(), ": attention is computed in plain steps, which is slower");
-    return false;
   }
+  return there;
 }
 
 bool has_efficient_attention(const at::Tensor& like) {
