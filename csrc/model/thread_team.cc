@@ -2,10 +2,15 @@
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cfenv>
+#include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <exception>
 #include <mutex>
 #include <string>
@@ -32,6 +37,15 @@ namespace {
                                   std::to_string(got));
 }
 
+// The system counts a thread that was joined as one of the process's until the kernel has let go of it, a little later.
+void await_release(pid_t thread) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (syscall(SYS_tgkill, getpid(), thread, 0) == 0 || errno != ESRCH) {
+    if (std::chrono::steady_clock::now() > deadline) return;
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
+}
+
 // Threads that wait until all of them are there, or it is known that one will not come.
 class WaitingThreads {
  public:
@@ -45,6 +59,7 @@ class WaitingThreads {
     }
     changed_.notify_all();
     for (auto& thread : threads_) thread.join();
+    for (const auto thread : ids_) await_release(thread);
   }
 
   // Whether the system gave one more.
@@ -52,6 +67,7 @@ class WaitingThreads {
     try {
       threads_.emplace_back([this] {
         std::unique_lock<std::mutex> lock(mutex_);
+        ids_.push_back(static_cast<pid_t>(syscall(SYS_gettid)));
         changed_.wait(lock, [this] { return released_; });
       });
       return true;
@@ -64,16 +80,21 @@ class WaitingThreads {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool released_ = false;
+  std::vector<pid_t> ids_;
   std::vector<std::thread> threads_;
 };
 
-// OpenMP ends the process when the system refuses it a thread, and libtorch's own pool waits for it for ever.
+// OpenMP ends the process when the system refuses it a thread, and libtorch's own pool waits for it for ever. GCC's lets
+// threads go when a team is smaller than the one before (oneDNN asks for as many as a product has work for), and starts
+// new ones for the next while those may not be gone yet: hence room for each thread's successor.
 void expect_startable(int threads) {
+  const int room = 2 * threads;
   WaitingThreads waiting;
-  for (int started = 0; started < threads; ++started) {
+  for (int started = 0; started < room; ++started) {
     if (waiting.add()) continue;
-    throw Error(code::kThreads, "Expected " + std::to_string(threads + 1) +
-                                    " threads for the CPU's work but the system gives this process " +
+    throw Error(code::kThreads, "The CPU's work needs room for " + std::to_string(room + 1) + " threads (" +
+                                    std::to_string(threads + 1) +
+                                    ", and those that OpenMP replaces) but the system gives this process " +
                                     std::to_string(started + 1) +
                                     ". Raise what limits it (`ulimit -u`, pids.max of its control group, `ulimit -v`), "
                                     "or ask for fewer with --threads");

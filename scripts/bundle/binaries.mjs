@@ -1,6 +1,5 @@
 // @ts-check
-import { Buffer } from 'node:buffer';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { run } from '../setup/child.mjs';
@@ -25,7 +24,7 @@ const systemLibraries =
   /^(ld-linux.*|linux-vdso|lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+)|libtorch_cpu|libc10)\.so(\.\d+)*$/;
 
 /**
- * Node, the addon and its loader, stripped and without this machine's paths.
+ * Node, the addon and its loader, stripped.
  * @param {string} addonFolder @param {string} folder for the copies @returns {Promise<Binary[]>}
  */
 export async function prepareBinaries(addonFolder, folder) {
@@ -49,7 +48,6 @@ export async function prepareBinaries(addonFolder, folder) {
 /** @param {string} name @param {string} source @param {string} path @returns {Promise<Binary>} */
 async function prepare(name, source, path) {
   await output('strip', ['-o', path, source]);
-  if (source !== process.execPath) writeFileSync(path, withoutPaths(readFileSync(path)));
   chmodSync(path, 0o755);
   const dynamic = await output('readelf', ['--dynamic', '--wide', path]);
   const libraries = [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map((match) => match[1] ?? '');
@@ -78,17 +76,6 @@ function newestVersions(symbols) {
 /** @param {string} one @param {string} other */
 export function isNewer(one, other) {
   return one.localeCompare(other, 'en', { numeric: true }) > 0;
-}
-
-/**
- * libtorch's headers leave the place where they lay in the messages of their checks. The folder in front of what is told
- * of them becomes slashes, which keeps every text's place.
- * @param {Buffer} bytes
- */
-function withoutPaths(bytes) {
-  const told = /(?<=[^\x21-\x7e]|")\/[\x21-\x7e]*?(?=\/(?:include|csrc|node-addon-api|node-api-headers)\/)/g;
-  const text = bytes.toString('latin1').replace(told, (path) => '/'.repeat(path.length));
-  return Buffer.from(text, 'latin1');
 }
 
 /** @param {string} folder whose files may not name this machine's */
