@@ -84,9 +84,9 @@ class WaitingThreads {
   std::vector<std::thread> threads_;
 };
 
-// OpenMP ends the process when the system refuses it a thread, and libtorch's own pool waits for it for ever. GCC's lets
-// threads go when a team is smaller than the one before (oneDNN asks for as many as a product has work for), and starts
-// new ones for the next while those may not be gone yet: hence room for each thread's successor.
+// OpenMP ends the process when the system refuses it a thread, and libtorch's own pool waits for it for ever. GCC's
+// lets threads go when a team is smaller than the one before (oneDNN asks for as many as a product has work for), and
+// starts new ones for the next while those may not be gone yet: hence room for each thread's successor.
 void expect_startable(int threads) {
   const int room = 2 * threads;
   WaitingThreads waiting;
