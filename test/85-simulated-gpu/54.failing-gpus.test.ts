@@ -92,6 +92,20 @@ describe('virnucpro predict, when simulated GPUs fail', () => {
     assert.ok(manifestOf(run).devices.every(({ frames }) => frames > 0));
   });
 
+  it('splits a batch that cuBLAS has no room beside, and gives the same scores', async () => {
+    const machine = { gpus: alike(1, { fault: 'crowded@1500' }) };
+    const run = await runs!.predict('crowded', machine, input, [...EXACT, ...SMALL_BATCHES]);
+    assert.equal(run.end, 0, run.errors);
+    const splits = named(run, 'batch-split');
+    assert.deepEqual(
+      splits.map(({ device, code }) => [device, code]),
+      [['cuda:0', 'VNP_MEMORY']],
+    );
+    assert.match(JSON.stringify(splits), /CUBLAS_STATUS_NOT_INITIALIZED/);
+    const difference = scoreDifference(run, whole);
+    assert.ok(difference < 1e-5, `${difference}`);
+  });
+
   it('names what cannot fit alone, and ends with exit code 2 and the rest done', async () => {
     const path = join(runs!.folder, 'one-long.fa');
     const short = (from: number): string =>

@@ -82,6 +82,11 @@ void Device::expect_kernels() const {
   if (gpu_.capability < kLeastCapability) raise(kNoKernelImage);
 }
 
+void Device::expect_room_for_cublas() {
+  if (gpu_.fault != Fault::kCrowded || kernels_ < gpu_.fault_after || was_crowded_.exchange(true)) return;
+  TORCH_CHECK(false, "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`");
+}
+
 bool Device::admits_kernel() {
   const bool is_past = gpu_.fault_after < ++kernels_;
   if (is_past && gpu_.fault == Fault::kHangs) {

@@ -37,6 +37,8 @@ class Device {
   void expect_sound() const;
   // @throws where libtorch has no kernels for its capability
   void expect_kernels() const;
+  // Once for a GPU that is crowded. @throws as cuBLAS does where it has no room for its own memory
+  void expect_room_for_cublas();
   void fail(int error) { error_ = error; }
   int error() const { return error_; }
   bool is_open() const { return is_open_; }
@@ -61,6 +63,7 @@ class Device {
   std::atomic<bool> is_open_{false};
   std::atomic<int> error_{0};
   std::atomic<long> kernels_{0};
+  std::atomic<bool> was_crowded_{false};
   std::atomic<int64_t> busy_{0};
   int64_t busy_when_asked_ = 0;
   std::chrono::steady_clock::time_point asked_ = std::chrono::steady_clock::now();

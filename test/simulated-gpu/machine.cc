@@ -30,6 +30,7 @@ void set_fault(Gpu& gpu, const std::string& text) {
   if (at != std::string::npos) gpu.fault_after = atol(text.c_str() + at + 1);
   if (kind == "lost") gpu.fault = Fault::kLost;
   if (kind == "hangs") gpu.fault = Fault::kHangs;
+  if (kind == "crowded") gpu.fault = Fault::kCrowded;
   if (kind == "unopenable") gpu.fault = Fault::kUnopenable;
   if (kind == "taken") gpu.fault = Fault::kTaken;
 }

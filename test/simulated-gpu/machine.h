@@ -16,6 +16,7 @@ enum class Fault {
   kNone,
   kLost,        // lost@N: the kernel after the first N fails, and from then on everything does
   kHangs,       // hangs@N: the kernel after the first N never ends
+  kCrowded,     // crowded@N: cuBLAS finds no room for its own memory at the kernel after the first N
   kUnopenable,  // unopenable: no context can be made
   kTaken,       // taken: another process has it to itself
 };

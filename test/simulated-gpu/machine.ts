@@ -1,5 +1,5 @@
 /** What is wrong with a simulated GPU; see machine.h. */
-export type SimulatedFault = `lost@${number}` | `hangs@${number}` | 'unopenable' | 'taken';
+export type SimulatedFault = `lost@${number}` | `hangs@${number}` | `crowded@${number}` | 'unopenable' | 'taken';
 
 /** What keeps numbers right on a GPU, and can be taken out to see that a test notices; see machine.h. */
 export type Protection =

@@ -105,6 +105,11 @@ function noCmake(): string | undefined {
 }
 
 function compile(libtorch: string): void {
+  const cache = join(FOLDER, 'CMakeCache.txt');
+  // CMake refuses what was configured before the checkout was moved or copied.
+  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${SOURCES}\n`)) {
+    rmSync(FOLDER, { recursive: true });
+  }
   const generator = spawnSync('ninja', ['--version']).error ? [] : ['-G', 'Ninja'];
   run('cmake', ['-S', SOURCES, '-B', FOLDER, ...generator, `-DLIBTORCH=${libtorch}`]);
   run('cmake', ['--build', FOLDER, '--parallel', '2']);

@@ -165,6 +165,7 @@ void launch_kernel(int index, const std::string& name, int64_t bytes_read, int64
   auto& owner = device(index);
   owner.open();
   owner.expect_kernels();
+  owner.expect_room_for_cublas();
   count_kernel(index, name, bytes_read, bytes_written);
   current_stream(index).launch(name, std::move(work));
 }
