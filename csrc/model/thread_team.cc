@@ -6,11 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cfenv>
 #include <chrono>
 #include <condition_variable>
-#include <csignal>
 #include <exception>
 #include <mutex>
 #include <string>
@@ -40,8 +38,7 @@ namespace {
 // The system counts a thread that was joined as one of the process's until the kernel has let go of it, a little later.
 void await_release(pid_t thread) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
-  while (syscall(SYS_tgkill, getpid(), thread, 0) == 0 || errno != ESRCH) {
-    if (std::chrono::steady_clock::now() > deadline) return;
+  while (syscall(SYS_tgkill, getpid(), thread, 0) == 0 && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::microseconds(50));
   }
 }
