@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { loadAddon } from '../dist/lib/engine/load.js';
+import { loadAddon } from '../dist/lib/engine/libtorch/load.js';
 import { DNABERT_SIZES, ESM2_SIZES } from '../dist/lib/models/published-sizes.js';
 import { randomParameters } from '../dist/lib/models/random-weights.js';
 import { describeMachine } from './compare/machine.mjs';

@@ -1,7 +1,7 @@
 // @ts-check
 import { copyFileSync, existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadAddon } from '../dist/lib/engine/load.js';
+import { loadAddon } from '../dist/lib/engine/libtorch/load.js';
 import { randomModel as makeRandomModel } from '../dist/lib/models/random.js';
 import { ModelRegistry } from '../dist/lib/models/registry.js';
 import { derivedSeed } from '../dist/lib/models/seeded-random.js';

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { loadAddon } from '../dist/lib/engine/load.js';
+import { loadAddon } from '../dist/lib/engine/libtorch/load.js';
 import { openModel } from '../dist/lib/models/pipeline.js';
 import { seededNumbers } from '../dist/lib/models/seeded-random.js';
 import { MODEL, randomModel } from './random-model.mjs';

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PackedTokens } from '../lib/batches/packed-tokens.js';
+import type { PackedTokens } from '../lib/batches/tokens.js';
 import type { NativeWorker, OpenRequest } from '../lib/engine/addon.js';
-import { loadAddon } from '../lib/engine/load.js';
+import { loadAddon } from '../lib/engine/libtorch/load.js';
 import { importModel, type ImportRequest } from '../lib/models/import.js';
 import type { OpenedModel } from '../lib/models/pipeline.js';
 import { ModelRegistry } from '../lib/models/registry.js';

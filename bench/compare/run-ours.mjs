@@ -5,10 +5,9 @@
  * `means PART FILE COUNT MODEL PRECISION THREADS` prints mean embeddings of the first of them.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { encodeDna } from '../../dist/lib/batches/dna-tokenizer.js';
-import { encodeProteins } from '../../dist/lib/batches/protein-tokens.js';
+import { encodeDna, encodeProteins } from '../../dist/lib/batches/tokens.js';
 import { fastaSequences } from '../../dist/lib/benchmark/sequences.js';
-import { loadAddon } from '../../dist/lib/engine/load.js';
+import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { openModel } from '../../dist/lib/models/pipeline.js';
 import { PROTEIN_TOKENS } from '../../dist/lib/models/protein-alphabet.js';
 

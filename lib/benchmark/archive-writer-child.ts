@@ -1,8 +1,7 @@
 /** The program of the child process: its words are a path and an architecture as JSON, see archive-writer.ts. */
 import { rmSync } from 'node:fs';
-import { loadAddon } from '../engine/load.js';
-import { asVirnucproError } from '../engine/native-error.js';
-import { reasonOf, VirnucproError } from '../errors.js';
+import { loadAddon } from '../engine/libtorch/load.js';
+import { asVirnucproError, reasonOf, VirnucproError } from '../errors.js';
 import { DEFAULT_SEED } from '../models/random.js';
 import { randomParameters } from '../models/random-weights.js';
 import type { EncoderArchitecture, WriterFailure } from './archive-writer.js';

@@ -1,4 +1,4 @@
-import type { PackedTokens } from '../batches/packed-tokens.js';
+import type { PackedTokens } from '../batches/tokens.js';
 import type { NativeDevice, Precision } from '../engine/addon.js';
 import { packageVersion } from '../package.js';
 import { largest } from './measure-speed.js';

@@ -1,4 +1,4 @@
-import type { PackedTokens } from '../batches/packed-tokens.js';
+import type { PackedTokens } from '../batches/tokens.js';
 import type { EmbeddingResult, NativeWorker } from '../engine/addon.js';
 
 /** What the repeats take together, and how many there are at least, unless their number is given. */

@@ -1,5 +1,5 @@
-import { joinRanges } from '../batches/packed-tokens.js';
-import type { PackedTokens } from '../batches/packed-tokens.js';
+import { joinRanges } from '../batches/tokens.js';
+import type { PackedTokens } from '../batches/tokens.js';
 
 /**
  * Cuts sequences into batches as a prediction does: each holds, in their order, as many as fit the budget; one that is

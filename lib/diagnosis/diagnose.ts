@@ -4,7 +4,7 @@ import { checkCacheFolder, checkModels, checkTemporaryFolder } from './folder-ch
 import { checkKnownAnswer } from './known-answer-check.js';
 import { checkAddon, checkCuda, checkDevices, devicesOf, type NativeState } from './native-checks.js';
 import { checkLibtorch, checkNode } from './runtime-checks.js';
-import { mendingCommand } from '../engine/setup-command.js';
+import { mendingCommand } from '../engine/libtorch/find-libtorch.js';
 
 export interface DiagnoseOptions {
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */

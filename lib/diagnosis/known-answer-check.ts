@@ -10,7 +10,7 @@ import type { ListedDevice } from './devices.js';
 import { largestDifference } from './golden-tensors.js';
 import { EMBEDDING_STRIDE, KNOWN_VALUES } from './known-values.js';
 import type { KnownRunMessage, NativeMessage } from './native-messages.js';
-import { mendingCommand } from '../engine/setup-command.js';
+import { mendingCommand } from '../engine/libtorch/find-libtorch.js';
 
 /** The first use of a GPU compiles and loads a lot. */
 const TIMEOUT_SECONDS = 180;

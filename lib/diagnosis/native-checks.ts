@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cgroupLevels, textOf } from '../engine/cgroup-limits.js';
-import { nvidiaDriver } from '../engine/nvidia-driver.js';
+import { cgroupLevels, textOf } from '../engine/limits/cgroup-limits.js';
+import { mendingCommand, nvidiaDriver, setupCommand } from '../engine/libtorch/find-libtorch.js';
 import { failed, passed, warned, type Check } from './check.js';
 import { runChild } from './child-process.js';
 import { listDevices, type ListedDevice } from './devices.js';
 import type { LoadedMessage, NativeMessage } from './native-messages.js';
-import { mendingCommand, setupCommand } from '../engine/setup-command.js';
 
 const LOAD_TIMEOUT_SECONDS = 120;
 /** Node and the libraries that it loads here take a fifth of these. */

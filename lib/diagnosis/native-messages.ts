@@ -1,5 +1,5 @@
-import type { CudaState } from '../engine/load.js';
-import type { LibtorchCandidate } from '../engine/libtorch.js';
+import type { CudaState } from '../engine/libtorch/load.js';
+import type { LibtorchCandidate } from '../engine/libtorch/find-libtorch.js';
 import type { NativeDevice, OpenRequest, Precision } from '../engine/addon.js';
 
 /** What the native child answers, over its channel to the doctor. */

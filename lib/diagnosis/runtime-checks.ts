@@ -1,8 +1,7 @@
 import { libcProblem } from '#c-library';
 import { nodeProblem, SUPPORTED } from '#node-version';
-import { findLibtorch, describeSearch, supportedLibtorch } from '../engine/libtorch.js';
+import { describeSearch, findLibtorch, mendingCommand, supportedLibtorch } from '../engine/libtorch/find-libtorch.js';
 import { failed, passed, warned, type Check } from './check.js';
-import { mendingCommand } from '../engine/setup-command.js';
 
 export function checkNode(version = process.versions.node): Check {
   const found = `${version} on ${process.platform} ${process.arch}, needed is ${SUPPORTED}`;

@@ -1,5 +1,4 @@
-import { counted } from '../counted.js';
-import { expected } from '../errors.js';
+import { counted, expected } from '../errors.js';
 import { ArchiveDamage } from './compressed-input.js';
 import { archiveError } from './compression.js';
 import type { LetterKind } from './content.js';

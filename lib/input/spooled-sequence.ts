@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reasonOf, VirnucproError } from '../errors.js';
-import { makingRoom } from '../full-disk.js';
+import { makingRoom } from '../disk.js';
 import { checkRange } from './memory-sequence.js';
 import type { StoredSequence } from './record.js';
 import { untransferableArray } from './untransferable.js';

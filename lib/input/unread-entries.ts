@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { counted } from '../counted.js';
+import { counted } from '../errors.js';
 import { printablePath } from './text.js';
 
 const MAX_NAMES = 5;

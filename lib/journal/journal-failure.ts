@@ -1,5 +1,5 @@
 import { expected, reasonOf, VirnucproError } from '../errors.js';
-import { makingRoom } from '../full-disk.js';
+import { makingRoom } from '../disk.js';
 
 /** What a journal that cannot be read or written comes to. */
 export function journalFailure(path: string, cause: unknown): VirnucproError {

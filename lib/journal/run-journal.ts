@@ -3,7 +3,7 @@ import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
-import { forcedToDisk } from '../forced-to-disk.js';
+import { forcedToDisk } from '../disk.js';
 import { AppendingFile } from './appending-file.js';
 import { BatchRecords } from './batch-records.js';
 import { journalFailure, journalLost } from './journal-failure.js';

@@ -1,4 +1,4 @@
-import { loadAddon } from '../engine/load.js';
+import { loadAddon } from '../engine/libtorch/load.js';
 import { reasonOf } from '../errors.js';
 import { importModel as importInto } from './import.js';
 import type { ImportRequest } from './import.js';

@@ -1,4 +1,4 @@
-import { NOT_IN_ALPHABET } from '../batches/protein-tokens.js';
+import { NOT_IN_ALPHABET } from '../batches/tokens.js';
 
 /** The letters that ESM-2 has tokens for; lower case, `J` and `*` have none. */
 export const PROTEIN_LETTERS = 'LAGVSERTIDPKQNFYMHWCXBUZO.-';

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { homeFolder } from '../engine/home-folder.js';
+import { homeFolder } from '../engine/libtorch/find-libtorch.js';
 import { expected } from '../errors.js';
-import { makingRoom } from '../full-disk.js';
+import { makingRoom } from '../disk.js';
 import { openModel, PIPELINE_FILE, type OpenedModel } from './pipeline.js';
 import { sha256OfFile } from './sha256.js';
 import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from './shipped.js';

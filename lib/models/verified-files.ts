@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { mkdir, open, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { cacheFolder } from '../engine/cache-folder.js';
+import { cacheFolder } from '../engine/libtorch/find-libtorch.js';
 import { isJsonObject, parseStrictJson, property } from './checkpoint/strict-json.js';
 
 /** The files that were hashed last stay remembered. */

@@ -1,7 +1,6 @@
 import type { NativeWorker } from '../engine/addon.js';
-import { loadAddon, prepareAddon } from '../engine/load.js';
-import { asVirnucproError } from '../engine/native-error.js';
-import { expected } from '../errors.js';
+import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import { asVirnucproError, expected } from '../errors.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/verify.js';

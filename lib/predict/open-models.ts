@@ -1,11 +1,11 @@
 import type { NativeBytePairTokenizer } from '../engine/addon.js';
-import type { BatchTokens, SizedModels } from '../engine/batch-tokens.js';
-import { grantedResources, grantText } from '../engine/granted-resources.js';
-import { loadAddon, prepareAddon } from '../engine/load.js';
-import type { LoadedAddon } from '../engine/load.js';
-import { DevicePool } from '../engine/pool.js';
-import { precisionOf } from '../engine/precision.js';
-import type { WorkerDescription } from '../engine/worker-usage.js';
+import type { BatchTokens, SizedModels } from '../engine/devices/worker-plan.js';
+import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
+import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import type { LoadedAddon } from '../engine/libtorch/load.js';
+import { DevicePool } from '../engine/pool/pool.js';
+import { precisionOf } from '../engine/devices/choose-devices.js';
+import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/verify.js';

@@ -1,8 +1,7 @@
-import type { FrameBatch } from '../batches/frame-batcher.js';
+import type { FrameBatch, FrameBatcherOptions } from '../batches/frame-batcher.js';
 import { FrameBatcher } from '../batches/frame-batcher.js';
-import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
-import type { BatchOutcome } from '../engine/batch-task.js';
-import type { DevicePool } from '../engine/pool.js';
+import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import type { DevicePool } from '../engine/pool/pool.js';
 import type { BatchRecords } from '../journal/batch-records.js';
 import type { Orf } from '../windows/frame.js';
 import { calibrated } from './calibration.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { noCompiler } from '../fake-driver.js';
 import { installGoldenModel } from '../golden-model.js';

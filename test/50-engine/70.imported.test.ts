@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
-import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import type { BatchResult } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { importModel } from '../../lib/models/import.js';
 import type { ImportRequest } from '../../lib/models/import.js';
 import { PROTEIN_TOKENS } from '../../lib/models/protein-alphabet.js';

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import type { NativeWorker } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { openModel } from '../../lib/models/pipeline.js';
 import { randomParameters } from '../../lib/models/random-weights.js';
 import { openOnCpu } from '../golden-model.js';

@@ -8,7 +8,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { NativeWorker } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { openModel } from '../../lib/models/pipeline.js';
 import { randomParameters } from '../../lib/models/random-weights.js';
 import { openOnCpu, pack } from '../golden-model.js';

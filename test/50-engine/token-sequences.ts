@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { PackedTokens } from '../../lib/batches/packed-tokens.js';
+import type { PackedTokens } from '../../lib/batches/tokens.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { pack } from '../golden-model.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { FrameBatchTokens } from '../../lib/engine/addon.js';
-import type { BatchOutcome } from '../../lib/engine/batch-task.js';
+import type { BatchOutcome } from '../../lib/engine/pool/batch-task.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { framesOf, scoreOf } from './fake-devices.js';
 import { SimulatedDevices } from './simulated-devices.js';

@@ -10,7 +10,7 @@ import type {
   RunEvent,
   WindowResult,
 } from '../../lib/index.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { randomModel } from '../../lib/models/random.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { calibrated } from '../../lib/predict/calibration.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Architecture, ArchiveParameter } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { TOKENIZER_FILE } from '../../lib/models/archive.js';
 import { PROTEIN_TOKENS, PROTEIN_VOCABULARY } from '../../lib/models/protein-alphabet.js';
 import { randomTokenizer } from '../../lib/models/random-tokenizer.js';

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { importModel, type ImportRequest } from '../../lib/models/import.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { fixture, repositoryRoot } from '../repository.js';
