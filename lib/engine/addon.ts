@@ -8,7 +8,7 @@
  * comes back as it is; a method that is called on another object is refused by V8 itself, with a TypeError.
  */
 
-import type { PackedTokens } from '../batches/packed-tokens.js';
+import type { PackedTokens } from '../batches/tokens.js';
 
 export type DataType = 'float32' | 'float16' | 'bfloat16';
 export type Precision = 'fp32' | 'fp16' | 'bf16';

@@ -1,6 +1,6 @@
 import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
-import type { BatchOutcome } from '../engine/batch-task.js';
-import type { DevicePool } from '../engine/pool.js';
+import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import type { DevicePool } from '../engine/pool/pool.js';
 import { VirnucproError } from '../errors.js';
 import type { BatchRecords } from '../journal/run-journal.js';
 import type { Orf } from '../windows/open-reading-frames.js';

@@ -1,13 +1,12 @@
 // @ts-check
 import { TextEncoder } from 'node:util';
-import { joinRanges } from '../../dist/lib/batches/packed-tokens.js';
-import { encodeProteins } from '../../dist/lib/batches/protein-tokens.js';
-import { loadAddon } from '../../dist/lib/engine/load.js';
 import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
+import { encodeProteins, joinRanges } from '../../dist/lib/batches/tokens.js';
+import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../dist/lib/models/registry.js';
 import { proteinLetters } from './sequences.mjs';
 
-/** @typedef {import('../../dist/lib/batches/packed-tokens.js').PackedTokens} PackedTokens */
+/** @typedef {import('../../dist/lib/batches/tokens.js').PackedTokens} PackedTokens */
 /**
  * `way` as addon.ts has it; seconds that one forward spends in attention: of sequences that are all alike, and of as many
  * tokens in sequences of all lengths, which padding would make longer; `warnings`: what the worker had to say.

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PackedTokens } from '../../lib/batches/packed-tokens.js';
+import type { PackedTokens } from '../../lib/batches/tokens.js';
 import type {
   Addon,
   ArchiveRequest,
@@ -9,8 +9,8 @@ import type {
   NativeWorker,
   OpenRequest,
 } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 

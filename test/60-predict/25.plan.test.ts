@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { NativeDevice, Precision } from '../../lib/engine/addon.js';
-import { defaultBatchTokens, leastMemory, tokensThatFit } from '../../lib/engine/batch-tokens.js';
-import { devicesWithRoom } from '../../lib/engine/device-room.js';
-import type { SizedModel } from '../../lib/engine/batch-tokens.js';
-import { nextStep } from '../../lib/engine/failure-policy.js';
-import { planWorkers } from '../../lib/engine/worker-plan.js';
+import { defaultBatchTokens, leastMemory, planWorkers, tokensThatFit } from '../../lib/engine/devices/worker-plan.js';
+import { devicesWithRoom } from '../../lib/engine/devices/choose-devices.js';
+import type { SizedModel } from '../../lib/engine/devices/worker-plan.js';
+import { nextStep } from '../../lib/engine/pool/failure-policy.js';
 import { device } from './fake-devices.js';
 
 const GIB = 2 ** 30;

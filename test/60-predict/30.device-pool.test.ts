@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import type { FrameBatchTokens, OpenRequest } from '../../lib/engine/addon.js';
-import type { BatchOutcome } from '../../lib/engine/batch-task.js';
-import { codeOf } from '../../lib/engine/native-error.js';
-import type { DevicePool } from '../../lib/engine/pool.js';
-import { reasonOf, VirnucproError } from '../../lib/errors.js';
+import type { BatchOutcome } from '../../lib/engine/pool/batch-task.js';
+import { codeOf, reasonOf, VirnucproError } from '../../lib/errors.js';
+import type { DevicePool } from '../../lib/engine/pool/pool.js';
 import type { ErrorCode } from '../../lib/errors.js';
 import { FakeDevices, LIMIT, scoreOf } from './fake-devices.js';
 import type { FrameKind } from './fake-devices.js';

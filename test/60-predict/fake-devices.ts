@@ -7,9 +7,9 @@ import type {
   NativeWorker,
   OpenRequest,
 } from '../../lib/engine/addon.js';
-import type { WorkerRequest } from '../../lib/engine/open-workers.js';
-import { DevicePool } from '../../lib/engine/pool.js';
-import type { PoolEvent } from '../../lib/engine/pool-events.js';
+import type { WorkerRequest } from '../../lib/engine/pool/open-workers.js';
+import { DevicePool } from '../../lib/engine/pool/pool.js';
+import type { PoolEvent } from '../../lib/engine/pool/pool-events.js';
 import type { ErrorCode } from '../../lib/errors.js';
 
 /** What a frame is, by its tokens: a sound one, one that makes a batch throw, one whose score is no number. */
