@@ -3,17 +3,15 @@
 #include <exception>
 #include <utility>
 
+#include "archive/archive_writer.h"
+#include "archive/parameters.h"
 #include "binding/arguments.h"
 #include "binding/failure.h"
 #include "error.h"
-#include "model/archive.h"
-#include "model/parameters.h"
 
 namespace virnucpro {
 
 namespace {
-
-constexpr int64_t kLargestSafeInteger = (int64_t{1} << 53) - 1;
 
 at::ScalarType data_type(const std::string& name) {
   if (name == "float32") return at::kFloat;

@@ -83,8 +83,6 @@ std::vector<int32_t> as_int32_array(const Napi::Value& value, const char* name) 
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
-constexpr int64_t kLargestSafeInteger = (int64_t{1} << 53) - 1;
-
 }  // namespace
 
 Napi::Object object_argument(const Napi::CallbackInfo& info, size_t position, const char* name) {

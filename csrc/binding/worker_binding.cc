@@ -1,7 +1,5 @@
 #include "binding/worker_binding.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cstring>
 #include <memory>

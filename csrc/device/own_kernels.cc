@@ -1,6 +1,6 @@
 #include "device/own_kernels.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/ones.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <mutex>

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "archive/architecture.h"
 #include "cuda_kernels/nvrtc.h"
 #include "device/worker_message.h"
-#include "model/architecture.h"
 #include "model/device_kernels.h"
 
 namespace virnucpro {

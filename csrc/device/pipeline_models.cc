@@ -1,6 +1,8 @@
 #include "device/pipeline_models.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
 #include <c10/util/accumulate.h>
 
 #include <algorithm>
@@ -10,14 +12,15 @@
 #include <utility>
 #include <vector>
 
+#include "archive/archive_reader.h"
+#include "archive/parameters.h"
 #include "device/own_kernels.h"
 #include "error.h"
 #include "known_answer/known_answer.h"
 #include "model/host_memory.h"
-#include "model/parameters.h"
 #include "model/shared_encoder.h"
-#include "model/thread_team.h"
 #include "stream/device_stream.h"
+#include "thread_team.h"
 
 namespace virnucpro {
 
@@ -150,7 +153,7 @@ PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, 
   if (request.classifier) {
     const auto& [path, architecture] = *request.classifier;
     loading.next_archive(archive_bytes(path));
-    const auto parameters = read_parameters(read_module(path, loading), architecture, path);
+    const auto parameters = read_parameters(path, architecture, loading);
     classifier_.emplace(parameters, std::get<ClassifierArchitecture>(architecture), placement_.device);
   }
   memory.loaded(placement_.device, weight_bytes());

@@ -5,14 +5,13 @@
 #include <optional>
 #include <string>
 
+#include "archive/loading_progress.h"
 #include "device/devices.h"
 #include "device/memory_meter.h"
 #include "device/progress.h"
 #include "device/worker_message.h"
-#include "model/cancellation.h"
 #include "model/classifier.h"
 #include "model/encoder.h"
-#include "model/loading_progress.h"
 
 namespace virnucpro {
 

@@ -1,6 +1,6 @@
 #include "device/worker.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/ones.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
@@ -18,9 +18,9 @@
 #include "error.h"
 #include "failure_description.h"
 #include "model/host_memory.h"
-#include "model/thread_team.h"
 #include "stream/device_stream.h"
 #include "stream/hanging_devices.h"
+#include "thread_team.h"
 
 namespace virnucpro {
 

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "archive/mapped_file.h"
+#include "archive/tensor_extent.h"
 #include "error.h"
-#include "model/mapped_file.h"
-#include "model/tensor_extent.h"
 
 namespace virnucpro {
 namespace {

@@ -1,6 +1,6 @@
 #include "known_answer/known_answer.h"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
 
 #include <memory>
 #include <string>
@@ -33,14 +33,7 @@ double bound_for(const Placement& placement) {
 
 std::unique_ptr<Encoder> encoder_of(const Architecture& architecture, const ParameterMap& parameters, EngineKind engine,
                                     const Placement& placement) {
-  if (engine == EngineKind::kTorchScript) {
-    // A module casts its parameters in place.
-    ParameterMap own;
-    for (const auto& [name, values] : parameters) own.emplace(name, values.clone());
-    auto module = make_module(architecture, own);
-    module.eval();
-    return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
-  }
+  if (engine == EngineKind::kTorchScript) return make_torchscript_encoder(parameters, architecture, placement);
   const Cancellation nobody;
   LoadingProgress progress([](int64_t, int64_t) {}, 1, nobody);
   return make_packed_encoder(parameters, architecture, placement, progress);

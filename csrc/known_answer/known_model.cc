@@ -1,13 +1,13 @@
 #include "known_answer/known_model.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 
+#include "archive/parameters.h"
 #include "kernels/cpu_kernels.h"
-#include "model/parameters.h"
 
 namespace virnucpro {
 

@@ -1,6 +1,6 @@
 #include "known_answer/plain_forward.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/thread_team.h"
+#include "thread_team.h"
 
 namespace virnucpro {
 

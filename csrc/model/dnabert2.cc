@@ -1,6 +1,6 @@
 #include "model/dnabert2.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/tensor.h>
 
 #include <cmath>
 #include <string>

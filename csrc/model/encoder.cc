@@ -1,6 +1,9 @@
 #include "model/encoder.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/_embedding_bag_forward_only.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/randn.h>
 
 #include <algorithm>
 #include <map>
@@ -11,7 +14,6 @@
 #include "model/dnabert2.h"
 #include "model/esm2.h"
 #include "model/host_memory.h"
-#include "model/torchscript_encoder.h"
 #include "stream/device_stream.h"
 
 namespace virnucpro {
@@ -23,8 +25,8 @@ PooledTokens pooled_tokens(const Architecture& architecture) {
 
 std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Architecture& architecture,
                                              const Placement& placement, LoadingProgress& progress) {
-  // From here the map alone holds the archive's memory, unless others share it, and the encoder empties it parameter by
-  // parameter: a model takes little more than its archive while it is cast.
+  // From here the map alone holds the archive's memory, unless others share it, and the encoder empties it parameter
+  // by parameter: a model takes little more than its archive while it is cast.
   LoadedParameters source(std::move(parameters), progress);
   if (const auto* esm2 = std::get_if<Esm2Architecture>(&architecture)) {
     return std::make_unique<Esm2>(*esm2, source, placement);
@@ -33,13 +35,6 @@ std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Arch
     return std::make_unique<Dnabert2>(*dnabert, source, placement);
   }
   throw Error(code::kModelInvalid, "Expected a language model for an encoder but received a classifier");
-}
-
-std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const Architecture& architecture,
-                                                  const Placement& placement, LoadingProgress& progress) {
-  auto module = read_module(path, progress);
-  read_parameters(module, architecture, path);
-  return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
 }
 
 LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Placement& placement) {

@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "model/architecture.h"
-#include "model/archive.h"
+#include "archive/architecture.h"
+#include "archive/loading_progress.h"
+#include "archive/parameters.h"
 #include "model/forward_trace.h"
 #include "model/layers.h"
-#include "model/loading_progress.h"
 #include "model/packed_tokens.h"
 #include "model/placement.h"
 
@@ -66,10 +66,6 @@ LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Pla
 // This addon's own forward. Throws kModelInvalid for a classifier.
 std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Architecture& architecture,
                                              const Placement& placement, LoadingProgress& progress);
-
-// The forward of the archive's own module. Throws kModelInvalid.
-std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const Architecture& architecture,
-                                                  const Placement& placement, LoadingProgress& progress);
 
 // [sequences, width] float32: the mean over each sequence's pooled tokens.
 at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,

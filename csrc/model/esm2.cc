@@ -1,6 +1,7 @@
 #include "model/esm2.h"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 
 #include <cmath>
 #include <string>

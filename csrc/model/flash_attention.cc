@@ -1,4 +1,6 @@
-#include <ATen/ATen.h>
+#include <ATen/ops/_flash_attention_forward.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/zeros.h>
 
 #include <optional>
 

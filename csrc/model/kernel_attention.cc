@@ -1,5 +1,5 @@
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 
 #include <atomic>
 
@@ -11,7 +11,7 @@ namespace virnucpro {
 
 namespace {
 
-constexpr int64_t kAlignment = 64;
+constexpr int64_t kScratchAlignment = 64;
 
 class KernelAttention final : public PackedAttention {
  public:
@@ -23,8 +23,8 @@ class KernelAttention final : public PackedAttention {
         kernels_(kernels),
         workers_(at::get_num_threads()) {
     const auto bytes = static_cast<int64_t>(kernels.scratch_bytes(sequences.longest(), shape.head_width));
-    scratch_bytes_ = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    scratch_ = at::empty({workers_ * scratch_bytes_ + kAlignment}, at::kByte);
+    scratch_bytes_ = (bytes + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
+    scratch_ = at::empty({workers_ * scratch_bytes_ + kScratchAlignment}, at::kByte);
   }
 
   const char* way() const override { return "kernel"; }
@@ -72,8 +72,8 @@ class KernelAttention final : public PackedAttention {
 
   void* scratch_of(int64_t worker) const {
     auto* const start = static_cast<std::byte*>(scratch_.mutable_data_ptr());
-    const auto behind = static_cast<int64_t>(reinterpret_cast<uintptr_t>(start) % kAlignment);
-    return start + (behind == 0 ? 0 : kAlignment - behind) + worker * scratch_bytes_;
+    const auto behind = static_cast<int64_t>(reinterpret_cast<uintptr_t>(start) % kScratchAlignment);
+    return start + (behind == 0 ? 0 : kScratchAlignment - behind) + worker * scratch_bytes_;
   }
 
   const PackedTokens& sequences_;

@@ -1,6 +1,9 @@
 #include "model/layers.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
 
 #include "kernels/cpu_kernels.h"
 #include "model/cpu_work.h"

@@ -5,9 +5,10 @@
 #include <sstream>
 #include <utility>
 
+#include "archive/archive_reader.h"
 #include "immortal.h"
-#include "model/archive.h"
 #include "model/shared_values.h"
+#include "model/torchscript_encoder.h"
 
 namespace virnucpro {
 
@@ -56,7 +57,7 @@ std::shared_ptr<const Encoder> shared_encoder(const std::string& path, const Arc
                                               LoadingProgress& progress) {
   if (engine == EngineKind::kTorchScript) return make_torchscript_encoder(path, architecture, placement, progress);
   const auto identity = identity_of(path, architecture);
-  const auto read = [&] { return read_parameters(read_module(path, progress), architecture, path); };
+  const auto read = [&] { return read_parameters(path, architecture, progress); };
   if (placement.device.is_cpu()) {
     return encoders().get(
         identity + ' ' + c10::toString(placement.dtype),

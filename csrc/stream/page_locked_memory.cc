@@ -1,6 +1,6 @@
 #include "stream/page_locked_memory.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 #include <c10/util/accumulate.h>
 

@@ -74,7 +74,7 @@ export interface ArchiveRequest {
   architecture: Architecture;
   /** Data type of the parameters in the archive. */
   dtype: DataType;
-  /** Must be exactly those that the architecture asks for (see csrc/model/parameters.h). */
+  /** Must be exactly those that the architecture asks for (see csrc/archive/parameters.h). */
   parameters: readonly ArchiveParameter[];
   /** Extra files of the archive: name to text, e.g. `virnucpro.json`, `tokenizer.json`. */
   extraFiles: Readonly<Record<string, string>>;

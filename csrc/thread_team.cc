@@ -1,4 +1,4 @@
-#include "model/thread_team.h"
+#include "thread_team.h"
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>

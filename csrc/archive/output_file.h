@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string>
 
-#include "model/file_descriptor.h"
+#include "archive/file_descriptor.h"
 
 namespace virnucpro {
 

@@ -1,4 +1,4 @@
-#include "model/output_file.h"
+#include "archive/output_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,5 +1,6 @@
-#include "model/parameters.h"
+#include "archive/parameters.h"
 
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -118,6 +119,21 @@ std::vector<ParameterShape> shapes_of(const ClassifierArchitecture& sizes) {
 
 std::vector<ParameterShape> parameters_of(const Architecture& architecture) {
   return std::visit([](const auto& sizes) { return shapes_of(sizes); }, architecture);
+}
+
+std::string text_of(c10::IntArrayRef shape) {
+  std::ostringstream text;
+  text << shape;
+  return text.str();
+}
+
+at::Tensor LoadedParameters::take(const std::string& name) {
+  const auto found = parameters_.find(name);
+  if (found == parameters_.end()) throw Error(code::kNative, "Expected the parameter " + name + " but it was taken");
+  auto tensor = std::move(found->second);
+  parameters_.erase(found);
+  progress_.laid_out(static_cast<int64_t>(tensor.nbytes()));
+  return tensor;
 }
 
 }  // namespace virnucpro

@@ -1,11 +1,27 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 
-#include "model/cancellation.h"
+#include "error.h"
 
 namespace virnucpro {
+
+// Whether models that are being loaded are still wanted. Set by one thread, looked at by others.
+class Cancellation {
+ public:
+  void cancel() { cancelled_ = true; }
+  bool cancelled() const { return cancelled_; }
+
+  // Throws kAborted.
+  void expect_wanted() const {
+    if (cancelled_) throw Error(code::kAborted, "The loading was ended by its caller before its end");
+  }
+
+ private:
+  std::atomic<bool> cancelled_{false};
+};
 
 // How far the loading of several archives has come, in their bytes. Half of an archive's way is to read it, the other
 // half to lay its parameters out as the device multiplies them. Reports about a hundred times, and at the end. Used by

@@ -1,4 +1,4 @@
-#include "model/loading_progress.h"
+#include "archive/loading_progress.h"
 
 #include <algorithm>
 
