@@ -45,10 +45,10 @@ export {
   DEFAULT_DEVICE_TIMEOUT,
   DEFAULT_MEMORY_WARNING,
   DEFAULT_PROGRESS_INTERVAL,
-  LONGEST_DEVICE_TIMEOUT,
-  MOST_BATCH_TOKENS,
-  MOST_THREADS,
-  MOST_WORKERS,
+  MAX_DEVICE_TIMEOUT,
+  MAX_BATCH_TOKENS,
+  MAX_THREADS,
+  MAX_WORKERS,
 } from './predict/options.js';
 export type * from './predict/events.js';
 export type { RunningBatch, RunStatus, WorkerMemory, WorkerStatus } from './predict/run-status.js';
@@ -66,7 +66,7 @@ export type {
   WindowResult,
   WindowStatus,
 } from './predict/results.js';
-export type { FrameName, KeptFrame } from './windows/frame.js';
+export type { FrameName, Orf } from './windows/frame.js';
 export type { StoredSequence } from './input/record.js';
 export { checkInputs, inputStem } from './input/input-files.js';
 export type { CheckOptions, InputFile } from './input/input-files.js';
@@ -80,7 +80,7 @@ export type { JournalContent } from './journal/run-journal.js';
 export { NO_TRIAGE } from './journal/run-key.js';
 export type { RunKey, TriageKey } from './journal/run-key.js';
 export type { WorkerDescription, WorkerUsage } from './engine/worker-usage.js';
-export { busySeconds, linearShare } from './engine/linear-limit.js';
+export { busySeconds, matmulEfficiency } from './engine/linear-limit.js';
 export type { LinearLimit, LinearWork } from './engine/linear-limit.js';
 export { createRandomModel, importModel, inspectModel, listModels, removeModel, trustModel } from './models/library.js';
 export type {
@@ -111,8 +111,8 @@ export {
   BENCHMARK_WINDOWS,
   DEFAULT_BENCHMARK_BATCH_TOKENS,
   DEFAULT_BENCHMARK_SEQUENCES,
-  MOST_BENCHMARK_SEQUENCES,
-  MOST_REPEATS,
+  MAX_BENCHMARK_SEQUENCES,
+  MAX_REPEATS,
 } from './benchmark/options.js';
 export type { BenchmarkOptions } from './benchmark/options.js';
 export type { BenchmarkProgress } from './benchmark/progress.js';

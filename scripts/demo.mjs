@@ -11,7 +11,7 @@ import { firstRows, verdictTable } from './demo/verdicts.mjs';
 import { inRepository, repositoryRoot } from './setup/repository.mjs';
 
 const MODEL = 'virnucpro-mini';
-const MOST_ROWS = 30;
+const MAX_ROWS = 30;
 const output = inRepository('build', 'demo');
 
 /** As one would type it in the repository's folder. @param {string} path */
@@ -48,7 +48,7 @@ function predict(inputs) {
 }
 
 process.exitCode = predict(readInputs());
-const rows = await firstRows(join(output, 'contigs.tsv'), MOST_ROWS);
+const rows = await firstRows(join(output, 'contigs.tsv'), MAX_ROWS);
 const { model, counts } = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8'));
 console.log(`\n${verdictTable(rows)}`);
 if (counts.records > rows.length) console.log(`… and ${counts.records - rows.length} more`);

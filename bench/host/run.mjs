@@ -18,7 +18,7 @@ import { secondsByStage } from './stages.mjs';
  * @property {number} frames
  * @property {number} loopDelay seconds that the event loop was held up at most
  * @property {number} peakBytes resident, with libtorch's libraries
- * @property {number} busyShare of the time from the devices' first batch to their last, where they have a rate
+ * @property {number} busyFraction of the time from the devices' first batch to their last, where they have a rate
  * @property {Record<string, number>} [stages] seconds of the main thread
  */
 
@@ -67,7 +67,7 @@ async function measure() {
     frames: counts.framesScored,
     loopDelay: delay.max / 1e9,
     peakBytes: process.resourceUsage().maxRSS * 1024,
-    busyShare: fakes.busySeconds / (Number(devices) * (fakes.last - fakes.first)),
+    busyFraction: fakes.busySeconds / (Number(devices) * (fakes.last - fakes.first)),
     ...(seconds && { stages: seconds }),
   };
 }

@@ -85,9 +85,9 @@ function limitFields({ samples, operationsPerToken }: Speed) {
     ? spreadOf(samples.map(({ tokensPerSecond, limit }) => (tokensPerSecond * operationsPerToken) / limit!))
     : undefined;
   return {
-    linear_share: shares?.median ?? null,
-    linear_share_min: shares?.least ?? null,
-    linear_share_max: shares?.most ?? null,
+    matmul_efficiency: shares?.median ?? null,
+    matmul_efficiency_min: shares?.least ?? null,
+    matmul_efficiency_max: shares?.most ?? null,
     limit_gflops: gflops?.median ?? null,
     limit_gflops_min: gflops?.least ?? null,
     limit_gflops_max: gflops?.most ?? null,

@@ -3,7 +3,7 @@ import type { EmbeddingResult, NativeWorker } from '../engine/addon.js';
 
 /** What the repeats take together, and how many there are at least, unless their number is given. */
 const SECONDS = 10;
-const LEAST_REPEATS = 3;
+const MIN_REPEATS = 3;
 /**
  * What is embedded in one go, between two measurements of the limit, takes at least this long: less is noise, and on a
  * GPU mostly the first batch's start.
@@ -11,9 +11,9 @@ const LEAST_REPEATS = 3;
 const SECONDS_A_GROUP = 0.5;
 /** The limit between them, and the parts of the forward at the end, are measured for this long, at least once. */
 const SECONDS_BESIDE = 0.25;
-const MOST_RUNS = 10_000;
+const MAX_RUNS = 10_000;
 /** What `measureLinear` takes at most. */
-const MOST_ROWS = 2 ** 20;
+const MAX_ROWS = 2 ** 20;
 
 /** One language model, opened, and what it embeds. */
 export interface Workload {
@@ -75,7 +75,7 @@ export async function measureSpeed(
   const samples: SpeedSample[] = [];
   const start = clock();
   const isDone = (): boolean =>
-    samples.length >= (repeats ?? LEAST_REPEATS) && (repeats !== undefined || clock() - start >= SECONDS);
+    samples.length >= (repeats ?? MIN_REPEATS) && (repeats !== undefined || clock() - start >= SECONDS);
   while (!isDone()) samples.push(await measureOnce(groups, passes, limit));
   return { samples, passes, ...(limit && { operationsPerToken: limit.operationsPerToken }) };
 }
@@ -127,7 +127,7 @@ export function largest(batches: readonly PackedTokens[]): PackedTokens {
 }
 
 function runsFor(seconds: number, secondsOfOne: number): number {
-  return Math.min(MOST_RUNS, Math.max(1, Math.ceil(seconds / Math.max(secondsOfOne, Number.MIN_VALUE))));
+  return Math.min(MAX_RUNS, Math.max(1, Math.ceil(seconds / Math.max(secondsOfOne, Number.MIN_VALUE))));
 }
 
 /** The linear layers alone, with as many rows as the largest batch has tokens. */
@@ -146,7 +146,7 @@ class LinearLayers {
 
   /** The first measurement is a warm-up. */
   static async of(workload: Workload): Promise<LinearLayers> {
-    const rows = Math.min(MOST_ROWS, largest(workload.batches).tokens.length);
+    const rows = Math.min(MAX_ROWS, largest(workload.batches).tokens.length);
     return new LinearLayers(workload, rows, await workload.worker.measureLinear(workload.part, rows));
   }
 

@@ -2,15 +2,15 @@ import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
 import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
-import { defaultThreads, MOST_BATCH_TOKENS, MOST_THREADS } from '../predict/options.js';
+import { defaultThreads, MAX_BATCH_TOKENS, MAX_THREADS } from '../predict/options.js';
 import type { BenchmarkProgress } from './progress.js';
 
 /** Sequences that a benchmark embeds unless told otherwise. */
 export const DEFAULT_BENCHMARK_SEQUENCES = 64;
 /** Tokens of a benchmark's batches unless told otherwise. */
 export const DEFAULT_BENCHMARK_BATCH_TOKENS = 4096;
-export const MOST_BENCHMARK_SEQUENCES = 1_000_000;
-export const MOST_REPEATS = 1_000_000;
+export const MAX_BENCHMARK_SEQUENCES = 1_000_000;
+export const MAX_REPEATS = 1_000_000;
 
 const PARTS = ['dna', 'protein'] as const;
 
@@ -94,13 +94,13 @@ export function resolveBenchmarkOptions(options: BenchmarkOptions) {
   }
   return {
     ...{ part, size, model, models, trust, fasta, device },
-    limit: whole('limit', options.limit ?? DEFAULT_BENCHMARK_SEQUENCES, MOST_BENCHMARK_SEQUENCES),
+    limit: whole('limit', options.limit ?? DEFAULT_BENCHMARK_SEQUENCES, MAX_BENCHMARK_SEQUENCES),
     precision: options.precision ?? DEFAULT_PRECISION,
-    threads: whole('threads', options.threads ?? defaultThreads(), MOST_THREADS),
+    threads: whole('threads', options.threads ?? defaultThreads(), MAX_THREADS),
     engine: options.engine ?? ('packed' as const),
-    batchTokens: whole('batchTokens', options.batchTokens ?? DEFAULT_BENCHMARK_BATCH_TOKENS, MOST_BATCH_TOKENS),
+    batchTokens: whole('batchTokens', options.batchTokens ?? DEFAULT_BENCHMARK_BATCH_TOKENS, MAX_BATCH_TOKENS),
     window: window === undefined ? undefined : checkWindow(window),
-    repeats: repeats === undefined ? undefined : whole('repeats', repeats, MOST_REPEATS),
+    repeats: repeats === undefined ? undefined : whole('repeats', repeats, MAX_REPEATS),
     onProgress: options.onProgress ?? (() => undefined),
   };
 }

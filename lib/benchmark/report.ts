@@ -33,9 +33,9 @@ export interface BenchmarkReport {
   readonly sequences_per_second_min: number;
   readonly sequences_per_second_max: number;
 
-  readonly linear_share: number | null;
-  readonly linear_share_min: number | null;
-  readonly linear_share_max: number | null;
+  readonly matmul_efficiency: number | null;
+  readonly matmul_efficiency_min: number | null;
+  readonly matmul_efficiency_max: number | null;
   readonly limit_gflops: number | null;
   readonly limit_gflops_min: number | null;
   readonly limit_gflops_max: number | null;
@@ -88,13 +88,13 @@ export const BENCHMARK_FIELDS: Readonly<Record<keyof BenchmarkReport, BenchmarkF
   sequences_per_second: field('Median speed in sequences', 'sequences/s'),
   sequences_per_second_min: field('The slowest repeat', 'sequences/s'),
   sequences_per_second_max: field('The fastest repeat', 'sequences/s'),
-  linear_share: field(
+  matmul_efficiency: field(
     'Median over the repeats: speed over the limit, which is measured in turn with it. At 1 everything but the matrix ' +
       'products would cost nothing',
     'share',
   ),
-  linear_share_min: field('The smallest', 'share'),
-  linear_share_max: field('The largest', 'share'),
+  matmul_efficiency_min: field('The smallest', 'share'),
+  matmul_efficiency_max: field('The largest', 'share'),
   limit_gflops: field(
     "The limit: median speed of the matrix products of this model's linear layers alone, on as many rows as the largest " +
       'batch has tokens, in this process and precision',

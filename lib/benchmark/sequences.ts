@@ -12,7 +12,7 @@ const NUCLEOTIDES = Buffer.from('ACGTUN');
 const AMINO_ACIDS = 'ACDEFGHIKLMNPQRSTVWY';
 const STOP = '*'.charCodeAt(0);
 /** Longer than this, no protein is made of the letters of nucleotides alone. */
-const MOST_NUCLEOTIDE_LETTERS = 200;
+const MAX_NUCLEOTIDE_LETTERS = 200;
 
 export interface SequenceRequest {
   readonly part: 'dna' | 'protein';
@@ -62,7 +62,7 @@ export async function fastaSequences(path: string, { part, limit, window }: Sequ
 function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array {
   const upper = letters.map((letter) => UPPER_CASE[letter]!);
   const protein = upper.at(-1) === STOP ? upper.subarray(0, -1) : upper;
-  if (protein.length > MOST_NUCLEOTIDE_LETTERS && protein.every((letter) => NUCLEOTIDES.includes(letter))) {
+  if (protein.length > MAX_NUCLEOTIDE_LETTERS && protein.every((letter) => NUCLEOTIDES.includes(letter))) {
     throw expected(
       'VNP_INPUT_FORMAT',
       'a protein',

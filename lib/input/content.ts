@@ -11,7 +11,7 @@ export type RecordFormat = 'fasta' | 'fastq';
 
 const ZIP = [0x50, 0x4b, 0x03, 0x04];
 
-/** Control characters that no text has are at least so many, and that share, of what is no text. */
+/** Control characters that no text has are at least so many, and that fraction, of what is no text. */
 const FEWEST_CONTROLS = 8;
 const CONTROL_SHARE = 0.05;
 

@@ -3,7 +3,7 @@ import { HEADER_SIGN } from './sequence-forms.js';
 import type { StrangeByte } from './sequence-forms.js';
 
 /**
- * The share of letters that stand for amino acids only from which a sequence is taken for protein: a third of a protein's
+ * The fraction of letters that stand for amino acids only from which a sequence is taken for protein: a third of a protein's
  * are such, while in DNA there are none but by mistake.
  */
 const PROTEIN_SHARE = 0.1;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { counted } from '../counted.js';
 import { printablePath } from './text.js';
 
-const MOST_NAMES = 5;
+const MAX_NAMES = 5;
 
 /**
  * The warning of what lies in an input directory and is not read.
@@ -55,7 +55,7 @@ async function holdsResults(folder: string): Promise<boolean> {
 
 function group(names: readonly string[], one: string, several: string): string {
   if (names.length === 0) return '';
-  const shown = names.slice(0, MOST_NAMES).map(printablePath).join(', ');
-  const others = names.length - MOST_NAMES;
+  const shown = names.slice(0, MAX_NAMES).map(printablePath).join(', ');
+  const others = names.length - MAX_NAMES;
   return `${names.length} ${names.length === 1 ? one : several} (${shown}${others > 0 ? ` and ${others} more` : ''})`;
 }

@@ -7,7 +7,7 @@ const SYNC_SHARE = 0.01;
 const LONGEST_INTERVAL = 20_000;
 const SHORTEST_INTERVAL = 1_000;
 /** Bytes that wait for the disk, from which whoever makes more of them is to wait too. */
-const MOST_WAITING_BYTES = 64 * 1024 * 1024;
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
 /** What this needs of a FileHandle; it appends, wherever the file ends. */
 export type AppendedHandle = Pick<FileHandle, 'appendFile' | 'datasync' | 'close'>;
@@ -50,7 +50,7 @@ export class AppendingFile {
 
   /** Resolves when there is room for more; at once, mostly. */
   get room(): Promise<void> | undefined {
-    return this.#waitingBytes > MOST_WAITING_BYTES ? this.#writing : undefined;
+    return this.#waitingBytes > MAX_WAITING_BYTES ? this.#writing : undefined;
   }
 
   /** Everything is on the disk then, unless it failed. */

@@ -1,7 +1,7 @@
 import type { Architecture, ClassifierArchitecture, DnabertArchitecture, Esm2Architecture } from '../engine/addon.js';
 import type { JsonFields } from './json-fields.js';
 
-const MOST_LAYERS = 1000;
+const MAX_LAYERS = 1000;
 const WIDEST = 1_000_000;
 
 /** Checks an architecture that was read from JSON. Throws VNP_MODEL_INVALID. */
@@ -31,7 +31,7 @@ function readDnabert(fields: JsonFields): DnabertArchitecture {
 
 function readEncoder(fields: JsonFields): Omit<Esm2Architecture, 'family'> {
   return {
-    layers: fields.whole('layers', 1, MOST_LAYERS),
+    layers: fields.whole('layers', 1, MAX_LAYERS),
     width: fields.whole('width', 1, WIDEST),
     heads: fields.whole('heads', 1, WIDEST),
     feedForward: fields.whole('feedForward', 1, WIDEST),

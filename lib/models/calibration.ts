@@ -4,12 +4,12 @@ import { parseStrictJson } from './checkpoint/strict-json.js';
 import { JsonFields } from './json-fields.js';
 
 /** Bases of a window that make sense: one codon, and far more than either model was trained on. */
-export const SHORTEST_CHUNK = 3;
-export const LONGEST_CHUNK = 1_000_000;
+export const MIN_CHUNK_SIZE = 3;
+export const MAX_CHUNK_SIZE = 1_000_000;
 
 /** Bytes of a calibration file; one that training writes has some 200. */
 const LONGEST_CALIBRATION = 1_000_000;
-const MOST_WINDOW_LENGTHS = 100;
+const MAX_WINDOW_LENGTHS = 100;
 
 /** Which calibrated window scores leave no doubt, as measured on sequences that the model was not trained on. */
 export interface TriageThresholds {
@@ -38,11 +38,11 @@ export function calibrationOf(fields: JsonFields): Calibration {
 }
 
 function triageOf(fields: JsonFields): TriageThresholds[] {
-  const entries = fields.list('triage', MOST_WINDOW_LENGTHS).map((entry) => {
+  const entries = fields.list('triage', MAX_WINDOW_LENGTHS).map((entry) => {
     entry.checkNames('chunkSize', 'othersBelow', 'virusAtLeast');
     const othersBelow = entry.between('othersBelow', 0, 1);
     return {
-      chunkSize: entry.whole('chunkSize', SHORTEST_CHUNK, LONGEST_CHUNK),
+      chunkSize: entry.whole('chunkSize', MIN_CHUNK_SIZE, MAX_CHUNK_SIZE),
       othersBelow,
       virusAtLeast: entry.between('virusAtLeast', othersBelow, 1),
     };

@@ -10,7 +10,7 @@ import type {
 } from '../engine/addon.js';
 import { expected, VirnucproError } from '../errors.js';
 import { TOKENIZER_FILE } from './archive.js';
-import { LONGEST_CHUNK, readCalibration, SHORTEST_CHUNK } from './calibration.js';
+import { MAX_CHUNK_SIZE, readCalibration, MIN_CHUNK_SIZE } from './calibration.js';
 import { readCard } from './card.js';
 import { readCheckpoint, type Checkpoint } from './checkpoint/checkpoint.js';
 import { importClassifier } from './import/classifier.js';
@@ -83,8 +83,8 @@ export async function importModel(request: ImportRequest): Promise<OpenedModel> 
 
 /** Throws VNP_USAGE for a window length that no window can have. */
 export function checkChunkSize(chunkSize: number): void {
-  if (Number.isInteger(chunkSize) && chunkSize >= SHORTEST_CHUNK && chunkSize <= LONGEST_CHUNK) return;
-  const wanted = `a whole number from ${SHORTEST_CHUNK} to ${LONGEST_CHUNK}`;
+  if (Number.isInteger(chunkSize) && chunkSize >= MIN_CHUNK_SIZE && chunkSize <= MAX_CHUNK_SIZE) return;
+  const wanted = `a whole number from ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE}`;
   throw expected(
     'VNP_USAGE',
     wanted,

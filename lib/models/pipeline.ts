@@ -11,7 +11,7 @@ import type {
 } from '../engine/addon.js';
 import { expected, VirnucproError } from '../errors.js';
 import { readArchiveMetadata, TOKENIZER_FILE, type ArchiveContents, type ArchiveMetadata } from './archive.js';
-import { calibrationOf, LONGEST_CHUNK, SHORTEST_CHUNK, type TriageThresholds } from './calibration.js';
+import { calibrationOf, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE, type TriageThresholds } from './calibration.js';
 import { openCard, type ModelCard } from './card.js';
 import { parseStrictJson } from './checkpoint/strict-json.js';
 import { JsonFields } from './json-fields.js';
@@ -147,7 +147,7 @@ function pipelineOf(fields: JsonFields, folder: string, path: string): Pipeline 
     format: fields.oneOf('format', 1),
     // The folder's name is the model's: a folder can be renamed.
     name: basename(folder) || fields.text('name'),
-    chunkSize: fields.whole('chunkSize', SHORTEST_CHUNK, LONGEST_CHUNK),
+    chunkSize: fields.whole('chunkSize', MIN_CHUNK_SIZE, MAX_CHUNK_SIZE),
     random: fields.flag('random'),
     ...calibrationOf(fields),
     ...(fields.has('card') && { card: readPath(fields, 'card', path) }),

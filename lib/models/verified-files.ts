@@ -6,7 +6,7 @@ import { cacheFolder } from '../engine/cache-folder.js';
 import { isJsonObject, parseStrictJson, property } from './checkpoint/strict-json.js';
 
 /** The files that were hashed last stay remembered. */
-const MOST_FILES = 300;
+const MAX_FILES = 300;
 const LONGEST_TEXT = 1_000_000;
 
 /**
@@ -69,7 +69,7 @@ export class VerifiedFiles {
       files.delete(resolve(path));
       files.set(resolve(path), { state: state.text, sha256 });
     }
-    const text = JSON.stringify({ format: 1, files: Object.fromEntries([...files].slice(-MOST_FILES)) }, undefined, 1);
+    const text = JSON.stringify({ format: 1, files: Object.fromEntries([...files].slice(-MAX_FILES)) }, undefined, 1);
     const incoming = `${this.path}.${randomBytes(6).toString('hex')}`;
     try {
       await mkdir(dirname(this.path), { recursive: true });

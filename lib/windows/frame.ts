@@ -3,7 +3,7 @@ export const FRAME_NAMES = ['F1', 'F2', 'F3', 'R1', 'R2', 'R3'] as const;
 export type FrameName = (typeof FRAME_NAMES)[number];
 
 /** A reading frame without a stop codon: what both models embed. */
-export interface KeptFrame {
+export interface Orf {
   readonly name: FrameName;
   /** One-letter amino acids, never empty. */
   readonly protein: Uint8Array;

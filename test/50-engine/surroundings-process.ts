@@ -20,7 +20,7 @@ export interface Outcome {
   readonly refused?: string;
 }
 
-/** Long enough for every thread of a large team to have a share of every product. */
+/** Long enough for every thread of a large team to have a part of every product. */
 const LENGTHS = Array.from({ length: 40 }, (_, index) => 20 + ((index * 37) % 150));
 
 async function outcome(words: readonly string[]): Promise<Outcome> {

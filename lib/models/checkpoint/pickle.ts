@@ -4,7 +4,7 @@ import type { PickledStorage, PickledValue } from './pickle-values.js';
 import { damaged } from './tensor.js';
 
 /** More than a checkpoint of any model needs; keeps a hostile pickle of 100 MB from taking all memory. */
-const MOST_OPERATIONS = 2_000_000;
+const MAX_OPERATIONS = 2_000_000;
 const STOP = 0x2e;
 
 export interface PickleReading {
@@ -39,10 +39,10 @@ export function readPickle(reading: PickleReading): { value: PickledValue; end: 
 }
 
 function run(machine: PickleMachine): PickledValue {
-  for (let done = 0; done < MOST_OPERATIONS; done++) {
+  for (let done = 0; done < MAX_OPERATIONS; done++) {
     const code = machine.unsigned(1);
     if (code === STOP) return machine.finish();
     findOperation(code)(machine);
   }
-  throw new Error(`it has more than ${MOST_OPERATIONS} operations`);
+  throw new Error(`it has more than ${MAX_OPERATIONS} operations`);
 }

@@ -4,7 +4,7 @@ import { escaped, quoted } from './tensor.js';
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 const DEEPEST = 32;
-const MOST_CONTAINERS = 1_000_000;
+const MAX_CONTAINERS = 1_000_000;
 
 /**
  * Parses JSON that came from someone else: no duplicate keys (which parsers resolve differently, so that two programs
@@ -39,7 +39,7 @@ function refuseAmbiguity(text: string): void {
       case '{':
       case '[':
         if (keysOfLevels.push(new Set()) > DEEPEST) throw new Error(`nested deeper than ${DEEPEST} levels`);
-        if (++containers > MOST_CONTAINERS) throw new Error(`made of more than ${MOST_CONTAINERS} objects and arrays`);
+        if (++containers > MAX_CONTAINERS) throw new Error(`made of more than ${MAX_CONTAINERS} objects and arrays`);
         break;
       case '}':
       case ']':

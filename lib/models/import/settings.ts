@@ -3,7 +3,7 @@ import type { PickledValue } from '../checkpoint/pickle-values.js';
 import { property, type JsonObject } from '../checkpoint/strict-json.js';
 
 /** More than any model has. */
-export const MOST_LAYERS = 1000;
+export const MAX_LAYERS = 1000;
 
 /** The named settings that come with a checkpoint (config.json, a Namespace), each checked as it is read. */
 export class Settings {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { temporaryFolder } from '../70-output/results.js';
-import { calledFiles, filesBelow, predictStored, recallIn } from './stored-run.js';
+import { calledFiles, filesBelow, predictStored, rescoreIn } from './stored-run.js';
 import type { StoredRun, WindowScores } from './stored-run.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
@@ -34,26 +34,26 @@ describe('The sequences of a call', () => {
   /** Refused, with everything left as it was. */
   const refuses = async (
     error: { code: string; message: RegExp },
-    options: Parameters<typeof recallIn>[3] = {},
+    options: Parameters<typeof rescoreIn>[3] = {},
     rule = LAX,
   ): Promise<void> => {
     const before = filesBelow(path('out'));
-    await assert.rejects(recallIn(stored(), 'out', rule, options), error);
+    await assert.rejects(rescoreIn(stored(), 'out', rule, options), error);
     assert.deepEqual(filesBelow(path('out')), before);
   };
 
   it('are copied from the earlier ones when the rule is stricter: the inputs may be gone', async () => {
     const wanted = await begin(STRICT);
     for (const name of Object.keys(INPUTS)) rmSync(path(name));
-    await recallIn(stored(), 'out', STRICT);
+    await rescoreIn(stored(), 'out', STRICT);
     assert.deepEqual(called(), wanted);
-    await recallIn(stored(), 'out', { threshold: 1, minFraction: 1 });
+    await rescoreIn(stored(), 'out', { threshold: 1, minFraction: 1 });
     assert.equal(called()['virus.fna'], '');
   });
 
   it('are read from the inputs when a record becomes virus that was none', async () => {
     const wanted = await begin(LAX);
-    await recallIn(stored(), 'out', LAX);
+    await rescoreIn(stored(), 'out', LAX);
     assert.deepEqual(called(), wanted);
     assert.match(wanted['virus.fna']!, /^>c\nacgtNN\n/m);
   });
@@ -63,11 +63,11 @@ describe('The sequences of a call', () => {
     mkdirSync(path('moved'));
     for (const name of Object.keys(INPUTS)) renameSync(path(name), path('moved', name));
     await refuses({ code: 'VNP_INPUT_MISSING', message: /one\.fa but received nothing at that path.*--input/ });
-    await recallIn(stored(), 'out', LAX, { inputs: [path('moved', 'one.fa'), path('moved', 'two.fa')] });
+    await rescoreIn(stored(), 'out', LAX, { inputs: [path('moved', 'one.fa'), path('moved', 'two.fa')] });
     assert.deepEqual(called(), wanted);
     await predictStored(stored(), 'out2', RULE);
     for (const name of Object.keys(INPUTS)) rmSync(path(name));
-    await recallIn(stored(), 'out2', LAX, { inputs: [path('moved')] });
+    await rescoreIn(stored(), 'out2', LAX, { inputs: [path('moved')] });
     assert.deepEqual(calledFiles(folder.path, 'out2'), wanted);
   });
 
@@ -77,7 +77,7 @@ describe('The sequences of a call', () => {
     const manifest = JSON.parse(readFileSync(path('out', 'run.json'), 'utf8')) as { inputs: { path: string }[] };
     manifest.inputs.forEach((input, index) => (input.path = inputs[index]!));
     writeFileSync(path('out', 'run.json'), JSON.stringify(manifest));
-    await recallIn(stored(), 'out', LAX);
+    await rescoreIn(stored(), 'out', LAX);
     assert.deepEqual(called(), wanted);
   });
 
@@ -126,7 +126,7 @@ describe('The sequences of a call', () => {
     const wanted = await begin(LAX, run);
     assert.match(wanted['contigs.tsv']!, /^strange\t.*\tnone\t0\t.*\tinvalid\t/m);
     assert.match(wanted['virus.fna']!, /^>c first\nACGTACGT\n/m);
-    await recallIn(run, 'out', LAX);
+    await rescoreIn(run, 'out', LAX);
     assert.deepEqual(called(), wanted);
   });
 
@@ -138,21 +138,21 @@ describe('The sequences of a call', () => {
     writeFileSync(path('out', 'run.json'), JSON.stringify(manifest));
     await refuses({ code: 'VNP_INPUT_MISSING', message: /received standard input\. .*--input/ });
     const standardInput = Readable.from([Buffer.from(INPUTS['one.fa'])]);
-    await recallIn(run, 'out', LAX, { inputs: ['-'], standardInput });
+    await rescoreIn(run, 'out', LAX, { inputs: ['-'], standardInput });
     assert.deepEqual(called(), wanted);
   });
 
   it('of a run that was stopped within an input are read from it as far as the results go', async () => {
     const run = stored({ stopAfter: 8 });
     const wanted = await begin(LAX, run);
-    await recallIn(run, 'out', LAX);
+    await rescoreIn(run, 'out', LAX);
     assert.deepEqual(called(), wanted);
     mkdirSync(path('moved'));
     for (const name of Object.keys(INPUTS)) renameSync(path(name), path('moved', name));
     for (const inputs of [[path('moved')], [path('moved', 'one.fa'), path('moved', 'two.fa')]]) {
       await predictStored(run, 'out2', RULE);
       for (const name of Object.keys(INPUTS)) rmSync(path(name));
-      await recallIn(run, 'out2', LAX, { inputs });
+      await rescoreIn(run, 'out2', LAX, { inputs });
       assert.deepEqual(calledFiles(folder.path, 'out2'), wanted);
       rmSync(path('out2'), { recursive: true });
     }

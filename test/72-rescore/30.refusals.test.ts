@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { claimDirectory, releaseDirectory } from '../../lib/output/output-directory.js';
 import { temporaryFolder } from '../70-output/results.js';
-import { filesBelow, predictStored, readRun, recallIn } from './stored-run.js';
+import { filesBelow, predictStored, readRun, rescoreIn } from './stored-run.js';
 import type { StoredRun } from './stored-run.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
@@ -23,9 +23,9 @@ describe('A call refuses', () => {
     await predictStored(stored(), 'out', RULE);
   });
 
-  const refuses = async (message: RegExp, options: Parameters<typeof recallIn>[3] = {}): Promise<void> => {
+  const refuses = async (message: RegExp, options: Parameters<typeof rescoreIn>[3] = {}): Promise<void> => {
     const before = filesBelow(folder.path);
-    await assert.rejects(recallIn(stored(), 'out', OTHER_RULE, options), { code: 'VNP_OUTPUT', message });
+    await assert.rejects(rescoreIn(stored(), 'out', OTHER_RULE, options), { code: 'VNP_OUTPUT', message });
     assert.deepEqual(filesBelow(folder.path), before, 'everything stays as it was');
   };
   /** Changes a file; run.json goes along where it shall look like the run's own. */
@@ -111,7 +111,7 @@ describe('A call refuses', () => {
     withEmbeddings(12);
     await refuses(/12 bytes .*embeddings\.f32 but received 8 bytes/);
     withEmbeddings(8);
-    const { files } = await recallIn(stored(), 'out', OTHER_RULE);
+    const { files } = await rescoreIn(stored(), 'out', OTHER_RULE);
     assert.ok(files.some(({ name, sha256 }) => name === 'embeddings.f32' && sha256 === 'of other numbers'));
   });
 
@@ -205,7 +205,7 @@ describe('A call refuses', () => {
   it('to go on when it is stopped, and leaves all as it was', async () => {
     const before = filesBelow(folder.path);
     const options = { signal: AbortSignal.abort('SIGINT') };
-    await assert.rejects(recallIn(stored(), 'out', OTHER_RULE, options), (reason) => reason === 'SIGINT');
+    await assert.rejects(rescoreIn(stored(), 'out', OTHER_RULE, options), (reason) => reason === 'SIGINT');
     assert.deepEqual(filesBelow(folder.path), before);
   });
 });

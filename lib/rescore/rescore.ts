@@ -15,7 +15,7 @@ import { type NewCalls, writeNewCalls } from './new-calls.js';
 import { checkClassifier, type OtherClassifier } from './other-classifier.js';
 import { readManifest, RECALLED_FILES } from './result-manifest.js';
 
-export interface RecallOptions {
+export interface RescoreOptions {
   /** Of a finished run. */
   readonly directory: string;
   readonly rule: CallRule;
@@ -48,7 +48,7 @@ export interface RecallOptions {
  *   VNP_INPUT_MISSING or VNP_RESUME where sequences are needed and the inputs are gone or others; VNP_NATIVE where the
  *   classifier gives no number; whatever the classifier throws
  */
-export async function recall(options: RecallOptions): Promise<RunManifest> {
+export async function rescore(options: RescoreOptions): Promise<RunManifest> {
   const { directory, output, classifier } = options;
   if (output === undefined) await refuseOthers(directory);
   else {
@@ -98,13 +98,13 @@ async function refuseSame(directory: string, output: string): Promise<void> {
 }
 
 /** The files that are checked while they are called anew. */
-function readInStep({ classifier }: Pick<RecallOptions, 'classifier'>): readonly string[] {
+function readInStep({ classifier }: Pick<RescoreOptions, 'classifier'>): readonly string[] {
   return classifier ? [...RECALLED_FILES, PREDICTION_RESULTS.name, EMBEDDINGS.name] : RECALLED_FILES;
 }
 
 /** Writes all that is new into the folder of results. */
 async function writeFolder(
-  { directory, output, rule, classifier, signal, ...options }: RecallOptions,
+  { directory, output, rule, classifier, signal, ...options }: RescoreOptions,
   claimed: ClaimedDirectory,
 ): Promise<{ names: readonly string[]; manifest: RunManifest }> {
   const earlier = await readManifest(directory);
@@ -123,7 +123,7 @@ async function writeFolder(
   const manifest: RunManifest = {
     ...(classifier ? withClassifier(called, classifier) : called),
     files: earlier.files.flatMap((file) => calls.files.get(file.name) ?? (output === undefined ? [file] : [])),
-    recalled: [...(earlier.recalled ?? []), entry(earlier, { classifier, ...options })],
+    rescored: [...(earlier.rescored ?? []), entry(earlier, { classifier, ...options })],
   };
   await writeToDisk(join(folder, RUN_MANIFEST.name), manifestText(manifest)).catch((cause: unknown) => {
     throw outputError('a complete write', join(shownOutput, RUN_MANIFEST.name), cause);
@@ -155,8 +155,8 @@ function withClassifier(earlier: RunManifest, { model, temperature }: OtherClass
 
 function entry(
   { model, parameters: { threshold, minFraction, temperature } }: RunManifest,
-  { classifier, version, commandLine }: Pick<RecallOptions, 'classifier' | 'version' | 'commandLine'>,
-): NonNullable<RunManifest['recalled']>[number] {
+  { classifier, version, commandLine }: Pick<RescoreOptions, 'classifier' | 'version' | 'commandLine'>,
+): NonNullable<RunManifest['rescored']>[number] {
   const sha256 = model.parts.find(({ role }) => role === 'classifier')?.sha256;
   const from = {
     ...{ threshold, minFraction },

@@ -7,7 +7,7 @@ import { temporaryFolder } from '../70-output/results.js';
 import { fasta, rule, score } from './arbitrary-runs.js';
 import { embeddedRun, OTHER_MODEL, otherClassifier, RUN_MODEL, scoreFiles, WIDTH } from './embedded-run.js';
 import type { EmbeddedWindow } from './embedded-run.js';
-import { filesBelow, predictStored, readRun, recallIn } from './stored-run.js';
+import { filesBelow, predictStored, readRun, rescoreIn } from './stored-run.js';
 import type { StoredRun } from './stored-run.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
@@ -48,20 +48,20 @@ describe('A call with another classifier', () => {
     const before = await predictStored(embeddedRun(run, windows), 'called', first);
     const wanted = await predictStored(embeddedRun(run, windows, OTHER_MODEL), 'wanted', second);
     const embeddings = readFileSync(path('called', 'embeddings.f32'));
-    const manifest = await recallIn(run, 'called', second, { classifier: otherClassifier() });
+    const manifest = await rescoreIn(run, 'called', second, { classifier: otherClassifier() });
     assert.deepEqual(scoreFiles(run.folder, 'called'), scoreFiles(run.folder, 'wanted'));
     assert.deepEqual(readFileSync(path('called', 'embeddings.f32')), embeddings);
-    const { recalled, ...rest } = manifest;
+    const { rescored, ...rest } = manifest;
     assert.deepEqual(rest, wanted);
     assert.deepEqual(readRun(run.folder, 'called'), manifest);
     const from = { ...first, model: 'tiny', classifier: 'tiny', temperature: 1 };
     assert.deepEqual(
-      recalled?.map((entry) => entry.from),
+      rescored?.map((entry) => entry.from),
       [from],
     );
     // And back again, to what was there before.
-    const back = await recallIn(run, 'called', first, { classifier: otherClassifier(RUN_MODEL) });
-    assert.deepEqual({ ...back, recalled: undefined }, { ...before, recalled: undefined });
+    const back = await rescoreIn(run, 'called', first, { classifier: otherClassifier(RUN_MODEL) });
+    assert.deepEqual({ ...back, rescored: undefined }, { ...before, rescored: undefined });
     assert.deepEqual(readdirSync(path('called')).sort(), readdirSync(path('wanted')).sort());
     for (const name of ['called', 'wanted']) rmSync(path(name), { recursive: true });
   };
@@ -95,7 +95,7 @@ describe('A call with another classifier', () => {
     const run = embeddedRun({ folder: folder.path, inputs }, patterned(3501));
     await predictStored(run, 'out', RULE);
     const classifier = otherClassifier();
-    const { counts } = await recallIn(run, 'out', RULE, { classifier });
+    const { counts } = await rescoreIn(run, 'out', RULE, { classifier });
     assert.ok(classifier.calls.length >= 3, String(classifier.calls));
     assert.ok(classifier.calls.every((rows) => rows <= 4096));
     assert.equal(
@@ -121,7 +121,7 @@ describe('A call with another classifier', () => {
     const comments = (): string[] =>
       ['contigs.tsv', 'windows.tsv'].map((name) => readFileSync(path('out', name), 'utf8').split('\n')[0]!);
     const before = comments();
-    const { warnings } = await recallIn(run, 'out', RULE, { classifier: otherClassifier() });
+    const { warnings } = await rescoreIn(run, 'out', RULE, { classifier: otherClassifier() });
     for (const comment of comments()) {
       assert.match(
         comment,
@@ -130,11 +130,11 @@ describe('A call with another classifier', () => {
     }
     assert.deepEqual(warnings, ['random weights: not a prediction']);
     // A call without a model leaves what the last one with a model has written.
-    assert.equal((await recallIn(run, 'out', { threshold: 0.9, minFraction: 0.5 })).model.name, 'other_1.2');
-    const back = await recallIn(run, 'out', RULE, { classifier: otherClassifier(RUN_MODEL) });
+    assert.equal((await rescoreIn(run, 'out', { threshold: 0.9, minFraction: 0.5 })).model.name, 'other_1.2');
+    const back = await rescoreIn(run, 'out', RULE, { classifier: otherClassifier(RUN_MODEL) });
     assert.deepEqual([back.warnings, comments()], [[], before]);
     assert.deepEqual(
-      back.recalled?.map(({ from: { model, classifier } }) => [model, classifier]),
+      back.rescored?.map(({ from: { model, classifier } }) => [model, classifier]),
       [
         ['tiny', 'tiny'],
         [undefined, undefined],
@@ -149,13 +149,13 @@ describe('A call with another classifier', () => {
     await predictStored({ ...embeddedRun(run, patterned(7), OTHER_MODEL) }, 'wanted', RULE);
     const before = filesBelow(path('out'));
     const options = { classifier: otherClassifier(), output: path('elsewhere') };
-    const { files } = await recallIn(run, 'out', RULE, options);
+    const { files } = await rescoreIn(run, 'out', RULE, options);
     assert.deepEqual(filesBelow(path('out')), before);
     const wanted = scoreFiles(folder.path, 'wanted');
     assert.deepEqual(scoreFiles(folder.path, 'elsewhere'), wanted);
     assert.deepEqual(files.map(({ name }) => name).sort(), Object.keys(wanted).sort());
     assert.deepEqual(readdirSync(path('elsewhere')).sort(), [...Object.keys(wanted), 'run.json'].sort());
-    await assert.rejects(recallIn(run, 'elsewhere', RULE, { classifier: otherClassifier(RUN_MODEL) }), {
+    await assert.rejects(rescoreIn(run, 'elsewhere', RULE, { classifier: otherClassifier(RUN_MODEL) }), {
       code: 'VNP_OUTPUT',
       message: /embeddings\.f32 for .* These are what a call has written elsewhere: name the directory of the run/,
     });

@@ -6,7 +6,7 @@ import type { RunManifest } from '../../lib/output/manifest.js';
 import { temporaryFolder } from '../70-output/results.js';
 import { embeddedRun, model, OTHER_MODEL, otherClassifier } from './embedded-run.js';
 import type { EmbeddedWindow } from './embedded-run.js';
-import { filesBelow, predictStored, readRun, recallIn } from './stored-run.js';
+import { filesBelow, predictStored, readRun, rescoreIn } from './stored-run.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
 const FASTA = '>a\nACGTACGTACGTACG\n>b\nACGT\n>=c\nACGTACGTACGTACGTACGTACGT\n';
@@ -32,7 +32,7 @@ describe('A call with another classifier refuses', () => {
   const refuses = async (code: string, message: RegExp, classifier = otherClassifier()): Promise<void> => {
     for (const options of [{ classifier }, { classifier, output: join(folder.path, 'elsewhere') }]) {
       const before = filesBelow(folder.path);
-      await assert.rejects(recallIn(run(), 'out', RULE, options), { code, message });
+      await assert.rejects(rescoreIn(run(), 'out', RULE, options), { code, message });
       assert.deepEqual(filesBelow(folder.path), before, 'everything stays as it was');
     }
   };
@@ -150,7 +150,7 @@ describe('A call with another classifier refuses', () => {
     };
     const before = filesBelow(folder.path);
     const options = { classifier, signal: ended.signal };
-    await assert.rejects(recallIn(run(), 'out', RULE, options), (reason) => reason === 'SIGTERM');
+    await assert.rejects(rescoreIn(run(), 'out', RULE, options), (reason) => reason === 'SIGTERM');
     assert.deepEqual(filesBelow(folder.path), before);
   });
 });

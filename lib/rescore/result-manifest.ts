@@ -100,7 +100,7 @@ function problemOf(manifest: Fields): string | undefined {
     warnings: Array.isArray(manifest['warnings']),
     // Runs of early versions do not say it.
     workingDirectory: manifest['workingDirectory'] === undefined || isText(manifest['workingDirectory']),
-    recalled: manifest['recalled'] === undefined || Array.isArray(manifest['recalled']),
+    rescored: manifest['rescored'] === undefined || Array.isArray(manifest['rescored']),
   };
   const wrong = Object.keys(checks).find((name) => !checks[name]);
   if (wrong !== undefined) return `no right "${wrong}"`;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { REPLACEMENT_FOLDER } from '../../lib/output/put-in-place.js';
 import { temporaryFolder } from '../70-output/results.js';
 import { embeddedRun, OTHER_MODEL, otherClassifier, scoreFiles } from './embedded-run.js';
-import { calledFiles, filesBelow, predictStored, readRun, recallIn } from './stored-run.js';
+import { calledFiles, filesBelow, predictStored, readRun, rescoreIn } from './stored-run.js';
 import type { StoredRun } from './stored-run.js';
 
 /** Calls, and kills itself without any chance to tidy up before the n-th change of a folder that the call makes. */
@@ -22,10 +22,10 @@ const DYING_CALL = `
     };
   }
   syncBuiltinESMExports();
-  const { recall } = await import(module);
+  const { rescore } = await import(module);
   const { classifier, ...rest } = JSON.parse(options);
-  const { otherClassifier } = await import(new URL('../../test/72-recall/embedded-run.js', module));
-  await recall({ ...rest, ...(classifier && { classifier: otherClassifier() }) });
+  const { otherClassifier } = await import(new URL('../../test/72-rescore/embedded-run.js', module));
+  await rescore({ ...rest, ...(classifier && { classifier: otherClassifier() }) });
 `;
 
 const EARLIER = { threshold: 0.5, minFraction: 0.5 };
@@ -46,7 +46,7 @@ describe('A call that is killed', () => {
 
   /** @returns whether it came to its end */
   const callUntil = async (output: string, changes: number, classifier = false): Promise<boolean> => {
-    const module = new URL('../../lib/recall/recall.js', import.meta.url).href;
+    const module = new URL('../../lib/rescore/rescore.js', import.meta.url).href;
     const options = { directory: path(output), rule: LATER, version: '0.1.0', commandLine: [], classifier };
     const words = ['--input-type=module', '-e', DYING_CALL, module, JSON.stringify(options), String(changes)];
     const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -69,14 +69,14 @@ describe('A call that is killed', () => {
       cpSync(path('earlier'), path('out'), { recursive: true });
       const isDone = await callUntil('out', changes);
       if (isDecided()) states.between++;
-      else if (readRun(folder.path, 'out').recalled === undefined) {
+      else if (readRun(folder.path, 'out').rescored === undefined) {
         states.before++;
         const now = filesBelow(path('out'));
         for (const [file, content] of Object.entries(before)) {
           assert.equal(now[file.replace(path('earlier'), path('out'))], content, `${file} before change ${changes}`);
         }
       } else states.after++;
-      await recallIn(stored(), 'out', LATER);
+      await rescoreIn(stored(), 'out', LATER);
       assert.deepEqual(calledFiles(folder.path, 'out'), wanted, `after a kill before change ${changes}`);
       assert.deepEqual(
         Object.keys(filesBelow(path('out')))
@@ -113,7 +113,7 @@ describe('A call that is killed', () => {
         assert.deepEqual(scoreFiles(parent, 'out'), before, `before change ${changes}`);
       } else states.after++;
       // What was decided on is carried out by a call without a classifier, too.
-      await recallIn(stored(), 'out', LATER, isBetween ? {} : { classifier: otherClassifier() });
+      await rescoreIn(stored(), 'out', LATER, isBetween ? {} : { classifier: otherClassifier() });
       assert.deepEqual(scoreFiles(parent, 'out'), wanted, `after a kill before change ${changes}`);
     }
     assert.ok(states.before >= 4 && states.between >= 4 && states.after >= 2, JSON.stringify(states));
@@ -125,13 +125,13 @@ describe('A call that is killed', () => {
       if (!existsSync(path('out', 'run.json'))) break;
     }
     const output = path('elsewhere');
-    await assert.rejects(recallIn(stored(), 'out', EARLIER, { output }), {
+    await assert.rejects(rescoreIn(stored(), 'out', EARLIER, { output }), {
       code: 'VNP_OUTPUT',
       message: /results that are being put in place/,
     });
     assert.ok(!existsSync(output));
-    await recallIn(stored(), 'out', EARLIER);
-    assert.equal(readRun(folder.path, 'out').recalled?.length, 2);
+    await rescoreIn(stored(), 'out', EARLIER);
+    assert.equal(readRun(folder.path, 'out').rescored?.length, 2);
   });
 
   it('is forgotten when another run replaces its results', async () => {

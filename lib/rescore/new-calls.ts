@@ -19,11 +19,11 @@ import { NewScores } from './new-scores.js';
 import type { OtherClassifier } from './other-classifier.js';
 import {
   CONTIG_COLUMNS,
-  type RecalledContig,
-  type RecalledCounts,
-  recallTables,
+  type RescoredContig,
+  type RescoredCounts,
+  rescoreTables,
   WINDOW_COLUMNS,
-} from './recalled-tables.js';
+} from './rescored-tables.js';
 import { writeSequencesFromInputs } from './sequences-from-inputs.js';
 import { StoredFrames } from './stored-frames.js';
 import { TableReader } from './table-reader.js';
@@ -50,7 +50,7 @@ export interface NewCallsJob {
 export interface NewCalls {
   /** By name. */
   readonly files: ReadonlyMap<string, ManifestFile>;
-  readonly counts: RecalledCounts;
+  readonly counts: RescoredCounts;
 }
 
 /**
@@ -63,7 +63,7 @@ export async function writeNewCalls(job: NewCallsJob): Promise<NewCalls> {
   const files = new Map<string, ManifestFile>();
   const sequences = newFile(job, VIRUS_SEQUENCES.name);
   const copied = await CopiedSequences.open(job, sequences);
-  let counts: RecalledCounts;
+  let counts: RescoredCounts;
   try {
     counts = await writeTables(job, files, (contig) => copied.contig(contig));
     await copied.end();
@@ -80,8 +80,8 @@ export async function writeNewCalls(job: NewCallsJob): Promise<NewCalls> {
 async function writeTables(
   job: NewCallsJob,
   files: Map<string, ManifestFile>,
-  onContig: (contig: RecalledContig) => Wait,
-): Promise<RecalledCounts> {
+  onContig: (contig: RescoredContig) => Wait,
+): Promise<RescoredCounts> {
   const { directory, earlier, rule } = job;
   // What is read from the tables stands for UTF-8 bytes already.
   const newContigs = newFile(job, CONTIGS_TABLE.name, 'latin1');
@@ -98,7 +98,7 @@ async function writeTables(
     newScores = await openNewScores(job, windows);
     const scores = newScores ?? new StoredScores(windows);
     const isStopped = earlier.outcome === 'stopped';
-    const counts = await recallTables({ contigs, windows, newContigs, newWindows, scores, rule, isStopped, onContig });
+    const counts = await rescoreTables({ contigs, windows, newContigs, newWindows, scores, rule, isStopped, onContig });
     checkFile(directory, fileOf(earlier, CONTIGS_TABLE.name), contigs.summary());
     checkFile(directory, fileOf(earlier, WINDOWS_TABLE.name), windows.summary());
     checkCounts(job, counts);
@@ -159,7 +159,7 @@ class CopiedSequences {
     return new CopiedSequences(job, await EarlierSequences.open({ path, shownPath: path, signal: job.signal }), to);
   }
 
-  contig({ length, before, verdict }: RecalledContig): Wait {
+  contig({ length, before, verdict }: RescoredContig): Wait {
     if (verdict === 'virus' && before !== 'virus') this.isComplete = false;
     if (before !== 'virus') return undefined;
     return this.#from.next(length, verdict === 'virus' && this.isComplete ? this.#to : undefined);
@@ -218,7 +218,7 @@ function fileOf({ files }: RunManifest, name: string): ManifestFile {
 }
 
 /** What predict has checked, once more: it is the last chance to find that rows are missing. */
-function checkCounts({ directory, earlier }: NewCallsJob, counts: RecalledCounts): void {
+function checkCounts({ directory, earlier }: NewCallsJob, counts: RescoredCounts): void {
   const isStopped = earlier.outcome === 'stopped';
   for (const name of ['records', 'windows', 'windowsScored'] as const) {
     const counted = earlier.counts[name];

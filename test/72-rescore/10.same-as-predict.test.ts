@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { temporaryFolder } from '../70-output/results.js';
 import { fasta, NINE_TENTHS, rule, score } from './arbitrary-runs.js';
-import { calledFiles, predictStored, readRun, recallIn } from './stored-run.js';
+import { calledFiles, predictStored, readRun, rescoreIn } from './stored-run.js';
 import type { StoredRun, WindowScores } from './stored-run.js';
 
 const CLASSIC = { threshold: 0.5, minFraction: 0.5 };
@@ -22,7 +22,7 @@ describe('A call', () => {
     const before = await predictStored(run, 'called', first);
     const wanted = await predictStored(run, 'wanted', second);
     const classic = readFileSync(join(run.folder, 'called', 'prediction_results.txt'), 'utf8');
-    const manifest = await recallIn(run, 'called', second);
+    const manifest = await rescoreIn(run, 'called', second);
     assert.deepEqual(calledFiles(run.folder, 'called'), calledFiles(run.folder, 'wanted'));
     assert.equal(readFileSync(join(run.folder, 'called', 'prediction_results.txt'), 'utf8'), classic);
     assert.deepEqual(readRun(run.folder, 'called'), manifest);
@@ -65,9 +65,9 @@ describe('A call', () => {
     // 0.9 as a float32 is less than the number 0.9, though its text is the same.
     const run = stored({ inputs: { 'input.fa': '>a\nACGT\n' }, scores: [[[0, NINE_TENTHS]]] });
     await predictStored(run, 'out', CLASSIC);
-    await recallIn(run, 'out', { threshold: NINE_TENTHS, minFraction: 0.5 });
+    await rescoreIn(run, 'out', { threshold: NINE_TENTHS, minFraction: 0.5 });
     assert.match(calledFiles(run.folder, 'out')['windows.tsv']!, /\t0\.9\tvirus\t/);
-    await recallIn(run, 'out', { threshold: 0.9, minFraction: 0.5 });
+    await rescoreIn(run, 'out', { threshold: 0.9, minFraction: 0.5 });
     assert.match(calledFiles(run.folder, 'out')['windows.tsv']!, /\t0\.9\tother\t/);
   });
 
@@ -93,7 +93,7 @@ describe('A call', () => {
     writeFileSync(join(folder.path, 'out', 'run.json'), JSON.stringify({ ...manifest, files: known }));
     const rule = { threshold: 0.2, minFraction: 0.1 };
     await predictStored(run, 'wanted', rule);
-    await recallIn(run, 'out', rule);
+    await rescoreIn(run, 'out', rule);
     for (const name of ['contigs.tsv', 'windows.tsv']) {
       const { text, columns } = early(join('wanted', name));
       assert.ok(!columns.includes('record'));
@@ -104,7 +104,7 @@ describe('A call', () => {
   it('keeps the warning of random weights', async () => {
     const run = stored({ random: true });
     await predictStored(run, 'out', CLASSIC);
-    await recallIn(run, 'out', { threshold: 0.9, minFraction: 0.3 });
+    await rescoreIn(run, 'out', { threshold: 0.9, minFraction: 0.3 });
     for (const name of ['contigs.tsv', 'windows.tsv']) {
       const [comment] = calledFiles(run.folder, 'out')[name]!.split('\n');
       assert.match(comment!, / threshold=0\.9 min_fraction=0\.3; random weights: not a prediction/);
@@ -117,7 +117,7 @@ describe('A call', () => {
       const run = stored({ stopAfter });
       await predictStored(run, 'out', { threshold: 0.95, minFraction: 0.5 });
       await predictStored(run, 'wanted', { threshold: 0.2, minFraction: 0.1 });
-      const manifest = await recallIn(run, 'out', { threshold: 0.2, minFraction: 0.1 });
+      const manifest = await rescoreIn(run, 'out', { threshold: 0.2, minFraction: 0.1 });
       assert.equal(manifest.outcome, 'stopped');
       assert.deepEqual(calledFiles(run.folder, 'out'), calledFiles(run.folder, 'wanted'), String(stopAfter));
       for (const name of ['out', 'wanted']) rmSync(join(run.folder, name), { recursive: true });
@@ -128,13 +128,13 @@ describe('A call', () => {
     const run = stored();
     const before = await predictStored(run, 'out', CLASSIC);
     const commandLine = ['virnucpro', 'call', 'out', '--threshold', '0.9'];
-    await recallIn(run, 'out', { threshold: 0.9, minFraction: 0.3 }, { commandLine });
-    const manifest = await recallIn(run, 'out', { threshold: 0.2, minFraction: 0.1 }, { version: '9.9.9' });
+    await rescoreIn(run, 'out', { threshold: 0.9, minFraction: 0.3 }, { commandLine });
+    const manifest = await rescoreIn(run, 'out', { threshold: 0.2, minFraction: 0.1 }, { version: '9.9.9' });
     for (const { name, bytes, sha256 } of manifest.files) {
       const content = readFileSync(join(run.folder, 'out', name));
       assert.deepEqual([bytes, sha256], [content.length, createHash('sha256').update(content).digest('hex')], name);
     }
-    const { parameters, counts, files, recalled, ...same } = manifest;
+    const { parameters, counts, files, rescored, ...same } = manifest;
     const { parameters: _p, counts: _c, files: _f, ...sameBefore } = before;
     assert.deepEqual(same, sameBefore);
     assert.deepEqual(parameters, { ...before.parameters, threshold: 0.2, minFraction: 0.1 });
@@ -144,13 +144,13 @@ describe('A call', () => {
       before.files.map(({ name }) => name),
     );
     assert.deepEqual(
-      recalled?.map(({ from, version, commandLine: [, , , ...words] }) => ({ from, version, words })),
+      rescored?.map(({ from, version, commandLine: [, , , ...words] }) => ({ from, version, words })),
       [
         { from: CLASSIC, version: '0.1.0', words: ['--threshold', '0.9'] },
         { from: { threshold: 0.9, minFraction: 0.3 }, version: '9.9.9', words: [] },
       ],
     );
-    for (const { at } of recalled) assert.ok(!Number.isNaN(Date.parse(at)));
+    for (const { at } of rescored) assert.ok(!Number.isNaN(Date.parse(at)));
   });
 
   it('writes into another directory and leaves the first as it is, when asked to', async () => {
@@ -158,7 +158,7 @@ describe('A call', () => {
     await predictStored(run, 'out', CLASSIC);
     const before = [calledFiles(run.folder, 'out'), readRun(run.folder, 'out')];
     const rule = { threshold: 0.2, minFraction: 0.1 };
-    const manifest = await recallIn(run, 'out', rule, { output: join(run.folder, 'deep', 'er') });
+    const manifest = await rescoreIn(run, 'out', rule, { output: join(run.folder, 'deep', 'er') });
     assert.deepEqual([calledFiles(run.folder, 'out'), readRun(run.folder, 'out')], before);
     await predictStored(run, 'wanted', rule);
     assert.deepEqual(calledFiles(run.folder, join('deep', 'er')), calledFiles(run.folder, 'wanted'));
@@ -169,7 +169,7 @@ describe('A call', () => {
       'run.json',
       ...names.slice(1),
     ]);
-    await recallIn(run, join('deep', 'er'), CLASSIC);
+    await rescoreIn(run, join('deep', 'er'), CLASSIC);
     assert.deepEqual(calledFiles(run.folder, join('deep', 'er')), before[0]);
   });
 });

@@ -9,8 +9,8 @@ import type { CallRule } from '../../lib/predict/calls.js';
 import { decidingFrame } from '../../lib/predict/calls.js';
 import { ContigTally } from '../../lib/predict/contig-tally.js';
 import type { PredictionResult, WindowResult } from '../../lib/predict/results.js';
-import { recall } from '../../lib/recall/recall.js';
-import type { RecallOptions } from '../../lib/recall/recall.js';
+import { rescore } from '../../lib/rescore/rescore.js';
+import type { RescoreOptions } from '../../lib/rescore/rescore.js';
 import { FRAME_NAMES } from '../../lib/windows/frame.js';
 import { windowsOf } from '../../lib/windows/layout.js';
 import { countsOf, runDescription } from '../70-output/results.js';
@@ -149,14 +149,14 @@ function windowOf(given: WindowScores): Pick<WindowResult, 'status' | 'frames'> 
 }
 
 /** Calls with what the tests do not care about filled in. */
-export function recallIn(
+export function rescoreIn(
   run: Pick<StoredRun, 'folder'>,
   output: string,
   rule: CallRule,
-  options: Partial<RecallOptions> = {},
+  options: Partial<RescoreOptions> = {},
 ): Promise<RunManifest> {
   const commandLine = ['virnucpro', 'call', output];
-  return recall({ directory: join(run.folder, output), rule, version: '0.1.0', commandLine, ...options });
+  return rescore({ directory: join(run.folder, output), rule, version: '0.1.0', commandLine, ...options });
 }
 
 /** The result files that a call writes, as they are. */

@@ -16,13 +16,13 @@ export const CONTIG_COLUMNS = [
 export const WINDOW_COLUMNS = ['contig', 'window', 'strand', 'frame', 'virus_score', 'call', 'frames'];
 
 /** What was counted in the tables; those of a run that was stopped may have fewer records than it read. */
-export type RecalledCounts = Pick<
+export type RescoredCounts = Pick<
   RunCounts,
   'records' | 'windows' | 'windowsScored' | 'contigsVirus' | 'contigsOther' | 'contigsNone'
 >;
 
 /** A record whose verdict was decided anew. */
-export interface RecalledContig {
+export interface RescoredContig {
   /** Its row of contigs.tsv, from 1. */
   readonly number: number;
   /** Its cell in the tables. */
@@ -43,7 +43,7 @@ export interface TablesJob {
   /** Whether there may be windows of a last record that has no row. */
   readonly isStopped: boolean;
   /** Told of every record, in order. */
-  readonly onContig: (contig: RecalledContig) => Wait;
+  readonly onContig: (contig: RescoredContig) => Wait;
 }
 
 /**
@@ -52,22 +52,22 @@ export interface TablesJob {
  *
  * @throws VirnucproError VNP_OUTPUT with the line of a row that cannot be right
  */
-export async function recallTables(job: TablesJob): Promise<RecalledCounts> {
-  const recall = new TablesRecall(job);
+export async function rescoreTables(job: TablesJob): Promise<RescoredCounts> {
+  const rescore = new TablesRescore(job);
   for (;;) {
     let isMore = job.contigs.advance();
     if (typeof isMore !== 'boolean') isMore = await isMore;
     if (!isMore) break;
-    await recall.contig();
+    await rescore.contig();
   }
-  await recall.end();
-  return recall.counts;
+  await rescore.end();
+  return rescore.counts;
 }
 
 const COUNT = /^\d{1,15}$/;
 
-class TablesRecall {
-  readonly counts: RecalledCounts = {
+class TablesRescore {
+  readonly counts: RescoredCounts = {
     records: 0,
     windows: 0,
     windowsScored: 0,

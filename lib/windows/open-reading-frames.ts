@@ -1,6 +1,6 @@
 import { LetterSlab } from '../input/letter-slab.js';
 import { FRAME_NAMES } from './frame.js';
-import type { KeptFrame } from './frame.js';
+import type { Orf } from './frame.js';
 import {
   AMINO_ACID_OF_CODON,
   BASE_CODES,
@@ -91,9 +91,9 @@ function copyStrand(letters: Uint8Array, table: Uint8Array, first: number, step:
  * from the start of the frame: they are not realigned after codons that yield nothing.
  * @param letters of one window, in either case
  */
-export function keptFrames(letters: Uint8Array): KeptFrame[] {
+export function openReadingFrames(letters: Uint8Array): Orf[] {
   const open = framesWithoutStop(letters);
-  const kept: KeptFrame[] = [];
+  const kept: Orf[] = [];
   if (open === 0) return kept;
   for (let frame = 0; frame < 6; frame++) {
     if ((open & (1 << frame)) === 0) continue;
