@@ -8,7 +8,7 @@
 
 namespace virnucpro {
 
-// Whether models that are being loaded are still wanted. Set by one thread, looked at by others.
+// Whether the models that are being loaded are still wanted. Set by one thread, read by others.
 class Cancellation {
  public:
   void cancel() { cancelled_ = true; }
@@ -16,16 +16,16 @@ class Cancellation {
 
   // Throws kAborted.
   void expect_wanted() const {
-    if (cancelled_) throw Error(code::kAborted, "The loading was ended by its caller before its end");
+    if (cancelled_) throw Error(code::kAborted, "The caller cancelled the loading");
   }
 
  private:
   std::atomic<bool> cancelled_{false};
 };
 
-// How far the loading of several archives has come, in their bytes. Half of an archive's way is to read it, the other
-// half to lay its parameters out as the device multiplies them. Reports about a hundred times, and at the end. Used by
-// one thread. Where the loading is cancelled every step but `read` throws kAborted.
+// How far the loading of several archives has come, in their bytes. Reading an archive counts for half of it, laying
+// its parameters out as the device multiplies them for the other half. Reports about a hundred times, and at the end.
+// Used by one thread. Once the loading is cancelled every step but `read` throws kAborted.
 class LoadingProgress {
  public:
   using Report = std::function<void(int64_t done, int64_t total)>;
@@ -34,7 +34,7 @@ class LoadingProgress {
   LoadingProgress(Report report, int64_t total, const Cancellation& cancellation)
       : report_(std::move(report)), total_(total), cancellation_(cancellation) {}
 
-  // From here it is about the next archive, of this size; those before are done.
+  // Starts on the next archive, of this size; those before are done.
   void next_archive(int64_t bytes);
   void read(int64_t bytes);
   void laid_out(int64_t bytes);
@@ -44,7 +44,7 @@ class LoadingProgress {
   const Cancellation& cancellation() const { return cancellation_; }
 
  private:
-  void tell(int64_t done);
+  void report(int64_t done);
 
   Report report_;
   int64_t total_;
@@ -53,7 +53,7 @@ class LoadingProgress {
   int64_t archive_ = 0;
   int64_t read_ = 0;
   int64_t laid_out_ = 0;
-  int64_t told_ = 0;
+  int64_t reported_ = 0;
 };
 
 }  // namespace virnucpro

@@ -18,9 +18,9 @@ namespace {
 constexpr int64_t kAlignment = 64;
 
 [[noreturn]] void fail_scratch(const std::string& path, int error) {
-  throw Error(code::kOutput, "Expected room for temporary weights beside " + path + " but received \"" +
-                                 std::generic_category().message(error) +
-                                 "\". Free space there, or choose another folder.");
+  throw Error(code::kOutput, "Temporary weights beside " + path +
+                                 " cannot be written: " + std::generic_category().message(error) +
+                                 ". Free space there, or choose another folder.");
 }
 
 // The name is gone before anything is written.

@@ -23,12 +23,12 @@ at::ScalarType data_type(const std::string& name) {
 decltype(ArchiveParameter::source) source_from(const Napi::Object& object) {
   const auto kind = string_field(object, "kind");
   if (kind == "file") {
-    return FileSource{path_field(object, "path"), integer_field(object, "offset", 0, kLargestSafeInteger),
+    return FileSource{path_field(object, "path"), integer_field(object, "offset", 0, kMaxSafeInteger),
                       data_type(string_field(object, "dtype")), integers_field(object, "strides")};
   }
   if (kind == "normal") {
     return NormalSource{float_field(object, "mean"), float_field(object, "standardDeviation"),
-                        static_cast<uint64_t>(integer_field(object, "seed", 0, kLargestSafeInteger))};
+                        static_cast<uint64_t>(integer_field(object, "seed", 0, kMaxSafeInteger))};
   }
   if (kind == "constant") return ConstantSource{float_field(object, "value")};
   throw Error(code::kArgument, "Expected file, normal or constant for `kind` but received " + kind);

@@ -12,7 +12,7 @@
 namespace virnucpro {
 
 // The largest whole number that JavaScript keeps exactly.
-inline constexpr int64_t kLargestSafeInteger = (int64_t{1} << 53) - 1;
+inline constexpr int64_t kMaxSafeInteger = (int64_t{1} << 53) - 1;
 
 // Every reader throws kArgument, "Expected X for `name` but received Z", when the value is of another kind.
 

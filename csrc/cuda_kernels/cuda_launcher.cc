@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-#include "immortal.h"
+#include "leaked.h"
 #include "optional_library.h"
 
 namespace virnucpro {
@@ -68,7 +68,7 @@ struct Loaded {
 };
 
 Loaded& loaded() {
-  static Immortal<Loaded> made;
+  static Leaked<Loaded> made;
   return *made;
 }
 

@@ -66,7 +66,7 @@ class PipelineModels {
  public:
   // `memory` and `progress` are kept up to date and must outlive it. Throws kMemory when the weights leave no room
   // within the memory that was allowed, and kAborted where the request is cancelled meanwhile.
-  PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress, const Tell& tell);
+  PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress, const Emit& emit);
 
   // Gives the batch to the device; what comes back waits until the device is through with it.
   std::function<BatchScores()> score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);

@@ -34,7 +34,7 @@ std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Arch
   if (const auto* dnabert = std::get_if<DnabertArchitecture>(&architecture)) {
     return std::make_unique<Dnabert2>(*dnabert, source, placement);
   }
-  throw Error(code::kModelInvalid, "Expected a language model for an encoder but received a classifier");
+  throw Error(code::kModelInvalid, "A classifier has no encoder");
 }
 
 LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Placement& placement) {
@@ -52,12 +52,12 @@ LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Pla
     result.operations += 2.0 * static_cast<double>(rows * layer->inputs() * layer->outputs());
   }
   auto& stream = DeviceStream::current();
-  const auto start = stream.milestone();
+  const auto start = stream.record_event();
   for (const auto* layer : layers) {
     (*layer)(inputs[layer->inputs()]);
     stream.mark([] {});
   }
-  const auto end = stream.milestone();
+  const auto end = stream.record_event();
   stream.wait(end);
   result.seconds = end.seconds_since(start);
   return result;
@@ -72,7 +72,7 @@ struct PooledRows {
 
 PooledRows pooled_rows(const PackedTokens& sequences, int64_t sequence, const PooledTokens& pooled) {
   const auto first = sequences.begin(sequence) + pooled.skipped_front;
-  return {first, std::min(sequences.end(sequence) - pooled.skipped_back - first, pooled.at_most)};
+  return {first, std::min(sequences.end(sequence) - pooled.skipped_back - first, pooled.max_tokens)};
 }
 
 // Undefined where there is no kernel of this project for it.

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "archive/archive_reader.h"
-#include "immortal.h"
+#include "leaked.h"
 #include "model/shared_values.h"
 #include "model/torchscript_encoder.h"
 
@@ -41,12 +41,12 @@ std::string identity_of(const std::string& path, const Architecture& architectur
 }
 
 SharedValues<Encoder>& encoders() {
-  static Immortal<SharedValues<Encoder>> shared;
+  static Leaked<SharedValues<Encoder>> shared;
   return *shared;
 }
 
 SharedValues<ParameterMap>& archives() {
-  static Immortal<SharedValues<ParameterMap>> shared;
+  static Leaked<SharedValues<ParameterMap>> shared;
   return *shared;
 }
 

@@ -11,8 +11,8 @@ namespace virnucpro {
 namespace {
 
 constexpr size_t kLetters = 4;
-constexpr size_t kMostMerges = 256;
-constexpr size_t kMostStates = 4096;
+constexpr size_t kMaxMerges = 256;
+constexpr size_t kMaxStates = 4096;
 constexpr uint16_t kNoToken = std::numeric_limits<uint16_t>::max();
 
 }  // namespace
@@ -65,7 +65,7 @@ FirstMerges::FirstMerges(const std::array<int32_t, 128>& letter_ids, const std::
   std::map<std::pair<int32_t, int32_t>, size_t> ranks;
   for (size_t rank = 0; rank < merges.size(); ++rank) ranks[{merges[rank].left, merges[rank].right}] = rank;
   std::map<int32_t, uint16_t> numbers;
-  for (size_t most = std::min(merges.size(), kMostMerges);; most /= 2) {
+  for (size_t most = std::min(merges.size(), kMaxMerges);; most /= 2) {
     letters_.fill(kNoLetter);
     numbers.clear();
     Vocabulary vocabulary;
@@ -145,7 +145,7 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
   };
   state_of({kNoToken, {}});
   for (size_t state = 0; state < positions.size(); ++state) {
-    if (positions.size() > kMostStates) return false;
+    if (positions.size() > kMaxStates) return false;
     const Position from = positions[state];
     std::vector<Begun> begun = from.begun;
     const std::vector<Begun>& beginning = from.last == kNoToken ? reached : followers[from.last];
