@@ -125,7 +125,7 @@ export class Dispatcher implements WindowSink {
     try {
       return await this.#pool.submit(batch.tokens, { embeddings });
     } catch (error) {
-      // The pool's end is the run's; a batch that was withdrawn says nothing new.
+      // The pool's end is the run's; a batch that was cancelled says nothing new.
       if (error instanceof VirnucproError) control.stop(error);
       throw control.stopped ?? error;
     }

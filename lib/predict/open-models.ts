@@ -51,7 +51,7 @@ export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promi
     return await loading;
   } catch (error) {
     if (!signal?.aborted) throw error;
-    const text = 'The loading was ended by its caller before its end';
+    const text = 'The caller cancelled the loading';
     throw new VirnucproError('VNP_ABORTED', text, { cause: signal.reason });
   }
 }

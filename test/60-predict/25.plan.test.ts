@@ -182,7 +182,7 @@ describe('what follows the failure of a batch', () => {
     ['out of memory', { ...attempt, code: 'VNP_MEMORY' }, 'split'],
     ['out of memory of one frame', { ...attempt, code: 'VNP_MEMORY', frames: 1 }, 'fail'],
     ['a device that is lost', { ...attempt, code: 'VNP_DEVICE_LOST', frames: 1, wasRetried: true }, 'reassign'],
-    ['a batch that was withdrawn', { ...attempt, code: 'VNP_ABORTED' }, 'drop'],
+    ['a batch that was cancelled', { ...attempt, code: 'VNP_ABORTED' }, 'drop'],
     ['a pool that was closed', { ...attempt, code: 'VNP_CLOSED' }, 'drop'],
   ] as const) {
     it(`${what}: ${step}`, () => assert.equal(nextStep(failed), step));

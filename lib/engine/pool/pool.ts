@@ -13,7 +13,7 @@ import { StallWatch } from './stall-watch.js';
 
 /** One batch's way through the pool: accepted now, its outcome later. */
 export interface AcceptedBatch {
-  /** Rejects only when the batch was withdrawn (VNP_ABORTED) or the pool closed (VNP_CLOSED). */
+  /** Rejects only when the batch was cancelled (VNP_ABORTED) or the pool closed (VNP_CLOSED). */
   readonly outcome: Promise<BatchOutcome>;
 }
 
@@ -112,7 +112,7 @@ export class DevicePool {
 
   /**
    * Resolves when a device has taken the batch. `embeddings` (default false): whether they come with the scores.
-   * @throws VNP_DEVICE_LOST when none is left, VNP_ABORTED when it was withdrawn, VNP_CLOSED
+   * @throws VNP_DEVICE_LOST when none is left, VNP_ABORTED when it was cancelled, VNP_CLOSED
    */
   async submit(batch: FrameBatchTokens, { embeddings = false } = {}): Promise<AcceptedBatch> {
     if (this.#ended) throw this.#ended;
@@ -142,10 +142,10 @@ export class DevicePool {
 
   /** Gives up all that no device computes yet; what runs is finished, and the pool stays open. */
   cancel(): void {
-    this.#dropWaiting(new VirnucproError('VNP_ABORTED', 'The batch was withdrawn before a device took it'));
+    this.#dropWaiting(new VirnucproError('VNP_ABORTED', 'The batch was cancelled before a device took it'));
     for (const worker of this.#healthy()) {
       worker.isRecalled = false;
-      worker.native.withdraw();
+      worker.native.cancel();
     }
   }
 
@@ -310,5 +310,5 @@ export class DevicePool {
 /** Has what waits on a device come back, to be given out again. */
 function recall(worker: PoolWorker): void {
   worker.isRecalled = true;
-  worker.native.withdraw();
+  worker.native.cancel();
 }
