@@ -14,9 +14,11 @@ const layers = {
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
   models: ['errors.ts', 'full-disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
   journal: ['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'engine/addon.ts'],
+  // What scores say: rules, sums and the results that carry them. Predict, output and rescore share it.
+  scoring: ['input/record.ts', 'windows/frame.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
-    ...['counted.ts', 'unless-aborted.ts'],
+    ...['counted.ts', 'scoring', 'unless-aborted.ts'],
   ],
   diagnosis: ['counted.ts', 'errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
@@ -25,24 +27,33 @@ const layers = {
   ],
   'index.ts': [
     ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
-    ...['journal', 'predict', 'diagnosis', 'benchmark'],
+    ...['journal', 'scoring', 'predict', 'diagnosis', 'benchmark'],
   ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
-    ...['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'predict/results.ts', 'predict/events.ts'],
-    ...['predict/run-counts.ts', 'windows/window.ts', 'unless-aborted.ts'],
+    ...['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
+    ...['windows/window.ts', 'unless-aborted.ts'],
   ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
-  recall: [
-    ...['errors.ts', 'forced-to-disk.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts'],
-    ...['predict/run-counts.ts', 'predict/score-sums.ts', 'windows/frame.ts', 'windows/window.ts'],
+  rescore: [
+    ...['errors.ts', 'forced-to-disk.ts', 'input', 'output', 'scoring', 'predict/run-counts.ts'],
+    ...['windows/frame.ts', 'windows/window.ts'],
   ],
   monitor: [
-    ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    ...['counted.ts', 'predict/summary.ts'],
+    ...['counted.ts', 'errors.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
+    ...['predict/summary.ts', 'scoring'],
   ],
   cli: [
-    ...['counted.ts', 'errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'index.ts', 'output', 'recall', 'monitor'],
+    ...[
+      'counted.ts',
+      'errors.ts',
+      'process-memory.ts',
+      'unless-aborted.ts',
+      'index.ts',
+      'output',
+      'rescore',
+      'monitor',
+    ],
     // For an end without waiting.
     ...['engine/load.ts', 'benchmark/temporary-archive.ts'],
   ],

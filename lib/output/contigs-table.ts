@@ -1,4 +1,4 @@
-import type { ContigResult, ContigScores } from '../predict/results.js';
+import type { ContigResult, ContigScores } from '../scoring/results.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
 import { escapeCell, escapeControls, LastCell } from './cell.js';
 import { CONTIGS_TABLE, headerLine } from './files.js';

@@ -1,5 +1,5 @@
 import { expected } from '../errors.js';
-import type { WindowResult } from '../predict/results.js';
+import type { WindowResult } from '../scoring/results.js';
 import { both, type BufferedFile, type Wait } from './buffered-file.js';
 import type { ResultWriter } from './result-writer.js';
 

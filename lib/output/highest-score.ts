@@ -1,4 +1,5 @@
-import type { WindowResult } from '../predict/results.js';
+import { isVirusInClassicTool } from '../scoring/calls.js';
+import type { WindowResult } from '../scoring/results.js';
 import { windowId } from '../windows/window.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
 import type { ExternalSort } from './external-sort.js';
@@ -33,7 +34,8 @@ export class HighestScoreWriter implements ResultWriter {
     await this.#file.append(headerLine(HIGHEST_SCORE));
     for await (const page of this.#sort.sorted()) {
       let rows = '';
-      for (const { key, others, virus } of page) rows += `${key}\t${virus >= others ? 'True' : 'False'}\n`;
+      for (const { key, others, virus } of page)
+        rows += `${key}\t${isVirusInClassicTool(others, virus) ? 'True' : 'False'}\n`;
       await this.#file.append(rows);
     }
   }

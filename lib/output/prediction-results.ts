@@ -1,4 +1,5 @@
-import type { WindowResult } from '../predict/results.js';
+import { classicFrameCall } from '../scoring/calls.js';
+import type { WindowResult } from '../scoring/results.js';
 import { windowId } from '../windows/window.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
 import { headerLine, PREDICTION_RESULTS } from './files.js';
@@ -19,8 +20,7 @@ export class PredictionResultsWriter implements ResultWriter {
     const id = windowId(result.contig, result.number);
     let rows = '';
     for (const { frame, others, virus } of result.frames) {
-      const prediction = virus > others ? 'virus' : 'others';
-      rows += `${id}${frame}\t${prediction}\t${float32Text(others)}\t${float32Text(virus)}\n`;
+      rows += `${id}${frame}\t${classicFrameCall(others, virus)}\t${float32Text(others)}\t${float32Text(virus)}\n`;
     }
     return this.#file.append(rows);
   }

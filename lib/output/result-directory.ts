@@ -2,7 +2,7 @@ import { constants, existsSync, readFileSync } from 'node:fs';
 import { access, rename, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
-import type { PredictionResult } from '../predict/results.js';
+import type { PredictionResult } from '../scoring/results.js';
 import { writeToDisk } from '../forced-to-disk.js';
 import type { ClaimedDirectory } from './claimed-directory.js';
 import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
@@ -63,8 +63,6 @@ export interface ResultDirectoryOptions {
   readonly inputs?: readonly string[];
   /** The first line of the tables, without its `#`: see `tableComment`. */
   readonly comment: string;
-  /** A window is called virus when its score is at least this. Default 0.5. */
-  readonly threshold?: number;
   /** How files are opened for writing; for tests. */
   readonly openFile?: OpenFile;
   /** Memory for sorting before it goes to disk, in bytes, and the runs merged at once: see ExternalSortOptions. */
@@ -286,12 +284,12 @@ export class ResultDirectory {
   }
 
   #makeWriters(): ResultWriter[] {
-    const { comment, threshold = 0.5, sortRunBytes: runBytes, sortFanIn: fanIn } = this.#options;
+    const { comment, sortRunBytes: runBytes, sortFanIn: fanIn } = this.#options;
     const open = this.#options.openFile ?? openNewFile;
     const sort = new ExternalSort({ folder: this.#claimed.unfinished, open, runBytes, fanIn });
     const writers: ResultWriter[] = [
       new ContigsTableWriter(this.#newFile(files.CONTIGS_TABLE), comment),
-      new WindowsTableWriter(this.#newFile(files.WINDOWS_TABLE), comment, threshold),
+      new WindowsTableWriter(this.#newFile(files.WINDOWS_TABLE), comment),
       new VirusSequencesWriter(this.#newFile(files.VIRUS_SEQUENCES)),
       new PredictionResultsWriter(this.#newFile(files.PREDICTION_RESULTS)),
       new HighestScoreWriter(this.#newFile(files.HIGHEST_SCORE, 'latin1'), sort),

@@ -1,4 +1,4 @@
-import type { ContigResult, WindowResult } from '../predict/results.js';
+import type { ContigResult, WindowResult } from '../scoring/results.js';
 import type { Wait } from './buffered-file.js';
 
 /** Writes one file, or a few that belong together, from the results as they come. */

@@ -1,4 +1,4 @@
-import type { ContigResult } from '../predict/results.js';
+import type { ContigResult } from '../scoring/results.js';
 import { both, type BufferedFile, type Wait } from './buffered-file.js';
 import { WRAPPED_BLOCK_LETTERS, wrapped } from './fasta.js';
 import type { ResultWriter } from './result-writer.js';

@@ -1,4 +1,4 @@
-import type { FrameScore, WindowResult } from '../predict/results.js';
+import type { FrameScore, WindowResult } from '../scoring/results.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
 import { escapeCell, escapeControls, LastCell } from './cell.js';
 import { headerLine, WINDOWS_TABLE } from './files.js';
@@ -9,13 +9,11 @@ const STRANDS: Readonly<Record<string, string>> = { F: '+', R: '-' };
 
 export class WindowsTableWriter implements ResultWriter {
   readonly #file: BufferedFile;
-  readonly #threshold: number;
   readonly #contig = new LastCell();
   readonly #source = new LastCell();
 
-  constructor(file: BufferedFile, comment: string, threshold: number) {
+  constructor(file: BufferedFile, comment: string) {
     this.#file = file;
-    this.#threshold = threshold;
     const positions = 'start and end are 0-based, half-open';
     void file.append(`# ${escapeControls(comment)}; ${positions}\n${headerLine(WINDOWS_TABLE)}`);
   }
@@ -28,10 +26,10 @@ export class WindowsTableWriter implements ResultWriter {
     return this.#file.append(`${place}\t${score}\t${modelCell(result.model)}\t${origin}\n`);
   }
 
-  #decision({ bestFrame }: WindowResult): string {
-    if (bestFrame === undefined) return '\t\t\tnone';
+  #decision({ bestFrame, call }: WindowResult): string {
+    if (bestFrame === undefined || call === undefined) return '\t\t\tnone';
     const { strand, frame, score } = decisionCells(bestFrame);
-    return `${strand}\t${frame}\t${score}\t${windowCall(bestFrame.virus, this.#threshold)}`;
+    return `${strand}\t${frame}\t${score}\t${call}`;
   }
 }
 
@@ -43,9 +41,4 @@ export function decisionCells({ frame, virus }: FrameScore): { strand: string; f
 /** The cell that says which model decided a window. */
 export function modelCell(name: string): string {
   return escapeCell(name);
-}
-
-/** What a scored window is called. */
-export function windowCall(virusScore: number, threshold: number): 'virus' | 'other' {
-  return virusScore >= threshold ? 'virus' : 'other';
 }

@@ -4,11 +4,11 @@ import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
 import type { FrameName, Orf } from '../windows/frame.js';
 import type { SequenceWindow } from '../windows/window.js';
-import { calibrated, UNCALIBRATED } from './calibration.js';
-import { decidingFrame } from './calls.js';
-import type { CallRule } from './calls.js';
-import { ContigTally } from './contig-tally.js';
-import type { FrameScore, PredictionResult, WindowResult } from './results.js';
+import { windowCall } from '../scoring/calls.js';
+import type { CallRule } from '../scoring/calls.js';
+import type { ContigTally } from '../scoring/contig-tally.js';
+import { calibrated, decidingFrame, UNCALIBRATED } from '../scoring/frame-scores.js';
+import type { FrameScore, PredictionResult, WindowResult } from '../scoring/results.js';
 import type { BatchFailure } from './summary.js';
 import { unscoredFrames } from './unscored-frames.js';
 import type { UnscoredFrames } from './unscored-frames.js';
@@ -227,11 +227,11 @@ export class Ledger {
       reason: pending.reason || (status === 'no_frame' ? 'no reading frame without a stop codon' : ''),
       // A frame without scores is none that a reader could take for one.
       frames: status === 'scored' ? frames : frames.filter(({ others, virus }) => Number.isFinite(others + virus)),
-      ...(best && { bestFrame: best, virusScore: best.virus }),
+      ...(best && { bestFrame: best, virusScore: best.virus, call: windowCall(best.virus, this.#rule) }),
       model: status === 'scored' ? pending.model : '',
       ...(pending.sequences && { sequences: pending.sequences }),
     };
-    pending.tally.add(result, this.#rule);
+    pending.tally.add(result);
     return result;
   }
 

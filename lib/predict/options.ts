@@ -5,7 +5,7 @@ import { DEFAULT_PRECISION } from '../engine/precision.js';
 import type { PrecisionChoice } from '../engine/precision.js';
 import { expected } from '../errors.js';
 import { checkKind, checkNames, isFlag, namesOf, whole } from '../option-checks.js';
-import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './calls.js';
+import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from '../scoring/calls.js';
 import type { RunEvent } from './events.js';
 
 /** Seconds between two progress events. */

@@ -9,21 +9,21 @@ import { readRecords } from '../input/records.js';
 import type { OpenedModel } from '../models/pipeline.js';
 import { PROTEIN_TOKENS } from '../models/protein-alphabet.js';
 import { RunJournal } from '../journal/run-journal.js';
-import { temperatureOf } from './calibration.js';
+import { temperatureOf } from '../scoring/frame-scores.js';
 import { openModels } from './open-models.js';
 import type { LoadedModel, OpenedModels } from './open-models.js';
 import { resolvePredictOptions } from './options.js';
 import type { OpenOptions, PredictOptions, ResolvedPredictOptions } from './options.js';
 import { predictRecords } from './pipeline.js';
 import type { PipelineOptions } from './pipeline.js';
-import type { PredictionResult } from './results.js';
+import type { PredictionResult } from '../scoring/results.js';
 import { RunControl } from './run-control.js';
 import { runKey } from './run-key.js';
 import { RunMonitor } from './run-monitor.js';
 import type { RunStatus } from './run-status.js';
 import { RunSummary } from './summary.js';
 import type { BatchFailure } from './summary.js';
-import type { TriageRule } from './triage-rule.js';
+import type { TriageRule } from '../scoring/calls.js';
 
 /** One run over some inputs. Iterate it once, before the predictor's next; `summary` is up to date at any moment and final afterwards. */
 export interface Prediction extends AsyncIterable<PredictionResult> {

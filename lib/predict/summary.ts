@@ -6,7 +6,7 @@ import type { SequenceRecord } from '../input/record.js';
 import { RepeatedIds } from '../input/repeated-ids.js';
 import { ComputedInput } from './computed-input.js';
 import { letterWarnings } from './letter-warnings.js';
-import type { PredictionResult } from './results.js';
+import type { PredictionResult } from '../scoring/results.js';
 import { noCounts } from './run-counts.js';
 import { TriageSummary } from './triage-summary.js';
 

@@ -12,7 +12,7 @@ import {
   type ManifestFile,
   type RunManifest,
 } from '../output/manifest.js';
-import type { CallRule } from '../predict/calls.js';
+import type { CallRule } from '../scoring/calls.js';
 import { checkFile } from '../output/check-files.js';
 import { EarlierSequences } from './earlier-sequences.js';
 import { NewScores } from './new-scores.js';

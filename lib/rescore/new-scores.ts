@@ -1,5 +1,5 @@
-import { decidingFrame } from '../predict/calls.js';
-import type { FrameScore } from '../predict/results.js';
+import { decidingFrame } from '../scoring/frame-scores.js';
+import type { FrameScore } from '../scoring/results.js';
 import { both, type BufferedFile, openNewFile } from '../output/buffered-file.js';
 import { unescapeCell } from '../output/cell.js';
 import { ExternalSort } from '../output/external-sort.js';

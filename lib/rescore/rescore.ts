@@ -10,7 +10,7 @@ import { manifestText, type RunManifest, warningsWith } from '../output/manifest
 import { claimDirectory, releaseDirectory } from '../output/output-directory.js';
 import { outputError } from '../output/output-error.js';
 import { putInPlace, REPLACEMENT_FOLDER } from '../output/put-in-place.js';
-import type { CallRule } from '../predict/calls.js';
+import type { CallRule } from '../scoring/calls.js';
 import { type NewCalls, writeNewCalls } from './new-calls.js';
 import { checkClassifier, type OtherClassifier } from './other-classifier.js';
 import { readManifest, RECALLED_FILES } from './result-manifest.js';

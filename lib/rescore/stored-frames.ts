@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expected } from '../errors.js';
 import { EMBEDDINGS, PREDICTION_RESULTS } from '../output/files.js';
 import type { RunManifest } from '../output/manifest.js';
-import type { FrameScore } from '../predict/results.js';
+import type { FrameScore } from '../scoring/results.js';
 import { FRAME_NAMES, type FrameName } from '../windows/frame.js';
 import { checkFile } from '../output/check-files.js';
 import type { OtherClassifier } from './other-classifier.js';

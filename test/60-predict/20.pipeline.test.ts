@@ -8,7 +8,7 @@ import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/seeded-random.js';
 import { predictRecords } from '../../lib/predict/pipeline.js';
 import type { PipelineOptions } from '../../lib/predict/pipeline.js';
-import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunSummary } from '../../lib/predict/summary.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';

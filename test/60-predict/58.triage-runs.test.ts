@@ -13,7 +13,7 @@ import type {
 import { loadAddon } from '../../lib/engine/load.js';
 import { randomModel } from '../../lib/models/random.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
-import { calibrated } from '../../lib/predict/calibration.js';
+import { calibrated } from '../../lib/scoring/frame-scores.js';
 import { importGolden, installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';

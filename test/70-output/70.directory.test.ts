@@ -21,7 +21,7 @@ import { join } from 'node:path';
 import { finishInterrupted } from '../../lib/output/output-directory.js';
 import { openResultDirectory, type ResultDirectoryOptions } from '../../lib/output/result-directory.js';
 import { realSystem } from '../../lib/output/system.js';
-import type { PredictionResult } from '../../lib/predict/results.js';
+import type { PredictionResult } from '../../lib/scoring/results.js';
 import { skip } from '../skipped.js';
 import { contigResult, optionsIn, temporaryFolder, windowResult, writeAll, writeRun } from './results.js';
 

@@ -13,7 +13,7 @@ import {
 } from '../../lib/output/manifest.js';
 import type { RunCounts } from '../../lib/predict/run-counts.js';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
-import type { PredictionResult } from '../../lib/predict/results.js';
+import type { PredictionResult } from '../../lib/scoring/results.js';
 import {
   contigResult,
   countsOf,

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ContigResult, FrameScore, WindowResult } from '../../lib/predict/results.js';
+import type { ContigResult, FrameScore, WindowResult } from '../../lib/scoring/results.js';
 import type { FrameName, Orf } from '../../lib/windows/frame.js';
 import { fixture } from '../repository.js';
 import { contigResult, windowResult } from './results.js';
