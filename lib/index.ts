@@ -55,7 +55,8 @@ export type { RunningBatch, RunStatus, WorkerMemory, WorkerStatus } from './pred
 export type { PoolEvent } from './engine/pool-events.js';
 export type { DeviceChoice } from './engine/choose-devices.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './scoring/calls.js';
-export type { BatchFailure, FailedPart, RunSummary } from './predict/summary.js';
+export type { BatchFailure, FailedPart } from './predict/batch-failures.js';
+export type { RunSummary } from './predict/summary.js';
 export type { RunCounts } from './predict/run-counts.js';
 export type {
   ContigResult,

@@ -5,7 +5,7 @@ import { both, type BufferedFile, type Wait } from './buffered-file.js';
 import { unwrapped, wrapped } from './fasta.js';
 import type { ResultWriter } from './result-writer.js';
 
-/** The classic tool's intermediate files: windows, and the bases and amino acids of their kept frames. */
+/** The classic tool's intermediate files: windows, and the bases and amino acids of their open reading frames. */
 export class IntermediateFilesWriter implements ResultWriter {
   readonly #chunked: BufferedFile;
   readonly #nucleotide: BufferedFile;
@@ -23,7 +23,7 @@ export class IntermediateFilesWriter implements ResultWriter {
       return Promise.reject(expected('VNP_ARGUMENT', 'sequences', `the intermediate files at ${id}`, 'none'));
     }
     let wait = appendRecord(this.#chunked, id, wrapped(result.sequences.letters));
-    for (const { name, nucleotide, protein } of result.sequences.kept) {
+    for (const { name, nucleotide, protein } of result.sequences.orfs) {
       wait = both(wait, appendRecord(this.#nucleotide, id + name, unwrapped(nucleotide)));
       wait = both(wait, appendRecord(this.#protein, id + name, unwrapped(protein)));
     }

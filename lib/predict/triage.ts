@@ -4,18 +4,17 @@ import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
 import type { DevicePool } from '../engine/pool.js';
 import type { BatchRecords } from '../journal/batch-records.js';
-import type { Orf } from '../windows/frame.js';
-import { calibrated } from '../scoring/frame-scores.js';
-import { decidingFrame } from '../scoring/frame-scores.js';
-import { Dispatcher } from './dispatcher.js';
-import type { ScoreBook } from './dispatcher.js';
-import type { Ledger } from './ledger.js';
-import type { RunControl } from './run-control.js';
-import type { BatchFailure, RunSummary } from './summary.js';
 import { isSure } from '../scoring/calls.js';
 import type { TriageRule } from '../scoring/calls.js';
-import { unscoredFrames } from './unscored-frames.js';
-import type { WindowSink } from './window-stage.js';
+import { calibrated, decidingFrame } from '../scoring/frame-scores.js';
+import type { Orf } from '../windows/frame.js';
+import { unscoredFrames } from './batch-failures.js';
+import type { BatchFailure } from './batch-failures.js';
+import { Dispatcher } from './dispatcher.js';
+import type { ScoreBook, WindowSink } from './dispatcher.js';
+import type { Ledger } from './ledger.js';
+import type { RunControl } from './run-control.js';
+import type { RunSummary } from './summary.js';
 
 export interface TriageOptions {
   /** Its workers have the triage model. */

@@ -56,7 +56,7 @@ export interface WindowResult {
    * Only when asked for: the window's letters as read, and its open reading frames (scored or not), in the classic order. They
    * are views into larger buffers: copy (`slice`) what you keep or send.
    */
-  readonly sequences?: { readonly letters: Uint8Array; readonly kept: readonly Orf[] };
+  readonly sequences?: { readonly letters: Uint8Array; readonly orfs: readonly Orf[] };
 }
 
 export type ContigVerdict = 'virus' | 'other' | 'none';

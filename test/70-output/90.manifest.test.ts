@@ -25,9 +25,9 @@ import {
 } from './results.js';
 
 const RESULTS = [
-  windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), kept: [] } }),
-  windowResult('a', 2, { status: 'no_frame', sequences: { letters: Buffer.from('A'), kept: [] } }),
-  windowResult('a', 3, { model: 'small', sequences: { letters: Buffer.from('ACGT'), kept: [] } }),
+  windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), orfs: [] } }),
+  windowResult('a', 2, { status: 'no_frame', sequences: { letters: Buffer.from('A'), orfs: [] } }),
+  windowResult('a', 3, { model: 'small', sequences: { letters: Buffer.from('ACGT'), orfs: [] } }),
   contigResult('a', 'ACGTA', { windows: 3, verdict: 'virus' }),
   contigResult('b', '', { verdict: 'none', status: 'empty' }),
 ];
