@@ -2,38 +2,33 @@ import { constants, existsSync, readFileSync } from 'node:fs';
 import { access, rename, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
-import type { PredictionResult } from '../scoring/results.js';
 import { writeToDisk } from '../forced-to-disk.js';
-import type { ClaimedDirectory } from './claimed-directory.js';
-import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
-import { checkReplaceable, checkResultFiles } from './check-result-files.js';
-import { ContigsTableWriter } from './contigs-table.js';
-import { EmbeddingsWriter } from './embeddings.js';
+import type { PredictionResult } from '../scoring/results.js';
+import { both, BufferedFile, type OpenFile, openNewFile, type Wait } from './buffered-file.js';
+import type { ResultWriter } from './buffered-file.js';
+import { FailedFilesWriter, type Failure, HighestScoreWriter, PredictionResultsWriter } from './classic-files.js';
+import { checkReplaceable, checkResultFiles, earlierFiles } from './earlier-files.js';
 import { ExternalSort } from './external-sort.js';
-import { FailedFilesWriter, type Failure } from './failed-files.js';
+import { VirusSequencesWriter } from './fasta.js';
 import * as files from './files.js';
-import { HighestScoreWriter } from './highest-score.js';
-import { IntermediateFilesWriter } from './intermediate-files.js';
 import {
   hasRandomWeights,
-  manifestText,
   isFinal,
+  type ManifestFile,
+  manifestText,
   RANDOM_WEIGHTS_WARNING,
   type RunDescription,
   runManifest,
-  type ManifestFile,
   type RunManifest,
 } from './manifest.js';
-import { earlierFiles } from './outdated-files.js';
+import { EmbeddingsWriter, IntermediateFilesWriter } from './optional-files.js';
 import { claimDirectory, releaseDirectory } from './output-directory.js';
 import { outputError } from './output-error.js';
-import { PredictionResultsWriter } from './prediction-results.js';
+import type { ClaimedDirectory } from './ownership.js';
 import { putInPlace, REPLACEMENT_FOLDER } from './put-in-place.js';
-import type { ResultWriter } from './result-writer.js';
 import { codeOf } from './system.js';
+import { ContigsTableWriter, WindowsTableWriter } from './tables.js';
 import { Tally } from './tally.js';
-import { VirusSequencesWriter } from './virus-sequences.js';
-import { WindowsTableWriter } from './windows-table.js';
 
 export interface ResultDirectoryOptions {
   /** Made where it is missing, with the directories above it. */

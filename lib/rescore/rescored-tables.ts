@@ -1,9 +1,9 @@
+import { both, type BufferedFile, type Wait } from '../output/buffered-file.js';
+import { scoreCells } from '../output/tables.js';
 import type { RunCounts } from '../predict/run-counts.js';
 import { type CallRule, windowCall } from '../scoring/calls.js';
 import { ScoreSums } from '../scoring/contig-tally.js';
 import type { ContigVerdict } from '../scoring/results.js';
-import { both, type BufferedFile, type Wait } from '../output/buffered-file.js';
-import { scoreCells } from '../output/contigs-table.js';
 import { shown, type TableReader } from './table-reader.js';
 import type { WindowScores } from './window-scores.js';
 
