@@ -15,7 +15,7 @@ const layers = {
   models: ['errors.ts', 'full-disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
   journal: ['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'engine/addon.ts'],
   // What scores say: rules, sums and the results that carry them. Predict, output and rescore share it.
-  scoring: ['input/record.ts', 'windows/frame.ts'],
+  scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
     ...['counted.ts', 'scoring', 'unless-aborted.ts'],
@@ -32,28 +32,20 @@ const layers = {
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
     ...['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    ...['windows/window.ts', 'unless-aborted.ts'],
+    ...['windows/windows.ts', 'unless-aborted.ts'],
   ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   rescore: [
     ...['errors.ts', 'forced-to-disk.ts', 'input', 'output', 'scoring', 'predict/run-counts.ts'],
-    ...['windows/frame.ts', 'windows/window.ts'],
+    ...['windows/open-reading-frames.ts', 'windows/windows.ts'],
   ],
   monitor: [
     ...['counted.ts', 'errors.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
     ...['predict/summary.ts', 'scoring'],
   ],
   cli: [
-    ...[
-      'counted.ts',
-      'errors.ts',
-      'process-memory.ts',
-      'unless-aborted.ts',
-      'index.ts',
-      'output',
-      'rescore',
-      'monitor',
-    ],
+    ...['counted.ts', 'errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'index.ts', 'output', 'rescore'],
+    'monitor',
     // For an end without waiting.
     ...['engine/load.ts', 'benchmark/temporary-archive.ts'],
   ],

@@ -1,6 +1,6 @@
 import { classicFrameCall, isVirusInClassicTool } from '../scoring/calls.js';
 import type { WindowResult } from '../scoring/results.js';
-import { windowId } from '../windows/window.js';
+import { windowId } from '../windows/windows.js';
 import type { BufferedFile, ResultWriter, Wait } from './buffered-file.js';
 import { escapeControls } from './cell.js';
 import type { ExternalSort } from './external-sort.js';

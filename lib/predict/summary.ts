@@ -1,8 +1,8 @@
 import type { WorkerUsage } from '../engine/worker-usage.js';
 import { counted } from '../counted.js';
 import type { VirnucproError } from '../errors.js';
-import { InputProgress } from '../input/progress.js';
-import type { ReadInput } from '../input/progress.js';
+import { InputProgress } from '../input/input-progress.js';
+import type { ReadInput } from '../input/input-progress.js';
 import type { SequenceRecord } from '../input/record.js';
 import { RepeatedIds } from '../input/repeated-ids.js';
 import type { BatchFailure } from './batch-failures.js';

@@ -8,7 +8,7 @@ import { checkFile } from '../output/finished-run.js';
 import type { RunManifest } from '../output/manifest.js';
 import { outputError } from '../output/output-error.js';
 import type { FrameScore } from '../scoring/results.js';
-import { FRAME_NAMES, type FrameName } from '../windows/frame.js';
+import { FRAME_NAMES, type FrameName } from '../windows/open-reading-frames.js';
 import type { OtherClassifier } from './other-classifier.js';
 import { shown, TableReader } from './table-reader.js';
 

@@ -7,7 +7,7 @@ import type { ManifestFile } from '../output/manifest.js';
 import { decisionCells, modelCell } from '../output/tables.js';
 import { decidingFrame } from '../scoring/frame-scores.js';
 import type { FrameScore } from '../scoring/results.js';
-import { windowId } from '../windows/window.js';
+import { windowId } from '../windows/windows.js';
 import type { StoredFrames } from './stored-frames.js';
 import { cellText, shown, type TableReader } from './table-reader.js';
 

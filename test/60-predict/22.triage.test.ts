@@ -4,7 +4,7 @@ import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
 import { encodeProteins } from '../../lib/batches/protein-tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { calibrated, decidingFrame } from '../../lib/scoring/frame-scores.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
 import type { PredictionResult, WindowResult } from '../../lib/scoring/results.js';

@@ -9,7 +9,7 @@ import { Ledger } from '../../lib/predict/ledger.js';
 import type { CallRule } from '../../lib/scoring/calls.js';
 import { ContigTally } from '../../lib/scoring/contig-tally.js';
 import type { PredictionResult } from '../../lib/scoring/results.js';
-import { FRAME_NAMES } from '../../lib/windows/frame.js';
+import { FRAME_NAMES } from '../../lib/windows/open-reading-frames.js';
 import { recordOf } from '../60-predict/records.js';
 import { countsOf, runDescription, temporaryFolder } from '../70-output/results.js';
 import { tableRows } from '../table-rows.js';
