@@ -309,7 +309,7 @@ export class ResultDirectory {
 
   #checkOpen(): void {
     if (this.#state === 'open') return;
-    throw new VirnucproError('VNP_CLOSED', `Expected an open result directory but it is ${this.#state}`);
+    throw new VirnucproError('VNP_CLOSED', `The result directory is ${this.#state}: open another one`);
   }
 
   #checkRun(run: RunDescription): void {

@@ -159,7 +159,7 @@ export class Dispatcher implements WindowSink {
 
   #stopForGood({ reason }: BatchFailure): void {
     const { control, what = 'scores' } = this.#options;
-    const message = `Expected ${what} but ${MAX_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
+    const message = `No ${what}: ${MAX_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
     control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
 }
