@@ -14,9 +14,11 @@ const layers = {
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
   models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
   journal: ['errors.ts', 'disk.ts', 'engine/addon.ts'],
+  // What scores say: rules, sums and the results that carry them. Predict, output and rescore share it.
+  scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
-    'unless-aborted.ts',
+    ...['scoring', 'unless-aborted.ts'],
   ],
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
@@ -25,24 +27,25 @@ const layers = {
   ],
   'index.ts': [
     ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
-    ...['journal', 'predict', 'diagnosis', 'benchmark'],
+    ...['journal', 'scoring', 'predict', 'diagnosis', 'benchmark'],
   ],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
-    ...['errors.ts', 'disk.ts', 'predict/results.ts', 'predict/events.ts'],
-    ...['predict/run-counts.ts', 'windows/windows.ts', 'unless-aborted.ts'],
+    ...['errors.ts', 'disk.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
+    ...['windows/windows.ts', 'unless-aborted.ts'],
   ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   rescore: [
-    ...['errors.ts', 'disk.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts'],
-    ...['predict/run-counts.ts', 'predict/score-sums.ts', 'windows/open-reading-frames.ts', 'windows/windows.ts'],
+    ...['errors.ts', 'disk.ts', 'input', 'output', 'scoring', 'predict/run-counts.ts'],
+    ...['windows/open-reading-frames.ts', 'windows/windows.ts'],
   ],
   monitor: [
-    ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    'predict/summary.ts',
+    ...['errors.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
+    ...['predict/summary.ts', 'scoring'],
   ],
   cli: [
-    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'index.ts', 'output', 'rescore', 'monitor'],
+    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'index.ts', 'output', 'rescore'],
+    'monitor',
     // For an end without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
   ],

@@ -40,7 +40,7 @@ export type { ClassifierOptions } from './predict/embedding-classifier.js';
 export type { OpenOptions, PredictOptions, TriageChoice } from './predict/options.js';
 export { inspectTriage } from './predict/triage-model.js';
 export type { InspectedTriage } from './predict/triage-model.js';
-export type { TriageRule } from './predict/triage-rule.js';
+export type { TriageRule } from './scoring/calls.js';
 export {
   DEFAULT_DEVICE_TIMEOUT,
   DEFAULT_MEMORY_WARNING,
@@ -54,8 +54,9 @@ export type * from './predict/events.js';
 export type { RunningBatch, RunStatus, WorkerMemory, WorkerStatus } from './predict/run-status.js';
 export type { PoolEvent } from './engine/pool/pool-events.js';
 export type { DeviceChoice } from './engine/devices/choose-devices.js';
-export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';
-export type { BatchFailure, FailedPart, RunSummary } from './predict/summary.js';
+export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './scoring/calls.js';
+export type { BatchFailure, FailedPart } from './predict/batch-failures.js';
+export type { RunSummary } from './predict/summary.js';
 export type { RunCounts } from './predict/run-counts.js';
 export type {
   ContigResult,
@@ -63,9 +64,10 @@ export type {
   ContigVerdict,
   FrameScore,
   PredictionResult,
+  WindowCall,
   WindowResult,
   WindowStatus,
-} from './predict/results.js';
+} from './scoring/results.js';
 export type { FrameName, Orf } from './windows/open-reading-frames.js';
 export type { StoredSequence } from './input/record.js';
 export { checkInputs, inputStem } from './input/input-files.js';
@@ -95,7 +97,7 @@ export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/ran
 export type { InspectedModel, InspectedPart } from './models/library.js';
 export type { OpenedModel, OpenedPart } from './models/folder/model-folder.js';
 export { SHIPPED_DEFAULT } from './models/registry.js';
-export { temperatureOf, UNCALIBRATED } from './predict/calibration.js';
+export { temperatureOf, UNCALIBRATED } from './scoring/frame-scores.js';
 export type { Calibration, TriageThresholds } from './models/folder/annotations.js';
 export type { ModelCard } from './models/folder/annotations.js';
 export { DNABERT_SIZES, ESM2_SIZES } from './models/random/published-sizes.js';

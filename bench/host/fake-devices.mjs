@@ -42,10 +42,12 @@ export class FakeDevices {
     /** @type {Omit<NativeWorker, 'embed' | 'classify'>} */
     const worker = {
       weightBytes: 0,
-      stage: 'idle',
+      threads: 1,
+      progress: () => ({ stage: 'idle', layersDone: 0, layers: 0, fraction: 0 }),
       memory: () => ({ allocated: 0, reserved: 0, peakAllocated: 0, peakReserved: 0 }),
       // What was given cannot be taken back: its answer is on its way.
       cancel: () => undefined,
+      abandon: () => undefined,
       run: (batch) => {
         const frames = batch.dna.offsets.length - 1;
         if (this.#rate === 0) return new Promise((resolve) => setImmediate(() => resolve(answer(batch, 0))));

@@ -11,6 +11,7 @@ const STAGES = {
   input: 'read',
   windows: 'window and frame',
   batches: 'tokenize and pack',
+  scoring: 'results',
   predict: 'results',
   output: 'write',
 };

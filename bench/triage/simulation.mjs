@@ -1,6 +1,6 @@
 // @ts-check
-import { contigVerdict } from '../../dist/lib/predict/calls.js';
-import { isSure } from '../../dist/lib/predict/triage-rule.js';
+import { contigVerdict } from '../../dist/lib/scoring/calls.js';
+import { isSure } from '../../dist/lib/scoring/calls.js';
 
 /** @typedef {import('./score-table.mjs').ScoredWindow} ScoredWindow */
 /** @typedef {{ threshold: number, minFraction: number }} CallRule */

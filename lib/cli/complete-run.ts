@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { temperatureOf, UNCALIBRATED, VirnucproError } from '../index.js';
 import type { InputFile, InspectedModel, InspectedTriage } from '../index.js';
-import { checkFiles, whatChanged } from '../output/check-files.js';
 import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
+import { checkFiles, readManifest, whatChanged } from '../output/finished-run.js';
 import { isFinal, type ManifestModel, type RunManifest } from '../output/manifest.js';
-import { readManifest } from '../rescore/result-manifest.js';
 import type { PredictCommandOptions } from './predict-options.js';
 
 /** What this command is to compute. */

@@ -110,7 +110,6 @@ async function checkAndRun(
     inputName: name,
     inputs: files.map(({ path }) => path).filter((path) => path !== '-'),
     comment: comment(model, triage, words),
-    threshold: words.threshold,
   });
   const directory = await unlessAborted(opening, stop.givenUp);
   sinks.openFile(directory.logPath);

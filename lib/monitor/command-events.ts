@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.js';
 import type { RunCounts } from '../predict/run-counts.js';
+import type { DeviceSummary } from '../predict/run-status.js';
 
 /** What the command `predict` tells besides the events of the run itself. */
 export type CommandEvent =
@@ -95,15 +96,12 @@ export interface ResumedEvent {
 }
 
 /** What one worker did in the whole run. */
-export interface DeviceSummaryEvent {
+export interface DeviceSummaryEvent extends Pick<
+  DeviceSummary,
+  'batches' | 'frames' | 'tokens' | 'busySeconds' | 'tokensPerSecond' | 'matmulEfficiency'
+> {
   readonly event: 'device-summary';
   readonly device: string;
-  readonly batches: number;
-  readonly frames: number;
-  readonly tokens: number;
-  readonly busySeconds: number;
-  readonly tokensPerSecond: number;
-  readonly matmulEfficiency: number | null;
   readonly isLost: boolean;
 }
 

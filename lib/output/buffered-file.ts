@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { forcedToDisk } from '../disk.js';
+import type { ContigResult, WindowResult } from '../scoring/results.js';
 import { outputError } from './output-error.js';
 
 /** What a file needs of its handle; FileHandle has it. */
@@ -154,4 +155,12 @@ export class BufferedFile {
       this.#failure ??= outputError('a complete write', this.shownPath, cause);
     });
   }
+}
+
+/** Writes one file, or a few that belong together, from the results as they come. */
+export interface ResultWriter {
+  window?(result: WindowResult): Wait;
+  contig?(result: ContigResult): Wait;
+  /** After the last result, before the files are closed. */
+  end?(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import type { RunCounts } from '../predict/run-counts.js';
+import type { DeviceSummary } from '../predict/run-status.js';
 
 /** The version of run.json's layout; it grows when a field changes its meaning or goes. */
 export const MANIFEST_FORMAT_VERSION = 1;
@@ -70,34 +71,6 @@ export interface ManifestTriage {
   readonly framesFailed: number;
 }
 
-export interface ManifestDevice {
-  /** Of the worker: `cpu`, `cpu:0` … where several share the CPU, `cuda:0` …, `triage:` before it for one of triage. */
-  readonly id: string;
-  readonly name: string;
-  /** What it computed in: `fp32`, `fp16` or `bf16`. */
-  readonly precision: string;
-  /** Threads for the CPU's matrix work, or host threads of a GPU. */
-  readonly threads: number;
-  readonly batches: number;
-  readonly frames: number;
-  /** Of both language models together. */
-  readonly tokens: number;
-  /** Seconds in which it computed. */
-  readonly busySeconds: number;
-  /** Of these seconds. */
-  readonly tokensPerSecond: number;
-  /**
-   * The seconds that the models' matrix products alone would have taken, measured right after the run, as a fraction of
-   * busySeconds; null where it was not measured: a run too short for it, or the TorchScript engine.
-   */
-  readonly matmulEfficiency: number | null;
-  /** The most bytes that it held, of those that the device has; on the CPU of the whole process. */
-  readonly memoryPeakBytes: number;
-  readonly memoryTotalBytes: number;
-  /** Why it was taken out of the run; null where it was not. */
-  readonly lost: string | null;
-}
-
 export interface ManifestFile {
   /** Within the output directory. */
   readonly name: string;
@@ -127,7 +100,7 @@ export interface RunDescription {
   readonly triage?: ManifestTriage | null;
   readonly inputs: readonly ManifestInput[];
   readonly parameters: ManifestParameters;
-  readonly devices: readonly ManifestDevice[];
+  readonly devices: readonly DeviceSummary[];
   /**
    * `finish` compares these with the rows that it wrote. Where the outcome is `stopped`, `records` and `empty` may be
    * more than the rows: they were read, but the run did not come to their end.

@@ -1,9 +1,9 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
-import type { ClaimedDirectory } from './claimed-directory.js';
 import { isElsewhere, lifeOf, type Owner, ownerWords, readOwner } from './directory-owner.js';
 import { outputError } from './output-error.js';
 import { PATIENCE, watchOwner } from './owner-watch.js';
+import type { ClaimedDirectory } from './ownership.js';
 import { Ownership, UNFINISHED } from './ownership.js';
 import { finishReplacement, REPLACEMENT_FOLDER } from './put-in-place.js';
 import { codeOf, realSystem } from './system.js';

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { VirnucproError } from '../errors.js';
-import type { ClaimedDirectory } from './claimed-directory.js';
 import { JOURNAL, RUN_LOG, RUN_MANIFEST } from './files.js';
 import type { RunManifest } from './manifest.js';
 import { outputError } from './output-error.js';
+import type { ClaimedDirectory } from './ownership.js';
 import { codeOf } from './system.js';
 import type { SharedFiles } from './system.js';
 

@@ -2,38 +2,26 @@ import { constants, existsSync, readFileSync } from 'node:fs';
 import { access, rename, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
-import type { PredictionResult } from '../predict/results.js';
 import { writeToDisk } from '../disk.js';
-import type { ClaimedDirectory } from './claimed-directory.js';
-import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
-import { checkReplaceable, checkResultFiles } from './check-result-files.js';
-import { ContigsTableWriter } from './contigs-table.js';
-import { EmbeddingsWriter } from './embeddings.js';
+import { both, BufferedFile, openNewFile } from './buffered-file.js';
+import type { OpenFile, ResultWriter, Wait } from './buffered-file.js';
+import type { PredictionResult } from '../scoring/results.js';
+import { FailedFilesWriter, HighestScoreWriter, PredictionResultsWriter } from './classic-files.js';
+import type { Failure } from './classic-files.js';
+import { checkReplaceable, checkResultFiles, earlierFiles } from './earlier-files.js';
 import { ExternalSort } from './external-sort.js';
-import { FailedFilesWriter, type Failure } from './failed-files.js';
-import * as files from './files.js';
-import { HighestScoreWriter } from './highest-score.js';
-import { IntermediateFilesWriter } from './intermediate-files.js';
-import {
-  hasRandomWeights,
-  manifestText,
-  isFinal,
-  RANDOM_WEIGHTS_WARNING,
-  type RunDescription,
-  runManifest,
-  type ManifestFile,
-  type RunManifest,
-} from './manifest.js';
-import { earlierFiles } from './outdated-files.js';
+import { VirusSequencesWriter } from './fasta.js';
+import { hasRandomWeights, isFinal, manifestText, RANDOM_WEIGHTS_WARNING, runManifest } from './manifest.js';
+import type { ManifestFile, RunDescription, RunManifest } from './manifest.js';
+import { EmbeddingsWriter, IntermediateFilesWriter } from './optional-files.js';
 import { claimDirectory, releaseDirectory } from './output-directory.js';
 import { outputError } from './output-error.js';
-import { PredictionResultsWriter } from './prediction-results.js';
+import type { ClaimedDirectory } from './ownership.js';
 import { putInPlace, REPLACEMENT_FOLDER } from './put-in-place.js';
-import type { ResultWriter } from './result-writer.js';
 import { codeOf } from './system.js';
+import { ContigsTableWriter, WindowsTableWriter } from './tables.js';
 import { Tally } from './tally.js';
-import { VirusSequencesWriter } from './virus-sequences.js';
-import { WindowsTableWriter } from './windows-table.js';
+import * as files from './files.js';
 
 export interface ResultDirectoryOptions {
   /** Made where it is missing, with the directories above it. */
@@ -63,8 +51,6 @@ export interface ResultDirectoryOptions {
   readonly inputs?: readonly string[];
   /** The first line of the tables, without its `#`: see `tableComment`. */
   readonly comment: string;
-  /** A window is called virus when its score is at least this. Default 0.5. */
-  readonly threshold?: number;
   /** How files are opened for writing; for tests. */
   readonly openFile?: OpenFile;
   /** Memory for sorting before it goes to disk, in bytes, and the runs merged at once: see ExternalSortOptions. */
@@ -286,12 +272,12 @@ export class ResultDirectory {
   }
 
   #makeWriters(): ResultWriter[] {
-    const { comment, threshold = 0.5, sortRunBytes: runBytes, sortFanIn: fanIn } = this.#options;
+    const { comment, sortRunBytes: runBytes, sortFanIn: fanIn } = this.#options;
     const open = this.#options.openFile ?? openNewFile;
     const sort = new ExternalSort({ folder: this.#claimed.unfinished, open, runBytes, fanIn });
     const writers: ResultWriter[] = [
       new ContigsTableWriter(this.#newFile(files.CONTIGS_TABLE), comment),
-      new WindowsTableWriter(this.#newFile(files.WINDOWS_TABLE), comment, threshold),
+      new WindowsTableWriter(this.#newFile(files.WINDOWS_TABLE), comment),
       new VirusSequencesWriter(this.#newFile(files.VIRUS_SEQUENCES)),
       new PredictionResultsWriter(this.#newFile(files.PREDICTION_RESULTS)),
       new HighestScoreWriter(this.#newFile(files.HIGHEST_SCORE, 'latin1'), sort),
@@ -316,7 +302,7 @@ export class ResultDirectory {
 
   #checkOpen(): void {
     if (this.#state === 'open') return;
-    throw new VirnucproError('VNP_CLOSED', `Expected an open result directory but it is ${this.#state}`);
+    throw new VirnucproError('VNP_CLOSED', `The result directory is ${this.#state}: open another one`);
   }
 
   #checkRun(run: RunDescription): void {

@@ -1,5 +1,5 @@
 import { expected } from '../errors.js';
-import type { ContigResult, WindowResult } from '../predict/results.js';
+import type { ContigResult, WindowResult } from '../scoring/results.js';
 import { noCounts } from '../predict/run-counts.js';
 import type { RunCounts } from '../predict/run-counts.js';
 import type { RunDescription } from './manifest.js';

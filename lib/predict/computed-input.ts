@@ -3,7 +3,7 @@ import type { SequenceRecord } from '../input/record.js';
 
 /**
  * How much of the inputs is computed, by the frames that the devices are through with: results leave in order and so
- * later, in leaps. Letters without a frame are done with as soon as they are entered; of the others, the same share as of
+ * later, in leaps. Letters without a frame are done with as soon as they are entered; of the others, the same fraction as of
  * their frames.
  */
 export class ComputedInput {
@@ -24,13 +24,13 @@ export class ComputedInput {
     this.#lettersWithoutFrame += sequence.length;
   }
 
-  /** A window of the record that was read last: its end, from the record's start, and its kept frames. */
-  enterWindow(end: number, kept: number): void {
+  /** A window of the record that was read last: its end, from the record's start, and its open reading frames. */
+  enterWindow(end: number, orfs: number): void {
     const letters = end - this.#end;
     this.#end = end;
     this.#letters += letters;
-    this.#frames += kept;
-    if (kept === 0) this.#lettersWithoutFrame += letters;
+    this.#frames += orfs;
+    if (orfs === 0) this.#lettersWithoutFrame += letters;
   }
 
   /** Letters that are done with when so many frames are, or parts of frames. */

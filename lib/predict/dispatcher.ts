@@ -4,9 +4,9 @@ import type { DevicePool } from '../engine/pool/pool.js';
 import { VirnucproError } from '../errors.js';
 import type { BatchRecords } from '../journal/run-journal.js';
 import type { Orf } from '../windows/open-reading-frames.js';
+import type { BatchFailure } from './batch-failures.js';
 import type { RunControl } from './run-control.js';
-import type { BatchFailure, RunSummary } from './summary.js';
-import type { WindowSink } from './window-stage.js';
+import type { RunSummary, ScoredBatches } from './summary.js';
 
 /** Batches in a row without a single score, after which more of them would only cost time. */
 const MAX_UNSCORED_BATCHES = 3;
@@ -29,18 +29,29 @@ export interface ScoreBook {
   settle(batch: FrameBatch, outcome: BatchOutcome, isJournaled: boolean): readonly BatchFailure[];
 }
 
-/** What batches are counted in. */
-export interface BatchCounts {
-  /** A batch of so many frames came back from the devices, with what failed in it. */
-  enterOutcome(frames: number, failures: readonly BatchFailure[]): void;
-  /** An earlier run had computed a batch of so many frames. */
-  enterJournaled(frames: number): void;
+/** Takes windows in input order, to be scored. */
+export interface WindowSink {
+  /**
+   * Adds the frames of a window, the first with this tag of the ledger, the others with those that follow. Where a promise
+   * comes back, await it before the next window.
+   * @throws why the run was stopped
+   */
+  addWindow(firstTag: number, frames: readonly Orf[]): Promise<void> | undefined;
+  /**
+   * Sends what waits for more frames. Resolves when devices have taken it, which is a while after where the run is paused.
+   * @param isWhole whether a run over the same input always makes this batch: not where the input broke off. Default true
+   * @throws why the run was stopped
+   */
+  flush(isWhole?: boolean): Promise<void>;
+  /** Resolves when every batch that was sent is back. */
+  finished(): Promise<void>;
 }
 
 export interface DispatcherOptions {
   readonly batcher: FrameBatcher;
   readonly scores: ScoreBook;
-  readonly counts: BatchCounts;
+  /** Where batches are counted. */
+  readonly counts: ScoredBatches;
   /** For the time that is waited. */
   readonly summary: Pick<RunSummary, 'timed'>;
   readonly control: RunControl;
@@ -68,9 +79,6 @@ export class Dispatcher implements WindowSink {
     this.#options = options;
   }
 
-  /**
-   * Where a promise comes back it is that of a batch which is full, see `flush`.
-   */
   addWindow(firstTag: number, frames: readonly Orf[]): Promise<void> | undefined {
     for (const [index, frame] of frames.entries()) {
       const full = this.#options.batcher.add(firstTag + index, frame);
@@ -80,11 +88,6 @@ export class Dispatcher implements WindowSink {
     return ++this.#windowsSinceBatch >= WINDOWS_A_BATCH ? this.flush() : undefined;
   }
 
-  /**
-   * Sends what waits for more frames. Resolves when devices have taken it, which is a while after where the run is paused.
-   * @param isWhole whether a run over the same input always makes this batch: not where the input broke off. Default true
-   * @throws why the run was stopped
-   */
   flush(isWhole = true): Promise<void> {
     return this.#send(this.#options.batcher.flush(), isWhole);
   }
@@ -108,14 +111,13 @@ export class Dispatcher implements WindowSink {
           // What failed is tried anew when the run is gone on with.
           if (this.#settle(batch, scored)) journal?.add(number, batch.tokens, scored);
         },
-        // Withdrawn: its windows stay open, and nothing behind them leaves.
+        // Cancelled: its windows stay open, and nothing behind them leaves.
         () => undefined,
       )
       .finally(() => this.#running.delete(settling));
     this.#running.add(settling);
   }
 
-  /** Resolves when every batch that was sent is back. */
   async finished(): Promise<void> {
     await this.#options.summary.timed('waiting', Promise.all(this.#running));
   }
@@ -157,7 +159,7 @@ export class Dispatcher implements WindowSink {
 
   #stopForGood({ reason }: BatchFailure): void {
     const { control, what = 'scores' } = this.#options;
-    const message = `Expected ${what} but ${MAX_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
+    const message = `No ${what}: ${MAX_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
     control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
 }

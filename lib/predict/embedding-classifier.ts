@@ -6,7 +6,7 @@ import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/trust/verify.js';
 import { checkKind, isFlag } from '../option-checks.js';
 import { unlessAborted } from '../unless-aborted.js';
-import { calibrateAll, temperatureOf } from './calibration.js';
+import { calibrateAll, temperatureOf } from '../scoring/frame-scores.js';
 import { endedBy } from './open-models.js';
 import { resolveOpenOptions } from './options.js';
 import type { OpenOptions, PredictOptions, ResolvedOpenOptions } from './options.js';

@@ -3,8 +3,8 @@ import type { PoolEvent } from '../engine/pool/pool-events.js';
 import type { ErrorCode } from '../errors.js';
 import type { JournalContent } from '../journal/run-journal.js';
 import type { WorkerMemory, WorkerStatus } from './run-status.js';
-import type { FailedPart } from './summary.js';
-import type { TriageRule } from './triage-rule.js';
+import type { TriageRule } from '../scoring/calls.js';
+import type { FailedPart } from './batch-failures.js';
 
 /** What a predictor tells while it loads and runs, as it happens. `event` says which it is. */
 export type RunEvent =

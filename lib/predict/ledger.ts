@@ -4,14 +4,13 @@ import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
 import type { FrameName, Orf } from '../windows/open-reading-frames.js';
 import type { SequenceWindow } from '../windows/windows.js';
-import { calibrated, UNCALIBRATED } from './calibration.js';
-import { decidingFrame } from './calls.js';
-import type { CallRule } from './calls.js';
-import { ContigTally } from './contig-tally.js';
-import type { FrameScore, PredictionResult, WindowResult } from './results.js';
-import type { BatchFailure } from './summary.js';
-import { unscoredFrames } from './unscored-frames.js';
-import type { UnscoredFrames } from './unscored-frames.js';
+import { windowCall } from '../scoring/calls.js';
+import type { CallRule } from '../scoring/calls.js';
+import type { ContigTally } from '../scoring/contig-tally.js';
+import { calibrated, decidingFrame, UNCALIBRATED } from '../scoring/frame-scores.js';
+import type { FrameScore, PredictionResult, WindowResult } from '../scoring/results.js';
+import { unscoredFrames } from './batch-failures.js';
+import type { BatchFailure, UnscoredFrames } from './batch-failures.js';
 
 interface PendingWindow {
   readonly kind: 'window';
@@ -76,7 +75,7 @@ export class Ledger {
   }
 
   /** Enters a window; gives the tag of its first frame, the others follow in order. */
-  enterWindow(record: SequenceRecord, tally: ContigTally, window: SequenceWindow, kept: readonly Orf[]): number {
+  enterWindow(record: SequenceRecord, tally: ContigTally, window: SequenceWindow, orfs: readonly Orf[]): number {
     const pending: PendingWindow = {
       kind: 'window',
       record,
@@ -85,15 +84,15 @@ export class Ledger {
       start: window.start,
       end: window.start + window.letters.length,
       firstTag: this.#nextTag,
-      frames: kept.length === 0 ? NO_FRAMES : kept.map(({ name }) => name),
-      scores: kept.length === 0 ? NO_SCORES : new Array<number>(2 * kept.length).fill(NaN),
+      frames: orfs.length === 0 ? NO_FRAMES : orfs.map(({ name }) => name),
+      scores: orfs.length === 0 ? NO_SCORES : new Array<number>(2 * orfs.length).fill(NaN),
       embeddings: undefined,
-      unsettled: kept.length,
+      unsettled: orfs.length,
       reason: '',
-      sequences: this.#keepSequences ? { letters: window.letters, kept } : undefined,
+      sequences: this.#keepSequences ? { letters: window.letters, orfs } : undefined,
       model: this.#model,
     };
-    for (let position = 0; position < kept.length; position++) this.#windows.set(this.#nextTag++, pending);
+    for (let position = 0; position < orfs.length; position++) this.#windows.set(this.#nextTag++, pending);
     this.#queue.push(pending);
     return pending.firstTag;
   }
@@ -170,25 +169,15 @@ export class Ledger {
     return next !== undefined && (next.kind === 'contig' || next.unsettled === 0);
   }
 
-  /** The results that can leave now, oldest first, at most so many. */
-  *settled(most: number): Generator<PredictionResult> {
-    for (let left = most; left > 0 && this.hasSettled; left--) {
-      const next = this.#queue[this.#head++]!;
-      if (next.kind === 'window') {
-        yield this.#windowResult(next);
-        continue;
-      }
-      try {
-        yield next.tally.finish(next.record, this.#rule);
-      } finally {
-        // Also when this is the last result that is asked for.
-        next.record.sequence.release();
-      }
-    }
+  /** The oldest result, if it can leave now. A contig's sequence is its taker's to release. */
+  next(): PredictionResult | undefined {
+    if (!this.hasSettled) return undefined;
     this.#forget();
+    const next = this.#queue[this.#head++]!;
+    return next.kind === 'window' ? this.#windowResult(next) : next.tally.finish(next.record, this.#rule);
   }
 
-  /** Gives back the letters of the records whose end was entered but which have not left: for a run that is given up. */
+  /** Releases the sequences of the records whose end was entered but which have not left: for a run that is given up. */
   release(): void {
     for (const entry of this.#queue.slice(this.#head)) if (entry.kind === 'contig') entry.record.sequence.release();
     this.#queue = [];
@@ -225,13 +214,13 @@ export class Ledger {
       end: pending.end,
       status,
       reason: pending.reason || (status === 'no_frame' ? 'no reading frame without a stop codon' : ''),
-      // A frame without scores is none that a reader could take for one.
+      // Of a failed window, the frames that were scored all the same.
       frames: status === 'scored' ? frames : frames.filter(({ others, virus }) => Number.isFinite(others + virus)),
-      ...(best && { bestFrame: best, virusScore: best.virus }),
+      ...(best && { bestFrame: best, virusScore: best.virus, call: windowCall(best.virus, this.#rule) }),
       model: status === 'scored' ? pending.model : '',
       ...(pending.sequences && { sequences: pending.sequences }),
     };
-    pending.tally.add(result, this.#rule);
+    pending.tally.add(result);
     return result;
   }
 

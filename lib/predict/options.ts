@@ -4,7 +4,7 @@ import { grantedResources } from '../engine/limits/granted-resources.js';
 import { DEFAULT_PRECISION } from '../engine/devices/choose-devices.js';
 import { expected } from '../errors.js';
 import { checkKind, checkNames, isFlag, namesOf, whole } from '../option-checks.js';
-import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './calls.js';
+import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from '../scoring/calls.js';
 import type { RunEvent } from './events.js';
 
 /** Seconds between two progress events. */

@@ -9,21 +9,21 @@ import { readRecords } from '../input/records.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { RunJournal } from '../journal/run-journal.js';
-import { temperatureOf } from './calibration.js';
+import type { TriageRule } from '../scoring/calls.js';
+import { temperatureOf } from '../scoring/frame-scores.js';
+import type { PredictionResult } from '../scoring/results.js';
+import type { BatchFailure } from './batch-failures.js';
 import { openModels } from './open-models.js';
 import type { LoadedModel, OpenedModels } from './open-models.js';
 import { resolvePredictOptions } from './options.js';
 import type { OpenOptions, PredictOptions, ResolvedPredictOptions } from './options.js';
-import { predictRecords } from './pipeline.js';
+import { Pipeline } from './pipeline.js';
 import type { PipelineOptions } from './pipeline.js';
-import type { PredictionResult } from './results.js';
 import { RunControl } from './run-control.js';
 import { runKey } from './run-key.js';
 import { RunMonitor } from './run-monitor.js';
 import type { RunStatus } from './run-status.js';
 import { RunSummary } from './summary.js';
-import type { BatchFailure } from './summary.js';
-import type { TriageRule } from './triage-rule.js';
 
 /** One run over some inputs. Iterate it once, before the predictor's next; `summary` is up to date at any moment and final afterwards. */
 export interface Prediction extends AsyncIterable<PredictionResult> {
@@ -147,7 +147,7 @@ export class Predictor {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#run?.control.stop(closedError());
+    this.#run?.control.close(closedError());
     await Promise.all(this.#pools.map((pool) => pool.close()));
   }
 
@@ -184,15 +184,18 @@ export class Predictor {
       const records = readRecords(inputs, { ...reading, ...(standardInput && { standardInput }) });
       const { pool, onEvent } = this.#opened;
       journal = await this.#openJournal(run);
-      const stage = {
+      const context = {
         summary,
         control,
         journal,
         onFailure: (failure: BatchFailure) => onEvent({ event: 'failure', ...failure }),
         onTriageFailure: (failure: BatchFailure) => onEvent({ event: 'triage-failure', ...failure }),
       };
-      for await (const results of predictRecords(records, pool, this.#pipelineOptions(options), stage)) {
-        yield this.#whileOpen(results);
+      const pipeline = new Pipeline(records, pool, this.#pipelineOptions(options), context);
+      try {
+        while (await pipeline.advance()) yield pipeline.settled();
+      } finally {
+        await pipeline.close();
       }
     } finally {
       summary.stopped ??= control.stopped;
@@ -246,14 +249,6 @@ export class Predictor {
     return (run.monitor ??= new RunMonitor({
       ...{ addon, workers, models, summary, control, onEvent, progressInterval, memoryWarning },
     }));
-  }
-
-  /** What comes after a close failed because of it: that is no result. */
-  *#whileOpen(results: Iterable<PredictionResult>): Generator<PredictionResult> {
-    for (const result of results) {
-      this.#checkOpen();
-      yield result;
-    }
   }
 }
 

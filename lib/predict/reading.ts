@@ -5,14 +5,20 @@ import type { RunControl } from './run-control.js';
 import type { RunSummary } from './summary.js';
 
 /**
- * The records of a run. Where reading fails they end, so that what was read before comes to its results; the failure is
- * thrown then. Where the run is stopped they end too, whatever the input does.
+ * The records of a run. Where reading fails they end, and what was read before comes to its results; the failure is thrown
+ * then. Where the run is stopped they end too, whatever the input does.
  */
 export class Reading {
-  readonly #records: AsyncIterable<SequenceRecord>;
+  readonly #records: AsyncIterator<SequenceRecord>;
   readonly #summary: RunSummary;
   readonly #control: RunControl;
   #failure: { readonly reason: unknown } | undefined;
+
+  constructor(records: AsyncIterable<SequenceRecord>, summary: RunSummary, control: RunControl) {
+    this.#records = records[Symbol.asyncIterator]();
+    this.#summary = summary;
+    this.#control = control;
+  }
 
   /** What is wrong with the input, if reading failed because of it. */
   get failure(): VirnucproError | undefined {
@@ -20,30 +26,8 @@ export class Reading {
     return reason instanceof VirnucproError ? reason : undefined;
   }
 
-  constructor(records: AsyncIterable<SequenceRecord>, summary: RunSummary, control: RunControl) {
-    this.#records = records;
-    this.#summary = summary;
-    this.#control = control;
-  }
-
   get hasFailed(): boolean {
     return this.#failure !== undefined;
-  }
-
-  async *records(): AsyncGenerator<SequenceRecord> {
-    const iterator = this.#records[Symbol.asyncIterator]();
-    try {
-      while (!this.#control.stopped) {
-        const next = await this.#next(iterator);
-        if (!next || next.done) return;
-        yield next.value;
-      }
-    } finally {
-      const closing = iterator.return?.();
-      // A stopped run does not wait for an input that may pause for as long as it likes.
-      if (this.#control.stopped) closing?.catch(() => undefined);
-      else await closing;
-    }
   }
 
   /** Throws what reading failed with, if it did. */
@@ -51,15 +35,26 @@ export class Reading {
     if (this.#failure) throw this.#failure.reason;
   }
 
-  async #next(iterator: AsyncIterator<SequenceRecord>): Promise<IteratorResult<SequenceRecord> | undefined> {
-    const coming = iterator.next();
+  /** Undefined after the last one. */
+  async next(): Promise<SequenceRecord | undefined> {
+    const { stopped, ended } = this.#control;
+    if (stopped) return undefined;
+    const coming = this.#records.next();
     try {
-      return await this.#summary.timed('reading', unlessAborted(coming, this.#control.ended));
+      const { done, value } = await this.#summary.timed('reading', unlessAborted(coming, ended));
+      return done ? undefined : value;
     } catch (reason) {
       if (reason !== this.#control.stopped) this.#failure = { reason };
       // It may have been on its way.
       else coming.then(({ done, value }) => done || value.sequence.release()).catch(() => undefined);
       return undefined;
     }
+  }
+
+  async close(): Promise<void> {
+    const closing = this.#records.return?.();
+    // A stopped run does not wait for an input that may pause for as long as it likes.
+    if (this.#control.stopped) closing?.catch(() => undefined);
+    else await closing;
   }
 }

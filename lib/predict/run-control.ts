@@ -25,6 +25,7 @@ export class RunControl {
   /** In a pause of a run that goes on nothing else may be left that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
   #steered: SteeredPool | undefined;
+  #closed: VirnucproError | undefined;
 
   /** Why the run was stopped; undefined as long as it was not. */
   get stopped(): VirnucproError | undefined {
@@ -52,6 +53,16 @@ export class RunControl {
     this.#ended.abort(reason);
     this.#steered?.cancel();
     this.resume();
+  }
+
+  /** Stops the run, and keeps back the results that are still to leave: the models are closed. */
+  close(reason: VirnucproError): void {
+    this.#closed = reason;
+    this.stop(reason);
+  }
+
+  throwIfClosed(): void {
+    if (this.#closed) throw this.#closed;
   }
 
   /** Stops the run when the signal says so, now or later. @returns how to listen no more */

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../journal/journal-key.js';
 import type { RunKey, TriageKey } from '../journal/journal-key.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
-import { temperatureOf } from './calibration.js';
+import { temperatureOf } from '../scoring/frame-scores.js';
 import type { OpenOptions } from './options.js';
-import type { TriageRule } from './triage-rule.js';
+import type { TriageRule } from '../scoring/calls.js';
 
 type PartHashes = Record<'dna' | 'protein' | 'classifier', { readonly sha256: string }>;
 

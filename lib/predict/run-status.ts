@@ -67,6 +67,35 @@ export interface RunStatus {
   readonly workers: readonly WorkerStatus[];
 }
 
+/** What one worker did in the whole run, as run.json and the log have it. */
+export interface DeviceSummary {
+  /** Of the worker: `cpu`, `cpu:0` … where several share the CPU, `cuda:0` …, `triage:` before it for one of triage. */
+  readonly id: string;
+  readonly name: string;
+  /** What it computed in: `fp32`, `fp16` or `bf16`. */
+  readonly precision: string;
+  /** Threads for the CPU's matrix work, or host threads of a GPU. */
+  readonly threads: number;
+  readonly batches: number;
+  readonly frames: number;
+  /** Of both language models together. */
+  readonly tokens: number;
+  /** Seconds in which it computed. */
+  readonly busySeconds: number;
+  /** Of these seconds. */
+  readonly tokensPerSecond: number;
+  /**
+   * The seconds that the models' matrix products alone would have taken, measured right after the run, as a fraction of
+   * busySeconds; null where it was not measured: a run too short for it, or the TorchScript engine.
+   */
+  readonly matmulEfficiency: number | null;
+  /** The most bytes that it held, of those that the device has; on the CPU of the whole process. */
+  readonly memoryPeakBytes: number;
+  readonly memoryTotalBytes: number;
+  /** Why it was taken out of the run; null where it was not. */
+  readonly lost: string | null;
+}
+
 /** What a worker has computed, with what is done of the batch that runs: frames and tokens need not be whole. */
 export function computedBy({ frames, tokens, running }: Pick<WorkerStatus, 'frames' | 'tokens' | 'running'>): {
   readonly frames: number;

@@ -1,49 +1,55 @@
 import type { WorkerUsage } from '../engine/pool/pool-worker.js';
-import type { ErrorCode, VirnucproError } from '../errors.js';
+import { counted } from '../errors.js';
+
 import { InputProgress } from '../input/input-progress.js';
 import type { ReadInput } from '../input/input-progress.js';
 import type { SequenceRecord } from '../input/record.js';
 import { RepeatedIds } from '../input/repeated-ids.js';
+import type { BatchFailure } from './batch-failures.js';
 import { ComputedInput } from './computed-input.js';
-import { letterWarnings } from './letter-warnings.js';
-import type { PredictionResult } from './results.js';
+import type { PredictionResult } from '../scoring/results.js';
 import { noCounts } from './run-counts.js';
-import { TriageSummary } from './triage-summary.js';
-
-/** What failed: a language model, the classifier, or the batch before it came to any of them. */
-export type FailedPart = 'dna' | 'protein' | 'classifier' | 'batch';
-
-/** A batch that the engine could not score, or not all of it. */
-export interface BatchFailure {
-  readonly part: FailedPart;
-  readonly code: ErrorCode;
-  readonly reason: string;
-  /** Frames without a score because of it. */
-  readonly frames: number;
-  /** The inputs that these frames come from. */
-  readonly sources: readonly string[];
-}
+import type { RunCounts } from './run-counts.js';
 
 const COUNT_OF_STATUS = { scored: 'windowsScored', no_frame: 'windowsNoFrame', failed: 'windowsFailed' } as const;
 const COUNT_OF_VERDICT = { virus: 'contigsVirus', other: 'contigsOther', none: 'contigsNone' } as const;
 
-/** What a run has done so far; final when its last result has left. */
-export class RunSummary {
-  readonly counts = noCounts();
-  readonly failures: BatchFailure[] = [];
-  /** Seconds in which the run waited for input, and for a device to have room. */
-  readonly seconds = { reading: 0, waiting: 0 };
-  /** Why the run ended before the end of its input; undefined when it did not. */
-  stopped: VirnucproError | undefined;
+/** The batches that one model has scored so far. */
+export class ScoredBatches {
   /** Frames that the devices are through with, whether they have a score or failed; and those of them that failed. */
   framesDone = 0;
   framesFailed = 0;
   /** Frames whose scores an earlier run had computed: they are among `framesDone`. */
   framesJournaled = 0;
+  readonly failures: BatchFailure[] = [];
+
+  /** For the pipeline: a batch came back from the devices, with what failed in it. */
+  enterOutcome(frames: number, failures: readonly BatchFailure[]): void {
+    this.framesDone += frames;
+    for (const failure of failures) {
+      this.framesFailed += failure.frames;
+      this.failures.push(failure);
+    }
+  }
+
+  /** For the pipeline: an earlier run had computed a batch of so many frames. */
+  enterJournaled(frames: number): void {
+    this.framesDone += frames;
+    this.framesJournaled += frames;
+  }
+}
+
+/** What a run has done so far; final when its last result has left. */
+export class RunSummary extends ScoredBatches {
+  readonly counts = noCounts();
+  /** Seconds in which the run waited for input, and for a device to have room. */
+  readonly seconds = { reading: 0, waiting: 0 };
+  /** Why the run ended before the end of its input; undefined when it did not. */
+  stopped: VirnucproError | undefined;
   /** Frames of windows that triage has decided: they are among `framesDone`, and no other model reads them. */
   framesSpared = 0;
-  /** What triage has read; nothing in a run without. */
-  readonly triage = new TriageSummary();
+  /** What triage has read; nothing in a run without. What failed in it cost no result: the windows went to the models. */
+  readonly triage = new ScoredBatches();
   readonly input = new InputProgress();
   readonly computed = new ComputedInput();
   /** What every device has done in this run: the workers of the models, then those of triage. */
@@ -53,6 +59,7 @@ export class RunSummary {
 
   /** @param triageModel the name of the model that triage is done by, if it is */
   constructor(devices: readonly WorkerUsage[], triageModel?: string) {
+    super();
     this.devices = devices;
     this.#triageModel = triageModel;
   }
@@ -95,25 +102,10 @@ export class RunSummary {
     this.#ids.end();
   }
 
-  /** For the pipeline: a window of the record that was read last; its end, from the record's start, and its kept frames. */
-  enterWindow(end: number, kept: number): void {
-    this.computed.enterWindow(end, kept);
-    this.counts.framesFound += kept;
-  }
-
-  /** For the pipeline: a batch came back from the devices, with what failed in it. */
-  enterOutcome(frames: number, failures: readonly BatchFailure[]): void {
-    this.framesDone += frames;
-    for (const failure of failures) {
-      this.framesFailed += failure.frames;
-      this.failures.push(failure);
-    }
-  }
-
-  /** For the pipeline: an earlier run had computed a batch of so many frames. */
-  enterJournaled(frames: number): void {
-    this.framesDone += frames;
-    this.framesJournaled += frames;
+  /** For the pipeline: a window of the record that was read last; its end, from the record's start, and its open reading frames. */
+  enterWindow(end: number, orfs: number): void {
+    this.computed.enterWindow(end, orfs);
+    this.counts.framesFound += orfs;
   }
 
   /** For the pipeline: triage has decided a window of so many frames, so many of them scored by an earlier run. */
@@ -123,21 +115,30 @@ export class RunSummary {
     this.framesSpared += frames;
   }
 
-  /** For the pipeline: counts results as they leave. */
-  *leaving(results: Iterable<PredictionResult>): Generator<PredictionResult> {
-    for (const result of results) {
-      if (result.kind === 'contig') {
-        this.counts[COUNT_OF_VERDICT[result.verdict]]++;
-      } else {
-        this.counts.windows++;
-        this.counts[COUNT_OF_STATUS[result.status]]++;
-        this.counts.framesScored += result.frames.length;
-        if (result.status === 'scored' && result.model === this.#triageModel) {
-          this.counts.windowsTriaged++;
-          this.counts.framesSpared += result.frames.length;
-        }
-      }
-      yield result;
+  /** For the pipeline: a result leaves. */
+  countResult(result: PredictionResult): void {
+    const { counts } = this;
+    if (result.kind === 'contig') {
+      counts[COUNT_OF_VERDICT[result.verdict]]++;
+      return;
+    }
+    counts.windows++;
+    counts[COUNT_OF_STATUS[result.status]]++;
+    counts.framesScored += result.frames.length;
+    if (result.status === 'scored' && result.model === this.#triageModel) {
+      counts.windowsTriaged++;
+      counts.framesSpared += result.frames.length;
     }
   }
+}
+
+/** What the user should know of the letters of a run's records, a sentence each. */
+function letterWarnings({ uracil, recordsWithUracil, gaps, recordsWithGaps }: RunCounts): string[] {
+  const warnings: string[] = [];
+  if (uracil > 0) warnings.push(`U was read as T: ${uracil} of them, in ${counted(recordsWithUracil, 'record')}`);
+  if (gaps > 0) {
+    const what = `gap characters (- and .) were left out: ${gaps} of them, in ${counted(recordsWithGaps, 'record')}`;
+    warnings.push(`${what}. Positions count the letters without them`);
+  }
+  return warnings;
 }

@@ -7,7 +7,7 @@ import { ModelRegistry, modelsFolder, SHIPPED_DEFAULT } from '../models/registry
 import { resolveTriage } from './options.js';
 import type { TriageChoice } from './options.js';
 import { triageKey } from './run-key.js';
-import type { TriageRule } from './triage-rule.js';
+import type { TriageRule } from '../scoring/calls.js';
 
 /** What a model may be called in short, unless one of that very name is installed. */
 const SHORT_NAMES: ReadonlyMap<string, string> = new Map([['mini', SHIPPED_DEFAULT]]);

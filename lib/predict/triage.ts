@@ -1,20 +1,19 @@
 import { FrameBatcher } from '../batches/frame-batcher.js';
 import type { FrameBatch, FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { BatchRecords } from '../journal/run-journal.js';
+import { isSure } from '../scoring/calls.js';
+import type { TriageRule } from '../scoring/calls.js';
+import { calibrated, decidingFrame } from '../scoring/frame-scores.js';
 import type { Orf } from '../windows/open-reading-frames.js';
 import type { BatchOutcome } from '../engine/pool/batch-task.js';
 import type { DevicePool } from '../engine/pool/pool.js';
-import { calibrated } from './calibration.js';
-import { decidingFrame } from './calls.js';
+import { unscoredFrames } from './batch-failures.js';
+import type { BatchFailure } from './batch-failures.js';
 import { Dispatcher } from './dispatcher.js';
-import type { ScoreBook } from './dispatcher.js';
+import type { ScoreBook, WindowSink } from './dispatcher.js';
 import type { Ledger } from './ledger.js';
 import type { RunControl } from './run-control.js';
-import type { BatchFailure, RunSummary } from './summary.js';
-import { isSure } from './triage-rule.js';
-import type { TriageRule } from './triage-rule.js';
-import { unscoredFrames } from './unscored-frames.js';
-import type { WindowSink } from './window-stage.js';
+import type { RunSummary } from './summary.js';
 
 export interface TriageOptions {
   /** Its workers have the triage model. */

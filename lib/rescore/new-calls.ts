@@ -2,8 +2,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
 import { BufferedFile, openNewFile, type Wait } from '../output/buffered-file.js';
+import { utf8Key } from '../output/classic-files.js';
 import { CONTIGS_TABLE, VIRUS_SEQUENCES, WINDOWS_TABLE } from '../output/files.js';
-import { utf8Key } from '../output/highest-score.js';
+import { checkFile } from '../output/finished-run.js';
 import {
   commentWith,
   commentWithOptional,
@@ -12,10 +13,8 @@ import {
   type ManifestFile,
   type RunManifest,
 } from '../output/manifest.js';
-import type { CallRule } from '../predict/calls.js';
-import { checkFile } from '../output/check-files.js';
+import type { CallRule } from '../scoring/calls.js';
 import { EarlierSequences } from './earlier-sequences.js';
-import { NewScores } from './new-scores.js';
 import type { OtherClassifier } from './other-classifier.js';
 import {
   CONTIG_COLUMNS,
@@ -27,7 +26,7 @@ import {
 import { writeSequencesFromInputs } from './sequences-from-inputs.js';
 import { StoredFrames } from './stored-frames.js';
 import { TableReader } from './table-reader.js';
-import { StoredScores } from './window-scores.js';
+import { NewScores, StoredScores } from './window-scores.js';
 
 export interface NewCallsJob {
   /** Of the earlier results, and their run.json. */

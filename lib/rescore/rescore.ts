@@ -2,18 +2,20 @@ import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeToDisk } from '../disk.js';
 import { expected } from '../errors.js';
-import { checkFiles } from '../output/check-files.js';
-import { checkReplaceable } from '../output/check-result-files.js';
-import type { ClaimedDirectory } from '../output/claimed-directory.js';
+import { checkReplaceable } from '../output/earlier-files.js';
 import { EMBEDDINGS, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
-import { manifestText, type RunManifest, warningsWith } from '../output/manifest.js';
+import { checkFiles, readManifest, RESCORED_FILES } from '../output/finished-run.js';
+import { manifestText, warningsWith } from '../output/manifest.js';
+import type { RunManifest } from '../output/manifest.js';
 import { claimDirectory, releaseDirectory } from '../output/output-directory.js';
 import { outputError } from '../output/output-error.js';
+import type { ClaimedDirectory } from '../output/ownership.js';
 import { putInPlace, REPLACEMENT_FOLDER } from '../output/put-in-place.js';
-import type { CallRule } from '../predict/calls.js';
-import { type NewCalls, writeNewCalls } from './new-calls.js';
-import { checkClassifier, type OtherClassifier } from './other-classifier.js';
-import { readManifest, RECALLED_FILES } from './result-manifest.js';
+import type { CallRule } from '../scoring/calls.js';
+import { writeNewCalls } from './new-calls.js';
+import type { NewCalls } from './new-calls.js';
+import { checkClassifier } from './other-classifier.js';
+import type { OtherClassifier } from './other-classifier.js';
 
 export interface RescoreOptions {
   /** Of a finished run. */
@@ -68,7 +70,7 @@ export async function rescore(options: RescoreOptions): Promise<RunManifest> {
   try {
     if (output === undefined) {
       const place = { path: claimed.path, shownDirectory: directory };
-      for (const name of [...RECALLED_FILES, RUN_MANIFEST.name]) await checkReplaceable(place, name);
+      for (const name of [...RESCORED_FILES, RUN_MANIFEST.name]) await checkReplaceable(place, name);
     }
     const { names, manifest } = await writeFolder({ ...options, signal }, claimed);
     signal.throwIfAborted();
@@ -99,7 +101,7 @@ async function refuseSame(directory: string, output: string): Promise<void> {
 
 /** The files that are checked while they are called anew. */
 function readInStep({ classifier }: Pick<RescoreOptions, 'classifier'>): readonly string[] {
-  return classifier ? [...RECALLED_FILES, PREDICTION_RESULTS.name, EMBEDDINGS.name] : RECALLED_FILES;
+  return classifier ? [...RESCORED_FILES, PREDICTION_RESULTS.name, EMBEDDINGS.name] : RESCORED_FILES;
 }
 
 /** Writes all that is new into the folder of results. */

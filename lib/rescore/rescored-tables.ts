@@ -1,10 +1,9 @@
-import { contigVerdict, type CallRule } from '../predict/calls.js';
-import type { ContigVerdict } from '../predict/results.js';
-import type { RunCounts } from '../predict/run-counts.js';
-import { ScoreSums } from '../predict/score-sums.js';
 import { both, type BufferedFile, type Wait } from '../output/buffered-file.js';
-import { scoreCells } from '../output/contigs-table.js';
-import { windowCall } from '../output/windows-table.js';
+import { scoreCells } from '../output/tables.js';
+import type { RunCounts } from '../predict/run-counts.js';
+import { type CallRule, windowCall } from '../scoring/calls.js';
+import { ScoreSums } from '../scoring/contig-tally.js';
+import type { ContigVerdict } from '../scoring/results.js';
 import { shown, type TableReader } from './table-reader.js';
 import type { WindowScores } from './window-scores.js';
 
@@ -123,7 +122,7 @@ class TablesRescore {
     if (cells[at.scored] !== String(found.scored)) {
       throw contigs.damaged(`${found.scored} scored windows, as many as windows.tsv has`, shown(cells[at.scored]!));
     }
-    const verdict = contigVerdict(found.scored, found.virus, rule);
+    const verdict = found.verdict(rule);
     cells[at.verdict] = verdict;
     cells[at.virus] = String(found.virus);
     [cells[at.mean], cells[at.highest], cells[at.logOdds]] = scoreCells(found.scores());
@@ -168,11 +167,11 @@ class TablesRescore {
   #callWindow(score: number | undefined, found: ScoreSums): Wait {
     const { windows, newWindows, rule } = this.#job;
     const { cells } = windows;
-    const call = score === undefined ? 'none' : windowCall(score, rule.threshold);
-    cells[this.#window.call] = call;
-    if (score !== undefined) {
+    const call = score === undefined ? undefined : windowCall(score, rule);
+    cells[this.#window.call] = call ?? 'none';
+    if (score !== undefined && call !== undefined) {
       this.counts.windowsScored++;
-      found.add(score, call === 'virus');
+      found.add(score, call);
     }
     return newWindows.append(cells.join('\t') + '\n');
   }

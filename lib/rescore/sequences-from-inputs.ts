@@ -7,9 +7,9 @@ import { readRecords } from '../input/records.js';
 import { inputName } from '../input/text.js';
 import type { BufferedFile } from '../output/buffered-file.js';
 import { escapeCell, unescapeCell } from '../output/cell.js';
-import { utf8Key } from '../output/highest-score.js';
+import { utf8Key } from '../output/classic-files.js';
+import { VirusSequencesWriter } from '../output/fasta.js';
 import type { ManifestInput, RunManifest } from '../output/manifest.js';
-import { VirusSequencesWriter } from '../output/virus-sequences.js';
 import { cellText, shown, type TableReader } from './table-reader.js';
 
 export interface InputsJob {

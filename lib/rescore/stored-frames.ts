@@ -1,13 +1,77 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
+import type { FileSummary } from '../output/buffered-file.js';
 import { EMBEDDINGS, PREDICTION_RESULTS } from '../output/files.js';
+import { checkFile } from '../output/finished-run.js';
 import type { RunManifest } from '../output/manifest.js';
-import type { FrameScore } from '../predict/results.js';
+import { outputError } from '../output/output-error.js';
+import type { FrameScore } from '../scoring/results.js';
 import { FRAME_NAMES, type FrameName } from '../windows/open-reading-frames.js';
-import { checkFile } from '../output/check-files.js';
 import type { OtherClassifier } from './other-classifier.js';
-import { StoredEmbeddings } from './stored-embeddings.js';
 import { shown, TableReader } from './table-reader.js';
+
+export interface StoredEmbeddingsOptions {
+  readonly path: string;
+  /** Numbers of a row. */
+  readonly width: number;
+}
+
+/** Reads an embeddings.f32 some rows at a time, into the same memory again and again. */
+export class StoredEmbeddings {
+  readonly #options: StoredEmbeddingsOptions;
+  readonly #handle: FileHandle;
+  readonly #hash = createHash('sha256');
+  #memory = new Float32Array(0);
+  #bytes = 0;
+
+  private constructor(options: StoredEmbeddingsOptions, handle: FileHandle) {
+    this.#options = options;
+    this.#handle = handle;
+  }
+
+  /** @throws VirnucproError VNP_OUTPUT where it cannot be read */
+  static async open(options: StoredEmbeddingsOptions): Promise<StoredEmbeddings> {
+    const handle = await open(options.path).catch((cause: unknown) => {
+      throw outputError('readable embeddings', options.path, cause);
+    });
+    return new StoredEmbeddings(options, handle);
+  }
+
+  /**
+   * @returns [rows, width], valid until the next call
+   * @throws VirnucproError VNP_OUTPUT where there are not as many
+   */
+  async read(rows: number): Promise<Float32Array> {
+    const { path, width } = this.#options;
+    if (this.#memory.length < rows * width) this.#memory = new Float32Array(rows * width);
+    const wanted = this.#memory.subarray(0, rows * width);
+    const bytes = new Uint8Array(wanted.buffer, 0, wanted.byteLength);
+    for (let filled = 0; filled < bytes.length;) {
+      const { bytesRead } = await this.#handle.read(bytes, filled, bytes.length - filled).catch((cause: unknown) => {
+        throw outputError('readable embeddings', path, cause);
+      });
+      if (bytesRead === 0) {
+        const next = 'The file was changed or damaged after the run: predict again';
+        throw expected('VNP_OUTPUT', `an embedding for each of ${rows} more frames`, path, 'its end', next);
+      }
+      filled += bytesRead;
+    }
+    this.#hash.update(bytes);
+    this.#bytes += bytes.length;
+    return wanted;
+  }
+
+  /** The size and hash of what was read. */
+  summary(): FileSummary {
+    return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
 
 /** Frames that are classified in one call: enough for full speed, and 55 MB of embeddings of the published models. */
 const CLASSIFIED_AT_ONCE = 4096;

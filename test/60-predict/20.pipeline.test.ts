@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
-import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
-import { predictRecords } from '../../lib/predict/pipeline.js';
+import { Pipeline } from '../../lib/predict/pipeline.js';
 import type { PipelineOptions } from '../../lib/predict/pipeline.js';
-import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunSummary } from '../../lib/predict/summary.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
@@ -16,6 +15,7 @@ import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import type { DevicePool } from '../../lib/engine/pool/pool.js';
 import { FakeDevices, hashOf, scoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
+import { resultsOf } from './pipeline-results.js';
 import { isReleased, recordOf } from './records.js';
 
 /** For a pool that is used on. */
@@ -86,9 +86,9 @@ function predict(
 ): Pick<Started, 'results' | 'summary' | 'control'> {
   const summary = new RunSummary(pool.countUsage());
   const control = new RunControl();
-  const stage = { summary, control, onFailure: () => undefined };
+  const context = { summary, control, onFailure: () => undefined };
   return {
-    results: flattened(predictRecords(records, pool, { ...options, model: 'fake', rule: RULE }, stage)),
+    results: resultsOf(new Pipeline(records, pool, { ...options, model: 'fake', rule: RULE }, context)),
     summary,
     control,
   };
@@ -261,9 +261,9 @@ describe('the way from records to results', () => {
     }
     assert.equal(records, contigs.length);
     assert.equal(empty, contigs.filter(({ length }) => length === 0).length);
-    const kept = windows.reduce((sum, { sequences }) => sum + sequences!.kept.length, 0);
-    assert.deepEqual([framesFound, framesDone], [kept, kept]);
-    assert.equal(counts.framesScored, kept - framesFailed);
+    const found = windows.reduce((sum, { sequences }) => sum + sequences!.orfs.length, 0);
+    assert.deepEqual([framesFound, framesDone], [found, found]);
+    assert.equal(counts.framesScored, found - framesFailed);
   }
 
   it('gives others their turn while a long record has nothing for the devices', async () => {

@@ -2,21 +2,20 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
-import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
-import { calibrated } from '../../lib/predict/calibration.js';
-import { decidingFrame } from '../../lib/predict/calls.js';
-import { predictRecords } from '../../lib/predict/pipeline.js';
-import type { PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import { calibrated, decidingFrame } from '../../lib/scoring/frame-scores.js';
+import { Pipeline } from '../../lib/predict/pipeline.js';
+import type { PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 import { RunControl } from '../../lib/predict/run-control.js';
-import type { BatchFailure } from '../../lib/predict/summary.js';
+import type { BatchFailure } from '../../lib/predict/batch-failures.js';
 import { RunSummary } from '../../lib/predict/summary.js';
-import type { TriageRule } from '../../lib/predict/triage-rule.js';
+import type { TriageRule } from '../../lib/scoring/calls.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { FakeDevices, hashOf, scoreOf, smallScoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
+import { resultsOf } from './pipeline-results.js';
 import { isReleased, recordOf } from './records.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
@@ -95,8 +94,8 @@ async function start(run: Run, texts: Iterable<string> = run.records): Promise<S
   const { rule, temperature, isCalibrated } = run;
   const failures: BatchFailure[] = [];
   const triageFailures: BatchFailure[] = [];
-  const results = flattened(
-    predictRecords(
+  const results = resultsOf(
+    new Pipeline(
       read(),
       pool,
       {

@@ -8,13 +8,14 @@ import type { SequenceRecord } from '../../lib/input/record.js';
 import { HEAD_BYTES, MARK, TRIAGE_RECORD } from '../../lib/journal/journal-format.js';
 import { RunJournal } from '../../lib/journal/run-journal.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
-import { predictRecords } from '../../lib/predict/pipeline.js';
+import { Pipeline } from '../../lib/predict/pipeline.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunSummary } from '../../lib/predict/summary.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { key } from '../55-journal/journals.js';
 import { FakeDevices, smallScoreOf } from './fake-devices.js';
 import type { Plan } from './fake-devices.js';
+import { groupsOf } from './pipeline-results.js';
 import { recordOf } from './records.js';
 
 const OPTIONS = { model: 'large', chunkSize: 30, sequences: false, rule: { threshold: 0.5, minFraction: 0.5 } };
@@ -104,7 +105,7 @@ async function run(
   const triage = { ...{ model: 'small', pool: smallPool, batches, rule: TRIAGE_RULE }, temperature: UNCHANGED };
   const options = { ...OPTIONS, batches, ...(hasTriage && { triage }) };
   try {
-    for await (const group of predictRecords(records, pool, options, stage)) {
+    for await (const group of groupsOf(new Pipeline(records, pool, options, stage))) {
       for (const result of group) {
         results.push(result.kind === 'window' ? result : { ...result, sequence: result.sequence.length });
       }

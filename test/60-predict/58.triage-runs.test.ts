@@ -13,7 +13,7 @@ import type {
 import { randomModel } from '../../lib/models/random/random-model.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
-import { calibrated } from '../../lib/predict/calibration.js';
+import { calibrated } from '../../lib/scoring/frame-scores.js';
 import { importGolden, installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';

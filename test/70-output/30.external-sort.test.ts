@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import fc from 'fast-check';
-import { openNewFile, type OpenFile } from '../../lib/output/buffered-file.js';
+import { type OpenFile, openNewFile } from '../../lib/output/buffered-file.js';
+import { utf8Key } from '../../lib/output/classic-files.js';
 import { ExternalSort } from '../../lib/output/external-sort.js';
-import { utf8Key } from '../../lib/output/highest-score.js';
 import type { HighestScores } from '../../lib/output/sorted-run.js';
 import { temporaryFolder } from './results.js';
 

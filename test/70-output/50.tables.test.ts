@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { unescapeCell } from '../../lib/output/cell.js';
 import { CONTIGS_TABLE, WINDOWS_TABLE } from '../../lib/output/files.js';
 import { RANDOM_WEIGHTS_WARNING, tableComment } from '../../lib/output/manifest.js';
-import type { FrameScore, PredictionResult } from '../../lib/predict/results.js';
+import type { FrameScore, PredictionResult } from '../../lib/scoring/results.js';
+import { windowCall } from '../../lib/scoring/calls.js';
 import { tableRows } from '../table-rows.js';
 import { contigResult, optionsIn, rowsOf, temporaryFolder, windowResult, writeRun } from './results.js';
 
@@ -20,9 +21,9 @@ describe('The tables', () => {
   const path = (name: string): string => join(folder.path, 'out', name);
   const firstLines = (name: string): string[] => readFileSync(path(name), 'utf8').split('\n').slice(0, 2);
 
-  async function windowRow(result: Partial<Parameters<typeof windowResult>[2]>, threshold = 0.5): Promise<string[]> {
+  async function windowRow(result: Partial<Parameters<typeof windowResult>[2]>): Promise<string[]> {
     const results = [windowResult('a', 2, result), contigResult('a', 'ACGT', { windows: 1 })];
-    await writeRun(optionsIn(folder.path, { threshold }), results);
+    await writeRun(optionsIn(folder.path), results);
     return rowsOf(path('windows.tsv'))[0] ?? [];
   }
 
@@ -79,7 +80,7 @@ describe('The tables', () => {
     [0.91, 'other'],
   ] as const) {
     it(`call a window of score 0.9 ${call} at the threshold ${threshold}`, async () => {
-      const row = await windowRow({ frames: FRAMES, bestFrame: BEST }, threshold);
+      const row = await windowRow({ frames: FRAMES, bestFrame: BEST, call: windowCall(BEST.virus, { threshold }) });
       assert.equal(row[WINDOWS_TABLE.columns.findIndex(({ name }) => name === 'call')], call);
     });
   }

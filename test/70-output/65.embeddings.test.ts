@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
-import type { FrameScore } from '../../lib/predict/results.js';
+import type { FrameScore } from '../../lib/scoring/results.js';
 import { contigResult, optionsIn, temporaryFolder, windowResult, writeRun } from './results.js';
 
 function frame(name: FrameScore['frame'], embedding: number[]): FrameScore {

@@ -21,13 +21,13 @@ import { join } from 'node:path';
 import { finishInterrupted } from '../../lib/output/output-directory.js';
 import { openResultDirectory, type ResultDirectoryOptions } from '../../lib/output/result-directory.js';
 import { realSystem } from '../../lib/output/system.js';
-import type { PredictionResult } from '../../lib/predict/results.js';
+import type { PredictionResult } from '../../lib/scoring/results.js';
 import { skip } from '../skipped.js';
 import { contigResult, optionsIn, temporaryFolder, windowResult, writeAll, writeRun } from './results.js';
 
 const RESULTS = [windowResult('a', 1), contigResult('a', 'ACGT', { windows: 1, verdict: 'virus' })];
 /** The same with what the further files need. */
-const WITH_ALL = [windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), kept: [] } }), RESULTS[1]!];
+const WITH_ALL = [windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), orfs: [] } }), RESULTS[1]!];
 const RESULT_FILES = [
   'contigs.tsv',
   'prediction_results.txt',
@@ -406,7 +406,7 @@ describe('The result directory', () => {
   }
 
   it('takes an input name that looks like a pattern as it is', async () => {
-    const sequences = { letters: Buffer.from('ACGT'), kept: [] };
+    const sequences = { letters: Buffer.from('ACGT'), orfs: [] };
     const window = windowResult('a', 1, { status: 'no_frame', sequences });
     const options = optionsIn(folder.path, { inputName: '$&{size}', keepIntermediate: true });
     await writeRun(options, [window, contigResult('a', 'ACGT', { windows: 1 })]);

@@ -15,7 +15,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { checkFiles } from '../../lib/output/check-files.js';
+import { checkFiles } from '../../lib/output/finished-run.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import type { ResultDirectoryOptions } from '../../lib/output/result-directory.js';
 import { skip } from '../skipped.js';

@@ -13,7 +13,7 @@ import {
 } from '../../lib/output/manifest.js';
 import type { RunCounts } from '../../lib/predict/run-counts.js';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
-import type { PredictionResult } from '../../lib/predict/results.js';
+import type { PredictionResult } from '../../lib/scoring/results.js';
 import {
   contigResult,
   countsOf,
@@ -25,9 +25,9 @@ import {
 } from './results.js';
 
 const RESULTS = [
-  windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), kept: [] } }),
-  windowResult('a', 2, { status: 'no_frame', sequences: { letters: Buffer.from('A'), kept: [] } }),
-  windowResult('a', 3, { model: 'small', sequences: { letters: Buffer.from('ACGT'), kept: [] } }),
+  windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), orfs: [] } }),
+  windowResult('a', 2, { status: 'no_frame', sequences: { letters: Buffer.from('A'), orfs: [] } }),
+  windowResult('a', 3, { model: 'small', sequences: { letters: Buffer.from('ACGT'), orfs: [] } }),
   contigResult('a', 'ACGTA', { windows: 3, verdict: 'virus' }),
   contigResult('b', '', { verdict: 'none', status: 'empty' }),
 ];

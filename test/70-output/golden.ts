@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ContigResult, FrameScore, WindowResult } from '../../lib/predict/results.js';
+import type { ContigResult, FrameScore, WindowResult } from '../../lib/scoring/results.js';
 import type { FrameName, Orf } from '../../lib/windows/open-reading-frames.js';
 import { fixture } from '../repository.js';
 import { contigResult, windowResult } from './results.js';
@@ -29,7 +29,7 @@ function readScores(): Float32Array {
 
 interface GoldenFrame {
   readonly score: FrameScore;
-  readonly kept: Orf;
+  readonly orf: Orf;
 }
 
 function framesByWindow(): Map<string, GoldenFrame[]> {
@@ -40,8 +40,8 @@ function framesByWindow(): Map<string, GoldenFrame[]> {
     const window = id.slice(0, -2);
     const name = id.slice(-2) as FrameName;
     const [others = NaN, virus = NaN] = scores.subarray(2 * index, 2 * index + 2);
-    const kept = { name, nucleotide: Buffer.from(letters), protein: Buffer.from(proteins[index]?.letters ?? '') };
-    byWindow.set(window, [...(byWindow.get(window) ?? []), { score: { frame: name, others, virus }, kept }]);
+    const orf = { name, nucleotide: Buffer.from(letters), protein: Buffer.from(proteins[index]?.letters ?? '') };
+    byWindow.set(window, [...(byWindow.get(window) ?? []), { score: { frame: name, others, virus }, orf }]);
   });
   return byWindow;
 }
@@ -51,7 +51,7 @@ function goldenWindow(id: string, letters: string, frames: readonly GoldenFrame[
   return windowResult(contig, Number(number), {
     status: frames.length === 0 ? 'no_frame' : 'scored',
     frames: frames.map(({ score }) => score),
-    sequences: { letters: Buffer.from(letters), kept: frames.map(({ kept }) => kept) },
+    sequences: { letters: Buffer.from(letters), orfs: frames.map(({ orf }) => orf) },
   });
 }
 

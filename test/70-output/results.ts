@@ -8,7 +8,7 @@ import {
   type ResultDirectory,
   type ResultDirectoryOptions,
 } from '../../lib/output/result-directory.js';
-import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 
 /** A scored window of one frame; `changes` for the rest. */
 export function windowResult(contig: string, number: number, changes: Partial<WindowResult> = {}): WindowResult {
@@ -27,7 +27,7 @@ export function windowResult(contig: string, number: number, changes: Partial<Wi
     status: 'scored',
     reason: '',
     frames,
-    ...(frames[0] && { bestFrame: frames[0] }),
+    ...(frames[0] && { bestFrame: frames[0], call: frames[0].virus >= 0.5 ? 'virus' : 'other' }),
     model: scored ? 'tiny' : '',
     ...changes,
   };

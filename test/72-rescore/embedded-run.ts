@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import type { ManifestModel } from '../../lib/output/manifest.js';
-import type { FrameScore } from '../../lib/predict/results.js';
+import type { FrameScore } from '../../lib/scoring/results.js';
 import type { OtherClassifier } from '../../lib/rescore/other-classifier.js';
 import type { FrameName } from '../../lib/windows/open-reading-frames.js';
 import { CHUNK_SIZE, type StoredRun, type WindowScores } from './stored-run.js';

@@ -5,10 +5,11 @@ import { readRecords } from '../../lib/input/records.js';
 import type { ManifestModel, RunDescription, RunManifest } from '../../lib/output/manifest.js';
 import { tableComment } from '../../lib/output/manifest.js';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
-import type { CallRule } from '../../lib/predict/calls.js';
-import { decidingFrame } from '../../lib/predict/calls.js';
-import { ContigTally } from '../../lib/predict/contig-tally.js';
-import type { PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import { windowCall } from '../../lib/scoring/calls.js';
+import type { CallRule } from '../../lib/scoring/calls.js';
+import { ContigTally } from '../../lib/scoring/contig-tally.js';
+import { decidingFrame } from '../../lib/scoring/frame-scores.js';
+import type { PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 import { rescore } from '../../lib/rescore/rescore.js';
 import type { RescoreOptions } from '../../lib/rescore/rescore.js';
 import { FRAME_NAMES } from '../../lib/windows/open-reading-frames.js';
@@ -65,7 +66,6 @@ export async function predictStored(
       ...{ version: '0.1.0', model: model.name, random: model.random, parameters },
       optional: { temperature, card: model.card ?? null },
     }),
-    threshold: rule.threshold,
   });
   const progress = new InputProgress();
   const results: PredictionResult[] = [];
@@ -132,10 +132,10 @@ function* resultsOf(
       status,
       reason: status === 'failed' ? 'frame F1: out of\tmemory' : status === 'no_frame' ? 'no reading frame' : '',
       frames,
-      ...(best && { bestFrame: best, virusScore: best.virus }),
+      ...(best && { bestFrame: best, virusScore: best.virus, call: windowCall(best.virus, rule) }),
       model: best ? modelOf(run).name : '',
     };
-    tally.add(window, rule);
+    tally.add(window);
     yield window;
   }
   yield tally.finish(record, rule);

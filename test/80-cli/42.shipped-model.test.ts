@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Check, InspectedModel, ListedModel } from '../../lib/index.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
-import { calibrated } from '../../lib/predict/calibration.js';
+import { calibrated } from '../../lib/scoring/frame-scores.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { checkFiles } from '../../lib/output/check-files.js';
+import { checkFiles } from '../../lib/output/finished-run.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { containerWords } from '../70-output/namespaces.js';
 import { installGoldenModel } from '../golden-model.js';

@@ -32,6 +32,7 @@ describe('the layers of lib/', () => {
     batches: ['models', 'engine', 'predict'],
     engine: ['input', 'windows', 'models', 'predict', 'output'],
     models: ['input', 'predict', 'output'],
+    scoring: ['batches', 'models', 'engine', 'predict', 'output'],
     predict: ['output'],
     output: ['input', 'models', 'engine'],
     rescore: ['models', 'engine'],
@@ -52,6 +53,7 @@ describe('the layers of lib/', () => {
     engine: 'batches',
     models: 'engine',
     predict: 'models',
+    output: 'scoring',
     rescore: 'output',
     cli: 'rescore',
   };

@@ -1,11 +1,11 @@
 import { expected } from '../errors.js';
-import type { WindowResult } from '../predict/results.js';
+import type { WindowResult } from '../scoring/results.js';
 import { windowId } from '../windows/windows.js';
 import { both, type BufferedFile, type Wait } from './buffered-file.js';
+import type { ResultWriter } from './buffered-file.js';
 import { unwrapped, wrapped } from './fasta.js';
-import type { ResultWriter } from './result-writer.js';
 
-/** The classic tool's intermediate files: windows, and the bases and amino acids of their kept frames. */
+/** The classic tool's intermediate files: windows, and the bases and amino acids of their open reading frames. */
 export class IntermediateFilesWriter implements ResultWriter {
   readonly #chunked: BufferedFile;
   readonly #nucleotide: BufferedFile;
@@ -23,7 +23,7 @@ export class IntermediateFilesWriter implements ResultWriter {
       return Promise.reject(expected('VNP_ARGUMENT', 'sequences', `the intermediate files at ${id}`, 'none'));
     }
     let wait = appendRecord(this.#chunked, id, wrapped(result.sequences.letters));
-    for (const { name, nucleotide, protein } of result.sequences.kept) {
+    for (const { name, nucleotide, protein } of result.sequences.orfs) {
       wait = both(wait, appendRecord(this.#nucleotide, id + name, unwrapped(nucleotide)));
       wait = both(wait, appendRecord(this.#protein, id + name, unwrapped(protein)));
     }
@@ -33,4 +33,27 @@ export class IntermediateFilesWriter implements ResultWriter {
 
 function appendRecord(file: BufferedFile, id: string, lines: Uint8Array): Wait {
   return both(file.append(`>${id}\n`), file.appendBytes(lines));
+}
+
+/** The embeddings of all scored frames, as rows of numbers. */
+export class EmbeddingsWriter implements ResultWriter {
+  readonly #file: BufferedFile;
+
+  constructor(file: BufferedFile) {
+    this.#file = file;
+  }
+
+  window(result: WindowResult): Wait {
+    let wait: Wait;
+    for (const { embedding, frame } of result.frames) {
+      if (embedding === undefined) {
+        const where = `frame ${frame} of window ${result.number} of ${result.contig}`;
+        return Promise.reject(expected('VNP_ARGUMENT', 'an embedding', where, 'none'));
+      }
+      // It belongs to a batch whose memory may be used again.
+      const { buffer, byteOffset, byteLength } = embedding.slice();
+      wait = both(wait, this.#file.appendBytes(new Uint8Array(buffer, byteOffset, byteLength)));
+    }
+    return wait;
+  }
 }

@@ -1,8 +1,48 @@
-import { open, rm, stat, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { lstat, open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
-import * as files from './files.js';
+import { isResultName, JOURNAL, OUTPUT_FILES, type OutputFile, outputFileName, RUN_MANIFEST } from './files.js';
 import { outputError } from './output-error.js';
+
+/**
+ * The names of the files of an earlier run that are in the directory, without run.json and the journal: those that every
+ * run calls alike, and of the others those that run.json speaks of and that this program may have written.
+ *
+ * @param path of the directory
+ * @param inputs paths of files that are none of them, whatever their names
+ */
+export async function earlierFiles(path: string, inputs: readonly string[]): Promise<string[]> {
+  const fixed = OUTPUT_FILES.map(({ name }) => name).filter((name) => !name.includes('{'));
+  const names = new Set([...fixed, ...namesInManifest(path).filter(isResultName)]);
+  const kept = new Set((await Promise.all(inputs.map(fileAt))).filter((file) => file !== undefined));
+  const found: string[] = [];
+  for (const name of names) {
+    if (name === RUN_MANIFEST.name || name === JOURNAL.name) continue;
+    const there = await lstat(join(path, name)).catch(() => undefined);
+    const isFile = there?.isFile() === true || there?.isSymbolicLink() === true;
+    if (isFile && !kept.has((await fileAt(join(path, name))) ?? '')) found.push(name);
+  }
+  return found;
+}
+
+/** Whatever a run.json says: it may be of anybody. */
+function namesInManifest(path: string): string[] {
+  try {
+    const { files } = JSON.parse(readFileSync(join(path, RUN_MANIFEST.name), 'utf8')) as { files?: unknown };
+    if (!Array.isArray(files)) return [];
+    const names = files.map((file: unknown) => (file as { name?: unknown } | null)?.name);
+    return names.filter((name) => typeof name === 'string');
+  } catch {
+    return [];
+  }
+}
+
+/** What tells a file from every other, under whatever path; undefined where there is none. */
+async function fileAt(path: string): Promise<string | undefined> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined);
+  return found && `${found.dev}:${found.ino}`;
+}
 
 export interface ResultFilesToCheck {
   /** The directory as errors name it. */
@@ -24,15 +64,15 @@ const STICKY = 0o1000;
  * @throws VirnucproError VNP_OUTPUT
  */
 export async function checkResultFiles(request: ResultFilesToCheck): Promise<void> {
-  for (const file of files.OUTPUT_FILES) {
-    const name = files.outputFileName(file, request.inputName, request.chunkSize);
+  for (const file of OUTPUT_FILES) {
+    const name = outputFileName(file, request.inputName, request.chunkSize);
     await checkReplaceable(request, name);
     if (file.when !== 'keep-intermediate' || request.keepIntermediate) await checkName(request, file, name);
   }
 }
 
 /** By trying: which names and how long ones are possible differs between file systems. */
-async function checkName({ unfinished, shownDirectory }: ResultFilesToCheck, file: files.OutputFile, name: string) {
+async function checkName({ unfinished, shownDirectory }: ResultFilesToCheck, file: OutputFile, name: string) {
   const path = join(unfinished, name);
   try {
     await writeFile(path, '', { flag: 'wx' });

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { contigVerdict, decidingFrame } from '../../lib/predict/calls.js';
-import { ContigTally } from '../../lib/predict/contig-tally.js';
-import type { FrameScore, WindowResult } from '../../lib/predict/results.js';
-import { logOdds } from '../../lib/predict/score-sums.js';
-import { FRAME_NAMES, recordOf } from './records.js';
+import { contigVerdict, isVirusInClassicTool, windowCall } from '../../lib/scoring/calls.js';
+import type { CallRule } from '../../lib/scoring/calls.js';
+import { ContigTally } from '../../lib/scoring/contig-tally.js';
+import { decidingFrame, logOdds } from '../../lib/scoring/frame-scores.js';
+import type { FrameScore, WindowResult } from '../../lib/scoring/results.js';
+import { FRAME_NAMES, recordOf } from '../60-predict/records.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
 
@@ -44,6 +45,10 @@ function windowOf(status: WindowResult['status'], virus?: number): WindowResult 
   };
 }
 
+function called(window: WindowResult, rule: CallRule): WindowResult {
+  return window.virusScore === undefined ? window : { ...window, call: windowCall(window.virusScore, rule) };
+}
+
 describe('the deciding frame', () => {
   it('says virus exactly when the classic rule does', () =>
     fc.assert(
@@ -52,6 +57,9 @@ describe('the deciding frame', () => {
           Math.max(...scores.map(({ virus }) => virus)) >= Math.max(...scores.map(({ others }) => others));
         const best = decidingFrame(scores)!;
         assert.equal(best.virus >= 0.5, classic);
+        assert.equal(windowCall(best.virus, RULE) === 'virus', classic);
+        const highestOf = (score: 'others' | 'virus'): number => Math.max(...scores.map((frame) => frame[score]));
+        assert.equal(isVirusInClassicTool(highestOf('others'), highestOf('virus')), classic);
         assert.ok(scores.includes(best));
         const highest = Math.max(...scores.flatMap(({ others, virus }) => [others, virus]));
         assert.equal(Math.max(best.others, best.virus), highest);
@@ -81,7 +89,7 @@ describe('the deciding frame', () => {
 });
 
 describe('the verdict of a contig', () => {
-  it('is virus from the asked share of the scored windows on', () => {
+  it('is virus from the asked fraction of the scored windows on', () => {
     assert.equal(contigVerdict(0, 0, RULE), 'none');
     assert.equal(contigVerdict(2, 1, RULE), 'virus');
     assert.equal(contigVerdict(3, 1, RULE), 'other');
@@ -103,7 +111,7 @@ describe('the verdict of a contig', () => {
       fc.property(windows, fc.double({ min: 0, max: 1, noNaN: true }), (all, threshold) => {
         const tally = new ContigTally();
         const rule = { threshold, minFraction: 0.5 };
-        for (const window of all) tally.add(window, rule);
+        for (const window of all) tally.add(called(window, rule));
         const contig = tally.finish(recordOf('c one', 'ACGTACGTA'), rule);
         const scores = all.flatMap(({ bestFrame }) => (bestFrame ? [bestFrame.virus] : []));
         const viral = scores.filter((score) => score >= threshold).length;

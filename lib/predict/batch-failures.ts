@@ -1,7 +1,21 @@
 import { DNA_FAULT, PROTEIN_FAULT } from '../engine/addon.js';
 import type { BatchOutcome } from '../engine/pool/batch-task.js';
 import { codeOf, reasonOf } from '../errors.js';
-import type { BatchFailure, FailedPart } from './summary.js';
+import type { ErrorCode } from '../errors.js';
+
+/** What failed: a language model, the classifier, or the batch before it reached any of them. */
+export type FailedPart = 'dna' | 'protein' | 'classifier' | 'batch';
+
+/** A batch that the engine could not score, or not all of it. */
+export interface BatchFailure {
+  readonly part: FailedPart;
+  readonly code: ErrorCode;
+  readonly reason: string;
+  /** Frames without a score because of it. */
+  readonly frames: number;
+  /** The inputs that these frames come from. */
+  readonly sources: readonly string[];
+}
 
 /** Frames of a batch that have no score for the same reason. */
 export interface UnscoredFrames extends Pick<BatchFailure, 'part' | 'code' | 'reason'> {
@@ -9,7 +23,7 @@ export interface UnscoredFrames extends Pick<BatchFailure, 'part' | 'code' | 're
   readonly rows: readonly number[];
 }
 
-/** The frames of a batch that have no score: those that failed together are told together. */
+/** The frames of a batch that have no score: one entry for each reason. */
 export function unscoredFrames({ scores, faults, failures }: BatchOutcome): UnscoredFrames[] {
   const unscored = failures.map(({ first, last, error }): UnscoredFrames => {
     const rows = Array.from({ length: last - first }, (_, index) => first + index);

@@ -1,8 +1,48 @@
 import type { SequenceRecord } from '../input/record.js';
 import { contigVerdict } from './calls.js';
 import type { CallRule } from './calls.js';
-import type { ContigResult, ContigStatus, WindowResult } from './results.js';
-import { ScoreSums } from './score-sums.js';
+import { logOdds } from './frame-scores.js';
+import type { ContigResult, ContigScores, ContigStatus, ContigVerdict, WindowCall, WindowResult } from './results.js';
+
+/** The scored windows of a contig, added up in their order: the same windows give the same means to the last digit. */
+export class ScoreSums {
+  #scored = 0;
+  #virus = 0;
+  #sum = 0;
+  #highest = 0;
+  #logOdds = 0;
+
+  add(virusScore: number, call: WindowCall): void {
+    this.#scored++;
+    if (call === 'virus') this.#virus++;
+    this.#sum += virusScore;
+    this.#highest = Math.max(this.#highest, virusScore);
+    this.#logOdds += logOdds(virusScore);
+  }
+
+  get scored(): number {
+    return this.#scored;
+  }
+
+  get virus(): number {
+    return this.#virus;
+  }
+
+  verdict(rule: CallRule): ContigVerdict {
+    return contigVerdict(this.#scored, this.#virus, rule);
+  }
+
+  /** Nothing when nothing was added. */
+  scores(): ContigScores {
+    const scored = this.#scored;
+    if (scored === 0) return {};
+    return {
+      meanVirusScore: this.#sum / scored,
+      maxVirusScore: this.#highest,
+      meanLogOdds: this.#logOdds / scored,
+    };
+  }
+}
 
 /** Adds up a contig's windows as they are settled; a contig of a million windows takes no more memory than one of two. */
 export class ContigTally {
@@ -11,14 +51,14 @@ export class ContigTally {
   #failed = 0;
   #reason = '';
 
-  add(window: WindowResult, rule: CallRule): void {
+  add(window: Pick<WindowResult, 'status' | 'reason' | 'virusScore' | 'call'>): void {
     this.#windows++;
     if (window.status === 'failed') {
       this.#failed++;
       this.#reason ||= window.reason;
     }
-    if (window.virusScore === undefined) return;
-    this.#sums.add(window.virusScore, window.virusScore >= rule.threshold);
+    if (window.virusScore === undefined || window.call === undefined) return;
+    this.#sums.add(window.virusScore, window.call);
   }
 
   finish(record: SequenceRecord, rule: CallRule): ContigResult {
@@ -33,7 +73,7 @@ export class ContigTally {
       ambiguous: record.ambiguous,
       uracil: record.uracil,
       gaps: record.gaps,
-      verdict: contigVerdict(this.#sums.scored, this.#sums.virus, rule),
+      verdict: this.#sums.verdict(rule),
       windows: this.#windows,
       windowsScored: this.#sums.scored,
       windowsVirus: this.#sums.virus,

@@ -1,7 +1,7 @@
 import type { StoredSequence } from '../input/record.js';
 import type { FrameName, Orf } from '../windows/open-reading-frames.js';
 
-/** The classifier's softmax for one kept frame, calibrated where that is on; float32 values that add up to 1 but for rounding. */
+/** The classifier's softmax for one open reading frame, calibrated where that is on; float32 values that add up to 1 but for rounding. */
 export interface FrameScore {
   readonly frame: FrameName;
   readonly others: number;
@@ -12,6 +12,9 @@ export interface FrameScore {
    */
   readonly embedding?: Float32Array;
 }
+
+/** Of a window that was scored. */
+export type WindowCall = 'virus' | 'other';
 
 export type WindowStatus =
   /** At least one frame was scored. */
@@ -36,7 +39,7 @@ export interface WindowResult {
   readonly status: WindowStatus;
   /** Empty when scored. */
   readonly reason: string;
-  /** In the classic order F1..R3, only those kept. */
+  /** In the classic order F1..R3, only the open reading frames. */
   readonly frames: readonly FrameScore[];
   /**
    * The frame that decides the window: the one with the highest score of either class (a tie goes to virus), so that
@@ -45,13 +48,15 @@ export interface WindowResult {
   readonly bestFrame?: FrameScore;
   /** The virus score of the deciding frame. Absent unless scored. */
   readonly virusScore?: number;
+  /** `virus` when the virus score is at least the threshold. Absent unless scored. */
+  readonly call?: WindowCall;
   /** The name of the model that decided it: the run's, or the one of its triage. Empty unless scored. */
   readonly model: string;
   /**
-   * Only when asked for: the window's letters as read, and every kept frame (scored or not), in the classic order. They
+   * Only when asked for: the window's letters as read, and its open reading frames (scored or not), in the classic order. They
    * are views into larger buffers: copy (`slice`) what you keep or send.
    */
-  readonly sequences?: { readonly letters: Uint8Array; readonly kept: readonly Orf[] };
+  readonly sequences?: { readonly letters: Uint8Array; readonly orfs: readonly Orf[] };
 }
 
 export type ContigVerdict = 'virus' | 'other' | 'none';
@@ -101,7 +106,7 @@ export interface ContigResult extends ContigScores {
   readonly verdict: ContigVerdict;
   readonly windows: number;
   readonly windowsScored: number;
-  /** Scored windows with virus score >= the threshold. */
+  /** Scored windows that are called virus. */
   readonly windowsVirus: number;
   /** The record's letters as read; can be read until the next result is asked for. */
   readonly sequence: StoredSequence;
