@@ -48,7 +48,7 @@ function fail() {
 
 /** @param {string} kind @param {number} bytes @param {HostRun} run */
 function rowOf(kind, bytes, run) {
-  const { seconds, cpuSeconds, windows, frames, loopDelay, peakBytes, busyShare } = run;
+  const { seconds, cpuSeconds, windows, frames, loopDelay, peakBytes, busyFraction } = run;
   return [
     kind,
     (bytes / 1e6 / seconds).toFixed(1),
@@ -57,7 +57,7 @@ function rowOf(kind, bytes, run) {
     (frames / cpuSeconds).toFixed(0),
     `${(1e3 * loopDelay).toFixed(0)} ms`,
     `${(peakBytes / 1e6).toFixed(0)} MB`,
-    ...(Number(values.rate) > 0 ? [`${(100 * busyShare).toFixed(1)} %`] : []),
+    ...(Number(values.rate) > 0 ? [`${(100 * busyFraction).toFixed(1)} %`] : []),
   ];
 }
 

@@ -12,17 +12,16 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { batchDigest } from '../dist/lib/journal/batch-digest.js';
-import { BATCH_RECORD, encodeRecord, KEY_RECORD } from '../dist/lib/journal/record.js';
+import { BATCH_RECORD, batchDigest, encodeRecord, KEY_RECORD } from '../dist/lib/journal/journal-format.js';
 import { RunJournal } from '../dist/lib/journal/run-journal.js';
-import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../dist/lib/journal/run-key.js';
+import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../dist/lib/journal/journal-key.js';
 import { markdownList, markdownTable, writeResults } from './write-results.mjs';
 
 const FRAMES = 2;
-const MOST_LOOKED_UP = 100_000;
+const MAX_LOOKED_UP = 100_000;
 /** Its place and its frames, 12 bytes, and as much again for what holds them; and what is left until it is collected. */
-const MOST_BYTES_A_BATCH = 24;
-const MOST_GARBAGE = 64 * 2 ** 20;
+const MAX_BYTES_A_BATCH = 24;
+const MAX_GARBAGE = 64 * 2 ** 20;
 const TOKENS = {
   dna: { tokens: Int32Array.of(1, 2), offsets: Int32Array.of(0, 1, 2) },
   protein: { tokens: Int32Array.of(3, 4), offsets: Int32Array.of(0, 1, 2) },
@@ -61,7 +60,7 @@ async function measure(path, batches) {
   const opened = performance.now();
   if (journal.content.batches !== batches) throw new Error(`${journal.content.batches} of ${batches} batches found`);
   const bytes = process.resourceUsage().maxRSS * 1024 - before;
-  const count = Math.min(batches, MOST_LOOKED_UP);
+  const count = Math.min(batches, MAX_LOOKED_UP);
   for (let batch = 0; batch < count; batch++) {
     if (!(await journal.models.find(batch, TOKENS, 'here'))) throw new Error(`batch ${batch} is not found`);
   }
@@ -96,7 +95,7 @@ if (values.measure !== undefined) {
       rows.push({ batches, journalBytes: statSync(path).size, .../** @type {Measured} */ (JSON.parse(stdout)) });
     }
     await report(rows);
-    const isTooMuch = rows.some(({ batches, bytes }) => bytes > MOST_GARBAGE + batches * MOST_BYTES_A_BATCH);
+    const isTooMuch = rows.some(({ batches, bytes }) => bytes > MAX_GARBAGE + batches * MAX_BYTES_A_BATCH);
     if (isTooMuch) process.exitCode = 1;
   } finally {
     rmSync(folder, { recursive: true });

@@ -17,14 +17,14 @@ import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { loadAddon } from '../dist/lib/engine/load.js';
-import { openModel } from '../dist/lib/models/pipeline.js';
-import { seededNumbers } from '../dist/lib/models/seeded-random.js';
+import { openModel } from '../dist/lib/models/folder/model-folder.js';
+import { seededNumbers } from '../dist/lib/models/random/random-contents.js';
 import { MODEL, randomModel } from './random-model.mjs';
 import { markdownList, markdownTable, writeResults } from './write-results.mjs';
 
 /** @typedef {import('../dist/lib/engine/addon.js').NativeWorker} NativeWorker */
 
-const MOST_GROWTH = 8 * 2 ** 20;
+const MAX_GROWTH = 8 * 2 ** 20;
 const MOMENTS = 40;
 const WARM_UP = 10;
 
@@ -115,16 +115,16 @@ const machine = {
   machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
   software: `Node ${process.versions.node}, libtorch ${addon.versions.libtorch}`,
   model: `${values.model}, fp32, one thread`,
-  bound: `${megabytes(MOST_GROWTH)} MB of growth`,
+  bound: `${megabytes(MAX_GROWTH)} MB of growth`,
 };
 const rows = results.map(({ what, count, before, after, growth }) => {
-  const verdict = growth <= MOST_GROWTH ? 'flat' : 'GROWS';
+  const verdict = growth <= MAX_GROWTH ? 'flat' : 'GROWS';
   return [what, count, `${megabytes(before)} MB`, `${megabytes(after)} MB`, `${megabytes(growth)} MB`, verdict];
 });
 const titles = ['what', 'times', 'after the warm-up', 'at the end', 'growth', 'resident memory'];
 const markdown = `# Memory over many batches and openings\n\n${markdownList(machine)}\n\n${markdownTable(titles, rows)}\n`;
 console.log(markdown);
-if (results.some(({ growth }) => growth > MOST_GROWTH)) process.exitCode = 1;
+if (results.some(({ growth }) => growth > MAX_GROWTH)) process.exitCode = 1;
 if (values.out !== undefined) {
   const name = `${new Date().toISOString().slice(0, 10)}-soak`;
   await writeResults(values.out, name, { machine, results }, markdown);

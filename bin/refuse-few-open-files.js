@@ -2,7 +2,7 @@
 const { readFileSync } = require('fs');
 
 /** With fewer, Node cannot open all files of this program at once, and says of some of them that they are not there. */
-const LEAST_OPEN_FILES = 128;
+const MIN_OPEN_FILES = 128;
 
 function mostOpenFiles() {
   try {
@@ -14,9 +14,9 @@ function mostOpenFiles() {
 }
 
 const most = mostOpenFiles();
-if (most < LEAST_OPEN_FILES) {
+if (most < MIN_OPEN_FILES) {
   console.error(
-    `virnucpro: Expected a limit of at least ${LEAST_OPEN_FILES} open files but received ${most}. ` +
+    `virnucpro: Expected a limit of at least ${MIN_OPEN_FILES} open files but received ${most}. ` +
       'Raise it (ulimit -n 1024), then run again',
   );
   process.exit(1);

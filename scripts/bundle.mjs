@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Makes one archive that runs without a network, npm or a compiler, beside a Python torch: `npm run bundle`. It is how
- * machines without a network install the program, see docs/air-gapped.md. `npm run setup` comes first.
+ * machines without a network install the program, see docs/clusters.md. `npm run setup` comes first.
  *
  *     node scripts/bundle.mjs [--output FILE] [--preset 0..9] [--library FOLDER] [--addon FOLDER] [--node-license FILE]
  *                             [--portable]
@@ -24,7 +24,7 @@ import { SetupFailure } from './setup/failure.mjs';
 import { inRepository } from './setup/repository.mjs';
 
 /** What fits where files are carried by hand; a bundle that outgrows it has something in it that it should not. */
-export const MOST_BYTES = 60 * 2 ** 20;
+export const MAX_BYTES = 60 * 2 ** 20;
 
 function readArguments() {
   try {
@@ -86,9 +86,9 @@ async function bundle() {
     }
     if (portability.advice) console.log(portability.advice);
     console.log(`${relative(process.cwd(), output) || output}: ${megabytes(size)}, runs on ${portability.text}`);
-    if (size > MOST_BYTES) {
+    if (size > MAX_BYTES) {
       throw new SetupFailure(
-        `Expected at most ${megabytes(MOST_BYTES)} but the bundle has ${megabytes(size)}: use a higher --preset`,
+        `Expected at most ${megabytes(MAX_BYTES)} but the bundle has ${megabytes(size)}: use a higher --preset`,
       );
     }
   } finally {

@@ -11,7 +11,7 @@ import { firstRows, verdictTable } from './demo/verdicts.mjs';
 import { inRepository, repositoryRoot } from './setup/repository.mjs';
 
 const MODEL = 'virnucpro-mini';
-const MOST_ROWS = 30;
+const MAX_ROWS = 30;
 const output = inRepository('build', 'demo');
 
 /** As one would type it in the repository's folder. @param {string} path */
@@ -48,7 +48,7 @@ function predict(inputs) {
 }
 
 process.exitCode = predict(readInputs());
-const rows = await firstRows(join(output, 'contigs.tsv'), MOST_ROWS);
+const rows = await firstRows(join(output, 'contigs.tsv'), MAX_ROWS);
 const { model, counts } = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8'));
 console.log(`\n${verdictTable(rows)}`);
 if (counts.records > rows.length) console.log(`… and ${counts.records - rows.length} more`);
@@ -58,5 +58,5 @@ console.log(`\nAll results are in ${shown(output)}: contigs.tsv has this table, 
 if (!asGiven) console.log('The contigs are artificial. For your own: npm run demo -- contigs.fa');
 const origin = model.shipped ? ' and came with this program' : '';
 console.log(`\n${model.name} is small${origin}: for trying and for triage, no replacement of the published`);
-console.log('weights, which README.md says how to get ("Real use").');
+console.log('weights. docs/models.md says where to get those.');
 if (model.card !== null) console.log(`What it can do and where it errs is in its card: ${shown(model.card)}`);

@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { seededNumbers } from '../dist/lib/models/seeded-random.js';
+import { seededNumbers } from '../dist/lib/models/random/random-contents.js';
 import { noTerminal, Terminal } from '../dist/test/78-monitor/terminal.js';
 import { alike } from '../dist/test/simulated-gpu/machine.js';
 import { SimulatedGpus } from '../dist/test/simulated-gpu/simulated-gpus.js';
@@ -35,9 +35,9 @@ function added(variables) {
 
 /** A third to two thirds of the run are done, and every device has done some of it. @param {string} screen */
 function isInTheMiddle(screen) {
-  const share = Number(/([\d.]+) % .* left/.exec(screen)?.[1]);
+  const fraction = Number(/([\d.]+) % .* left/.exec(screen)?.[1]);
   const devices = [...screen.matchAll(/([\d.]+) % of the run/g)].map(([, done]) => Number(done));
-  return share >= 35 && share <= 65 && devices.length === 4 && devices.every((done) => done > 0);
+  return fraction >= 35 && fraction <= 65 && devices.length === 4 && devices.every((done) => done > 0);
 }
 
 /** @param {string} folder @returns {Promise<string>} */

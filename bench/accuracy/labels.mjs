@@ -8,7 +8,7 @@ import { labelsOf, largest } from '../pipeline/agreement.mjs';
 import { MODEL, randomModel } from '../random-model.mjs';
 import { writeRandomWindows } from './random-windows.mjs';
 
-export const LEAST_AGREEMENT = 0.995;
+export const MIN_AGREEMENT = 0.995;
 const THRESHOLD = 0.5;
 const NEAR = 0.01;
 const BINS = 10;

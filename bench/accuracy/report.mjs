@@ -1,6 +1,6 @@
 // @ts-check
 import { markdownList, markdownTable } from '../write-results.mjs';
-import { LEAST_AGREEMENT } from './labels.mjs';
+import { MIN_AGREEMENT } from './labels.mjs';
 
 /** @typedef {import('./embeddings.mjs').EmbeddingErrors} EmbeddingErrors */
 /** @typedef {import('./labels.mjs').Labels} Labels */
@@ -13,10 +13,10 @@ export function faultsOf({ embeddings, labels }) {
     .map(({ size, kind, fasta }) => `${size}, ${kind}, ${fasta}: BF16's error is larger than PyTorch's`);
   const disagreeing = labels.flatMap(({ kind, agreements }) =>
     agreements
-      .filter(({ precision, agreeing }) => precision === 'bf16' && !(agreeing >= LEAST_AGREEMENT))
+      .filter(({ precision, agreeing }) => precision === 'bf16' && !(agreeing >= MIN_AGREEMENT))
       .map(
         ({ agreeing }) =>
-          `${kind}: labels of ${percent(agreeing)} of the windows agree, less than ${percent(LEAST_AGREEMENT)}`,
+          `${kind}: labels of ${percent(agreeing)} of the windows agree, less than ${percent(MIN_AGREEMENT)}`,
       ),
   );
   return [...larger, ...disagreeing];
@@ -80,7 +80,7 @@ function labelSection({ esm, dna, kind, windows, virus, near, histogram, agreeme
   ].join('\n\n');
 }
 
-/** @param {number} share */
-function percent(share) {
-  return `${(100 * share).toFixed(2)} %`;
+/** @param {number} fraction */
+function percent(fraction) {
+  return `${(100 * fraction).toFixed(2)} %`;
 }

@@ -9,7 +9,7 @@ import { writeResults } from '../write-results.mjs';
 /**
  * @typedef {{
  *   name: string, title: string, precision: string, batch: string, triedBatches: Record<string, number>, failure: string | null,
- *   tokensPerSecond: number[], sequencesPerSecond: number | null, linearShare: number | null,
+ *   tokensPerSecond: number[], sequencesPerSecond: number | null, matmulEfficiency: number | null,
  *   relativeSpeed: number | null, cosine: number | null, relativeError: number | null, peakMemoryBytes: number | null,
  * }} Row
  *
@@ -33,7 +33,7 @@ export function rowsOf(entries) {
       failure: failure ?? null,
       tokensPerSecond: rounds.map((round) => round.tokens_per_second),
       sequencesPerSecond: median(rounds.map((round) => round.sequences_per_second)),
-      linearShare: speed !== null && limit !== null ? speed / limit : null,
+      matmulEfficiency: speed !== null && limit !== null ? speed / limit : null,
       relativeSpeed: speed !== null && baselineSpeed ? speed / baselineSpeed : null,
       cosine: agreement?.cosine ?? null,
       relativeError: agreement?.relativeError ?? null,
@@ -71,7 +71,7 @@ export function median(values) {
 export function markdownOf({ date, subject, input, machine, rows }) {
   const [baseline] = rows;
   const head = ['', 'precision', 'tokens/s', 'lowest to highest', `× ${baseline?.title ?? 'the first'}`];
-  head.push('sequences/s', 'share of the linear limit', 'relative error', 'cosine', 'batch', 'peak memory');
+  head.push('sequences/s', 'fraction of the linear limit', 'relative error', 'cosine', 'batch', 'peak memory');
   return [
     `# ${subject}, ${date}`,
     '',
@@ -109,7 +109,7 @@ function cells(row) {
     `${Math.min(...speeds).toFixed(0)} to ${Math.max(...speeds).toFixed(0)}`,
     short(row.relativeSpeed, (value) => value.toFixed(2)),
     short(row.sequencesPerSecond, (value) => value.toFixed(2)),
-    short(row.linearShare, (value) => value.toFixed(2)),
+    short(row.matmulEfficiency, (value) => value.toFixed(2)),
     ...agreement,
     row.batch,
     short(row.peakMemoryBytes, (value) => `${(value / 1e6).toFixed(0)} MB`),

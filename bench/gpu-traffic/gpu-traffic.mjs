@@ -12,8 +12,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadAddon } from '../../dist/lib/engine/load.js';
-import { DNABERT_SIZES, ESM2_SIZES } from '../../dist/lib/models/published-sizes.js';
-import { randomParameters } from '../../dist/lib/models/random-weights.js';
+import { DNABERT_SIZES, ESM2_SIZES } from '../../dist/lib/models/random/published-sizes.js';
+import { randomParameters } from '../../dist/lib/models/random/random-contents.js';
 import { SimulatedGpus } from '../../dist/test/simulated-gpu/simulated-gpus.js';
 import { repositoryRoot } from '../../scripts/setup/repository.mjs';
 import { describeMachine } from '../compare/machine.mjs';
@@ -152,8 +152,8 @@ try {
       );
       summary.push([
         ...[name, engine.name, launchedProducts, kernels, (bytes / 1024).toFixed(1)],
-        ...times.flatMap(({ secondsOfToken, linearShare }) => [
-          `${(linearShare * 100).toFixed(0)} %`,
+        ...times.flatMap(({ secondsOfToken, matmulEfficiency }) => [
+          `${(matmulEfficiency * 100).toFixed(0)} %`,
           (1 / (secondsOfToken * architecture.layers) / 1000).toFixed(0),
         ]),
       ]);
@@ -164,7 +164,7 @@ try {
   const titles = GPUS.flatMap(({ name }) => [`${name}: of the linear rate`, 'thousand tokens/s']);
   const markdown = [
     '# What one layer gives a GPU to do, and the time that follows on paper',
-    'Counted on a simulated GPU (test/simulated-gpu) that runs the real engine; nothing here was measured on a real one. `node scripts/gpu-check.mjs` measures the linear rate and the share of it that a run reaches where there is a GPU.',
+    'Counted on a simulated GPU (test/simulated-gpu) that runs the real engine; nothing here was measured on a real one. `node scripts/gpu-check.mjs` measures the linear rate and the fraction of it that a run reaches where there is a GPU.',
     markdownList({
       ...describeMachine(),
       counted: `${tokens} tokens in BF16, sequences of 128 (ESM-2) and 64 (DNABERT-S)`,

@@ -27,9 +27,9 @@ export const GPUS = [
   { name: 'RTX 4090', peak: 165e12, matmul: 0.9, bandwidth: 1.008e12 },
 ];
 
-/** Share of the bandwidth that a kernel reaches which reads and writes each byte once. */
+/** Fraction of the bandwidth that a kernel reaches which reads and writes each byte once. */
 const REACHED_BANDWIDTH = 0.85;
-/** Share of the peak that attention's products reach. */
+/** Fraction of the peak that attention's products reach. */
 const ATTENTION_SHARE = 0.35;
 /** Seconds between the end of a kernel and the start of the next one in the same stream. */
 const GAP = 1.5e-6;
@@ -51,7 +51,7 @@ export function assumptions(tokens) {
 
 /**
  * @param {LayerWork} work @param {Gpu} gpu @param {number} tokens of a batch
- * @returns {{ secondsOfToken: number, linearShare: number }} linearShare: what the linear layers alone would take
+ * @returns {{ secondsOfToken: number, matmulEfficiency: number }} matmulEfficiency: what the linear layers alone would take
  */
 export function onPaper({ linear, attention, kernels, bytes }, gpu, tokens) {
   const linearSeconds = linear / (gpu.peak * gpu.matmul);
@@ -59,5 +59,5 @@ export function onPaper({ linear, attention, kernels, bytes }, gpu, tokens) {
   const movingSeconds = bytes / (gpu.bandwidth * REACHED_BANDWIDTH);
   const gapSeconds = (kernels * GAP) / tokens;
   const secondsOfToken = linearSeconds + attentionSeconds + movingSeconds + gapSeconds;
-  return { secondsOfToken, linearShare: linearSeconds / secondsOfToken };
+  return { secondsOfToken, matmulEfficiency: linearSeconds / secondsOfToken };
 }

@@ -18,7 +18,7 @@ import { secondsByStage } from './stages.mjs';
  * @property {number} frames
  * @property {number} loopDelay seconds that the event loop was held up at most
  * @property {number} peakBytes resident, with libtorch's libraries
- * @property {number} busyShare of the time from the devices' first batch to their last, where they have a rate
+ * @property {number} busyFraction of the time from the devices' first batch to their last, where they have a rate
  * @property {Record<string, number>} [stages] seconds of the main thread
  */
 
@@ -30,8 +30,8 @@ const project = (path) => import(resolve(dist, 'lib', path));
 
 /** Weights are not looked at, so the smallest will do; the tokenizer has DNABERT-S's size. */
 async function makeModel() {
-  const { DNABERT_SIZES } = await project('models/published-sizes.js');
-  const { randomModel } = await project('models/random.js');
+  const { DNABERT_SIZES } = await project('models/random/published-sizes.js');
+  const { randomModel } = await project('models/random/random-model.js');
   const { ModelRegistry } = await project('models/registry.js');
   const { addon } = (await project('engine/load.js')).loadAddon();
   const { architecture, dtype } = DNABERT_SIZES.get('dnabert_tiny');
@@ -67,7 +67,7 @@ async function measure() {
     frames: counts.framesScored,
     loopDelay: delay.max / 1e9,
     peakBytes: process.resourceUsage().maxRSS * 1024,
-    busyShare: fakes.busySeconds / (Number(devices) * (fakes.last - fakes.first)),
+    busyFraction: fakes.busySeconds / (Number(devices) * (fakes.last - fakes.first)),
     ...(seconds && { stages: seconds }),
   };
 }

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** FP32 scores may differ by this much, from the order of their sums. */
-const MOST_DIFFERENCE = 1e-3;
+const MAX_DIFFERENCE = 1e-3;
 
 /**
  * @typedef {object} Agreement
@@ -30,7 +30,7 @@ export function agreementOf(classic, ours) {
 export function disagreement({ sameFrames, scoreDifference, differingLabels }, precision) {
   if (!sameFrames) return 'other windows or frames';
   if (precision !== 'FP32') return undefined;
-  if (!(scoreDifference <= MOST_DIFFERENCE)) return `scores differ by ${scoreDifference}`;
+  if (!(scoreDifference <= MAX_DIFFERENCE)) return `scores differ by ${scoreDifference}`;
   return differingLabels > 0 ? `${differingLabels} labels differ` : undefined;
 }
 

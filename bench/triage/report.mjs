@@ -18,7 +18,7 @@ import { markdownList, markdownTable } from '../write-results.mjs';
 export function markdownOf({ date, runs, counts, simulated, wrong }) {
   const rows = simulated.map(({ rule, windowsSpared, framesSpared, windows, contigs, wrong: wrongHere }) => [
     ...[rule.othersBelow, rule.virusAtLeast > 1 ? 'never' : rule.virusAtLeast],
-    ...[share(windowsSpared, counts.scored), share(framesSpared, counts.frames)],
+    ...[fraction(windowsSpared, counts.scored), fraction(framesSpared, counts.frames)],
     ...[changed(windows, counts.scored), changed(contigs, counts.contigs)],
     ...(wrongHere ? [`${wrongHere.windows}`, `${wrongHere.contigs}`] : []),
   ]);
@@ -44,7 +44,7 @@ function wrongWords({ small, large }) {
 }
 
 /** @param {number} part @param {number} whole */
-function share(part, whole) {
+function fraction(part, whole) {
   return whole === 0 ? '-' : `${((100 * part) / whole).toFixed(1)} %`;
 }
 

@@ -32,7 +32,7 @@ async function run(smallPath, largePath) {
     runs: {
       triage: named(small),
       'the rest': named(large),
-      calls: `windows from ${rule.threshold} on, contigs from a share of ${rule.minFraction} on`,
+      calls: `windows from ${rule.threshold} on, contigs from a fraction of ${rule.minFraction} on`,
     },
     counts: {
       contigs: pairs.contigs.length,

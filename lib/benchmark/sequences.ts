@@ -1,9 +1,11 @@
 import { expected } from '../errors.js';
 import { readRecords } from '../input/records.js';
-import { PROTEIN_LETTERS } from '../models/protein-alphabet.js';
-import { derivedSeed, seededNumbers } from '../models/seeded-random.js';
-import { UPPER_CASE } from '../windows/genetic-code.js';
-import { readWindows } from '../windows/read-windows.js';
+import { PROTEIN_LETTERS } from '../models/tokenizers.js';
+import { derivedSeed, seededNumbers } from '../models/random/random-contents.js';
+import { UPPER_CASE } from '../windows/open-reading-frames.js';
+import { readWindows } from '../windows/windows.js';
+import { joinRanges } from '../batches/packed-tokens.js';
+import type { PackedTokens } from '../batches/packed-tokens.js';
 
 const SEED = 1;
 const BASES = 'ACGT';
@@ -12,7 +14,7 @@ const NUCLEOTIDES = Buffer.from('ACGTUN');
 const AMINO_ACIDS = 'ACDEFGHIKLMNPQRSTVWY';
 const STOP = '*'.charCodeAt(0);
 /** Longer than this, no protein is made of the letters of nucleotides alone. */
-const MOST_NUCLEOTIDE_LETTERS = 200;
+const MAX_NUCLEOTIDE_LETTERS = 200;
 
 export interface SequenceRequest {
   readonly part: 'dna' | 'protein';
@@ -62,7 +64,7 @@ export async function fastaSequences(path: string, { part, limit, window }: Sequ
 function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array {
   const upper = letters.map((letter) => UPPER_CASE[letter]!);
   const protein = upper.at(-1) === STOP ? upper.subarray(0, -1) : upper;
-  if (protein.length > MOST_NUCLEOTIDE_LETTERS && protein.every((letter) => NUCLEOTIDES.includes(letter))) {
+  if (protein.length > MAX_NUCLEOTIDE_LETTERS && protein.every((letter) => NUCLEOTIDES.includes(letter))) {
     throw expected(
       'VNP_INPUT_FORMAT',
       'a protein',
@@ -80,4 +82,22 @@ function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array
     JSON.stringify(String.fromCharCode(strange)),
     'Give proteins for ESM-2, DNA for DNABERT',
   );
+}
+
+/**
+ * Cuts sequences into batches as a prediction does: each holds, in their order, as many as fit the budget; one that is
+ * longer than the budget goes alone.
+ * @param budget tokens, at least 1
+ */
+export function tokenBatches(packed: PackedTokens, budget: number): PackedTokens[] {
+  const { offsets } = packed;
+  const batches: PackedTokens[] = [];
+  let first = 0;
+  for (let last = 1; last < offsets.length; last++) {
+    const isLast = last === offsets.length - 1;
+    if (!isLast && offsets[last + 1]! - offsets[first]! <= budget) continue;
+    batches.push(joinRanges([{ packed, first, last }]));
+    first = last;
+  }
+  return batches;
 }

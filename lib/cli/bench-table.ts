@@ -33,7 +33,7 @@ function speedRows(report: BenchmarkReport): Row[] {
       '',
     ],
   ];
-  if (report.linear_share === null) return rows;
+  if (report.matmul_efficiency === null) return rows;
   return [
     ...rows,
     [
@@ -44,9 +44,9 @@ function speedRows(report: BenchmarkReport): Row[] {
     ],
     ['', `${round(report.limit_tokens_per_second!)} tokens/s`, '', 'what it would reach if nothing else took time'],
     [
-      'linear share',
-      percent(report.linear_share),
-      range(report.linear_share_min!, report.linear_share_max!, percent),
+      'matmul efficiency',
+      percent(report.matmul_efficiency),
+      range(report.matmul_efficiency_min!, report.matmul_efficiency_max!, percent),
       'speed over limit',
     ],
   ];
@@ -92,8 +92,8 @@ function round(value: number): string {
   return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+function percent(fraction: number): string {
+  return `${(100 * fraction).toFixed(1)} %`;
 }
 
 function range(least: number, most: number, text: (value: number) => string): string {

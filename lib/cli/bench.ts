@@ -7,9 +7,9 @@ import {
   DEFAULT_DNA_SIZE,
   DNABERT_SIZES,
   ESM2_SIZES,
-  MOST_BATCH_TOKENS,
-  MOST_BENCHMARK_SEQUENCES,
-  MOST_REPEATS,
+  MAX_BATCH_TOKENS,
+  MAX_BENCHMARK_SEQUENCES,
+  MAX_REPEATS,
   VirnucproError,
   benchmark,
 } from '../index.js';
@@ -23,7 +23,7 @@ import { StopSignals } from './stop-signals.js';
 import { bytes as inWords } from '../monitor/quantities.js';
 
 /** What the options of `bench` were given or default to, as commander names them. */
-interface BenchWords {
+interface BenchCommandOptions {
   esm?: string | true;
   dna?: string | true;
   model?: string;
@@ -43,7 +43,7 @@ interface BenchWords {
 
 export function benchCommand(): Command {
   const command = new Command('bench').description(
-    'Measures one language model on one device: speed, the share of what its matrix products alone would reach, where ' +
+    'Measures one language model on one device: speed, the fraction of what its matrix products alone would reach, where ' +
       'the time goes, and memory. Random weights of a published size, unless --model names an installed model; they are ' +
       'written to $TMPDIR for as long as loading takes (2 bytes a parameter).',
   );
@@ -52,7 +52,7 @@ export function benchCommand(): Command {
   addEngineOptions(command);
   return command
     .option('--json', 'print the figures as one JSON object')
-    .action(async ({ json = false, ...words }: BenchWords) => {
+    .action(async ({ json = false, ...words }: BenchCommandOptions) => {
       const report = await untilStopped(() => benchmark({ ...benchmarkOptions(words), onProgress: printProgress }));
       console.log(json ? JSON.stringify(report, undefined, 2) : benchTable(report));
     });
@@ -85,7 +85,7 @@ function addInputOptions(command: Command): void {
     .option(
       '--limit <n>',
       'embed the first so many sequences',
-      wholeNumber(1, MOST_BENCHMARK_SEQUENCES),
+      wholeNumber(1, MAX_BENCHMARK_SEQUENCES),
       DEFAULT_BENCHMARK_SEQUENCES,
     )
     .addOption(
@@ -97,13 +97,13 @@ function addInputOptions(command: Command): void {
     .option(
       '--tokens <n>',
       'tokens of a batch; a longer sequence runs alone',
-      wholeNumber(1, MOST_BATCH_TOKENS),
+      wholeNumber(1, MAX_BATCH_TOKENS),
       DEFAULT_BENCHMARK_BATCH_TOKENS,
     )
     .option(
       '--repeats <n>',
       'times to measure (default: what takes 10 seconds, at least 3)',
-      wholeNumber(1, MOST_REPEATS),
+      wholeNumber(1, MAX_REPEATS),
     );
 }
 
@@ -123,7 +123,7 @@ function addEngineOptions(command: Command): void {
 }
 
 /** @throws VirnucproError VNP_USAGE */
-function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchWords): BenchmarkOptions {
+function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchCommandOptions): BenchmarkOptions {
   if ((esm === undefined) === (dna === undefined)) {
     const received = esm === undefined ? 'neither' : 'both';
     throw new VirnucproError(

@@ -5,8 +5,8 @@ import { EmbeddingClassifier, packageVersion, VirnucproError } from '../index.js
 import { createLog, logEvent } from '../monitor/log.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
 import type { RunManifest } from '../output/manifest.js';
-import type { OtherClassifier } from '../recall/other-classifier.js';
-import { recall } from '../recall/recall.js';
+import type { OtherClassifier } from '../rescore/other-classifier.js';
+import { rescore } from '../rescore/rescore.js';
 import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
 import { modelsOption, resultDirectory, threadsOption, trustOption } from './option-values.js';
 import { describeModel } from './run-description.js';
@@ -20,7 +20,7 @@ import {
 import { StopSignals } from './stop-signals.js';
 
 /** What the options of `call` were given or default to, as commander names them. */
-interface CallWords {
+interface CallCommandOptions {
   threshold: number;
   minFraction: number;
   model?: string;
@@ -65,12 +65,12 @@ export function callCommand(): Command {
     )
     .addOption(logFormatOption())
     .addOption(logLevelOption())
-    .action(async (directory: string, words: CallWords) => {
+    .action(async (directory: string, words: CallCommandOptions) => {
       process.exitCode = await call(directory, words);
     });
 }
 
-async function call(directory: string, words: CallWords): Promise<number> {
+async function call(directory: string, words: CallCommandOptions): Promise<number> {
   const log = createLog({ format: words.logFormat, level: words.logLevel });
   const start = performance.now();
   let classifier: EmbeddingClassifier | undefined;
@@ -78,7 +78,7 @@ async function call(directory: string, words: CallWords): Promise<number> {
   try {
     const { threshold, minFraction, input: inputs = [], output } = words;
     classifier = await openClassifier(words, stop.stopped);
-    const manifest = await recall({
+    const manifest = await rescore({
       ...{ directory, rule: { threshold, minFraction }, output, inputs, signal: stop.stopped },
       classifier: classifier && otherClassifier(classifier),
       onWaiting: (reason) => logEvent(log, { event: 'waiting', reason }),
@@ -100,7 +100,10 @@ async function call(directory: string, words: CallWords): Promise<number> {
 }
 
 /** Without --model nothing is loaded. */
-async function openClassifier(words: CallWords, signal: AbortSignal): Promise<EmbeddingClassifier | undefined> {
+async function openClassifier(
+  words: CallCommandOptions,
+  signal: AbortSignal,
+): Promise<EmbeddingClassifier | undefined> {
   const { model, models, trust, threads, calibration } = words;
   const ofModel = { models, trust, threads, 'no-calibration': calibration ? undefined : true };
   const given = Object.entries(ofModel).find(([, value]) => value !== undefined);

@@ -7,8 +7,8 @@ import type { InputFile, InspectedModel, InspectedTriage } from '../index.js';
 import { checkFiles, whatChanged } from '../output/check-files.js';
 import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
 import { isFinal, type ManifestModel, type RunManifest } from '../output/manifest.js';
-import { readManifest } from '../recall/result-manifest.js';
-import type { PredictWords } from './predict-options.js';
+import { readManifest } from '../rescore/result-manifest.js';
+import type { PredictCommandOptions } from './predict-options.js';
 
 /** What this command is to compute. */
 export interface WantedRun {
@@ -30,7 +30,7 @@ export interface CompleteRun {
  * @param signal ends the hashing
  */
 export async function completeRun(
-  words: PredictWords,
+  words: PredictCommandOptions,
   { model, triage, inputs }: WantedRun,
   signal: AbortSignal,
 ): Promise<CompleteRun | undefined> {
@@ -70,7 +70,11 @@ function hasSameTriage({ triage: known }: RunManifest, wanted: InspectedTriage |
   );
 }
 
-function hasSameParameters({ parameters, devices }: RunManifest, words: PredictWords, temperature: number): boolean {
+function hasSameParameters(
+  { parameters, devices }: RunManifest,
+  words: PredictCommandOptions,
+  temperature: number,
+): boolean {
   const { threshold, minFraction, precision, engine, keepIntermediate = false, saveEmbeddings = false } = words;
   const wanted = { threshold, minFraction, engine, keepIntermediate, saveEmbeddings };
   return (

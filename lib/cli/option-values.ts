@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_PRECISION, MOST_THREADS, PRECISIONS, SHIPPED_DEFAULT } from '../index.js';
+import { DEFAULT_PRECISION, MAX_THREADS, PRECISIONS, SHIPPED_DEFAULT } from '../index.js';
 import type { DeviceChoice } from '../index.js';
 
 /** Option parsers: each takes the word behind the option and gives its value, or says what was expected. */
@@ -15,7 +15,7 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (wor
 
 const DECIMAL = /^\d*\.?\d+(e[+-]?\d+)?$/i;
 
-export function share(word: string): number {
+export function fraction(word: string): number {
   const value = DECIMAL.test(word) ? Number(word) : NaN;
   if (value >= 0 && value <= 1) return value;
   throw new InvalidArgumentError('Expected a number from 0 to 1.');
@@ -28,8 +28,8 @@ export function seconds(word: string): number {
 }
 
 /** A share of something that is none of it at 0: more than 0, up to 1. */
-export function positiveShare(word: string): number {
-  const value = share(word);
+export function positiveFraction(word: string): number {
+  const value = fraction(word);
   if (value > 0) return value;
   throw new InvalidArgumentError('Expected a number above 0, up to 1.');
 }
@@ -91,7 +91,7 @@ export function trustOption(): Option {
 
 export function threadsOption(): Option {
   return new Option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores that are granted)').argParser(
-    wholeNumber(1, MOST_THREADS),
+    wholeNumber(1, MAX_THREADS),
   );
 }
 

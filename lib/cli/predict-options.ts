@@ -4,9 +4,9 @@ import {
   DEFAULT_DEVICE_TIMEOUT,
   DEFAULT_MEMORY_WARNING,
   DEFAULT_PROGRESS_INTERVAL,
-  LONGEST_DEVICE_TIMEOUT,
-  MOST_BATCH_TOKENS,
-  MOST_WORKERS,
+  MAX_DEVICE_TIMEOUT,
+  MAX_BATCH_TOKENS,
+  MAX_WORKERS,
 } from '../index.js';
 import type { DeviceChoice, PrecisionChoice } from '../index.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
@@ -16,11 +16,11 @@ import {
   gpuNumbers,
   memorySize,
   modelsOption,
-  positiveShare,
+  positiveFraction,
   precisionOption,
   resultDirectory,
   seconds,
-  share,
+  fraction,
   threadsOption,
   trustOption,
   wholeNumber,
@@ -34,7 +34,7 @@ import {
 } from './shared-options.js';
 
 /** What the options of `predict` were given or default to, as commander names them. */
-export interface PredictWords {
+export interface PredictCommandOptions {
   output: string;
   model?: string;
   models?: string;
@@ -98,7 +98,7 @@ function addEngineOptions(command: Command): Command {
     .option(
       '--workers <n>',
       'workers on the CPU, which share its threads (at least one each) and the weights (default: 1)',
-      wholeNumber(1, MOST_WORKERS),
+      wholeNumber(1, MAX_WORKERS),
     )
     .addOption(threadsOption())
     .option(
@@ -109,13 +109,13 @@ function addEngineOptions(command: Command): Command {
     .option(
       '--device-timeout <seconds>',
       'give up a GPU that comes no further for so long; the others do its work',
-      wholeNumber(1, LONGEST_DEVICE_TIMEOUT),
+      wholeNumber(1, MAX_DEVICE_TIMEOUT),
       DEFAULT_DEVICE_TIMEOUT,
     )
     .option(
-      '--memory-warning <share>',
+      '--memory-warning <fraction>',
       "warn when so much of a device's memory is in use",
-      positiveShare,
+      positiveFraction,
       DEFAULT_MEMORY_WARNING,
     );
 }
@@ -130,12 +130,12 @@ function addTriageOptions(command: Command): Command {
     .option(
       '--triage-others-below <score>',
       'with --triage: it is sure of windows with a calibrated virus score below this (default: as measured for it)',
-      share,
+      fraction,
     )
     .option(
       '--triage-virus-at-least <score>',
       'with --triage: it is sure of windows with at least this calibrated virus score (default: as measured for it)',
-      share,
+      fraction,
     );
 }
 
@@ -163,12 +163,12 @@ function addBatchOptions(command: Command): Command {
     .option(
       '--esm-batch-size <tokens>',
       "tokens of an ESM-2 batch; a longer sequence runs alone (default: by the devices' memory)",
-      wholeNumber(1, MOST_BATCH_TOKENS),
+      wholeNumber(1, MAX_BATCH_TOKENS),
     )
     .option(
       '--dnabert-batch-size <tokens>',
       "tokens of a DNABERT-S batch; a longer sequence runs alone (default: by the devices' memory)",
-      wholeNumber(1, MOST_BATCH_TOKENS),
+      wholeNumber(1, MAX_BATCH_TOKENS),
     )
     .addOption(
       new Option(

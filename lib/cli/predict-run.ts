@@ -16,7 +16,7 @@ import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
 import type { RunManifest } from '../output/manifest.js';
 import type { ResultDirectory } from '../output/result-directory.js';
 import { EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
-import type { PredictWords } from './predict-options.js';
+import type { PredictCommandOptions } from './predict-options.js';
 import { describeRun } from './run-description.js';
 import { triageChoice } from './triage-words.js';
 import type { RunTimes } from './run-description.js';
@@ -29,7 +29,7 @@ export interface PredictionJob {
   readonly inputs: readonly string[];
   /** Warnings that the log has already. */
   readonly saidFirst: readonly string[];
-  readonly words: PredictWords;
+  readonly words: PredictCommandOptions;
   readonly model: InspectedModel;
   readonly triage: InspectedTriage | undefined;
   readonly directory: ResultDirectory;
@@ -72,7 +72,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
       progressInterval: progress ? progressInterval : 0,
     });
     job.screen.show(prediction);
-    job.state.onAsked = () => prediction.tell();
+    job.state.onAsked = () => prediction.emitProgress();
     const end = await writeResults(job, prediction, times);
     directory.lost.throwIfAborted();
     if (end.reason?.code === 'VNP_OUTPUT_LOST') throw end.reason;
@@ -215,7 +215,7 @@ async function recordInvalid(
 }
 
 /** Warnings at the end, so that thousands of failures, each of which was logged when it happened, do not bury the rest. */
-const MOST_WARNINGS = 10;
+const MAX_WARNINGS = 10;
 
 /** The last words: what came of every record, and where it is. */
 function reportEnd({ words, log, saidFirst }: PredictionJob, manifest: RunManifest): void {
@@ -223,12 +223,21 @@ function reportEnd({ words, log, saidFirst }: PredictionJob, manifest: RunManife
   const { name, card = null } = manifest.model;
   // That one was said at the start, too.
   const news = unsaid(warnings, [RANDOM_WEIGHTS_WARNING, ...saidFirst]);
-  for (const text of news.slice(0, MOST_WARNINGS)) logEvent(log, { event: 'warning', text });
-  const others = news.length - MOST_WARNINGS;
+  for (const text of news.slice(0, MAX_WARNINGS)) logEvent(log, { event: 'warning', text });
+  const others = news.length - MAX_WARNINGS;
   if (others > 0) logEvent(log, { event: 'warning', text: `${others} more such warnings are in run.json` });
-  for (const { id, batches, frames, tokens, busySeconds, tokensPerSecond, linearShare, lost } of devices) {
+  for (const { id, batches, frames, tokens, busySeconds, tokensPerSecond, matmulEfficiency, lost } of devices) {
     logEvent(log, {
-      ...{ event: 'device-summary', device: id, batches, frames, tokens, busySeconds, tokensPerSecond, linearShare },
+      ...{
+        event: 'device-summary',
+        device: id,
+        batches,
+        frames,
+        tokens,
+        busySeconds,
+        tokensPerSecond,
+        matmulEfficiency,
+      },
       isLost: lost !== null,
     });
   }

@@ -15,7 +15,7 @@ import { unlessAborted } from '../unless-aborted.js';
 import { completeRun } from './complete-run.js';
 import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
 import { addPredictOptions } from './predict-options.js';
-import type { PredictWords } from './predict-options.js';
+import type { PredictCommandOptions } from './predict-options.js';
 import { runPrediction, unsaid } from './predict-run.js';
 import { resumedOptions } from './resumed-options.js';
 import { RunScreen } from './run-screen.js';
@@ -30,12 +30,12 @@ export function predictCommand(): Command {
       '<input...>',
       'FASTA or FASTQ files of DNA, plain or packed with gzip, bzip2, xz or zstd, directories of them, or - for standard input',
     );
-  return addPredictOptions(command).action(async (inputs: string[], words: PredictWords) => {
+  return addPredictOptions(command).action(async (inputs: string[], words: PredictCommandOptions) => {
     process.exitCode = await predict(inputs, words);
   });
 }
 
-async function predict(inputs: string[], words: PredictWords): Promise<number> {
+async function predict(inputs: string[], words: PredictCommandOptions): Promise<number> {
   const sinks = new LogSinks();
   const log = createLog({ format: words.logFormat, level: words.logLevel, sinks });
   const stop = new StopSignals();
@@ -65,7 +65,11 @@ interface Surroundings {
  * Everything that can be wrong without a model is found before one is loaded.
  * @throws VirnucproError; the name of the signal that stopped it before it had an output directory
  */
-async function checkAndRun(inputs: string[], given: PredictWords, { log, sinks, stop }: Surroundings): Promise<number> {
+async function checkAndRun(
+  inputs: string[],
+  given: PredictCommandOptions,
+  { log, sinks, stop }: Surroundings,
+): Promise<number> {
   const { stopped } = stop;
   const unlessStopped = <T>(work: Promise<T>): Promise<T> => unlessAborted(work, stopped);
   const saidFirst: string[] = [];
@@ -150,7 +154,7 @@ function inputName(inputs: readonly string[], files: readonly InputFile[]): stri
   return inputStem(file.path);
 }
 
-function comment(model: InspectedModel, triage: InspectedTriage | undefined, words: PredictWords): string {
+function comment(model: InspectedModel, triage: InspectedTriage | undefined, words: PredictCommandOptions): string {
   const { name, chunkSize, card } = model;
   const { threshold, minFraction, calibration } = words;
   return tableComment({

@@ -1,6 +1,6 @@
 import { checkJournal, NO_TRIAGE, packageVersion, PRECISIONS } from '../index.js';
 import type { InspectedModel, InspectedTriage } from '../index.js';
-import type { PredictWords } from './predict-options.js';
+import type { PredictCommandOptions } from './predict-options.js';
 
 /** What is known of a run before its journal is read. */
 export interface BegunRun {
@@ -17,7 +17,10 @@ export interface BegunRun {
  *
  * @throws VirnucproError VNP_RESUME naming what differs from what is given, VNP_OUTPUT
  */
-export async function resumedOptions(words: PredictWords, { model, triage, journal }: BegunRun): Promise<PredictWords> {
+export async function resumedOptions(
+  words: PredictCommandOptions,
+  { model, triage, journal }: BegunRun,
+): Promise<PredictCommandOptions> {
   const { precision, engine, esmBatchSize, dnabertBatchSize, saveEmbeddings } = words;
   const { chunkSize, parts } = model;
   const hashes = Object.fromEntries(parts.map(({ part, sha256 }) => [part, sha256]));

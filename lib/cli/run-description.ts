@@ -1,4 +1,4 @@
-import { busySeconds, linearShare, temperatureOf, versions } from '../index.js';
+import { busySeconds, matmulEfficiency, temperatureOf, versions } from '../index.js';
 import type {
   OpenedModel,
   Prediction,
@@ -11,7 +11,7 @@ import type {
 import { counted } from '../counted.js';
 import type { RunDescription } from '../output/manifest.js';
 import { peakResidentBytes } from '../process-memory.js';
-import type { PredictWords } from './predict-options.js';
+import type { PredictCommandOptions } from './predict-options.js';
 
 /** When a run began, and the seconds that two of its stages took. */
 export interface RunTimes {
@@ -24,7 +24,7 @@ export interface RunTimes {
 
 /** What run.json says of a run that is over. */
 export function describeRun(
-  words: PredictWords,
+  words: PredictCommandOptions,
   predictor: Predictor,
   prediction: Prediction,
   times: RunTimes,
@@ -66,7 +66,7 @@ export function describeRun(
 }
 
 function describeTriage(
-  { calibration }: PredictWords,
+  { calibration }: PredictCommandOptions,
   { triage }: Predictor,
   { triage: { framesFailed } }: RunSummary,
 ): NonNullable<RunDescription['triage']> | null {
@@ -134,7 +134,7 @@ function describeDevice(usage: WorkerUsage, { memory }: WorkerStatus): RunDescri
     tokens,
     busySeconds: busy,
     tokensPerSecond: busy > 0 ? tokens / busy : 0,
-    linearShare: limit ? linearShare(usage, limit) : null,
+    matmulEfficiency: limit ? matmulEfficiency(usage, limit) : null,
     memoryPeakBytes: memory?.peak ?? 0,
     memoryTotalBytes: memory?.total ?? device.memoryTotal,
     lost: lost ?? null,

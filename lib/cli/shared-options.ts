@@ -1,19 +1,19 @@
 import { Option } from 'commander';
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from '../index.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../monitor/log.js';
-import { share } from './option-values.js';
+import { fraction } from './option-values.js';
 
 /** What `predict` and `call` have in common, each with one meaning. */
 
 export function thresholdOption(): Option {
   return new Option('--threshold <score>', 'virus score from which a window is called virus')
-    .argParser(share)
+    .argParser(fraction)
     .default(DEFAULT_THRESHOLD);
 }
 
 export function minFractionOption(): Option {
-  return new Option('--min-fraction <share>', 'share of scored windows from which a contig is called virus')
-    .argParser(share)
+  return new Option('--min-fraction <fraction>', 'fraction of scored windows from which a contig is called virus')
+    .argParser(fraction)
     .default(DEFAULT_MIN_FRACTION);
 }
 

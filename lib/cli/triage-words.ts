@@ -1,14 +1,14 @@
 import { expected } from '../errors.js';
 import { inspectTriage } from '../index.js';
 import type { InspectedModel, InspectedTriage, TriageChoice } from '../index.js';
-import type { PredictWords } from './predict-options.js';
+import type { PredictCommandOptions } from './predict-options.js';
 
 /** The triage that the options ask for, if they do. */
 export function triageChoice({
   triage,
   triageOthersBelow,
   triageVirusAtLeast,
-}: PredictWords): TriageChoice | undefined {
+}: PredictCommandOptions): TriageChoice | undefined {
   if (triage === undefined) return undefined;
   return {
     model: triage,
@@ -21,7 +21,10 @@ export function triageChoice({
  * Looks whether the triage that the options ask for, if they do, can be done before this model.
  * @throws VirnucproError VNP_USAGE for options that do not go together, and as `inspectTriage` does
  */
-export async function triageOf(words: PredictWords, model: InspectedModel): Promise<InspectedTriage | undefined> {
+export async function triageOf(
+  words: PredictCommandOptions,
+  model: InspectedModel,
+): Promise<InspectedTriage | undefined> {
   const choice = triageChoice(words);
   if (choice) {
     if (words.saveEmbeddings) {

@@ -147,7 +147,7 @@ export interface NativeSensors {
   /** Bytes of the whole device, whoever uses them. */
   memoryTotal: number | null;
   memoryFree: number | null;
-  /** Share of the last moments in which it computed, 0 to 1. */
+  /** Fraction of the last moments in which it computed, 0 to 1. */
   utilisation: number | null;
   /** Degrees Celsius. */
   temperature: number | null;
@@ -176,7 +176,7 @@ export interface NativeProgress {
    */
   layersDone: number;
   layers: number;
-  /** Share of that job's multiplications that it is through with, 0 to 1; 0 when idle. */
+  /** Fraction of that job's multiplications that it is through with, 0 to 1; 0 when idle. */
   fraction: number;
 }
 

@@ -32,8 +32,8 @@ export interface BatchTokens {
 /** Fewer tokens would leave a device waiting for the host; with half the bytes more of them fit. */
 const LEAST = { fp32: 2048, fp16: 3072, bf16: 3072 } as const;
 /** More were no faster: on the CPU a batch is computed in pieces anyway, and a GPU's matrix units are full by then. */
-const MOST_ON_CPU = 4096;
-const MOST_ON_GPU = 16_384;
+const MAX_ON_CPU = 4096;
+const MAX_ON_GPU = 16_384;
 /** So that a few bytes more or less of free memory do not change the batches, and with them the last digits. */
 const STEP = 1024;
 /** Of the memory that the weights leave: the rest is for others, for fragments, and for an estimate that is too low. */
@@ -87,7 +87,7 @@ function roomOf({ device, precision }: BatchTokensRequest['plans'][number], requ
   const sharing = plans.filter((other) => other.device.id === device.id).length;
   const weights = weightBytes([...esm, ...dnabert], precision);
   const available = Math.min(maxMemory ?? Infinity, (device.memoryFree ?? device.memoryTotal) / sharing);
-  const most = device.id === 'cpu' ? MOST_ON_CPU : MOST_ON_GPU;
+  const most = device.id === 'cpu' ? MAX_ON_CPU : MAX_ON_GPU;
   const tokens = (models: readonly SizedModel[]): number => {
     const fitting = (SHARE * (available - weights)) / bytesOfTokens(models, precision);
     return Math.max(LEAST[precision], Math.min(most, STEP * Math.floor(fitting / STEP)));

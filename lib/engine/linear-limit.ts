@@ -16,7 +16,7 @@ export interface LinearWork {
 }
 
 /**
- * A measurement may take this share of the run, or this many seconds where that is more, if the linear layers take as
+ * A measurement may take this fraction of the run, or this many seconds where that is more, if the linear layers take as
  * long as the whole model did; they take less.
  */
 const COST_SHARE = 0.02;
@@ -44,8 +44,8 @@ export async function measureLimit(
   return { dna: await ofPart('dna'), protein: await ofPart('protein') };
 }
 
-/** The seconds that the linear layers alone would have taken, as a share of those that the device was busy. */
-export function linearShare({ dnaTokens, proteinTokens, seconds }: LinearWork, limit: LinearLimit): number {
+/** The seconds that the linear layers alone would have taken, as a fraction of those that the device was busy. */
+export function matmulEfficiency({ dnaTokens, proteinTokens, seconds }: LinearWork, limit: LinearLimit): number {
   return (dnaTokens / limit.dna + proteinTokens / limit.protein) / busySeconds(seconds);
 }
 

@@ -14,7 +14,7 @@ export function jobsAtATime(deviceId: string): number {
 }
 
 /** Batches in a row that failed here and went well on another device, after which the device is not trusted any more. */
-const MOST_BLAMES = 3;
+const MAX_BLAMES = 3;
 
 /** One worker of the pool, with what the pool has to remember of it. */
 export class PoolWorker {
@@ -98,7 +98,7 @@ export class PoolWorker {
 
   /** A batch that failed here went well on another device. @returns whether it happened too often */
   blame(): boolean {
-    return ++this.#blames >= MOST_BLAMES;
+    return ++this.#blames >= MAX_BLAMES;
   }
 
   /** Counts from zero again; a device that is lost stays so. */

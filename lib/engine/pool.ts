@@ -78,7 +78,7 @@ export class DevicePool {
     for (const task of this.#underway) frames += task.settledOfBatch;
     for (const worker of this.#workers) {
       const running = worker.running();
-      if (running) frames += running.share * running.frames;
+      if (running) frames += running.fraction * running.frames;
     }
     return frames;
   }
@@ -143,7 +143,7 @@ export class DevicePool {
   }
 
   /** Gives up all that no device computes yet; what runs is finished, and the pool stays open. */
-  withdraw(): void {
+  cancel(): void {
     this.#dropWaiting(new VirnucproError('VNP_ABORTED', 'The batch was withdrawn before a device took it'));
     for (const worker of this.#healthy()) {
       worker.isRecalled = false;

@@ -4,7 +4,7 @@ import { addressSpaceOf } from './granted-resources.js';
 
 const MIB = 2 ** 20;
 /** With less, libtorch cannot be mapped, or ends the process when a thread or a buffer finds no room (measured). */
-const LEAST_ADDRESS_SPACE = 1024 * MIB;
+const MIN_ADDRESS_SPACE = 1024 * MIB;
 
 /** What the kernels of each value of ATEN_CPU_CAPABILITY are compiled for, by the names of /proc/cpuinfo. */
 const CAPABILITIES: Readonly<Record<string, readonly string[]>> = {
@@ -40,11 +40,11 @@ function refuseLostWorkingDirectory(): void {
 
 function refuseSmallAddressSpace(): void {
   const { limit, left } = addressSpaceOf();
-  if (left >= LEAST_ADDRESS_SPACE) return;
+  if (left >= MIN_ADDRESS_SPACE) return;
   const mib = (bytes: number): string => `${Math.floor(bytes / MIB)} MiB`;
   throw new VirnucproError(
     'VNP_MEMORY',
-    `Expected ${mib(LEAST_ADDRESS_SPACE)} of address space for libtorch but ${mib(left)} are left of a limit of ` +
+    `Expected ${mib(MIN_ADDRESS_SPACE)} of address space for libtorch but ${mib(left)} are left of a limit of ` +
       `${mib(limit)} (ulimit -v). Raise that limit, or ask the batch system for more`,
   );
 }

@@ -5,8 +5,8 @@ export interface RunningBatch {
   /** See NativeProgress. */
   readonly layersDone: number;
   readonly layers: number;
-  /** Share of its multiplications that are done, 0 to 1. */
-  readonly share: number;
+  /** Fraction of its multiplications that are done, 0 to 1. */
+  readonly fraction: number;
   /** Of the whole batch; tokens of both models. */
   readonly frames: number;
   readonly tokens: number;
@@ -25,7 +25,7 @@ export class BatchWatch {
   readonly task: WatchedTask;
   readonly #begin = performance.now();
   #layersDone = 0;
-  #share = 0;
+  #fraction = 0;
 
   constructor(task: WatchedTask) {
     this.task = task;
@@ -37,12 +37,12 @@ export class BatchWatch {
    */
   see({ layersDone, layers, fraction }: NativeProgress): RunningBatch {
     this.#layersDone = Math.max(this.#layersDone, layersDone);
-    this.#share = Math.max(this.#share, fraction);
+    this.#fraction = Math.max(this.#fraction, fraction);
     const { frames, tokens } = this.task;
     return {
       layersDone: this.#layersDone,
       layers,
-      share: this.#share,
+      fraction: this.#fraction,
       frames,
       tokens: tokens.dna.tokens.length + tokens.protein.tokens.length,
       seconds: (performance.now() - this.#begin) / 1000,

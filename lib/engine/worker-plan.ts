@@ -34,11 +34,11 @@ export function planWorkers(
 }
 
 function onCpu(device: NativeDevice, threads: number, workers: number): WorkerPlan[] {
-  const share = Math.max(1, Math.floor(threads / workers));
+  const threadsOfEach = Math.max(1, Math.floor(threads / workers));
   return Array.from({ length: workers }, (_, index) => ({
     id: workers === 1 ? device.id : `${device.id}:${index}`,
     device,
-    threads: share,
+    threads: threadsOfEach,
   }));
 }
 

@@ -2,14 +2,14 @@ import { counted } from '../counted.js';
 import { inputName, printablePath } from './text.js';
 
 /** Three quarters of a table of 192 MiB. */
-const MOST_IDS = 12 * 1024 * 1024;
+const MAX_IDS = 12 * 1024 * 1024;
 const FIRST_SLOTS = 1024;
 /** The two halves of the hash, then the number of the source from 1, negative for an id that repeats; 0 where none is. */
 const SLOT_WORDS = 3;
 
-const MOST_EXAMPLES = 5;
-const MOST_SOURCES = 3;
-const MOST_CHARACTERS = 80;
+const MAX_EXAMPLES = 5;
+const MAX_SOURCES = 3;
+const MAX_CHARACTERS = 80;
 
 /** 64 bits for an id, in two halves: among the most ids, two share them once in 200,000 runs. */
 function hashInto(halves: Int32Array, id: string): void {
@@ -51,7 +51,7 @@ export class RepeatedIds {
   readonly #examples = new Map<string, Set<string>>();
 
   /** @param mostIds different ids that are compared */
-  constructor(mostIds = MOST_IDS) {
+  constructor(mostIds = MAX_IDS) {
     this.#mostIds = mostIds;
     this.end();
   }
@@ -114,7 +114,7 @@ export class RepeatedIds {
     if (first > 0) {
       this.#repeated++;
       this.#table[at + 2] = -first;
-      if (this.#examples.size < MOST_EXAMPLES) this.#examples.set(id, new Set([this.#sources[first - 1]!]));
+      if (this.#examples.size < MAX_EXAMPLES) this.#examples.set(id, new Set([this.#sources[first - 1]!]));
     }
     this.#examples.get(id)?.add(this.#sources.at(-1)!);
   }
@@ -154,11 +154,11 @@ export class RepeatedIds {
 
 function shownId(id: string): string {
   if (id === '') return 'the empty id';
-  return printablePath(id.length > MOST_CHARACTERS ? `${id.slice(0, MOST_CHARACTERS)}…` : id);
+  return printablePath(id.length > MAX_CHARACTERS ? `${id.slice(0, MAX_CHARACTERS)}…` : id);
 }
 
 function shownSources(sources: readonly string[]): string {
-  const shown = sources.slice(0, MOST_SOURCES).map((path) => (path === '-' ? inputName(path) : printablePath(path)));
+  const shown = sources.slice(0, MAX_SOURCES).map((path) => (path === '-' ? inputName(path) : printablePath(path)));
   const others = sources.length - shown.length;
   return shown.join(', ') + (others > 0 ? ` and ${others} more` : '');
 }

@@ -103,7 +103,7 @@ export interface DeviceSummaryEvent {
   readonly tokens: number;
   readonly busySeconds: number;
   readonly tokensPerSecond: number;
-  readonly linearShare: number | null;
+  readonly matmulEfficiency: number | null;
   readonly isLost: boolean;
 }
 

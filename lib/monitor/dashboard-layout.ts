@@ -58,9 +58,9 @@ export function dashboardLines(history: readonly RunStatus[], view: DashboardVie
 /** Where the run is, in one line for a terminal that has no dashboard any more. */
 export function overviewWords(title: string, status: RunStatus | undefined): string {
   if (!status) return `${title}: ended before the run began`;
-  const { share, frames, framesFailed, lettersComputed, seconds } = status;
+  const { fraction, frames, framesFailed, lettersComputed, seconds } = status;
   const parts = [
-    share === undefined ? `${bases(lettersComputed)} done` : `${percent(share, 1)} done`,
+    fraction === undefined ? `${bases(lettersComputed)} done` : `${percent(fraction, 1)} done`,
     `${frames} frames`,
     framesFailed > 0 ? `${framesFailed} failed` : '',
     `after ${duration(seconds)}`,
@@ -94,11 +94,11 @@ function titleLine({ seconds }: RunStatus, { title, columns, ascii }: DashboardV
 }
 
 function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line {
-  const { share, secondsLeft, isPaused, bytesRead, bytesTotal } = status;
+  const { fraction, secondsLeft, isPaused, bytesRead, bytesTotal } = status;
   const state = isPaused ? [field('PAUSED', 9, 'warning')] : [];
   const read =
     bytesTotal === undefined ? `${bytes(bytesRead)} read` : `${bytes(bytesRead)} of ${bytes(bytesTotal)} read`;
-  if (share === undefined) {
+  if (fraction === undefined) {
     return joined(
       fitting([...state, field(`${bases(status.lettersComputed)} done`, 8), field(read, 7)], columns),
       ascii,
@@ -106,10 +106,10 @@ function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line
   }
   const left = secondsLeft === undefined ? 'time left unknown' : `${duration(secondsLeft)} left`;
   // At fixed widths the bar stands still; a narrow screen has no room for that.
-  const [shareColumns, leftColumns] = columns < 60 ? [0, 0] : ['100.0 %'.length, '119 min left'.length];
+  const [fractionColumns, leftColumns] = columns < 60 ? [0, 0] : ['100.0 %'.length, '119 min left'.length];
   const fields = fitting(
     [
-      field(percent(share, 1), 10, 'plain', shareColumns),
+      field(percent(fraction, 1), 10, 'plain', fractionColumns),
       ...state,
       field(left, 8, 'plain', leftColumns),
       field(read, 3),
@@ -118,7 +118,7 @@ function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line
   );
   const words = joined(fields, ascii);
   const room = columns - width(textOf(words)) - GAP.length;
-  return room < 4 ? words : [...bar(share, room, ascii, isPaused ? 'warning' : 'done'), span(GAP), ...words];
+  return room < 4 ? words : [...bar(fraction, room, ascii, isPaused ? 'warning' : 'done'), span(GAP), ...words];
 }
 
 function figuresLine(history: readonly RunStatus[], { columns, ascii }: DashboardView): Line {

@@ -60,10 +60,10 @@ export function fieldWidth({ span: { text }, columns }: Field): number {
 /** What follows the whole columns of a bar: its last column in eighths. */
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
-/** A bar of exactly so many columns. @param share 0 to 1 */
-export function bar(share: number, columns: number, ascii: boolean, style: Style = 'done'): Line {
+/** A bar of exactly so many columns. @param fraction 0 to 1 */
+export function bar(fraction: number, columns: number, ascii: boolean, style: Style = 'done'): Line {
   const steps = ascii ? 1 : EIGHTHS.length;
-  const filled = Math.round(Math.min(1, Math.max(0, share)) * columns * steps);
+  const filled = Math.round(Math.min(1, Math.max(0, fraction)) * columns * steps);
   const part = EIGHTHS[filled % steps]!;
   const done = (ascii ? '#' : '█').repeat(Math.floor(filled / steps)) + part;
   return [span(done, style), span((ascii ? '-' : '░').repeat(columns - width(done)), 'rest')];

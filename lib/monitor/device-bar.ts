@@ -7,8 +7,11 @@ const NARROWEST_BAR = 4;
 const WIDEST_BAR = 32;
 
 /** What a worker's bar shows: its part of the run; of its batch, where nobody knows how long the run is. */
-export function shownShare({ share, running }: WorkerStatus): { readonly share: number; readonly of: 'run' | 'batch' } {
-  return share === undefined ? { share: running?.share ?? 0, of: 'batch' } : { share, of: 'run' };
+export function shownFraction({ fraction, running }: WorkerStatus): {
+  readonly fraction: number;
+  readonly of: 'run' | 'batch';
+} {
+  return fraction === undefined ? { fraction: running?.fraction ?? 0, of: 'batch' } : { fraction, of: 'run' };
 }
 
 /** Columns of the bar before these figures, and those of them that have room: a line without a bar has room for more. */
@@ -26,6 +29,6 @@ export function besideBar<F extends Field>(
 export function withBar(worker: WorkerStatus, fields: readonly Field[], barColumns: number, ascii: boolean): Line {
   const figures = joined(fields, ascii);
   if (barColumns === 0) return figures;
-  const done = bar(shownShare(worker).share, barColumns, ascii);
+  const done = bar(shownFraction(worker).fraction, barColumns, ascii);
   return fields.length === 0 ? done : [...done, span(GAP), ...figures];
 }

@@ -8,7 +8,7 @@ import { percent, shortGibibytes } from './quantities.js';
 export function stageSpan({ stage, isLost, running }: WorkerStatus): Span {
   if (isLost) return span('lost', 'error');
   if (stage === 'idle') return span(STAGE_NAMES.idle, 'faint');
-  return span(STAGE_NAMES[stage] + (running ? ` ${percent(running.share)}` : ''), 'good');
+  return span(STAGE_NAMES[stage] + (running ? ` ${percent(running.fraction)}` : ''), 'good');
 }
 
 /** The longest of them. */

@@ -34,15 +34,15 @@ export function deviceLines(history: readonly RunStatus[], { columns, ascii }: D
 // The widths are those of the longest texts that are usual, so that the columns stand still.
 
 function workFields(worker: WorkerStatus, rates: RecentRates, isWide: boolean): Field[] {
-  const { share } = worker;
+  const { fraction } = worker;
   const ofTheRun = isWide ? ' of the run' : '';
   const done: Field[] =
-    share === undefined
+    fraction === undefined
       ? []
-      : [{ span: span(percent(share, 1) + ofTheRun), weight: 6, columns: '100.0 %'.length + ofTheRun.length }];
+      : [{ span: span(percent(fraction, 1) + ofTheRun), weight: 6, columns: '100.0 %'.length + ofTheRun.length }];
   return [
     ...done,
-    { span: span(`${percent(rates.busyShare)} busy`), weight: 7, columns: 10 },
+    { span: span(`${percent(rates.busyFraction)} busy`), weight: 7, columns: 10 },
     { span: stageSpan(worker), weight: 10, columns: STAGE_COLUMNS },
     { span: span(`${short(rates.framesPerSecond)} frames/s`), weight: 9, columns: 14 },
     { span: span(`${short(rates.tokensPerSecond)} tokens/s`), weight: 8, columns: 15 },

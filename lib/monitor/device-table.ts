@@ -1,7 +1,7 @@
 import type { RunStatus, WorkerStatus } from '../predict/run-status.js';
 import { GAP, joined, span } from './dashboard-lines.js';
 import type { Field, Line, Span, Style } from './dashboard-lines.js';
-import { besideBar, shownShare, withBar } from './device-bar.js';
+import { besideBar, shownFraction, withBar } from './device-bar.js';
 import { MEMORY_COLUMNS, memoryInUse, STAGE_COLUMNS, stageSpan } from './device-figures.js';
 import { padded, printable, width } from './printable.js';
 import { percent, short } from './quantities.js';
@@ -28,8 +28,8 @@ interface Figure {
 const SHORTEST_NAME = 8;
 
 const FIGURES: readonly Figure[] = [
-  { heading: 'done', weight: 4, columns: 7, of: ({ share }) => span(known(share, (value) => percent(value, 1))) },
-  { heading: 'busy', weight: 6, columns: 5, of: (_, { busyShare }) => span(percent(busyShare)) },
+  { heading: 'done', weight: 4, columns: 7, of: ({ fraction }) => span(known(fraction, (value) => percent(value, 1))) },
+  { heading: 'busy', weight: 6, columns: 5, of: (_, { busyFraction }) => span(percent(busyFraction)) },
   { heading: 'batch', weight: 10, columns: STAGE_COLUMNS, of: stageSpan },
   { heading: 'frames/s', weight: 9, columns: 8, of: (_, { framesPerSecond }) => span(short(framesPerSecond)) },
   { heading: 'tokens/s', weight: 8, columns: 8, of: (_, { tokensPerSecond }) => span(short(tokensPerSecond)) },
@@ -81,7 +81,7 @@ function headings(
 }
 
 function barHeading(worker: WorkerStatus, columns: number): string {
-  const { of } = shownShare(worker);
+  const { of } = shownFraction(worker);
   const words = `of the ${of}`;
   return words.length <= columns ? words : of;
 }

@@ -160,8 +160,8 @@ export const EVENT_SCHEMA: EventSchema = {
       seconds: count('since the run began', 'seconds'),
       bytesRead: bytes('read from the inputs'),
       bytesTotal: unknownable(bytes('size of all inputs; null when one has none, such as standard input')),
-      share: unknownable(
-        count('share of the run that is done, with what is done of the batches that run; never goes back', '0 to 1'),
+      fraction: unknownable(
+        count('fraction of the run that is done, with what is done of the batches that run; never goes back', '0 to 1'),
       ),
       secondsLeft: unknownable(count('time to the end, at the speed so far', 'seconds')),
       lettersComputed: count('letters of the input that are computed, counted in the same way', 'bases'),
@@ -178,10 +178,10 @@ export const EVENT_SCHEMA: EventSchema = {
         fields: {
           device: DEVICE,
           stage: { type: 'string', meaning: '`idle`, `dna` (DNABERT-S) or `protein` (ESM-2)' },
-          share: unknownable(
+          fraction: unknownable(
             count("share of the run's reading frames that it has computed, with what is done of its batch", '0 to 1'),
           ),
-          batchShare: count('share of the batch that runs that is done; 0 without one', '0 to 1'),
+          batchFraction: count('fraction of the batch that runs that is done; 0 without one', '0 to 1'),
           layersDone: count(
             'layers of both models that are done of that batch; a CPU goes through them for every piece of it',
             'layers',
@@ -191,7 +191,7 @@ export const EVENT_SCHEMA: EventSchema = {
           tokens: TOKENS,
           busySeconds: { ...BUSY, meaning: `${BUSY.meaning}, with that of the batch that runs` },
           utilisation: unknownable(
-            count('share of time in which the device had work, as the driver measures it', '0 to 1'),
+            count('fraction of time in which the device had work, as the driver measures it', '0 to 1'),
           ),
           temperature: unknownable(count('temperature of the device', 'degrees Celsius')),
         },
@@ -322,8 +322,8 @@ export const EVENT_SCHEMA: EventSchema = {
       tokens: TOKENS,
       busySeconds: BUSY,
       tokensPerSecond: count('of the time in which it computed', 'tokens a second'),
-      linearShare: unknownable(
-        count('time that the matrix products alone would have taken, as a share of the time it computed', '0 to 1'),
+      matmulEfficiency: unknownable(
+        count('time that the matrix products alone would have taken, as a fraction of the time it computed', '0 to 1'),
       ),
       isLost: { type: 'boolean', meaning: 'whether it was taken out of the run' },
     },

@@ -156,9 +156,10 @@ function deviceOption(ids: readonly string[]): string {
 }
 
 function progressWords(event: ProgressEvent): EventWords {
-  const { share, lettersComputed, frames, framesSpared, framesFailed, framesPerSecond, secondsLeft, seconds } = event;
+  const { fraction, lettersComputed, frames, framesSpared, framesFailed, framesPerSecond, secondsLeft, seconds } =
+    event;
   const parts = [
-    share !== null && `${percent(Math.min(1, share), 1)} done`,
+    fraction !== null && `${percent(Math.min(1, fraction), 1)} done`,
     bases(lettersComputed),
     `${counted(frames, 'frame')} at ${framesPerSecond.toFixed(1)} a second`,
     framesSpared > 0 && `${framesSpared} decided by triage`,
@@ -170,10 +171,10 @@ function progressWords(event: ProgressEvent): EventWords {
 }
 
 function deviceProgress(progress: ProgressEvent['devices'][number], seconds: number): string {
-  const { device, stage, share, batchShare, frames, busySeconds, utilisation, temperature } = progress;
+  const { device, stage, fraction, batchFraction, frames, busySeconds, utilisation, temperature } = progress;
   const parts = [
-    share !== null && `${percent(share, 1)} of the run`,
-    stage === 'idle' ? STAGE_NAMES.idle : `${STAGE_NAMES[stage]} at ${percent(batchShare)} of a batch`,
+    fraction !== null && `${percent(fraction, 1)} of the run`,
+    stage === 'idle' ? STAGE_NAMES.idle : `${STAGE_NAMES[stage]} at ${percent(batchFraction)} of a batch`,
     counted(frames, 'frame'),
     seconds > 0 && `${percent(Math.min(1, busySeconds / seconds))} busy`,
     utilisation !== null && `${percent(utilisation)} utilised`,
@@ -208,11 +209,11 @@ function continuedWords({ frames, framesTriaged, damagedBytes, isOfSameDevices }
 }
 
 function deviceSummaryWords(event: DeviceSummaryEvent): EventWords {
-  const { device, batches, frames, tokens, busySeconds, tokensPerSecond, linearShare, isLost } = event;
+  const { device, batches, frames, tokens, busySeconds, tokensPerSecond, matmulEfficiency, isLost } = event;
   const text =
     `${device}: ${counted(frames, 'frame')} in ${counted(batches, 'batch')}, ${tokens} tokens, busy ${busySeconds.toFixed(1)} s, ` +
     `${tokensPerSecond.toFixed(0)} tokens a second` +
-    (linearShare === null ? '' : `, ${percent(linearShare)} of what its matrix products alone reach`) +
+    (matmulEfficiency === null ? '' : `, ${percent(matmulEfficiency)} of what its matrix products alone reach`) +
     (isLost ? '; lost during the run' : '');
   return isLost ? warn(text) : info(text);
 }

@@ -14,7 +14,7 @@ export interface LogEntry {
 const STANDARD_ERROR = 2;
 
 /** Lines that are kept for a file that is not open yet; a run logs far fewer before it has its directory. */
-const MOST_KEPT_LINES = 1000;
+const MAX_KEPT_LINES = 1000;
 
 /** Where a log goes: standard error or a pane of the screen, and a file once there is one. Everything is written at once. */
 export class LogSinks {
@@ -58,7 +58,7 @@ export class LogSinks {
     if (this.pane) for (const line of entry.pane().trimEnd().split('\n')) this.pane(line, entry.level);
     else this.#standardError.write(entry.standardError());
     if (this.#file !== undefined) this.#writeFile(entry.file());
-    else if (this.#path === '' && this.#early.length < MOST_KEPT_LINES) this.#early.push(entry.file());
+    else if (this.#path === '' && this.#early.length < MAX_KEPT_LINES) this.#early.push(entry.file());
   }
 
   #writeFile(text: string): void {

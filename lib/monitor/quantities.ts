@@ -20,8 +20,8 @@ export function bases(letters: number): string {
   return letters < 1e9 ? `${(letters / 1e6).toFixed(1)} Mb` : `${(letters / 1e9).toFixed(2)} Gb`;
 }
 
-export function percent(share: number, digits = 0): string {
-  return `${(100 * share).toFixed(digits)} %`;
+export function percent(fraction: number, digits = 0): string {
+  return `${(100 * fraction).toFixed(digits)} %`;
 }
 
 /** A rate or a large number in few characters: `0.42`, `12.3`, `1234`, `12.3k`, `1.2M`. */

@@ -10,12 +10,12 @@ const KEPT = WINDOW + 5;
 export interface RecentRates {
   readonly framesPerSecond: number;
   readonly tokensPerSecond: number;
-  /** Share of the time in which it computed, 0 to 1. */
-  readonly busyShare: number;
+  /** Fraction of the time in which it computed, 0 to 1. */
+  readonly busyFraction: number;
 }
 
 const NOTHING_DONE = { frames: 0, tokens: 0, busySeconds: 0, running: undefined };
-const NO_RATES: RecentRates = { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 0 };
+const NO_RATES: RecentRates = { framesPerSecond: 0, tokensPerSecond: 0, busyFraction: 0 };
 
 /** Adds a status to those before it and drops what is too old to matter. Oldest first. */
 export function withStatus(history: readonly RunStatus[], status: RunStatus): RunStatus[] {
@@ -39,12 +39,12 @@ export function recentRates(history: readonly RunStatus[], worker: number): Rece
   return {
     framesPerSecond: rate(done.frames - doneBefore.frames),
     tokensPerSecond: rate(done.tokens - doneBefore.tokens),
-    busyShare: Math.min(1, rate(status.busySeconds - before.busySeconds)),
+    busyFraction: Math.min(1, rate(status.busySeconds - before.busySeconds)),
   };
 }
 
 /** Frames and tokens a second of all workers together. */
-export function totalRates(history: readonly RunStatus[]): Omit<RecentRates, 'busyShare'> {
+export function totalRates(history: readonly RunStatus[]): Omit<RecentRates, 'busyFraction'> {
   const rates = (history.at(-1)?.workers ?? []).map((_, worker) => recentRates(history, worker));
   return {
     framesPerSecond: rates.reduce((sum, { framesPerSecond }) => sum + framesPerSecond, 0),

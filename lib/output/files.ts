@@ -228,10 +228,10 @@ export const RUN_MANIFEST: OutputFile = {
   format: 'JSON, written last: a directory with a run.json is a finished run',
   meaning:
     'How the results were made: versions, model (with the path of its `card`, and whether it came with the program), ' +
-    'inputs, parameters (with the `temperature` of the scores, 1 unless they are calibrated), devices (with `tokensPerSecond`, `linearShare`, the ' +
-    'share of the speed that the matrix products alone reach, and the peak of their memory), counts, times, and every ' +
+    'inputs, parameters (with the `temperature` of the scores, 1 unless they are calibrated), devices (with `tokensPerSecond`, `matmulEfficiency`, the ' +
+    'fraction of the speed that the matrix products alone reach, and the peak of their memory), counts, times, and every ' +
     'file written but run.log, which goes on a little longer. `outcome` is `complete`, `partial` (some windows failed, ' +
-    'or records are invalid) or `stopped`: the run ended early, and what is there is right but not all. `recalled` is ' +
+    'or records are invalid) or `stopped`: the run ended early, and what is there is right but not all. `rescored` is ' +
     'there after `virnucpro call`: one entry a call, with what was in force before.',
   columns: [],
 };

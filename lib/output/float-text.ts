@@ -1,7 +1,7 @@
 /** 10^0 to 10^22: the powers of ten that a double holds exactly. */
 const POWERS_OF_TEN = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`));
 
-const MOST_DIGITS = 9;
+const MAX_DIGITS = 9;
 const floatView = new Float32Array(1);
 const bitsView = new Uint32Array(floatView.buffer);
 
@@ -32,7 +32,7 @@ function fractionText(value: number): string | undefined {
   let leading = 1;
   while (value * (POWERS_OF_TEN[leading] as number) < 1) leading++;
   // Eight digits are enough for most values, so the search starts there.
-  let decimals = leading + MOST_DIGITS - 2;
+  let decimals = leading + MAX_DIGITS - 2;
   let digits = digitsThatReadBack(value, decimals);
   if (digits === 0) digits = digitsThatReadBack(value, ++decimals);
   else if (digits > 0) {
@@ -62,7 +62,7 @@ function digitsThatReadBack(value: number, decimals: number): number {
 function exactText(value: number): string {
   const [mantissa = '', exponent = ''] = value.toExponential(100).split('e');
   const all = mantissa.replace('.', '');
-  for (let count = 1; count <= MOST_DIGITS; count++) {
+  for (let count = 1; count <= MAX_DIGITS; count++) {
     const below = Number(all.slice(0, count));
     const decimals = count - 1 - Number(exponent);
     const nearest = below + (roundsUp(below, all.slice(count)) ? 1 : 0);
@@ -70,7 +70,7 @@ function exactText(value: number): string {
       if (Math.fround(Number(`${digits}e${-decimals}`)) === value) return decimalText(value, String(digits), decimals);
     }
   }
-  throw new RangeError(`Expected ${MOST_DIGITS} digits to be enough for the float32 value ${value}`);
+  throw new RangeError(`Expected ${MAX_DIGITS} digits to be enough for the float32 value ${value}`);
 }
 
 function roundsUp(below: number, rest: string): boolean {

@@ -45,7 +45,7 @@ export interface ManifestInput {
 export interface ManifestParameters {
   /** A window is called virus when its virus_score is at least this. */
   readonly threshold: number;
-  /** A contig is called virus when at least this share of its scored windows is. */
+  /** A contig is called virus when at least this fraction of its scored windows is. */
   readonly minFraction: number;
   /** Scores are softmax(logits / temperature): 1 unless they are calibrated. Absent in runs of early versions, which did not. */
   readonly temperature?: number;
@@ -87,10 +87,10 @@ export interface ManifestDevice {
   /** Of these seconds. */
   readonly tokensPerSecond: number;
   /**
-   * The seconds that the models' matrix products alone would have taken, measured right after the run, as a share of
+   * The seconds that the models' matrix products alone would have taken, measured right after the run, as a fraction of
    * busySeconds; null where it was not measured: a run too short for it, or the TorchScript engine.
    */
-  readonly linearShare: number | null;
+  readonly matmulEfficiency: number | null;
   /** The most bytes that it held, of those that the device has; on the CPU of the whole process. */
   readonly memoryPeakBytes: number;
   readonly memoryTotalBytes: number;
@@ -155,11 +155,11 @@ export interface RunManifest extends RunDescription {
    * call with a model, `model` are those of the last one, all else is of the run itself. Absent in a run as `predict` left
    * it.
    */
-  readonly recalled?: readonly ManifestRecall[];
+  readonly rescored?: readonly ManifestRescore[];
 }
 
 /** One `virnucpro call`: stored scores were called with another rule, or stored embeddings with another classifier. */
-export interface ManifestRecall {
+export interface ManifestRescore {
   /** ISO 8601, UTC. */
   readonly at: string;
   /** What was in force before. */

@@ -11,7 +11,7 @@ const LOOKING_INTERVAL = 250;
 const PROMPT = 1_000;
 
 /** So long a file system that gives nothing but errors is waited for. */
-const MOST_PATIENCES = 10;
+const MAX_PATIENCES = 10;
 
 /** `gone` where the folder went meanwhile. */
 export type WatchedLife = 'alive' | 'silent' | 'gone';
@@ -43,7 +43,7 @@ export async function watchOwner(
     else if (last !== undefined && sign !== last) return 'alive';
     if (sign !== UNANSWERED) [last, answeredAt] = [sign, now];
     if (now - silentSince >= patience) return 'silent';
-    if (now - answeredAt > MOST_PATIENCES * patience) return 'alive';
+    if (now - answeredAt > MAX_PATIENCES * patience) return 'alive';
     lookedAt = now;
     await unlessAborted(system.sleep(LOOKING_INTERVAL, { keepsAlive: true }), signal);
   }

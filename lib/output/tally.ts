@@ -53,7 +53,7 @@ export class Tally {
   /** @throws VNP_OUTPUT where the run counted something else than what was written */
   check(run: Pick<RunDescription, 'counts' | 'outcome' | 'model'>): void {
     const stopped = run.outcome === 'stopped';
-    const written = { ...this.#counts, framesKept: this.#counts.framesScored };
+    const written = { ...this.#counts, framesFound: this.#counts.framesScored };
     for (const [model, { windows, frames }] of this.#decided) {
       if (model === run.model.name) continue;
       written.windowsTriaged += windows;
@@ -61,7 +61,7 @@ export class Tally {
     }
     for (const name of Object.keys(written) as (keyof RunCounts)[]) {
       // Not every kept frame gets a score; and a run that stopped had read records that it did not come to the end of.
-      const mayBeLess = name === 'framesKept' || (stopped && NAMES_OF_RECORDS.has(name));
+      const mayBeLess = name === 'framesFound' || (stopped && NAMES_OF_RECORDS.has(name));
       compare(name, run.counts[name], written[name], mayBeLess);
     }
     if (!stopped) compare('windows of all contigs', this.#windowsOfContigs, written.windows, false);

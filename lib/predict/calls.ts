@@ -2,7 +2,7 @@ import type { ContigVerdict, FrameScore } from './results.js';
 
 /** A window is called virus when its virus score is at least this: the classic rule. */
 export const DEFAULT_THRESHOLD = 0.5;
-/** A contig is called virus when at least this share of its scored windows is. */
+/** A contig is called virus when at least this fraction of its scored windows is. */
 export const DEFAULT_MIN_FRACTION = 0.5;
 
 export interface CallRule {

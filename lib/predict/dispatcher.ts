@@ -2,14 +2,14 @@ import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
 import type { DevicePool } from '../engine/pool.js';
 import { VirnucproError } from '../errors.js';
-import type { BatchRecords } from '../journal/batch-records.js';
-import type { KeptFrame } from '../windows/frame.js';
+import type { BatchRecords } from '../journal/run-journal.js';
+import type { Orf } from '../windows/open-reading-frames.js';
 import type { RunControl } from './run-control.js';
 import type { BatchFailure, RunSummary } from './summary.js';
-import type { WindowStage } from './window-stage.js';
+import type { WindowSink } from './window-stage.js';
 
 /** Batches in a row without a single score, after which more of them would only cost time. */
-const MOST_UNSCORED_BATCHES = 3;
+const MAX_UNSCORED_BATCHES = 3;
 
 /**
  * Windows between two batches. A batch that waits for more frames holds up the results behind it; where hardly any
@@ -54,7 +54,7 @@ export interface DispatcherOptions {
 }
 
 /** Sends frames to the devices, in batches, and settles what comes back. */
-export class Dispatcher implements WindowStage {
+export class Dispatcher implements WindowSink {
   readonly #pool: DevicePool;
   readonly #options: DispatcherOptions;
   /** Batches so far, computed or found in the journal. */
@@ -71,7 +71,7 @@ export class Dispatcher implements WindowStage {
   /**
    * Where a promise comes back it is that of a batch which is full, see `flush`.
    */
-  addWindow(firstTag: number, frames: readonly KeptFrame[]): Promise<void> | undefined {
+  addWindow(firstTag: number, frames: readonly Orf[]): Promise<void> | undefined {
     for (const [index, frame] of frames.entries()) {
       const full = this.#options.batcher.add(firstTag + index, frame);
       if (full.length === 0) continue;
@@ -151,13 +151,13 @@ export class Dispatcher implements WindowStage {
     for (const failure of failures) onFailure(failure);
     const failed = failures.reduce((sum, { frames }) => sum + frames, 0);
     this.#unscoredInARow = failed === batch.tags.length ? this.#unscoredInARow + 1 : 0;
-    if (this.#unscoredInARow >= MOST_UNSCORED_BATCHES) this.#stopForGood(failures.at(-1)!);
+    if (this.#unscoredInARow >= MAX_UNSCORED_BATCHES) this.#stopForGood(failures.at(-1)!);
     return failures.length === 0;
   }
 
   #stopForGood({ reason }: BatchFailure): void {
     const { control, what = 'scores' } = this.#options;
-    const message = `Expected ${what} but ${MOST_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
+    const message = `Expected ${what} but ${MAX_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
     control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
 }

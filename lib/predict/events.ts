@@ -120,7 +120,7 @@ export interface ProgressEvent {
   readonly bytesRead: number;
   readonly bytesTotal: number | null;
   /** 0 to 1. */
-  readonly share: number | null;
+  readonly fraction: number | null;
   readonly secondsLeft: number | null;
   readonly lettersComputed: number;
   readonly records: number;
@@ -135,10 +135,10 @@ export interface ProgressEvent {
   readonly devices: readonly {
     readonly device: string;
     readonly stage: WorkerStatus['stage'];
-    /** See WorkerStatus.share. */
-    readonly share: number | null;
+    /** See WorkerStatus.fraction. */
+    readonly fraction: number | null;
     /** What is done of the batch that runs, 0 to 1; its layers that are done, and all of them. 0 without one. */
-    readonly batchShare: number;
+    readonly batchFraction: number;
     readonly layersDone: number;
     readonly layers: number;
     readonly frames: number;

@@ -2,8 +2,8 @@ import type { FrameBatch } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
 import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
-import type { FrameName, KeptFrame } from '../windows/frame.js';
-import type { SequenceWindow } from '../windows/window.js';
+import type { FrameName, Orf } from '../windows/open-reading-frames.js';
+import type { SequenceWindow } from '../windows/windows.js';
 import { calibrated, UNCALIBRATED } from './calibration.js';
 import { decidingFrame } from './calls.js';
 import type { CallRule } from './calls.js';
@@ -76,7 +76,7 @@ export class Ledger {
   }
 
   /** Enters a window; gives the tag of its first frame, the others follow in order. */
-  enterWindow(record: SequenceRecord, tally: ContigTally, window: SequenceWindow, kept: readonly KeptFrame[]): number {
+  enterWindow(record: SequenceRecord, tally: ContigTally, window: SequenceWindow, kept: readonly Orf[]): number {
     const pending: PendingWindow = {
       kind: 'window',
       record,

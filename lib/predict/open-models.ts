@@ -6,9 +6,9 @@ import type { LoadedAddon } from '../engine/load.js';
 import { DevicePool } from '../engine/pool.js';
 import { precisionOf } from '../engine/precision.js';
 import type { WorkerDescription } from '../engine/worker-usage.js';
-import type { OpenedModel } from '../models/pipeline.js';
+import type { OpenedModel } from '../models/folder/model-folder.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
-import { verifyFiles } from '../models/verify.js';
+import { verifyFiles } from '../models/trust/verify.js';
 import { VirnucproError } from '../errors.js';
 import { packageVersion } from '../package.js';
 import { unlessAborted } from '../unless-aborted.js';
@@ -59,7 +59,7 @@ export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promi
 async function loadModels(options: OpenOptions, resolved: ResolvedOpenOptions): Promise<OpenedModels> {
   const { trust, engine, onEvent, triage: choice, signal } = resolved;
   signal?.throwIfAborted();
-  tellGrant(onEvent);
+  emitGrant(onEvent);
   const registry = new ModelRegistry(modelsFolder(options.models));
   const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
   if (options.model === undefined && model.shipped) {
@@ -127,7 +127,7 @@ function isOn(pool: DevicePool): (plan: RunPlan['workers'][number]) => boolean {
   return ({ device }) => opened.includes(device.id);
 }
 
-function tellGrant(onEvent: (event: RunEvent) => void): void {
+function emitGrant(onEvent: (event: RunEvent) => void): void {
   const resources = grantedResources();
   const text = grantText(resources);
   if (text === undefined) return;

@@ -10,15 +10,15 @@ import type { RunEvent } from './events.js';
 
 /** Seconds between two progress events. */
 export const DEFAULT_PROGRESS_INTERVAL = 30;
-/** Share of a device's memory from which there is a warning. */
+/** Fraction of a device's memory from which there is a warning. */
 export const DEFAULT_MEMORY_WARNING = 0.9;
 export const DEFAULT_DEVICE_TIMEOUT = DEFAULT_DEADLINE;
-export const LONGEST_DEVICE_TIMEOUT = 1_000_000;
+export const MAX_DEVICE_TIMEOUT = 1_000_000;
 /** More tokens than this in a batch fit no device. */
-export const MOST_BATCH_TOKENS = 2 ** 24;
-export const MOST_THREADS = 1024;
+export const MAX_BATCH_TOKENS = 2 ** 24;
+export const MAX_THREADS = 1024;
 /** More workers than this on one CPU gain nothing. */
-export const MOST_WORKERS = 64;
+export const MAX_WORKERS = 64;
 
 /** A model that reads every window first and decides those that it is sure of; the others go to the model of the run. */
 export interface TriageChoice {
@@ -88,7 +88,7 @@ export interface OpenOptions {
 export interface PredictOptions {
   /** A window is called virus from this virus score on, 0 to 1. Defaults to 0.5, the classic rule. */
   readonly threshold?: number;
-  /** A contig is called virus when at least this share of its scored windows is, 0 to 1. Defaults to 0.5. */
+  /** A contig is called virus when at least this fraction of its scored windows is, 0 to 1. Defaults to 0.5. */
   readonly minFraction?: number;
   /** Whether scores are calibrated where the model has a temperature; the published ones have none. Defaults to true. */
   readonly calibration?: boolean;
@@ -111,7 +111,7 @@ export interface PredictOptions {
   readonly signal?: AbortSignal;
   /** Seconds between two progress events, 0 for none. Defaults to DEFAULT_PROGRESS_INTERVAL. */
   readonly progressInterval?: number;
-  /** Share of a device's memory, above 0 and up to 1, from which there is a warning. Defaults to DEFAULT_MEMORY_WARNING. */
+  /** Fraction of a device's memory, above 0 and up to 1, from which there is a warning. Defaults to DEFAULT_MEMORY_WARNING. */
   readonly memoryWarning?: number;
 }
 
@@ -146,13 +146,13 @@ const PREDICT_OPTIONS = namesOf<PredictOptions>({
   memoryWarning: true,
 });
 
-function share(name: string, value: number): number {
+function fraction(name: string, value: number): number {
   if (typeof value === 'number' && value >= 0 && value <= 1) return value;
   throw expected('VNP_ARGUMENT', 'a number from 0 to 1', name, String(value));
 }
 
-function positiveShare(name: string, value: number): number {
-  if (share(name, value) > 0) return value;
+function positiveFraction(name: string, value: number): number {
+  if (fraction(name, value) > 0) return value;
   throw expected('VNP_ARGUMENT', 'a number above 0, up to 1', name, String(value));
 }
 
@@ -188,13 +188,13 @@ export function resolveTriage(triage: string | TriageChoice): TriageChoice {
   if (typeof triage === 'string') return { model: triage };
   checkNames(TRIAGE_OPTIONS, triage, 'triage');
   if (!isText(triage.model)) throw expected('VNP_ARGUMENT', 'a name', 'the model of triage', typeof triage.model);
-  if (triage.othersBelow !== undefined) share('othersBelow', triage.othersBelow);
-  if (triage.virusAtLeast !== undefined) share('virusAtLeast', triage.virusAtLeast);
+  if (triage.othersBelow !== undefined) fraction('othersBelow', triage.othersBelow);
+  if (triage.virusAtLeast !== undefined) fraction('virusAtLeast', triage.virusAtLeast);
   return triage;
 }
 
 export function defaultThreads(): number {
-  return Math.min(grantedResources().cores.granted, MOST_THREADS);
+  return Math.min(grantedResources().cores.granted, MAX_THREADS);
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */
@@ -211,15 +211,15 @@ export function resolveOpenOptions(options: OpenOptions) {
     trust: options.trust ?? false,
     triage: options.triage === undefined ? undefined : resolveTriage(options.triage),
     precision: options.precision ?? DEFAULT_PRECISION,
-    threads: whole('threads', options.threads ?? defaultThreads(), MOST_THREADS),
-    workers: workers === undefined ? undefined : whole('workers', workers, MOST_WORKERS),
+    threads: whole('threads', options.threads ?? defaultThreads(), MAX_THREADS),
+    workers: workers === undefined ? undefined : whole('workers', workers, MAX_WORKERS),
     maxMemory: maxMemory === undefined ? undefined : whole('maxMemory', maxMemory, Number.MAX_SAFE_INTEGER),
-    deviceTimeout: whole('deviceTimeout', options.deviceTimeout ?? DEFAULT_DEVICE_TIMEOUT, LONGEST_DEVICE_TIMEOUT),
+    deviceTimeout: whole('deviceTimeout', options.deviceTimeout ?? DEFAULT_DEVICE_TIMEOUT, MAX_DEVICE_TIMEOUT),
     engine: options.engine ?? ('packed' as const),
     esmBatchTokens:
-      esmBatchTokens === undefined ? undefined : whole('esmBatchTokens', esmBatchTokens, MOST_BATCH_TOKENS),
+      esmBatchTokens === undefined ? undefined : whole('esmBatchTokens', esmBatchTokens, MAX_BATCH_TOKENS),
     dnabertBatchTokens:
-      dnabertBatchTokens === undefined ? undefined : whole('dnabertBatchTokens', dnabertBatchTokens, MOST_BATCH_TOKENS),
+      dnabertBatchTokens === undefined ? undefined : whole('dnabertBatchTokens', dnabertBatchTokens, MAX_BATCH_TOKENS),
     onEvent: harmless(options.onEvent),
     signal: options.signal,
   };
@@ -242,8 +242,8 @@ export function resolvePredictOptions(options: PredictOptions) {
   }
   return {
     rule: {
-      threshold: share('threshold', options.threshold ?? DEFAULT_THRESHOLD),
-      minFraction: share('minFraction', options.minFraction ?? DEFAULT_MIN_FRACTION),
+      threshold: fraction('threshold', options.threshold ?? DEFAULT_THRESHOLD),
+      minFraction: fraction('minFraction', options.minFraction ?? DEFAULT_MIN_FRACTION),
     },
     calibration: options.calibration ?? true,
     sequences: options.sequences ?? false,
@@ -252,7 +252,7 @@ export function resolvePredictOptions(options: PredictOptions) {
     standardInput: options.standardInput,
     signal: options.signal,
     progressInterval,
-    memoryWarning: positiveShare('memoryWarning', options.memoryWarning ?? DEFAULT_MEMORY_WARNING),
+    memoryWarning: positiveFraction('memoryWarning', options.memoryWarning ?? DEFAULT_MEMORY_WARNING),
   };
 }
 export type ResolvedPredictOptions = ReturnType<typeof resolvePredictOptions>;

@@ -3,8 +3,8 @@ import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { DevicePool } from '../engine/pool.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
-import { keptFrames } from '../windows/kept-frames.js';
-import { readWindows } from '../windows/read-windows.js';
+import { openReadingFrames } from '../windows/open-reading-frames.js';
+import { readWindows } from '../windows/windows.js';
 import type { CallRule } from './calls.js';
 import { ContigTally } from './contig-tally.js';
 import { Dispatcher } from './dispatcher.js';
@@ -17,7 +17,7 @@ import type { RunControl } from './run-control.js';
 import type { BatchFailure, RunSummary } from './summary.js';
 import { Triage } from './triage.js';
 import type { TriageOptions } from './triage.js';
-import type { WindowStage } from './window-stage.js';
+import type { WindowSink } from './window-stage.js';
 
 /** Windows and records after which results leave, and results that leave at once: a step for each would cost too much. */
 const ENTERED_BEFORE_LEAVING = 64;
@@ -41,7 +41,7 @@ export interface PipelineOptions {
 }
 
 /** What a run is watched and steered by. */
-export interface RunStage {
+export interface RunContext {
   readonly summary: RunSummary;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
@@ -55,9 +55,9 @@ export interface RunStage {
 function stagesOf(
   pool: DevicePool,
   { batches, embeddings = false, triage }: PipelineOptions,
-  { summary, control, journal, onFailure, onTriageFailure = () => undefined }: RunStage,
+  { summary, control, journal, onFailure, onTriageFailure = () => undefined }: RunContext,
   ledger: Ledger,
-): WindowStage {
+): WindowSink {
   const batcher = new FrameBatcher(batches);
   const own = { scores: ledger, counts: summary, onFailure, journal: journal?.models };
   const models = new Dispatcher(pool, { ...own, batcher, summary, control, embeddings });
@@ -75,7 +75,7 @@ export async function* predictRecords(
   records: AsyncIterable<SequenceRecord>,
   pool: DevicePool,
   options: PipelineOptions,
-  stage: RunStage,
+  stage: RunContext,
 ): AsyncGenerator<Iterable<PredictionResult>> {
   const { summary, control } = stage;
   const ledger = new Ledger(options);
@@ -98,7 +98,7 @@ export async function* predictRecords(
       summary.enterRecord(record);
       const tally = new ContigTally();
       for (const window of record.problem ? [] : readWindows(record, options.chunkSize)) {
-        const kept = keptFrames(window.letters);
+        const kept = openReadingFrames(window.letters);
         summary.enterWindow(window.start + window.letters.length, kept.length);
         const sending = stages.addWindow(ledger.enterWindow(record, tally, window, kept), kept);
         if (sending) await sending;

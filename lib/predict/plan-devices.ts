@@ -52,7 +52,7 @@ export function planRun(
   { threads, workers, maxMemory, precision: choice, esmBatchTokens, dnabertBatchTokens, onEvent }: ResolvedOpenOptions,
 ): RunPlan {
   const precision = precisionOf(devices, choice);
-  if (choice === 'auto' && precision === 'fp32') tellPrecision(devices, onEvent);
+  if (choice === 'auto' && precision === 'fp32') emitPrecision(devices, onEvent);
   const plans = planWorkers(devices, { threads, workers }).map((plan) => ({ ...plan, precision }));
   const request = { ...models, plans, maxMemory };
   const defaults = defaultBatchTokens(request);
@@ -68,7 +68,7 @@ export function planRun(
   };
 }
 
-function tellPrecision(devices: readonly NativeDevice[], onEvent: (event: RunEvent) => void): void {
+function emitPrecision(devices: readonly NativeDevice[], onEvent: (event: RunEvent) => void): void {
   const without = devices.filter(({ bf16 }) => !bf16);
   const able = devices.filter(({ bf16 }) => bf16);
   const fp16 = without.filter(hasFastFp16Only);

@@ -6,8 +6,8 @@ import { VirnucproError, expected } from '../errors.js';
 import { flattened } from '../input/flattened.js';
 import { checkInputs } from '../input/input-files.js';
 import { readRecords } from '../input/records.js';
-import type { OpenedModel } from '../models/pipeline.js';
-import { PROTEIN_TOKENS } from '../models/protein-alphabet.js';
+import type { OpenedModel } from '../models/folder/model-folder.js';
+import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { RunJournal } from '../journal/run-journal.js';
 import { temperatureOf } from './calibration.js';
 import { openModels } from './open-models.js';
@@ -33,7 +33,7 @@ export interface Prediction extends AsyncIterable<PredictionResult> {
   /** How far the run is, and what every device does. */
   status(): RunStatus;
   /** Tells at once, as events, what the next progress event would tell. */
-  tell(): void;
+  emitProgress(): void;
   /** What the devices compute is finished; nothing else begins until `resume`. */
   pause(): void;
   resume(): void;
@@ -118,7 +118,7 @@ export class Predictor {
       summary,
       temperature: temperatureOf(this.model, resolved.calibration),
       status: () => this.#monitorOf(run).status(),
-      tell: () => this.#monitorOf(run).tell(),
+      emitProgress: () => this.#monitorOf(run).emitProgress(),
       pause: () => control.pause(),
       resume: () => control.resume(),
       [Symbol.asyncIterator]: () => results,
@@ -128,7 +128,7 @@ export class Predictor {
   /**
    * After a run: measures on every device how fast the models' linear layers alone are, and enters that as `limit` into
    * the devices of the run's summary. Takes a fiftieth of the run or about half a second; where that is too little, and
-   * with the TorchScript engine, there is no limit. See `linearShare`.
+   * with the TorchScript engine, there is no limit. See `matmulEfficiency`.
    * @throws VirnucproError VNP_CLOSED, VNP_ARGUMENT while a run goes on, VNP_MEMORY
    */
   async measureLimits(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { StoredSequence } from '../input/record.js';
-import type { FrameName, KeptFrame } from '../windows/frame.js';
+import type { FrameName, Orf } from '../windows/open-reading-frames.js';
 
 /** The classifier's softmax for one kept frame, calibrated where that is on; float32 values that add up to 1 but for rounding. */
 export interface FrameScore {
@@ -51,7 +51,7 @@ export interface WindowResult {
    * Only when asked for: the window's letters as read, and every kept frame (scored or not), in the classic order. They
    * are views into larger buffers: copy (`slice`) what you keep or send.
    */
-  readonly sequences?: { readonly letters: Uint8Array; readonly kept: readonly KeptFrame[] };
+  readonly sequences?: { readonly letters: Uint8Array; readonly kept: readonly Orf[] };
 }
 
 export type ContigVerdict = 'virus' | 'other' | 'none';

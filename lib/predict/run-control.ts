@@ -5,14 +5,14 @@ export interface SteeredPool {
   /** While it holds, what runs is finished and nothing else begins. */
   hold(isHeld: boolean): void;
   /** Gives up all that has not begun. */
-  withdraw(): void;
+  cancel(): void;
 }
 
 /** Several, steered as one. */
 export function steeredTogether(pools: readonly SteeredPool[]): SteeredPool {
   return {
     hold: (isHeld) => pools.forEach((pool) => pool.hold(isHeld)),
-    withdraw: () => pools.forEach((pool) => pool.withdraw()),
+    cancel: () => pools.forEach((pool) => pool.cancel()),
   };
 }
 
@@ -50,7 +50,7 @@ export class RunControl {
   stop(reason: VirnucproError): void {
     if (this.stopped) return;
     this.#ended.abort(reason);
-    this.#steered?.withdraw();
+    this.#steered?.cancel();
     this.resume();
   }
 
@@ -72,8 +72,8 @@ export class RunControl {
     return () => {
       this.#steered = undefined;
       this.#hold();
-      // Where all went well nothing is left to withdraw.
-      pool.withdraw();
+      // Where all went well nothing is left to cancel.
+      pool.cancel();
       pool.hold(false);
     };
   }

@@ -2,7 +2,7 @@
  * Everything that went into a run and came out. When it came to its end, these hold (one that was stopped has read more
  * than it has results of):
  * records = contigsVirus + contigsOther + contigsNone; windows = windowsScored + windowsNoFrame + windowsFailed;
- * framesScored <= framesKept.
+ * framesScored <= framesFound.
  */
 export interface RunCounts {
   /** Records read: as many as contigs.tsv has rows, unless the run was stopped before the results of all were there. */
@@ -20,7 +20,7 @@ export interface RunCounts {
   /** Rows of windows.tsv. */
   windows: number;
   /** Reading frames without a stop codon. */
-  framesKept: number;
+  framesFound: number;
   /** Rows of prediction_results.txt. */
   framesScored: number;
   windowsScored: number;
@@ -47,7 +47,7 @@ export function noCounts(): RunCounts {
     gaps: 0,
     recordsWithGaps: 0,
     windows: 0,
-    framesKept: 0,
+    framesFound: 0,
     framesScored: 0,
     windowsScored: 0,
     windowsTriaged: 0,

@@ -26,7 +26,7 @@ export interface RunMonitorOptions {
   readonly onEvent: (event: RunEvent) => void;
   /** Seconds between two progress events; 0 for none. */
   readonly progressInterval: number;
-  /** Share of a device's memory, 0 to 1, from which there is a warning. */
+  /** Fraction of a device's memory, 0 to 1, from which there is a warning. */
   readonly memoryWarning: number;
 }
 
@@ -42,7 +42,7 @@ export class RunMonitor {
   #end: number | undefined;
   /** The most that was done at any moment. */
   #letters = 0;
-  #share = 0;
+  #fraction = 0;
   /** Bytes of all inputs, once they are known. */
   bytesTotal: number | undefined;
 
@@ -58,7 +58,7 @@ export class RunMonitor {
       this.#timers.push(setInterval(work, seconds * 1000).unref());
     };
     every(READING_INTERVAL, () => void this.#read());
-    if (progressInterval > 0) every(progressInterval, () => this.tell());
+    if (progressInterval > 0) every(progressInterval, () => this.emitProgress());
     void this.#read();
   }
 
@@ -67,13 +67,13 @@ export class RunMonitor {
     this.#end = performance.now();
     for (const timer of this.#timers) clearInterval(timer);
     await this.#read();
-    this.#tellMemory();
+    this.#emitMemory();
   }
 
   /** As an event, how far the run is; and of every device, what it holds. */
-  tell(): void {
+  emitProgress(): void {
     this.#options.onEvent(progressOf(this.status()));
-    this.#tellMemory();
+    this.#emitMemory();
   }
 
   status(): RunStatus {
@@ -83,28 +83,28 @@ export class RunMonitor {
     const { framesUnderway } = models;
     const framesAndParts = framesDone + framesUnderway;
     this.#letters = Math.max(this.#letters, computed.letters(framesAndParts));
-    const share = this.#furthest(computed.bytes(framesAndParts, input));
+    const fraction = this.#furthest(computed.bytes(framesAndParts, input));
     const active = seconds - control.secondsPaused;
     return {
       seconds,
       isPaused: control.isPaused,
       bytesRead: input.bytesRead,
       bytesTotal: this.bytesTotal,
-      share,
-      secondsLeft: secondsLeft(active, share, framesAndParts > 0 ? 1 - framesJournaled / framesAndParts : 1),
+      fraction,
+      secondsLeft: secondsLeft(active, fraction, framesAndParts > 0 ? 1 - framesJournaled / framesAndParts : 1),
       lettersComputed: this.#letters,
       ...{ records: counts.records, windows: counts.windows },
-      ...{ frames: framesDone, framesUnderway, framesFound: counts.framesKept },
+      ...{ frames: framesDone, framesUnderway, framesFound: counts.framesFound },
       ...{ framesJournaled, framesSpared, framesFailed },
       workers: this.#options.workers.map((worker, index) => this.#worker(worker, index)),
     };
   }
 
-  /** The share of the run that is done, if so many bytes of the inputs are computed; or the one before, if that was more. */
+  /** The fraction of the run that is done, if so many bytes of the inputs are computed; or the one before, if that was more. */
   #furthest(bytesComputed: number): number | undefined {
     if (!this.bytesTotal) return undefined;
-    this.#share = Math.max(this.#share, Math.min(1, bytesComputed / this.bytesTotal));
-    return this.#share;
+    this.#fraction = Math.max(this.#fraction, Math.min(1, bytesComputed / this.bytesTotal));
+    return this.#fraction;
   }
 
   #worker(worker: PoolWorker, index: number): WorkerStatus {
@@ -123,7 +123,7 @@ export class RunMonitor {
       isLost: worker.isLost,
       stage: worker.isLost ? 'idle' : worker.native.progress().stage,
       ...done,
-      share: this.bytesTotal ? Math.min(1, bytes / this.bytesTotal) : undefined,
+      fraction: this.bytesTotal ? Math.min(1, bytes / this.bytesTotal) : undefined,
       batches: usage.batches,
       busySeconds: busySeconds(usage.seconds) + (done.running?.seconds ?? 0),
       ...{ memory, utilisation, temperature },
@@ -171,18 +171,18 @@ export class RunMonitor {
     return [...events.values()];
   }
 
-  #tellMemory(): void {
+  #emitMemory(): void {
     for (const event of this.#memoryOfDevices()) this.#options.onEvent(event);
   }
 }
 
 /** @param computed share of what is done that this run computed: the rest came from a journal, and tells nothing of its speed */
-function secondsLeft(active: number, share: number | undefined, computed: number): number | undefined {
-  return share && computed > 0 ? ((1 - share) * active) / (share * computed) : undefined;
+function secondsLeft(active: number, fraction: number | undefined, computed: number): number | undefined {
+  return fraction && computed > 0 ? ((1 - fraction) * active) / (fraction * computed) : undefined;
 }
 
 function progressOf(status: RunStatus): ProgressEvent {
-  const { seconds, bytesRead, bytesTotal, share, secondsLeft, lettersComputed } = status;
+  const { seconds, bytesRead, bytesTotal, fraction, secondsLeft, lettersComputed } = status;
   const { records, windows, frames, framesJournaled, framesSpared, framesFailed, workers } = status;
   const { framesUnderway } = status;
   const tokens = workers.reduce((sum, worker) => sum + computedBy(worker).tokens, 0);
@@ -190,15 +190,15 @@ function progressOf(status: RunStatus): ProgressEvent {
     event: 'progress',
     ...{ seconds, bytesRead, lettersComputed, records, windows, frames, framesSpared, framesFailed },
     bytesTotal: bytesTotal ?? null,
-    share: share ?? null,
+    fraction: fraction ?? null,
     secondsLeft: secondsLeft ?? null,
     framesPerSecond: seconds > 0 ? (frames - framesJournaled + framesUnderway) / seconds : 0,
     tokensPerSecond: seconds > 0 ? tokens / seconds : 0,
     devices: workers.map((worker) => ({
       device: worker.id,
       stage: worker.stage,
-      share: worker.share ?? null,
-      batchShare: worker.running?.share ?? 0,
+      fraction: worker.fraction ?? null,
+      batchFraction: worker.running?.fraction ?? 0,
       layersDone: worker.running?.layersDone ?? 0,
       layers: worker.running?.layers ?? 0,
       frames: worker.frames,

@@ -20,7 +20,7 @@ export interface WorkerStatus {
    * Of the run's frames, those that it is through with, with what is done of the batch that runs; 0 to 1, undefined
    * without bytesTotal. Those of the workers of a model add up to what this run computes with it.
    */
-  readonly share: number | undefined;
+  readonly fraction: number | undefined;
   /** Batches, frames and tokens of both models that it is through with. */
   readonly batches: number;
   readonly frames: number;
@@ -46,7 +46,7 @@ export interface RunStatus {
    * 0 to 1, by the letters that are computed and their records' headers, with what is done of the batches that run;
    * undefined without bytesTotal. It never goes back: a batch that fails and is computed again holds it up.
    */
-  readonly share: number | undefined;
+  readonly fraction: number | undefined;
   /** Until the end, at the speed so far; undefined where it cannot be told yet. */
   readonly secondsLeft: number | undefined;
   /** With what is done of the batches that run; never goes back. */
@@ -73,5 +73,5 @@ export function computedBy({ frames, tokens, running }: Pick<WorkerStatus, 'fram
   readonly tokens: number;
 } {
   if (!running) return { frames, tokens };
-  return { frames: frames + running.share * running.frames, tokens: tokens + running.share * running.tokens };
+  return { frames: frames + running.fraction * running.frames, tokens: tokens + running.fraction * running.tokens };
 }

@@ -1,11 +1,11 @@
 import type { ContigScores } from './results.js';
 
 /** The float32 nearest to 1 is this far from it; scores nearer to 0 or 1 count as if they were as far. */
-const LEAST_DISTANCE = 2 ** -24;
+const MIN_DISTANCE = 2 ** -24;
 
 /** Natural log of the odds of virus at a virus score, which is taken as the float32 that the tables have: -16.6 to 16.6. */
 export function logOdds(virusScore: number): number {
-  const score = Math.min(Math.max(Math.fround(virusScore), LEAST_DISTANCE), 1 - LEAST_DISTANCE);
+  const score = Math.min(Math.max(Math.fround(virusScore), MIN_DISTANCE), 1 - MIN_DISTANCE);
   return Math.log(score / (1 - score));
 }
 

@@ -1,7 +1,7 @@
 import type { WorkerUsage } from '../engine/worker-usage.js';
 import type { ErrorCode, VirnucproError } from '../errors.js';
-import { InputProgress } from '../input/progress.js';
-import type { ReadInput } from '../input/progress.js';
+import { InputProgress } from '../input/input-progress.js';
+import type { ReadInput } from '../input/input-progress.js';
 import type { SequenceRecord } from '../input/record.js';
 import { RepeatedIds } from '../input/repeated-ids.js';
 import { ComputedInput } from './computed-input.js';
@@ -98,7 +98,7 @@ export class RunSummary {
   /** For the pipeline: a window of the record that was read last; its end, from the record's start, and its kept frames. */
   enterWindow(end: number, kept: number): void {
     this.computed.enterWindow(end, kept);
-    this.counts.framesKept += kept;
+    this.counts.framesFound += kept;
   }
 
   /** For the pipeline: a batch came back from the devices, with what failed in it. */

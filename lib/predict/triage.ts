@@ -3,8 +3,8 @@ import { FrameBatcher } from '../batches/frame-batcher.js';
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/batch-task.js';
 import type { DevicePool } from '../engine/pool.js';
-import type { BatchRecords } from '../journal/batch-records.js';
-import type { KeptFrame } from '../windows/frame.js';
+import type { BatchRecords } from '../journal/run-journal.js';
+import type { Orf } from '../windows/open-reading-frames.js';
 import { calibrated } from './calibration.js';
 import { decidingFrame } from './calls.js';
 import { Dispatcher } from './dispatcher.js';
@@ -15,7 +15,7 @@ import type { BatchFailure, RunSummary } from './summary.js';
 import { isSure } from './triage-rule.js';
 import type { TriageRule } from './triage-rule.js';
 import { unscoredFrames } from './unscored-frames.js';
-import type { WindowStage } from './window-stage.js';
+import type { WindowSink } from './window-stage.js';
 
 export interface TriageOptions {
   /** Its workers have the triage model. */
@@ -31,7 +31,7 @@ export interface TriageOptions {
 export interface TriageStage {
   readonly ledger: Ledger;
   /** Where the windows go that it does not decide. */
-  readonly models: WindowStage;
+  readonly models: WindowSink;
   readonly summary: RunSummary;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
@@ -41,7 +41,7 @@ export interface TriageStage {
 /** A window on its way through triage. */
 interface TriagedWindow {
   readonly firstTag: number;
-  readonly frames: readonly KeptFrame[];
+  readonly frames: readonly Orf[];
   /** Two for each frame, others and virus, as the classifier gives them. */
   readonly scores: number[];
   unsettled: number;
@@ -60,7 +60,7 @@ interface TriagedWindow {
  * each time. Those that it decided are counted on the way, for a batch must not wait for frames without end. It runs
  * ahead by what its own devices have on their way: a window is passed on when others come in, or at the end.
  */
-export class Triage implements WindowStage, ScoreBook {
+export class Triage implements WindowSink, ScoreBook {
   readonly #options: TriageOptions;
   readonly #stage: TriageStage;
   readonly #reading: Dispatcher;
@@ -80,7 +80,7 @@ export class Triage implements WindowStage, ScoreBook {
     });
   }
 
-  addWindow(firstTag: number, frames: readonly KeptFrame[]): Promise<void> | undefined {
+  addWindow(firstTag: number, frames: readonly Orf[]): Promise<void> | undefined {
     const scores = new Array<number>(2 * frames.length).fill(NaN);
     const counts = { unsettled: frames.length, journaled: 0, hasFailed: false, isDecided: false };
     const window: TriagedWindow = { firstTag, frames, scores, ...counts };

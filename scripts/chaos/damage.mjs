@@ -1,7 +1,7 @@
 // @ts-check
 import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HEAD_BYTES } from '../../dist/lib/journal/record.js';
+import { HEAD_BYTES } from '../../dist/lib/journal/journal-format.js';
 import { framesIn, journalRecords } from './journal-file.mjs';
 import { killAtBytes } from './kills.mjs';
 
@@ -44,7 +44,7 @@ function damaged(damage) {
     const directory = laboratory.newDirectory();
     const { journalBytes: all } = await laboratory.undisturbed(plain);
     const run = laboratory.begin(plain, directory);
-    await killAtBytes(run, directory, { bytes: all * (0.3 + 0.4 * random.share()), delay: 0 });
+    await killAtBytes(run, directory, { bytes: all * (0.3 + 0.4 * random.fraction()), delay: 0 });
     const journal = join(directory, '.journal');
     const records = journalRecords(directory);
     // Whatever the kill has torn off is not what is tried here.

@@ -68,8 +68,8 @@ function full(laboratory, random) {
     // Half of them have no room for the journal, and so fail on the way; the others none for the results, at the end.
     const room =
       random.below(2) === 0
-        ? BEFORE_ANY_BATCH + undisturbed.journalBytes * random.share()
-        : bytesNeeded(undisturbed) * (0.2 + 0.65 * random.share());
+        ? BEFORE_ANY_BATCH + undisturbed.journalBytes * random.fraction()
+        : bytesNeeded(undisturbed) * (0.2 + 0.65 * random.fraction());
     disk.fill(DISK_BYTES - room);
     checkRefusal(await laboratory.begin(plain, directory).ended, /ENOSPC.*Free some space/);
     if (manifestIn(directory)?.outcome === 'complete') throw new NotSurvived('complete, on a full disk');
@@ -89,7 +89,7 @@ function fullUnderForce(laboratory, random) {
     const [before, manifest] = [resultsIn(directory), manifestIn(directory)];
     const needed = bytesNeeded(await laboratory.undisturbed(plain));
     const { bsize, bavail } = statfsSync(disk.path);
-    disk.fill(bsize * bavail - needed * (0.1 + 0.6 * random.share()));
+    disk.fill(bsize * bavail - needed * (0.1 + 0.6 * random.fraction()));
     checkRefusal(await laboratory.begin(plain, directory, ['--force']).ended, /ENOSPC.*Free some space/);
     const after = resultsIn(directory);
     after.delete('.journal');
@@ -109,7 +109,7 @@ function readOnly(laboratory, random) {
     mkdirSync(directory);
     const { journalBytes: all } = await laboratory.undisturbed(plain);
     const run = laboratory.begin(plain, directory);
-    await killAtBytes(run, directory, { bytes: all * random.share(), delay: 0 });
+    await killAtBytes(run, directory, { bytes: all * random.fraction(), delay: 0 });
     await disk.remount(true);
     const refused = await laboratory.begin(plain, directory, ['--resume']).ended;
     checkRefusal(refused, /EROFS.*Choose a directory on a file system that can be written to/);
@@ -124,7 +124,7 @@ async function limited(laboratory, random) {
   const directory = laboratory.newDirectory();
   const { fileBytes } = await laboratory.undisturbed(plain);
   const longest = fileBytes['windows.tsv'] ?? 0;
-  const fileBlocks = Math.max(1, Math.floor((longest * (0.05 + 0.9 * random.share())) / BLOCK));
+  const fileBlocks = Math.max(1, Math.floor((longest * (0.05 + 0.9 * random.fraction())) / BLOCK));
   checkRefusal(await laboratory.begin(plain, directory, [], { before: `ulimit -f ${fileBlocks}` }).ended, /EFBIG/);
   return laboratory.resume(plain, directory);
 }

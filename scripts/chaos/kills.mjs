@@ -9,7 +9,7 @@ import { journalBytes } from './predicting.mjs';
 const WHILE_LOADING = 0.1;
 const WHILE_WRITING = 0.1;
 const SEVERAL = 0.2;
-const MOST_OF_ONE_RUN = 4;
+const MAX_OF_ONE_RUN = 4;
 
 /**
  * kill -9 at so many moments of a run. The kills of one run count one by one.
@@ -23,7 +23,7 @@ export function kills(kills) {
     { name: 'kill -9 anywhere in the run', trials: spread(kills - loading - writing - several) },
     { name: 'kill -9 while the model loads', trials: Array.from({ length: loading }, () => whileLoading) },
     { name: 'kill -9 while the results are written', trials: Array.from({ length: writing }, () => whileWriting) },
-    { name: `kill -9 up to ${MOST_OF_ONE_RUN} times in one run`, trials: chains(several) },
+    { name: `kill -9 up to ${MAX_OF_ONE_RUN} times in one run`, trials: chains(several) },
   ].filter(({ trials }) => trials.length > 0);
 }
 
@@ -49,7 +49,7 @@ async function whileLoading(laboratory, random) {
   const directory = laboratory.newDirectory();
   const { untilFirst } = await laboratory.undisturbed(plain);
   const run = laboratory.begin(plain, directory);
-  await killAfter(run, random.share() * untilFirst * 1000);
+  await killAfter(run, random.fraction() * untilFirst * 1000);
   return laboratory.resume(plain, directory);
 }
 
@@ -59,7 +59,7 @@ async function whileWriting(laboratory, random) {
   const directory = laboratory.newDirectory();
   const { journalBytes: all, afterLast } = await laboratory.undisturbed(plain);
   const run = laboratory.begin(plain, directory);
-  await killAtBytes(run, directory, { bytes: all, delay: random.share() * afterLast * 1000 });
+  await killAtBytes(run, directory, { bytes: all, delay: random.fraction() * afterLast * 1000 });
   return laboratory.resume(plain, directory);
 }
 
@@ -68,7 +68,7 @@ function chains(kills) {
   /** @type {number[]} */
   const lengths = [];
   for (let left = kills; left > 0; left -= lengths.at(-1) ?? left) {
-    lengths.push(Math.min(left, 2 + (lengths.length % (MOST_OF_ONE_RUN - 1))));
+    lengths.push(Math.min(left, 2 + (lengths.length % (MAX_OF_ONE_RUN - 1))));
   }
   return lengths.map((length) => async (laboratory, random) => {
     const { plain } = laboratory.subjects;
@@ -79,8 +79,8 @@ function chains(kills) {
       const before = journalBytes(directory);
       const isEarly = random.below(3) === 0;
       // Early: the model is loaded, or what is in the journal is read.
-      if (isEarly) await killAfter(run, random.share() * untilFirst * 1100);
-      else await killAtBytes(run, directory, { bytes: before + random.share() * (all - before) * 0.6, delay: 0 });
+      if (isEarly) await killAfter(run, random.fraction() * untilFirst * 1100);
+      else await killAtBytes(run, directory, { bytes: before + random.fraction() * (all - before) * 0.6, delay: 0 });
     }
     return { ...(await laboratory.resume(plain, directory)), faults: length };
   });

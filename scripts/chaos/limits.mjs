@@ -46,7 +46,7 @@ async function outOfMemory(laboratory, random) {
   try {
     const first = 'echo 1000 > /proc/self/oom_score_adj';
     const run = laboratory.begin(plain, directory, [], { before: `${first} && ${cgroup.entering}` });
-    const bytes = all * 0.5 * random.share();
+    const bytes = all * 0.5 * random.fraction();
     await run.until(() => journalBytes(directory) >= bytes);
     const stop = takeMemory(cgroup);
     const ended = await run.ended;
@@ -80,7 +80,7 @@ function refusedUnder(before, reason) {
     const directory = laboratory.newDirectory();
     const { journalBytes: all } = await laboratory.undisturbed(plain);
     const run = laboratory.begin(plain, directory);
-    await killAtBytes(run, directory, { bytes: all * 0.9 * random.share(), delay: 0 });
+    await killAtBytes(run, directory, { bytes: all * 0.9 * random.fraction(), delay: 0 });
     const ended = await laboratory.begin(plain, directory, ['--resume'], { before }).ended;
     if (ended.code !== 1 || !reason.test(ended.errors) || /internal error/.test(ended.errors)) {
       throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${lastWords(ended)}`);

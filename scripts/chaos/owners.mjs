@@ -50,7 +50,7 @@ async function begun(laboratory, random, directory, wrapper) {
   const { plain } = laboratory.subjects;
   const { journalBytes: all } = await laboratory.undisturbed(plain);
   const run = laboratory.begin(plain, directory, [], wrapper ? { wrapper } : {});
-  await run.until(() => journalBytes(directory) > (0.2 + 0.4 * random.share()) * all);
+  await run.until(() => journalBytes(directory) > (0.2 + 0.4 * random.fraction()) * all);
   return run;
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-import { derivedSeed, seededNumbers } from '../../dist/lib/models/seeded-random.js';
+import { derivedSeed, seededNumbers } from '../../dist/lib/models/random/random-contents.js';
 
 /** Random choices that a seed repeats: each fault has its own, so that it is the same alone and among the others. */
 export class Random {
@@ -11,13 +11,13 @@ export class Random {
   }
 
   /** From 0 to 1, without 1. */
-  share() {
+  fraction() {
     return this.#next() / 2 ** 32;
   }
 
   /** A whole number from 0 to `count` - 1. @param {number} count */
   below(count) {
-    return Math.floor(this.share() * count);
+    return Math.floor(this.fraction() * count);
   }
 
   /** @template T @param {readonly T[]} list not empty @returns {T} */
@@ -27,7 +27,7 @@ export class Random {
 
   /** Shares from 0 to 1, one in each of so many equal parts, in any order. @param {number} count */
   spread(count) {
-    const shares = Array.from({ length: count }, (_, part) => (part + this.share()) / count);
+    const shares = Array.from({ length: count }, (_, part) => (part + this.fraction()) / count);
     for (let last = count - 1; last > 0; last--) {
       const other = this.below(last + 1);
       const [one, two] = [shares[last], shares[other]];

@@ -39,7 +39,7 @@ async function killed(laboratory, random, subject) {
   const directory = laboratory.newDirectory();
   const { journalBytes: all } = await laboratory.undisturbed(subject);
   const run = laboratory.begin(subject, directory);
-  await killAtBytes(run, directory, { bytes: all * (0.2 + 0.6 * random.share()), delay: 0 });
+  await killAtBytes(run, directory, { bytes: all * (0.2 + 0.6 * random.fraction()), delay: 0 });
   return directory;
 }
 
@@ -84,7 +84,7 @@ async function secondRun(laboratory, random) {
   const directory = laboratory.newDirectory();
   const { journalBytes: all } = await laboratory.undisturbed(plain);
   const run = laboratory.begin(plain, directory);
-  await run.until(() => journalBytes(directory) > 0.5 * random.share() * all);
+  await run.until(() => journalBytes(directory) > 0.5 * random.fraction() * all);
   // What is already running stays: a second run takes longer to load than the first one to end on a quick machine.
   run.send('SIGSTOP');
   for (const word of ['--resume', '--force']) {

@@ -28,7 +28,7 @@ async function midway(laboratory, random, directory) {
   const { plain } = laboratory.subjects;
   const { journalBytes: all } = await laboratory.undisturbed(plain);
   const run = laboratory.begin(plain, directory);
-  const bytes = all * (0.05 + 0.85 * random.share());
+  const bytes = all * (0.05 + 0.85 * random.fraction());
   await run.until(() => journalBytes(directory) >= bytes);
   return run;
 }
@@ -55,9 +55,9 @@ async function preempted(laboratory, random) {
   const directory = laboratory.newDirectory();
   const { seconds } = await laboratory.undisturbed(plain);
   const run = laboratory.begin(plain, directory, ['--resume']);
-  await sleep(random.share() * seconds * 1000);
+  await sleep(random.fraction() * seconds * 1000);
   run.send('SIGTERM');
-  await sleep(random.share() * 150);
+  await sleep(random.fraction() * 150);
   run.send('SIGKILL');
   await run.ended;
   return laboratory.resume(plain, directory);

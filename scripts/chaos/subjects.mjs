@@ -24,7 +24,7 @@ function killedWith(begun, resumed = begun) {
     const directory = laboratory.newDirectory();
     const { journalBytes } = await laboratory.undisturbed(laboratory.subjects[begun]);
     const run = laboratory.begin(laboratory.subjects[begun], directory);
-    await killAtBytes(run, directory, { bytes: journalBytes * 0.95 * random.share(), delay: 0 });
+    await killAtBytes(run, directory, { bytes: journalBytes * 0.95 * random.fraction(), delay: 0 });
     return laboratory.resume(laboratory.subjects[resumed], directory);
   };
 }

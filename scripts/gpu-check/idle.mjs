@@ -7,7 +7,7 @@ import { checked, UNJUDGED, within } from './steps.mjs';
 
 /** @typedef {import('./command.mjs').LoggedEvent} LoggedEvent */
 
-const MOST_IDLE = 0.03;
+const MAX_IDLE = 0.03;
 /** From when it computes: long enough for several lines of progress. */
 const RUN_SECONDS = 40;
 const QUICK_SECONDS = 1;
@@ -57,7 +57,7 @@ export const idleStep = {
     const checks = shares.map(({ id, idle }) => {
       const found = `${(100 * idle).toFixed(1)} % of ${elapsed.toFixed(1)} s`;
       if (device === 'cpu' || quick) return checked(`busy time of ${id} is told`, idle < 1, found);
-      return checked(`${id} waits for less than ${100 * MOST_IDLE} %`, idle < MOST_IDLE, found);
+      return checked(`${id} waits for less than ${100 * MAX_IDLE} %`, idle < MAX_IDLE, found);
     });
     return { checks, figures, skipped };
   },

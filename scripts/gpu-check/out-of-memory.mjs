@@ -37,8 +37,8 @@ export const memoryStep = {
       seconds: left(),
     });
     const { weightBytes } = named(free, 'device')[0] ?? {};
-    const share = context.device === 'cpu' ? SHARE.cpu : SHARE.cuda;
-    const most = Math.ceil(weightBytes + share * BATCH_TOKENS * bytesOfToken(parts));
+    const fraction = context.device === 'cpu' ? SHARE.cpu : SHARE.cuda;
+    const most = Math.ceil(weightBytes + fraction * BATCH_TOKENS * bytesOfToken(parts));
     const large = [...words, ...batches(BATCH_TOKENS), '--max-memory', String(most)];
     const full = await predict(context, { name: 'full', model, input, words: large, seconds: left() });
     const splits = named(full, 'batch-split').filter(({ code }) => code === 'VNP_MEMORY');

@@ -49,17 +49,17 @@ async function measure({ name, part, size, model, residues, least, aim }, contex
   const request = { part, ...subject, device, precision: 'bf16', ...amounts, ...(residues !== undefined && { fasta }) };
   /** @type {BenchmarkReport} */
   const report = await runNative('benchmark', request, end - performance.now() / 1000);
-  const share = report.linear_share ?? NaN;
-  const found = `${percent(share)} of ${((report.limit_gflops ?? NaN) / 1000).toFixed(1)} TFLOP/s, ${report.tokens_per_second.toFixed(0)} tokens/s`;
-  const figures = { report, least, aim, reached: aim === undefined ? undefined : share >= aim };
+  const fraction = report.matmul_efficiency ?? NaN;
+  const found = `${percent(fraction)} of ${((report.limit_gflops ?? NaN) / 1000).toFixed(1)} TFLOP/s, ${report.tokens_per_second.toFixed(0)} tokens/s`;
+  const figures = { report, least, aim, reached: aim === undefined ? undefined : fraction >= aim };
   const isJudged = least !== undefined && device !== 'cpu' && !quick;
   if (!isJudged) {
     const skipped = least !== undefined && quick && device !== 'cpu' ? [UNJUDGED] : [];
     return { checks: [checked(`${name} in BF16`, report.tokens_per_second > 0, found)], figures, skipped };
   }
   const words = `${name} in BF16 reaches ${percent(least)} of its matrix products${aim === undefined ? '' : ` (aim ${percent(aim)})`}`;
-  return { checks: [checked(words, share >= least, found)], figures };
+  return { checks: [checked(words, fraction >= least, found)], figures };
 }
 
-/** @param {number} share */
-const percent = (share) => `${(100 * share).toFixed(0)} %`;
+/** @param {number} fraction */
+const percent = (fraction) => `${(100 * fraction).toFixed(0)} %`;

@@ -35,7 +35,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 export const UNJUDGED = 'the bar for the speed: a quick check measures it and does not judge it';
 
 /** In less than this nothing can be measured. */
-const LEAST_SECONDS = 10;
+const MIN_SECONDS = 10;
 
 /**
  * One after another, each within its time; none keeps the next from running.
@@ -52,8 +52,7 @@ async function runStep({ name, seconds, needsCuda = false, run }, context, left)
   const nothing = { name, seconds: 0, checks: [], skipped: [], figures: {} };
   if (needsCuda && context.device === 'cpu')
     return { ...nothing, status: 'skipped', reason: 'skipped: no CUDA device' };
-  if (left < LEAST_SECONDS)
-    return { ...nothing, status: 'late', reason: 'skipped: the time of the whole check is over' };
+  if (left < MIN_SECONDS) return { ...nothing, status: 'late', reason: 'skipped: the time of the whole check is over' };
   const start = performance.now();
   const since = () => (performance.now() - start) / 1000;
   try {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { MemorySequence } from '../../lib/input/memory-sequence.js';
-import { keptFrames } from '../../lib/windows/kept-frames.js';
-import { readWindows } from '../../lib/windows/read-windows.js';
+import { MemorySequence } from '../../lib/input/stored-sequence.js';
+import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
+import { readWindows } from '../../lib/windows/windows.js';
 import { AMINO_ACIDS, framesNaively } from './naive-frames.js';
 import type { FrameText } from './naive-frames.js';
 
 function frames(letters: string | Uint8Array): FrameText[] {
-  return keptFrames(Buffer.from(letters)).map(({ name, protein, nucleotide }) => {
+  return openReadingFrames(Buffer.from(letters)).map(({ name, protein, nucleotide }) => {
     return [name, Buffer.from(protein).toString(), Buffer.from(nucleotide).toString()];
   });
 }
@@ -100,7 +100,7 @@ describe('the kept frames of a window', () => {
 
   it('leave the letters of the window as they were', () => {
     const letters = Buffer.from('atgGCCnaaat');
-    keptFrames(letters);
+    openReadingFrames(letters);
     assert.equal(letters.toString(), 'atgGCCnaaat');
   });
 });

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { readRecords } from '../../lib/input/records.js';
 import type { ReadOptions } from '../../lib/input/records.js';
-import { keptFrames } from '../../lib/windows/kept-frames.js';
-import { readWindows } from '../../lib/windows/read-windows.js';
-import { windowId } from '../../lib/windows/window.js';
+import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
+import { readWindows, windowId } from '../../lib/windows/windows.js';
 import { fixture } from '../repository.js';
 
 /** The three intermediate files of the classic tool. */
@@ -21,7 +20,7 @@ async function classicFiles(path: string, chunkSize: number, options?: ReadOptio
       const id = windowId(record.id, window.number);
       const letters = Buffer.from(window.letters).toString();
       files.chunks += `>${id}\n${letters.replace(/.{1,60}/g, '$&\n')}`;
-      for (const { name, protein, nucleotide } of keptFrames(window.letters)) {
+      for (const { name, protein, nucleotide } of openReadingFrames(window.letters)) {
         files.nucleotide += `>${id}${name}\n${Buffer.from(nucleotide).toString()}\n`;
         files.protein += `>${id}${name}\n${Buffer.from(protein).toString()}\n`;
       }

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { readArchiveMetadata } from '../../lib/models/archive.js';
-import { inspectModel } from '../../lib/models/inspect.js';
+import { readArchiveMetadata } from '../../lib/models/folder/archive.js';
+import { describeModel } from '../../lib/models/library.js';
 import { parameterCount } from '../../lib/models/parameters.js';
-import { openModel, PART_NAMES, type OpenedModel } from '../../lib/models/pipeline.js';
-import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from '../../lib/models/shipped.js';
-import { verifyFiles } from '../../lib/models/verify.js';
+import { type OpenedModel, openModel, PART_NAMES } from '../../lib/models/folder/model-folder.js';
+import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from '../../lib/models/registry.js';
+import { verifyFiles } from '../../lib/models/trust/verify.js';
 import { repositoryRoot } from '../repository.js';
 import { skip } from '../skipped.js';
 
-const MOST_BYTES = 10_000_000;
-const MOST_PARAMETERS = 5_000_000;
+const MAX_BYTES = 10_000_000;
+const MAX_PARAMETERS = 5_000_000;
 
 describe(SHIPPED_DEFAULT, () => {
   const folder = join(SHIPPED_MODELS_FOLDER, SHIPPED_DEFAULT);
@@ -41,10 +41,10 @@ describe(SHIPPED_DEFAULT, () => {
   });
 
   it('is small, and has no file besides', async () => {
-    const { files, bytes } = await inspectModel(model, true);
-    assert.ok(bytes < MOST_BYTES, `${bytes} bytes`);
+    const { files, bytes } = await describeModel(model, true);
+    assert.ok(bytes < MAX_BYTES, `${bytes} bytes`);
     const parameters = PART_NAMES.reduce((sum, part) => sum + parameterCount(model[part].architecture), 0);
-    assert.ok(parameters < MOST_PARAMETERS, `${parameters} parameters`);
+    assert.ok(parameters < MAX_PARAMETERS, `${parameters} parameters`);
     assert.deepEqual(
       files.map(({ path }) => relative(folder, path)),
       ['card.md', 'classifier/model.pt', 'dna/model.pt', 'pipeline.json', 'protein/model.pt'],

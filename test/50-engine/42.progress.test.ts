@@ -78,11 +78,11 @@ describe('what a worker does', () => {
     assert.equal(seen[0]!.layers, pieces * (dna.architecture.layers + protein.architecture.layers));
   });
 
-  it('counts multiplications: those of the DNA model are a share of all, whatever its layers', async () => {
+  it('counts multiplications: those of the DNA model are a fraction of all, whatever its layers', async () => {
     const seen = await watched(worker.run(LONG, { embeddings: false }));
     const turn = seen.find(({ stage }) => stage === 'protein')!;
-    const share = costOf(installed.model.dna.architecture, 3) / costOf(installed.model.protein.architecture, 2);
-    const expected = share / (1 + share);
+    const fraction = costOf(installed.model.dna.architecture, 3) / costOf(installed.model.protein.architecture, 2);
+    const expected = fraction / (1 + fraction);
     assert.ok(turn.fraction >= expected - 1e-9, `${turn.fraction} of at least ${expected}`);
     assert.ok(seen.some(({ stage, fraction }) => stage === 'dna' && fraction < expected));
   });

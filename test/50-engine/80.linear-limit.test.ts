@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { linearShare, measureLimit } from '../../lib/engine/linear-limit.js';
+import { matmulEfficiency, measureLimit } from '../../lib/engine/linear-limit.js';
 import type { LinearWork } from '../../lib/engine/linear-limit.js';
 
 const PER_ROW = { dna: 0.00005, protein: 0.0003 };
@@ -41,7 +41,7 @@ describe('the limit of the linear layers after a run', () => {
     ]);
     near(limit!.dna, 1 / PER_ROW.dna);
     near(limit!.protein, 1 / PER_ROW.protein);
-    near(linearShare(work, limit!), 0.8);
+    near(matmulEfficiency(work, limit!), 0.8);
   });
 
   it('costs half a second at most after a short run', async () => {
@@ -74,6 +74,6 @@ describe('the limit of the linear layers after a run', () => {
 
   it('is one for both models together: the busy seconds of all parts count', () => {
     const work = { batches: 1, dnaTokens: 100, proteinTokens: 200, seconds: { dna: 2, protein: 5, classifier: 1 } };
-    near(linearShare(work, { dna: 100, protein: 50 }), 5 / 8);
+    near(matmulEfficiency(work, { dna: 100, protein: 50 }), 5 / 8);
   });
 });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { OpenRequest, Precision } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { VirnucproError } from '../../lib/errors.js';
-import { openModel } from '../../lib/models/pipeline.js';
+import { openModel } from '../../lib/models/folder/model-folder.js';
 import { randomBatch } from './token-sequences.js';
 
 /** What came of the batch: its numbers, or the code of a refusal. */
@@ -20,7 +20,7 @@ export interface Outcome {
   readonly refused?: string;
 }
 
-/** Long enough for every thread of a large team to have a share of every product. */
+/** Long enough for every thread of a large team to have a part of every product. */
 const LENGTHS = Array.from({ length: 40 }, (_, index) => 20 + ((index * 37) % 150));
 
 async function outcome(words: readonly string[]): Promise<Outcome> {

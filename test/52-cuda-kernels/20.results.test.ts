@@ -23,8 +23,8 @@ describe('the CUDA kernels, emulated', () => {
       it(`${kernel} computes what libtorch does, in any order (${element}, capability ${capability / 10})`, () => {
         const comparisons = emulation.compare(kernel, element, capability);
         assert.ok(comparisons.length >= 3);
-        for (const { what, shareOfAllowed, sameInEveryOrder, moved, stated } of comparisons) {
-          assert.ok(shareOfAllowed <= 1, `${what}: ${shareOfAllowed} of the error that is allowed`);
+        for (const { what, fractionOfAllowed, sameInEveryOrder, moved, stated } of comparisons) {
+          assert.ok(fractionOfAllowed <= 1, `${what}: ${fractionOfAllowed} of the error that is allowed`);
           assert.ok(sameInEveryOrder, `${what}: depends on the order of the threads`);
           assert.deepEqual(moved, stated, `${what}: bytes`);
         }

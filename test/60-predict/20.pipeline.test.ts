@@ -5,14 +5,14 @@ import { encodeProteins } from '../../lib/batches/protein-tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
 import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { predictRecords } from '../../lib/predict/pipeline.js';
 import type { PipelineOptions } from '../../lib/predict/pipeline.js';
 import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/predict/results.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunSummary } from '../../lib/predict/summary.js';
-import { keptFrames } from '../../lib/windows/kept-frames.js';
-import { windowsOf } from '../../lib/windows/layout.js';
+import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
+import { windowsOf } from '../../lib/windows/windows.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import type { DevicePool } from '../../lib/engine/pool.js';
 import { FakeDevices, hashOf, scoreOf } from './fake-devices.js';
@@ -128,7 +128,7 @@ async function allOf({ results, control }: Started, alsoEnds?: RegExp): Promise<
 
 /** The frames of a window and the scores that they have, by whatever way they go. */
 function scoresAlone(window: Uint8Array) {
-  return keptFrames(window).map(({ name, protein, nucleotide }) => {
+  return openReadingFrames(window).map(({ name, protein, nucleotide }) => {
     const tokens = {
       dna: encodeDna([nucleotide], new RunTokenizer()).tokens,
       protein: encodeProteins([protein], proteinTable).tokens,
@@ -232,7 +232,7 @@ describe('the way from records to results', () => {
     const ofStatus = (status: string): number => windows.filter((window) => window.status === status).length;
     const ofVerdict = (verdict: string): number => contigs.filter((contig) => contig.verdict === verdict).length;
     assert.equal(summary.stopped, control.stopped);
-    const { records, empty, framesKept, ...left } = counts;
+    const { records, empty, framesFound, ...left } = counts;
     assert.deepEqual(left, {
       ...{ invalid: 0, uracil: 0, recordsWithUracil: 0, gaps: 0, recordsWithGaps: 0 },
       windows: windows.length,
@@ -263,7 +263,7 @@ describe('the way from records to results', () => {
     assert.equal(records, contigs.length);
     assert.equal(empty, contigs.filter(({ length }) => length === 0).length);
     const kept = windows.reduce((sum, { sequences }) => sum + sequences!.kept.length, 0);
-    assert.deepEqual([framesKept, framesDone], [kept, kept]);
+    assert.deepEqual([framesFound, framesDone], [kept, kept]);
     assert.equal(counts.framesScored, kept - framesFailed);
   }
 

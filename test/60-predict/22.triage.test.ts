@@ -5,7 +5,7 @@ import { encodeProteins } from '../../lib/batches/protein-tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
 import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { calibrated } from '../../lib/predict/calibration.js';
 import { decidingFrame } from '../../lib/predict/calls.js';
 import { predictRecords } from '../../lib/predict/pipeline.js';
@@ -14,7 +14,7 @@ import { RunControl } from '../../lib/predict/run-control.js';
 import type { BatchFailure } from '../../lib/predict/summary.js';
 import { RunSummary } from '../../lib/predict/summary.js';
 import type { TriageRule } from '../../lib/predict/triage-rule.js';
-import { keptFrames } from '../../lib/windows/kept-frames.js';
+import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { FakeDevices, hashOf, scoreOf, smallScoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
@@ -129,7 +129,7 @@ async function allOf({ results, control }: Started): Promise<PredictionResult[]>
 
 /** What must be said of a window, from its letters alone. */
 function expectedOf(letters: Uint8Array, { rule, temperature, isCalibrated, triage }: Run) {
-  const frames = keptFrames(letters).map(({ name, protein, nucleotide }) => {
+  const frames = openReadingFrames(letters).map(({ name, protein, nucleotide }) => {
     const dna = encodeDna([nucleotide], new RunTokenizer()).tokens;
     const tokens = encodeProteins([protein], proteinTable).tokens;
     return { frame: name, dna, tokens };
@@ -186,7 +186,7 @@ describe('triage', () => {
     assert.deepEqual(failures, []);
     assert.equal(framesFailed, 0);
     assert.equal(counts.windowsFailed, 0);
-    assert.deepEqual([counts.framesKept, framesDone], [framesOf(windows), framesOf(windows)]);
+    assert.deepEqual([counts.framesFound, framesDone], [framesOf(windows), framesOf(windows)]);
     assert.deepEqual([counts.windowsTriaged, counts.framesSpared], [decided.length, framesOf(decided)]);
     assert.equal(framesSpared, framesOf(decided));
     assert.equal(models.scoredFrames, framesOf(windows) - framesOf(decided));

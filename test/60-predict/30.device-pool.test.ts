@@ -181,7 +181,7 @@ describe('the pool of devices', () => {
     const pool = await devices.openPool();
     const outcomes = [1, 2, 3, 4, 5].map((mark) => outcomeOf(pool, batchOf(mark)));
     await new Promise((resolve) => setImmediate(resolve));
-    pool.withdraw();
+    pool.cancel();
     const settled = await Promise.allSettled(outcomes);
     assert.deepEqual(
       settled.map(({ status }) => status),

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { FrameBatchTokens } from '../../lib/engine/addon.js';
 import type { BatchOutcome } from '../../lib/engine/batch-task.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { framesOf, scoreOf } from './fake-devices.js';
 import { SimulatedDevices } from './simulated-devices.js';
 import type { Simulation } from './simulated-devices.js';
 
 const DEVICES = 8;
 /** Protein tokens of a frame, and frames of a batch, at most. */
-const MOST_TOKENS = 170;
-const MOST_FRAMES = 24;
+const MAX_TOKENS = 170;
+const MAX_FRAMES = 24;
 
 /** Batches of any sizes; the first DNA token of a frame is its number in the whole run. */
 function batchesFrom(seed: number, count: number): FrameBatchTokens[] {
@@ -21,9 +21,9 @@ function batchesFrom(seed: number, count: number): FrameBatchTokens[] {
     const dna: number[] = [];
     const protein: number[] = [];
     const offsets = { dna: [0], protein: [0] };
-    for (let frames = upTo(MOST_FRAMES); frames > 0; frames--) {
+    for (let frames = upTo(MAX_FRAMES); frames > 0; frames--) {
       dna.push(frame++, upTo(4096));
-      for (let tokens = upTo(MOST_TOKENS); tokens > 0; tokens--) protein.push(upTo(20));
+      for (let tokens = upTo(MAX_TOKENS); tokens > 0; tokens--) protein.push(upTo(20));
       offsets.dna.push(dna.length);
       offsets.protein.push(protein.length);
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { linearShare, open, VirnucproError } from '../../lib/index.js';
+import { matmulEfficiency, open, VirnucproError } from '../../lib/index.js';
 import type { OpenOptions, Prediction, PredictionResult, Predictor, RunEvent, WindowResult } from '../../lib/index.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
@@ -298,9 +298,9 @@ describe('a predictor', () => {
     );
     assert.equal(names.at(-1), 'memory');
     const { framesScored } = prediction.summary.counts;
-    const { frames, framesFound, framesFailed, share, bytesRead, bytesTotal, workers } = prediction.status();
+    const { frames, framesFound, framesFailed, fraction, bytesRead, bytesTotal, workers } = prediction.status();
     assert.deepEqual([frames, framesFound, framesFailed], [framesScored, framesScored, 0]);
-    assert.ok(bytesRead === bytesTotal && share! > 0.9 && share! <= 1);
+    assert.ok(bytesRead === bytesTotal && fraction! > 0.9 && fraction! <= 1);
     assert.equal(
       workers.reduce((sum, worker) => sum + worker.frames, 0),
       framesScored,
@@ -340,8 +340,8 @@ describe('a predictor', () => {
     const [usage] = whole.summary.devices;
     // The model is tiny: half a second is enough even for one with other work on the machine.
     assert.ok(usage!.limit, JSON.stringify(usage));
-    const share = linearShare(usage!, usage!.limit);
-    assert.ok(share > 0 && Number.isFinite(share), String(share));
+    const fraction = matmulEfficiency(usage!, usage!.limit);
+    assert.ok(fraction > 0 && Number.isFinite(fraction), String(fraction));
     assert.equal(difference(await all(predictor.predict(INPUT)), golden), 0);
   });
 

@@ -114,7 +114,7 @@ describe('the watch over a run', () => {
   it('tells how far the run is, at intervals and when asked', async () => {
     const { monitor, summary, control, events } = watch(withFree(60), ['cuda:0', 'cuda:1'], 0.02);
     monitor.bytesTotal = 1000;
-    summary.counts.framesKept = 40;
+    summary.counts.framesFound = 40;
     summary.enterOutcome(10, [{ part: 'dna', code: 'VNP_NATIVE', reason: 'odd', frames: 4, sources: ['x.fa'] }]);
     const progress = (): RunEvent | undefined => events.find(({ event }) => event === 'progress');
     while (!progress()) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -142,7 +142,7 @@ describe('the watch over a run', () => {
     assert.equal(events.length, length, 'nothing is told after the end');
   });
 
-  it('counts the headers of the records into the share that is done', async () => {
+  it('counts the headers of the records into the fraction that is done', async () => {
     const { monitor, summary } = watch(withFree(60));
     monitor.bytesTotal = 1000;
     // Two records with long headers, each with its line ends: the whole input.
@@ -152,9 +152,9 @@ describe('the watch over a run', () => {
       summary.enterWindow(200, 4);
     }
     summary.enterOutcome(4, []);
-    assert.equal(monitor.status().share, 0.499);
+    assert.equal(monitor.status().fraction, 0.499);
     summary.enterOutcome(4, []);
-    assert.deepEqual([monitor.status().share, monitor.status().lettersComputed], [0.998, 400]);
+    assert.deepEqual([monitor.status().fraction, monitor.status().lettersComputed], [0.998, 400]);
     await monitor.end();
   });
 
@@ -167,12 +167,12 @@ describe('the watch over a run', () => {
     summary.input.recordBytes = 2000;
     const sound = recordOf('x'.repeat(98), 900);
     summary.enterRecord({ ...sound, problem: 'protein' });
-    assert.equal(monitor.status().share, 0.25);
+    assert.equal(monitor.status().fraction, 0.25);
     summary.enterRecord(sound);
     summary.enterWindow(900, 2);
-    assert.equal(monitor.status().share, 0.25);
+    assert.equal(monitor.status().fraction, 0.25);
     summary.enterOutcome(2, []);
-    assert.equal(monitor.status().share, 0.5);
+    assert.equal(monitor.status().fraction, 0.5);
     assert.deepEqual([summary.counts.records, summary.counts.invalid], [2, 1]);
     await monitor.end();
   });
@@ -197,7 +197,7 @@ describe('the watch over a run', () => {
       summary.enterWindow(500, 0);
       seconds += 50;
       const before = monitor.status();
-      assert.deepEqual([before.share, before.seconds, before.secondsLeft], [0.5, 50, 50]);
+      assert.deepEqual([before.fraction, before.seconds, before.secondsLeft], [0.5, 50, 50]);
       control.pause();
       seconds += 200;
       const after = monitor.status();

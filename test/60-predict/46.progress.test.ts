@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { NativeSensors } from '../../lib/engine/addon.js';
 import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { predictRecords } from '../../lib/predict/pipeline.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunMonitor } from '../../lib/predict/run-monitor.js';
@@ -77,8 +77,8 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
 }
 
 /** What the workers have done of the run together. */
-function sharesOf({ workers }: RunStatus): number {
-  return workers.reduce((sum, { share }) => sum + share!, 0);
+function fractionsOf({ workers }: RunStatus): number {
+  return workers.reduce((sum, { fraction }) => sum + fraction!, 0);
 }
 
 const SOUND = [1, 2, 3, 4];
@@ -87,9 +87,9 @@ describe('how far a run is', () => {
   it('moves with every layer of the first batch, and so do the time left and the rates', async () => {
     const { statuses } = await watch({ devices: 1, turns: [40] }, SOUND);
     const first = statuses.filter(({ workers: [worker] }) => worker!.batches === 0 && worker!.running);
-    const steps = first.map(({ workers: [worker], share, framesUnderway }) => ({
+    const steps = first.map(({ workers: [worker], fraction, framesUnderway }) => ({
       layers: worker!.running!.layersDone,
-      ...{ share: share!, ofWorker: worker!.share!, framesUnderway },
+      ...{ fraction: fraction!, ofWorker: worker!.fraction!, framesUnderway },
     }));
     const layers = [...new Set(steps.map((step) => step.layers))];
     assert.deepEqual(
@@ -99,7 +99,7 @@ describe('how far a run is', () => {
     for (const [index, step] of steps.entries()) {
       const before = steps[index - 1];
       if (!before || before.layers === step.layers) continue;
-      assert.ok(step.share > before.share && step.ofWorker > before.ofWorker, JSON.stringify([before, step]));
+      assert.ok(step.fraction > before.fraction && step.ofWorker > before.ofWorker, JSON.stringify([before, step]));
       assert.ok(step.framesUnderway > before.framesUnderway);
     }
     const early = first.find(({ workers: [worker] }) => worker!.running!.layersDone === 1)!;
@@ -108,11 +108,11 @@ describe('how far a run is', () => {
 
   it('comes to all of it, of which every device has its part', async () => {
     const { statuses } = await watch({ devices: 3, turns: [3, 5, 1] }, [...SOUND, 5, 6, 7, 8]);
-    for (const status of statuses) assert.ok(sharesOf(status) <= status.share! + 1e-9);
+    for (const status of statuses) assert.ok(fractionsOf(status) <= status.fraction! + 1e-9);
     const last = statuses.at(-1)!;
-    assert.deepEqual([last.share, last.framesUnderway, last.lettersComputed], [1, 0, 8 * LETTERS]);
+    assert.deepEqual([last.fraction, last.framesUnderway, last.lettersComputed], [1, 0, 8 * LETTERS]);
     // Nobody computes what has no frame.
-    assert.ok(Math.abs(sharesOf(last) - 7 / 8) < 1e-9, String(sharesOf(last)));
+    assert.ok(Math.abs(fractionsOf(last) - 7 / 8) < 1e-9, String(fractionsOf(last)));
     assert.deepEqual(
       last.workers.map(({ running }) => running),
       [undefined, undefined, undefined],
@@ -123,8 +123,8 @@ describe('how far a run is', () => {
     const { statuses } = await watch({ devices: 1, turns: [10] }, SOUND, false);
     const middle = statuses.find(({ workers: [worker] }) => worker!.running?.layersDone === 5)!;
     const [worker] = middle.workers;
-    assert.deepEqual([middle.share, middle.secondsLeft, worker!.share], [undefined, undefined, undefined]);
-    assert.deepEqual([worker!.running!.share, worker!.running!.layers], [0.5, 10]);
+    assert.deepEqual([middle.fraction, middle.secondsLeft, worker!.fraction], [undefined, undefined, undefined]);
+    assert.deepEqual([worker!.running!.fraction, worker!.running!.layers], [0.5, 10]);
     assert.ok(middle.lettersComputed > 0 && middle.lettersComputed < LETTERS);
   });
 
@@ -140,13 +140,16 @@ describe('how far a run is', () => {
     fc.assert(
       fc.asyncProperty(plans, fc.array(fc.nat(50), { minLength: 1, maxLength: 9 }), async (plan, seeds) => {
         const { statuses } = await watch(plan, seeds);
-        let [share, letters] = [0, 0];
+        let [fraction, letters] = [0, 0];
         for (const status of statuses) {
-          assert.ok(status.share! >= share && status.share! <= 1 + 1e-9, `${status.share} after ${share}`);
+          assert.ok(
+            status.fraction! >= fraction && status.fraction! <= 1 + 1e-9,
+            `${status.fraction} after ${fraction}`,
+          );
           assert.ok(status.lettersComputed >= letters);
           assert.ok(status.framesUnderway >= 0 && status.frames + status.framesUnderway <= status.framesFound + 1e-9);
-          [share, letters] = [status.share!, status.lettersComputed];
-          for (const { share: ofWorker, isLost, running } of status.workers) {
+          [fraction, letters] = [status.fraction!, status.lettersComputed];
+          for (const { fraction: ofWorker, isLost, running } of status.workers) {
             assert.ok(ofWorker! >= 0 && ofWorker! <= 1);
             if (isLost) assert.equal(running, undefined);
           }
@@ -163,6 +166,6 @@ describe('how far a run is', () => {
       computed.some((frames, index) => frames < (computed[index - 1] ?? 0)),
       'what was done of the batch is lost',
     );
-    assert.equal(statuses.at(-1)!.share, 1);
+    assert.equal(statuses.at(-1)!.fraction, 1);
   });
 });

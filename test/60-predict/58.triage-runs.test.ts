@@ -11,7 +11,7 @@ import type {
   WindowResult,
 } from '../../lib/index.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { randomModel } from '../../lib/models/random.js';
+import { randomModel } from '../../lib/models/random/random-model.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { calibrated } from '../../lib/predict/calibration.js';
 import { importGolden, installGoldenModel } from '../golden-model.js';
@@ -129,12 +129,12 @@ describe('a run with triage', () => {
     const decided = (undisturbed as PredictionResult[]).filter(isWindow).filter(({ model }) => model === 'small');
     const spared = decided.reduce((sum, { frames }) => sum + frames.length, 0);
     assert.deepEqual([counts.windowsTriaged, counts.framesSpared, framesSpared], [decided.length, spared, spared]);
-    assert.deepEqual([framesDone, triage.framesDone], [counts.framesKept, counts.framesKept]);
+    assert.deepEqual([framesDone, triage.framesDone], [counts.framesFound, counts.framesFound]);
     assert.deepEqual(
       devices.map(({ id, frames }) => [id, frames]),
       [
-        ['cpu', counts.framesKept - spared],
-        ['triage:cpu', counts.framesKept],
+        ['cpu', counts.framesFound - spared],
+        ['triage:cpu', counts.framesFound],
       ],
     );
     const { workers, frames, framesFound } = prediction.status();
@@ -187,8 +187,8 @@ describe('a run with triage', () => {
       const { counts, devices, triage, framesSpared } = again.summary;
       assert.ok(continued && continued.framesTriaged > 0);
       assert.equal(triage.framesJournaled, continued.framesTriaged);
-      assert.equal(devices[0]!.frames + continued.frames, counts.framesKept - framesSpared);
-      assert.equal(devices[1]!.frames + continued.framesTriaged, counts.framesKept);
+      assert.equal(devices[0]!.frames + continued.frames, counts.framesFound - framesSpared);
+      assert.equal(devices[1]!.frames + continued.framesTriaged, counts.framesFound);
       const last = predictor.predict(INPUT, { journal });
       for await (const _ of last);
       assert.equal(last.summary.framesJournaled, last.summary.framesDone);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ContigResult, FrameScore, WindowResult } from '../../lib/predict/results.js';
-import type { FrameName, KeptFrame } from '../../lib/windows/frame.js';
+import type { FrameName, Orf } from '../../lib/windows/open-reading-frames.js';
 import { fixture } from '../repository.js';
 import { contigResult, windowResult } from './results.js';
 
@@ -29,7 +29,7 @@ function readScores(): Float32Array {
 
 interface GoldenFrame {
   readonly score: FrameScore;
-  readonly kept: KeptFrame;
+  readonly kept: Orf;
 }
 
 function framesByWindow(): Map<string, GoldenFrame[]> {

@@ -74,7 +74,7 @@ export function countsOf(results: readonly PredictionResult[], model = 'tiny'): 
     gaps: contigs.reduce((sum, { gaps }) => sum + gaps, 0),
     recordsWithGaps: contigs.filter(({ gaps }) => gaps > 0).length,
     windows: windows.length,
-    framesKept: frames,
+    framesFound: frames,
     framesScored: frames,
     windowsScored: windows.filter(({ status }) => status === 'scored').length,
     windowsTriaged: triaged.length,

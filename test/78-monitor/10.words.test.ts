@@ -49,7 +49,7 @@ describe('an event in words', () => {
   });
 
   it('tells how far the run is where nobody knows how long it will be', () => {
-    const unknown = { bytesTotal: null, share: null, secondsLeft: null, framesFailed: 3, devices: [] };
+    const unknown = { bytesTotal: null, fraction: null, secondsLeft: null, framesFailed: 3, devices: [] };
     assert.equal(text('progress', unknown), '1.2 Mb, 345 frames at 34.5 a second, 3 failed');
   });
 
@@ -90,7 +90,7 @@ describe('an event in words', () => {
       'cuda:0: 345 frames in 12 batches, 67890 tokens, busy 34.5 s, 1968 tokens a second, ' +
         '61 % of what its matrix products alone reach',
     );
-    assert.match(text('device-summary', { isLost: true, linearShare: null }), /a second; lost during the run$/);
+    assert.match(text('device-summary', { isLost: true, matmulEfficiency: null }), /a second; lost during the run$/);
   });
 
   it('says what a stopped run left', () => {

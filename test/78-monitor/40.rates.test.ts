@@ -17,16 +17,16 @@ function watched(seconds: number, workerAt: (seconds: number) => Partial<WorkerS
 function busy(batchSeconds: number): (seconds: number) => Partial<WorkerStatus> {
   return (seconds) => {
     const batches = Math.floor(seconds / batchSeconds);
-    const share = (seconds % batchSeconds) / batchSeconds;
-    const batch = { layersDone: Math.floor(48 * share), layers: 48, frames: 100, tokens: 20_000 };
-    const running = { ...batch, share, seconds: share * batchSeconds };
-    const stage = share < 0.25 ? 'dna' : 'protein';
+    const fraction = (seconds % batchSeconds) / batchSeconds;
+    const batch = { layersDone: Math.floor(48 * fraction), layers: 48, frames: 100, tokens: 20_000 };
+    const running = { ...batch, fraction, seconds: fraction * batchSeconds };
+    const stage = fraction < 0.25 ? 'dna' : 'protein';
     return { stage, running, batches, frames: 100 * batches, tokens: 20_000 * batches, busySeconds: seconds };
   };
 }
 
 function isAbout(rates: RecentRates, expected: RecentRates): void {
-  for (const name of ['framesPerSecond', 'tokensPerSecond', 'busyShare'] as const) {
+  for (const name of ['framesPerSecond', 'tokensPerSecond', 'busyFraction'] as const) {
     assert.ok(Math.abs(rates[name] - expected[name]) <= 1e-9 * expected[name], `${name} ${rates[name]}`);
   }
 }
@@ -38,14 +38,18 @@ describe('the rates of late', () => {
         isAbout(recentRates(watched(seconds, busy(batchSeconds)), 0), {
           framesPerSecond: 100 / batchSeconds,
           tokensPerSecond: 20_000 / batchSeconds,
-          busyShare: 1,
+          busyFraction: 1,
         });
       }
     });
   }
 
   it('are nothing at the very beginning', () => {
-    assert.deepEqual(recentRates(watched(0, busy(100)), 0), { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 0 });
+    assert.deepEqual(recentRates(watched(0, busy(100)), 0), {
+      framesPerSecond: 0,
+      tokensPerSecond: 0,
+      busyFraction: 0,
+    });
   });
 
   it('are not below nothing after a batch that failed', () => {
@@ -53,7 +57,7 @@ describe('the rates of late', () => {
       watched(40, (seconds) => ({ ...busy(100)(seconds), ...(seconds > 39 && { running: undefined }) })),
       0,
     );
-    assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 1 });
+    assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyFraction: 1 });
   });
 
   it('know how long a device waited between its batches', () => {
@@ -67,7 +71,7 @@ describe('the rates of late', () => {
       0,
     );
     // Within twenty seconds there are five or six of them.
-    assert.ok(rates.busyShare >= 0.25 && rates.busyShare <= 0.3, String(rates.busyShare));
+    assert.ok(rates.busyFraction >= 0.25 && rates.busyFraction <= 0.3, String(rates.busyFraction));
     assert.ok(rates.framesPerSecond >= 25 && rates.framesPerSecond <= 30, String(rates.framesPerSecond));
   });
 
@@ -78,7 +82,7 @@ describe('the rates of late', () => {
       ),
       0,
     );
-    assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 0 });
+    assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyFraction: 0 });
   });
 
   it('are nothing for a lost device', () => {
@@ -86,7 +90,7 @@ describe('the rates of late', () => {
       watched(20, (seconds) => ({ ...busy(2)(seconds), isLost: seconds > 19 })),
       0,
     );
-    assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyShare: 0 });
+    assert.deepEqual(rates, { framesPerSecond: 0, tokensPerSecond: 0, busyFraction: 0 });
   });
 
   it('add up over the devices', () => {

@@ -52,12 +52,12 @@ describe('the dashboard as text', () => {
         fc
           .record({
             ...{ id: fc.string(), name: fc.string({ unit: 'binary' }), isLost: fc.boolean() },
-            share: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
+            fraction: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
           })
           .map((given) => worker(given)),
         { maxLength: 12 },
       ),
-      share: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
+      fraction: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
       secondsLeft: fc.option(fc.nat(1e7), { nil: undefined }),
       bytesTotal: fc.option(fc.nat(), { nil: undefined }),
       isPaused: fc.boolean(),
@@ -113,7 +113,7 @@ describe('the dashboard as text', () => {
   });
 
   it('has all figures of many devices on a wide screen, those of triage too', () => {
-    const triage = workers(4).map((one) => ({ ...one, id: `triage:${one.id}`, share: 0.5 }));
+    const triage = workers(4).map((one) => ({ ...one, id: `triage:${one.id}`, fraction: 0.5 }));
     const all = [...workers(4), ...triage];
     const lines = renderDashboard([status({ workers: all })], view(120, 24));
     assert.match(lines[4]!, /^device +of the run +done +busy +batch .* util +°C *$/);
@@ -122,9 +122,9 @@ describe('the dashboard as text', () => {
   });
 
   it('shows the batch where nobody knows how long the run will be', () => {
-    const known = { share: undefined, bytesTotal: undefined, secondsLeft: undefined };
+    const known = { fraction: undefined, bytesTotal: undefined, secondsLeft: undefined };
     const all = (count: number): RunStatus =>
-      status({ ...known, workers: workers(count).map((one) => ({ ...one, share: undefined })) });
+      status({ ...known, workers: workers(count).map((one) => ({ ...one, fraction: undefined })) });
     assert.match(renderDashboard([all(2)], view(80, 24))[5]!, /^ {2}[█▏▎▍▌▋▊▉]+░+ .*ESM-2 40 % /);
     assert.match(renderDashboard([all(2)], view(120, 24))[5]!, /^ {2}█+.░+ +100 % busy /);
     assert.match(renderDashboard([all(8)], view(80, 24))[4]!, /^device +batch /);
@@ -137,7 +137,7 @@ describe('the dashboard as text', () => {
     assert.ok(lines.some((line) => line.startsWith('Log')));
   });
 
-  it('shows the share, the rest of the time, failures and figures', () => {
+  it('shows the fraction, the rest of the time, failures and figures', () => {
     const text = screen(status({ framesFailed: 3 }), view(100, 24));
     for (const part of ['50.0 %', '10 s left', '3 failed', '1000 of 1100 frames', '100 records', '60 MiB of 100 MiB']) {
       assert.ok(text.includes(part), part);
@@ -146,16 +146,16 @@ describe('the dashboard as text', () => {
 
   it('shows numbers and no overall bar where the end is unknown', () => {
     const [, overall] = renderDashboard(
-      [status({ share: undefined, bytesTotal: undefined, secondsLeft: undefined })],
+      [status({ fraction: undefined, bytesTotal: undefined, secondsLeft: undefined })],
       view(80, 24),
     );
     assert.equal(overall?.trim(), '50.0 Mb done  60 MiB read');
   });
 
   it('fills the bars by their shares', () => {
-    const barOf = (share: number): string =>
-      /[#-]{10,}/.exec(screen(status({ share }), view(80, 24, { ascii: true })))![0];
-    const fine = (share: number): string => /[█▏▎▍▌▋▊▉░]{10,}/.exec(screen(status({ share }), view(80, 24)))![0];
+    const barOf = (fraction: number): string =>
+      /[#-]{10,}/.exec(screen(status({ fraction }), view(80, 24, { ascii: true })))![0];
+    const fine = (fraction: number): string => /[█▏▎▍▌▋▊▉░]{10,}/.exec(screen(status({ fraction }), view(80, 24)))![0];
     const columns = barOf(0).length;
     assert.equal(barOf(0), '-'.repeat(columns));
     assert.equal(barOf(1), '#'.repeat(columns));

@@ -7,7 +7,7 @@ type EventsByName = { [E in RunEvent | CommandEvent as E['event']]: E };
 const NO_MEMORY = { code: 'VNP_MEMORY', reason: 'no room' } as const;
 const COUNTS = {
   ...{ uracil: 0, recordsWithUracil: 0, gaps: 0, recordsWithGaps: 0 },
-  ...{ records: 7, empty: 1, invalid: 0, windows: 20, framesKept: 50, framesScored: 48 },
+  ...{ records: 7, empty: 1, invalid: 0, windows: 20, framesFound: 50, framesScored: 48 },
   ...{
     windowsScored: 17,
     windowsTriaged: 0,
@@ -71,7 +71,7 @@ export const EVENTS: EventsByName = {
   },
   progress: {
     event: 'progress',
-    ...{ seconds: 10, bytesRead: 2e6, bytesTotal: 1e7, share: 0.1234, secondsLeft: 71.04, lettersComputed: 1.234e6 },
+    ...{ seconds: 10, bytesRead: 2e6, bytesTotal: 1e7, fraction: 0.1234, secondsLeft: 71.04, lettersComputed: 1.234e6 },
     ...{
       records: 5,
       windows: 100,
@@ -83,11 +83,11 @@ export const EVENTS: EventsByName = {
     },
     devices: [
       {
-        ...{ device: 'cuda:0', stage: 'dna', share: 0.0617, frames: 345, tokens: 67890, busySeconds: 9.7 },
-        ...{ batchShare: 0.04, layersDone: 7, layers: 48, utilisation: 0.98, temperature: 65 },
+        ...{ device: 'cuda:0', stage: 'dna', fraction: 0.0617, frames: 345, tokens: 67890, busySeconds: 9.7 },
+        ...{ batchFraction: 0.04, layersDone: 7, layers: 48, utilisation: 0.98, temperature: 65 },
       },
       {
-        ...{ device: 'cpu', stage: 'idle', share: null, batchShare: 0, layersDone: 0, layers: 0 },
+        ...{ device: 'cpu', stage: 'idle', fraction: null, batchFraction: 0, layersDone: 0, layers: 0 },
         ...{ frames: 0, tokens: 0, busySeconds: 0, utilisation: null, temperature: null },
       },
     ],
@@ -118,7 +118,7 @@ export const EVENTS: EventsByName = {
   resumed: { event: 'resumed' },
   'device-summary': {
     ...{ event: 'device-summary', device: 'cuda:0', batches: 12, frames: 345, tokens: 67890 },
-    ...{ busySeconds: 34.5, tokensPerSecond: 1967.8, linearShare: 0.61, isLost: false },
+    ...{ busySeconds: 34.5, tokensPerSecond: 1967.8, matmulEfficiency: 0.61, isLost: false },
   },
   finished: {
     ...{ event: 'finished', counts: COUNTS, seconds: { total: 45.6, load: 3 } },

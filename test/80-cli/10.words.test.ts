@@ -76,7 +76,7 @@ describe('the words of the command line', () => {
       ['predict', 'x', '--threshold', '2'],
     ],
     [/'--threshold <score>' argument 'half' is invalid/, ['predict', 'x', '--threshold', 'half']],
-    [/'--min-fraction <share>' argument '-1' is invalid/, ['predict', 'x', '--min-fraction', '-1']],
+    [/'--min-fraction <fraction>' argument '-1' is invalid/, ['predict', 'x', '--min-fraction', '-1']],
     [/'-t, --threads <n>' argument '0' is invalid/, ['predict', 'x', '--threads', '0']],
     [/argument '1e3' is invalid/, ['predict', 'x', '--esm-batch-size', '1e3']],
     [/argument '-5' is invalid/, ['predict', 'x', '--dnabert-batch-size', '-5']],

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { deviceChoice, gpuNumbers, memorySize, positiveShare, seconds, share } from '../../lib/cli/option-values.js';
+import {
+  deviceChoice,
+  gpuNumbers,
+  memorySize,
+  positiveFraction,
+  seconds,
+  fraction,
+} from '../../lib/cli/option-values.js';
 
 describe('the values of options', () => {
   it('are sizes of memory', () => {
@@ -40,7 +47,7 @@ describe('the values of options', () => {
       ['0', 0],
     ];
     for (const [word, value] of numbers) {
-      assert.equal(share(word), value, word);
+      assert.equal(fraction(word), value, word);
       assert.equal(seconds(word), value, word);
     }
     assert.equal(seconds('8.64e4'), 86_400);
@@ -63,14 +70,14 @@ describe('the values of options', () => {
       '1_0',
     ];
     for (const word of wrong) {
-      assert.throws(() => share(word), /a number from 0 to 1/, word);
+      assert.throws(() => fraction(word), /a number from 0 to 1/, word);
       assert.throws(() => seconds(word), /a number from 0 to 86400/, word);
     }
   });
 
   it('are shares of something', () => {
-    assert.equal(positiveShare('0.9'), 0.9);
-    assert.equal(positiveShare('9e-1'), 0.9);
-    for (const word of ['0', '1e-999', '1.1', 'x', '-0.5']) assert.throws(() => positiveShare(word), word);
+    assert.equal(positiveFraction('0.9'), 0.9);
+    assert.equal(positiveFraction('9e-1'), 0.9);
+    for (const word of ['0', '1e-999', '1.1', 'x', '-0.5']) assert.throws(() => positiveFraction(word), word);
   });
 });

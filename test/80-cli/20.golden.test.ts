@@ -126,11 +126,11 @@ describe('virnucpro predict', () => {
       files: { name: string }[];
       commandLine: string[];
       warnings: string[];
-      devices: { tokens: number; busySeconds: number; tokensPerSecond: number; linearShare: number | null }[];
+      devices: { tokens: number; busySeconds: number; tokensPerSecond: number; matmulEfficiency: number | null }[];
     };
     const [device] = devices;
     assert.equal(device!.tokensPerSecond, device!.tokens / device!.busySeconds);
-    assert.ok(device!.linearShare === null || device!.linearShare > 0);
+    assert.ok(device!.matmulEfficiency === null || device!.matmulEfficiency > 0);
     assert.deepEqual([model.name, model.random, warnings], ['golden', false, []]);
     assert.deepEqual([counts.records, counts.windows], [9, 26]);
     assert.deepEqual([inputs[0]!.path, inputs[0]!.bytes], [INPUT, readFileSync(INPUT).length]);

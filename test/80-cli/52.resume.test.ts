@@ -17,10 +17,9 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { BATCH_RECORD, HEAD_BYTES } from '../../lib/journal/record.js';
-import { walkRecords } from '../../lib/journal/scan.js';
-import type { FoundRecord } from '../../lib/journal/scan.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { BATCH_RECORD, HEAD_BYTES, walkRecords } from '../../lib/journal/journal-format.js';
+import type { FoundRecord } from '../../lib/journal/journal-format.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
@@ -99,9 +98,9 @@ describe('virnucpro predict --resume', () => {
 
   const predict = (output: string, more: readonly string[] = [], options: RunOptions = {}): Promise<Ended> =>
     virnucpro(['predict', input, '-o', output, ...WORDS, ...more], { models: installed.models, ...options });
-  const killedAt = (output: string, share: number, more: readonly string[] = []): Promise<Ended> =>
+  const killedAt = (output: string, fraction: number, more: readonly string[] = []): Promise<Ended> =>
     predict(output, more, {
-      watch: onceJournaled(output, share * JOURNAL_BYTES, (child) => child.kill('SIGKILL')),
+      watch: onceJournaled(output, fraction * JOURNAL_BYTES, (child) => child.kill('SIGKILL')),
     });
 
   /** A copy of the run that was killed. */
@@ -139,8 +138,8 @@ describe('virnucpro predict --resume', () => {
   it('goes on after several kills, one of them while it goes on', async () => {
     const output = join(folder, 'several');
     // The first time there is nothing to go on with: a job that is put into the queue again is always the same command.
-    for (const share of [0.1, 0.3, 0.5]) {
-      assert.equal((await killedAt(output, share, ['--resume'])).end, 'SIGKILL');
+    for (const fraction of [0.1, 0.3, 0.5]) {
+      assert.equal((await killedAt(output, fraction, ['--resume'])).end, 'SIGKILL');
       assert.ok(!existsSync(join(output, 'run.json')));
     }
     await resumes(output, (await journaled(output)).frames);

@@ -60,7 +60,7 @@ describe('virnucpro call', () => {
       for (const field of ['counts', 'parameters', 'files', 'outcome', 'model', 'workingDirectory']) {
         assert.deepEqual(run[field], wanted[field], field);
       }
-      assert.equal((run['recalled'] as unknown[]).length, 2);
+      assert.equal((run['rescored'] as unknown[]).length, 2);
       assert.deepEqual(readdirSync(directory).sort(), readdirSync(path('earlier')).sort());
     });
   }

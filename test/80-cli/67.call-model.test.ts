@@ -88,8 +88,8 @@ describe('virnucpro call --model', () => {
   it('gives the scores of the run again when it is its own model', async () => {
     await call(results('again'), '--model', 'golden');
     agree('again', 'earlier');
-    const [run, { recalled, ...earlier }] = [runJson('again'), runJson('earlier')];
-    assert.deepEqual([run.model, run.counts, recalled], [earlier.model, earlier.counts, undefined]);
+    const [run, { rescored, ...earlier }] = [runJson('again'), runJson('earlier')];
+    assert.deepEqual([run.model, run.counts, rescored], [earlier.model, earlier.counts, undefined]);
   });
 
   for (const rule of [[], ['--threshold', '0.3', '--min-fraction', '0.7']]) {
@@ -106,7 +106,7 @@ describe('virnucpro call --model', () => {
       const { name: model, parts } = runJson('earlier').model;
       const classifier = parts.find(({ role }) => role === 'classifier')!.sha256;
       assert.deepEqual(
-        run.recalled?.map(({ from }) => from),
+        run.rescored?.map(({ from }) => from),
         [{ threshold: 0.5, minFraction: 0.5, model, classifier, temperature: 1 }],
       );
       assert.deepEqual(readdirSync(path(name)).sort(), readdirSync(path('earlier')).sort());

@@ -56,7 +56,7 @@ describe('virnucpro bench', () => {
     assert.equal(found.operations_per_token, 6 * 12 * 320 ** 2 * 2);
     near(found.sequences_per_second * 168, found.tokens_per_second);
     near(found.limit_tokens_per_second! * found.operations_per_token, found.limit_gflops! * 1e9);
-    near(found.linear_share! * found.limit_tokens_per_second!, found.tokens_per_second);
+    near(found.matmul_efficiency! * found.limit_tokens_per_second!, found.tokens_per_second);
     assert.equal(found.forward_tokens, tokens);
     near(found.linear_seconds! + found.attention_seconds! + found.rest_seconds!, found.forward_seconds!);
     assert.ok(Math.min(found.linear_seconds!, found.attention_seconds!, found.rest_seconds!) >= 0);
@@ -71,7 +71,7 @@ describe('virnucpro bench', () => {
     assert.match(errors, /^writing random weights, \d+ MB, to \S+ until they are loaded\n$/);
     assert.match(output, /^dnabert_tiny, random weights, (FP32|BF16), packed engine\ncpu: .*, 1 thread, libtorch 2\./);
     assert.match(output, /\n8 sequences \(generated\), \d+ tokens in 1 batch of at most 4096; 1 repeat of \d+ pass/);
-    for (const label of ['speed', 'limit', 'linear share', 'forward', ' {2}attention', 'memory', ' {2}weights']) {
+    for (const label of ['speed', 'limit', 'matmul efficiency', 'forward', ' {2}attention', 'memory', ' {2}weights']) {
       assert.match(output, new RegExp(`\n${label} +[0-9.]+ `));
     }
   });
@@ -110,7 +110,7 @@ describe('virnucpro bench', () => {
     assert.deepEqual(Object.keys(found), Object.keys(BENCHMARK_FIELDS));
     assert.equal(found.engine, 'torchscript');
     assert.ok(found.tokens_per_second > 0 && found.peak_memory_bytes > 0);
-    for (const field of ['linear_share', 'limit_gflops', 'forward_seconds', 'linear_seconds'] as const) {
+    for (const field of ['matmul_efficiency', 'limit_gflops', 'forward_seconds', 'linear_seconds'] as const) {
       assert.equal(found[field], null);
     }
     const { output } = await bench('--esm', '--model', 'golden', '--engine', 'torchscript', ...QUICK);

@@ -33,8 +33,8 @@ describe('the dashboard on simulated GPUs', () => {
     assert.equal(bars?.length, 3, screen);
     await terminal.shows(/DNABERT-S \d+ %/);
     await terminal.shows(/ESM-2 \d+ %/);
-    const before = sharesOf(screen);
-    await terminal.shows((later) => sharesOf(later).every((share, index) => share > before[index]!));
+    const before = fractionsOf(screen);
+    await terminal.shows((later) => fractionsOf(later).every((fraction, index) => fraction > before[index]!));
     terminal.press('q');
     await terminal.showsPrompt();
     assert.match(terminal.lines().join('\n'), /stopped by SIGINT|records/);
@@ -42,8 +42,8 @@ describe('the dashboard on simulated GPUs', () => {
 });
 
 /** What each device has done of the run, in percent. */
-function sharesOf(screen: string): number[] {
-  return [...screen.matchAll(/([\d.]+) % of the run/g)].map(([, share]) => Number(share));
+function fractionsOf(screen: string): number[] {
+  return [...screen.matchAll(/([\d.]+) % of the run/g)].map(([, fraction]) => Number(fraction));
 }
 
 /** What differs from the environment that a terminal has anyway. */

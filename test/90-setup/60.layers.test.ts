@@ -34,7 +34,7 @@ describe('the layers of lib/', () => {
     models: ['input', 'predict', 'output'],
     predict: ['output'],
     output: ['input', 'models', 'engine'],
-    recall: ['models', 'engine'],
+    rescore: ['models', 'engine'],
     monitor: ['input', 'models', 'engine', 'output'],
     cli: ['predict', 'models', 'engine', 'input'],
   };
@@ -52,8 +52,8 @@ describe('the layers of lib/', () => {
     engine: 'batches',
     models: 'engine',
     predict: 'models',
-    recall: 'output',
-    cli: 'recall',
+    rescore: 'output',
+    cli: 'rescore',
   };
   for (const [from, to] of Object.entries(allowed)) {
     it(`allow ${from} to import ${to}`, async () => {

@@ -19,8 +19,8 @@ export type Traffic = readonly [read: number, again: number, written: number];
 /** A kernel's results beside those of libtorch. */
 export interface Comparison {
   readonly what: string;
-  /** The largest error, as a share of what rounding allows. */
-  readonly shareOfAllowed: number;
+  /** The largest error, as a fraction of what rounding allows. */
+  readonly fractionOfAllowed: number;
   readonly sameInEveryOrder: boolean;
   readonly moved: Traffic;
   /** What the head of the kernel's source says. */

@@ -1,5 +1,5 @@
 import type { CheckpointFile } from './checkpoint-file.js';
-import { damaged, quoted } from './tensor.js';
+import { damaged, quoted } from './checkpoint-file.js';
 
 const LOCAL_HEADER = 0x04034b50;
 const CENTRAL_HEADER = 0x02014b50;
@@ -8,7 +8,7 @@ const END_RECORD_64 = 0x06064b50;
 const END_LOCATOR_64 = 0x07064b50;
 const LONGEST_COMMENT = 0xffff;
 const LONGEST_DIRECTORY = 100_000_000;
-const MOST_ENTRIES = 500_000;
+const MAX_ENTRIES = 500_000;
 const ENCRYPTED = 1;
 
 export interface ZipEntry {
@@ -41,7 +41,7 @@ export class ZipFile {
   /** @throws VNP_CHECKPOINT when the file is no zip file, or a damaged one */
   static async open(file: CheckpointFile): Promise<ZipFile> {
     const directory = await findDirectory(file);
-    if (directory.size > LONGEST_DIRECTORY || directory.entries > MOST_ENTRIES) {
+    if (directory.size > LONGEST_DIRECTORY || directory.entries > MAX_ENTRIES) {
       throw damaged(file.path, `the zip directory claims ${directory.entries} entries in ${directory.size} bytes`);
     }
     const bytes = await file.read(directory.offset, directory.size, 'the zip directory');

@@ -1,9 +1,7 @@
 import type { DnabertArchitecture } from '../../engine/addon.js';
 import { expected } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { familyOf, wrongFamily } from './family.js';
-import { mapParameters, type ImportedPart } from './parameter-map.js';
-import { MOST_LAYERS, Settings } from './settings.js';
+import { familyOf, type ImportedPart, mapParameters, MAX_LAYERS, Settings, wrongFamily } from './source-checkpoint.js';
 
 const WANTED = 'a DNABERT-2 or DNABERT-S checkpoint';
 const OPTION = '--dna';
@@ -36,7 +34,7 @@ export function importDnabert(checkpoint: Checkpoint): ImportedPart<DnabertArchi
   settings.require('hidden_act', 'gelu', undefined);
   const architecture: DnabertArchitecture = {
     family: 'dnabert2',
-    layers: settings.size('num_hidden_layers', MOST_LAYERS),
+    layers: settings.size('num_hidden_layers', MAX_LAYERS),
     width: settings.size('hidden_size'),
     heads: settings.size('num_attention_heads'),
     feedForward: settings.size('intermediate_size'),

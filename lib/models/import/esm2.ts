@@ -2,10 +2,8 @@ import type { Esm2Architecture } from '../../engine/addon.js';
 import { expected } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js';
-import { PROTEIN_VOCABULARY } from '../protein-alphabet.js';
-import { familyOf, wrongFamily } from './family.js';
-import { mapParameters, type ImportedPart, type ParameterNames } from './parameter-map.js';
-import { MOST_LAYERS, Settings } from './settings.js';
+import { PROTEIN_VOCABULARY } from '../tokenizers.js';
+import { familyOf, type ImportedPart, mapParameters, MAX_LAYERS, type ParameterNames, Settings, wrongFamily } from './source-checkpoint.js';
 
 const WANTED = 'an ESM-2 checkpoint';
 const OPTION = '--esm';
@@ -54,7 +52,7 @@ function importFair(checkpoint: Checkpoint): ImportedPart<Esm2Architecture> {
   refuseOlderEsm(checkpoint);
   const settings = fairSettings(checkpoint);
   settings.require('token_dropout', true);
-  const layers = settings.size('encoder_layers', MOST_LAYERS);
+  const layers = settings.size('encoder_layers', MAX_LAYERS);
   const prefix = prefixBefore(checkpoint, 'embed_tokens.weight', ['encoder.sentence_encoder.', 'encoder.', '']);
   const architecture: Esm2Architecture = {
     family: 'esm2',
@@ -86,7 +84,7 @@ function importTransformers(checkpoint: Checkpoint): ImportedPart<Esm2Architectu
   const prefix = prefixBefore(checkpoint, 'embeddings.word_embeddings.weight', ['esm.', '']);
   const architecture: Esm2Architecture = {
     family: 'esm2',
-    layers: settings.size('num_hidden_layers', MOST_LAYERS),
+    layers: settings.size('num_hidden_layers', MAX_LAYERS),
     width: settings.size('hidden_size'),
     heads: settings.size('num_attention_heads'),
     feedForward: settings.size('intermediate_size'),

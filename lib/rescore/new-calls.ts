@@ -1,0 +1,233 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expected } from '../errors.js';
+import { BufferedFile, openNewFile, type Wait } from '../output/buffered-file.js';
+import { CONTIGS_TABLE, VIRUS_SEQUENCES, WINDOWS_TABLE } from '../output/files.js';
+import { utf8Key } from '../output/highest-score.js';
+import {
+  commentWith,
+  commentWithOptional,
+  commentWithWarning,
+  hasRandomWeights,
+  type ManifestFile,
+  type RunManifest,
+} from '../output/manifest.js';
+import type { CallRule } from '../predict/calls.js';
+import { checkFile } from '../output/check-files.js';
+import { EarlierSequences } from './earlier-sequences.js';
+import { NewScores } from './new-scores.js';
+import type { OtherClassifier } from './other-classifier.js';
+import {
+  CONTIG_COLUMNS,
+  type RescoredContig,
+  type RescoredCounts,
+  rescoreTables,
+  WINDOW_COLUMNS,
+} from './rescored-tables.js';
+import { writeSequencesFromInputs } from './sequences-from-inputs.js';
+import { StoredFrames } from './stored-frames.js';
+import { TableReader } from './table-reader.js';
+import { StoredScores } from './window-scores.js';
+
+export interface NewCallsJob {
+  /** Of the earlier results, and their run.json. */
+  readonly directory: string;
+  readonly earlier: RunManifest;
+  readonly rule: CallRule;
+  /** For the stored embeddings; undefined to call the stored scores. */
+  readonly classifier: OtherClassifier | undefined;
+  /** Where the new files go. */
+  readonly folder: string;
+  /** A folder for what nobody keeps. */
+  readonly temporary: string;
+  /** Where they will be, for errors. */
+  readonly shownOutput: string;
+  readonly inputs: readonly string[];
+  readonly standardInput: AsyncIterable<Uint8Array> | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface NewCalls {
+  /** By name. */
+  readonly files: ReadonlyMap<string, ManifestFile>;
+  readonly counts: RescoredCounts;
+}
+
+/**
+ * Writes contigs.tsv, windows.tsv and virus.fna anew, with another classifier also the classic files. The records of virus.fna are copied from the earlier one unless one
+ * is virus that was not: then all are read from the inputs.
+ *
+ * @throws VirnucproError
+ */
+export async function writeNewCalls(job: NewCallsJob): Promise<NewCalls> {
+  const files = new Map<string, ManifestFile>();
+  const sequences = newFile(job, VIRUS_SEQUENCES.name);
+  const copied = await CopiedSequences.open(job, sequences);
+  let counts: RescoredCounts;
+  try {
+    counts = await writeTables(job, files, (contig) => copied.contig(contig));
+    await copied.end();
+    if (copied.isComplete)
+      files.set(VIRUS_SEQUENCES.name, { name: VIRUS_SEQUENCES.name, ...(await sequences.close()) });
+  } finally {
+    await Promise.all([copied.close(), sequences.abandon()]);
+  }
+  if (!copied.isComplete) files.set(VIRUS_SEQUENCES.name, await writeFromInputs(job));
+  return { files, counts };
+}
+
+/** Writes both tables, and checks that what was read is what run.json speaks of. */
+async function writeTables(
+  job: NewCallsJob,
+  files: Map<string, ManifestFile>,
+  onContig: (contig: RescoredContig) => Wait,
+): Promise<RescoredCounts> {
+  const { directory, earlier, rule } = job;
+  // What is read from the tables stands for UTF-8 bytes already.
+  const newContigs = newFile(job, CONTIGS_TABLE.name, 'latin1');
+  const newWindows = newFile(job, WINDOWS_TABLE.name, 'latin1');
+  const tables: TableReader[] = [];
+  let newScores: NewScores | undefined;
+  try {
+    const contigs = await openTable(job, join(directory, CONTIGS_TABLE.name), CONTIG_COLUMNS);
+    tables.push(contigs);
+    const windows = await openTable(job, join(directory, WINDOWS_TABLE.name), WINDOW_COLUMNS);
+    tables.push(windows);
+    await newContigs.append(head(contigs, job, CONTIGS_TABLE.name));
+    await newWindows.append(head(windows, job, WINDOWS_TABLE.name));
+    newScores = await openNewScores(job, windows);
+    const scores = newScores ?? new StoredScores(windows);
+    const isStopped = earlier.outcome === 'stopped';
+    const counts = await rescoreTables({ contigs, windows, newContigs, newWindows, scores, rule, isStopped, onContig });
+    checkFile(directory, fileOf(earlier, CONTIGS_TABLE.name), contigs.summary());
+    checkFile(directory, fileOf(earlier, WINDOWS_TABLE.name), windows.summary());
+    checkCounts(job, counts);
+    for (const file of (await newScores?.end()) ?? []) files.set(file.name, file);
+    files.set(CONTIGS_TABLE.name, { name: CONTIGS_TABLE.name, ...(await newContigs.close()) });
+    files.set(WINDOWS_TABLE.name, { name: WINDOWS_TABLE.name, ...(await newWindows.close()) });
+    return counts;
+  } finally {
+    const closed = [...tables.map((table) => table.close()), newContigs.abandon(), newWindows.abandon()];
+    await Promise.all([...closed, newScores?.close()]);
+  }
+}
+
+async function openNewScores(job: NewCallsJob, windows: TableReader): Promise<NewScores | undefined> {
+  const { directory, earlier, classifier, temporary, signal } = job;
+  if (classifier === undefined) return undefined;
+  const frames = await StoredFrames.open({ directory, earlier, classifier, signal });
+  const { name: model } = classifier.model;
+  return new NewScores({
+    windows,
+    frames,
+    temporary,
+    model,
+    newFile: (name, encoding) => newFile(job, name, encoding),
+  });
+}
+
+async function writeFromInputs(job: NewCallsJob): Promise<ManifestFile> {
+  const { earlier: manifest, folder, inputs: moved, standardInput, signal } = job;
+  const { name } = VIRUS_SEQUENCES;
+  await rm(join(folder, name), { force: true });
+  const file = newFile(job, name);
+  const contigs = await openTable(job, join(folder, CONTIGS_TABLE.name), CONTIG_COLUMNS);
+  try {
+    await writeSequencesFromInputs({ manifest, moved, contigs, file, standardInput, signal });
+    return { name, ...(await file.close()) };
+  } finally {
+    await Promise.all([contigs.close(), file.abandon()]);
+  }
+}
+
+/** The records that are virus still, taken from the earlier virus.fna as long as none is virus that was not. */
+class CopiedSequences {
+  /** Whether every record that is virus was there. */
+  isComplete = true;
+  readonly #job: NewCallsJob;
+  readonly #from: EarlierSequences;
+  readonly #to: BufferedFile;
+
+  private constructor(job: NewCallsJob, from: EarlierSequences, to: BufferedFile) {
+    this.#job = job;
+    this.#from = from;
+    this.#to = to;
+  }
+
+  static async open(job: NewCallsJob, to: BufferedFile): Promise<CopiedSequences> {
+    const path = join(job.directory, VIRUS_SEQUENCES.name);
+    return new CopiedSequences(job, await EarlierSequences.open({ path, shownPath: path, signal: job.signal }), to);
+  }
+
+  contig({ length, before, verdict }: RescoredContig): Wait {
+    if (verdict === 'virus' && before !== 'virus') this.isComplete = false;
+    if (before !== 'virus') return undefined;
+    return this.#from.next(length, verdict === 'virus' && this.isComplete ? this.#to : undefined);
+  }
+
+  async end(): Promise<void> {
+    const { directory, earlier } = this.#job;
+    checkFile(directory, fileOf(earlier, VIRUS_SEQUENCES.name), await this.#from.end());
+  }
+
+  async close(): Promise<void> {
+    await this.#from.close();
+  }
+}
+
+function newFile(
+  { folder, shownOutput }: NewCallsJob,
+  name: string,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): BufferedFile {
+  const path = join(folder, name);
+  return new BufferedFile({ path, shownPath: join(shownOutput, name), open: openNewFile, encoding });
+}
+
+function openTable({ signal }: NewCallsJob, path: string, columns: readonly string[]): Promise<TableReader> {
+  return TableReader.open({ path, shownPath: path, columns, signal });
+}
+
+/** Comment and header of a table, with the model and the rule that are in force now. */
+function head({ comment, header }: TableReader, job: NewCallsJob, name: string): string {
+  const { directory, classifier, rule } = job;
+  const model = classifier?.model ?? job.earlier.model;
+  const { threshold, minFraction } = rule;
+  const now = commentWith(comment, { model: model.name, threshold, min_fraction: minFraction });
+  const { triage = null } = job.earlier;
+  const random = hasRandomWeights({ model, triage });
+  if (now !== undefined) return `${commentWithWarning(withOptional(now, job), { random })}\n${header}\n`;
+  throw expected(
+    'VNP_OUTPUT',
+    'a comment that names the model, the threshold and min_fraction',
+    join(directory, name),
+    JSON.stringify(Buffer.from(comment, 'latin1').toString('utf8')),
+    'It was written by another version or changed after the run: predict again',
+  );
+}
+
+/** Stored scores are of the model and the temperature that the comment names already. */
+function withOptional(comment: string, { classifier }: NewCallsJob): string {
+  if (classifier === undefined) return comment;
+  const { temperature, model } = classifier;
+  return commentWithOptional(comment, { temperature, card: model.card ? utf8Key(model.card) : null });
+}
+
+function fileOf({ files }: RunManifest, name: string): ManifestFile {
+  return files.find((file) => file.name === name)!;
+}
+
+/** What predict has checked, once more: it is the last chance to find that rows are missing. */
+function checkCounts({ directory, earlier }: NewCallsJob, counts: RescoredCounts): void {
+  const isStopped = earlier.outcome === 'stopped';
+  for (const name of ['records', 'windows', 'windowsScored'] as const) {
+    const counted = earlier.counts[name];
+    if (counts[name] === counted || (isStopped && name === 'records' && counts[name] < counted)) continue;
+    throw expected(
+      'VNP_OUTPUT',
+      `${name} = ${counted}, as run.json says,`,
+      `the tables in ${directory}`,
+      String(counts[name]),
+    );
+  }
+}

@@ -1,0 +1,115 @@
+import { decidingFrame } from '../predict/calls.js';
+import type { FrameScore } from '../predict/results.js';
+import { both, type BufferedFile, openNewFile } from '../output/buffered-file.js';
+import { unescapeCell } from '../output/cell.js';
+import { ExternalSort } from '../output/external-sort.js';
+import { HIGHEST_SCORE, PREDICTION_RESULTS } from '../output/files.js';
+import { HighestScoreWriter, utf8Key } from '../output/highest-score.js';
+import type { ManifestFile } from '../output/manifest.js';
+import { PredictionResultsWriter } from '../output/prediction-results.js';
+import { decisionCells, modelCell } from '../output/windows-table.js';
+import { windowId } from '../windows/windows.js';
+import type { StoredFrames } from './stored-frames.js';
+import { cellText, shown, type TableReader } from './table-reader.js';
+import type { WindowScores } from './window-scores.js';
+
+/** The files that have the scores of frames: a call with another classifier writes them anew, too. */
+export const SCORE_FILES = [PREDICTION_RESULTS.name, HIGHEST_SCORE.name];
+
+const FRAMES = /^[0-6]$/;
+
+export interface NewScoresOptions {
+  readonly windows: TableReader;
+  readonly frames: StoredFrames;
+  /** Makes a file for bytes: `latin1` for text that stands for UTF-8 bytes. */
+  readonly newFile: (name: string, encoding: 'utf8' | 'latin1') => BufferedFile;
+  /** The name of the model whose scores they are. */
+  readonly model: string;
+  /** For what does not fit into memory while it is sorted. */
+  readonly temporary: string;
+}
+
+/** The scores of another classifier, which also go into the classic files, written as predict writes them. */
+export class NewScores implements WindowScores {
+  readonly #options: NewScoresOptions;
+  readonly #position: { strand: number; frame: number; score: number; frames: number; model: number };
+  readonly #files: readonly { name: string; file: BufferedFile }[];
+  readonly #results: PredictionResultsWriter;
+  readonly #highest: HighestScoreWriter;
+  #cell = '';
+  #contig = '';
+
+  constructor(options: NewScoresOptions) {
+    const { windows, newFile, temporary } = options;
+    this.#options = options;
+    this.#position = {
+      strand: windows.position('strand'),
+      frame: windows.position('frame'),
+      score: windows.position('virus_score'),
+      frames: windows.position('frames'),
+      model: windows.position('model'),
+    };
+    const results = newFile(PREDICTION_RESULTS.name, 'utf8');
+    const highest = newFile(HIGHEST_SCORE.name, 'latin1');
+    this.#files = [
+      { name: PREDICTION_RESULTS.name, file: results },
+      { name: HIGHEST_SCORE.name, file: highest },
+    ];
+    this.#results = new PredictionResultsWriter(results);
+    this.#highest = new HighestScoreWriter(highest, new ExternalSort({ folder: temporary, open: openNewFile }));
+  }
+
+  ofWindow(cell: string, number: number): number | undefined | Promise<number | undefined> {
+    const { windows, frames } = this.#options;
+    const text = windows.cells[this.#position.frames]!;
+    if (!FRAMES.test(text)) throw windows.damaged('a number of frames from 0 to 6', shown(text));
+    const count = Number(text);
+    const isScored = windows.cells[this.#position.score] !== '';
+    if (isScored && count === 0) throw windows.damaged('frames of a window that has a score', text);
+    if (count === 0) return undefined;
+    if (cell !== this.#cell) {
+      this.#cell = cell;
+      this.#contig = unescapeCell(cellText(cell));
+    }
+    const taken = frames.take(count, utf8Key(windowId(this.#contig, number)));
+    return taken instanceof Promise
+      ? taken.then((known) => this.#enter(number, known, isScored))
+      : this.#enter(number, taken, isScored);
+  }
+
+  /** Completes the files of scores. @throws VirnucproError VNP_OUTPUT where not all that was stored was used */
+  async end(): Promise<ManifestFile[]> {
+    await this.#options.frames.end();
+    await this.#highest.end();
+    const files: ManifestFile[] = [];
+    for (const { name, file } of this.#files) files.push({ name, ...(await file.close()) });
+    return files;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#options.frames.close(), ...this.#files.map(({ file }) => file.abandon())]);
+  }
+
+  #enter(
+    number: number,
+    frames: readonly FrameScore[],
+    isScored: boolean,
+  ): number | undefined | Promise<number | undefined> {
+    const window = { contig: this.#contig, number, frames };
+    const wait = both(this.#results.window(window), this.#highest.window(window));
+    // A window of which a frame failed has no score, whatever its others are.
+    const score = isScored ? this.#decide(decidingFrame(frames)!) : undefined;
+    return wait === undefined ? score : wait.then(() => score);
+  }
+
+  #decide(frame: FrameScore): number {
+    const { cells } = this.#options.windows;
+    const decision = decisionCells(frame);
+    cells[this.#position.strand] = decision.strand;
+    cells[this.#position.frame] = decision.frame;
+    cells[this.#position.score] = decision.score;
+    // Tables of early versions do not say it.
+    if (this.#position.model >= 0) cells[this.#position.model] = utf8Key(modelCell(this.#options.model));
+    return frame.virus;
+  }
+}

@@ -1,0 +1,168 @@
+import { realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeToDisk } from '../forced-to-disk.js';
+import { expected } from '../errors.js';
+import { checkFiles } from '../output/check-files.js';
+import { checkReplaceable } from '../output/check-result-files.js';
+import type { ClaimedDirectory } from '../output/claimed-directory.js';
+import { EMBEDDINGS, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
+import { manifestText, type RunManifest, warningsWith } from '../output/manifest.js';
+import { claimDirectory, releaseDirectory } from '../output/output-directory.js';
+import { outputError } from '../output/output-error.js';
+import { putInPlace, REPLACEMENT_FOLDER } from '../output/put-in-place.js';
+import type { CallRule } from '../predict/calls.js';
+import { type NewCalls, writeNewCalls } from './new-calls.js';
+import { checkClassifier, type OtherClassifier } from './other-classifier.js';
+import { readManifest, RECALLED_FILES } from './result-manifest.js';
+
+export interface RescoreOptions {
+  /** Of a finished run. */
+  readonly directory: string;
+  readonly rule: CallRule;
+  /** Is applied to the stored embeddings of the run first. Defaults to the scores that are stored. */
+  readonly classifier?: OtherClassifier | undefined;
+  /** An empty or new directory for the new files; `directory` stays as it is then. Defaults to `directory` itself. */
+  readonly output?: string | undefined;
+  /** Where the inputs of the run are now, in their order; empty for where they were. They are read only when needed. */
+  readonly inputs?: readonly string[];
+  /** What the input `-` reads. Defaults to the process's standard input. */
+  readonly standardInput?: AsyncIterable<Uint8Array>;
+  /** Of this program, and the words of its command line: for run.json. */
+  readonly version: string;
+  readonly commandLine: readonly string[];
+  /** Told when a process of another machine may still write to the directory: it takes a while to find out. */
+  readonly onWaiting?: (reason: string) => void;
+  /** Ends it before anything is changed: the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Calls the stored scores of a finished run anew, without its models: writes contigs.tsv, windows.tsv, virus.fna and
+ * run.json again. The first three are what `predict` with this rule would have written. With another classifier it is
+ * applied to the stored embeddings, and the classic files are written again, too. A kill at any moment leaves the
+ * directory as it was, or so that the next call ends what this one began. Memory does not grow with the tables.
+ *
+ * @returns the new run.json
+ * @throws VirnucproError VNP_OUTPUT where the directory is not that of a finished run, was changed since, is in use,
+ *   cannot be written to or has no embeddings for a classifier; VNP_OUTPUT_LOST where it was taken over; VNP_RESUME where the classifier is for others;
+ *   VNP_INPUT_MISSING or VNP_RESUME where sequences are needed and the inputs are gone or others; VNP_NATIVE where the
+ *   classifier gives no number; whatever the classifier throws
+ */
+export async function rescore(options: RescoreOptions): Promise<RunManifest> {
+  const { directory, output, classifier } = options;
+  if (output === undefined) await refuseOthers(directory);
+  else {
+    const earlier = await readManifest(directory);
+    if (classifier) checkClassifier(directory, earlier, classifier);
+    await refuseSame(directory, output);
+  }
+  const claimed = await claimDirectory(output ?? directory, {
+    accepts: () => output === undefined,
+    whatNext: 'Choose another directory',
+    ...(options.onWaiting && { onWaiting: options.onWaiting }),
+    ...(options.signal && { signal: options.signal }),
+  });
+  const { lost } = claimed.ownership;
+  const signal = options.signal ? AbortSignal.any([lost, options.signal]) : lost;
+  let unused = true;
+  try {
+    if (output === undefined) {
+      const place = { path: claimed.path, shownDirectory: directory };
+      for (const name of [...RECALLED_FILES, RUN_MANIFEST.name]) await checkReplaceable(place, name);
+    }
+    const { names, manifest } = await writeFolder({ ...options, signal }, claimed);
+    signal.throwIfAborted();
+    unused = false;
+    await putInPlace(claimed, { names, outdated: [], isFinal: false });
+    return manifest;
+  } catch (error) {
+    // What else fails then, such as an input that is closed, fails because of it.
+    if (unused) signal.throwIfAborted();
+    throw await claimed.ownership.causeOf(error);
+  } finally {
+    await releaseDirectory(claimed, { unused }).catch(() => undefined);
+  }
+}
+
+/** A directory that nothing was predicted into is none to write to, not even for a moment. */
+async function refuseOthers(directory: string): Promise<void> {
+  const replacement = await stat(join(directory, REPLACEMENT_FOLDER)).catch(() => undefined);
+  if (replacement === undefined) await readManifest(directory);
+}
+
+async function refuseSame(directory: string, output: string): Promise<void> {
+  const [own, other] = await Promise.all([directory, output].map((path) => realpath(path).catch(() => undefined)));
+  if (own === undefined || own !== other) return;
+  const next = 'Leave it out to have the results there called anew, or choose another directory';
+  throw expected('VNP_OUTPUT', 'another directory than that of the results', 'the output', output, next);
+}
+
+/** The files that are checked while they are called anew. */
+function readInStep({ classifier }: Pick<RescoreOptions, 'classifier'>): readonly string[] {
+  return classifier ? [...RECALLED_FILES, PREDICTION_RESULTS.name, EMBEDDINGS.name] : RECALLED_FILES;
+}
+
+/** Writes all that is new into the folder of results. */
+async function writeFolder(
+  { directory, output, rule, classifier, signal, ...options }: RescoreOptions,
+  claimed: ClaimedDirectory,
+): Promise<{ names: readonly string[]; manifest: RunManifest }> {
+  const earlier = await readManifest(directory);
+  if (classifier) checkClassifier(directory, earlier, classifier);
+  const others = earlier.files.filter(({ name }) => !readInStep({ classifier }).includes(name));
+  // The embeddings of a large run are terabytes, and nothing is read from them without a classifier.
+  if (output === undefined) await checkFiles(directory, others, { bySizeAlone: [EMBEDDINGS.name], signal });
+  const shownOutput = output ?? directory;
+  const { results: folder } = claimed;
+  const { inputs = [], standardInput } = options;
+  const calls = await writeNewCalls({
+    ...{ directory, earlier, rule, classifier, folder, temporary: claimed.unfinished },
+    ...{ shownOutput, inputs, standardInput, signal },
+  });
+  const called = withCalls(earlier, rule, calls);
+  const manifest: RunManifest = {
+    ...(classifier ? withClassifier(called, classifier) : called),
+    files: earlier.files.flatMap((file) => calls.files.get(file.name) ?? (output === undefined ? [file] : [])),
+    rescored: [...(earlier.rescored ?? []), entry(earlier, { classifier, ...options })],
+  };
+  await writeToDisk(join(folder, RUN_MANIFEST.name), manifestText(manifest)).catch((cause: unknown) => {
+    throw outputError('a complete write', join(shownOutput, RUN_MANIFEST.name), cause);
+  });
+  return { names: [...calls.files.keys()], manifest };
+}
+
+function withCalls(earlier: RunManifest, { threshold, minFraction }: CallRule, { counts }: NewCalls): RunManifest {
+  const { contigsVirus, contigsOther, contigsNone } = counts;
+  return {
+    ...earlier,
+    parameters: { ...earlier.parameters, threshold, minFraction },
+    counts: { ...earlier.counts, contigsVirus, contigsOther, contigsNone },
+  };
+}
+
+/** The language models stay those of the run: they are the same archives, wherever they lie. */
+function withClassifier(earlier: RunManifest, { model, temperature }: OtherClassifier): RunManifest {
+  const { name, random, shipped = false, card = null } = model;
+  const others = earlier.model.parts.filter(({ role }) => role !== 'classifier');
+  const parts = [...others, ...model.parts.filter(({ role }) => role === 'classifier')];
+  return {
+    ...earlier,
+    model: { ...earlier.model, name, random, shipped, card, parts },
+    parameters: { ...earlier.parameters, temperature },
+    warnings: warningsWith(model, earlier.warnings),
+  };
+}
+
+function entry(
+  { model, parameters: { threshold, minFraction, temperature } }: RunManifest,
+  { classifier, version, commandLine }: Pick<RescoreOptions, 'classifier' | 'version' | 'commandLine'>,
+): NonNullable<RunManifest['rescored']>[number] {
+  const sha256 = model.parts.find(({ role }) => role === 'classifier')?.sha256;
+  const from = {
+    ...{ threshold, minFraction },
+    ...(classifier && { model: model.name }),
+    ...(classifier && sha256 !== undefined && { classifier: sha256 }),
+    ...(classifier && temperature !== undefined && { temperature }),
+  };
+  return { at: new Date().toISOString(), from, version, commandLine };
+}

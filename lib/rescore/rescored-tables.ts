@@ -1,0 +1,191 @@
+import { contigVerdict, type CallRule } from '../predict/calls.js';
+import type { ContigVerdict } from '../predict/results.js';
+import type { RunCounts } from '../predict/run-counts.js';
+import { ScoreSums } from '../predict/score-sums.js';
+import { both, type BufferedFile, type Wait } from '../output/buffered-file.js';
+import { scoreCells } from '../output/contigs-table.js';
+import { windowCall } from '../output/windows-table.js';
+import { shown, type TableReader } from './table-reader.js';
+import type { WindowScores } from './window-scores.js';
+
+/** Columns of contigs.tsv and windows.tsv without which nothing can be called. */
+export const CONTIG_COLUMNS = [
+  ...['contig', 'length', 'verdict', 'windows', 'windows_scored', 'windows_virus', 'mean_virus_score'],
+  ...['max_virus_score', 'mean_log_odds', 'source'],
+];
+export const WINDOW_COLUMNS = ['contig', 'window', 'strand', 'frame', 'virus_score', 'call', 'frames'];
+
+/** What was counted in the tables; those of a run that was stopped may have fewer records than it read. */
+export type RescoredCounts = Pick<
+  RunCounts,
+  'records' | 'windows' | 'windowsScored' | 'contigsVirus' | 'contigsOther' | 'contigsNone'
+>;
+
+/** A record whose verdict was decided anew. */
+export interface RescoredContig {
+  /** Its row of contigs.tsv, from 1. */
+  readonly number: number;
+  /** Its cell in the tables. */
+  readonly cell: string;
+  readonly length: number;
+  readonly before: string;
+  readonly verdict: ContigVerdict;
+}
+
+export interface TablesJob {
+  readonly windows: TableReader;
+  readonly contigs: TableReader;
+  /** Where the rows go; comment and header are there already. */
+  readonly newWindows: BufferedFile;
+  readonly newContigs: BufferedFile;
+  readonly scores: WindowScores;
+  readonly rule: CallRule;
+  /** Whether there may be windows of a last record that has no row. */
+  readonly isStopped: boolean;
+  /** Told of every record, in order. */
+  readonly onContig: (contig: RescoredContig) => Wait;
+}
+
+/**
+ * Writes both tables again with the calls of another rule or of other scores. They are walked together: the row of a record says how many
+ * rows of windows.tsv are its own, so that records of the same name stay apart.
+ *
+ * @throws VirnucproError VNP_OUTPUT with the line of a row that cannot be right
+ */
+export async function rescoreTables(job: TablesJob): Promise<RescoredCounts> {
+  const rescore = new TablesRescore(job);
+  for (;;) {
+    let isMore = job.contigs.advance();
+    if (typeof isMore !== 'boolean') isMore = await isMore;
+    if (!isMore) break;
+    await rescore.contig();
+  }
+  await rescore.end();
+  return rescore.counts;
+}
+
+const COUNT = /^\d{1,15}$/;
+
+class TablesRescore {
+  readonly counts: RescoredCounts = {
+    records: 0,
+    windows: 0,
+    windowsScored: 0,
+    contigsVirus: 0,
+    contigsOther: 0,
+    contigsNone: 0,
+  };
+  readonly #job: TablesJob;
+  /** Positions of the columns. */
+  readonly #window: Readonly<Record<'contig' | 'number' | 'call', number>>;
+  readonly #contig: Readonly<
+    Record<'contig' | 'length' | 'verdict' | 'windows' | 'scored' | 'virus' | 'mean' | 'highest' | 'logOdds', number>
+  >;
+
+  constructor(job: TablesJob) {
+    this.#job = job;
+    const { windows, contigs } = job;
+    this.#window = {
+      contig: windows.position('contig'),
+      number: windows.position('window'),
+      call: windows.position('call'),
+    };
+    this.#contig = {
+      contig: contigs.position('contig'),
+      length: contigs.position('length'),
+      verdict: contigs.position('verdict'),
+      windows: contigs.position('windows'),
+      scored: contigs.position('windows_scored'),
+      virus: contigs.position('windows_virus'),
+      mean: contigs.position('mean_virus_score'),
+      highest: contigs.position('max_virus_score'),
+      logOdds: contigs.position('mean_log_odds'),
+    };
+  }
+
+  /** The current row of contigs.tsv, and its windows. */
+  async contig(): Promise<void> {
+    const { contigs, newContigs, rule, onContig } = this.#job;
+    const { cells } = contigs;
+    const at = this.#contig;
+    const cell = cells[at.contig]!;
+    const windows = this.#count(cells[at.windows]!, 'a number of windows');
+    const length = this.#count(cells[at.length]!, 'a length');
+    const before = cells[at.verdict]!;
+    const found = new ScoreSums();
+    for (let number = 1; number <= windows; number++) {
+      let isMore = this.#job.windows.advance();
+      if (typeof isMore !== 'boolean') isMore = await isMore;
+      if (!isMore) throw contigs.damaged(`${windows} rows in windows.tsv`, String(number - 1));
+      const wait = this.#rewriteWindow(cell, number, found);
+      if (wait !== undefined) await wait;
+    }
+    if (cells[at.scored] !== String(found.scored)) {
+      throw contigs.damaged(`${found.scored} scored windows, as many as windows.tsv has`, shown(cells[at.scored]!));
+    }
+    const verdict = contigVerdict(found.scored, found.virus, rule);
+    cells[at.verdict] = verdict;
+    cells[at.virus] = String(found.virus);
+    [cells[at.mean], cells[at.highest], cells[at.logOdds]] = scoreCells(found.scores());
+    this.#tally(verdict);
+    const wait = newContigs.append(cells.join('\t') + '\n');
+    await both(wait, onContig({ number: this.counts.records, cell, length, before, verdict }));
+  }
+
+  /** The windows of a record whose end a stopped run did not come to. */
+  async end(): Promise<void> {
+    const { windows, isStopped } = this.#job;
+    let cell: string | undefined;
+    for (let number = 1; ; number++) {
+      let isMore = windows.advance();
+      if (typeof isMore !== 'boolean') isMore = await isMore;
+      if (!isMore) return;
+      const own = windows.cells[this.#window.contig]!;
+      if (!isStopped) throw windows.damaged('a window of a record in contigs.tsv', `one more of ${shown(own)}`);
+      cell ??= own;
+      const wait = this.#rewriteWindow(cell, number, new ScoreSums());
+      if (wait !== undefined) await wait;
+    }
+  }
+
+  #rewriteWindow(contig: string, number: number, found: ScoreSums): Wait {
+    const { windows, scores } = this.#job;
+    const { cells } = windows;
+    const at = this.#window;
+    if (cells[at.contig] !== contig || cells[at.number] !== String(number)) {
+      throw windows.damaged(
+        `window ${number} of ${shown(contig)}`,
+        `window ${shown(cells[at.number]!)} of ${shown(cells[at.contig]!)}`,
+      );
+    }
+    this.counts.windows++;
+    const score = scores.ofWindow(contig, number);
+    return score instanceof Promise
+      ? score.then((known) => this.#callWindow(known, found))
+      : this.#callWindow(score, found);
+  }
+
+  #callWindow(score: number | undefined, found: ScoreSums): Wait {
+    const { windows, newWindows, rule } = this.#job;
+    const { cells } = windows;
+    const call = score === undefined ? 'none' : windowCall(score, rule.threshold);
+    cells[this.#window.call] = call;
+    if (score !== undefined) {
+      this.counts.windowsScored++;
+      found.add(score, call === 'virus');
+    }
+    return newWindows.append(cells.join('\t') + '\n');
+  }
+
+  #tally(verdict: ContigVerdict): void {
+    this.counts.records++;
+    if (verdict === 'virus') this.counts.contigsVirus++;
+    else if (verdict === 'other') this.counts.contigsOther++;
+    else this.counts.contigsNone++;
+  }
+
+  #count(text: string, what: string): number {
+    if (COUNT.test(text)) return Number(text);
+    throw this.#job.contigs.damaged(what, shown(text));
+  }
+}

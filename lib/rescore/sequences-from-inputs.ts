@@ -1,0 +1,181 @@
+import { resolve } from 'node:path';
+import { expected, VirnucproError } from '../errors.js';
+import { filesOf, STANDARD_INPUT } from '../input/input-files.js';
+import { InputProgress } from '../input/input-progress.js';
+import type { SequenceRecord } from '../input/record.js';
+import { readRecords } from '../input/records.js';
+import { inputName } from '../input/text.js';
+import type { BufferedFile } from '../output/buffered-file.js';
+import { escapeCell, unescapeCell } from '../output/cell.js';
+import { utf8Key } from '../output/highest-score.js';
+import type { ManifestInput, RunManifest } from '../output/manifest.js';
+import { VirusSequencesWriter } from '../output/virus-sequences.js';
+import { cellText, shown, type TableReader } from './table-reader.js';
+
+export interface InputsJob {
+  readonly manifest: Pick<RunManifest, 'inputs' | 'outcome' | 'workingDirectory'>;
+  /** Where the inputs are now; empty for where they were. */
+  readonly moved: readonly string[];
+  /** contigs.tsv with the new verdicts, before its first row. */
+  readonly contigs: TableReader;
+  readonly file: BufferedFile;
+  /** What the input `-` reads. Defaults to the process's standard input. */
+  readonly standardInput?: AsyncIterable<Uint8Array> | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const GIVE_INPUTS = 'Give the inputs of the run, in their order, with --input: a record is virus now that was none';
+
+/** An input as it is now. */
+interface PresentInput {
+  readonly path: string;
+  /** What it was in the run; undefined where the run was stopped before its end. */
+  readonly known: ManifestInput | undefined;
+}
+
+/**
+ * Writes virus.fna from the inputs, which are read again: each must be what it was in the run, by its hash.
+ *
+ * @throws VirnucproError VNP_INPUT_MISSING where an input is not to be had, VNP_RESUME where it is another one
+ */
+export async function writeSequencesFromInputs(job: InputsJob): Promise<void> {
+  const { manifest, contigs } = job;
+  const { inputs, further } = await presentInputs(job);
+  const reading = new InputsReading(job);
+  await reading.start();
+  for (const input of inputs) await reading.read(input);
+  // A run that was stopped has no hash of the input that it did not come to the end of.
+  if (manifest.outcome === 'stopped' && reading.hasRow) {
+    await reading.read({ path: further ?? inputOfRow(job), known: undefined });
+  }
+  if (reading.hasRow) throw contigs.damaged('no row without a record of the inputs', 'this one');
+}
+
+interface PresentInputs {
+  readonly inputs: readonly PresentInput[];
+  /** Where the input is that a stopped run did not come to the end of, if that was given. */
+  readonly further: string | undefined;
+}
+
+async function presentInputs({ manifest, moved }: InputsJob): Promise<PresentInputs> {
+  const present = moved.length > 0 ? await movedInputs(moved) : await formerInputs(manifest);
+  const { inputs } = manifest;
+  const isRight =
+    present.length === inputs.length || (manifest.outcome === 'stopped' && present.length === inputs.length + 1);
+  if (!isRight) {
+    throw expected(
+      'VNP_USAGE',
+      `${inputs.length} inputs as in the run`,
+      '--input',
+      String(present.length),
+      GIVE_INPUTS,
+    );
+  }
+  // Sizes tell at once what the hash would tell after minutes.
+  for (const [index, known] of inputs.entries()) {
+    const { path, size } = present[index]!;
+    if (size !== undefined && size !== known.bytes)
+      throw otherInput(path, known, `${size} bytes`, `${known.bytes} bytes`);
+  }
+  return {
+    inputs: inputs.map((known, index) => ({ path: present[index]!.path, known })),
+    further: present[inputs.length]?.path,
+  };
+}
+
+interface FoundInput {
+  readonly path: string;
+  readonly size: number | undefined;
+}
+
+async function movedInputs(moved: readonly string[]): Promise<FoundInput[]> {
+  const found: FoundInput[] = [];
+  for (const input of moved) found.push(...(await filesOf(input)));
+  return found;
+}
+
+async function formerInputs({ inputs, workingDirectory }: InputsJob['manifest']): Promise<FoundInput[]> {
+  const found: FoundInput[] = [];
+  for (const { path } of inputs) {
+    const former = formerPath(path, workingDirectory);
+    const files = await filesOf(former).catch((error: unknown) => {
+      if (!(error instanceof VirnucproError)) throw error;
+      throw new VirnucproError(error.code, `${error.message}. ${GIVE_INPUTS}`, { cause: error });
+    });
+    found.push(...files);
+  }
+  return found;
+}
+
+/** @throws VirnucproError VNP_INPUT_MISSING for standard input */
+function formerPath(path: string, workingDirectory: string | undefined): string {
+  if (path !== STANDARD_INPUT) return resolve(workingDirectory ?? '.', path);
+  throw expected('VNP_INPUT_MISSING', 'a file that can be read again', 'virus.fna', 'standard input', GIVE_INPUTS);
+}
+
+/** Where the input of the current row was. */
+function inputOfRow({ manifest, contigs }: InputsJob): string {
+  const cell = contigs.cells[contigs.position('source')]!;
+  return formerPath(unescapeCell(cellText(cell)), manifest.workingDirectory);
+}
+
+class InputsReading {
+  /** Whether there is a row whose record was not read yet. */
+  hasRow = false;
+  readonly #job: InputsJob;
+  readonly #writer: VirusSequencesWriter;
+  readonly #position: { contig: number; length: number; verdict: number };
+
+  constructor(job: InputsJob) {
+    this.#job = job;
+    this.#writer = new VirusSequencesWriter(job.file);
+    const { contigs } = job;
+    this.#position = {
+      contig: contigs.position('contig'),
+      length: contigs.position('length'),
+      verdict: contigs.position('verdict'),
+    };
+  }
+
+  async start(): Promise<void> {
+    this.hasRow = await this.#job.contigs.advance();
+  }
+
+  /** Reads one input to its end, or, where its hash is not known, as far as there are rows. */
+  async read({ path, known }: PresentInput): Promise<void> {
+    const { signal, standardInput } = this.#job;
+    const progress = new InputProgress();
+    const reading = { progress, ...(signal && { signal }) };
+    for await (const record of readRecords([path], { ...reading, ...(standardInput && { standardInput }) })) {
+      try {
+        signal?.throwIfAborted();
+        if (this.hasRow) await this.#write(record, path, known);
+      } finally {
+        record.sequence.release();
+      }
+      if (!this.hasRow && known === undefined) return;
+    }
+    const read = progress.finished[0];
+    if (known === undefined || read?.sha256 === known.sha256) return;
+    throw otherInput(path, known, `SHA-256 ${read?.sha256 ?? 'of nothing'}`, `SHA-256 ${known.sha256}`);
+  }
+
+  async #write(record: SequenceRecord, path: string, known: ManifestInput | undefined): Promise<void> {
+    const { contigs } = this.#job;
+    const [cell, length] = [contigs.cells[this.#position.contig]!, contigs.cells[this.#position.length]!];
+    if (utf8Key(escapeCell(record.id)) !== cell || String(record.sequence.length) !== length) {
+      const received = `${shown(utf8Key(record.id))} of ${record.sequence.length} letters as record ${record.index + 1}`;
+      throw otherInput(path, known, received, `${shown(cell)} of ${length}`);
+    }
+    const verdict = contigs.cells[this.#position.verdict] === 'virus' ? 'virus' : 'other';
+    const wait = this.#writer.contig({ verdict, header: record.header, sequence: record.sequence });
+    if (wait !== undefined) await wait;
+    this.hasRow = await contigs.advance();
+  }
+}
+
+function otherInput(path: string, known: ManifestInput | undefined, received: string, what: string): Error {
+  const former =
+    known === undefined || known.path === path ? 'as in the run' : `as ${inputName(known.path)} in the run`;
+  return expected('VNP_RESUME', what, `${inputName(path)}, ${former},`, received, GIVE_INPUTS);
+}

@@ -1,0 +1,178 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputProgress } from '../../lib/input/input-progress.js';
+import { readRecords } from '../../lib/input/records.js';
+import type { ManifestModel, RunDescription, RunManifest } from '../../lib/output/manifest.js';
+import { tableComment } from '../../lib/output/manifest.js';
+import { openResultDirectory } from '../../lib/output/result-directory.js';
+import type { CallRule } from '../../lib/predict/calls.js';
+import { decidingFrame } from '../../lib/predict/calls.js';
+import { ContigTally } from '../../lib/predict/contig-tally.js';
+import type { PredictionResult, WindowResult } from '../../lib/predict/results.js';
+import { rescore } from '../../lib/rescore/rescore.js';
+import type { RescoreOptions } from '../../lib/rescore/rescore.js';
+import { FRAME_NAMES } from '../../lib/windows/open-reading-frames.js';
+import { windowsOf } from '../../lib/windows/windows.js';
+import { countsOf, runDescription } from '../70-output/results.js';
+
+export const CHUNK_SIZE = 10;
+
+/** What the models would give for a window: the scores of its first frames, a failure, no frame, or what it says. */
+export type WindowScores =
+  | readonly (readonly [others: number, virus: number])[]
+  | 'failed'
+  | 'no_frame'
+  | Pick<WindowResult, 'status' | 'frames'>;
+
+export interface StoredRun {
+  /** The folder of the input and of the results. */
+  readonly folder: string;
+  /** Contents of files by name, in the order of reading. */
+  readonly inputs: Readonly<Record<string, string | Uint8Array>>;
+  /** One for each window, in order; begun again where there are more windows. */
+  readonly scores: readonly WindowScores[];
+  /** Results after which the run is stopped. Default: it is not. */
+  readonly stopAfter?: number;
+  /** Further fields of run.json. */
+  readonly changes?: Partial<RunDescription>;
+  readonly random?: boolean;
+  /** Default: one by the name of `tiny`. */
+  readonly model?: ManifestModel;
+  /** Of the scores, for run.json and the comments alone. Default: 1. */
+  readonly temperature?: number;
+  /** Whether there are embeddings; every frame has to bring its own then. Default false. */
+  readonly saveEmbeddings?: boolean;
+}
+
+/** Scores stored inputs as a prediction would, with the pipeline's own rule, and writes the results by its own writers. */
+export async function predictStored(
+  run: StoredRun,
+  output: string,
+  rule: CallRule,
+  options: { force?: boolean } = {},
+): Promise<RunManifest> {
+  const { folder, inputs, stopAfter = Infinity, saveEmbeddings = false, changes = {}, temperature = 1 } = run;
+  const model = modelOf(run);
+  for (const [name, text] of Object.entries(inputs)) writeFileSync(join(folder, name), text);
+  const parameters = { window: CHUNK_SIZE, threshold: rule.threshold, min_fraction: rule.minFraction };
+  const directory = await openResultDirectory({
+    ...options,
+    directory: join(folder, output),
+    chunkSize: CHUNK_SIZE,
+    inputName: 'input',
+    saveEmbeddings,
+    comment: tableComment({
+      ...{ version: '0.1.0', model: model.name, random: model.random, parameters },
+      optional: { temperature, card: model.card ?? null },
+    }),
+    threshold: rule.threshold,
+  });
+  const progress = new InputProgress();
+  const results: PredictionResult[] = [];
+  const paths = Object.keys(inputs).map((name) => join(folder, name));
+  try {
+    for await (const record of readRecords(paths, { progress })) {
+      for (const result of resultsOf(record, run, rule, results.length)) {
+        if (results.length === stopAfter) continue;
+        results.push(result);
+        await directory.write(result);
+      }
+      record.sequence.release();
+    }
+    return await directory.finish({ ...describe(run, results, progress, rule), ...changes });
+  } finally {
+    await directory.abort();
+  }
+}
+
+function modelOf({ model, random = false }: StoredRun): ManifestModel {
+  return model ?? { ...runDescription(countsOf([])).model, random };
+}
+
+function describe(
+  run: StoredRun,
+  results: readonly PredictionResult[],
+  { finished }: InputProgress,
+  rule: CallRule,
+): RunDescription {
+  const { folder, stopAfter, saveEmbeddings = false, temperature = 1 } = run;
+  const isPartial = results.some(({ status }) => status === 'failed');
+  const { parameters } = runDescription(countsOf([]));
+  return runDescription(countsOf(results, modelOf(run).name), {
+    outcome: stopAfter !== undefined ? 'stopped' : isPartial ? 'partial' : 'complete',
+    // What a stopped run did not come to the end of has no hash.
+    inputs: stopAfter !== undefined ? finished.slice(0, -1) : finished,
+    model: modelOf(run),
+    parameters: { ...parameters, ...rule, temperature, saveEmbeddings },
+    workingDirectory: folder,
+  });
+}
+
+function* resultsOf(
+  record: Parameters<ContigTally['finish']>[0],
+  run: StoredRun,
+  rule: CallRule,
+  before: number,
+): Generator<PredictionResult> {
+  const tally = new ContigTally();
+  let number = before;
+  const letters = record.problem === undefined ? record.sequence.length : 0;
+  for (const span of windowsOf(letters, CHUNK_SIZE)) {
+    const given = run.scores[number++ % run.scores.length]!;
+    const { status, frames } = windowOf(given);
+    const best = status === 'scored' ? decidingFrame(frames) : undefined;
+    const window: WindowResult = {
+      kind: 'window',
+      record: record.index,
+      contig: record.id,
+      source: record.source,
+      number: span.number,
+      start: span.start,
+      end: span.start + span.length,
+      status,
+      reason: status === 'failed' ? 'frame F1: out of\tmemory' : status === 'no_frame' ? 'no reading frame' : '',
+      frames,
+      ...(best && { bestFrame: best, virusScore: best.virus }),
+      model: best ? modelOf(run).name : '',
+    };
+    tally.add(window, rule);
+    yield window;
+  }
+  yield tally.finish(record, rule);
+}
+
+function windowOf(given: WindowScores): Pick<WindowResult, 'status' | 'frames'> {
+  if (typeof given === 'string') return { status: given, frames: [] };
+  if ('status' in given) return given;
+  const frames = given.map(([others, virus], index) => ({ frame: FRAME_NAMES[index]!, others, virus }));
+  return { status: 'scored', frames };
+}
+
+/** Calls with what the tests do not care about filled in. */
+export function rescoreIn(
+  run: Pick<StoredRun, 'folder'>,
+  output: string,
+  rule: CallRule,
+  options: Partial<RescoreOptions> = {},
+): Promise<RunManifest> {
+  const commandLine = ['virnucpro', 'call', output];
+  return rescore({ directory: join(run.folder, output), rule, version: '0.1.0', commandLine, ...options });
+}
+
+/** The result files that a call writes, as they are. */
+export function calledFiles(folder: string, output: string): Record<string, string> {
+  const names = ['contigs.tsv', 'windows.tsv', 'virus.fna'];
+  return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, output, name), 'utf8')]));
+}
+
+export function readRun(folder: string, output: string): RunManifest {
+  return JSON.parse(readFileSync(join(folder, output, 'run.json'), 'utf8')) as RunManifest;
+}
+
+/** Every file below a folder, hidden ones too, with its content. */
+export function filesBelow(folder: string): Record<string, string> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    entries.map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name), 'utf8')]),
+  );
+}
