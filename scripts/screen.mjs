@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Writes the screen of the dashboard that README.md shows: `npm run screen`. It is that of the command itself, in a
- * terminal of its own, on four simulated GPUs (test/simulated-gpu), in the middle of a run. Needs tmux, and a compiler and
- * cmake for the simulated GPUs, which take a minute the first time.
+ * Writes the picture of the dashboard that README.md shows, docs/dashboard.svg: `npm run screen`. It shows the command
+ * itself, in a terminal of its own, on four simulated GPUs (test/simulated-gpu), in the middle of a run. Needs tmux, and a
+ * compiler and cmake for the simulated GPUs, which take a minute the first time.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { seededNumbers } from '../dist/lib/models/random/random-contents.js';
 import { noTerminal, Terminal } from '../dist/test/78-monitor/terminal.js';
 import { alike } from '../dist/test/simulated-gpu/machine.js';
 import { SimulatedGpus } from '../dist/test/simulated-gpu/simulated-gpus.js';
-import { fillPart } from './docs/marked-part.mjs';
+import { screenPicture } from './docs/screen-picture.mjs';
 import { inRepository } from './setup/repository.mjs';
 
 const SIZE = { columns: 100, rows: 22 };
@@ -20,6 +20,7 @@ const GPU = { capability: '8.9', memory: 24, free: 22, delay: 5000 };
 /** Small batches, so that there are many. */
 const BATCHES = ['--esm-batch-size', '3072', '--dnabert-batch-size', '3072'];
 const RECORDS = 200;
+const TITLE = 'The dashboard of a run on four simulated GPUs';
 
 /** Without the letter T: no strand has a stop codon, so that every window has six frames. */
 function records() {
@@ -60,7 +61,10 @@ if (missing !== undefined) throw new Error(missing);
 const folder = mkdtempSync(join(tmpdir(), 'virnucpro-screen-'));
 try {
   const screen = await capture(folder);
-  await fillPart({ name: 'README.md', mark: 'screen', script: 'screen' }, `\`\`\`text\n${screen.trimEnd()}\n\`\`\`\n`);
+  writeFileSync(
+    inRepository('docs', 'dashboard.svg'),
+    screenPicture(screen.trimEnd().split('\n'), SIZE.columns, TITLE),
+  );
 } finally {
   rmSync(folder, { recursive: true });
 }

@@ -44,8 +44,8 @@ interface BenchCommandOptions {
 export function benchCommand(): Command {
   const command = new Command('bench').description(
     'Measures one language model on one device: speed, the fraction of what its matrix products alone would reach, where ' +
-      'the time goes, and memory. Random weights of a published size, unless --model names an installed model; they are ' +
-      'written to $TMPDIR for as long as loading takes (2 bytes a parameter).',
+      'the time goes, and memory. Unless --model names an installed model, weights are random, at a published size; they ' +
+      'are in $TMPDIR while they are loaded (2 bytes a parameter).',
   );
   addModelOptions(command);
   addInputOptions(command);
@@ -62,15 +62,15 @@ function addModelOptions(command: Command): void {
   command
     .option(
       '--esm [size]',
-      `measure ESM-2; the size is one of ${[...ESM2_SIZES.keys()].join(', ')}, or the word in it, such as 150M; ` +
-        'without a size that of --model',
+      `measure ESM-2; the size is one of ${[...ESM2_SIZES.keys()].join(', ')}, or a part of its name such as 150M ` +
+        '(default: that of --model)',
     )
     .option(
       '--dna [size]',
       `measure DNABERT-S; the size is one of ${[...DNABERT_SIZES.keys()].join(', ')} ` +
         `(default: that of --model, else ${DEFAULT_DNA_SIZE})`,
     )
-    .option('-m, --model <name>', 'installed model to take the weights of')
+    .option('-m, --model <name>', 'installed model to take the weights from')
     .addOption(modelsOption())
     .addOption(trustOption());
 }
@@ -79,12 +79,12 @@ function addInputOptions(command: Command): void {
   command
     .option(
       '--fasta <file>',
-      'what to embed: proteins for --esm; for --dna contigs, cut into windows as predict does ' +
-        '(default: generated, of the lengths that windows have)',
+      'what to embed: proteins for --esm; contigs for --dna, cut into windows as by predict ' +
+        '(default: generated sequences as long as those of windows)',
     )
     .option(
       '--limit <n>',
-      'embed the first so many sequences',
+      'embed only the first sequences',
       wholeNumber(1, MAX_BENCHMARK_SEQUENCES),
       DEFAULT_BENCHMARK_SEQUENCES,
     )
@@ -96,13 +96,13 @@ function addInputOptions(command: Command): void {
     )
     .option(
       '--tokens <n>',
-      'tokens of a batch; a longer sequence runs alone',
+      'tokens in a batch; a longer sequence runs alone',
       wholeNumber(1, MAX_BATCH_TOKENS),
       DEFAULT_BENCHMARK_BATCH_TOKENS,
     )
     .option(
       '--repeats <n>',
-      'times to measure (default: what takes 10 seconds, at least 3)',
+      'number of measurements (default: as many as take 10 seconds, at least 3)',
       wholeNumber(1, MAX_REPEATS),
     );
 }

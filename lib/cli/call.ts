@@ -37,9 +37,9 @@ interface CallCommandOptions {
 export function callCommand(): Command {
   return new Command('call')
     .description(
-      'Calls the stored scores of a finished run with another threshold, without its model: rewrites contigs.tsv, ' +
-        'windows.tsv, virus.fna and run.json as predict with these options would have written them. With --model the ' +
-        'classifier of another model scores the stored embeddings first, and the classic files are rewritten, too.',
+      'Applies another threshold to the stored scores of a finished run, without its model: rewrites contigs.tsv, ' +
+        'windows.tsv, virus.fna and run.json as predict with these options would have written them. With --model, the ' +
+        'classifier of another model first scores the stored embeddings, and the classic files are rewritten too.',
     )
     .argument('<dir>', 'directory of the results')
     .addOption(thresholdOption())
@@ -47,7 +47,7 @@ export function callCommand(): Command {
     .option(
       '-m, --model <name>',
       'model whose classifier scores the embeddings of a run with --save-embeddings; its language models must ' +
-        'be those of the run (default: the stored scores, no model)',
+        'be those of the run (default: none, use the stored scores)',
     )
     .addOption(modelsOption())
     .addOption(trustOption())
@@ -55,12 +55,12 @@ export function callCommand(): Command {
     .addOption(calibrationOption())
     .option(
       '-i, --input <path...>',
-      'the inputs of the run, in their order, where they have moved or came from standard input; read only when a ' +
-        'record becomes virus that was none',
+      'the inputs of the run, in the same order, if they have moved or came from standard input; read only if a ' +
+        'further record becomes virus',
     )
     .option(
       '-o, --output <dir>',
-      'write to this empty or new directory, and leave the results as they are',
+      'write to this empty or new directory, and leave the results unchanged',
       resultDirectory,
     )
     .addOption(logFormatOption())
@@ -133,7 +133,7 @@ function reportEnd(log: Logger, manifest: RunManifest, { output, total }: { outp
     if (random) logEvent(log, { event: 'random-weights', model: name });
   }
   if (outcome === 'stopped') {
-    const text = 'the run was stopped before the end of its input: the results are right, but not all';
+    const text = 'the run was stopped before the end of its input: the results are correct but incomplete';
     logEvent(log, { event: 'warning', text });
   }
   if (outcome === 'partial') {

@@ -7,7 +7,7 @@ import { EXIT } from './exit-codes.js';
 export function devicesCommand(): Command {
   return new Command('devices')
     .description(
-      'Lists the devices that a prediction can use. Exit code 1 when there is an NVIDIA driver that libtorch cannot use.',
+      'Lists the devices that a prediction can use. Exit code 1 if there is an NVIDIA driver that libtorch cannot use.',
     )
     .option('--json', 'print the devices as JSON')
     .action(({ json = false }: { json?: boolean }) => {

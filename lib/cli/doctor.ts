@@ -12,7 +12,7 @@ export function doctorCommand(): Command {
   return new Command('doctor')
     .description(
       'Checks this installation: Node, libtorch, the addon, CUDA, a known answer on every device, models, folders. ' +
-        'Exit code 1 when a check failed.',
+        'Exit code 1 if a check fails.',
     )
     .addOption(modelsOption())
     .option('--json', 'print the checks as JSON')

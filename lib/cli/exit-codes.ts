@@ -17,35 +17,35 @@ export interface ExitMeaning {
   readonly meaning: string;
 }
 
-/** In words, as the documentation has them. */
+/** For the documentation. */
 export const EXIT_MEANINGS: readonly ExitMeaning[] = [
-  { code: EXIT.done, outcome: 'complete', meaning: 'All that was asked for is done.' },
+  { code: EXIT.done, outcome: 'complete', meaning: 'Everything was done.' },
   {
     code: EXIT.failed,
     outcome: undefined,
     meaning:
-      'Nothing was done: wrong use, wrong input, no model, no device, no room. Of `doctor`, `devices` and ' +
-      '`models list`: something is not as it should be.',
+      'Nothing was done: wrong options, wrong input, no model, no device, no space. From `doctor`, `devices` and ' +
+      '`models list`: something is wrong.',
   },
   {
     code: EXIT.failed,
     outcome: 'stopped',
     meaning:
-      'The run gave up before the end of its input (it breaks off or is wrong, the last device was lost, three batches in ' +
-      'a row have no score), and what was finished is written.',
+      'The run gave up before the end of its input (the input breaks off or is malformed, the last device was lost, ' +
+      'three batches in a row have no score). What was finished is written.',
   },
   {
     code: EXIT.partial,
     outcome: 'partial',
-    meaning: 'The whole input was read, but some windows failed or some records are invalid, as the tables say.',
+    meaning: 'The whole input was read, but some windows failed or some records are invalid. The tables say which.',
   },
   {
     code: EXIT.hungUp,
     outcome: 'stopped',
-    meaning: 'Stopped by SIGHUP (the terminal was closed); what was finished is written.',
+    meaning: 'Stopped by SIGHUP (the terminal was closed). What was finished is written.',
   },
-  { code: EXIT.interrupted, outcome: 'stopped', meaning: 'Stopped by Ctrl-C; what was finished is written.' },
-  { code: EXIT.terminated, outcome: 'stopped', meaning: 'Stopped by SIGTERM; what was finished is written.' },
+  { code: EXIT.interrupted, outcome: 'stopped', meaning: 'Stopped by Ctrl-C. What was finished is written.' },
+  { code: EXIT.terminated, outcome: 'stopped', meaning: 'Stopped by SIGTERM. What was finished is written.' },
 ];
 
 /** What a command ends with that no signal has stopped, by the outcome of its run. */

@@ -49,22 +49,19 @@ function importCommand(): Command {
   }
   return new Command('import')
     .addOption(modelsOption())
-    .description('Makes a model of published checkpoints. They are read as data; nothing in them is run.')
+    .description('Makes a model from published checkpoints. They are read as data; nothing in them is run.')
     .requiredOption('--name <name>', 'name to install the model under')
-    .requiredOption('--esm <path>', 'ESM-2: a .pt file of fair-esm, or a directory of transformers')
-    .requiredOption('--dna <dir>', 'DNABERT-S or DNABERT-2: its directory, with tokenizer.json')
+    .requiredOption('--esm <path>', 'ESM-2: a fair-esm .pt file or a transformers directory')
+    .requiredOption('--dna <dir>', 'DNABERT-S or DNABERT-2: its directory, including tokenizer.json')
     .requiredOption('--classifier <file>', 'the classifier: 300_model.pth or 500_model.pth')
-    .requiredOption('--chunk-size <bases>', 'window length of that classifier: 300, 500 or another', wholeNumber(1))
+    .requiredOption('--chunk-size <bases>', 'chunk size of that classifier: 300, 500 or another', wholeNumber(1))
     .addOption(
-      new Option('--dtype <type>', 'number type to store the weights in; keep: as in the checkpoints')
+      new Option('--dtype <type>', 'number type of the stored weights; keep: as in the checkpoints')
         .choices(['keep', ...DATA_TYPES])
         .default('keep'),
     )
-    .option('--card <file>', "the model's card, Markdown: what it was trained on and what it can do")
-    .option(
-      '--calibration <file>',
-      'JSON with its "temperature", its "triage" thresholds or both, as training writes it',
-    )
+    .option('--card <file>', "the model's card in Markdown: what it was trained on and what it can do")
+    .option('--calibration <file>', 'JSON with a "temperature", "triage" thresholds or both, as training writes it')
     .option('-f, --force', 'replace an installed model of that name')
     .action(async ({ force = false, ...words }: Words) => {
       const model = await importModel({ ...words, overwrite: force, onProgress: printProgress });
@@ -84,18 +81,18 @@ function randomCommand(): Command {
   }
   return new Command('random')
     .addOption(modelsOption())
-    .description('Makes a model of random weights at a published size, for benchmarks: its scores mean nothing.')
+    .description('Makes a model with random weights of a published size, for benchmarks. Its scores mean nothing.')
     .requiredOption('--name <name>', 'name to install the model under')
     .addOption(new Option('--esm <size>', 'size of ESM-2').choices([...ESM2_SIZES.keys()]).makeOptionMandatory())
     .addOption(
       new Option('--dna <size>', 'size of the DNA model').choices([...DNABERT_SIZES.keys()]).default(DEFAULT_DNA_SIZE),
     )
-    .option('--seed <n>', 'the same seed gives the same weights', wholeNumber(0), DEFAULT_SEED)
-    .option('--chunk-size <bases>', 'window length', wholeNumber(1), DEFAULT_CHUNK_SIZE)
+    .option('--seed <n>', 'seed of the weights', wholeNumber(0), DEFAULT_SEED)
+    .option('--chunk-size <bases>', 'length of a window', wholeNumber(1), DEFAULT_CHUNK_SIZE)
     .addOption(
       new Option(
         '--dtype <type>',
-        'number type to store the weights in (default: that of the published weights)',
+        'number type of the stored weights (default: that of the published weights)',
       ).choices(DATA_TYPES),
     )
     .option('-f, --force', 'replace an installed model of that name')
@@ -108,8 +105,8 @@ function randomCommand(): Command {
 function listCommand(): Command {
   return new Command('list')
     .addOption(modelsOption())
-    .description('Lists the models, those that are installed and those that came with this program.')
-    .option('--json', 'as JSON')
+    .description('Lists the installed models and those that came with this program.')
+    .option('--json', 'print JSON')
     .action(async ({ json, ...location }: Location & { json?: boolean }) => {
       const models = await listModels(location);
       if (json) {
@@ -127,9 +124,9 @@ function listCommand(): Command {
 function inspectCommand(): Command {
   return new Command('inspect')
     .addOption(modelsOption())
-    .description('Says all there is to know of a model.')
+    .description('Describes a model in full.')
     .argument('[name]', `the model (${DEFAULT_MODEL})`)
-    .option('--json', 'as JSON')
+    .option('--json', 'print JSON')
     .action(async (name: string | undefined, { json, ...location }: Location & { json?: boolean }) => {
       const model = await inspectModel(name, location);
       console.log(json ? JSON.stringify(model, null, 2) : describe(model));
@@ -140,8 +137,8 @@ function trustCommand(): Command {
   return new Command('trust')
     .addOption(modelsOption())
     .description(
-      'Records that you trust a model that was not made here, as it is now. Its archives are code: they run as you when ' +
-        'it is used. They are compared with the hashes in its pipeline.json first.',
+      'Records that you trust a model that was not made on this machine, in its present state. Its archives are code ' +
+        'that runs as you. First they are compared with the hashes in its pipeline.json.',
     )
     .argument('<name>', 'the model')
     .action(async (name: string, location: Location) => {

@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_PRECISION, MAX_THREADS, PRECISIONS, SHIPPED_DEFAULT } from '../index.js';
 import type { DeviceChoice } from '../index.js';
 
-/** Option parsers: each takes the word behind the option and gives its value, or says what was expected. */
+/** Option parsers: each turns the text of an option into its value, or throws what was expected. */
 
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (word: string) => number {
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
@@ -27,7 +27,7 @@ export function seconds(word: string): number {
   throw new InvalidArgumentError('Expected seconds, a number from 0 to 86400.');
 }
 
-/** A share of something that is none of it at 0: more than 0, up to 1. */
+/** A fraction that must not be 0. */
 export function positiveFraction(word: string): number {
   const value = fraction(word);
   if (value > 0) return value;
@@ -38,7 +38,7 @@ export function positiveFraction(word: string): number {
 export function resultDirectory(word: string): string {
   if (word !== '' && word !== '-') return word;
   const next = word === '' ? 'Give its name, . for the working directory' : 'Write ./- for a directory of that name';
-  throw new InvalidArgumentError(`Expected a directory, for the results are several files. ${next}.`);
+  throw new InvalidArgumentError(`Expected a directory, because the results are several files. ${next}.`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
@@ -48,32 +48,32 @@ export function memorySize(word: string): number {
   const [, digits = '', unit = ''] = /^(\d*\.?\d+)\s*([KMGT]?)(?:i?B)?$/i.exec(word) ?? [];
   const value = Math.floor(Number(digits) * UNITS[unit.toUpperCase()]!);
   if (digits !== '' && value >= 1 && value <= Number.MAX_SAFE_INTEGER) return value;
-  throw new InvalidArgumentError('Expected a size of memory such as 8G or 900M.');
+  throw new InvalidArgumentError('Expected a memory size such as 8G or 900M.');
 }
 
-/** `auto`, `cpu`, `cuda`, or ids with commas between them. */
+/** `auto`, `cpu`, `cuda`, or comma-separated ids. */
 export function deviceChoice(word: string): DeviceChoice {
   if (word === 'auto' || word === 'cpu' || word === 'cuda') return word;
   return commaSeparated(word);
 }
 
-/** Numbers of GPUs, with commas between them: the ids of these devices. */
+/** Comma-separated GPU numbers, as device ids. */
 export function gpuNumbers(word: string): string[] {
   const parts = commaSeparated(word);
   if (parts.every((part) => /^\d+$/.test(part))) return parts.map((part) => `cuda:${Number(part)}`);
-  throw new InvalidArgumentError('Expected numbers of GPUs with commas between them, as nvidia-smi shows them.');
+  throw new InvalidArgumentError('Expected comma-separated GPU numbers, as in nvidia-smi.');
 }
 
 export function commaSeparated(word: string): string[] {
   const parts = word.split(',').map((part) => part.trim());
   if (parts.every((part) => part !== '')) return parts;
-  throw new InvalidArgumentError('Expected names with commas between them.');
+  throw new InvalidArgumentError('Expected comma-separated names.');
 }
 
-/** The options that several commands have, each with one meaning. */
+/** Options that several commands share, with the same meaning. */
 
 /** Which model is used without a name, for help texts. */
-export const DEFAULT_MODEL = `default: the only one that is installed, or ${SHIPPED_DEFAULT} where none is`;
+export const DEFAULT_MODEL = `default: the only installed one, or ${SHIPPED_DEFAULT} if none is installed`;
 
 export function modelsOption(): Option {
   return new Option(
@@ -85,20 +85,21 @@ export function modelsOption(): Option {
 export function trustOption(): Option {
   return new Option(
     '--trust',
-    'open the model even if it was not made here; its archives are code that runs as you (see SECURITY.md)',
+    'open the model even if it was not made on this machine; its archives are code that runs as you (see SECURITY.md)',
   );
 }
 
 export function threadsOption(): Option {
-  return new Option('-t, --threads <n>', 'CPU threads for matrix work (default: all cores that are granted)').argParser(
-    wholeNumber(1, MAX_THREADS),
-  );
+  return new Option(
+    '-t, --threads <n>',
+    'CPU threads for matrix products (default: all cores granted to the process)',
+  ).argParser(wholeNumber(1, MAX_THREADS));
 }
 
 export function precisionOption(): Option {
   return new Option(
     '-p, --precision <type>',
-    'number type of the matrix work; auto takes bf16 where every device computes it natively, else fp32',
+    'number type of the matrix products; auto is bf16 if every device computes it natively, else fp32',
   )
     .choices(PRECISIONS)
     .default(DEFAULT_PRECISION);

@@ -68,7 +68,7 @@ export interface PredictCommandOptions {
 
 /** Gives a command the options of `predict`, in the order in which help lists them. */
 export function addPredictOptions(command: Command): Command {
-  command.requiredOption('-o, --output <dir>', 'directory for the result files; made when missing', resultDirectory);
+  command.requiredOption('-o, --output <dir>', 'directory for the result files; created if missing', resultDirectory);
   addEngineOptions(command);
   addTriageOptions(command);
   addOutputOptions(command);
@@ -84,13 +84,13 @@ function addEngineOptions(command: Command): Command {
     .addOption(precisionOption())
     .option(
       '-d, --device <ids>',
-      'auto, cpu, cuda (every GPU), or ids such as cuda:1, several with commas (default: every GPU, else the CPU)',
+      'auto, cpu, cuda (every GPU), or ids such as cuda:1, comma-separated (default: every GPU, else the CPU)',
       deviceChoice,
     )
     .addOption(
       new Option(
         '--gpus <numbers>',
-        'only these GPUs, with commas: numbered as nvidia-smi does, within CUDA_VISIBLE_DEVICES',
+        'only these GPUs, comma-separated; numbered as in nvidia-smi, within CUDA_VISIBLE_DEVICES',
       )
         .argParser(gpuNumbers)
         .conflicts('device'),
@@ -101,20 +101,16 @@ function addEngineOptions(command: Command): Command {
       wholeNumber(1, MAX_WORKERS),
     )
     .addOption(threadsOption())
-    .option(
-      '--max-memory <size>',
-      'the most memory of its device that a worker may take, such as 8G (default: all)',
-      memorySize,
-    )
+    .option('--max-memory <size>', 'limit on the device memory of a worker, such as 8G (default: all)', memorySize)
     .option(
       '--device-timeout <seconds>',
-      'give up a GPU that comes no further for so long; the others do its work',
+      'give up a GPU that makes no progress for this long; the others take over its work',
       wholeNumber(1, MAX_DEVICE_TIMEOUT),
       DEFAULT_DEVICE_TIMEOUT,
     )
     .option(
       '--memory-warning <fraction>',
-      "warn when so much of a device's memory is in use",
+      "warn when this fraction of a device's memory is in use",
       positiveFraction,
       DEFAULT_MEMORY_WARNING,
     );
@@ -124,35 +120,35 @@ function addTriageOptions(command: Command): Command {
   return command
     .option(
       '--triage <name>',
-      'have this small model (mini: virnucpro-mini) read every window first and decide those that it is sure of, so that ' +
-        'the model reads the others only',
+      'let this small model (mini: virnucpro-mini) read every window first and decide those it is sure of; ' +
+        'the model of the run reads only the others',
     )
     .option(
       '--triage-others-below <score>',
-      'with --triage: it is sure of windows with a calibrated virus score below this (default: as measured for it)',
+      'with --triage: it is sure of windows with a calibrated virus score below this (default: measured for the model)',
       fraction,
     )
     .option(
       '--triage-virus-at-least <score>',
-      'with --triage: it is sure of windows with at least this calibrated virus score (default: as measured for it)',
+      'with --triage: it is sure of windows with at least this calibrated virus score (default: measured for the model)',
       fraction,
     );
 }
 
 function addOutputOptions(command: Command): Command {
   return command
-    .option('-f, --force', 'write into a directory that is not empty, replacing the files of an earlier run')
+    .option('-f, --force', 'write to a directory that is not empty, and replace the files of an earlier run')
     .addOption(
       new Option(
         '--resume',
-        'go on with a run that was cut short: what it has computed is in the directory and is not computed again',
+        'continue an interrupted run: what is already in the directory is not computed again',
       ).conflicts('force'),
     )
     .option(
       '--save-embeddings',
-      'also write the embeddings of every scored frame: 13 KB each with the published models, twice as long as it runs',
+      'also write the embedding of every scored ORF: 13 KB each with the published models, twice that during the run',
     )
-    .option('--keep-intermediate', 'also write the classic files of chunks and reading frames')
+    .option('--keep-intermediate', 'also write the intermediate files of the classic tool: chunks and ORFs')
     .addOption(thresholdOption())
     .addOption(minFractionOption())
     .addOption(calibrationOption());
@@ -162,18 +158,18 @@ function addBatchOptions(command: Command): Command {
   return command
     .option(
       '--esm-batch-size <tokens>',
-      "tokens of an ESM-2 batch; a longer sequence runs alone (default: by the devices' memory)",
+      "tokens in an ESM-2 batch; a longer sequence runs alone (default: chosen by the devices' memory)",
       wholeNumber(1, MAX_BATCH_TOKENS),
     )
     .option(
       '--dnabert-batch-size <tokens>',
-      "tokens of a DNABERT-S batch; a longer sequence runs alone (default: by the devices' memory)",
+      "tokens in a DNABERT-S batch; a longer sequence runs alone (default: chosen by the devices' memory)",
       wholeNumber(1, MAX_BATCH_TOKENS),
     )
     .addOption(
       new Option(
         '--engine <kind>',
-        'packed: the fast forward; torchscript: the forward in the model file, for comparison',
+        'packed: the fast forward pass; torchscript: the one in the model file, for comparison',
       )
         .choices(['packed', 'torchscript'])
         .default('packed'),
@@ -182,8 +178,8 @@ function addBatchOptions(command: Command): Command {
 
 function addLogOptions(command: Command): Command {
   return command
-    .option('--progress-interval <seconds>', 'time between lines of progress', seconds, DEFAULT_PROGRESS_INTERVAL)
-    .option('--no-progress', 'no dashboard on a terminal, and no lines of progress elsewhere')
+    .option('--progress-interval <seconds>', 'time between two progress lines', seconds, DEFAULT_PROGRESS_INTERVAL)
+    .option('--no-progress', 'no dashboard, and no progress lines')
     .addOption(logFormatOption())
     .addOption(logLevelOption());
 }

@@ -51,7 +51,7 @@ const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices' | 'triageModel'>, s
   dna: 'DNABERT-S model',
   protein: 'ESM-2 model',
   classifier: 'classifier',
-  chunkSize: 'window length',
+  chunkSize: 'chunk size',
   precision: 'precision',
   engine: 'engine',
   esmBatchTokens: 'tokens of an ESM-2 batch',

@@ -9,7 +9,7 @@ export interface OutputColumn {
 /** A file that a run writes. The writers take names and headers from here, and the documentation is checked against it. */
 export interface OutputFile {
   /**
-   * `{input}` stands for the input's name without its extension (`x` for `x.fa.gz`), `{size}` for the window length in
+   * `{input}` stands for the input's name without its extension (`x` for `x.fa.gz`), `{size}` for the chunk size in
    * bases.
    */
   readonly name: string;
@@ -27,21 +27,21 @@ function column(name: string, meaning: string, unit = ''): OutputColumn {
 const SOURCE = column('source', 'Path that the record was read from, `-` for standard input');
 const RECORD = column(
   'record',
-  'Number of the record among those of all inputs: tells records of the same id apart',
+  'Number of the record over all inputs: distinguishes records with the same id',
   'from 1',
 );
-const SCORE = '0 to 1, float32, shortest text that reads back to the same value';
+const SCORE = '0 to 1, float32, shortest text that reads back as the same value';
 
 export const PREDICTION_RESULTS: OutputFile = {
   name: 'prediction_results.txt',
   when: 'always',
-  format: 'tab-separated with a header line, exactly as the classic tool writes it: ids are not escaped',
+  format: 'tab-separated with a header line, exactly as in the classic tool: ids are not escaped',
   meaning:
-    'One row for each scored frame, in input order. The scores are those of the run: calibrated where the model has a ' +
-    'temperature, unless with `--no-calibration`; the published models have none.',
+    'One row for each scored ORF, in input order. The scores are those of the run: calibrated if the model has a ' +
+    'temperature, except with `--no-calibration`; the published models have none.',
   columns: [
-    column('Sequence_ID', 'Frame id: contig, `_chunk_`, number of the window, frame (F1 to F3, R1 to R3)'),
-    column('Prediction', '`virus` when score2 is greater than score1, else `others`'),
+    column('Sequence_ID', 'Id of the ORF: contig, `_chunk_`, number of the window, frame (F1 to F3, R1 to R3)'),
+    column('Prediction', '`virus` if score2 is greater than score1, else `others`'),
     column('score1', 'Score of the class `others`', SCORE),
     column('score2', 'Score of the class `virus`', SCORE),
   ],
@@ -50,27 +50,23 @@ export const PREDICTION_RESULTS: OutputFile = {
 export const HIGHEST_SCORE: OutputFile = {
   name: 'prediction_results_highestscore.csv',
   when: 'always',
-  format: 'tab-separated in spite of its name, exactly as the classic tool writes it: ids are not escaped',
+  format: 'tab-separated in spite of its name, exactly as in the classic tool: ids are not escaped',
   meaning:
-    'One row for each window id that has a scored frame, sorted by code point. Windows with the same id (contigs with ' +
-    'the same name) share one row.',
+    'One row for each window id with a scored ORF, sorted by code point. Windows with the same id (contigs with the ' +
+    'same name) share one row.',
   columns: [
     column('Modified_ID', 'Window id: contig, `_chunk_`, number of the window'),
-    column(
-      'Is_Virus',
-      "`True` when the highest score2 of the id's frames is at least their highest score1, else `False`",
-    ),
+    column('Is_Virus', "`True` if the highest score2 of the id's ORFs is at least their highest score1, else `False`"),
   ],
 };
 
 const TABLE_FORMAT =
   'UTF-8, tab-separated, one comment line that starts with `#`, one header line, then rows. A missing value is an empty ' +
   'cell. In text a backslash is `\\\\`, a tab `\\t`, a line end `\\n` or `\\r`, another control character `\\xNN` or ' +
-  '`\\uNNNN`; a text that starts with `=`, `+`, `-`, `@`, `#`, `"` or an apostrophe has an apostrophe put before it, so ' +
-  'that no program takes it for a formula, a comment or a quotation. The comment names the model, what calls depend on, ' +
-  "the `temperature` of calibrated scores and the path of the model's `card`, in which a blank, `;` and `%` are `%20`, " +
-  '`%3B` and `%25`. Skip it by its position (pandas ' +
-  '`skiprows=1`, R `skip = 1`), for `#` is a common letter of ids';
+  '`\\uNNNN`. Text that starts with `=`, `+`, `-`, `@`, `#`, `"` or an apostrophe gets an apostrophe in front, so that no ' +
+  'program mistakes it for a formula, a comment or a quotation. The comment names the model, what calls depend on, the ' +
+  "`temperature` of calibrated scores and the path of the model's `card`, in which a blank, `;` and `%` are `%20`, `%3B` " +
+  'and `%25`. Skip it by position (pandas `skiprows=1`, R `skip = 1`), because `#` is common in ids';
 
 export const WINDOWS_TABLE: OutputFile = {
   name: 'windows.tsv',
@@ -78,29 +74,29 @@ export const WINDOWS_TABLE: OutputFile = {
   format: TABLE_FORMAT,
   meaning:
     'One row for each window of each record, scored or not, in input order. Windows are cut from the start of a record, as ' +
-    'by the classic tool, and the last one may be short: a record of 501 bases and its reverse complement are cut at ' +
-    'different places, so that their scores can differ.',
+    'in the classic tool, and the last one may be short: a record of 501 bases and its reverse complement are cut in ' +
+    'different places, so their scores can differ.',
   columns: [
     column('contig', 'Id of the record: the first word of its header'),
     column('window', 'Number of the window within its record', 'from 1'),
     column('start', 'First base of the window on the forward strand', 'bases, 0-based as in BED'),
     column('end', 'End of the window on the forward strand', 'bases, 0-based, not included (half-open) as in BED'),
-    column('strand', 'Strand of the deciding frame, `+` or `-`; empty when no frame was scored'),
-    column('frame', 'Reading frame of the deciding frame; empty when no frame was scored', '1 to 3'),
+    column('strand', 'Strand of the deciding ORF, `+` or `-`; empty if no ORF was scored'),
+    column('frame', 'Reading frame of the deciding ORF; empty if no ORF was scored', '1 to 3'),
     column(
       'virus_score',
-      'Score of the class virus in the deciding frame, the one with the highest score of either class; empty when no ' +
-        'frame was scored',
+      'Score of the class virus in the deciding ORF, the one with the highest score of either class; empty if no ORF ' +
+        'was scored',
       SCORE,
     ),
-    column('call', '`virus` when virus_score is at least the threshold, else `other`; `none` when no frame was scored'),
-    column('frames', 'Number of frames that were scored: those without a stop codon', 'frames, 0 to 6'),
+    column('call', '`virus` if virus_score is at least the threshold, else `other`; `none` if no ORF was scored'),
+    column('frames', 'Number of scored ORFs, the frames without a stop codon', 'ORFs, 0 to 6'),
     column('status', '`scored`, `no_frame` (a stop codon in every frame, or no codon) or `failed`'),
-    column('reason', 'Why the window has no score; empty when it has one'),
+    column('reason', 'Why the window has no score; empty if it has one'),
     column(
       'model',
-      'Name of the model that decided the window: in a run with `--triage` that of triage or the one of the run; empty ' +
-        'when the window has no score',
+      'Name of the model that decided the window: with `--triage` either the small model or that of the run; empty if ' +
+        'the window has no score',
     ),
     SOURCE,
     RECORD,
@@ -116,27 +112,27 @@ export const CONTIGS_TABLE: OutputFile = {
     column('contig', 'Id of the record: the first word of its header'),
     column('length', 'Length of the record', 'letters'),
     column('ambiguous', 'Letters other than A, C, G and T, in either case', 'letters'),
-    column('verdict', '`virus`, `other`, or `none` when no window was scored'),
+    column('verdict', '`virus`, `other`, or `none` if no window was scored'),
     column('windows', 'Windows of the record', 'windows'),
-    column('windows_scored', 'Windows with at least one scored frame', 'windows'),
+    column('windows_scored', 'Windows with at least one scored ORF', 'windows'),
     column('windows_virus', 'Scored windows whose virus_score is at least the threshold', 'windows'),
     column(
       'mean_virus_score',
-      'Mean virus_score of the scored windows; empty when none was scored',
-      '0 to 1, rounded to float32, shortest text that reads back to the same value',
+      'Mean virus_score of the scored windows; empty if none was scored',
+      '0 to 1, rounded to float32, shortest text that reads back as the same value',
     ),
-    column('max_virus_score', 'Highest virus_score of the scored windows; empty when none was scored', SCORE),
+    column('max_virus_score', 'Highest virus_score of the scored windows; empty if none was scored', SCORE),
     column(
       'mean_log_odds',
-      'Mean of ln(virus_score / (1 − virus_score)) of the scored windows, of scores not nearer to 0 and 1 than 2^-24: ' +
-        'ranks contigs better than mean_virus_score; empty when none was scored',
-      '-16.6 to 16.6, above 0 for virus, rounded to float32, shortest text that reads back to the same value',
+      'Mean of ln(virus_score / (1 − virus_score)) over the scored windows, with scores kept 2^-24 away from 0 and 1: ' +
+        'ranks contigs better than mean_virus_score; empty if none was scored',
+      '-16.6 to 16.6, above 0 for virus, rounded to float32, shortest text that reads back as the same value',
     ),
     column(
       'status',
-      '`scored`, `partial` (some windows failed), `no_frame`, `empty` (no letters), `invalid` (something is wrong with the record itself; it has no windows) or `failed`',
+      '`scored`, `partial` (some windows failed), `no_frame`, `empty` (no letters), `invalid` (the record itself is malformed and has no windows) or `failed`',
     ),
-    column('reason', 'Why the record has no or only part of its scores; empty when it has all'),
+    column('reason', 'Why scores are missing; empty if none is'),
     SOURCE,
     RECORD,
   ],
@@ -146,14 +142,15 @@ export const VIRUS_SEQUENCES: OutputFile = {
   name: 'virus.fna',
   when: 'always',
   format: 'FASTA, wrapped at 60 columns',
-  meaning: 'The records with the verdict `virus`: whole header, all letters in their original case, in input order.',
+  meaning:
+    'The records with the verdict `virus`: the whole header, all letters in their original case, in input order.',
   columns: [],
 };
 
 export const CHUNKED: OutputFile = {
   name: '{input}_chunked{size}.fa',
   when: 'keep-intermediate',
-  format: 'FASTA, wrapped at 60 columns, exactly as the classic tool writes it',
+  format: 'FASTA, wrapped at 60 columns, exactly as in the classic tool',
   meaning: 'The letters of every window.',
   columns: [],
 };
@@ -161,16 +158,16 @@ export const CHUNKED: OutputFile = {
 export const IDENTIFIED_NUCLEOTIDE: OutputFile = {
   name: '{input}_identified_nucleotide.fa',
   when: 'keep-intermediate',
-  format: 'FASTA, one line a sequence, exactly as the classic tool writes it',
-  meaning: 'The bases of every kept frame: what the DNA model reads.',
+  format: 'FASTA, one line a sequence, exactly as in the classic tool',
+  meaning: 'The bases of every ORF (in the words of the classic tool, every kept frame): what the DNA model reads.',
   columns: [],
 };
 
 export const IDENTIFIED_PROTEIN: OutputFile = {
   name: '{input}_identified_protein.faa',
   when: 'keep-intermediate',
-  format: 'FASTA, one line a sequence, exactly as the classic tool writes it',
-  meaning: 'The amino acids of every kept frame: what the protein model reads.',
+  format: 'FASTA, one line a sequence, exactly as in the classic tool',
+  meaning: 'The amino acids of every ORF: what the protein model reads.',
   columns: [],
 };
 
@@ -178,20 +175,20 @@ export const EMBEDDINGS: OutputFile = {
   name: 'embeddings.f32',
   when: 'save-embeddings',
   format:
-    'float32 numbers, little-endian, without a header: one row for each row of prediction_results.txt, in their order, as ' +
-    'wide as the embeddings of both models together (numpy: `fromfile(name, "<f4").reshape(-1, width)`; run.json has the ' +
-    'widths of the models)',
-  meaning: 'What the classifier reads of every scored frame: the mean of DNABERT-S, then that of ESM-2.',
+    'float32 numbers, little-endian, without a header: one row for each row of prediction_results.txt, in the same order, ' +
+    'as wide as the embeddings of both models together (numpy: `fromfile(name, "<f4").reshape(-1, width)`; run.json has ' +
+    'the widths of the models)',
+  meaning: 'What the classifier reads of every scored ORF: the mean over the tokens of DNABERT-S, then that of ESM-2.',
   columns: [],
 };
 
 export const JOURNAL: OutputFile = {
   name: '.journal',
   when: 'unfinished',
-  format: 'binary, one checksummed record a batch; it only grows',
+  format: 'binary, append-only, one checksummed record a batch',
   meaning:
-    'What the run has computed so far, from which `--resume` goes on. It is removed when every window that has a frame ' +
-    'is scored.',
+    'What the run has computed so far, from which `--resume` continues. It is removed when every window with an ORF is ' +
+    'scored.',
   columns: [],
 };
 
@@ -199,40 +196,42 @@ export const FAILED_FILES: OutputFile = {
   name: 'failed_files.txt',
   when: 'failures',
   format:
-    'one line a failure, three fields separated by `|`, no header; control characters and backslashes are escaped as in the tables',
-  meaning: 'What could not be computed, and why: one line for each failure and input. The tables say which windows.',
+    'one line a failure, three fields separated by `|`, no header; control characters and backslashes are escaped as in ' +
+    'the tables',
+  meaning:
+    'What could not be computed and why, with one line for each failure and input. The tables say which windows.',
   columns: [
-    column('file_path', 'The input that the frames or the record come from; `-` for standard input'),
+    column('file_path', 'The input that the ORFs or the record come from; `-` for standard input'),
     column(
       'stage',
-      '`DNABERT-S`, `ESM-2`, `classifier`, `batch` when it failed before it came to any of them, or `input` for a record ' +
-        'that is invalid',
+      '`DNABERT-S`, `ESM-2`, `classifier`, `batch` if it failed before any of these, or `input` for an invalid record',
     ),
-    column('error_message', 'The error; it may contain further `|`'),
+    column('error_message', 'The error; it may contain more `|`'),
   ],
 };
 
 export const RUN_LOG: OutputFile = {
   name: 'run.log',
   when: 'always',
-  format: 'text, one line an entry, with its time and level',
+  format: 'text, one entry a line, with time and level',
   meaning:
-    'What the run had to say, at the level of `--log-level`, whatever was on the screen. While it runs the file grows in ' +
-    'the folder `.unfinished-…` beside it.',
+    'The log of the run at the level of `--log-level`, whatever was on the screen. During the run it grows in the ' +
+    'folder `.unfinished-…` beside it.',
   columns: [],
 };
 
 export const RUN_MANIFEST: OutputFile = {
   name: 'run.json',
   when: 'always',
-  format: 'JSON, written last: a directory with a run.json is a finished run',
+  format: 'JSON, written last: a directory with a run.json holds a finished run',
   meaning:
     'How the results were made: versions, model (with the path of its `card`, and whether it came with the program), ' +
-    'inputs, parameters (with the `temperature` of the scores, 1 unless they are calibrated), devices (with `tokensPerSecond`, `matmulEfficiency`, the ' +
-    'fraction of the speed that the matrix products alone reach, and the peak of their memory), counts, times, and every ' +
-    'file written but run.log, which goes on a little longer. `outcome` is `complete`, `partial` (some windows failed, ' +
-    'or records are invalid) or `stopped`: the run ended early, and what is there is right but not all. `rescored` is ' +
-    'there after `virnucpro call`: one entry a call, with what was in force before.',
+    'inputs, parameters (with the `temperature` of the scores, 1 if they are not calibrated), devices (with ' +
+    '`tokensPerSecond`, `matmulEfficiency`, which is the fraction of the speed that the matrix products alone reach, and ' +
+    'the peak of their memory), counts, times, and every file written except run.log, which is still growing. `outcome` ' +
+    'is `complete`, `partial` (some windows failed, or records are invalid) or `stopped`: the run ended early, and the ' +
+    'results are correct but incomplete. `rescored` appears after `virnucpro call`: one entry a call, with what was in ' +
+    'force before.',
   columns: [],
 };
 

@@ -1,6 +1,6 @@
 import type { WorkerUsage } from '../engine/pool/pool-worker.js';
 import { counted } from '../errors.js';
-
+import type { VirnucproError } from '../errors.js';
 import { InputProgress } from '../input/input-progress.js';
 import type { ReadInput } from '../input/input-progress.js';
 import type { SequenceRecord } from '../input/record.js';

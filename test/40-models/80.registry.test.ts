@@ -193,8 +193,8 @@ describe('a model that is opened', () => {
 
   const damages: [string, RegExp, (pipeline: Json) => unknown][] = [
     ['another format', /1 for format .* 2/, (pipeline) => ({ ...pipeline, format: 2 })],
-    ['no window length', /chunkSize .* nothing/, ({ chunkSize: _, ...rest }) => rest],
-    ['a window length that is no number', /chunkSize/, (pipeline) => ({ ...pipeline, chunkSize: '500' })],
+    ['no chunk size', /chunkSize .* nothing/, ({ chunkSize: _, ...rest }) => rest],
+    ['a chunk size that is no number', /chunkSize/, (pipeline) => ({ ...pipeline, chunkSize: '500' })],
     ['no flag for random weights', /true or false for random/, (pipeline) => ({ ...pipeline, random: 1 })],
     ['no classifier', /a JSON object for classifier/, (pipeline) => ({ ...pipeline, classifier: null })],
     [

@@ -95,8 +95,8 @@ describe('a model with a card and a calibration', () => {
     ['a threshold above 1', triage({ virusAtLeast: 1.01 }), /a number from 0.02 to 1 for virusAtLeast of triage 1 of/],
     ['a threshold below 0', triage({ othersBelow: -0.1 }), /a number from 0 to 1 for othersBelow/],
     ['thresholds that cross', triage({ othersBelow: 0.6, virusAtLeast: 0.4 }), /a number from 0.6 to 1/],
-    ['a window length twice', triage({}, {}), /one entry for each window length .* received \[300,300\]/],
-    ['no window length', triage({ chunkSize: 2 }), /a whole number from 3 to 1000000/],
+    ['a chunk size twice', triage({}, {}), /one entry for each chunk size .* received \[300,300\]/],
+    ['no chunk size', triage({ chunkSize: 2 }), /a whole number from 3 to 1000000/],
     ['an unknown field', triage({ virusAbove: 1 }), /fields named chunkSize, othersBelow, virusAtLeast .*"virusAbove"/],
     ['a missing field', triage({ virusAtLeast: undefined }), /virusAtLeast of triage 1 .* received nothing/],
   ];

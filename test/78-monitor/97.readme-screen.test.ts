@@ -6,7 +6,14 @@ import { repositoryRoot } from '../repository.js';
 import { status, workers } from './statuses.js';
 
 const COLUMNS = 100;
-const README = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
+
+/** The lines of the terminal in the picture. */
+function pictured(): string[] {
+  const picture = readFileSync(join(repositoryRoot, 'docs', 'dashboard.svg'), 'utf8');
+  return [...picture.matchAll(/<text [^>]*>(.*?)<\/text>/g)].map(([, line]) =>
+    line!.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&'),
+  );
+}
 
 /** What a line is made of, whatever the run: without its numbers, the lengths of its bars, and what the devices do. */
 function form(line: string): string {
@@ -19,11 +26,9 @@ function form(line: string): string {
     .trimEnd();
 }
 
-describe('the screen of the dashboard in README.md', () => {
+describe('the picture of the dashboard in README.md', () => {
   it('is what the dashboard draws today; npm run screen writes it anew', () => {
-    const [, part] = README.split('<!-- screen: written by npm run screen -->');
-    const [, screen] = /```text\n([^]*?)\n```/.exec(part!)!;
-    const lines = screen!.split('\n');
+    const lines = pictured();
     assert.ok(lines.every((line) => line.length <= COLUMNS));
     const names = workers(4).map((worker, index) => ({ ...worker, name: `Fake GPU ${index}` }));
     const log = Array.from({ length: 30 }, () => ({ text: '', level: 'info' }) as const);
@@ -35,8 +40,12 @@ describe('the screen of the dashboard in README.md', () => {
     assert.equal(lines.at(-1), drawn.at(-1)!.trimEnd());
   });
 
-  it('is said to be simulated', () => {
-    const [before] = README.split('<!-- screen: written by npm run screen -->');
-    assert.match(before!.slice(-400), /simulated/);
-  });
+  for (const page of ['README.md', join('docs', 'predicting.md')]) {
+    it(`is shown, and said to be simulated, in ${page}`, () => {
+      assert.match(
+        readFileSync(join(repositoryRoot, page), 'utf8'),
+        /!\[[^\]]*simulated[^\]]*\]\((docs\/)?dashboard\.svg\)/,
+      );
+    });
+  }
 });

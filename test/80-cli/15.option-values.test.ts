@@ -22,7 +22,7 @@ describe('the values of options', () => {
     ];
     for (const [word, bytes] of sizes) assert.equal(memorySize(word), bytes, word);
     for (const word of ['', 'G', '-1', '0', '1e9', '8X', '8 G B', '0.0001', '99999999T']) {
-      assert.throws(() => memorySize(word), /a size of memory/, word);
+      assert.throws(() => memorySize(word), /a memory size/, word);
     }
   });
 

@@ -69,10 +69,10 @@ describe('virnucpro predict refuses in one line', () => {
   it('a GPU that there is not, before anything is loaded', () =>
     refuses(/Expected one of cpu.* for a device but received cuda:97/, [INPUT], '--gpus', '97,98'));
   it('a device that there is not', () => refuses(/received cuda:97/, [INPUT], '--device', 'cuda:97'));
-  it('GPUs that are no numbers', () => refuses(/numbers of GPUs with commas/, [INPUT], '--gpus', '0,cuda:1'));
+  it('GPUs that are no numbers', () => refuses(/comma-separated GPU numbers/, [INPUT], '--gpus', '0,cuda:1'));
   it('GPUs and a device at once', () => refuses(/cannot be used with/, [INPUT], '--gpus', '0', '--device', 'cpu'));
   it('more workers than make sense', () => refuses(/whole number from 1 to 64/, [INPUT], '--workers', '1000'));
-  it('a size that is none', () => refuses(/a size of memory such as 8G/, [INPUT], '--max-memory', 'much'));
+  it('a size that is none', () => refuses(/a memory size such as 8G/, [INPUT], '--max-memory', 'much'));
   it('a damaged model', async () => {
     const path = installed.model.protein.path;
     const whole = readFileSync(path);

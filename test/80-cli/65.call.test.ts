@@ -109,7 +109,7 @@ describe('virnucpro call', () => {
 
   for (const [outcome, code, words] of [
     ['partial', 2, /finished|records/],
-    ['stopped', 1, /WARN: .*right, but not all/],
+    ['stopped', 1, /WARN: .*correct but incomplete/],
   ] as const) {
     it(`ends with ${code} when the run was ${outcome}`, async () => {
       const directory = results(outcome);

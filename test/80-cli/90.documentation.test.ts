@@ -1,23 +1,60 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fixture, repositoryRoot } from '../repository.js';
 import { tableRows } from '../table-rows.js';
 
-/** The code blocks of README.md in one language. */
-function blocks(language: string): string[] {
-  const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map(([, code]) => code!);
+/**
+ * Pages whose `sh` blocks a reader can type as they stand; those in other pages, and blocks marked `bash`, have
+ * placeholders. The order matters: what one page makes, the next ones use.
+ */
+const PAGES = [
+  'README.md',
+  ...['installing', 'models', 'predicting', 'resuming', 'devices'].map((name) => `docs/${name}.md`),
+];
+
+/** The code blocks of a page in one language. */
+function blocks(page: string, language: string): string[] {
+  const text = readFileSync(join(repositoryRoot, page), 'utf8');
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map(([, code]) => code!);
+}
+
+function markdownBelow(...folders: string[]): string[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md') && !name.startsWith('results'))
+      .map((name) => join(folder, name)),
+  );
+}
+
+/** As GitHub makes them of headings. */
+function anchorsOf(page: string): string[] {
+  const text = readFileSync(join(repositoryRoot, page), 'utf8');
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}\-_ ]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 describe('the documentation', () => {
   let folder: string;
 
-  /** A folder in which the commands of README.md find what they name; small checkpoints stand in for the published. */
+  /** A folder in which the documented commands find what they name; small checkpoints stand in for the published. */
   before(() => {
-    folder = mkdtempSync(join(tmpdir(), 'virnucpro-readme-'));
+    folder = mkdtempSync(join(tmpdir(), 'virnucpro-documentation-'));
     const standIns: [name: string, target: string][] = [
       ['bin', join(repositoryRoot, 'bin')],
       ['examples', join(repositoryRoot, 'examples')],
@@ -43,21 +80,31 @@ describe('the documentation', () => {
     return stdout;
   }
 
-  // `npm run …` sets the checkout up, which is what happened before this test could run.
-  const commands = blocks('sh')
-    .flatMap((block) => block.trim().split('\n'))
-    .filter((line) => !line.startsWith('npm '));
+  /** `npm run …` sets the checkout up, which is what happened before this test could run. */
+  function commandsOf(page: string): string[] {
+    return blocks(page, 'sh')
+      .flatMap((block) => block.trim().split('\n'))
+      .filter((line) => !line.startsWith('npm '));
+  }
 
-  it('of README.md has commands to run', () => assert.ok(commands.length >= 8, commands.join('\n')));
+  it('has commands to run', () => {
+    assert.ok(commandsOf('README.md').length >= 7, commandsOf('README.md').join('\n'));
+    for (const page of PAGES) assert.ok(commandsOf(page).length > 0, page);
+  });
 
-  for (const command of commands) {
-    it(`of README.md works as printed: ${command}`, () => {
-      run(command);
-    });
+  // A command that several pages print is run once.
+  const seen = new Set<string>();
+  for (const page of PAGES) {
+    for (const command of commandsOf(page).filter((line) => !seen.has(line))) {
+      seen.add(command);
+      it(`of ${page} works as printed: ${command}`, () => {
+        run(command);
+      });
+    }
   }
 
   it('of README.md shows the table of the demo', () => {
-    const [table] = blocks('text');
+    const [table] = blocks('README.md', 'text');
     assert.ok(table);
     const printed = table.trimEnd().split('\n').slice(1);
     const rows = tableRows(join(folder, 'first-results', 'contigs.tsv'));
@@ -75,14 +122,72 @@ describe('the documentation', () => {
     });
   });
 
-  it('of README.md shows a program that works as printed', () => {
-    const [program] = blocks('js');
+  it('of the library shows a program that works as printed', () => {
+    const [program] = blocks('docs/library.md', 'js');
     assert.ok(program);
     writeFileSync(join(folder, 'program.mjs'), program);
     const verdicts = run('node program.mjs').trim().split('\n');
     assert.equal(verdicts.length, 10);
     assert.match(verdicts[0]!, /^dna_phage (virus|other) 0\.\d+$/);
     assert.ok(existsSync(join(folder, 'results', 'run.json')));
+  });
+
+  it('explains every error code, and no other', () => {
+    const source = readFileSync(join(repositoryRoot, 'lib', 'errors.ts'), 'utf8');
+    const codes = [...source.matchAll(/^ {2}\| '(VNP_[A-Z_]+)'/gm)].map(([, code]) => code!);
+    assert.ok(codes.length >= 20, codes.join(', '));
+    const page = readFileSync(join(repositoryRoot, 'docs', 'troubleshooting.md'), 'utf8');
+    const explained = page
+      .split(/^## /m)
+      .slice(1)
+      .map((section) => section.split('\n\n').map((text) => text.trim()));
+    assert.deepEqual(explained.map(([title]) => title!.replaceAll('`', '')).sort(), [...codes].sort());
+    // What it means, and what to do.
+    for (const [title, ...paragraphs] of explained) assert.ok(paragraphs.length >= 2, title);
+  });
+
+  it('has a README that is short, and names every page', () => {
+    const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
+    assert.ok(Buffer.byteLength(readme) <= 6000, `${Buffer.byteLength(readme)} bytes`);
+    for (const name of readdirSync(join(repositoryRoot, 'docs')).filter((name) => name.endsWith('.md')))
+      assert.ok(readme.includes(`(docs/${name})`), name);
+  });
+
+  const linking = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
+    ...markdownBelow('docs'),
+    ...markdownBelow('bench', 'training'),
+  ];
+
+  for (const page of linking) {
+    it(`has links that lead somewhere: ${page}`, () => {
+      const text = readFileSync(join(repositoryRoot, page), 'utf8');
+      for (const [, target, anchor] of text.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g)) {
+        const path = target === '' ? page : join(dirname(page), target!);
+        assert.ok(existsSync(join(repositoryRoot, path)), `${page} links ${target}`);
+        if (anchor !== undefined) assert.ok(anchorsOf(path).includes(anchor), `${page} links ${path}#${anchor}`);
+      }
+    });
+  }
+
+  it('of the architecture names paths that exist', () => {
+    const text = readFileSync(join(repositoryRoot, 'docs', 'architecture.md'), 'utf8');
+    const paths = [
+      ...text.matchAll(/`((?:bin|lib|csrc|test|scripts|bench|training|models|examples|docs)\/[^`\s*]*)`/g),
+    ];
+    assert.ok(paths.length >= 60, String(paths.length));
+    for (const [, path] of paths) assert.ok(existsSync(join(repositoryRoot, path!)), path);
+  });
+
+  it('of the architecture describes every folder of the code', () => {
+    const text = readFileSync(join(repositoryRoot, 'docs', 'architecture.md'), 'utf8');
+    for (const parent of ['lib', 'csrc', 'test', 'scripts', 'bench', 'training']) {
+      const entries = readdirSync(join(repositoryRoot, parent), { withFileTypes: true });
+      for (const entry of entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('__')))
+        assert.ok(text.includes(`\`${parent}/${entry.name}\``), `${parent}/${entry.name}`);
+    }
   });
 
   it('is what the code says', () => {

@@ -25,7 +25,7 @@ export interface TriageThresholds {
 export interface Calibration {
   /** Scores are softmax(logits / temperature) where they are calibrated; a positive number. */
   readonly temperature?: number;
-  /** One for each window length that it was measured for; mostly none. */
+  /** One for each chunk size that it was measured for; mostly none. */
   readonly triage: readonly TriageThresholds[];
 }
 
@@ -49,7 +49,7 @@ function triageOf(fields: JsonFields): TriageThresholds[] {
   });
   const lengths = entries.map(({ chunkSize }) => chunkSize);
   if (new Set(lengths).size === lengths.length) return entries;
-  throw fields.wrong('triage', 'one entry for each window length', lengths);
+  throw fields.wrong('triage', 'one entry for each chunk size', lengths);
 }
 
 /**

@@ -71,7 +71,7 @@ export interface OpenedModel {
   readonly temperature?: number;
   /** What it was trained on and what it can do, in Markdown; absent where nobody has written it. */
   readonly card?: ModelCard;
-  /** Which of its calibrated window scores leave no doubt, by window length; mostly none. */
+  /** Which of its calibrated window scores leave no doubt, by chunk size; mostly none. */
   readonly triage: readonly TriageThresholds[];
   readonly dna: OpenedPart<DnabertArchitecture>;
   readonly protein: OpenedPart<Esm2Architecture>;
