@@ -1,7 +1,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { ClaimedDirectory } from './claimed-directory.js';
-import { isElsewhere, lifeOf, type Owner, ownerWords, readOwner } from './directory-owner.js';
+import { isElsewhere, lifeOf, type Owner, describeOwner, readOwner } from './directory-owner.js';
 import { outputError } from './output-error.js';
 import { PATIENCE, watchOwner } from './owner-watch.js';
 import { Ownership, UNFINISHED } from './ownership.js';
@@ -156,7 +156,7 @@ class OtherRuns {
     } catch (cause) {
       throw new VirnucproError(
         'VNP_OUTPUT',
-        `The unfinished run in ${folder} was of ${ownerWords(owner)}, and only that user may remove it. ` +
+        `The unfinished run in ${folder} was of ${describeOwner(owner)}, and only that user may remove it. ` +
           'Ask for that, or choose another directory',
         { cause },
       );
@@ -168,7 +168,7 @@ class OtherRuns {
     const owner = await readOwner(this.#system.files, folder);
     const life = await lifeOf(owner, this.#system);
     if (life === 'dead') return;
-    const who = `${ownerWords(owner)}${this.#whereabouts(owner)}`;
+    const who = `${describeOwner(owner)}${this.#whereabouts(owner)}`;
     if (life === 'unknown') {
       this.areDisputed = true;
       // The user says that it is over.
