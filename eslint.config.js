@@ -30,12 +30,12 @@ const layers = {
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
     ...['errors.ts', 'disk.ts', 'predict/results.ts', 'predict/events.ts'],
-    ...['predict/run-counts.ts', 'windows/window.ts', 'unless-aborted.ts'],
+    ...['predict/run-counts.ts', 'windows/windows.ts', 'unless-aborted.ts'],
   ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   rescore: [
     ...['errors.ts', 'disk.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts'],
-    ...['predict/run-counts.ts', 'predict/score-sums.ts', 'windows/frame.ts', 'windows/window.ts'],
+    ...['predict/run-counts.ts', 'predict/score-sums.ts', 'windows/open-reading-frames.ts', 'windows/windows.ts'],
   ],
   monitor: [
     ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],

@@ -66,7 +66,7 @@ export type {
   WindowResult,
   WindowStatus,
 } from './predict/results.js';
-export type { FrameName, Orf } from './windows/frame.js';
+export type { FrameName, Orf } from './windows/open-reading-frames.js';
 export type { StoredSequence } from './input/record.js';
 export { checkInputs, inputStem } from './input/input-files.js';
 export type { CheckOptions, InputFile } from './input/input-files.js';
@@ -77,8 +77,8 @@ export type { PrecisionChoice } from './engine/devices/choose-devices.js';
 export type { NativeDevice } from './engine/addon.js';
 export { checkJournal } from './journal/run-journal.js';
 export type { JournalContent } from './journal/run-journal.js';
-export { NO_TRIAGE } from './journal/run-key.js';
-export type { RunKey, TriageKey } from './journal/run-key.js';
+export { NO_TRIAGE } from './journal/journal-key.js';
+export type { RunKey, TriageKey } from './journal/journal-key.js';
 export type { WorkerDescription, WorkerUsage } from './engine/pool/pool-worker.js';
 export { busySeconds, matmulEfficiency } from './engine/pool/linear-limit.js';
 export type { LinearLimit, LinearWork } from './engine/pool/linear-limit.js';
@@ -91,17 +91,17 @@ export type {
   RandomOptions,
   TrustOptions,
 } from './models/library.js';
-export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/random.js';
-export type { InspectedModel, InspectedPart } from './models/inspect.js';
-export type { OpenedModel, OpenedPart } from './models/pipeline.js';
-export { SHIPPED_DEFAULT } from './models/shipped.js';
+export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/random/random-model.js';
+export type { InspectedModel, InspectedPart } from './models/library.js';
+export type { OpenedModel, OpenedPart } from './models/folder/model-folder.js';
+export { SHIPPED_DEFAULT } from './models/registry.js';
 export { temperatureOf, UNCALIBRATED } from './predict/calibration.js';
-export type { Calibration, TriageThresholds } from './models/calibration.js';
-export type { ModelCard } from './models/card.js';
-export { DNABERT_SIZES, ESM2_SIZES } from './models/published-sizes.js';
-export type { ModelProgress, OnModelProgress } from './models/write-model.js';
-export { devices } from './diagnosis/devices.js';
-export type { DeviceList, ListedDevice } from './diagnosis/devices.js';
+export type { Calibration, TriageThresholds } from './models/folder/annotations.js';
+export type { ModelCard } from './models/folder/annotations.js';
+export { DNABERT_SIZES, ESM2_SIZES } from './models/random/published-sizes.js';
+export type { ModelProgress, OnModelProgress } from './models/folder/write-model.js';
+export { devices } from './diagnosis/device-list.js';
+export type { DeviceList, ListedDevice } from './diagnosis/device-list.js';
 export { diagnose } from './diagnosis/diagnose.js';
 export type { DiagnoseOptions } from './diagnosis/diagnose.js';
 export type { Check, CheckStatus } from './diagnosis/check.js';
@@ -113,8 +113,8 @@ export {
   DEFAULT_BENCHMARK_SEQUENCES,
   MAX_BENCHMARK_SEQUENCES,
   MAX_REPEATS,
-} from './benchmark/options.js';
-export type { BenchmarkOptions } from './benchmark/options.js';
-export type { BenchmarkProgress } from './benchmark/progress.js';
+} from './benchmark/benchmark-options.js';
+export type { BenchmarkOptions } from './benchmark/benchmark-options.js';
+export type { BenchmarkProgress } from './benchmark/benchmark-options.js';
 export { BENCHMARK_FIELDS } from './benchmark/report.js';
 export type { BenchmarkField, BenchmarkReport } from './benchmark/report.js';

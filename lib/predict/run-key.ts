@@ -1,8 +1,8 @@
 import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import { createHash } from 'node:crypto';
-import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../journal/run-key.js';
-import type { RunKey, TriageKey } from '../journal/run-key.js';
-import type { OpenedModel } from '../models/pipeline.js';
+import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../journal/journal-key.js';
+import type { RunKey, TriageKey } from '../journal/journal-key.js';
+import type { OpenedModel } from '../models/folder/model-folder.js';
 import { temperatureOf } from './calibration.js';
 import type { OpenOptions } from './options.js';
 import type { TriageRule } from './triage-rule.js';

@@ -1,11 +1,9 @@
 import { expected } from '../errors.js';
-import type { TriageKey } from '../journal/run-key.js';
-import { inspectModel } from '../models/inspect.js';
-import type { InspectedModel } from '../models/inspect.js';
-import type { InspectOptions } from '../models/library.js';
-import type { OpenedModel } from '../models/pipeline.js';
-import { ModelRegistry, modelsFolder } from '../models/registry.js';
-import { SHIPPED_DEFAULT } from '../models/shipped.js';
+import type { TriageKey } from '../journal/journal-key.js';
+import { describeModel } from '../models/library.js';
+import type { InspectedModel, InspectOptions } from '../models/library.js';
+import type { OpenedModel } from '../models/folder/model-folder.js';
+import { ModelRegistry, modelsFolder, SHIPPED_DEFAULT } from '../models/registry.js';
 import { resolveTriage } from './options.js';
 import type { TriageChoice } from './options.js';
 import { triageKey } from './run-key.js';
@@ -76,7 +74,7 @@ export interface InspectedTriage extends TriageRule {
 /**
  * Looks, before any is loaded, whether a model may do the triage of another.
  *
- * @param model the name of that other one; see `inspectModel`
+ * @param model the name of that other one; see `describeModel`
  * @throws VirnucproError VNP_USAGE where it is the same model, or nobody says from which scores on it is sure;
  *   VNP_ARGUMENT, VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED
  */
@@ -87,6 +85,6 @@ export async function inspectTriage(
 ): Promise<InspectedTriage> {
   const registry = new ModelRegistry(modelsFolder(models));
   const found = await findTriage(registry, resolveTriage(triage), await registry.find(model), { trust });
-  const inspected = await inspectModel(found.model, await registry.isTrusted(found.model));
+  const inspected = await describeModel(found.model, await registry.isTrusted(found.model));
   return { model: inspected, ...found.rule, key: triageKey(found) };
 }

@@ -2,7 +2,7 @@
 import { TextEncoder } from 'node:util';
 import { encodeProteins, joinRanges } from '../../dist/lib/batches/tokens.js';
 import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
-import { PROTEIN_TOKENS } from '../../dist/lib/models/protein-alphabet.js';
+import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
 import { ModelRegistry } from '../../dist/lib/models/registry.js';
 import { proteinLetters } from './sequences.mjs';
 

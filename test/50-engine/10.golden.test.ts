@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import type { NativeWorker } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
-import { PROTEIN_TOKENS } from '../../lib/models/protein-alphabet.js';
+import { PROTEIN_TOKENS } from '../../lib/models/tokenizers.js';
 import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
