@@ -147,8 +147,16 @@ export interface WorkerUsage extends WorkerDescription {
 
 export function unused({ id, device, precision, threads, weightBytes }: WorkerDescription): WorkerUsage {
   return {
-    ...{ id, device, precision, threads, weightBytes },
-    ...{ batches: 0, frames: 0, dnaTokens: 0, proteinTokens: 0, lost: undefined },
+    id,
+    device,
+    precision,
+    threads,
+    weightBytes,
+    batches: 0,
+    frames: 0,
+    dnaTokens: 0,
+    proteinTokens: 0,
+    lost: undefined,
     seconds: { dna: 0, protein: 0, classifier: 0 },
   };
 }
