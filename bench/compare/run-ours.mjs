@@ -7,9 +7,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { encodeDna, encodeProteins } from '../../dist/lib/batches/tokens.js';
 import { fastaSequences } from '../../dist/lib/benchmark/sequences.js';
-import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { openModel } from '../../dist/lib/models/folder/model-folder.js';
 import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
+import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 
 /** @param {'dna' | 'protein'} part @param {string[]} words */
 async function tokens(part, [fasta = '', limit, window, folder = '', file = '']) {

@@ -2,7 +2,8 @@ import { counted } from '../errors.js';
 import type { NativeDevice, Precision } from '../engine/addon.js';
 import { kernelReason, precisionOf, unusableReason } from '../engine/devices/choose-devices.js';
 import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
-import { type CudaState, loadAddon } from '../engine/libtorch/load.js';
+import { loadAddon } from '../engine/libtorch/load.js';
+import type { CudaState } from '../engine/libtorch/load.js';
 
 export interface ListedDevice extends NativeDevice {
   /** Whether a model can be opened on it: this libtorch can use the driver, and nobody has the device for itself. */

@@ -2,6 +2,12 @@ import { libcProblem } from '#c-library';
 import { nodeProblem, SUPPORTED } from '#node-version';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { failed, passed, warned } from './check.js';
+import type { Check } from './check.js';
+import { runChild } from './child-process.js';
+import type { LoadedMessage, NativeMessage } from './child-process.js';
+import { listDevices } from './device-list.js';
+import type { ListedDevice } from './device-list.js';
 import {
   describeSearch,
   findLibtorch,
@@ -11,10 +17,6 @@ import {
   supportedLibtorch,
 } from '../engine/libtorch/find-libtorch.js';
 import { cgroupLevels, textOf } from '../engine/limits/cgroup-limits.js';
-import { type Check, failed, passed, warned } from './check.js';
-import { runChild } from './child-process.js';
-import { listDevices, type ListedDevice } from './device-list.js';
-import type { LoadedMessage, NativeMessage } from './child-process.js';
 
 export function checkNode(version = process.versions.node): Check {
   const found = `${version} on ${process.platform} ${process.arch}, needed is ${SUPPORTED}`;

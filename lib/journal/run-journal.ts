@@ -3,7 +3,6 @@ import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expected, reasonOf, VirnucproError } from '../errors.js';
-import { forcedToDisk, makingRoom } from '../disk.js';
 import type { FrameBatchTokens } from '../engine/addon.js';
 import { AppendingFile, NameWatch } from './appending-file.js';
 import {
@@ -18,9 +17,10 @@ import {
   scanKey,
   TRIAGE_RECORD,
 } from './journal-format.js';
+import type { Scan } from './journal-format.js';
 import { checkSameRun, hasSameDevices, NO_TRIAGE } from './journal-key.js';
 import type { RunKey } from './journal-key.js';
-import type { Scan } from './journal-format.js';
+import { forcedToDisk, makingRoom } from '../disk.js';
 
 export interface RunJournalOptions {
   readonly path: string;

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { TextEncoder } from 'node:util';
 import { encodeDna, encodeProteins, joinRanges } from '../../dist/lib/batches/tokens.js';
 import { goldenTensors, largestDifference } from '../../dist/lib/diagnosis/golden-tensors.js';
-import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { importModel } from '../../dist/lib/models/import/import-model.js';
 import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
+import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../dist/lib/models/registry.js';
 
 /** @typedef {import('../../dist/lib/engine/addon.js').NativeWorker} NativeWorker */

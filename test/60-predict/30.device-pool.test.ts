@@ -175,7 +175,7 @@ describe('the pool of devices', () => {
     });
   });
 
-  it('gives up what waits when it is withdrawn, finishes what runs and works on', async () => {
+  it('gives up what waits when it is cancelled, finishes what runs and works on', async () => {
     const devices = new FakeDevices({ devices: 1, turns: [5] });
     const pool = await devices.openPool();
     const outcomes = [1, 2, 3, 4, 5].map((mark) => outcomeOf(pool, batchOf(mark)));

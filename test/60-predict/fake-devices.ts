@@ -129,7 +129,7 @@ export class FakeDevices {
     let jobs = 0;
     let isComputing = false;
     let taken = 0;
-    /** Its turn: one runs at a time, as on a real one, and those that wait can be withdrawn. */
+    /** Its turn: one runs at a time, as on a real one, and those that wait can be cancelled. */
     const turn = (): Promise<void> =>
       new Promise((resolve, reject) => {
         if (isComputing) waiting.push({ start: resolve, reject });
@@ -166,8 +166,8 @@ export class FakeDevices {
           }
         }
       },
-      withdraw: () => {
-        for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'withdrawn'));
+      cancel: () => {
+        for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'cancelled'));
       },
       close: async () => {
         this.closed++;

@@ -133,8 +133,8 @@ export class SimulatedDevices {
           if (this.hasMore) record.starved = Math.max(record.starved, this.clock.now - record.idleSince);
           next();
         }),
-      withdraw: () => {
-        for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'withdrawn'));
+      cancel: () => {
+        for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'cancelled'));
       },
       close: async () => undefined,
     };

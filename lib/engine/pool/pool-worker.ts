@@ -108,7 +108,7 @@ export class PoolWorker {
   /** Takes back what waits here, to be given out again. */
   reclaim(): void {
     this.isReclaimed = true;
-    this.native.withdraw();
+    this.native.cancel();
   }
 
   /** Counts from zero again; a device that is lost stays so. */

@@ -146,7 +146,7 @@ export class DevicePool {
     this.#dropWaiting(new VirnucproError('VNP_ABORTED', 'The batch was cancelled before a device took it'));
     for (const worker of this.#healthy()) {
       worker.isReclaimed = false;
-      worker.native.withdraw();
+      worker.native.cancel();
     }
   }
 

@@ -9,9 +9,9 @@ namespace virnucpro {
 // OpenMP may give a parallel region fewer threads than it asked for: with OMP_DYNAMIC, beyond OMP_THREAD_LIMIT, with
 // OMP_MAX_ACTIVE_LEVELS=0, by limits of another vendor's runtime. oneDNN takes for granted that it never does. Its
 // `parallel` (src/common/dnnl_thread.hpp) only asserts it, which a release leaves out, and its products cut their work
-// by the number that they asked for: one block a thread in src/cpu/x64/gemm/f32/jit_avx_gemm_f32.cpp, one share a
-// thread in src/cpu/x64/matmul/brgemm_matmul.cpp. What the missing threads should have computed stays as the memory
-// was. So the team is made whole here, and every place that can count it does.
+// by the number of threads that they asked for: one block a thread in src/cpu/x64/gemm/f32/jit_avx_gemm_f32.cpp, one
+// part a thread in src/cpu/x64/matmul/brgemm_matmul.cpp. What the missing threads should have computed stays as the
+// memory was. So the team is made whole here, and every place that can count it does.
 
 // Forms the team of the calling thread, with numbers rounded and small numbers kept as IEEE 754 has it whatever the
 // thread that made this one had chosen. Its threads exist from then on. Returns their number: `threads`, or

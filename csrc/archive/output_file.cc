@@ -1,4 +1,4 @@
-#include "model/output_file.h"
+#include "archive/output_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@ namespace virnucpro {
 namespace {
 
 // Linux writes no more at once than about 2 GiB; smaller pieces keep the page cache even.
-constexpr size_t kLargestWrite = size_t{64} << 20;
+constexpr size_t kMaxWriteBytes = size_t{64} << 20;
 
 // A file of that name makes way instead of being emptied: whoever has it mapped, the sources of this very archive
 // perhaps, keeps its bytes.
@@ -41,7 +41,7 @@ OutputFile::~OutputFile() {
 void OutputFile::write(const void* data, size_t size) noexcept {
   const auto* bytes = static_cast<const char*>(data);
   while (size > 0 && error_ == 0) {
-    const ssize_t written = ::write(file_.get(), bytes, std::min(size, kLargestWrite));
+    const ssize_t written = ::write(file_.get(), bytes, std::min(size, kMaxWriteBytes));
     if (written > 0) {
       bytes += written;
       size -= static_cast<size_t>(written);
@@ -52,7 +52,7 @@ void OutputFile::write(const void* data, size_t size) noexcept {
 }
 
 void OutputFile::finish() {
-  // Some file systems tell of a full disk only here or at closing. EINVAL and ENOTSUP: nothing to wait for.
+  // Some file systems report a full disk only here or at closing. EINVAL and ENOTSUP: nothing to wait for.
   if (error_ == 0 && ::fsync(file_.get()) != 0 && errno != EINVAL && errno != ENOTSUP) error_ = errno;
   if (::close(file_.release()) != 0 && error_ == 0) error_ = errno;
   if (error_ != 0) fail(error_);
@@ -60,9 +60,8 @@ void OutputFile::finish() {
 }
 
 void OutputFile::fail(int error) const {
-  throw Error(code::kOutput, "Expected to write the archive " + path_ + " but received \"" +
-                                 std::generic_category().message(error) +
-                                 "\". Free space there, or choose another folder.");
+  throw Error(code::kOutput, "The archive " + path_ + " cannot be written: " + std::generic_category().message(error) +
+                                 ". Free space there, or choose another folder.");
 }
 
 }  // namespace virnucpro

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <string>
 
-#include "model/file_descriptor.h"
+#include "archive/file_descriptor.h"
 
 namespace virnucpro {
 
@@ -18,7 +18,7 @@ class OutputFile {
   ~OutputFile();
 
   // Never throws: the first failure is kept for finish(), and what follows it is dropped. libtorch's writer cannot be
-  // told to stop (it writes on in its destructor, where an exception would end the process).
+  // made to stop (it writes on in its destructor, where an exception would end the process).
   void write(const void* data, size_t size) noexcept;
 
   // Waits until the bytes are on the disk. Throws kOutput for this or any earlier failure.

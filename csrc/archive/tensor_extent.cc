@@ -1,4 +1,4 @@
-#include "model/tensor_extent.h"
+#include "archive/tensor_extent.h"
 
 #include <cstddef>
 

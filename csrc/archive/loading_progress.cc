@@ -1,4 +1,4 @@
-#include "model/loading_progress.h"
+#include "archive/loading_progress.h"
 
 #include <algorithm>
 
@@ -20,7 +20,7 @@ void LoadingProgress::next_archive(int64_t bytes) {
 
 void LoadingProgress::read(int64_t bytes) {
   read_ += bytes;
-  tell(before_ + std::min(read_, archive_) / 2 + std::min(laid_out_, archive_) / 2);
+  report(before_ + std::min(read_, archive_) / 2 + std::min(laid_out_, archive_) / 2);
 }
 
 void LoadingProgress::laid_out(int64_t bytes) {
@@ -34,10 +34,10 @@ void LoadingProgress::finish() {
   report_(total_, total_);
 }
 
-void LoadingProgress::tell(int64_t done) {
-  // The last report is that of `finish`.
-  if (done - told_ < total_ / kReports + 1 || done >= total_) return;
-  told_ = done;
+void LoadingProgress::report(int64_t done) {
+  // `finish` makes the last report.
+  if (done - reported_ < total_ / kReports + 1 || done >= total_) return;
+  reported_ = done;
   report_(done, total_);
 }
 

@@ -5,13 +5,13 @@
 
 namespace virnucpro {
 
-// A value that is made once and never destroyed: threads and environments may end after the process's globals.
+// A singleton that is never destroyed: threads and environments may outlive the process's globals.
 template <typename Value>
-class Immortal {
+class Leaked {
  public:
-  Immortal() { ::new (static_cast<void*>(memory_)) Value; }
-  Immortal(const Immortal&) = delete;
-  Immortal& operator=(const Immortal&) = delete;
+  Leaked() { ::new (static_cast<void*>(memory_)) Value; }
+  Leaked(const Leaked&) = delete;
+  Leaked& operator=(const Leaked&) = delete;
 
   Value& operator*() { return *std::launder(reinterpret_cast<Value*>(memory_)); }
 

@@ -1,4 +1,4 @@
-#include "model/thread_team.h"
+#include "thread_team.h"
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
@@ -28,8 +28,8 @@ namespace virnucpro {
 namespace {
 
 [[noreturn]] void short_team(int wanted, int got) {
-  throw Error(code::kThreads, "Expected a team of " + std::to_string(wanted) +
-                                  " threads for the CPU's work but OpenMP formed one of " + std::to_string(got) +
+  throw Error(code::kThreads, "OpenMP formed a team of " + std::to_string(got) + " threads instead of " +
+                                  std::to_string(wanted) +
                                   ", with which libtorch's matrix products would be wrong. Unset the variables that "
                                   "limit it (OMP_*, KMP_*), or give --threads " +
                                   std::to_string(got));

@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 
-#include "model/archive.h"
-#include "model/mapped_file.h"
-#include "model/scratch_file.h"
+#include "archive/archive_writer.h"
+#include "archive/mapped_file.h"
+#include "archive/scratch_file.h"
 
 namespace virnucpro {
 

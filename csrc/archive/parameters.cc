@@ -1,5 +1,6 @@
-#include "model/parameters.h"
+#include "archive/parameters.h"
 
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -9,8 +10,8 @@ namespace virnucpro {
 namespace {
 
 // Far above every published model, and low enough that no product of sizes below overflows 64 bits.
-constexpr int64_t kLargestSize = int64_t{1} << 24;
-constexpr int64_t kMostLayers = 1000;
+constexpr int64_t kMaxSize = int64_t{1} << 24;
+constexpr int64_t kMaxLayers = 1000;
 
 void expect_size(const char* what, int64_t value, int64_t largest) {
   if (value >= 1 && value <= largest) return;
@@ -56,10 +57,10 @@ class ShapeList {
 };
 
 std::vector<ParameterShape> shapes_of(const Esm2Architecture& sizes) {
-  expect_size("the layers", sizes.layers, kMostLayers);
-  expect_size("the width", sizes.width, kLargestSize);
-  expect_size("the feed-forward width", sizes.feed_forward, kLargestSize);
-  expect_size("the vocabulary", sizes.vocabulary, kLargestSize);
+  expect_size("the layers", sizes.layers, kMaxLayers);
+  expect_size("the width", sizes.width, kMaxSize);
+  expect_size("the feed-forward width", sizes.feed_forward, kMaxSize);
+  expect_size("the vocabulary", sizes.vocabulary, kMaxSize);
   expect_heads(sizes.width, sizes.heads, true);
   ShapeList list;
   list.matrix("embed_tokens", sizes.vocabulary, sizes.width);
@@ -78,11 +79,11 @@ std::vector<ParameterShape> shapes_of(const Esm2Architecture& sizes) {
 }
 
 std::vector<ParameterShape> shapes_of(const DnabertArchitecture& sizes) {
-  expect_size("the layers", sizes.layers, kMostLayers);
-  expect_size("the width", sizes.width, kLargestSize);
-  expect_size("the feed-forward width", sizes.feed_forward, kLargestSize);
-  expect_size("the vocabulary", sizes.vocabulary, kLargestSize);
-  expect_size("the token types", sizes.token_types, kLargestSize);
+  expect_size("the layers", sizes.layers, kMaxLayers);
+  expect_size("the width", sizes.width, kMaxSize);
+  expect_size("the feed-forward width", sizes.feed_forward, kMaxSize);
+  expect_size("the vocabulary", sizes.vocabulary, kMaxSize);
+  expect_size("the token types", sizes.token_types, kMaxSize);
   expect_heads(sizes.width, sizes.heads, false);
   expect_epsilon("the epsilon of LayerNorm", sizes.layer_norm_epsilon);
   ShapeList list;
@@ -102,8 +103,8 @@ std::vector<ParameterShape> shapes_of(const DnabertArchitecture& sizes) {
 }
 
 std::vector<ParameterShape> shapes_of(const ClassifierArchitecture& sizes) {
-  expect_size("the inputs", sizes.inputs, kLargestSize);
-  expect_size("the hidden width", sizes.hidden, kLargestSize);
+  expect_size("the inputs", sizes.inputs, kMaxSize);
+  expect_size("the hidden width", sizes.hidden, kMaxSize);
   expect_epsilon("the epsilon of BatchNorm", sizes.batch_norm_epsilon);
   ShapeList list;
   list.affine("hidden", sizes.hidden, sizes.inputs);
@@ -118,6 +119,21 @@ std::vector<ParameterShape> shapes_of(const ClassifierArchitecture& sizes) {
 
 std::vector<ParameterShape> parameters_of(const Architecture& architecture) {
   return std::visit([](const auto& sizes) { return shapes_of(sizes); }, architecture);
+}
+
+std::string text_of(c10::IntArrayRef shape) {
+  std::ostringstream text;
+  text << shape;
+  return text.str();
+}
+
+at::Tensor LoadedParameters::take(const std::string& name) {
+  const auto found = parameters_.find(name);
+  if (found == parameters_.end()) throw Error(code::kNative, "The parameter " + name + " was taken before");
+  auto tensor = std::move(found->second);
+  parameters_.erase(found);
+  progress_.laid_out(static_cast<int64_t>(tensor.nbytes()));
+  return tensor;
 }
 
 }  // namespace virnucpro

@@ -9,17 +9,17 @@
 
 namespace virnucpro {
 
-// As long as it stands, what libtorch warns of on this thread is told as a message, each text once, instead of being
-// written to standard error.
-class ToldWarnings final : public c10::WarningHandler {
+// While it exists, libtorch's warnings on this thread are emitted as messages, each text once, instead of being written
+// to standard error.
+class WarningForwarder final : public c10::WarningHandler {
  public:
-  explicit ToldWarnings(Tell tell) : tell_(std::move(tell)) {}
+  explicit WarningForwarder(Emit emit) : emit_(std::move(emit)) {}
 
   void process(const c10::Warning& warning) override;
 
  private:
-  Tell tell_;
-  std::set<std::string> told_;
+  Emit emit_;
+  std::set<std::string> emitted_;
   // libtorch keeps one handler a thread.
   c10::WarningUtils::WarningHandlerGuard installed_{this};
 };

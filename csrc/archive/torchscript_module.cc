@@ -1,13 +1,30 @@
-#include "model/torchscript_source.h"
+#include "archive/torchscript_module.h"
 
+#include <ATen/core/jit_type.h>
+#include <torch/csrc/jit/api/module.h>
+
+#include <cctype>
 #include <iomanip>
 #include <locale>
+#include <memory>
 #include <sstream>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 namespace virnucpro {
+
 namespace {
+
+struct TorchScriptSource {
+  std::string class_name;
+  // Methods of the whole module.
+  std::string root;
+  // Methods that every layer shares; empty for an architecture without layers.
+  std::string layer;
+};
 
 // Whatever the locale of the process.
 std::string number(double value) {
@@ -150,10 +167,75 @@ TorchScriptSource source_of(const ClassifierArchitecture& sizes) {
   return {"Classifier", replaced(kClassifierRoot, "EPSILON", number(sizes.batch_norm_epsilon)), ""};
 }
 
+// The dotted paths of the parameters as a tree.
+struct Node {
+  std::vector<std::pair<std::string, Node>> children;
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+
+  Node& child(const std::string& name) {
+    for (auto& [known, node] : children) {
+      if (known == name) return node;
+    }
+    return children.emplace_back(name, Node{}).second;
+  }
+
+  void insert(const std::string& path, at::Tensor tensor) {
+    Node* node = this;
+    size_t start = 0;
+    for (size_t dot; (dot = path.find('.', start)) != std::string::npos; start = dot + 1) {
+      node = &node->child(path.substr(start, dot - start));
+    }
+    node->tensors.emplace_back(path.substr(start), std::move(tensor));
+  }
+};
+
+bool is_layer(const std::string& name) { return std::isdigit(static_cast<unsigned char>(name.front())) != 0; }
+
+// Modules of one class have the same members: all layers are one class, so their source is compiled and stored once.
+std::string class_of(const std::string& name, const Node& node) {
+  if (is_layer(name)) return "Layer";
+  if (!node.children.empty()) return "Layers";
+  if (node.tensors.size() == 1) return "Weight";
+  return node.tensors.size() == 2 ? "WeightAndBias" : "BatchNorm";
+}
+
+class ModuleBuilder {
+ public:
+  explicit ModuleBuilder(TorchScriptSource source) : source_(std::move(source)) {}
+
+  torch::jit::Module root(const Node& tree) {
+    auto module = filled(tree, source_.class_name);
+    module.define(source_.root);
+    return module;
+  }
+
+ private:
+  torch::jit::Module filled(const Node& node, const std::string& class_name) {
+    const c10::QualifiedName name("__torch__.virnucpro." + class_name);
+    const auto known = unit_->get_class(name);
+    auto module = known ? torch::jit::Module(unit_, known) : torch::jit::Module(name, unit_);
+    module.register_attribute("training", c10::BoolType::get(), false);
+    for (const auto& [tensor_name, tensor] : node.tensors) {
+      module.register_parameter(tensor_name, tensor, tensor_name.rfind("running_", 0) == 0);
+    }
+    for (const auto& [child_name, child] : node.children) {
+      module.register_module(child_name, filled(child, class_of(child_name, child)));
+    }
+    if (!known && class_name == "Layer") module.define(source_.layer);
+    return module;
+  }
+
+  TorchScriptSource source_;
+  std::shared_ptr<torch::jit::CompilationUnit> unit_ = std::make_shared<torch::jit::CompilationUnit>();
+};
+
 }  // namespace
 
-TorchScriptSource torchscript_source(const Architecture& architecture) {
-  return std::visit([](const auto& sizes) { return source_of(sizes); }, architecture);
+torch::jit::Module make_module(const Architecture& architecture, const ParameterMap& parameters) {
+  Node tree;
+  for (const auto& [name, shape] : parameters_of(architecture)) tree.insert(name, parameters.at(name));
+  auto source = std::visit([](const auto& sizes) { return source_of(sizes); }, architecture);
+  return ModuleBuilder(std::move(source)).root(tree);
 }
 
 }  // namespace virnucpro

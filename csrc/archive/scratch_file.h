@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "model/file_descriptor.h"
+#include "archive/file_descriptor.h"
 
 namespace virnucpro {
 

@@ -1,4 +1,4 @@
-#include "model/parameter_sources.h"
+#include "archive/parameter_sources.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/empty.h>
@@ -11,8 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "archive/tensor_extent.h"
 #include "error.h"
-#include "model/tensor_extent.h"
 
 namespace virnucpro {
 namespace {
@@ -29,7 +29,7 @@ struct Overloaded : Cases... {
 template <typename... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;
 
-int64_t bytes_of(c10::ScalarType dtype) { return static_cast<int64_t>(c10::elementSize(dtype)); }
+int64_t element_bytes(c10::ScalarType dtype) { return static_cast<int64_t>(c10::elementSize(dtype)); }
 
 void expect_data_type(c10::ScalarType dtype, const std::string& of) {
   if (dtype == c10::kFloat || dtype == c10::kHalf || dtype == c10::kBFloat16) return;
@@ -47,7 +47,7 @@ int64_t elements_of(const std::vector<int64_t>& shape) {
 // Nothing to compute: the bytes of the file are the bytes of the archive.
 bool is_view(const ArchiveParameter& parameter, c10::ScalarType dtype) {
   const auto* source = std::get_if<FileSource>(&parameter.source);
-  return source != nullptr && source->dtype == dtype && source->offset % bytes_of(dtype) == 0 &&
+  return source != nullptr && source->dtype == dtype && source->offset % element_bytes(dtype) == 0 &&
          is_dense(parameter.shape, source->strides);
 }
 
@@ -67,7 +67,7 @@ void expect_extent(const ArchiveParameter& parameter, const FileSource& source, 
   if (negative != source.strides.end()) {
     fail_source(parameter, source, "strides that are not negative", std::to_string(*negative));
   }
-  if (!lies_within(parameter.shape, source.strides, bytes_of(source.dtype), source.offset, file_size)) {
+  if (!lies_within(parameter.shape, source.strides, element_bytes(source.dtype), source.offset, file_size)) {
     fail_source(parameter, source, "a tensor within the " + std::to_string(file_size) + " bytes of its file",
                 "one at offset " + std::to_string(source.offset) + " that ends outside");
   }
@@ -80,11 +80,11 @@ at::Tensor rows_in_file(const ArchiveParameter& parameter, const FileSource& sou
   shape[0] = count;
   int64_t last = 0;
   for (size_t i = 0; i < shape.size(); ++i) last += (shape[i] - 1) * source.strides[i];
-  const int64_t offset = source.offset + first * source.strides[0] * bytes_of(source.dtype);
+  const int64_t offset = source.offset + first * source.strides[0] * element_bytes(source.dtype);
   // from_blob takes a pointer to change, but nothing writes to the parameters of an archive.
   auto* start = const_cast<std::byte*>(file->data()) + offset;
   const auto options = at::TensorOptions().dtype(source.dtype);
-  if (offset % bytes_of(source.dtype) == 0) {
+  if (offset % element_bytes(source.dtype) == 0) {
     return at::from_blob(start, shape, source.strides, [file](void*) {}, options);
   }
   const auto copy = at::empty({last + 1}, options);
@@ -106,7 +106,7 @@ ParameterSources::ParameterSources(const ArchiveRequest& request) : request_(req
   int64_t computed = 0;
   for (const auto& parameter : request.parameters) {
     if (is_view(parameter, request.dtype)) continue;
-    computed += ScratchFile::room(elements_of(parameter.shape) * bytes_of(request.dtype));
+    computed += ScratchFile::room(elements_of(parameter.shape) * element_bytes(request.dtype));
   }
   if (computed > kMemoryLimit) scratch_.emplace(request.path, computed);
 }

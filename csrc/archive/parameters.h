@@ -1,10 +1,15 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "model/architecture.h"
+#include "archive/architecture.h"
+#include "archive/loading_progress.h"
 
 namespace virnucpro {
 
@@ -32,5 +37,26 @@ struct ParameterShape {
 //
 // Throws kArgument for sizes that no model has: not positive, or heads that do not divide the width.
 std::vector<ParameterShape> parameters_of(const Architecture& architecture);
+
+// For messages: `[2, 3]`.
+std::string text_of(c10::IntArrayRef shape);
+
+// Parameters by dotted path.
+using ParameterMap = std::map<std::string, at::Tensor>;
+
+// The parameters of an archive while a model is made of them. Used by one thread.
+class LoadedParameters {
+ public:
+  LoadedParameters(ParameterMap parameters, LoadingProgress& progress)
+      : parameters_(std::move(parameters)), progress_(progress) {}
+
+  // Takes a parameter out, so that its memory is given back as soon as the caller has made its own of it. Each
+  // parameter can be taken once.
+  at::Tensor take(const std::string& name);
+
+ private:
+  ParameterMap parameters_;
+  LoadingProgress& progress_;
+};
 
 }  // namespace virnucpro
