@@ -29,14 +29,14 @@ export function markdownOf({ date, runs, counts, simulated, wrong }) {
     markdownList(runs),
     `${counts.contigs} contigs, ${counts.windows} windows, ${counts.scored} of them scored, ${counts.frames} frames. ` +
       'Changed calls are those that differ from the large model alone, in brackets to virus and to other.',
-    ...(wrong ? [wrongWords(wrong)] : []),
+    ...(wrong ? [wrongText(wrong)] : []),
     markdownTable([...titles, ...more], rows),
     '',
   ].join('\n\n');
 }
 
 /** @param {{ small: Wrong, large: Wrong }} wrong */
-function wrongWords({ small, large }) {
+function wrongText({ small, large }) {
   return (
     `Wrong calls without triage: ${large.windows} windows and ${large.contigs} contigs by the large model, ` +
     `${small.windows} and ${small.contigs} by the small one.`

@@ -55,7 +55,7 @@ export function dashboardLines(history: readonly RunStatus[], view: DashboardVie
 }
 
 /** Where the run is, in one line for a terminal that has no dashboard any more. */
-export function overviewWords(title: string, status: RunStatus | undefined): string {
+export function overviewText(title: string, status: RunStatus | undefined): string {
   if (!status) return `${title}: ended before the run began`;
   const { fraction, frames, framesFailed, lettersComputed, seconds } = status;
   const parts = [
@@ -115,9 +115,9 @@ function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line
     ],
     columns,
   );
-  const words = joined(fields, ascii);
-  const room = columns - width(textOf(words)) - GAP.length;
-  return room < 4 ? words : [...bar(fraction, room, ascii, isPaused ? 'warning' : 'done'), span(GAP), ...words];
+  const figures = joined(fields, ascii);
+  const room = columns - width(textOf(figures)) - GAP.length;
+  return room < 4 ? figures : [...bar(fraction, room, ascii, isPaused ? 'warning' : 'done'), span(GAP), ...figures];
 }
 
 function figuresLine(history: readonly RunStatus[], { columns, ascii }: DashboardView): Line {

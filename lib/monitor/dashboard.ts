@@ -1,6 +1,6 @@
 import { reasonOf } from '../errors.js';
 import type { RunStatus } from '../predict/run-status.js';
-import { dashboardLines, overviewWords } from './dashboard-layout.js';
+import { dashboardLines, overviewText } from './dashboard-layout.js';
 import type { DashboardView, PaneLine } from './dashboard-layout.js';
 import { endBy, guardTerminal, isForeground, wantsAscii, wantsColours } from './terminal.js';
 import type { LogLevel } from './log.js';
@@ -106,9 +106,9 @@ export class Dashboard {
   }
 
   /** Gives the terminal back in an emergency: how far the run was and the latest log lines stay on it. Never throws. */
-  readonly restore = (): void => this.#leaveForGood(this.#lastWords());
+  readonly restore = (): void => this.#leaveForGood(this.#finalText());
 
-  #leaveForGood(words: string): void {
+  #leaveForGood(lastText: string): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     clearInterval(this.#timer);
@@ -122,12 +122,12 @@ export class Dashboard {
       // The terminal itself may be gone, and the run need not end for that.
     }
     this.#capture.release();
-    const text = words.trimEnd();
+    const text = lastText.trimEnd();
     if (text !== '') this.#output.write(`${text}\n`);
   }
 
-  #lastWords(): string {
-    return this.#forShell([overviewWords(this.#options.title, this.#history.at(-1)), ...latest(this.#log)]);
+  #finalText(): string {
+    return this.#forShell([overviewText(this.#options.title, this.#history.at(-1)), ...latest(this.#log)]);
   }
 
   #forShell(lines: readonly string[]): string {

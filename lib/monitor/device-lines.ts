@@ -144,8 +144,8 @@ function headings(
 
 function barHeading(worker: WorkerStatus, columns: number): string {
   const { of } = shownFraction(worker);
-  const words = `of the ${of}`;
-  return words.length <= columns ? words : of;
+  const heading = `of the ${of}`;
+  return heading.length <= columns ? heading : of;
 }
 
 function asManyAs(lines: readonly Line[], rows: number): Line[] {

@@ -13,7 +13,7 @@ import { counted } from '../errors.js';
 import { bases, bytes, duration, gibibytes, percent } from './quantities.js';
 
 /** An event as a reader of the log meets it. */
-export interface EventWords {
+export interface EventText {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly text: string;
 }
@@ -27,12 +27,12 @@ const PART_NAMES = { dna: 'DNABERT-S', protein: 'ESM-2', classifier: 'the classi
 
 const LONG_LOADING_BYTES = 2 ** 30;
 
-type Wording = { [E in RunEvent | CommandEvent as E['event']]: (event: E) => EventWords };
+type Wording = { [E in RunEvent | CommandEvent as E['event']]: (event: E) => EventText };
 
-const WORDS: Wording = {
+const TEXTS: Wording = {
   grant: ({ text }) => info(text),
   'device-left-out': ({ device, name, reason }) => warn(`${device}: ${name} is not used: ${reason}`),
-  precision: precisionWords,
+  precision: precisionText,
   'libtorch-left-out': ({ place, reason, used }) =>
     warn(`the libtorch of ${place} is not used: it ${reason}. Using the one in ${used}`),
   'shipped-model': ({ model, card }) =>
@@ -54,11 +54,11 @@ const WORDS: Wording = {
     level: bytesTotal >= LONG_LOADING_BYTES ? 'info' : 'debug',
     text: `${device}: ${bytes(bytesDone)} of ${bytes(bytesTotal)} of the weights loaded`,
   }),
-  device: deviceWords,
-  progress: progressWords,
-  memory: memoryWords,
-  'memory-pressure': memoryPressureWords,
-  continued: continuedWords,
+  device: deviceText,
+  progress: progressText,
+  memory: memoryText,
+  'memory-pressure': memoryPressureText,
+  continued: continuedText,
   failure: ({ part, code, reason, frames, sources }) =>
     error(
       `${counted(frames, 'frame')} of ${sources.join(', ')} without a score: ${PART_NAMES[part]} failed: ${reason} (${code})`,
@@ -99,18 +99,18 @@ const WORDS: Wording = {
   warning: ({ text }) => warn(text),
   paused: () => info('paused: what the devices have is finished, then they wait'),
   resumed: () => info('resumed'),
-  'device-summary': deviceSummaryWords,
-  finished: finishedWords,
+  'device-summary': deviceSummaryText,
+  finished: finishedText,
   failed: ({ reason }) => error(reason),
 };
 
 /** What an event says to a reader, and at which level. */
-export function wordsOf(event: RunEvent | CommandEvent): EventWords {
+export function eventText(event: RunEvent | CommandEvent): EventText {
   // The table has for every event the function that takes it, which the compiler cannot see through an index.
-  return (WORDS[event.event] as (event: RunEvent | CommandEvent) => EventWords)(event);
+  return (TEXTS[event.event] as (event: RunEvent | CommandEvent) => EventText)(event);
 }
 
-function deviceWords(event: DeviceEvent): EventWords {
+function deviceText(event: DeviceEvent): EventText {
   const { device, name, pciAddress, capability, driver, precision, threads, weightBytes, batchTokens } = event;
   const { mig, processes, memoryFree, memoryTotal } = event;
   const parts = [
@@ -129,7 +129,7 @@ function deviceWords(event: DeviceEvent): EventWords {
   return processes > 0 ? warn(text) : info(text);
 }
 
-function precisionWords({ without, able, fp16 }: PrecisionEvent): EventWords {
+function precisionText({ without, able, fp16 }: PrecisionEvent): EventText {
   const names = without.map(({ device, name, capability }) => {
     return `${device} (${name}${capability && `, capability ${capability}`})`;
   });
@@ -155,7 +155,7 @@ function deviceOption(ids: readonly string[]): string {
   return gpus.includes(undefined) ? `--device ${ids.join(',')}` : `--gpus ${gpus.join(',')}`;
 }
 
-function progressWords(event: ProgressEvent): EventWords {
+function progressText(event: ProgressEvent): EventText {
   const { fraction, lettersComputed, frames, framesSpared, framesFailed, framesPerSecond, secondsLeft, seconds } =
     event;
   const parts = [
@@ -183,14 +183,14 @@ function deviceProgress(progress: ProgressEvent['devices'][number], seconds: num
   return `${device} ${parts.filter(Boolean).join(', ')}`;
 }
 
-function memoryWords({ device, allocated, reserved, peak, free, total }: MemoryEvent): EventWords {
+function memoryText({ device, allocated, reserved, peak, free, total }: MemoryEvent): EventText {
   return info(
     `${device}: ${gibibytes(allocated)} GiB allocated, ${gibibytes(reserved)} reserved, ${gibibytes(peak)} peak, ` +
       `${gibibytes(free)} of ${gibibytes(total)} GiB free`,
   );
 }
 
-function memoryPressureWords({ device, used, total }: MemoryPressureEvent): EventWords {
+function memoryPressureText({ device, used, total }: MemoryPressureEvent): EventText {
   return warn(
     `${device}: ${percent(used / total)} of its memory is in use (${gibibytes(used)} of ${gibibytes(total)} GiB). ` +
       `If batches fail for want of memory, lower --esm-batch-size and --dnabert-batch-size, set --max-memory, ` +
@@ -198,7 +198,7 @@ function memoryPressureWords({ device, used, total }: MemoryPressureEvent): Even
   );
 }
 
-function continuedWords({ frames, framesTriaged, damagedBytes, isOfSameDevices }: ContinuedEvent): EventWords {
+function continuedText({ frames, framesTriaged, damagedBytes, isOfSameDevices }: ContinuedEvent): EventText {
   const parts = [
     `going on with an earlier run: the scores of ${counted(frames, 'frame')} are there already`,
     framesTriaged > 0 && `triage has read ${counted(framesTriaged, 'frame')}`,
@@ -208,7 +208,7 @@ function continuedWords({ frames, framesTriaged, damagedBytes, isOfSameDevices }
   return { level: damagedBytes > 0 || !isOfSameDevices ? 'warn' : 'info', text: parts.filter(Boolean).join('; ') };
 }
 
-function deviceSummaryWords(event: DeviceSummaryEvent): EventWords {
+function deviceSummaryText(event: DeviceSummaryEvent): EventText {
   const { device, batches, frames, tokens, busySeconds, tokensPerSecond, matmulEfficiency, isLost } = event;
   const text =
     `${device}: ${counted(frames, 'frame')} in ${counted(batches, 'batch')}, ${tokens} tokens, busy ${busySeconds.toFixed(1)} s, ` +
@@ -218,7 +218,7 @@ function deviceSummaryWords(event: DeviceSummaryEvent): EventWords {
   return isLost ? warn(text) : info(text);
 }
 
-function finishedWords({ counts, seconds, model, card, output }: FinishedEvent): EventWords {
+function finishedText({ counts, seconds, model, card, output }: FinishedEvent): EventText {
   const { contigsVirus, contigsOther, contigsNone } = counts;
   const done = contigsVirus + contigsOther + contigsNone;
   // A run that was stopped has read records that it did not come to the end of.
@@ -232,14 +232,14 @@ function finishedWords({ counts, seconds, model, card, output }: FinishedEvent):
   );
 }
 
-function info(text: string): EventWords {
+function info(text: string): EventText {
   return { level: 'info', text };
 }
 
-function warn(text: string): EventWords {
+function warn(text: string): EventText {
   return { level: 'warn', text };
 }
 
-function error(text: string): EventWords {
+function error(text: string): EventText {
   return { level: 'error', text };
 }

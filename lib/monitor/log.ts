@@ -5,7 +5,7 @@ import { prettyFactory } from 'pino-pretty';
 import type { RunEvent } from '../predict/events.js';
 import type { CommandEvent } from './command-events.js';
 import { EVENT_SCHEMA_VERSION } from './event-schema.js';
-import { wordsOf } from './event-text.js';
+import { eventText } from './event-text.js';
 import { harmless } from './printable.js';
 import { wantsColours } from './terminal.js';
 import { reasonOf } from '../errors.js';
@@ -28,16 +28,16 @@ export interface LogOptions {
 
 /** Writes at once, so that nothing is lost when the process ends. */
 export function createLog({ format = 'text', level = 'info', sinks = new LogSinks() }: LogOptions = {}): Logger {
-  // The fields are for machines: the message says the same in words.
+  // The fields are for machines: the message says the same to people.
   // pino-pretty would set a field called name before every line.
-  const words = { hideObject: true, colorize: false, ignore: 'name' };
-  const onScreen = prettyFactory({ ...words, translateTime: 'SYS:HH:MM:ss' });
+  const messageOnly = { hideObject: true, colorize: false, ignore: 'name' };
+  const onScreen = prettyFactory({ ...messageOnly, translateTime: 'SYS:HH:MM:ss' });
   const coloured = prettyFactory({
-    ...words,
+    ...messageOnly,
     translateTime: 'SYS:HH:MM:ss',
     colorize: process.stderr.isTTY && wantsColours(process.env),
   });
-  const inFile = prettyFactory({ ...words, translateTime: "SYS:yyyy-mm-dd'T'HH:MM:ssp" });
+  const inFile = prettyFactory({ ...messageOnly, translateTime: "SYS:yyyy-mm-dd'T'HH:MM:ssp" });
   const stream = {
     write(entry: string): void {
       const fields = JSON.parse(entry) as { level: LogLevel; msg?: string };
@@ -57,9 +57,9 @@ export function createLog({ format = 'text', level = 'info', sinks = new LogSink
   return log;
 }
 
-/** Logs an event in words, with its fields for machines: those that event-schema.ts describes. */
+/** Logs an event as a sentence, with its fields for machines: those that event-schema.ts describes. */
 export function logEvent(log: Logger, event: RunEvent | CommandEvent): void {
-  const { level, text } = wordsOf(event);
+  const { level, text } = eventText(event);
   const fields: Record<string, unknown> = { schema: EVENT_SCHEMA_VERSION, ...event };
   // The line has a level already, and it is the same.
   delete fields['level'];

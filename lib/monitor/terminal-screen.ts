@@ -28,10 +28,22 @@ interface UntypedScreen {
 type Blessed = typeof import('blessed') & { readonly Tput: { ipaths: string[] } };
 
 const NO_COLOURS: Record<Style, string> = {
-  ...{ plain: '', title: '', done: '', rest: '', faint: '', good: '', warning: '', error: '' },
+  plain: '',
+  title: '',
+  done: '',
+  rest: '',
+  faint: '',
+  good: '',
+  warning: '',
+  error: '',
 };
 const COLOURS: Record<Style, string> = {
-  ...{ ...NO_COLOURS, title: '1', done: '32', good: '36', warning: '33', error: '31' },
+  ...NO_COLOURS,
+  title: '1',
+  done: '32',
+  good: '36',
+  warning: '33',
+  error: '31',
 };
 
 /** Those without a second screen keep what was drawn. */

@@ -55,7 +55,7 @@ export function isElsewhere(owner: Owner | undefined, { boot, host }: ProcessIde
 }
 
 /** The owner in words. */
-export function ownerWords(owner: Owner | undefined): string {
+export function describeOwner(owner: Owner | undefined): string {
   if (owner === undefined) return 'an unknown process';
   return `process ${owner.pid} on ${printable(owner.host)}${owner.user ? ` (user ${printable(owner.user)})` : ''}`;
 }

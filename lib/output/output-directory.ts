@@ -1,10 +1,11 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
-import { isElsewhere, lifeOf, type Owner, ownerWords, readOwner } from './directory-owner.js';
+import { describeOwner, isElsewhere, lifeOf, readOwner } from './directory-owner.js';
+import type { Owner } from './directory-owner.js';
 import { outputError } from './output-error.js';
 import { PATIENCE, watchOwner } from './owner-watch.js';
-import type { ClaimedDirectory } from './ownership.js';
 import { Ownership, UNFINISHED } from './ownership.js';
+import type { ClaimedDirectory } from './ownership.js';
 import { finishReplacement, REPLACEMENT_FOLDER } from './put-in-place.js';
 import { codeOf, realSystem } from './system.js';
 import type { System } from './system.js';
@@ -156,7 +157,7 @@ class OtherRuns {
     } catch (cause) {
       throw new VirnucproError(
         'VNP_OUTPUT',
-        `The unfinished run in ${folder} was of ${ownerWords(owner)}, and only that user may remove it. ` +
+        `The unfinished run in ${folder} was of ${describeOwner(owner)}, and only that user may remove it. ` +
           'Ask for that, or choose another directory',
         { cause },
       );
@@ -168,7 +169,7 @@ class OtherRuns {
     const owner = await readOwner(this.#system.files, folder);
     const life = await lifeOf(owner, this.#system);
     if (life === 'dead') return;
-    const who = `${ownerWords(owner)}${this.#whereabouts(owner)}`;
+    const who = `${describeOwner(owner)}${this.#whereabouts(owner)}`;
     if (life === 'unknown') {
       this.areDisputed = true;
       // The user says that it is over.

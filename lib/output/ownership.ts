@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { VirnucproError } from '../errors.js';
-import { OWNER_FILE, ownerText, ownerWords, parseOwner, readOwner } from './directory-owner.js';
+import { OWNER_FILE, ownerText, describeOwner, parseOwner, readOwner } from './directory-owner.js';
 import type { Owner } from './directory-owner.js';
 import { codeOf } from './system.js';
 import type { System } from './system.js';
@@ -117,7 +117,7 @@ export class Ownership {
     const names = await system.files.names(directory).catch(() => []);
     for (const name of names) {
       const found = UNFINISHED.test(name) ? await readOwner(system.files, join(directory, name)) : undefined;
-      if (found && found.token !== owner.token) return ownerWords(found);
+      if (found && found.token !== owner.token) return describeOwner(found);
     }
     return undefined;
   }

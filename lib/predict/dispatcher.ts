@@ -1,5 +1,6 @@
 import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import { isToEnd, MAX_UNSCORED_BATCHES, unscoredAfter } from '../engine/pool/failure-policy.js';
 import type { DevicePool } from '../engine/pool/pool.js';
 import { VirnucproError } from '../errors.js';
 import type { BatchRecords } from '../journal/run-journal.js';
@@ -8,8 +9,8 @@ import type { BatchFailure } from './batch-failures.js';
 import type { RunControl } from './run-control.js';
 import type { RunSummary, ScoredBatches } from './summary.js';
 
-/** Batches in a row without a single score, after which more of them would only cost time. */
-const MAX_UNSCORED_BATCHES = 3;
+/** What to do when batch after batch fails. */
+const NEXT = 'Check the model and the devices with `virnucpro doctor`, then resume the run';
 
 /**
  * Windows between two batches. A batch that waits for more frames holds up the results behind it; where hardly any
@@ -72,7 +73,8 @@ export class Dispatcher implements WindowSink {
   #batches = 0;
   readonly #running = new Set<Promise<void>>();
   #windowsSinceBatch = 0;
-  #unscoredInARow = 0;
+  /** Batches in a row without a single score. */
+  #unscored = 0;
 
   constructor(pool: DevicePool, options: DispatcherOptions) {
     this.#pool = pool;
@@ -152,14 +154,14 @@ export class Dispatcher implements WindowSink {
     counts.enterOutcome(batch.tags.length, failures);
     for (const failure of failures) onFailure(failure);
     const failed = failures.reduce((sum, { frames }) => sum + frames, 0);
-    this.#unscoredInARow = failed === batch.tags.length ? this.#unscoredInARow + 1 : 0;
-    if (this.#unscoredInARow >= MAX_UNSCORED_BATCHES) this.#stopForGood(failures.at(-1)!);
+    this.#unscored = unscoredAfter(this.#unscored, { frames: batch.tags.length, failed });
+    if (isToEnd(this.#unscored)) this.#stopForGood(failures.at(-1)!);
     return failures.length === 0;
   }
 
   #stopForGood({ reason }: BatchFailure): void {
     const { control, what = 'scores' } = this.#options;
-    const message = `No ${what}: ${MAX_UNSCORED_BATCHES} batches in a row have none; the last one: ${reason}`;
+    const message = `${MAX_UNSCORED_BATCHES} batches in a row have no ${what}; the last one: ${reason}. ${NEXT}`;
     control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
 }

@@ -19,7 +19,7 @@ export async function packArchive(folder, output, { preset, seconds }) {
     if (!findProgram(name)) throw new SetupFailure(`${name} is missing: \`apt-get install tar xz-utils\``);
   }
   const temporary = `${output}.part`;
-  const tar = spawn('tar', tarWords(folder, seconds), { stdio: ['ignore', 'pipe', 'inherit'] });
+  const tar = spawn('tar', tarArgs(folder, seconds), { stdio: ['ignore', 'pipe', 'inherit'] });
   const xz = spawn('xz', [`-${preset}`, `-T${THREADS}`, '--stdout'], { stdio: ['pipe', 'pipe', 'inherit'] });
   try {
     await Promise.all([
@@ -35,7 +35,7 @@ export async function packArchive(folder, output, { preset, seconds }) {
 }
 
 /** @param {string} folder @param {number} seconds */
-function tarWords(folder, seconds) {
+function tarArgs(folder, seconds) {
   return [
     ...[
       '--create',

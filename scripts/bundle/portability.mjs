@@ -5,7 +5,7 @@ import { isNewer } from './binaries.mjs';
 const LIBTORCH = { GLIBC: '2.28', GLIBCXX: '3.4.22', CXXABI: '1.3.11' };
 
 /** @param {Record<string, string>} versions */
-function inWords({ GLIBC, GLIBCXX, CXXABI }) {
+function requirementText({ GLIBC, GLIBCXX, CXXABI }) {
   return `glibc ${GLIBC} and a libstdc++ with GLIBCXX_${GLIBCXX} and CXXABI_${CXXABI}`;
 }
 
@@ -25,10 +25,10 @@ export function portabilityOf(binaries) {
       if (requires[name] === undefined || isNewer(version, requires[name])) requires[name] = version;
     }
   }
-  const text = `Linux on ${process.arch} with ${inWords(requires)}, or later`;
+  const text = `Linux on ${process.arch} with ${requirementText(requires)}, or later`;
   if (Object.entries(LIBTORCH).every(([name, version]) => requires[name] === version)) return { requires, text };
   const advice =
-    `This bundle needs ${inWords(requires)}, where libtorch itself does with ${inWords(LIBTORCH)}. For older machines, ` +
+    `This bundle needs ${requirementText(requires)}, where libtorch itself does with ${requirementText(LIBTORCH)}. For older machines, ` +
     'build the addon on one as old as the oldest of them, e.g. in an image of AlmaLinux 8 with gcc-toolset, and bundle there';
   return { requires, text, advice };
 }

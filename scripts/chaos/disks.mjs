@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { killAtBytes } from './kills.mjs';
 import { NotSurvived } from './not-survived.mjs';
-import { lastWords } from './predicting.mjs';
+import { describeEnd } from './predicting.mjs';
 import { difference, manifestIn, resultsIn } from './results.mjs';
 import { SmallDisk } from './small-disk.mjs';
 
@@ -51,7 +51,7 @@ async function onSmallDisk({ folder }, use) {
 /** @param {import('./predicting.mjs').Ended} ended @param {RegExp} reason */
 function checkRefusal(ended, reason) {
   if (ended.code === 1 && reason.test(ended.errors) && !/internal error/.test(ended.errors)) return;
-  throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${lastWords(ended)}`);
+  throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${describeEnd(ended)}`);
 }
 
 /** @param {import('./laboratory.mjs').Undisturbed} undisturbed */

@@ -7,7 +7,7 @@ import { SetupFailure } from '../setup/failure.mjs';
 import { chaosContigs } from './contigs.mjs';
 import { framesIn, journalRecords } from './journal-file.mjs';
 import { NotSurvived } from './not-survived.mjs';
-import { journalBytes, lastWords, Running } from './predicting.mjs';
+import { journalBytes, describeEnd, Running } from './predicting.mjs';
 import { difference, manifestIn, resultsIn, wrongFiles } from './results.mjs';
 
 /** @typedef {import('./predicting.mjs').Setting} Setting */
@@ -18,7 +18,7 @@ export const MODEL = 'chaos';
 export const OTHER_MODEL = 'other';
 
 /** One thread, FP32, small batches: many records in the journal, and the same last digits each time. */
-const WORDS = ['--device', 'cpu', '--threads', '1', '--precision', 'fp32', '--log-format', 'json'];
+const ARGS = ['--device', 'cpu', '--threads', '1', '--precision', 'fp32', '--log-format', 'json'];
 export const BATCH_TOKENS = 1200;
 /** By it some windows are sure and others not: with these weights scores are near the ends. */
 const TRIAGE_RULE = ['--triage-others-below', '0.002', '--triage-virus-at-least', '0.999999'];
@@ -30,7 +30,7 @@ const FEW = 6;
  * @typedef {object} Subject
  * @property {string} input as the command line names it
  * @property {Uint8Array} [standardInput]
- * @property {readonly string[]} words besides those of every run
+ * @property {readonly string[]} args besides those of every run
  */
 
 /**
@@ -80,12 +80,12 @@ export class Laboratory {
         .join('>'),
     );
     this.subjects = {
-      plain: { input, words: [] },
-      few: { input: few, words: [] },
-      everything: { input, words: ['--save-embeddings', '--keep-intermediate'] },
-      triage: { input, words: ['--triage', OTHER_MODEL, ...TRIAGE_RULE] },
-      standardInput: { input: '-', standardInput: readFileSync(input), words: [] },
-      gzip: { input: this.#file('contigs.fa.gz', gzipSync(text)), words: [] },
+      plain: { input, args: [] },
+      few: { input: few, args: [] },
+      everything: { input, args: ['--save-embeddings', '--keep-intermediate'] },
+      triage: { input, args: ['--triage', OTHER_MODEL, ...TRIAGE_RULE] },
+      standardInput: { input: '-', standardInput: readFileSync(input), args: [] },
+      gzip: { input: this.#file('contigs.fa.gz', gzipSync(text)), args: [] },
     };
   }
 
@@ -95,7 +95,7 @@ export class Laboratory {
       const sizes = ['--esm', 'esm2_tiny', '--dna', 'dnabert_tiny', '--dtype', 'float32', '--seed', String(index + 1)];
       const making = new Running(['models', 'random', '--name', name, ...sizes], this.#setting({}));
       const ended = await making.ended;
-      if (ended.code !== 0) throw new SetupFailure(`The model for the chaos cannot be made: ${lastWords(ended)}`);
+      if (ended.code !== 0) throw new SetupFailure(`The model for the chaos cannot be made: ${describeEnd(ended)}`);
     }
   }
 
@@ -110,14 +110,14 @@ export class Laboratory {
 
   /**
    * Begins a run.
-   * @param {Subject} subject @param {string} directory @param {readonly string[]} [more] words @param {Setting} [setting]
+   * @param {Subject} subject @param {string} directory @param {readonly string[]} [more] args @param {Setting} [setting]
    */
-  begin({ input, standardInput, words }, directory, more = [], setting = {}) {
+  begin({ input, standardInput, args }, directory, more = [], setting = {}) {
     const own = ['--model', MODEL, '--esm-batch-size', String(BATCH_TOKENS)].filter(
       // Each may be given another value.
       (word, index, all) => !more.includes(index % 2 === 0 ? word : (all[index - 1] ?? '')),
     );
-    const command = ['predict', input, '-o', directory, ...own, ...WORDS, ...words, ...more];
+    const command = ['predict', input, '-o', directory, ...own, ...ARGS, ...args, ...more];
     return new Running(command, this.#setting({ input: standardInput, ...setting }));
   }
 
@@ -138,7 +138,7 @@ export class Laboratory {
     if (journalBytes(directory) > 0) copyFileSync(join(directory, '.journal'), this.#journalBefore);
     const before = manifestIn(directory);
     const ended = await this.begin(subject, directory, ['--resume']).ended;
-    if (ended.code !== 0) throw new NotSurvived(`resumed, ${lastWords(ended)}`);
+    if (ended.code !== 0) throw new NotSurvived(`resumed, ${describeEnd(ended)}`);
     await this.check(subject, directory);
     const { framesComputed } = await this.undisturbed(subject);
     const { started, devices } = manifestIn(directory);
@@ -189,7 +189,7 @@ export class Laboratory {
       return false;
     });
     const ended = await run.ended;
-    if (ended.code !== 0) throw new SetupFailure(`A run that nothing disturbs fails: ${lastWords(ended)}`);
+    if (ended.code !== 0) throw new SetupFailure(`A run that nothing disturbs fails: ${describeEnd(ended)}`);
     const { counts, devices, files, versions } = manifestIn(directory);
     const fileBytes = Object.fromEntries(
       files.map((/** @type {{ name: string, bytes: number }} */ { name, bytes: size }) => [name, size]),

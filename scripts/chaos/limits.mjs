@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { Cgroup } from './cgroup.mjs';
 import { killAtBytes } from './kills.mjs';
 import { NotSurvived } from './not-survived.mjs';
-import { journalBytes, lastWords } from './predicting.mjs';
+import { journalBytes, describeEnd } from './predicting.mjs';
 
 /** @typedef {import('./trials.mjs').Fault} Fault */
 /** @typedef {import('./trials.mjs').Trial} Trial */
@@ -51,7 +51,7 @@ async function outOfMemory(laboratory, random) {
     const stop = takeMemory(cgroup);
     const ended = await run.ended;
     await stop();
-    if (ended.signal !== 'SIGKILL') throw new NotSurvived(`expected the kernel to kill it, but ${lastWords(ended)}`);
+    if (ended.signal !== 'SIGKILL') throw new NotSurvived(`expected the kernel to kill it, but ${describeEnd(ended)}`);
   } finally {
     cgroup.remove();
   }
@@ -83,7 +83,7 @@ function refusedUnder(before, reason) {
     await killAtBytes(run, directory, { bytes: all * 0.9 * random.fraction(), delay: 0 });
     const ended = await laboratory.begin(plain, directory, ['--resume'], { before }).ended;
     if (ended.code !== 1 || !reason.test(ended.errors) || /internal error/.test(ended.errors)) {
-      throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${lastWords(ended)}`);
+      throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${describeEnd(ended)}`);
     }
     return laboratory.resume(plain, directory);
   };

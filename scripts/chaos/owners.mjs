@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { framesIn, journalRecords } from './journal-file.mjs';
 import { NotSurvived } from './not-survived.mjs';
-import { journalBytes, lastWords } from './predicting.mjs';
+import { journalBytes, describeEnd } from './predicting.mjs';
 
 /** @typedef {import('./laboratory.mjs').Laboratory} Laboratory */
 /** @typedef {import('./trials.mjs').Fault} Fault */
@@ -36,9 +36,9 @@ export function owners(times) {
   ];
 }
 
-/** @param {readonly string[]} words */
-function works([program = '', ...words]) {
-  return spawnSync(program, words, { stdio: 'ignore' }).status === 0;
+/** @param {readonly string[]} args */
+function works([program = '', ...args]) {
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
 }
 
 /**
@@ -57,7 +57,7 @@ async function begun(laboratory, random, directory, wrapper) {
 /** @param {import('./predicting.mjs').Ended} ended @param {RegExp} reason */
 function checkEnd(ended, reason) {
   if (ended.code === 1 && reason.test(ended.errors)) return;
-  throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${lastWords(ended)}`);
+  throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${describeEnd(ended)}`);
 }
 
 /** @type {Trial} */
@@ -71,7 +71,7 @@ async function secondContainer(laboratory) {
   checkEnd(await second.ended, /no other run writes to.*process 1 on .*Wait for that run/);
   first.feed();
   const ended = await first.ended;
-  if (ended.code !== 0) throw new NotSurvived(`the first run: ${lastWords(ended)}`);
+  if (ended.code !== 0) throw new NotSurvived(`the first run: ${describeEnd(ended)}`);
   await laboratory.check(standardInput, directory);
   return { journaled: 0, again: 0 };
 }
@@ -84,7 +84,7 @@ async function takenOver(laboratory, random) {
   first.send('SIGSTOP');
   const frames = framesIn(journalRecords(directory));
   const second = await laboratory.begin(plain, directory, ['--resume'], { wrapper: CONTAINER }).ended;
-  if (second.code !== 0) throw new NotSurvived(`the second run: ${lastWords(second)}`);
+  if (second.code !== 0) throw new NotSurvived(`the second run: ${describeEnd(second)}`);
   await laboratory.check(plain, directory);
   first.send('SIGCONT');
   checkEnd(await first.ended, /VNP_OUTPUT_LOST/);
@@ -125,7 +125,7 @@ async function hanging(laboratory, random) {
     await sleep(HANGING_MILLISECONDS);
     daemon.kill('SIGCONT');
     const ended = await run.ended;
-    if (ended.code !== 0) throw new NotSurvived(lastWords(ended));
+    if (ended.code !== 0) throw new NotSurvived(describeEnd(ended));
     await laboratory.check(plain, directory);
     return { journaled: 0, again: 0 };
   } finally {

@@ -31,7 +31,7 @@ export function killAll() {
  * @property {NodeJS.ProcessEnv} [environment] further variables
  * @property {Uint8Array | undefined} [input] for standard input; nothing by default
  * @property {boolean} [isFedLater] whether standard input waits for `feed`
- * @property {readonly string[]} [wrapper] words before those of the command, such as `unshare`
+ * @property {readonly string[]} [wrapper] what stands before of the command, such as `unshare`
  * @property {string} [before] lines of shell that come first, such as `ulimit -f 8`
  */
 
@@ -46,10 +46,10 @@ export class Running {
   #child;
   #isWrapped;
 
-  /** @param {readonly string[]} words @param {Setting} [setting] */
-  constructor(words, { environment = {}, input, isFedLater = false, wrapper = [], before } = {}) {
+  /** @param {readonly string[]} args @param {Setting} [setting] */
+  constructor(args, { environment = {}, input, isFedLater = false, wrapper = [], before } = {}) {
     const start = performance.now();
-    const command = [...wrapper, process.execPath, inRepository('bin', 'virnucpro.js'), ...words];
+    const command = [...wrapper, process.execPath, inRepository('bin', 'virnucpro.js'), ...args];
     const prepared = ['bash', '-c', `${before} || exit; exec "$@"`, 'bash', ...command];
     const [program = '', ...rest] = before === undefined ? command : prepared;
     const child = spawn(program, rest, { env: { ...process.env, ...environment }, stdio: ['pipe', 'ignore', 'pipe'] });
@@ -107,7 +107,7 @@ export function journalBytes(directory) {
 }
 
 /** What a command had to say last, in words. @param {Ended} ended */
-export function lastWords({ code, signal, errors }) {
+export function describeEnd({ code, signal, errors }) {
   const lines = errors.trim().split('\n');
   const texts = lines.map((line) => (line.startsWith('{') ? String(JSON.parse(line).msg) : line));
   return `exit ${code ?? signal}: ${texts.slice(-3).join(' / ').slice(0, 600)}`;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { killAtBytes } from './kills.mjs';
 import { BATCH_TOKENS, OTHER_MODEL } from './laboratory.mjs';
 import { NotSurvived } from './not-survived.mjs';
-import { journalBytes, lastWords } from './predicting.mjs';
+import { journalBytes, describeEnd } from './predicting.mjs';
 
 /** @typedef {import('./laboratory.mjs').Laboratory} Laboratory */
 /** @typedef {import('./laboratory.mjs').Subject} Subject */
@@ -46,15 +46,15 @@ async function killed(laboratory, random, subject) {
 /** @param {import('./predicting.mjs').Ended} ended @param {RegExp} reason */
 function checkRefusal(ended, reason) {
   if (ended.code === 1 && reason.test(ended.errors)) return;
-  throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${lastWords(ended)}`);
+  throw new NotSurvived(`expected exit code 1 and ${reason.source}, but ${describeEnd(ended)}`);
 }
 
-/** @param {readonly string[]} words @param {RegExp} reason @returns {Trial} */
-function refused(words, reason, resumes = true) {
+/** @param {readonly string[]} args @param {RegExp} reason @returns {Trial} */
+function refused(args, reason, resumes = true) {
   return async (laboratory, random) => {
     const { plain } = laboratory.subjects;
     const directory = await killed(laboratory, random, plain);
-    const run = laboratory.begin(plain, directory, [...(resumes ? ['--resume'] : []), ...words]);
+    const run = laboratory.begin(plain, directory, [...(resumes ? ['--resume'] : []), ...args]);
     checkRefusal(await run.ended, reason);
     return laboratory.resume(plain, directory);
   };
@@ -92,7 +92,7 @@ async function secondRun(laboratory, random) {
   }
   run.send('SIGCONT');
   const ended = await run.ended;
-  if (ended.code !== 0) throw new NotSurvived(`the first run: ${lastWords(ended)}`);
+  if (ended.code !== 0) throw new NotSurvived(`the first run: ${describeEnd(ended)}`);
   await laboratory.check(plain, directory);
   return { journaled: 0, again: 0 };
 }

@@ -1,7 +1,7 @@
 // @ts-check
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NotSurvived } from './not-survived.mjs';
-import { journalBytes, lastWords } from './predicting.mjs';
+import { journalBytes, describeEnd } from './predicting.mjs';
 import { manifestIn, wrongFiles } from './results.mjs';
 
 /** @typedef {import('./trials.mjs').Fault} Fault */
@@ -41,7 +41,7 @@ function stoppedBy(signal, code) {
     const run = await midway(laboratory, random, directory);
     run.send(signal);
     const ended = await run.ended;
-    if (ended.code !== code) throw new NotSurvived(`expected exit code ${code}, but ${lastWords(ended)}`);
+    if (ended.code !== code) throw new NotSurvived(`expected exit code ${code}, but ${describeEnd(ended)}`);
     const outcome = manifestIn(directory)?.outcome;
     if (outcome !== 'stopped') throw new NotSurvived(`what is finished should be there, but the outcome is ${outcome}`);
     if (wrongFiles(directory).length > 0) throw new NotSurvived(`run.json is not of ${wrongFiles(directory).join()}`);

@@ -62,8 +62,8 @@ export class SmallDisk {
   /** @param {boolean} isReadOnly @returns {Promise<string | undefined>} why it cannot be done */
   async remount(isReadOnly) {
     const target = ['--target', String(this.#keeper.pid), '--user', '--mount', '--preserve-credentials'];
-    const words = ['mount', '-o', `remount,${isReadOnly ? 'ro' : 'rw'}`, this.#mountPoint];
-    const { succeeded, output } = await run('nsenter', [...target, ...words]);
+    const args = ['mount', '-o', `remount,${isReadOnly ? 'ro' : 'rw'}`, this.#mountPoint];
+    const { succeeded, output } = await run('nsenter', [...target, ...args]);
     return succeeded ? undefined : output.trim();
   }
 

@@ -1,6 +1,6 @@
 // @ts-check
 import { join } from 'node:path';
-import { lastWords } from './command.mjs';
+import { describeEnd } from './command.mjs';
 import { bytesOf, named, predict, predictWell, scoreDifference, wroteNothing } from './predict.mjs';
 import { checked } from './steps.mjs';
 
@@ -32,7 +32,7 @@ export async function deviceRows({ context, model, words, usual, left }) {
   const refused = wrong.code === 1 && wroteNothing(wrong) && listsThem;
   const checks = [
     said,
-    checked('3: --gpus 99 is refused before any work, with exit code 1', refused, lastWords(wrong)),
+    checked('3: --gpus 99 is refused before any work, with exit code 1', refused, describeEnd(wrong)),
   ];
   if (words.length > 0) return { checks, skipped: [`1, 2 and 3 on GPUs: ${noGpu}`] };
 
@@ -84,7 +84,7 @@ export async function exitCodeRows({ context, model, words, usual, left }) {
   return {
     checks: [
       checked('6: exit code 0 when all went well', usual.code === 0, `${usual.code}`),
-      checked('6: exit code 1 for a missing input', missing.code === 1 && wroteNothing(missing), lastWords(missing)),
+      checked('6: exit code 1 for a missing input', missing.code === 1 && wroteNothing(missing), describeEnd(missing)),
     ],
     skipped: ['6: exit code 2 needs a batch that fails for good: the tests provoke it with devices that fail'],
   };

@@ -1,5 +1,5 @@
 // @ts-check
-import { lastWords } from './command.mjs';
+import { describeEnd } from './command.mjs';
 import { batchRows, deviceRows, exitCodeRows, kindRows } from './acceptance-rows.mjs';
 import { logRows } from './acceptance-log.mjs';
 import { predictWell } from './predict.mjs';
@@ -27,6 +27,6 @@ export const acceptanceStep = {
       checks.push(...found);
       skipped.push(...reasons);
     }
-    return { checks, skipped, figures: { usual: lastWords(usual) } };
+    return { checks, skipped, figures: { usual: describeEnd(usual) } };
   },
 };

@@ -75,7 +75,7 @@ export function eventsIn(stderr) {
 }
 
 /** What a command had to say last, for a message. @param {Ended} ended */
-export function lastWords({ code, stderr, timedOut }) {
+export function describeEnd({ code, stderr, timedOut }) {
   const last = stderr.trim().split('\n').at(-1) ?? '';
   const line = last.startsWith('{') ? String(eventsIn(last)[0]?.['msg'] ?? last) : last;
   return `${timedOut ? 'the time was over' : `exit code ${code}`}${line && `: ${line.slice(0, 300)}`}`;

@@ -1,5 +1,5 @@
 // @ts-check
-import { lastWords, runVirnucpro } from './command.mjs';
+import { describeEnd, runVirnucpro } from './command.mjs';
 import { checked } from './steps.mjs';
 
 /** What `virnucpro doctor` says of this machine. @type {import('./steps.mjs').Step} */
@@ -10,7 +10,7 @@ export const doctorStep = {
     const ended = await runVirnucpro(['doctor'], { seconds });
     const lines = ended.stdout.trim().split('\n');
     const failures = lines.filter((line) => line.startsWith('failed')).map((line) => line.replace(/ +/g, ' '));
-    const found = ended.code === 0 ? (lines.at(-1) ?? '') : [lastWords(ended), ...failures].join('; ');
+    const found = ended.code === 0 ? (lines.at(-1) ?? '') : [describeEnd(ended), ...failures].join('; ');
     return { checks: [checked('doctor finds nothing wrong', ended.code === 0, found)], figures: { lines } };
   },
 };

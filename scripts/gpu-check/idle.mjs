@@ -1,7 +1,7 @@
 // @ts-check
 import { join } from 'node:path';
 import { writeInput } from '../../bench/host/inputs.mjs';
-import { lastWords } from './command.mjs';
+import { describeEnd } from './command.mjs';
 import { named, predict } from './predict.mjs';
 import { checked, UNJUDGED, within } from './steps.mjs';
 
@@ -36,7 +36,7 @@ export const idleStep = {
     const left = Math.max(2, end - performance.now() / 1000);
     const interrupt = { once: COMPUTES, after: Math.min(quick ? QUICK_SECONDS : RUN_SECONDS, 0.5 * left) };
     const run = await predict(context, { name: 'many', model, input, words, seconds: left, interrupt });
-    if (run.code !== 0 && run.code !== 130) throw new Error(`predict failed: ${lastWords(run)}`);
+    if (run.code !== 0 && run.code !== 130) throw new Error(`predict failed: ${describeEnd(run)}`);
     const steady = steadyPart(named(run, 'progress'), quick ? 0 : WARM_UP_SECONDS);
     const [first, last] = [steady[0], steady.at(-1)];
     if (!first || !last || first === last)

@@ -1,6 +1,6 @@
 // @ts-check
 import { statfsSync, mkdirSync } from 'node:fs';
-import { lastWords, runVirnucpro } from './command.mjs';
+import { describeEnd, runVirnucpro } from './command.mjs';
 
 /**
  * Random weights, made one after another in the background while steps that do without run: `small` for what the command
@@ -45,6 +45,6 @@ async function makeModel(name, { esm, dna, bytes }, folder) {
   }
   const words = ['models', 'random', '--name', name, '--esm', esm, '--dna', dna, '--dtype', 'bfloat16'];
   const ended = await runVirnucpro([...words, '--models', folder], { seconds: MAKING_SECONDS });
-  if (ended.code !== 0) throw new Error(`a model of ${esm} cannot be made: ${lastWords(ended)}`);
+  if (ended.code !== 0) throw new Error(`a model of ${esm} cannot be made: ${describeEnd(ended)}`);
   return name;
 }

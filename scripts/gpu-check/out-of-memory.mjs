@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { writeInput } from '../../bench/host/inputs.mjs';
 import { inspectModel } from '../../dist/lib/index.js';
-import { lastWords } from './command.mjs';
+import { describeEnd } from './command.mjs';
 import { named, predict, predictWell, scoreDifference } from './predict.mjs';
 import { checked, within } from './steps.mjs';
 
@@ -43,7 +43,7 @@ export const memoryStep = {
     const full = await predict(context, { name: 'full', model, input, words: large, seconds: left() });
     const splits = named(full, 'batch-split').filter(({ code }) => code === 'VNP_MEMORY');
     const checks = [
-      checked('exit code 0', full.code === 0, lastWords(full)),
+      checked('exit code 0', full.code === 0, describeEnd(full)),
       checked('batches were split for want of memory', splits.length > 0, `${splits.length} times`),
     ];
     if (full.code === 0) {

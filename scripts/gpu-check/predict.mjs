@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { eventsIn, lastWords, runVirnucpro } from './command.mjs';
+import { eventsIn, describeEnd, runVirnucpro } from './command.mjs';
 
 /** @typedef {import('./command.mjs').LoggedEvent} LoggedEvent */
 
@@ -30,7 +30,7 @@ export async function predict({ folder, models }, { name, model, input = example
 /** The same, and rejects unless the exit code is 0. @type {typeof predict} */
 export async function predictWell(context, run) {
   const predicted = await predict(context, run);
-  if (predicted.code !== 0) throw new Error(`predict (${run.name}) failed: ${lastWords(predicted)}`);
+  if (predicted.code !== 0) throw new Error(`predict (${run.name}) failed: ${describeEnd(predicted)}`);
   return predicted;
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { lifeOf, ownerText, ownerWords, parseOwner } from '../../lib/output/directory-owner.js';
+import { lifeOf, ownerText, describeOwner, parseOwner } from '../../lib/output/directory-owner.js';
 import { watchOwner } from '../../lib/output/owner-watch.js';
 import { realSystem } from '../../lib/output/system.js';
 import type { FoundProcess, ProcessIdentity, SharedFiles, System } from '../../lib/output/system.js';
@@ -52,7 +52,7 @@ describe('The owner of a directory', () => {
   });
 
   it('brings no control characters into messages, whoever wrote the record', () => {
-    assert.equal(ownerWords({ ...HERE, host: 'a\x1b[2Jb', user: 'u\n' }), 'process 7 on a?[2Jb (user u?)');
+    assert.equal(describeOwner({ ...HERE, host: 'a\x1b[2Jb', user: 'u\n' }), 'process 7 on a?[2Jb (user u?)');
   });
 });
 

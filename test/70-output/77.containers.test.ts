@@ -21,7 +21,7 @@ import type { ResultDirectoryOptions } from '../../lib/output/result-directory.j
 import { skip } from '../skipped.js';
 import { DirectoryProcess } from './directory-process.js';
 import { HangingFolder } from './hanging-folder.js';
-import { containerWords, HidingContainer, namedContainer } from './namespaces.js';
+import { containerCommand, HidingContainer, namedContainer } from './namespaces.js';
 import { optionsIn, temporaryFolder } from './results.js';
 
 /** More than two intervals of the heartbeat, so that nobody who lives is taken for dead, however late a beat comes. */
@@ -53,7 +53,7 @@ describe('Two runs in one directory', () => {
   }
 
   function inContainer(test: Mocha.Context): readonly string[] {
-    return containerWords() ?? skip(test, 'unshare may not make namespaces here');
+    return containerCommand() ?? skip(test, 'unshare may not make namespaces here');
   }
 
   for (const [what, names] of [

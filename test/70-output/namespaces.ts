@@ -12,7 +12,7 @@ function works(words: readonly string[]): boolean {
 }
 
 /** How a container is made here; undefined where the system does not let this user. */
-export function containerWords(): readonly string[] | undefined {
+export function containerCommand(): readonly string[] | undefined {
   return [CONTAINER, AS_USER].find(works);
 }
 

@@ -144,10 +144,10 @@ describe('A call', () => {
       before.files.map(({ name }) => name),
     );
     assert.deepEqual(
-      rescored?.map(({ from, version, commandLine: [, , , ...words] }) => ({ from, version, words })),
+      rescored?.map(({ from, version, commandLine: [, , , ...args] }) => ({ from, version, args })),
       [
-        { from: CLASSIC, version: '0.1.0', words: ['--threshold', '0.9'] },
-        { from: { threshold: 0.9, minFraction: 0.3 }, version: '9.9.9', words: [] },
+        { from: CLASSIC, version: '0.1.0', args: ['--threshold', '0.9'] },
+        { from: { threshold: 0.9, minFraction: 0.3 }, version: '9.9.9', args: [] },
       ],
     );
     for (const { at } of rescored) assert.ok(!Number.isNaN(Date.parse(at)));

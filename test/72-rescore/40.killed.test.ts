@@ -48,8 +48,8 @@ describe('A call that is killed', () => {
   const callUntil = async (output: string, changes: number, classifier = false): Promise<boolean> => {
     const module = new URL('../../lib/rescore/rescore.js', import.meta.url).href;
     const options = { directory: path(output), rule: LATER, version: '0.1.0', commandLine: [], classifier };
-    const words = ['--input-type=module', '-e', DYING_CALL, module, JSON.stringify(options), String(changes)];
-    const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const args = ['--input-type=module', '-e', DYING_CALL, module, JSON.stringify(options), String(changes)];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let errors = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
     const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { wordsOf } from '../../lib/monitor/event-text.js';
+import { eventText } from '../../lib/monitor/event-text.js';
 import { EVENTS } from './events.js';
 
 describe('an event in words', () => {
   function text(event: keyof typeof EVENTS, given: object = {}): string {
-    return wordsOf({ ...EVENTS[event], ...given }).text;
+    return eventText({ ...EVENTS[event], ...given }).text;
   }
 
   it('tells of a GPU what it is and how it will compute', () => {
@@ -28,8 +28,8 @@ describe('an event in words', () => {
     const mixed = text('precision', { fp16: [] });
     assert.equal(mixed, `computing in FP32 on every device${why}. --gpus 0,2 leaves it out and computes in BF16`);
     assert.match(text('precision', { fp16: [], able: ['cuda:0', 'cpu'] }), /\. --device cuda:0,cpu leaves it out/);
-    assert.equal(wordsOf(EVENTS.precision).level, 'warn');
-    const alone = wordsOf({ ...EVENTS.precision, able: [] });
+    assert.equal(eventText(EVENTS.precision).level, 'warn');
+    const alone = eventText({ ...EVENTS.precision, able: [] });
     assert.equal(alone.level, 'info');
     assert.ok(alone.text.startsWith(`computing in FP32${why}. --precision fp16 uses the tensor cores`), alone.text);
   });
@@ -37,7 +37,7 @@ describe('an event in words', () => {
   it('names a MIG instance and a busy device as such', () => {
     assert.match(text('device', { mig: true }), /, a MIG instance, capability/);
     assert.match(text('device', { processes: 2 }), /, shared with 2 other processes$/);
-    assert.equal(wordsOf({ ...EVENTS.device, processes: 1 }).level, 'warn');
+    assert.equal(eventText({ ...EVENTS.device, processes: 1 }).level, 'warn');
   });
 
   it('tells how far the run is, and every device', () => {
@@ -80,7 +80,7 @@ describe('an event in words', () => {
   it('passes on what a worker says, with its name and at its level', () => {
     const { event, device } = EVENTS['worker-message'];
     for (const level of ['info', 'warn'] as const) {
-      assert.deepEqual(wordsOf({ event, device, level, text: 'hm' }), { level, text: 'cuda:0: hm' });
+      assert.deepEqual(eventText({ event, device, level, text: 'hm' }), { level, text: 'cuda:0: hm' });
     }
   });
 
@@ -99,12 +99,12 @@ describe('an event in words', () => {
   });
 
   it('keeps the loading of weights for those who ask for every detail', () => {
-    assert.equal(wordsOf(EVENTS['loading-progress']).level, 'info');
-    assert.equal(wordsOf({ ...EVENTS['loading-progress'], bytesTotal: 2 ** 20 }).level, 'debug');
+    assert.equal(eventText(EVENTS['loading-progress']).level, 'info');
+    assert.equal(eventText({ ...EVENTS['loading-progress'], bytesTotal: 2 ** 20 }).level, 'debug');
     assert.equal(text('loading-progress'), 'cuda:0: 2.0 GiB of 4.0 GiB of the weights loaded');
   });
 
   it('is one line for every event', () => {
-    for (const event of Object.values(EVENTS)) assert.match(wordsOf(event).text, /^.{6,}$/);
+    for (const event of Object.values(EVENTS)) assert.match(eventText(event).text, /^.{6,}$/);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { overviewWords, renderDashboard } from '../../lib/monitor/dashboard-layout.js';
+import { overviewText, renderDashboard } from '../../lib/monitor/dashboard-layout.js';
 import type { DashboardView, PaneLine } from '../../lib/monitor/dashboard-layout.js';
 import { width } from '../../lib/monitor/printable.js';
 import type { RunStatus } from '../../lib/predict/run-status.js';
@@ -219,7 +219,7 @@ describe('the dashboard as text', () => {
 
   it('leaves a line of words behind', () => {
     const run = status({ framesFailed: 2, seconds: 300 });
-    assert.equal(overviewWords('a run', run), 'a run: 50.0 % done, 1000 frames, 2 failed, after 5 min');
-    assert.equal(overviewWords('a run', undefined), 'a run: ended before the run began');
+    assert.equal(overviewText('a run', run), 'a run: 50.0 % done, 1000 frames, 2 failed, after 5 min');
+    assert.equal(overviewText('a run', undefined), 'a run: ended before the run began');
   });
 });

@@ -23,8 +23,8 @@ describe('a Node that is too old', () => {
   const preload = fixture('old-node', 'preload.cjs');
   const line = /^virnucpro: Expected Node 20\.19 or later[^\n]* but received 18\.20\.8 \(.*\)\. Install [^\n]*\n$/;
 
-  function node(...words: string[]) {
-    return spawnSync(process.execPath, ['-r', preload, ...words], {
+  function node(...args: string[]) {
+    return spawnSync(process.execPath, ['-r', preload, ...args], {
       cwd: repositoryRoot,
       encoding: 'utf8',
       timeout: 300_000,
@@ -32,15 +32,15 @@ describe('a Node that is too old', () => {
     });
   }
 
-  for (const words of [
+  for (const args of [
     ['bin/virnucpro.js', 'predict', 'examples/contigs.fa'],
     ['bin/virnucpro.js', 'doctor'],
     ['bin/virnucpro.js', '--version'],
     ['scripts/setup.mjs'],
     ['scripts/demo.mjs'],
   ]) {
-    it(`is refused in one line before anything else: ${words.join(' ')}`, () => {
-      const { status, stdout, stderr } = node(...words);
+    it(`is refused in one line before anything else: ${args.join(' ')}`, () => {
+      const { status, stdout, stderr } = node(...args);
       assert.match(stderr, line);
       assert.deepEqual([status, stdout], [1, '']);
     });
@@ -48,8 +48,8 @@ describe('a Node that is too old', () => {
 
   it('is refused before a script is even read, as npm run setup has it', () => {
     // Without the hooks: a Node that ends while their thread starts waits for it for ever.
-    const words = ['-r', fixture('old-node', 'version.cjs'), '-r', './bin/refuse-old-node.js', 'no-such-script.mjs'];
-    const { status, stderr } = spawnSync(process.execPath, words, { cwd: repositoryRoot, encoding: 'utf8' });
+    const args = ['-r', fixture('old-node', 'version.cjs'), '-r', './bin/refuse-old-node.js', 'no-such-script.mjs'];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: repositoryRoot, encoding: 'utf8' });
     assert.match(stderr, line);
     assert.equal(status, 1);
     const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
@@ -122,8 +122,8 @@ describe('an installation that is not complete', () => {
 });
 
 describe('a Node that cannot run the program', () => {
-  function version(...words: string[]): { status: number | null; stderr: string } {
-    return spawnSync('bash', words, { cwd: repositoryRoot, encoding: 'utf8' });
+  function version(...args: string[]): { status: number | null; stderr: string } {
+    return spawnSync('bash', args, { cwd: repositoryRoot, encoding: 'utf8' });
   }
   const program = join(repositoryRoot, 'bin', 'virnucpro.js');
 
@@ -166,8 +166,8 @@ describe('a torch of python3 that does not load', () => {
     mkdirSync(join(cached, 'nvidia'), { recursive: true });
     symlinkSync(loadAddon().libtorch.root, join(cached, 'torch'));
     const environment = { PATH: checkout.environment['PATH'] ?? '', LIBTORCH: '', VIRNUCPRO_CACHE: checkout.cache };
-    const words = ['predict', join(repositoryRoot, 'examples', 'contigs.fa'), '-o', checkout.path('results')];
-    const { errors } = await succeeds(words, { environment, models: checkout.path('models') });
+    const args = ['predict', join(repositoryRoot, 'examples', 'contigs.fa'), '-o', checkout.path('results')];
+    const { errors } = await succeeds(args, { environment, models: checkout.path('models') });
     const place = torch.replaceAll('.', '\\.');
     assert.match(errors, new RegExp(`WARN: the libtorch of ${place} is not used: it does not load: .*torch/lib`));
     assert.ok(errors.includes(`Using the one in ${join(cached, 'torch')}\n`), errors);

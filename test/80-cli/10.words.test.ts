@@ -8,8 +8,8 @@ import { repositoryRoot } from '../repository.js';
 import { failsWith, succeeds, virnucpro } from './command-line.js';
 
 /** The words that name every command. */
-function commands(command: Command, words: readonly string[] = []): string[][] {
-  return [[...words], ...command.commands.flatMap((inner) => commands(inner, [...words, inner.name()]))];
+function commands(command: Command, args: readonly string[] = []): string[][] {
+  return [[...args], ...command.commands.flatMap((inner) => commands(inner, [...args, inner.name()]))];
 }
 
 describe('the words of the command line', () => {
@@ -24,7 +24,7 @@ describe('the words of the command line', () => {
   const all = commands(buildProgram());
   it('include every command', () => {
     assert.deepEqual(
-      all.map((words) => words.join(' ')).sort(),
+      all.map((args) => args.join(' ')).sort(),
       ['', 'bench', 'call', 'devices', 'doctor', 'models', 'models import', 'models inspect', 'models list'].concat([
         'models random',
         'models remove',
@@ -33,19 +33,19 @@ describe('the words of the command line', () => {
       ]),
     );
   });
-  for (const words of all) {
-    it(`have help: ${['virnucpro', ...words].join(' ')}`, async () => {
-      const { output, errors } = await succeeds([...words, '--help']);
-      assert.ok(output.startsWith(`Usage: ${['virnucpro', ...words].join(' ')} `), output);
+  for (const args of all) {
+    it(`have help: ${['virnucpro', ...args].join(' ')}`, async () => {
+      const { output, errors } = await succeeds([...args, '--help']);
+      assert.ok(output.startsWith(`Usage: ${['virnucpro', ...args].join(' ')} `), output);
       assert.match(output, /-h, --help/);
       assert.equal(errors, '');
-      if (words.length === 1) assert.equal((await succeeds(['help', ...words])).output, output);
+      if (args.length === 1) assert.equal((await succeeds(['help', ...args])).output, output);
     });
   }
 
   it('without a command are answered with the help', async () => {
-    for (const words of [[], ['models']]) {
-      const { end, errors, output } = await virnucpro(words);
+    for (const args of [[], ['models']]) {
+      const { end, errors, output } = await virnucpro(args);
       assert.equal(end, 1);
       assert.match(errors + output, /Usage: virnucpro/);
       assert.doesNotMatch(errors, /outputHelp/);
@@ -90,7 +90,7 @@ describe('the words of the command line', () => {
     [/argument 'esm9' is invalid/, ['models', 'random', '--name', 'x', '--esm', 'esm9']],
     [/argument '2\.5' is invalid/, ['models', 'random', '--name', 'x', '--chunk-size', '2.5']],
   ];
-  for (const [message, words] of wrong) {
-    it(`that are wrong are answered with one line: ${words.join(' ')}`, () => failsWith(message, words));
+  for (const [message, args] of wrong) {
+    it(`that are wrong are answered with one line: ${args.join(' ')}`, () => failsWith(message, args));
   }
 });

@@ -38,8 +38,8 @@ describe('virnucpro predict', () => {
     installed = await installGoldenModel();
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-cli-'));
     output = join(folder, 'golden');
-    const words = ['predict', INPUT, '-o', output, '--keep-intermediate', ...EXACT];
-    const ended = await succeeds(words, { models: installed.models });
+    const args = ['predict', INPUT, '-o', output, '--keep-intermediate', ...EXACT];
+    const ended = await succeeds(args, { models: installed.models });
     assert.equal(ended.output, '', 'standard output is for no log');
   });
   after(() => {
@@ -47,8 +47,8 @@ describe('virnucpro predict', () => {
     rmSync(folder, { recursive: true });
   });
 
-  const predict = (inputs: string[], name: string, ...words: string[]) =>
-    succeeds(['predict', ...inputs, '-o', join(folder, name), ...EXACT, ...words], { models: installed.models });
+  const predict = (inputs: string[], name: string, ...args: string[]) =>
+    succeeds(['predict', ...inputs, '-o', join(folder, name), ...EXACT, ...args], { models: installed.models });
   const result = (name: string, file: string): string => readFileSync(join(folder, name, file), 'utf8');
   /** Every cell of windows.tsv but those that say which input a record came from. */
   const windowsWithoutSource = (name: string): string[][] => {
@@ -151,8 +151,8 @@ describe('virnucpro predict', () => {
   });
 
   it('reads standard input', async () => {
-    const words = ['predict', '-', '-o', join(folder, 'stdin'), '--keep-intermediate', ...EXACT];
-    await succeeds(words, { models: installed.models, input: readFileSync(INPUT) });
+    const args = ['predict', '-', '-o', join(folder, 'stdin'), '--keep-intermediate', ...EXACT];
+    await succeeds(args, { models: installed.models, input: readFileSync(INPUT) });
     assert.deepEqual(windowsWithoutSource('stdin'), windowsWithoutSource('golden'));
     assert.equal(result('stdin', 'stdin_chunked500.fa'), golden('input_chunked500.fa'));
     for (const name of ['contigs.tsv', 'windows.tsv']) {
@@ -203,8 +203,8 @@ describe('virnucpro predict', () => {
   it('says of random weights that they are, wherever results are read', async () => {
     const random = ['models', 'random', '--name', 'tiny', '--esm', 'esm2_tiny', '--dna', 'dnabert_tiny'];
     await succeeds(random, { models: installed.models });
-    const words = ['predict', INPUT, '-m', 'tiny', '-o', join(folder, 'random'), ...EXACT];
-    const { errors } = await succeeds(words, { models: installed.models });
+    const args = ['predict', INPUT, '-m', 'tiny', '-o', join(folder, 'random'), ...EXACT];
+    const { errors } = await succeeds(args, { models: installed.models });
     assert.match(errors, /WARN: tiny: random weights: not a prediction/);
     for (const name of ['contigs.tsv', 'windows.tsv']) {
       assert.match(result('random', name).split('\n')[0]!, /random weights: not a prediction/);

@@ -25,8 +25,8 @@ describe('virnucpro predict refuses in one line', () => {
   });
   afterEach(() => assert.ok(!readdirSync(folder).includes('output'), 'nothing may be left of a run that was refused'));
 
-  const refuses = (message: RegExp, inputs: string[], ...words: string[]): Promise<void> =>
-    failsWith(message, ['predict', ...inputs, '-o', output, ...words], { models: installed.models });
+  const refuses = (message: RegExp, inputs: string[], ...args: string[]): Promise<void> =>
+    failsWith(message, ['predict', ...inputs, '-o', output, ...args], { models: installed.models });
   const file = (name: string, content: string | Uint8Array): string => {
     writeFileSync(join(folder, name), content);
     return join(folder, name);
@@ -100,13 +100,13 @@ describe('virnucpro predict refuses in one line', () => {
   });
 
   it('a device that does not exist, before any work', async () => {
-    const words = ['predict', INPUT, '-o', output, '--device', 'cuda:99', '--log-level', 'error'];
-    await failsWith(/Expected one of cpu.* for a device but received cuda:99/, words, { models: installed.models });
+    const args = ['predict', INPUT, '-o', output, '--device', 'cuda:99', '--log-level', 'error'];
+    await failsWith(/Expected one of cpu.* for a device but received cuda:99/, args, { models: installed.models });
   });
 
   it('as JSON when the log is', async () => {
-    const words = ['predict', join(folder, 'no such.fa'), '-o', output, '--log-format', 'json'];
-    const { end, errors } = await virnucpro(words, { models: installed.models });
+    const args = ['predict', join(folder, 'no such.fa'), '-o', output, '--log-format', 'json'];
+    const { end, errors } = await virnucpro(args, { models: installed.models });
     assert.equal(end, 1);
     const { level, event, code, msg } = JSON.parse(errors) as Record<string, string>;
     assert.deepEqual([level, event, code], ['error', 'failed', 'VNP_INPUT_MISSING']);

@@ -29,12 +29,12 @@ describe('virnucpro models', () => {
   });
   afterEach(() => rmSync(models, { recursive: true }));
 
-  const importWords = (name: string, changes: Partial<typeof SOURCES> = {}): string[] => [
+  const importArgs = (name: string, changes: Partial<typeof SOURCES> = {}): string[] => [
     ...['models', 'import', '--name', name, '--chunk-size', '300'],
     ...Object.entries({ ...SOURCES, ...changes }).flat(),
   ];
-  const random = (name: string, ...words: string[]): string[] => [
-    ...['models', 'random', '--name', name, '--esm', 'esm2_tiny', '--dna', 'dnabert_tiny', ...words],
+  const random = (name: string, ...args: string[]): string[] => [
+    ...['models', 'random', '--name', name, '--esm', 'esm2_tiny', '--dna', 'dnabert_tiny', ...args],
   ];
   const listed = async (): Promise<ListedModel[]> => {
     const all = JSON.parse((await succeeds(['models', 'list', '--json'], { models })).output) as ListedModel[];
@@ -42,7 +42,7 @@ describe('virnucpro models', () => {
   };
 
   it('imports, lists, inspects and removes a model', async () => {
-    const { output } = await succeeds(importWords('golden'), { models });
+    const { output } = await succeeds(importArgs('golden'), { models });
     assert.equal(output, `installed golden in ${join(models, 'golden')}\n`);
     const [entry, ...more] = await listed();
     assert.deepEqual([entry!.name, entry!.model!.chunkSize, entry!.model!.random, more], ['golden', 300, false, []]);
@@ -63,17 +63,17 @@ describe('virnucpro models', () => {
     };
     const card = write('card.md', '# A card\n');
     const calibration = write('calibration.json', '{"temperature": 1.25}');
-    await succeeds([...importWords('golden'), '--card', card, '--calibration', calibration], { models });
+    await succeeds([...importArgs('golden'), '--card', card, '--calibration', calibration], { models });
     const [{ model } = {}] = await listed();
     assert.deepEqual([model?.card?.path, model?.temperature], [join(models, 'golden', 'card.md'), 1.25]);
     assert.equal(readFileSync(model!.card!.path, 'utf8'), '# A card\n');
     const { output } = await succeeds(['models', 'list'], { models });
     assert.match(output, /\tinstalled\ttemperature 1\.25\tcard .*golden\/card\.md\n/);
     const wrong = write('wrong.json', '{"temperature": 0}');
-    await failsWith(/a positive number for temperature of/, [...importWords('other'), '--calibration', wrong], {
+    await failsWith(/a positive number for temperature of/, [...importArgs('other'), '--calibration', wrong], {
       models,
     });
-    await failsWith(/--card but received .*ENOENT/, [...importWords('other'), '--card', 'none.md'], { models });
+    await failsWith(/--card but received .*ENOENT/, [...importArgs('other'), '--card', 'none.md'], { models });
     assert.deepEqual(
       (await listed()).map(({ name }) => name),
       ['golden'],
@@ -130,9 +130,9 @@ describe('virnucpro models', () => {
     it('are refused before anything is loaded, and nothing is left', async () => {
       // Whatever needs libtorch would say that there is none.
       const environment = { LIBTORCH: join(copies, 'none') };
-      const words = /Expected a model that was made here .* received tiny, which came from elsewhere\./;
-      await failsWith(words, predicts('tiny'), { models: copies, environment });
-      await failsWith(words, ['bench', '--dna', '--model', 'tiny'], { models: copies, environment });
+      const args = /Expected a model that was made here .* received tiny, which came from elsewhere\./;
+      await failsWith(args, predicts('tiny'), { models: copies, environment });
+      await failsWith(args, ['bench', '--dna', '--model', 'tiny'], { models: copies, environment });
       assert.deepEqual(readdirSync(copies), ['tiny']);
       await failsWith(/libtorch/, [...predicts('tiny'), '--log-level', 'error'], { models, environment });
     });
@@ -170,9 +170,9 @@ describe('virnucpro models', () => {
     writeFileSync(path, bytes);
     utimesSync(path, atime, mtime);
     const output = join(models, 'output');
-    const words = ['predict', fixture('golden', 'end_to_end', 'input.fa'), '--device', 'cpu', '-o', output];
+    const args = ['predict', fixture('golden', 'end_to_end', 'input.fa'), '--device', 'cpu', '-o', output];
     const run = async (...more: string[]): Promise<void> => {
-      const { end, errors } = await virnucpro([...words, ...more], { models });
+      const { end, errors } = await virnucpro([...args, ...more], { models });
       assert.match(
         errors,
         /virnucpro: Expected the SHA-256 [0-9a-f]{64} for \S+\/tiny\/protein\/model\.pt but received/,
@@ -209,7 +209,7 @@ describe('virnucpro models', () => {
   ];
   for (const [what, message, changes] of wrong) {
     it(`refuses to import ${what}, and leaves nothing`, async () => {
-      const { end, output, errors } = await virnucpro(importWords('golden', changes), { models });
+      const { end, output, errors } = await virnucpro(importArgs('golden', changes), { models });
       const lines = errors.trimEnd().split('\n');
       assert.match(lines.at(-1)!, /^virnucpro: /);
       assert.match(lines.at(-1)!, message);

@@ -80,8 +80,8 @@ describe('the model that comes with the program', () => {
   after(() => installed.remove());
 
   const path = (...names: string[]): string => join(found.root, ...names);
-  const predict = (name: string, words: readonly string[] = [], models = found.models) =>
-    succeeds(['predict', INPUT, '-o', path(name), ...EXACT, ...words], { ...found, models });
+  const predict = (name: string, args: readonly string[] = [], models = found.models) =>
+    succeeds(['predict', INPUT, '-o', path(name), ...EXACT, ...args], { ...found, models });
   const runJson = (name: string): RunManifest =>
     JSON.parse(readFileSync(path(name, 'run.json'), 'utf8')) as RunManifest;
   const comments = (name: string): string[] =>
@@ -173,20 +173,20 @@ describe('the model that comes with the program', () => {
     await predict('complete');
     const again = await predict('complete', ['--resume']);
     assert.match(again.errors, /complete results of this run: nothing to do/);
-    const words = ['predict', INPUT, '-o', path('complete'), ...EXACT, '--resume', '--no-calibration'];
-    const { end, errors } = await virnucpro(words, found);
+    const args = ['predict', INPUT, '-o', path('complete'), ...EXACT, '--resume', '--no-calibration'];
+    const { end, errors } = await virnucpro(args, found);
     assert.equal(end, 1);
     assert.match(errors, /holds the results of other inputs, another model or other options/);
   });
 
   it('calls the embeddings of a run with calibrated scores, unless they are not wanted', async () => {
     await predict('embedded', ['--save-embeddings', '--no-calibration']);
-    for (const [words, wanted] of [
+    for (const [args, wanted] of [
       [[], 'calibrated'],
       [['--no-calibration'], 'raw'],
     ] as const) {
       const output = path(`called ${wanted}`);
-      const options = ['-o', output, '--model', NAME, '--threads', '1', ...words];
+      const options = ['-o', output, '--model', NAME, '--threads', '1', ...args];
       await succeeds(['call', path('embedded'), ...options], found);
       assert.deepEqual(comments(`called ${wanted}`), comments(wanted));
       const run = runJson(`called ${wanted}`);
@@ -203,8 +203,8 @@ describe('the model that comes with the program', () => {
       const [got, expected] = [windows(`called ${wanted}`), windows(wanted)];
       expected.forEach((score, at) => assert.ok(Math.abs(got[at]! - score) <= ROUNDING, `${got[at]} for ${score}`));
     }
-    const words = ['call', path('embedded'), '--no-calibration'];
-    await failsWith(/--model <name> for --no-calibration but/, words, found);
+    const args = ['call', path('embedded'), '--no-calibration'];
+    await failsWith(/--model <name> for --no-calibration but/, args, found);
   });
 
   it('is listed and inspected for what it is', async () => {
@@ -237,7 +237,7 @@ describe('the model that comes with the program', () => {
   });
 
   it('is measured by name, and counts for doctor', async () => {
-    const words = [
+    const args = [
       'bench',
       '--dna',
       '--model',
@@ -251,7 +251,7 @@ describe('the model that comes with the program', () => {
       '--precision',
       'fp32',
     ];
-    assert.ok((await succeeds(words, found)).output.startsWith(`${NAME} (${card}), FP32, `));
+    assert.ok((await succeeds(args, found)).output.startsWith(`${NAME} (${card}), FP32, `));
     const { output } = await virnucpro(['doctor', '--json'], found);
     const { checks } = JSON.parse(output) as { checks: Check[] };
     const models = checks.find(({ name }) => name === 'models')!;

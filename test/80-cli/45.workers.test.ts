@@ -48,10 +48,10 @@ describe('virnucpro predict on several workers', () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function predict(name: string, ...words: string[]): Promise<{ output: string; log: LogLine[] }> {
+  async function predict(name: string, ...args: string[]): Promise<{ output: string; log: LogLine[] }> {
     const output = join(folder, name);
     const always = ['--device', 'cpu', '--log-format', 'json', '--esm-batch-size', '2048'];
-    const { errors } = await succeeds(['predict', input, '-o', output, ...always, ...words], {
+    const { errors } = await succeeds(['predict', input, '-o', output, ...always, ...args], {
       models: installed.models,
     });
     const log = errors.trimEnd().split('\n');
@@ -126,9 +126,9 @@ describe('virnucpro predict on several workers', () => {
   });
 
   it('splits what does not fit into --max-memory, and gives the same scores', async () => {
-    const words = ['--precision', 'fp32', '--esm-batch-size', '100000', '--dnabert-batch-size', '100000'];
-    const all = await predict('all-memory', ...words);
-    const little = await predict('little-memory', ...words, '--max-memory', '3M');
+    const args = ['--precision', 'fp32', '--esm-batch-size', '100000', '--dnabert-batch-size', '100000'];
+    const all = await predict('all-memory', ...args);
+    const little = await predict('little-memory', ...args, '--max-memory', '3M');
     const splits = little.log.filter(({ event }) => event === 'batch-split');
     assert.ok(splits.length > 0);
     assert.ok(splits.every(({ code }) => code === 'VNP_MEMORY'));
@@ -145,8 +145,8 @@ describe('virnucpro predict on several workers', () => {
 
   it('does nothing where the weights alone are more than --max-memory, and says so', async () => {
     const output = join(folder, 'too-little');
-    const words = ['predict', input, '-o', output, '--device', 'cpu', '--max-memory', '10K'];
-    const { end, errors } = await virnucpro(words, { models: installed.models });
+    const args = ['predict', input, '-o', output, '--device', 'cpu', '--max-memory', '10K'];
+    const { end, errors } = await virnucpro(args, { models: installed.models });
     assert.equal(end, 1, errors);
     assert.match(errors, /virnucpro: The weights of this worker take .* no room within 10 KiB \(--max-memory\)/);
     assert.ok(!existsSync(output));

@@ -35,8 +35,8 @@ describe('virnucpro in a cgroup', () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function virnucpro(...words: string[]) {
-    const command = [process.execPath, join(repositoryRoot, 'bin', 'virnucpro.js'), ...words];
+  async function virnucpro(...args: string[]) {
+    const command = [process.execPath, join(repositoryRoot, 'bin', 'virnucpro.js'), ...args];
     const env = { ...process.env, VIRNUCPRO_MODELS: installed.models };
     return await promisify(execFile)('sh', ['-c', `${cgroup!.entering} && exec "$@"`, 'sh', ...command], { env });
   }
@@ -59,8 +59,8 @@ describe('virnucpro in a cgroup', () => {
   it('predicts with as many threads as it has CPUs, says so first, and warns of the memory of the cgroup', async () => {
     const output = join(folder, 'out');
     const input = join(repositoryRoot, 'examples', 'contigs.fa');
-    const words = ['--model', installed.model.name, '-o', output, '--device', 'cpu', '--memory-warning', '0.01'];
-    const { stderr } = await virnucpro('predict', input, ...words);
+    const args = ['--model', installed.model.name, '-o', output, '--device', 'cpu', '--memory-warning', '0.01'];
+    const { stderr } = await virnucpro('predict', input, ...args);
     assert.match(stderr.split('\n')[0]!, GRANT);
     assert.match(stderr, /cpu: .*, 1 thread, .* of 0\.9 GiB free/);
     assert.match(stderr, /of its memory is in use \(\d\.\d of 0\.9 GiB\)/);

@@ -24,10 +24,10 @@ describe('virnucpro in a process with little', () => {
   afterEach(() => execFileSync('rm', ['-rf', folder]));
 
   /** Runs a command after some lines of shell, which begin in the temporary folder. */
-  function within(lines: string, words: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  function within(lines: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     const script = `set -e; ${lines}; exec "$@"`;
     const env = { ...process.env, VIRNUCPRO_MODELS: installed.models, ...environment };
-    const command = [process.execPath, program, ...words];
+    const command = [process.execPath, program, ...args];
     const { status, stderr } = spawnSync('bash', ['-c', script, 'bash', ...command], { cwd: folder, env });
     return { status, errors: stderr.toString() };
   }

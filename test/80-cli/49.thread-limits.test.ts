@@ -40,13 +40,13 @@ describe('virnucpro where the system gives few threads', () => {
     const cgroup = cgroups.make({ threads: limit });
     if (typeof cgroup === 'string') assert.fail(cgroup);
     const output = join(folder!, String(limit));
-    const words = [
+    const args = [
       join(repositoryRoot, 'bin', 'virnucpro.js'),
       'predict',
       join(repositoryRoot, 'examples', 'contigs.fa'),
     ];
     const options = ['-o', output, '--device', 'cpu', '--threads', String(THREADS), '--models', join(folder!, 'none')];
-    const entered = ['-c', `${cgroup.entering} && exec "$@"`, 'sh', process.execPath, ...words, ...options];
+    const entered = ['-c', `${cgroup.entering} && exec "$@"`, 'sh', process.execPath, ...args, ...options];
     // Asking Python for its torch takes processes, too.
     const env = { ...process.env, LIBTORCH: loadAddon().libtorch.root };
     const ended = await new Promise<{ end: number | string; errors: string }>((resolve) => {

@@ -55,18 +55,8 @@ describe('virnucpro predict, when it is interrupted', () => {
     it(`by ${signal} ends with ${code} and writes what is finished`, async () => {
       const output = join(folder, signal);
       const options = { models: installed.models, watch: interrupt(signal, /"event":"progress".*"frames":[1-9]/) };
-      const words = [
-        'predict',
-        input,
-        '-o',
-        output,
-        ...EXACT,
-        '--progress-interval',
-        '0.1',
-        '--esm-batch-size',
-        '4096',
-      ];
-      const { end, errors, output: printed } = await virnucpro(words, options);
+      const args = ['predict', input, '-o', output, ...EXACT, '--progress-interval', '0.1', '--esm-batch-size', '4096'];
+      const { end, errors, output: printed } = await virnucpro(args, options);
       assert.deepEqual([end, printed], [code, ''], errors);
       const last = errors.trimEnd().split('\n').slice(-2);
       assert.deepEqual(
@@ -135,8 +125,8 @@ describe('virnucpro predict, when it is interrupted', () => {
     const output = join(folder, 'stdin');
     // The input stays open: only the signal can end this run.
     const options = { models: installed.models, input: manyRecords(2), watch: interrupt('SIGINT', 'progress') };
-    const words = ['predict', '-', '-o', output, ...EXACT, '--progress-interval', '0.1'];
-    const { end, errors } = await virnucpro(words, options);
+    const args = ['predict', '-', '-o', output, ...EXACT, '--progress-interval', '0.1'];
+    const { end, errors } = await virnucpro(args, options);
     assert.equal(end, 130, errors);
     assert.ok(!existsSync(output));
   });

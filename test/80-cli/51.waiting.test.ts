@@ -45,8 +45,8 @@ function catchesSignals(pid: number): boolean {
   return (BigInt(`0x${caught}`) & 1n) === 1n;
 }
 
-async function stopped(words: readonly string[], run: StoppedRun): Promise<Stopped> {
-  const child = spawn(process.execPath, [join(repositoryRoot, 'bin', 'virnucpro.js'), ...words], {
+async function stopped(args: readonly string[], run: StoppedRun): Promise<Stopped> {
+  const child = spawn(process.execPath, [join(repositoryRoot, 'bin', 'virnucpro.js'), ...args], {
     stdio: [run.standardInput ?? 'ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...run.environment },
   });
@@ -133,8 +133,8 @@ describe('virnucpro, when it is stopped while it waits', () => {
     const owned = join(output, '.unfinished-0123');
     mkdirSync(owned, { recursive: true });
     writeFileSync(join(owned, 'owner.json'), JSON.stringify({ host: 'elsewhere', pid: 1, token: '0123' }));
-    const words = ['predict', INPUT, '-o', output, ...EXACT];
-    const run = await stopped(words, { signal: 'SIGTERM', at: '"event":"waiting"', environment });
+    const args = ['predict', INPUT, '-o', output, ...EXACT];
+    const run = await stopped(args, { signal: 'SIGTERM', at: '"event":"waiting"', environment });
     assert.equal(run.end, 143, run.errors);
     assert.match(run.errors, /"event":"interrupted","signal":"SIGTERM","output":null/);
     assert.deepEqual(readdirSync(output), ['.unfinished-0123']);
@@ -150,8 +150,8 @@ describe('virnucpro, when it is stopped while it waits', () => {
     const output = join(folder, 'out');
     await virnucpro(['predict', INPUT, '-o', output, ...EXACT], { environment });
     const before = readFileSync(join(output, 'run.json'));
-    const words = ['call', output, '--threshold', '0', '--min-fraction', '0', '-i', pipe, '--log-format', 'json'];
-    const run = await stopped(words, { signal: 'SIGINT', at: 'caught', environment });
+    const args = ['call', output, '--threshold', '0', '--min-fraction', '0', '-i', pipe, '--log-format', 'json'];
+    const run = await stopped(args, { signal: 'SIGINT', at: 'caught', environment });
     assert.equal(run.end, 130, run.errors);
     assert.ok(readFileSync(join(output, 'run.json')).equals(before));
     assert.deepEqual(
@@ -177,9 +177,9 @@ describe('virnucpro, when it is stopped while it waits', () => {
       for (const path of [real, `${real}-hanging`]) rmSync(path, { recursive: true, force: true });
     });
 
-    const stuck = async (words: readonly string[], signal: NodeJS.Signals): Promise<Stopped> => {
+    const stuck = async (args: readonly string[], signal: NodeJS.Signals): Promise<Stopped> => {
       hanging!.hang();
-      return stopped(words, { signal, at: 'caught', environment });
+      return stopped(args, { signal, at: 'caught', environment });
     };
 
     it('with the input, ends', async () => {
@@ -207,8 +207,8 @@ describe('virnucpro, when it is stopped while it waits', () => {
     });
 
     it('with what bench is to embed, ends', async () => {
-      const words = ['bench', '--esm', 'tiny', '--fasta', join(hanging!.path, 'input.fa')];
-      const run = await stuck(words, 'SIGINT');
+      const args = ['bench', '--esm', 'tiny', '--fasta', join(hanging!.path, 'input.fa')];
+      const run = await stuck(args, 'SIGINT');
       assert.equal(run.end, 130, run.errors);
     });
   });

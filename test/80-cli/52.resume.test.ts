@@ -27,7 +27,7 @@ import { failsWith, succeeds, virnucpro } from './command-line.js';
 import type { Ended, RunOptions } from './command-line.js';
 
 const RECORDS = 80;
-const WORDS = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--esm-batch-size', '600'];
+const ARGS = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--esm-batch-size', '600'];
 type Watch = NonNullable<RunOptions['watch']>;
 
 const OF_THE_RUN = ['run.json', 'run.log'];
@@ -97,7 +97,7 @@ describe('virnucpro predict --resume', () => {
   const JOURNAL_BYTES = (RECORDS * 6 * (2 * HEAD_BYTES + 8)) / 3;
 
   const predict = (output: string, more: readonly string[] = [], options: RunOptions = {}): Promise<Ended> =>
-    virnucpro(['predict', input, '-o', output, ...WORDS, ...more], { models: installed.models, ...options });
+    virnucpro(['predict', input, '-o', output, ...ARGS, ...more], { models: installed.models, ...options });
   const killedAt = (output: string, fraction: number, more: readonly string[] = []): Promise<Ended> =>
     predict(output, more, {
       watch: onceJournaled(output, fraction * JOURNAL_BYTES, (child) => child.kill('SIGKILL')),
@@ -179,8 +179,8 @@ describe('virnucpro predict --resume', () => {
     const output = copyOfKilled('gzip');
     const packed = join(folder, 'many.fa.gz');
     writeFileSync(packed, gzipSync(readFileSync(input)));
-    const words = ['predict', packed, '-o', output, ...WORDS, '--resume'];
-    await succeeds(words, { models: installed.models });
+    const args = ['predict', packed, '-o', output, ...ARGS, '--resume'];
+    await succeeds(args, { models: installed.models });
     // But for the name of its file in contigs.tsv.
     const found = Object.entries(results(output)).map(([name, text]) => [name, text.replaceAll(packed, input)]);
     assert.deepEqual(Object.fromEntries(found), results(undisturbed));
@@ -188,16 +188,16 @@ describe('virnucpro predict --resume', () => {
 
   it('goes on with a pipe, with embeddings and intermediate files', async () => {
     const more = ['--save-embeddings', '--keep-intermediate'];
-    const words = (output: string): string[] => ['predict', '-', '-o', join(folder, output), ...WORDS, ...more];
+    const args = (output: string): string[] => ['predict', '-', '-o', join(folder, output), ...ARGS, ...more];
     const options = { models: installed.models, input: readFileSync(input) };
-    await succeeds(words('whole-pipe'), options);
+    await succeeds(args('whole-pipe'), options);
     const bytes = statSync(join(folder, 'whole-pipe', 'embeddings.f32')).size / 2;
     const watch = onceJournaled(join(folder, 'pipe'), bytes, (child) => child.kill('SIGKILL'));
-    const { end, errors } = await virnucpro(words('pipe'), { ...options, watch });
+    const { end, errors } = await virnucpro(args('pipe'), { ...options, watch });
     assert.equal(end, 'SIGKILL', errors);
     const { frames } = await journaled(join(folder, 'pipe'));
     assert.ok(frames > 0 && frames < RECORDS * 6, `${frames} frames are in the journal`);
-    await succeeds([...words('pipe'), '--resume'], options);
+    await succeeds([...args('pipe'), '--resume'], options);
     assert.equal(manifest(join(folder, 'pipe')).framesFromJournal, frames);
     assert.deepEqual(results(join(folder, 'pipe')), results(join(folder, 'whole-pipe')));
     assert.ok(existsSync(join(folder, 'pipe', 'embeddings.f32')));
@@ -263,7 +263,7 @@ describe('virnucpro predict --resume', () => {
     afterEach(() => assert.ok(journal().equals(begun), 'the journal is as it was'));
 
     const refuses = (message: RegExp, more: readonly string[]): Promise<void> =>
-      failsWith(message, ['predict', input, '-o', output, ...WORDS, ...more], { models: installed.models });
+      failsWith(message, ['predict', input, '-o', output, ...ARGS, ...more], { models: installed.models });
 
     it('a run that is not finished, without being told what to do with it', () =>
       refuses(/which holds a run that is not finished.*Go on with it by --resume, or begin anew by --force/, []));
@@ -289,7 +289,7 @@ describe('virnucpro predict --resume', () => {
         text.replace(/\n[ACG]/, (start) => (start === '\nA' ? '\nC' : '\nA')),
         'latin1',
       );
-      const { end, errors } = await virnucpro(['predict', other, '-o', output, ...WORDS, '--resume'], {
+      const { end, errors } = await virnucpro(['predict', other, '-o', output, ...ARGS, '--resume'], {
         models: installed.models,
       });
       assert.equal(end, 1, errors);

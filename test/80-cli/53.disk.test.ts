@@ -24,7 +24,7 @@ import { skip } from '../skipped.js';
 import { failsWith, succeeds, virnucpro } from './command-line.js';
 import type { Ended } from './command-line.js';
 
-const WORDS = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--esm-batch-size', '600'];
+const ARGS = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--esm-batch-size', '600'];
 const MIB = 1024 * 1024;
 
 /** See scripts/chaos/small-disk.mjs. */
@@ -42,8 +42,8 @@ interface SmallDiskScript {
 const program = join(repositoryRoot, 'bin', 'virnucpro.js');
 
 /** The exit code of a command with other standard streams, or none of them. */
-function endOf(words: readonly string[], start: (command: string[]) => ChildProcess): Promise<number | string | null> {
-  const child = start([program, ...words]);
+function endOf(args: readonly string[], start: (command: string[]) => ChildProcess): Promise<number | string | null> {
+  const child = start([program, ...args]);
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve(code ?? signal));
@@ -71,7 +71,7 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
     const contig = (index: number): string => `>contig_${index}\n${'ACGGCAGAC'.repeat(60 + index)}\n`;
     writeFileSync(input, Array.from({ length: 40 }, (_, index) => contig(index)).join(''));
     undisturbed = join(folder, 'undisturbed');
-    await succeeds(['predict', input, '-o', undisturbed, ...WORDS], { models });
+    await succeeds(['predict', input, '-o', undisturbed, ...ARGS], { models });
   });
   after(() => {
     installed.remove();
@@ -79,7 +79,7 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
   });
 
   const predict = (directory: string, ...more: string[]): Promise<Ended> =>
-    virnucpro(['predict', input, '-o', directory, ...WORDS, ...more], { models });
+    virnucpro(['predict', input, '-o', directory, ...ARGS, ...more], { models });
 
   async function mount(test: Mocha.Context, inodes?: number): Promise<SmallDisk> {
     const script = pathToFileURL(join(repositoryRoot, 'scripts', 'chaos', 'small-disk.mjs')).href;
@@ -96,11 +96,11 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
       const directory = join(disk.path, 'out');
       const files = Array.from({ length: statfsSync(disk.path).ffree }, (_, i) => join(disk.path, `file-${i}`));
       for (const file of files) writeFileSync(file, '');
-      await failsWith(NO_INODE, ['predict', input, '-o', directory, ...WORDS], { models });
+      await failsWith(NO_INODE, ['predict', input, '-o', directory, ...ARGS], { models });
       const long = join(folder, 'long.fa');
       writeFileSync(long, `>long\n${'ACGGCAGAC'.repeat(400_000)}\n`);
       const elsewhere = join(folder, 'no-inodes');
-      const spooled = await virnucpro(['predict', long, '-o', elsewhere, ...WORDS], {
+      const spooled = await virnucpro(['predict', long, '-o', elsewhere, ...ARGS], {
         ...{ models, environment: { TMPDIR: disk.path } },
       });
       assert.match(spooled.errors, NO_INODE);
@@ -156,14 +156,14 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
       mkdirSync(join(disk.path, 'out'));
       const problem = await disk.remount(true);
       if (problem !== undefined) skip(this, `nothing can be mounted read-only here: ${problem}`);
-      const words = ['predict', input, '-o', join(disk.path, 'out'), ...WORDS];
-      await failsWith(/EROFS: .*Choose a directory on a file system that can be written to/, words, { models });
+      const args = ['predict', input, '-o', join(disk.path, 'out'), ...ARGS];
+      await failsWith(/EROFS: .*Choose a directory on a file system that can be written to/, args, { models });
     });
 
     it('TMPDIR on one without room for a long record is an error that says so', async () => {
       const long = join(folder, 'long.fa');
       writeFileSync(long, `>long\n${'ACGGCAGAC'.repeat(400_000)}\n`);
-      const { end, errors } = await virnucpro(['predict', long, '-o', join(folder, 'long'), ...WORDS], {
+      const { end, errors } = await virnucpro(['predict', long, '-o', join(folder, 'long'), ...ARGS], {
         ...{ models, environment: { TMPDIR: disk.path } },
       });
       assert.equal(end, 1, errors);
@@ -178,10 +178,10 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
 
   it('a limit of the size of files is an error that names the file, and --resume goes on without it', async () => {
     const directory = join(folder, 'limited');
-    const words = ['predict', input, '-o', directory, ...WORDS];
+    const args = ['predict', input, '-o', directory, ...ARGS];
     const environment = { ...process.env, VIRNUCPRO_MODELS: models };
     let errors = '';
-    const end = await endOf(words, (command) => {
+    const end = await endOf(args, (command) => {
       const limited = ['-c', 'ulimit -f 8; exec "$@"', 'bash', process.execPath, ...command];
       const child = spawn('bash', limited, { env: environment, stdio: ['ignore', 'ignore', 'pipe'] });
       child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
@@ -197,9 +197,9 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
 
   it('standard error that nobody reads any more, or that is full, is no reason to end', async () => {
     const env = { ...process.env, VIRNUCPRO_MODELS: models };
-    const words = (name: string): string[] => ['predict', input, '-o', join(folder, name), ...WORDS];
+    const args = (name: string): string[] => ['predict', input, '-o', join(folder, name), ...ARGS];
     const ends = [
-      await endOf([...words('closed'), '--log-format', 'json'], (command) => {
+      await endOf([...args('closed'), '--log-format', 'json'], (command) => {
         const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'pipe'] });
         // As `head -1` does.
         child.stderr.once('data', () => child.stderr.destroy());
@@ -208,7 +208,7 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
     ];
     const full = openSync('/dev/full', 'w');
     ends.push(
-      await endOf(words('full'), (command) => spawn(process.execPath, command, { env, stdio: ['ignore', full, full] })),
+      await endOf(args('full'), (command) => spawn(process.execPath, command, { env, stdio: ['ignore', full, full] })),
     );
     closeSync(full);
     assert.deepEqual(ends, [0, 0]);
@@ -218,13 +218,13 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
   it('standard output is an error in words where it is full, and none where its reader has seen enough', async () => {
     const env = { ...process.env, VIRNUCPRO_MODELS: models };
     const full = openSync('/dev/full', 'w');
-    for (const words of [['models', 'list'], ['--help']]) {
+    for (const args of [['models', 'list'], ['--help']]) {
       let errors = '';
       const collect = (child: ChildProcess): ChildProcess => {
         child.stderr?.setEncoding('utf8').on('data', (text: string) => (errors += text));
         return child;
       };
-      const onFull = await endOf(words, (command) =>
+      const onFull = await endOf(args, (command) =>
         collect(spawn(process.execPath, command, { env, stdio: ['ignore', full, 'pipe'] })),
       );
       assert.equal(onFull, 1);
@@ -233,7 +233,7 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
         'virnucpro: Expected to write to standard output but received: ENOSPC: no space left on device, write\n',
       );
       errors = '';
-      const unread = await endOf(words, (command) => {
+      const unread = await endOf(args, (command) => {
         const child = collect(spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] }));
         child.stdout?.destroy();
         return child;

@@ -81,8 +81,8 @@ describe('virnucpro predict, on a terminal', function () {
     assert.match(left, /cpu:0: \d+ frames in \d+ batch[^]*cpu:1: \d+ frames in /);
     assert.ok(left.includes(`${FEW_RECORDS} records: `), left);
     const log = readFileSync(join(folder, 'output', 'run.log'), 'utf8');
-    for (const words of ['loading model golden', 'FP32 enabled', 'results in output'])
-      assert.ok(log.includes(words), words);
+    for (const text of ['loading model golden', 'FP32 enabled', 'results in output'])
+      assert.ok(log.includes(text), text);
     assert.match(log.split('\n')[0]!, /^\[\d{4}-\d\d-\d\dT/);
   });
 
@@ -109,9 +109,9 @@ describe('virnucpro predict, on a terminal', function () {
   it('keeps what was finished when the terminal is closed', async () => {
     const code = join(folder, 'code');
     terminal.type(`cd '${folder}'`);
-    const words = `'${process.execPath}' '${PROGRAM}' predict many.fa -o output --device cpu --precision fp32`;
+    const args = `'${process.execPath}' '${PROGRAM}' predict many.fa -o output --device cpu --precision fp32`;
     // A shell that outlives the terminal tells how the program ended.
-    terminal.type(`(trap : HUP; ${words}; echo $? > part; mv part code)`);
+    terminal.type(`(trap : HUP; ${args}; echo $? > part; mv part code)`);
     await terminal.shows(/^[1-9]\d* of \d+ frames/m);
     terminal.close();
     while (!existsSync(code)) await new Promise((resolve) => setTimeout(resolve, 50));

@@ -12,7 +12,7 @@ import { skip } from '../skipped.js';
 import { succeeds, virnucpro } from './command-line.js';
 
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
-const WORDS = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--no-progress'];
+const ARGS = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--no-progress'];
 
 describe('a system that answers oddly', () => {
   let folder: string;
@@ -25,8 +25,8 @@ describe('a system that answers oddly', () => {
     if (compiler !== undefined) skip(this, compiler);
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-odd-'));
     odd = join(folder, 'odd-system.so');
-    const words = ['-shared', '-fPIC', '-Wall', '-Werror', '-o', odd, fixture('odd-system', 'odd-system.c')];
-    const { status, stderr } = spawnSync('cc', words, { encoding: 'utf8' });
+    const args = ['-shared', '-fPIC', '-Wall', '-Werror', '-o', odd, fixture('odd-system', 'odd-system.c')];
+    const { status, stderr } = spawnSync('cc', args, { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
     installed = await installGoldenModel();
   });
@@ -35,9 +35,9 @@ describe('a system that answers oddly', () => {
     (installed as InstalledModel | undefined)?.remove();
   });
 
-  function predicting(): { words: string[]; output: string } {
+  function predicting(): { args: string[]; output: string } {
     const output = join(folder, `results-${count++}`);
-    return { words: ['predict', INPUT, '--output', output, '--model', 'golden', ...WORDS], output };
+    return { args: ['predict', INPUT, '--output', output, '--model', 'golden', ...ARGS], output };
   }
 
   it('is known to: the fixture changes what Node is answered', () => {
@@ -53,8 +53,8 @@ describe('a system that answers oddly', () => {
   for (const code of ['EINVAL', 'EOPNOTSUPP', 'ENOSYS'] as const) {
     it(`is no failure where it cannot force a file to the disk: ${code}`, async () => {
       const environment = { LD_PRELOAD: odd, ODD_FSYNC: String(constants.errno[code]) };
-      const { words, output } = predicting();
-      const { errors } = await succeeds([...words, '--save-embeddings'], { ...installed, environment });
+      const { args, output } = predicting();
+      const { errors } = await succeeds([...args, '--save-embeddings'], { ...installed, environment });
       assert.doesNotMatch(errors, /WARN|ERROR/);
       const called = join(folder, `called-${code}`);
       await succeeds(['call', output, '--output', called], { ...installed, environment });
@@ -64,7 +64,7 @@ describe('a system that answers oddly', () => {
 
   it('is a failure where the disk itself is at fault', async () => {
     const environment = { LD_PRELOAD: odd, ODD_FSYNC: String(constants.errno.EIO) };
-    const { end, errors } = await virnucpro(predicting().words, { ...installed, environment });
+    const { end, errors } = await virnucpro(predicting().args, { ...installed, environment });
     assert.equal(end, 1);
     assert.match(
       errors,
@@ -74,8 +74,8 @@ describe('a system that answers oddly', () => {
 
   it('is no failure where it tells no use of memory, which is read elsewhere', async () => {
     const environment = { LD_PRELOAD: odd, ODD_GETRUSAGE: String(constants.errno.EPERM) };
-    const { words, output } = predicting();
-    await succeeds(words, { ...installed, environment });
+    const { args, output } = predicting();
+    await succeeds(args, { ...installed, environment });
     const { peakResidentBytes } = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
     assert.ok(peakResidentBytes > 2 ** 20, String(peakResidentBytes));
   });
@@ -124,9 +124,9 @@ describe('a system that answers oddly', () => {
       rmSync(home, { recursive: true });
     });
 
-    function run(words: readonly string[], variables: NodeJS.ProcessEnv) {
+    function run(args: readonly string[], variables: NodeJS.ProcessEnv) {
       const env = { PATH: `${at('bin')}:${PATH}`, ...(VIRNUCPRO_ADDON && { VIRNUCPRO_ADDON }), ...variables };
-      return spawnSync('unshare', [...asUser, ...words], { env, encoding: 'utf8' });
+      return spawnSync('unshare', [...asUser, ...args], { env, encoding: 'utf8' });
     }
     const predictTo = (name: string): string[] => {
       return [program, 'predict', join(repositoryRoot, 'examples', 'contigs.fa'), '-o', at(name)];
@@ -135,8 +135,8 @@ describe('a system that answers oddly', () => {
     for (const name of [undefined, 'file', 'read-only', 'hidden']) {
       it(`predicts where everything is named: ${name ?? 'none'}`, () => {
         const variables = { LIBTORCH: findLibtorch().chosen!.root, ...(name && { HOME: at(name) }) };
-        const words = [...predictTo(`of-${name ?? 'none'}`), '--models', shipped, '--model', 'virnucpro-mini'];
-        const { status, stderr } = run(words, variables);
+        const args = [...predictTo(`of-${name ?? 'none'}`), '--models', shipped, '--model', 'virnucpro-mini'];
+        const { status, stderr } = run(args, variables);
         assert.equal(status, 0, stderr);
       });
     }
@@ -148,8 +148,8 @@ describe('a system that answers oddly', () => {
       it(`names the variable to set instead of the folder of models: ${name}`, () => {
         const variables = { HOME: at(name) };
         const message = new RegExp(`installed models but received ${reason}.*\\. Set VIRNUCPRO_MODELS .*HOME`);
-        for (const words of [[program, 'models', 'list'], predictTo('refused')]) {
-          const { status, stderr } = run(words, variables);
+        for (const args of [[program, 'models', 'list'], predictTo('refused')]) {
+          const { status, stderr } = run(args, variables);
           assert.equal(status, 1);
           assert.match(stderr, message);
           assert.doesNotMatch(stderr, /internal error|\n {4}at /);

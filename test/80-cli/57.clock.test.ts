@@ -49,10 +49,10 @@ describe('a clock that is set during a run', () => {
       writeFileSync(preload, unsteadyClock(years));
       const output = join(folder, direction);
       const input = fixture('golden', 'end_to_end', 'input.fa');
-      const words = ['predict', input, '--output', output, '--model', 'golden', '--device', 'cpu', '--threads', '1'];
+      const args = ['predict', input, '--output', output, '--model', 'golden', '--device', 'cpu', '--threads', '1'];
       const environment = { NODE_OPTIONS: `--import ${preload}` };
       const start = performance.now();
-      const { errors } = await succeeds([...words, '--log-format', 'json', '--progress-interval', '0.2'], {
+      const { errors } = await succeeds([...args, '--log-format', 'json', '--progress-interval', '0.2'], {
         ...{ models: installed.models, environment },
       });
       const taken = (performance.now() - start) / 1000;

@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkFiles } from '../../lib/output/finished-run.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
-import { containerWords } from '../70-output/namespaces.js';
+import { containerCommand } from '../70-output/namespaces.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { repositoryRoot } from '../repository.js';
 import { skip } from '../skipped.js';
 
-const WORDS = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--esm-batch-size', '600', '--resume'];
+const ARGS = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--esm-batch-size', '600', '--resume'];
 /** Without the letter T no strand has a stop. */
 /** More than what is read from a pipe at once. */
 const RECORDS = 300;
@@ -25,8 +25,8 @@ class PipedRun {
   readonly ended: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  constructor(words: readonly string[], environment: NodeJS.ProcessEnv) {
-    const child = spawn(words[0]!, words.slice(1), { env: { ...process.env, ...environment } });
+  constructor(args: readonly string[], environment: NodeJS.ProcessEnv) {
+    const child = spawn(args[0]!, args.slice(1), { env: { ...process.env, ...environment } });
     this.#child = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => (this.errors += text));
     child.stdin.on('error', () => undefined);
@@ -70,7 +70,7 @@ describe('virnucpro predict, one folder', () => {
 
   function begin(input = '-', wrapper: readonly string[] = []): PipedRun {
     const command = [process.execPath, join(repositoryRoot, 'bin', 'virnucpro.js'), 'predict', input, '-o', out()];
-    const run = new PipedRun([...wrapper, ...command, ...WORDS], { VIRNUCPRO_MODELS: installed.models });
+    const run = new PipedRun([...wrapper, ...command, ...ARGS], { VIRNUCPRO_MODELS: installed.models });
     runs.push(run);
     return run;
   }
@@ -87,7 +87,7 @@ describe('virnucpro predict, one folder', () => {
   }
 
   it('keeps a second container out, though both are process 1 on one host, and is whole', async function () {
-    const container = containerWords() ?? skip(this, 'unshare may not make namespaces here');
+    const container = containerCommand() ?? skip(this, 'unshare may not make namespaces here');
     const first = begin('-', container);
     await journaled(first);
     writeFileSync(join(folder, 'other.fa'), RECORD);

@@ -52,8 +52,8 @@ describe('virnucpro predict, of any input', () => {
     const sound = 'ATGGCTGCTAAAGGTCTG'.repeat(5);
     const mixed = write('mixed.fa', `>a\n${sound}\n>p q\n${PROTEIN}\n>nul|\n${sound}\0\n>b\n${sound}\n`);
     const reads = write('reads.gz', gzipSync(`@r1\n${sound}\n+\n${'I'.repeat(90)}\n@r2\n${sound}\n+\nIII\n`));
-    const words = ['predict', mixed, reads, '-o', join(folder, 'mixed'), ...EXACT];
-    const { end, errors } = await virnucpro(words, { models: folder });
+    const args = ['predict', mixed, reads, '-o', join(folder, 'mixed'), ...EXACT];
+    const { end, errors } = await virnucpro(args, { models: folder });
     assert.equal(end, 2, errors);
     assert.match(errors, /WARN: 3 records with status invalid, for which nothing was computed; contigs\.tsv says why/);
     assert.deepEqual(
@@ -93,8 +93,8 @@ describe('virnucpro predict, of any input', () => {
 
   it('refuses protein before a model is loaded', async () => {
     const path = write('proteins.faa', `>p\n${PROTEIN}\n`);
-    const words = ['predict', path, '-o', join(folder, 'none'), '--model', 'tiny'];
-    await failsWith(/Expected DNA for input .*proteins\.faa but received protein: 1 of the first 1/, words, {
+    const args = ['predict', path, '-o', join(folder, 'none'), '--model', 'tiny'];
+    await failsWith(/Expected DNA for input .*proteins\.faa but received protein: 1 of the first 1/, args, {
       models: folder,
     });
   });
@@ -105,8 +105,8 @@ describe('virnucpro predict, of any input', () => {
     const headers = ['../escaped', '/etc/passwd', '..\\x', 'a/b/c', '$(touch owned)'];
     const path = write('headers.fa', headers.map((header) => `>${header}\n${'ATGGCTGCT'.repeat(8)}\n`).join(''));
     const before = readdirSync(folder).sort();
-    const words = ['predict', path, '-o', join(inside, 'out'), '--keep-intermediate', ...EXACT];
-    await succeeds(words, { models: folder });
+    const args = ['predict', path, '-o', join(inside, 'out'), '--keep-intermediate', ...EXACT];
+    await succeeds(args, { models: folder });
     assert.deepEqual(readdirSync(folder).sort(), before);
     assert.deepEqual(readdirSync(inside), ['out']);
     const escaped = readFileSync(join(inside, 'out', 'contigs.tsv'), 'utf8')

@@ -78,8 +78,8 @@ describe('the exit code', () => {
         isSent = true;
         child.kill('SIGTERM');
       };
-      const words = ['--progress-interval', '0.1', '--esm-batch-size', '4096', ...more];
-      const { end, errors } = await predict('long.fa', output, words, { watch });
+      const args = ['--progress-interval', '0.1', '--esm-batch-size', '4096', ...more];
+      const { end, errors } = await predict('long.fa', output, args, { watch });
       assert.deepEqual([end, outcome(output)], [143, 'stopped'], errors);
       const called = await virnucpro(['call', at(output), '--threshold', '0.9']);
       assert.deepEqual([called.end, outcome(output)], [1, 'stopped'], called.errors);

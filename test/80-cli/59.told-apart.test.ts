@@ -38,8 +38,8 @@ describe('virnucpro predict, of several inputs', () => {
   const warningsIn = (output: string): readonly string[] =>
     (JSON.parse(readFileSync(path(output, 'run.json'), 'utf8')) as RunManifest).warnings.slice(1);
   /** What the command says, by event. */
-  const predict = async (inputs: readonly string[], ...words: string[]): Promise<{ event: string; msg: string }[]> => {
-    const all = ['predict', ...inputs, ...EXACT, '--log-format', 'json', ...words];
+  const predict = async (inputs: readonly string[], ...args: string[]): Promise<{ event: string; msg: string }[]> => {
+    const all = ['predict', ...inputs, ...EXACT, '--log-format', 'json', ...args];
     const { errors } = await succeeds(all, { models: folder });
     const lines = errors.trimEnd().split('\n');
     return lines.map((line) => JSON.parse(line) as { event: string; msg: string });

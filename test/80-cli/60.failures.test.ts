@@ -76,11 +76,11 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     const input = join(folder, 'input.fa');
     const output = join(folder, 'output');
     writeFileSync(input, `>one\n${'ATGGCTGCTAAAGGTCTG'.repeat(5)}\n>none\nTAATAATAACTAACTAACTTAGTTAGTTAG\n`);
-    const words = ['predict', input, '-o', output, ...EXACT];
-    const { end, errors } = await virnucpro(words, { models: folder });
+    const args = ['predict', input, '-o', output, ...EXACT];
+    const { end, errors } = await virnucpro(args, { models: folder });
     assert.equal(end, 2, errors);
     // They are tried again, and fail again.
-    assert.equal((await virnucpro([...words, '--resume'], { models: folder })).end, 2);
+    assert.equal((await virnucpro([...args, '--resume'], { models: folder })).end, 2);
     assert.match(errors, /WARN: \d+ frames without a score: the model gave no number/);
     const windows = readFileSync(join(output, 'windows.tsv'), 'utf8').trimEnd().split('\n').slice(2);
     assert.ok(
@@ -110,8 +110,8 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     // Of the second only the first frame reads TGG, tryptophan; the first and the last have it in no frame.
     const records = ['GCT', 'TGG', 'GCA'].map((codon) => `>all_${codon}\n${codon.repeat(20)}\n`);
     writeFileSync(input, records.join(''));
-    const words = ['predict', input, '-o', output, ...EXACT.with(1, 'without-tryptophan')];
-    const { end, errors } = await virnucpro(words, { models: folder });
+    const args = ['predict', input, '-o', output, ...EXACT.with(1, 'without-tryptophan')];
+    const { end, errors } = await virnucpro(args, { models: folder });
     assert.equal(end, 2, errors);
     assert.match(errors, /WARN: 1 frame without a score: frame F1 of window 1 of all_TGG: the model gave no number/);
     assert.equal(
@@ -134,12 +134,12 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     const output = join(folder, 'given-up');
     const records = Array.from({ length: 200 }, (_, index) => `>record_${index}\n${'ATGGCTGCTAAAGGTCTG'.repeat(3)}\n`);
     writeFileSync(input, `>none\nTAATAATAACTAACTAACTTAGTTAGTTAG\n${records.join('')}`);
-    const words = ['predict', input, '-o', output, ...EXACT, '--esm-batch-size', '100', '--log-format', 'json'];
-    const { end, errors } = await virnucpro(words, { models: folder });
+    const args = ['predict', input, '-o', output, ...EXACT, '--esm-batch-size', '100', '--log-format', 'json'];
+    const { end, errors } = await virnucpro(args, { models: folder });
     assert.equal(end, 1, errors);
     const last = JSON.parse(errors.trimEnd().split('\n').at(-1)!) as Record<string, unknown>;
     assert.deepEqual([last['event'], last['code']], ['aborted', 'VNP_SYSTEMIC']);
-    assert.match(String(last['reason']), /3 batches in a row have none; the last one: .*the model gave no number/);
+    assert.match(String(last['reason']), /3 batches in a row have no scores; the last one: .*the model gave no number/);
     const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
     assert.equal(run.outcome, 'stopped');
     assert.ok(run.counts.windowsNoFrame === 1 && run.counts.windowsFailed > 0 && run.counts.windows < 100);

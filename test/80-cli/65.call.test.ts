@@ -21,10 +21,10 @@ describe('virnucpro call', () => {
   const runJson = (name: string): Record<string, unknown> =>
     JSON.parse(content(name, 'run.json')) as Record<string, unknown>;
 
-  const predict = (name: string, ...words: string[]) =>
-    succeeds(['predict', INPUT, '-o', path(name), ...EXACT, ...words], { models: installed.models });
+  const predict = (name: string, ...args: string[]) =>
+    succeeds(['predict', INPUT, '-o', path(name), ...EXACT, ...args], { models: installed.models });
   /** No model may be needed, so none is there. */
-  const call = (...words: string[]) => succeeds(['call', ...words], { models: path('no models') });
+  const call = (...args: string[]) => succeeds(['call', ...args], { models: path('no models') });
   /** Results to work on: those of one run at the default threshold. */
   const results = (name: string): string => {
     cpSync(path('earlier'), path(name), { recursive: true });
@@ -107,7 +107,7 @@ describe('virnucpro call', () => {
     assert.equal(content('kept', 'run.json'), before);
   });
 
-  for (const [outcome, code, words] of [
+  for (const [outcome, code, args] of [
     ['partial', 2, /finished|records/],
     ['stopped', 1, /WARN: .*correct but incomplete/],
   ] as const) {
@@ -116,15 +116,15 @@ describe('virnucpro call', () => {
       writeFileSync(path(outcome, 'run.json'), JSON.stringify({ ...runJson(outcome), outcome }));
       const { end, errors } = await virnucpro(['call', directory, '--threshold', '0.9']);
       assert.equal(end, code, errors);
-      assert.match(errors, words);
+      assert.match(errors, args);
       assert.equal(runJson(outcome)['outcome'], outcome);
     });
   }
 
   describe('of a run from standard input', () => {
     before(async () => {
-      const words = ['predict', '-', '-o', path('stdin'), '--threshold', '1', ...EXACT];
-      await succeeds(words, { models: installed.models, input: readFileSync(INPUT) });
+      const args = ['predict', '-', '-o', path('stdin'), '--threshold', '1', ...EXACT];
+      await succeeds(args, { models: installed.models, input: readFileSync(INPUT) });
     });
 
     it('wants the input once a record is virus that was none', async () => {
@@ -179,14 +179,14 @@ describe('virnucpro call', () => {
     ]);
   });
 
-  for (const words of [
+  for (const args of [
     ['--threshold', '1.1'],
     ['--threshold', 'much'],
     ['--min-fraction', '-1'],
     ['--device', 'cpu'],
   ]) {
-    it(`refuses ${words.join(' ')}`, () =>
-      failsWith(/Expected a number from 0 to 1|unknown option/, ['call', path('earlier'), ...words]));
+    it(`refuses ${args.join(' ')}`, () =>
+      failsWith(/Expected a number from 0 to 1|unknown option/, ['call', path('earlier'), ...args]));
   }
 
   it('tells a refusal as JSON when the log is', async () => {

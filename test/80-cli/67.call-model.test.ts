@@ -47,10 +47,10 @@ describe('virnucpro call --model', () => {
   const runJson = (name: string): RunManifest =>
     JSON.parse(readFileSync(path(name, 'run.json'), 'utf8')) as RunManifest;
 
-  const predict = (name: string, model: string, ...words: string[]) =>
-    succeeds(['predict', INPUT, '-o', path(name), '--model', model, ...EXACT, ...words], { models: installed.models });
-  const call = (...words: string[]) => succeeds(['call', ...words], { models: installed.models });
-  const refuses = (message: RegExp, ...words: string[]) => failsWith(message, words, { models: installed.models });
+  const predict = (name: string, model: string, ...args: string[]) =>
+    succeeds(['predict', INPUT, '-o', path(name), '--model', model, ...EXACT, ...args], { models: installed.models });
+  const call = (...args: string[]) => succeeds(['call', ...args], { models: installed.models });
+  const refuses = (message: RegExp, ...args: string[]) => failsWith(message, args, { models: installed.models });
   /** Results with embeddings to work on: those of one run. */
   const results = (name: string): string => {
     cpSync(path('earlier'), path(name), { recursive: true });
@@ -124,9 +124,9 @@ describe('virnucpro call --model', () => {
 
   it('takes models from --models, and one from elsewhere only with --trust', async () => {
     cpSync(join(installed.models, 'other'), path('models', 'foreign'), { recursive: true });
-    const words = [results('trusted'), '--model', 'foreign', '--models', path('models')];
-    await refuses(/received foreign, which came from elsewhere/, 'call', ...words);
-    await call(...words, '--trust');
+    const args = [results('trusted'), '--model', 'foreign', '--models', path('models')];
+    await refuses(/received foreign, which came from elsewhere/, 'call', ...args);
+    await call(...args, '--trust');
     assert.equal(runJson('trusted').model.name, 'foreign');
   });
 
@@ -142,8 +142,8 @@ describe('virnucpro call --model', () => {
   });
 
   it('refuses a model with other language models', async () => {
-    const words = ['--esm', 'esm2_tiny', '--dna', 'dnabert_tiny'];
-    await succeeds(['models', 'random', '--name', 'random', ...words], { models: installed.models });
+    const args = ['--esm', 'esm2_tiny', '--dna', 'dnabert_tiny'];
+    await succeeds(['models', 'random', '--name', 'random', ...args], { models: installed.models });
     const before = statSync(path('earlier', 'run.json')).mtimeMs;
     await refuses(
       /a dna part with the SHA-256 [0-9a-f]{64}, as in the run, for the model random but received [0-9a-f]{64}\. /,
@@ -154,8 +154,8 @@ describe('virnucpro call --model', () => {
 
   it('refuses a model that is not there, and options of a model without one', async () => {
     await refuses(/an installed model .* received gone; there is golden, other/, 'call', path('earlier'), '-m', 'gone');
-    for (const words of [['--models', 'x'], ['--trust'], ['--threads', '2']]) {
-      await refuses(new RegExp(`--model <name> for ${words[0]} but`), 'call', path('earlier'), ...words);
+    for (const args of [['--models', 'x'], ['--trust'], ['--threads', '2']]) {
+      await refuses(new RegExp(`--model <name> for ${args[0]} but`), 'call', path('earlier'), ...args);
     }
   });
 });

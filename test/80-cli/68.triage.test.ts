@@ -54,11 +54,11 @@ describe('virnucpro predict --triage', () => {
   const path = (...names: string[]): string => join(folder, ...names);
   const content = (...names: string[]): string => readFileSync(path(...names), 'latin1');
   const runJson = (name: string): RunManifest => JSON.parse(content(name, 'run.json')) as RunManifest;
-  const words = (name: string, more: readonly string[]): string[] => [
+  const args = (name: string, more: readonly string[]): string[] => [
     ...['predict', input, '-o', path(name), '--model', 'large', ...EXACT],
     ...more,
   ];
-  const predict = (name: string, ...more: string[]) => succeeds(words(name, more), { models: installed.models });
+  const predict = (name: string, ...more: string[]) => succeeds(args(name, more), { models: installed.models });
 
   before(async () => {
     installed = await installGoldenModel();
@@ -127,17 +127,8 @@ describe('virnucpro predict --triage', () => {
     );
     const script = join(repositoryRoot, 'bench', 'triage', 'triage.mjs');
     const more = ['--others-below', '0.05', '--virus-at-least', '0.93', '--truth', truth, '--out', path('bench')];
-    const words = [
-      script,
-      '--small',
-      path('small'),
-      '--large',
-      path('alone', 'windows.tsv'),
-      '--name',
-      'both',
-      ...more,
-    ];
-    const { status, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8' });
+    const args = [script, '--small', path('small'), '--large', path('alone', 'windows.tsv'), '--name', 'both', ...more];
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
     const [name] = readdirSync(path('bench')).filter((file) => file.endsWith('-both.json'));
     const { simulated, wrong, counts } = JSON.parse(content('bench', name!)) as SimulatedTriage;
@@ -179,7 +170,7 @@ describe('virnucpro predict --triage', () => {
 
   it('killed in the middle is gone on with, whether or not triage is asked for again', async () => {
     const journal = path('killed', '.journal');
-    const { end } = await virnucpro(words('killed', ['--triage', 'small']), {
+    const { end } = await virnucpro(args('killed', ['--triage', 'small']), {
       models: installed.models,
       watch: (_errors, child) => {
         const timer = setInterval(() => {
@@ -213,9 +204,9 @@ describe('virnucpro predict --triage', () => {
       ],
       [/score below which triage decides 0\.05 .* 0\.1/, '--triage', 'small', '--triage-others-below', '0.1'],
     ] as [RegExp, ...string[]][]) {
-      await failsWith(message, words('killed', ['--resume', ...more]), { models: installed.models });
+      await failsWith(message, args('killed', ['--resume', ...more]), { models: installed.models });
     }
-    const other = await virnucpro(words('again', ['--resume']), { models: installed.models });
+    const other = await virnucpro(args('again', ['--resume']), { models: installed.models });
     assert.equal(other.end, 1, 'a run with triage is not the same as one without');
   });
 
@@ -239,7 +230,7 @@ describe('virnucpro predict --triage', () => {
       [/no --save-embeddings for --triage/, '--triage', 'small', '--save-embeddings'],
     ];
     for (const [message, ...more] of refused) {
-      await failsWith(message, words('refused', more), { models: installed.models });
+      await failsWith(message, args('refused', more), { models: installed.models });
     }
   });
 });

@@ -31,11 +31,11 @@ describe('virnucpro bench', () => {
   });
   afterEach(() => assert.deepEqual(readdirSync(folder), [], 'something was left behind'));
 
-  const bench = (...words: string[]) => succeeds(['bench', ...words], { models: installed.models });
-  const report = async (...words: string[]): Promise<BenchmarkReport> =>
-    JSON.parse((await bench(...QUICK, ...words, '--json')).output) as BenchmarkReport;
-  const refuses = (message: RegExp, ...words: string[]): Promise<void> =>
-    failsWith(message, ['bench', ...words], { models: installed.models });
+  const bench = (...args: string[]) => succeeds(['bench', ...args], { models: installed.models });
+  const report = async (...args: string[]): Promise<BenchmarkReport> =>
+    JSON.parse((await bench(...QUICK, ...args, '--json')).output) as BenchmarkReport;
+  const refuses = (message: RegExp, ...args: string[]): Promise<void> =>
+    failsWith(message, ['bench', ...args], { models: installed.models });
   const near = (one: number, other: number): void => assert.ok(Math.abs(one / other - 1) < 1e-6, `${one}, ${other}`);
 
   it('prints one JSON object with the fields that the documentation promises, in their order', async () => {

@@ -30,12 +30,12 @@ export interface RunOptions {
 
 /** Runs `virnucpro` as a user does. */
 export function virnucpro(
-  words: readonly string[],
+  args: readonly string[],
   { models, program = PROGRAM, environment, input, watch }: RunOptions = {},
 ): Promise<Ended> {
   const env = { ...process.env, ...(models !== undefined && { VIRNUCPRO_MODELS: models }), ...environment };
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...words], { env, timeout: PATIENCE, killSignal: 'SIGKILL' });
+    const child = spawn(process.execPath, [program, ...args], { env, timeout: PATIENCE, killSignal: 'SIGKILL' });
     let output = '';
     let errors = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -53,15 +53,15 @@ export function virnucpro(
 }
 
 /** Runs what must succeed and gives its output. */
-export async function succeeds(words: readonly string[], options?: RunOptions): Promise<Ended> {
-  const ended = await virnucpro(words, options);
+export async function succeeds(args: readonly string[], options?: RunOptions): Promise<Ended> {
+  const ended = await virnucpro(args, options);
   assert.equal(ended.end, 0, ended.errors);
   return ended;
 }
 
 /** Runs what must fail: exit code 1, nothing on standard output, one line on standard error without a trace. */
-export async function failsWith(message: RegExp, words: readonly string[], options?: RunOptions): Promise<void> {
-  const { end, output, errors } = await virnucpro(words, options);
+export async function failsWith(message: RegExp, args: readonly string[], options?: RunOptions): Promise<void> {
+  const { end, output, errors } = await virnucpro(args, options);
   assert.match(errors, /^virnucpro: [^\n]+\n$/);
   assert.match(errors, message);
   assert.doesNotMatch(errors, /internal error|\n {4}at /);

@@ -60,8 +60,8 @@ describe('simulated GPUs', () => {
 
   describe('under virnucpro predict', () => {
     const input = fixture('input', 'contigs.fa');
-    const run = (name: string, words: readonly string[], without: readonly Protection[] = []) =>
-      predict(input, join(folder!, name), words, {
+    const run = (name: string, args: readonly string[], without: readonly Protection[] = []) =>
+      predict(input, join(folder!, name), args, {
         environment: gpus.environment({ gpus: alike(2, { delay: 50 }), without }),
       });
 

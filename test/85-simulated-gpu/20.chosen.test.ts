@@ -20,8 +20,8 @@ describe('the GPUs of a run', () => {
   });
 
   const output = (): string => join(folder!, 'out');
-  const run = (words: readonly string[], more: Record<string, string> = {}): Promise<Prediction> =>
-    predict(fixture('input', 'contigs.fa'), output(), ['--force', ...words], {
+  const run = (args: readonly string[], more: Record<string, string> = {}): Promise<Prediction> =>
+    predict(fixture('input', 'contigs.fa'), output(), ['--force', ...args], {
       environment: { ...gpus.environment({ gpus: alike(3) }), ...more },
     });
   const ids = (prediction: Prediction): unknown[] => named(prediction, 'device').map(({ device }) => device);
@@ -36,7 +36,7 @@ describe('the GPUs of a run', () => {
   });
 
   it('are those that were asked for, by number, by id, and mixed with the CPU', async () => {
-    for (const [words, expected] of [
+    for (const [args, expected] of [
       [
         ['--gpus', '0,2'],
         ['cuda:0', 'cuda:2'],
@@ -50,7 +50,7 @@ describe('the GPUs of a run', () => {
         ['cpu', 'cuda:1'],
       ],
     ] as const) {
-      const prediction = await run(words);
+      const prediction = await run(args);
       assert.equal(prediction.end, 0, prediction.errors);
       assert.deepEqual(ids(prediction), expected);
     }

@@ -25,8 +25,8 @@ describe('GPUs that cannot be used', () => {
   });
 
   const environment = (machine: readonly SimulatedGpu[]): Record<string, string> => gpus.environment({ gpus: machine });
-  const run = (name: string, machine: readonly SimulatedGpu[], words: readonly string[] = []): Promise<Prediction> =>
-    predict(fixture('input', 'contigs.fa'), join(folder!, name), ['--force', ...words], {
+  const run = (name: string, machine: readonly SimulatedGpu[], args: readonly string[] = []): Promise<Prediction> =>
+    predict(fixture('input', 'contigs.fa'), join(folder!, name), ['--force', ...args], {
       environment: environment(machine),
     });
   const ids = (prediction: Prediction): unknown[] => named(prediction, 'device').map(({ device }) => device);
@@ -83,9 +83,9 @@ describe('GPUs that cannot be used', () => {
   it('are used for neither model of a run with triage', async () => {
     const installed = await installGoldenModel();
     const rule = ['--triage-others-below', '0.3', '--triage-virus-at-least', '0.7'];
-    const words = ['--force', '--model', 'golden', '--triage', 'mini', ...rule];
+    const args = ['--force', '--model', 'golden', '--triage', 'mini', ...rule];
     try {
-      const prediction = await predict(fixture('input', 'contigs.fa'), join(folder!, 'triage'), words, {
+      const prediction = await predict(fixture('input', 'contigs.fa'), join(folder!, 'triage'), args, {
         ...{ environment: environment([{}, { fault: 'unopenable' }]), models: installed.models },
       });
       assert.equal(prediction.end, 0, prediction.errors);

@@ -21,8 +21,8 @@ describe('the precision of a run', () => {
     if (folder !== undefined) rmSync(folder, { recursive: true });
   });
 
-  async function run(machine: readonly SimulatedGpu[], words: readonly string[] = []): Promise<Prediction> {
-    const prediction = await predict(fixture('input', 'contigs.fa'), join(folder!, 'out'), ['--force', ...words], {
+  async function run(machine: readonly SimulatedGpu[], args: readonly string[] = []): Promise<Prediction> {
+    const prediction = await predict(fixture('input', 'contigs.fa'), join(folder!, 'out'), ['--force', ...args], {
       environment: gpus.environment({ gpus: machine }),
     });
     assert.equal(prediction.end, 0, prediction.errors);

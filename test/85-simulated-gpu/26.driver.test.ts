@@ -41,8 +41,8 @@ describe('a driver that is too old for the libtorch', () => {
   });
 
   it('ends a prediction before anything is loaded, unless it is for the CPU', async () => {
-    const run = (name: string, words: readonly string[]) =>
-      predict(fixture('input', 'contigs.fa'), join(folder!, name), words, { environment: environment(12080) });
+    const run = (name: string, args: readonly string[]) =>
+      predict(fixture('input', 'contigs.fa'), join(folder!, name), args, { environment: environment(12080) });
     const refused = await run('refused', []);
     assert.equal(refused.end, 1);
     const [failed] = named(refused, 'failed');

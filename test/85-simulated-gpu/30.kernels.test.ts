@@ -31,10 +31,10 @@ describe('kernels of this project on simulated GPUs', () => {
     name: string,
     precision: string,
     machine: Partial<SimulatedMachine>,
-    words: readonly string[] = [],
+    args: readonly string[] = [],
   ): Promise<Prediction> {
     const environment = gpus.environment({ gpus: alike(1), ...machine });
-    const ended = await predict(input, join(folder!, name), ['--precision', precision, ...words], { environment });
+    const ended = await predict(input, join(folder!, name), ['--precision', precision, ...args], { environment });
     assert.equal(ended.end, 0, ended.errors);
     return ended;
   }

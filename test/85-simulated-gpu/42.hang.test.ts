@@ -7,16 +7,7 @@ import { named, predict, resultsOf, type Prediction } from '../simulated-gpu/pre
 import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
 
 /** Many small batches, so that a device hangs among them. */
-const WORDS = [
-  '--precision',
-  'fp32',
-  '--esm-batch-size',
-  '512',
-  '--dnabert-batch-size',
-  '512',
-  '--device-timeout',
-  '2',
-];
+const ARGS = ['--precision', 'fp32', '--esm-batch-size', '512', '--dnabert-batch-size', '512', '--device-timeout', '2'];
 /** Kernels of libtorch after which a device has opened and is at its first batches. */
 const AT_WORK = 1200;
 
@@ -43,7 +34,7 @@ describe('a GPU that hangs', () => {
   });
 
   const run = (name: string, machine: Parameters<SimulatedGpus['environment']>[0]): Promise<Prediction> =>
-    predict(join(folder!, 'open.fa'), join(folder!, name), WORDS, {
+    predict(join(folder!, 'open.fa'), join(folder!, name), ARGS, {
       environment: { ...gpus.environment(machine), VIRNUCPRO_CUDA_KERNELS: '0' },
     });
 

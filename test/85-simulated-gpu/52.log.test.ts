@@ -113,11 +113,11 @@ describe('the log of virnucpro predict on simulated GPUs', () => {
   });
 
   it('is plain text off a terminal, or nothing of progress with --no-progress', async () => {
-    const words = (name: string, more: readonly string[]): string[] => [
+    const args = (name: string, more: readonly string[]): string[] => [
       ...['predict', input, '-o', `${runs!.folder}/${name}`, ...SMALL_BATCHES, ...more],
     ];
     const machine = { gpus: alike(2, { delay: 100 }) };
-    const plain = await runs!.command(machine, words('plain', ['--progress-interval', '0.05']));
+    const plain = await runs!.command(machine, args('plain', ['--progress-interval', '0.05']));
     assert.equal(plain.end, 0, plain.errors);
     // eslint-disable-next-line no-control-regex -- that is what must not be there
     assert.doesNotMatch(plain.errors + plain.output, /[\x1b\r]/);

@@ -113,8 +113,8 @@ describe('virnucpro predict, when simulated GPUs fail', () => {
     writeFileSync(path, `${short(0)}>long\n${oneFrame(166)}\n${short(4)}`);
     // Room for the weights, and beside them for a short frame.
     const machine = { gpus: alike(1, { memory: 1.5 / 1024 }) };
-    const words = [...EXACT, '--device', 'cuda:0', '--esm-batch-size', '64', '--dnabert-batch-size', '64'];
-    const run = await runs!.predict('too-long', machine, path, words);
+    const args = [...EXACT, '--device', 'cuda:0', '--esm-batch-size', '64', '--dnabert-batch-size', '64'];
+    const run = await runs!.predict('too-long', machine, path, args);
     assert.equal(run.end, 2, run.errors);
     assert.match(failedFiles(run), new RegExp(`^${path}\\|(ESM-2|DNABERT-S|batch)\\|.*out of memory.*\n$`));
     const { counts, outcome } = manifestOf(run);

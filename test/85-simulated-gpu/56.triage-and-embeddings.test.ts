@@ -34,28 +34,28 @@ describe('virnucpro predict on simulated GPUs', () => {
   after(() => runs?.remove());
 
   it('has a small model and a large one on each GPU, on streams of their own, with the scores of the CPU', async () => {
-    const words = ['--model', 'golden', ...EXACT, ...TRIAGE, ...SMALL_BATCHES];
+    const args = ['--model', 'golden', ...EXACT, ...TRIAGE, ...SMALL_BATCHES];
     const report = join(runs!.folder, 'triage.json');
-    const run = await runs!.predict('triage', { gpus: alike(2, { delay: 50 }), report }, input, words);
+    const run = await runs!.predict('triage', { gpus: alike(2, { delay: 50 }), report }, input, args);
     assert.equal(run.end, 0, run.errors);
     const frames = (prefix: string): number => framesOf(run, (id) => id.startsWith(prefix));
     assert.equal(frames('triage:'), 6 * RECORDS);
     assert.ok(frames('cuda:') > 0 && frames('cuda:') < 6 * RECORDS, `${frames('cuda:')} frames`);
     // The default one, and one for each model.
     for (const { streams } of readReport(report).devices) assert.ok(streams >= 3, `${streams} streams`);
-    const onCpu = await runs!.predict('triage-cpu', { gpus: alike(1) }, input, [...words, '--device', 'cpu']);
+    const onCpu = await runs!.predict('triage-cpu', { gpus: alike(1) }, input, [...args, '--device', 'cpu']);
     const difference = scoreDifference(run, onCpu);
     assert.ok(difference < 1e-5, `${difference}`);
-    const again = await runs!.predict('triage-one', { gpus: alike(1) }, input, words);
+    const again = await runs!.predict('triage-one', { gpus: alike(1) }, input, args);
     assert.equal(resultsOf(again), resultsOf(run));
   });
 
   it('writes the embeddings of every scored frame, the same from one GPU and from four', async () => {
     const embeddings = ({ folder }: Prediction): Buffer => readFileSync(join(folder, 'embeddings.f32'));
-    const words = ['--model', 'golden', '--save-embeddings', ...SMALL_BATCHES];
+    const args = ['--model', 'golden', '--save-embeddings', ...SMALL_BATCHES];
     const [one, four] = [
-      await runs!.predict('embeddings-1', { gpus: alike(1) }, input, words),
-      await runs!.predict('embeddings-4', { gpus: alike(4) }, input, words),
+      await runs!.predict('embeddings-1', { gpus: alike(1) }, input, args),
+      await runs!.predict('embeddings-4', { gpus: alike(4) }, input, args),
     ];
     assert.deepEqual([one.end, four.end], [0, 0], one.errors + four.errors);
     assert.ok(embeddings(one).length > 0);

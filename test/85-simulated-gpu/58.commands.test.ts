@@ -49,8 +49,8 @@ describe('the other commands on simulated GPUs', () => {
   });
 
   it('bench measures one, and its products alone', async () => {
-    const words = ['bench', '--esm', '8M', '--device', 'cuda:1', '--limit', '8', '--repeats', '1', '--json'];
-    const { end, output, errors } = await runs!.command({ gpus: alike(2) }, words);
+    const args = ['bench', '--esm', '8M', '--device', 'cuda:1', '--limit', '8', '--repeats', '1', '--json'];
+    const { end, output, errors } = await runs!.command({ gpus: alike(2) }, args);
     assert.equal(end, 0, errors);
     const report = JSON.parse(output) as BenchmarkReport;
     assert.deepEqual([report.device, report.precision, report.sequences], ['cuda:1', 'bf16', 8]);

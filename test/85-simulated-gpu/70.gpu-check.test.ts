@@ -30,11 +30,11 @@ describe('gpu-check on simulated GPUs', () => {
   /** Runs the check with tiny models, all of it or these steps. */
   async function check(machine: SimulatedMachine, only: readonly string[] = []) {
     const report = join(folder!, 'report.json');
-    const words = [PROGRAM, '--quick', '--output', report, '--temporary', folder!, '--minutes', '30'];
-    if (only.length > 0) words.push('--only', only.join(','));
+    const args = [PROGRAM, '--quick', '--output', report, '--temporary', folder!, '--minutes', '30'];
+    if (only.length > 0) args.push('--only', only.join(','));
     const env = gpus.environment(machine);
     const { code, output } = await new Promise<{ code: number; output: string }>((resolve) =>
-      execFile(process.execPath, words, { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
+      execFile(process.execPath, args, { env, maxBuffer: 2 ** 26 }, (error, stdout, stderr) =>
         resolve({ code: Number(error?.code ?? 0), output: stdout + stderr }),
       ),
     );

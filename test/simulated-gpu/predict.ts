@@ -18,10 +18,10 @@ export interface Prediction extends Ended {
 export async function predict(
   input: string,
   folder: string,
-  words: readonly string[],
+  args: readonly string[],
   options: RunOptions = {},
 ): Promise<Prediction> {
-  const ended = await virnucpro(['predict', input, '-o', folder, '--log-format', 'json', ...words], options);
+  const ended = await virnucpro(['predict', input, '-o', folder, '--log-format', 'json', ...args], options);
   const events = ended.errors
     .split('\n')
     .filter((line) => line.startsWith('{'))

@@ -73,8 +73,8 @@ export class SimulatedGpus {
     const libraries = join(this.#libtorch, 'lib');
     const environment = this.environment(machine);
     const env = { ...environment, LD_LIBRARY_PATH: `${environment['LD_LIBRARY_PATH']}:${libraries}` };
-    const words = ['libcuda.so.1', join(libraries, 'libtorch_cuda.so'), '--', ...scenarios];
-    const ended = spawnSync(join(FOLDER, 'probe'), words, { encoding: 'utf8', env, timeout: PATIENCE });
+    const args = ['libcuda.so.1', join(libraries, 'libtorch_cuda.so'), '--', ...scenarios];
+    const ended = spawnSync(join(FOLDER, 'probe'), args, { encoding: 'utf8', env, timeout: PATIENCE });
     const lines = ended.stdout.trimEnd().split('\n');
     const said = Object.fromEntries(lines.filter(Boolean).map((line) => line.split(' ') as [string, string]));
     return { said, end: ended.status ?? ended.signal ?? 'unknown', errors: ended.stderr };
@@ -115,9 +115,9 @@ function compile(libtorch: string): void {
   run('cmake', ['--build', FOLDER, '--parallel', '2']);
 }
 
-function run(program: string, words: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', maxBuffer: 2 ** 26 });
-  if (status !== 0) throw new Error(`${program} ${words.join(' ')} failed:\n${stdout}\n${stderr}`);
+function run(program: string, args: readonly string[]): void {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}\n${stderr}`);
 }
 
 /** A folder of its own for each emulation, which a compiled kernel has in it. */

@@ -53,8 +53,8 @@ export class SimulatedRuns {
   }
 
   /** Runs `virnucpro` with these words, whatever becomes of it. */
-  command(machine: SimulatedMachine, words: readonly string[], options: RunOptions = {}): Promise<Ended> {
-    return virnucpro(words, { models: this.models, ...options, environment: this.#environment(machine, options) });
+  command(machine: SimulatedMachine, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+    return virnucpro(args, { models: this.models, ...options, environment: this.#environment(machine, options) });
   }
 
   /** Runs `virnucpro predict` into a folder of this name. */
@@ -62,11 +62,11 @@ export class SimulatedRuns {
     name: string,
     machine: SimulatedMachine,
     input: string,
-    words: readonly string[] = [],
+    args: readonly string[] = [],
     options: RunOptions = {},
   ): Promise<Prediction> {
     const environment = this.#environment(machine, options);
-    return predict(input, join(this.folder, name), words, { models: this.models, ...options, environment });
+    return predict(input, join(this.folder, name), args, { models: this.models, ...options, environment });
   }
 
   #environment(machine: SimulatedMachine, { environment }: RunOptions): Record<string, string> {

@@ -19,7 +19,7 @@ export function libtorchMissing(search: LibtorchSearch): VirnucproError {
   return failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${places}`, next);
 }
 
-/** Why the linker refused this libtorch, in words, and what mends it. */
+/** Why the linker refused this libtorch, in plain words, and what mends it. */
 export function libtorchRefusal({ root, source }: Libtorch, cause: unknown): Refusal {
   const { problem, kind, next } = linkerProblem(reasonOf(cause), root);
   if (kind === 'noexec') return { reason: problem, next: movedLibtorch(source) };
@@ -102,25 +102,27 @@ const PACKAGES: Readonly<Record<string, readonly [string, string]>> = {
 };
 
 /** Puts the linker's words on the loading of a file into the user's. @param path the file that was to be loaded */
-export function linkerProblem(words: string, path: string): LinkerProblem {
-  return unmappable(words, path) ?? oldLibrary(words) ?? missingLibrary(words) ?? { problem: words, kind: 'other' };
+export function linkerProblem(message: string, path: string): LinkerProblem {
+  return (
+    unmappable(message, path) ?? oldLibrary(message) ?? missingLibrary(message) ?? { problem: message, kind: 'other' }
+  );
 }
 
-function unmappable(words: string, path: string): LinkerProblem | undefined {
-  const [, file = path] = /^(\/[^:]*): failed to map segment from shared object/.exec(words) ?? [];
-  if (!words.includes('failed to map segment')) return undefined;
+function unmappable(message: string, path: string): LinkerProblem | undefined {
+  const [, file = path] = /^(\/[^:]*): failed to map segment from shared object/.exec(message) ?? [];
+  if (!message.includes('failed to map segment')) return undefined;
   const mount = mountOf(file);
   if (mount?.options.includes('noexec'))
     return { problem: `${mount.point} is mounted noexec, so that no library there can be loaded`, kind: 'noexec' };
   return {
-    problem: `the system does not map it: ${words}`,
+    problem: `the system does not map it: ${message}`,
     kind: 'other',
     next: 'Raise the limit of address space (ulimit -v), or see whether SELinux or AppArmor forbids it',
   };
 }
 
-function oldLibrary(words: string): LinkerProblem | undefined {
-  const found = /(\/[^:\s]*): version `([A-Z]+)_([\d.]+)' not found \(required by ([^)]*)\)/.exec(words);
+function oldLibrary(message: string): LinkerProblem | undefined {
+  const found = /(\/[^:\s]*): version `([A-Z]+)_([\d.]+)' not found \(required by ([^)]*)\)/.exec(message);
   if (!found) return undefined;
   const [, library = '', name = '', version = '', needing = ''] = found;
   const problem = `${library} is too old: ${needing} needs ${name} ${version}`;
@@ -139,8 +141,8 @@ function oldLibrary(words: string): LinkerProblem | undefined {
   };
 }
 
-function missingLibrary(words: string): LinkerProblem | undefined {
-  const [, name] = /^([^/:]+\.so[^/:]*): cannot open shared object file: No such file/.exec(words) ?? [];
+function missingLibrary(message: string): LinkerProblem | undefined {
+  const [, name] = /^([^/:]+\.so[^/:]*): cannot open shared object file: No such file/.exec(message) ?? [];
   if (name === undefined) return undefined;
   const next = nextForMissing(name);
   return { problem: `${name} is missing`, kind: 'missing', ...(next !== undefined && { next }) };

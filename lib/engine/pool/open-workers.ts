@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import { asVirnucproError, codeOf, reasonOf, VirnucproError } from '../../errors.js';
-import type { ErrorCode } from '../../errors.js';
 import { unlessAborted } from '../../unless-aborted.js';
 import { DEFAULT_DEADLINE } from '../addon.js';
 import type { Addon, NativeDevice, NativeWorker, OpenRequest, WorkerMessage } from '../addon.js';
 import { OpeningWatch } from './stall-watch.js';
+import { mayBeLeftOut } from './failure-policy.js';
 import type { PoolEvent } from './pool-events.js';
 import { PoolWorker } from './pool-worker.js';
 
@@ -31,15 +31,6 @@ export interface OpenPoolOptions {
 
 const LOADING_STEPS = 5;
 
-/** What a device can fail with that another may open without. Anything else would be the same on every one. */
-const OF_THE_DEVICE: readonly ErrorCode[] = [
-  'VNP_DEVICE',
-  'VNP_DEVICE_LOST',
-  'VNP_MEMORY',
-  'VNP_NATIVE',
-  'VNP_WRONG_NUMBERS',
-];
-
 /**
  * Opens all workers at the same time. When one fails, it is left out where it may be; else those that opened are closed
  * again.
@@ -51,14 +42,14 @@ export async function openWorkers(
   { mayLeaveOut = false, onEvent, signal }: OpenPoolOptions,
 ): Promise<PoolWorker[]> {
   const loading = new AbortController();
-  const told = new Set<string>();
+  const emitted = new Set<string>();
   const deadline = Math.max(...requests.map(({ deadlineSeconds = DEFAULT_DEADLINE }) => deadlineSeconds));
   const watch = new OpeningWatch(deadline);
   // One for each worker, however many there are.
   setMaxListeners(0, loading.signal);
   const opening = Promise.allSettled(
     requests.map(({ id, device, tokensThatFit: _, ...request }) => {
-      const listener = onEvent && messageListener(id, onEvent, told);
+      const listener = onEvent && messageListener(id, onEvent, emitted);
       const onMessage = (message: WorkerMessage): void => {
         watch.hear();
         listener?.(message);
@@ -77,7 +68,7 @@ export async function openWorkers(
     outcome.status === 'rejected' ? [{ device: requests[index]!.device, error: asVirnucproError(outcome.reason) }] : [],
   );
   const isWhole = failures.length === 0;
-  const areLeftOut = mayLeaveOut && failures.every(({ error }) => OF_THE_DEVICE.includes(codeOf(error)));
+  const areLeftOut = mayLeaveOut && mayBeLeftOut(failures.map(({ error }) => codeOf(error)));
   if (!isWhole && !(areLeftOut && failures.length < opened.length)) {
     await closeAll(opened);
     throw areLeftOut ? allFailed(failures) : failures[0]!.error;
@@ -120,19 +111,19 @@ function pooled(native: NativeWorker, { id, device, precision, engine, tokensTha
 }
 
 /**
- * Turns a worker's messages into events: its own words as they are, of the loading one for every fifth.
- * @param told what the workers have said already; what is no warning and the same for all is told of one
+ * Turns a worker's messages into events: a log line as it is, and loading progress for every fifth.
+ * @param emitted texts that workers have sent already: what is no warning and the same for all is emitted once
  */
 function messageListener(
   device: string,
   onEvent: (event: PoolEvent) => void,
-  told: Set<string>,
+  emitted: Set<string>,
 ): (message: WorkerMessage) => void {
   let step = 0;
   return (message) => {
     if (message.kind === 'log') {
-      if (message.level === 'info' && told.has(message.text)) return;
-      told.add(message.text);
+      if (message.level === 'info' && emitted.has(message.text)) return;
+      emitted.add(message.text);
       onEvent({ event: 'worker-message', device, level: message.level, text: message.text });
       return;
     }

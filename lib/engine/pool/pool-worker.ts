@@ -8,6 +8,7 @@ import type {
   Precision,
 } from '../addon.js';
 import type { BatchTask } from './batch-task.js';
+import { blamesAfter, isToBeRemoved } from './failure-policy.js';
 import type { LinearLimit } from './linear-limit.js';
 
 /**
@@ -18,9 +19,6 @@ export function jobsAtATime(deviceId: string): number {
   return deviceId === 'cpu' ? 2 : 3;
 }
 
-/** Batches in a row that failed here and went well on another device, after which the device is not trusted any more. */
-const MAX_BLAMES = 3;
-
 /** One worker of the pool, with what the pool has to remember of it. */
 export class PoolWorker {
   readonly native: NativeWorker;
@@ -30,8 +28,8 @@ export class PoolWorker {
   readonly #tasks = new Set<BatchTask<PoolWorker>>();
   /** Tokens of the larger side of a batch that fit its memory, as far as is known. */
   tokensThatFit: number;
-  /** Its waiting jobs were asked back for a device that has nothing to do: they are not given up. */
-  isRecalled = false;
+  /** The jobs that wait here were taken back for other devices: their end is no failure. */
+  isReclaimed = false;
   /** Batches that it has given back, whatever became of them. */
   jobsEnded = 0;
   #blames = 0;
@@ -87,7 +85,7 @@ export class PoolWorker {
     try {
       const result = await this.native.run(task.tokens, { embeddings: task.wantsEmbeddings });
       countBatch(this.usage, task.tokens, result);
-      this.#blames = 0;
+      this.#blames = blamesAfter(this.#blames, 'this');
       return result;
     } finally {
       this.#tasks.delete(task);
@@ -101,9 +99,16 @@ export class PoolWorker {
     if (this.#watch?.task !== oldest) this.#watch = oldest && new BatchWatch(oldest);
   }
 
-  /** A batch that failed here went well on another device. @returns whether it happened too often */
+  /** A batch that failed here went well on another device. @returns whether this one leaves the run */
   blame(): boolean {
-    return ++this.#blames >= MAX_BLAMES;
+    this.#blames = blamesAfter(this.#blames, 'another');
+    return isToBeRemoved(this.#blames);
+  }
+
+  /** Takes back what waits here, to be given out again. */
+  reclaim(): void {
+    this.isReclaimed = true;
+    this.native.cancel();
   }
 
   /** Counts from zero again; a device that is lost stays so. */
@@ -142,8 +147,16 @@ export interface WorkerUsage extends WorkerDescription {
 
 export function unused({ id, device, precision, threads, weightBytes }: WorkerDescription): WorkerUsage {
   return {
-    ...{ id, device, precision, threads, weightBytes },
-    ...{ batches: 0, frames: 0, dnaTokens: 0, proteinTokens: 0, lost: undefined },
+    id,
+    device,
+    precision,
+    threads,
+    weightBytes,
+    batches: 0,
+    frames: 0,
+    dnaTokens: 0,
+    proteinTokens: 0,
+    lost: undefined,
     seconds: { dna: 0, protein: 0, classifier: 0 },
   };
 }

@@ -3,7 +3,8 @@ import { DEFAULT_DEADLINE } from '../addon.js';
 import type { Addon, FrameBatchTokens } from '../addon.js';
 import { BatchTask } from './batch-task.js';
 import type { BatchOutcome } from './batch-task.js';
-import { nextStep } from './failure-policy.js';
+import { afterFailure, whenPoolEnds } from './failure-policy.js';
+import type { FailedBatch } from './failure-policy.js';
 import { measureLimit } from './linear-limit.js';
 import { openWorkers } from './open-workers.js';
 import type { OpenPoolOptions, WorkerRequest } from './open-workers.js';
@@ -136,7 +137,7 @@ export class DevicePool {
   hold(isHeld: boolean): void {
     if (this.#isHeld === isHeld) return;
     this.#isHeld = isHeld;
-    if (isHeld) for (const worker of this.#healthy()) recall(worker);
+    if (isHeld) for (const worker of this.#healthy()) worker.reclaim();
     else this.#dispatch();
   }
 
@@ -144,14 +145,17 @@ export class DevicePool {
   cancel(): void {
     this.#dropWaiting(new VirnucproError('VNP_ABORTED', 'The batch was cancelled before a device took it'));
     for (const worker of this.#healthy()) {
-      worker.isRecalled = false;
+      worker.isReclaimed = false;
       worker.native.cancel();
     }
   }
 
   /** Frees the models and ends their threads, after the jobs that run. */
   async close(): Promise<void> {
-    this.#ended = new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a batch but it was closed');
+    this.#ended = new VirnucproError(
+      'VNP_CLOSED',
+      'The predictor was closed before the batch was computed. Open another one',
+    );
     this.#endWaiting(this.#ended);
     await Promise.all(this.#workers.map(({ native }) => native.close()));
     this.#stallWatch.end();
@@ -212,44 +216,43 @@ export class DevicePool {
       this.#afterFailure(worker, task, asVirnucproError(error));
     }
     this.#dispatch();
-    if (this.#waiting.length === 0) this.#shareOut();
+    if (this.#waiting.length === 0) this.#spreadOut();
   }
 
   /**
    * Where nothing waits and a device stands still, it gets what another has ready: towards the end of a run no device
    * then works for longer than its last batch while another has nothing to do.
    */
-  #shareOut(): void {
+  #spreadOut(): void {
     if (this.#ended || this.#isHeld) return;
     const healthy = this.#healthy();
     for (const idle of healthy.filter(({ jobs }) => jobs === 0)) {
       // Never what failed on this very device: it would go back at once.
       const donor = healthy.find(({ ready }) => ready.some(({ failedOn }) => failedOn !== idle));
       if (!donor) continue;
-      recall(donor);
+      donor.reclaim();
       return;
     }
   }
 
   #afterFailure(worker: PoolWorker, task: BatchTask<PoolWorker>, error: unknown): void {
-    const reported = codeOf(error);
-    if (reported === 'VNP_ABORTED' && worker.isRecalled) {
-      this.#waitFirst(task);
-      return;
-    }
-    if (reported === 'VNP_DEVICE_LOST') this.#lose(worker, reasonOf(error));
-    // Whatever a lost device's other jobs fail with, they are not at fault.
-    const isGone = worker.isLost && reported !== 'VNP_CLOSED' && reported !== 'VNP_ABORTED';
-    const code = isGone ? 'VNP_DEVICE_LOST' : reported;
-    const { frames } = task;
-    const wasRetried = task.failedOn !== undefined;
-    const hasOthers = this.#healthy().some((other) => other !== worker);
-    const about = { device: worker.id, frames, code, reason: reasonOf(error) };
-    switch (nextStep({ code, frames, wasRetried, hasOthers })) {
+    const failed: FailedBatch = {
+      code: codeOf(error),
+      frames: task.frames,
+      wasRetried: task.failedOn !== undefined,
+      hasOthers: this.#healthy().some((other) => other !== worker),
+      isReclaimed: worker.isReclaimed,
+      isDeviceLost: worker.isLost,
+    };
+    const step = afterFailure(failed);
+    if (step.device === 'remove') this.#lose(worker, reasonOf(error));
+    if (step.device === 'limit') worker.tokensThatFit = Math.min(worker.tokensThatFit, task.size - 1);
+    const about = { device: worker.id, frames: failed.frames, code: failed.code, reason: reasonOf(error) };
+    switch (step.batch) {
       case 'drop':
         task.drop(error);
         break;
-      case 'reassign':
+      case 'requeue':
         this.#waitFirst(task);
         break;
       case 'retry':
@@ -257,7 +260,6 @@ export class DevicePool {
         this.#waitFirst(task.retriedAfter(worker));
         break;
       case 'split':
-        if (code === 'VNP_MEMORY') worker.tokensThatFit = Math.min(worker.tokensThatFit, task.size - 1);
         this.#onEvent({ event: 'batch-split', ...about });
         this.#waiting.unshift(...this.#partsOf(task, () => undefined));
         break;
@@ -290,13 +292,12 @@ export class DevicePool {
     const left = this.#healthy().map(({ id }) => id);
     this.#onEvent({ event: 'device-lost', device: worker.id, reason, left });
     if (left.length > 0) return;
-    this.#ended ??= new VirnucproError('VNP_DEVICE_LOST', `No device is left, the last one is lost: ${reason}`);
+    this.#ended ??= new VirnucproError('VNP_DEVICE_LOST', `No device is left. The last one was lost: ${reason}`);
     this.#dispatch();
   }
 
-  /** A batch that no device is left for has failed; one that a closed pool still has is nobody's any more. */
   #endWaiting(reason: VirnucproError): void {
-    if (reason.code === 'VNP_CLOSED') {
+    if (whenPoolEnds(reason.code) === 'drop') {
       this.#dropWaiting(reason);
       return;
     }
@@ -305,10 +306,4 @@ export class DevicePool {
       task.fail(reason);
     }
   }
-}
-
-/** Has what waits on a device come back, to be given out again. */
-function recall(worker: PoolWorker): void {
-  worker.isRecalled = true;
-  worker.native.cancel();
 }

@@ -4,8 +4,7 @@ import type { NativeDevice, Precision } from '../../lib/engine/addon.js';
 import { defaultBatchTokens, leastMemory, planWorkers, tokensThatFit } from '../../lib/engine/devices/worker-plan.js';
 import { devicesWithRoom } from '../../lib/engine/devices/choose-devices.js';
 import type { SizedModel } from '../../lib/engine/devices/worker-plan.js';
-import { nextStep } from '../../lib/engine/pool/failure-policy.js';
-import { device } from './fake-devices.js';
+import { device } from '../60-predict/fake-devices.js';
 
 const GIB = 2 ** 30;
 const cpu: NativeDevice = { ...device('cpu'), memoryTotal: 16 * GIB, memoryFree: 12 * GIB };
@@ -170,21 +169,4 @@ describe('the default tokens of a batch', () => {
   it('do not ask how much is free where nothing tells', () => {
     assert.deepEqual(chosen([{ ...gpu(0), memoryFree: null }], 'bf16'), chosen([gpu(0)], 'bf16'));
   });
-});
-
-describe('what follows the failure of a batch', () => {
-  const attempt = { code: 'VNP_NATIVE', frames: 8, wasRetried: false, hasOthers: true } as const;
-  for (const [what, failed, step] of [
-    ['anything, at first, on one of several devices', attempt, 'retry'],
-    ['anything for the second time', { ...attempt, wasRetried: true }, 'split'],
-    ['anything on the only device', { ...attempt, hasOthers: false }, 'split'],
-    ['anything of one frame, for the second time', { ...attempt, frames: 1, wasRetried: true }, 'fail'],
-    ['out of memory', { ...attempt, code: 'VNP_MEMORY' }, 'split'],
-    ['out of memory of one frame', { ...attempt, code: 'VNP_MEMORY', frames: 1 }, 'fail'],
-    ['a device that is lost', { ...attempt, code: 'VNP_DEVICE_LOST', frames: 1, wasRetried: true }, 'reassign'],
-    ['a batch that was cancelled', { ...attempt, code: 'VNP_ABORTED' }, 'drop'],
-    ['a pool that was closed', { ...attempt, code: 'VNP_CLOSED' }, 'drop'],
-  ] as const) {
-    it(`${what}: ${step}`, () => assert.equal(nextStep(failed), step));
-  }
 });
