@@ -45,7 +45,7 @@ export class LetterSlab {
 
 /** @throws VirnucproError VNP_CLOSED after a release, VNP_ARGUMENT for a range outside [0, length] */
 function checkRange(start: number, end: number, length: number, open: boolean): void {
-  if (!open) throw new VirnucproError('VNP_CLOSED', 'Expected a sequence to read but received one that was released');
+  if (!open) throw new VirnucproError('VNP_CLOSED', 'The sequence was released: it cannot be read any more');
   if (!(start >= 0 && start <= end && end <= length)) {
     const message = `Expected a range within the ${length} letters of a sequence but received [${start}, ${end})`;
     throw new VirnucproError('VNP_ARGUMENT', message);
@@ -78,7 +78,7 @@ function temporaryFailure(folder: string, doing: string, cause: unknown): Virnuc
   const reason = reasonOf(cause);
   const room = makingRoom(cause, folder);
   const message =
-    `Expected to ${doing} a temporary file for a long sequence in ${folder} but received: ${reason}. ` +
+    `Cannot ${doing} a temporary file for a long sequence in ${folder}: ${reason}. ` +
     `${room === undefined ? 'Set' : `${room}, or set`} TMPDIR to a folder with room for the longest sequence`;
   return new VirnucproError('VNP_OUTPUT', message, { cause });
 }

@@ -36,7 +36,7 @@ describe('what a run was begun with', () => {
   it('names every difference at once', () => {
     assert.throws(
       () => checkSameRun('j', key(), { precision: 'bf16', chunkSize: 300 }),
-      /window length 500, precision fp32.*window length 300, precision bf16/,
+      /chunk size 500, precision fp32.*chunk size 300, precision bf16/,
     );
   });
 

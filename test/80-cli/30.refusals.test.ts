@@ -36,10 +36,10 @@ describe('virnucpro predict refuses in one line', () => {
   it('an input that cannot be read', () => refuses(/input .*x\.fa/, [join(file('file.txt', ''), 'x.fa')]));
   it('one such input among others', () => refuses(/nothing at that path/, [INPUT, join(folder, 'no such.fa')]));
   it('a binary input', () => refuses(/binary data/, [file('binary.fa', Uint8Array.of(0, 1, 2, 255, 0, 7))]));
-  it('an input that is no FASTA', () => refuses(/Expected FASTA/, [file('text.fa', 'hello\nthere\n')]));
+  it('an input that is no FASTA', () => refuses(/is neither FASTA/, [file('text.fa', 'hello\nthere\n')]));
   it('a directory without sequences', () => {
     mkdirSync(join(folder, 'directory'));
-    return refuses(/at least one file named \.fa/, [join(folder, 'directory')]);
+    return refuses(/has no file that ends in \.fa/, [join(folder, 'directory')]);
   });
   it('standard input that is no FASTA', async () => {
     const { end, errors } = await virnucpro(['predict', '-', '-o', output], {
@@ -48,7 +48,7 @@ describe('virnucpro predict refuses in one line', () => {
     });
     assert.equal(end, 1);
     const last = errors.trimEnd().split('\n').at(-1)!;
-    assert.match(last, /^virnucpro: Expected FASTA/);
+    assert.match(last, /^virnucpro: Input .* is neither FASTA/);
     assert.doesNotMatch(errors, /\n {4}at /);
   });
 
