@@ -15,8 +15,8 @@ export type RecordFormat = 'fasta' | 'fastq';
 const ZIP = [0x50, 0x4b, 0x03, 0x04];
 
 /** Control characters that no text has are at least so many, and that fraction, of what is no text. */
-const FEWEST_CONTROLS = 8;
-const CONTROL_SHARE = 0.05;
+const MIN_CONTROLS = 8;
+const CONTROL_FRACTION = 0.05;
 
 interface ContentProblem {
   readonly received: string;
@@ -42,7 +42,7 @@ function controlProblem(text: string, firstHeader: number): ContentProblem | und
   if (nul >= 0 && nul < firstHeader) return { received: 'binary data (a NUL byte)', next: WRONG_FILE };
   // eslint-disable-next-line no-control-regex
   const controls = text.match(/[\x00-\x08\x0e-\x1f\x7f]/g)?.length ?? 0;
-  if (controls < FEWEST_CONTROLS || controls < CONTROL_SHARE * text.length) return undefined;
+  if (controls < MIN_CONTROLS || controls < CONTROL_FRACTION * text.length) return undefined;
   return { received: `binary data (${controls} control characters)`, next: WRONG_FILE };
 }
 

@@ -18,8 +18,8 @@ function untransferableArray(length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Arrays of more letters than this have memory of their own: their cost is in their letters. */
-const LONGEST_IN_SLAB = 16 * 1024;
-const SLAB_LETTERS = 4 * LONGEST_IN_SLAB;
+const MAX_IN_SLAB = 16 * 1024;
+const SLAB_LETTERS = 4 * MAX_IN_SLAB;
 
 /**
  * Cuts small arrays of letters out of large ones. An array's own memory lies outside the garbage collector's space, and
@@ -32,7 +32,7 @@ export class LetterSlab {
 
   /** @returns an array of zeros */
   take(count: number): Uint8Array {
-    if (count > LONGEST_IN_SLAB) return untransferableArray(count);
+    if (count > MAX_IN_SLAB) return untransferableArray(count);
     if (this.#used + count > this.#slab.length) {
       this.#slab = untransferableArray(SLAB_LETTERS);
       this.#used = 0;

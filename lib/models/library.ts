@@ -114,7 +114,7 @@ export interface InspectedPart {
 export interface InspectedModel {
   readonly name: string;
   readonly folder: string;
-  /** Window length in bases. */
+  /** Chunk size: bases of a window. */
   readonly chunkSize: number;
   readonly random: boolean;
   /** Whether it came with this program. */
@@ -123,7 +123,7 @@ export interface InspectedModel {
   readonly card?: ModelCard;
   /** Calibrated scores are softmax(logits / temperature); absent in a model that was not calibrated. */
   readonly temperature?: number;
-  /** Which of its calibrated window scores leave no doubt, by window length; mostly none. */
+  /** Which of its calibrated window scores leave no doubt, by chunk size; mostly none. */
   readonly triage: readonly TriageThresholds[];
   /** Whether it came with this program, was made here or recorded as trusted, and is as it was then; see SECURITY.md. */
   readonly trusted: boolean;

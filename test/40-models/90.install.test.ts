@@ -105,8 +105,8 @@ describe('importing a model', () => {
       /112 inputs \(48 of --dna and 64 of --esm\) .* received 5/,
       () => ({ classifier: narrowClassifier() }),
     ],
-    ['a window of no length', /the window length but received 0/, () => ({ chunkSize: 0 }), 'VNP_USAGE'],
-    ['a window length that is no number', /received NaN/, () => ({ chunkSize: Number.NaN }), 'VNP_USAGE'],
+    ['a window of no length', /the chunk size but received 0/, () => ({ chunkSize: 0 }), 'VNP_USAGE'],
+    ['a chunk size that is no number', /received NaN/, () => ({ chunkSize: Number.NaN }), 'VNP_USAGE'],
     ['a bad name', /the name of a model/, () => ({ name: '../evil' }), 'VNP_USAGE'],
   ];
   for (const [what, words, changes, code = 'VNP_CHECKPOINT'] of refused) {
@@ -199,12 +199,12 @@ describe('making a random model', () => {
     }
   });
 
-  it('is refused with an unknown size, seed or window length', async () => {
+  it('is refused with an unknown size, seed or chunk size', async () => {
     await fails('VNP_USAGE', /one of esm2_tiny, esm2_t6_8M_UR50D, .* received "esm3"/, () => make({ esm: 'esm3' }));
     await fails('VNP_USAGE', /one of dnabert_tiny, dnabert_s/, () => make({ dna: 'toString' }));
     await fails('VNP_USAGE', /the seed/, () => make({ seed: -1 }));
     await fails('VNP_USAGE', /the seed/, () => make({ seed: 1.5 }));
-    await fails('VNP_USAGE', /the window length/, () => make({ chunkSize: 2 }));
+    await fails('VNP_USAGE', /the chunk size/, () => make({ chunkSize: 2 }));
     assert.deepEqual(readdirSync(folder.path), []);
   });
 });

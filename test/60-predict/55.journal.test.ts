@@ -151,8 +151,8 @@ describe('a run with a journal', () => {
     await all(INPUT, { journal });
     const wanted: [Partial<OpenOptions>, RegExp][] = [
       [{ esmBatchTokens: 300 }, /tokens of an ESM-2 batch 200, .*tokens of an ESM-2 batch 300/],
-      [{ precision: 'bf16' }, /precision fp32 .*precision bf16/],
-      [{ engine: 'torchscript' }, /engine packed .*engine torchscript/],
+      [{ precision: 'bf16' }, /precision fp32, .*precision bf16/],
+      [{ engine: 'torchscript' }, /engine packed, .*engine torchscript/],
     ];
     for (const [options, message] of wanted) {
       const other = await openGolden(options);

@@ -269,7 +269,7 @@ describe('the model that comes with the program', () => {
     const { end, errors } = await virnucpro(['predict', INPUT, '-o', path('changed'), ...EXACT], found);
     writeFileSync(archive, whole);
     assert.equal(end, 1);
-    assert.match(errors, /Expected the SHA-256 [0-9a-f]{64} for .*protein\/model\.pt/);
+    assert.match(errors, /The SHA-256 of .*protein\/model\.pt is [0-9a-f]{64} instead of/);
     assert.ok(!existsSync(path('changed')));
   });
 });

@@ -24,7 +24,7 @@ export interface ImportRequest {
   readonly dna: string;
   /** A classifier of VirNucPro: `300_model.pth` or `500_model.pth`. */
   readonly classifier: string;
-  /** Window length in bases that the classifier was trained with: 300 or 500 for the published ones. */
+  /** Chunk size: bases of a window that the classifier was trained with: 300 or 500 for the published ones. */
   readonly chunkSize: number;
   /** Data type of the two language models in the archives. Defaults to `keep`: as in the checkpoints. */
   readonly dtype?: 'keep' | DataType;
@@ -48,7 +48,7 @@ interface ReadPart<A extends Architecture> {
  * Makes a model of published checkpoints and installs it. The checkpoints are read as data: nothing in them is run.
  *
  * @throws VNP_CHECKPOINT for a checkpoint, card or calibration that is damaged or of another kind, VNP_USAGE for a name or
- *   window length that does not work or a card or calibration that cannot be read; the registry is then as it was
+ *   chunk size that does not work or a card or calibration that cannot be read; the registry is then as it was
  */
 export async function importModel(request: ImportRequest): Promise<OpenedModel> {
   const { name, chunkSize, registry, addon, onProgress, overwrite = false } = request;
@@ -73,14 +73,14 @@ export async function importModel(request: ImportRequest): Promise<OpenedModel> 
   return writeModel({ name, chunkSize, random: false, ...described, parts }, options);
 }
 
-/** Throws VNP_USAGE for a window length that no window can have. */
+/** Throws VNP_USAGE for a chunk size that no window can have. */
 export function checkChunkSize(chunkSize: number): void {
   if (Number.isInteger(chunkSize) && chunkSize >= MIN_CHUNK_SIZE && chunkSize <= MAX_CHUNK_SIZE) return;
   const wanted = `a whole number from ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE}`;
   throw expected(
     'VNP_USAGE',
     wanted,
-    'the window length',
+    'the chunk size',
     String(chunkSize),
     'The published classifiers have 300 or 500',
   );

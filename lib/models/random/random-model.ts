@@ -25,7 +25,7 @@ export interface RandomRequest {
   readonly seed?: number;
   /** Data type of the two language models in the archives. Defaults to that of the published weights. */
   readonly dtype?: DataType;
-  /** Window length in bases. Defaults to 500. */
+  /** Chunk size: bases of a window. Defaults to 500. */
   readonly chunkSize?: number;
   /** Whether an installed model of this name is replaced. Defaults to false. */
   readonly overwrite?: boolean;
@@ -38,7 +38,7 @@ export interface RandomRequest {
  * Makes a model of random weights at a published size and installs it: it takes the time and memory of the real one, and
  * its scores mean nothing, which its files say.
  *
- * @throws VNP_USAGE for an unknown size, or a name, seed or window length that does not work
+ * @throws VNP_USAGE for an unknown size, or a name, seed or chunk size that does not work
  */
 export async function randomModel(request: RandomRequest): Promise<OpenedModel> {
   const { name, dtype, registry, addon, onProgress, overwrite = false } = request;
