@@ -46,8 +46,8 @@ describe('a program without a model of its own', () => {
 
   it('refuses what needs a model, and says how to get one', async () => {
     const output = join(found.root, 'none');
-    await failsWith(/received none\. Import the published weights/, ['predict', INPUT, '-o', output], found);
-    await failsWith(/received none\. Import/, ['models', 'inspect'], found);
+    await failsWith(/No model is installed in .*\. Import the published weights/, ['predict', INPUT, '-o', output], found);
+    await failsWith(/No model is installed in .*\. Import/, ['models', 'inspect'], found);
     await failsWith(/received nonsense; none is installed/, ['models', 'remove', 'nonsense'], found);
     assert.ok(!existsSync(output));
   });
