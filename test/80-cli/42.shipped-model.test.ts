@@ -46,9 +46,17 @@ describe('a program without a model of its own', () => {
 
   it('refuses what needs a model, and says how to get one', async () => {
     const output = join(found.root, 'none');
-    await failsWith(/No model is installed in .*\. Import the published weights/, ['predict', INPUT, '-o', output], found);
+    await failsWith(
+      /No model is installed in .*\. Import the published weights/,
+      ['predict', INPUT, '-o', output],
+      found,
+    );
     await failsWith(/No model is installed in .*\. Import/, ['models', 'inspect'], found);
-    await failsWith(/received nonsense; none is installed/, ['models', 'remove', 'nonsense'], found);
+    await failsWith(
+      /The model nonsense is not installed in .*; none is installed/,
+      ['models', 'remove', 'nonsense'],
+      found,
+    );
     assert.ok(!existsSync(output));
   });
 });
@@ -226,7 +234,7 @@ describe('the model that comes with the program', () => {
   });
 
   it('is neither removed nor overwritten', async () => {
-    await failsWith(/received virnucpro-mini, which came with this program/, ['models', 'remove', NAME], found);
+    await failsWith(/The model virnucpro-mini came with this program/, ['models', 'remove', NAME], found);
     const models = path('own models');
     const random = ['models', 'random', '--name', NAME, '--esm', 'esm2_tiny', '--dna', 'dnabert_tiny'];
     await succeeds(random, { ...found, models });
