@@ -110,7 +110,7 @@ describe('virnucpro models', () => {
 
   it('refuses names and models that there are not', async () => {
     await failsWith(/name of a model .*"\.\.\/tiny"/, random('../tiny'), { models });
-    await failsWith(/received nonsense;/, ['models', 'remove', 'nonsense'], { models });
+    await failsWith(/The model nonsense is not installed in .*;/, ['models', 'remove', 'nonsense'], { models });
     assert.deepEqual(readdirSync(models), []);
   });
 
