@@ -10,7 +10,7 @@
  * ```
  */
 import './supported-node.js';
-import { loadAddon } from './engine/load.js';
+import { loadAddon } from './engine/libtorch/load.js';
 import { packageVersion } from './package.js';
 import { Predictor } from './predict/predictor.js';
 import type { OpenOptions } from './predict/options.js';
@@ -52,8 +52,8 @@ export {
 } from './predict/options.js';
 export type * from './predict/events.js';
 export type { RunningBatch, RunStatus, WorkerMemory, WorkerStatus } from './predict/run-status.js';
-export type { PoolEvent } from './engine/pool-events.js';
-export type { DeviceChoice } from './engine/choose-devices.js';
+export type { PoolEvent } from './engine/pool/pool-events.js';
+export type { DeviceChoice } from './engine/devices/choose-devices.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';
 export type { BatchFailure, FailedPart, RunSummary } from './predict/summary.js';
 export type { RunCounts } from './predict/run-counts.js';
@@ -72,16 +72,16 @@ export { checkInputs, inputStem } from './input/input-files.js';
 export type { CheckOptions, InputFile } from './input/input-files.js';
 export { VirnucproError } from './errors.js';
 export type { ErrorCode } from './errors.js';
-export { DEFAULT_PRECISION, PRECISIONS } from './engine/precision.js';
-export type { PrecisionChoice } from './engine/precision.js';
+export { DEFAULT_PRECISION, PRECISIONS } from './engine/devices/choose-devices.js';
+export type { PrecisionChoice } from './engine/devices/choose-devices.js';
 export type { NativeDevice } from './engine/addon.js';
 export { checkJournal } from './journal/run-journal.js';
 export type { JournalContent } from './journal/run-journal.js';
 export { NO_TRIAGE } from './journal/journal-key.js';
 export type { RunKey, TriageKey } from './journal/journal-key.js';
-export type { WorkerDescription, WorkerUsage } from './engine/worker-usage.js';
-export { busySeconds, matmulEfficiency } from './engine/linear-limit.js';
-export type { LinearLimit, LinearWork } from './engine/linear-limit.js';
+export type { WorkerDescription, WorkerUsage } from './engine/pool/pool-worker.js';
+export { busySeconds, matmulEfficiency } from './engine/pool/linear-limit.js';
+export type { LinearLimit, LinearWork } from './engine/pool/linear-limit.js';
 export { createRandomModel, importModel, inspectModel, listModels, removeModel, trustModel } from './models/library.js';
 export type {
   ImportOptions,
@@ -105,7 +105,7 @@ export type { DeviceList, ListedDevice } from './diagnosis/device-list.js';
 export { diagnose } from './diagnosis/diagnose.js';
 export type { DiagnoseOptions } from './diagnosis/diagnose.js';
 export type { Check, CheckStatus } from './diagnosis/check.js';
-export type { CudaState } from './engine/load.js';
+export type { CudaState } from './engine/libtorch/load.js';
 export { benchmark } from './benchmark/benchmark.js';
 export {
   BENCHMARK_WINDOWS,

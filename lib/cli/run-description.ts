@@ -8,7 +8,7 @@ import type {
   WorkerStatus,
   WorkerUsage,
 } from '../index.js';
-import { counted } from '../counted.js';
+import { counted } from '../errors.js';
 import type { RunDescription } from '../output/manifest.js';
 import { peakResidentBytes } from '../process-memory.js';
 import type { PredictCommandOptions } from './predict-options.js';

@@ -1,12 +1,14 @@
 import type { NativeDevice, Precision } from '../engine/addon.js';
-import { defaultBatchTokens, tokensThatFit } from '../engine/batch-tokens.js';
-import type { BatchTokens, SizedModels } from '../engine/batch-tokens.js';
-import { chooseDevices, noneLeft } from '../engine/choose-devices.js';
-import { devicesWithRoom } from '../engine/device-room.js';
-import type { LoadedAddon } from '../engine/load.js';
-import { hasFastFp16Only, precisionOf } from '../engine/precision.js';
-import { planWorkers } from '../engine/worker-plan.js';
-import type { WorkerPlan } from '../engine/worker-plan.js';
+import { defaultBatchTokens, planWorkers, tokensThatFit } from '../engine/devices/worker-plan.js';
+import type { BatchTokens, SizedModels, WorkerPlan } from '../engine/devices/worker-plan.js';
+import {
+  chooseDevices,
+  devicesWithRoom,
+  hasFastFp16Only,
+  noneLeft,
+  precisionOf,
+} from '../engine/devices/choose-devices.js';
+import type { LoadedAddon } from '../engine/libtorch/load.js';
 import type { PrecisionEvent, RunEvent } from './events.js';
 import type { OpenOptions, ResolvedOpenOptions } from './options.js';
 

@@ -1,4 +1,4 @@
-import type { WorkerDescription } from '../engine/worker-usage.js';
+import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import { createHash } from 'node:crypto';
 import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../journal/journal-key.js';
 import type { RunKey, TriageKey } from '../journal/journal-key.js';
