@@ -1,6 +1,5 @@
-import { expected } from '../errors.js';
-import type { VirnucproError } from '../errors.js';
-import { inputName } from './text.js';
+import { VirnucproError } from '../errors.js';
+import { sentenceInputName } from './text.js';
 
 /** What an input can be packed with. All but gzip are unpacked by libraries in JavaScript. */
 export type Compression = 'gzip' | 'bzip2' | 'xz' | 'zstd';
@@ -34,16 +33,11 @@ export function compressionOf(head: Uint8Array): Compression | undefined {
 
 /** @param received in what state the archive is, see ArchiveDamage; @param place where in the content, such as `in record 3` */
 export function archiveError(path: string, received: string, place: string): VirnucproError {
-  return expected(
-    'VNP_INPUT_FORMAT',
-    'a whole archive',
-    inputName(path),
-    `${received}, ${place}`,
-    'Copy or download it again, or decompress it with the program that made it',
-  );
+  const next = 'Copy or download it again, or decompress it with the program that made it';
+  return new VirnucproError('VNP_INPUT_FORMAT', `${sentenceInputName(path)} is ${received}, ${place}. ${next}`);
 }
 
-/** An archive that cannot be read to its end. The message says in what state it is, so that it can follow "received". */
+/** An archive that cannot be read to its end. The message says in what state it is, as it follows "the input is". */
 export class ArchiveDamage extends Error {
   override readonly name = 'ArchiveDamage';
 }

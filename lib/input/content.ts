@@ -1,8 +1,8 @@
-import { expected } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import { compressionOf, startsWith } from './compression.js';
 import { PROTEIN_LETTERS } from './nucleotide-bytes.js';
 import { looksLikeProtein } from './record.js';
-import { inputName, quoteStart } from './text.js';
+import { quoteStart, sentenceInputName } from './text.js';
 import { FastaParser } from './fasta-parser.js';
 import { FastqParser } from './fastq-parser.js';
 import type { RecordParser, RecordParserOptions } from './record.js';
@@ -15,8 +15,8 @@ export type RecordFormat = 'fasta' | 'fastq';
 const ZIP = [0x50, 0x4b, 0x03, 0x04];
 
 /** Control characters that no text has are at least so many, and that fraction, of what is no text. */
-const FEWEST_CONTROLS = 8;
-const CONTROL_SHARE = 0.05;
+const MIN_CONTROLS = 8;
+const CONTROL_FRACTION = 0.05;
 
 interface ContentProblem {
   readonly received: string;
@@ -42,7 +42,7 @@ function controlProblem(text: string, firstHeader: number): ContentProblem | und
   if (nul >= 0 && nul < firstHeader) return { received: 'binary data (a NUL byte)', next: WRONG_FILE };
   // eslint-disable-next-line no-control-regex
   const controls = text.match(/[\x00-\x08\x0e-\x1f\x7f]/g)?.length ?? 0;
-  if (controls < FEWEST_CONTROLS || controls < CONTROL_SHARE * text.length) return undefined;
+  if (controls < MIN_CONTROLS || controls < CONTROL_FRACTION * text.length) return undefined;
   return { received: `binary data (${controls} control characters)`, next: WRONG_FILE };
 }
 
@@ -95,7 +95,7 @@ function proteinProblem(text: string, format: RecordFormat): ContentProblem | un
   if (proteins.length <= sequences.length / 2) return undefined;
   const example = quoteStart(Buffer.from(proteins[0]!, 'latin1'), 20);
   return {
-    received: `protein: ${proteins.length} of the first ${sequences.length} records, such as ${example}`,
+    received: `protein, not DNA: ${proteins.length} of its first ${sequences.length} records, such as ${example}`,
     next: 'Give the nucleotide sequences (.fna or .ffn, not .faa); frames are translated here',
   };
 }
@@ -128,11 +128,11 @@ export function recordFormat(
   const format = isFastq(text, firstHeader) ? 'fastq' : 'fasta';
   const start = format === 'fastq' ? text.indexOf('@') : firstHeader;
   const problem = binaryProblem(head) ?? controlProblem(text, start) ?? alignmentProblem(text);
-  if (problem) throw formatError(path, problem);
+  if (problem) throw unknownFormat(path, problem);
   const worse = format === 'fasta' ? textProblem(head, text, firstHeader, whole) : undefined;
-  if (worse) throw formatError(path, worse);
+  if (worse) throw unknownFormat(path, worse);
   const protein = letters === 'dna' ? proteinProblem(text, format) : undefined;
-  if (protein) throw expected('VNP_INPUT_FORMAT', 'DNA', inputName(path), protein.received, protein.next);
+  if (protein) throw formatError(`${sentenceInputName(path)} is ${protein.received}`, protein.next);
   return format;
 }
 
@@ -142,9 +142,13 @@ function alignmentProblem(text: string): ContentProblem | undefined {
   return { received: 'SAM alignments', next: 'Write their sequences out first (samtools fasta)' };
 }
 
-function formatError(path: string, { received, next }: ContentProblem): Error {
-  const what = 'FASTA (a line that starts with ">") or FASTQ';
-  return expected('VNP_INPUT_FORMAT', what, inputName(path), received, next);
+function unknownFormat(path: string, { received, next }: ContentProblem): VirnucproError {
+  const kinds = 'neither FASTA (with a line that starts with ">") nor FASTQ';
+  return formatError(`${sentenceInputName(path)} is ${kinds}: it is ${received}`, next);
+}
+
+function formatError(problem: string, next: string): VirnucproError {
+  return new VirnucproError('VNP_INPUT_FORMAT', `${problem}. ${next}`);
 }
 
 export function parserFor(format: RecordFormat, options: RecordParserOptions): RecordParser {

@@ -150,8 +150,8 @@ class DecompressionThread {
       this.#worker.unref();
       this.#settle?.resolve(answer);
     });
-    this.#worker.on('error', (error) => this.#fail(`a thread that failed: ${reasonOf(error)}`));
-    this.#worker.on('exit', () => this.#fail('a thread that has ended'));
+    this.#worker.on('error', (error) => this.#fail(`failed: ${reasonOf(error)}`));
+    this.#worker.on('exit', () => this.#fail('ended early'));
   }
 
   ask({ block, isEnd = false }: ThreadRequest): Promise<ThreadAnswer> {
@@ -169,8 +169,8 @@ class DecompressionThread {
     await this.#worker.terminate();
   }
 
-  #fail(received: string): void {
-    this.#failure ??= new Error(`Expected a thread that decompresses but received ${received}`);
+  #fail(problem: string): void {
+    this.#failure ??= new Error(`The thread that decompresses ${problem}`);
     this.#settle?.reject(this.#failure);
   }
 }

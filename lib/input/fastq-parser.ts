@@ -1,5 +1,4 @@
-import { expected } from '../errors.js';
-import type { VirnucproError } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import { HeaderLine, inputName, LineCounter, quoteStart } from './text.js';
 import { BLANK, BYTE_KINDS, isLineEnd, LINE_FEED, ORDER_MARK } from './nucleotide-bytes.js';
 import type { RecordParser, RecordParserOptions, SequenceRecord } from './record.js';
@@ -80,7 +79,7 @@ export class FastqParser implements RecordParser {
   finish(): void {
     while (this.#state === 'quality' && this.#possible && !this.#quality.isWhole) this.#goBack(new Uint8Array(0));
     if (this.#state === 'header' || this.#state === 'sequence') {
-      throw this.#broken('a line that starts with "+" and a quality', 'the end of the input');
+      throw this.#broken('ends without a line that starts with "+" and a quality');
     }
     if (this.#state === 'caption') this.#endCaption();
     if (this.#state === 'quality' || this.#possible) this.#endRecord(this.#problem);
@@ -110,9 +109,10 @@ export class FastqParser implements RecordParser {
     }
   }
 
-  #broken(what: string, received: string): VirnucproError {
+  #broken(problem: string): VirnucproError {
     const next = 'Check that the file is whole, and FASTQ';
-    return expected('VNP_INPUT_FORMAT', what, `FASTQ ${inputName(this.#source)}`, `${received}, ${this.place}`, next);
+    const message = `FASTQ ${inputName(this.#source)} ${problem}, ${this.place}. ${next}`;
+    return new VirnucproError('VNP_INPUT_FORMAT', message);
   }
 
   #skipBlank(block: Uint8Array, from: number): number {
@@ -129,8 +129,8 @@ export class FastqParser implements RecordParser {
         this.#isMistaken = true;
         return position;
       } else {
-        const received = `one that starts with ${quoteStart(Uint8Array.of(byte))}`;
-        throw this.#broken('a header line that starts with "@"', received);
+        const start = quoteStart(Uint8Array.of(byte));
+        throw this.#broken(`has a line that starts with ${start} in place of a header, which starts with "@"`);
       }
     }
     return block.length;
@@ -156,7 +156,7 @@ export class FastqParser implements RecordParser {
     const position = builder.append(block, from);
     if (position === block.length) return position;
     if (block[position] !== SEPARATOR_MARK) {
-      throw this.#broken('a line that starts with "+" after the sequence', 'one that starts with "@"');
+      throw this.#broken('has a line that starts with "@" before one that starts with "+"');
     }
     this.#lines.moveTo(builder.line, LINE_FEED);
     this.#sequenceLines = builder.line - this.#headerLine - 1;

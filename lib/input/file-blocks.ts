@@ -4,16 +4,16 @@ import { isatty, ReadStream } from 'node:tty';
 import { promisify } from 'node:util';
 import { reasonOf, VirnucproError } from '../errors.js';
 import { unlessAborted } from '../unless-aborted.js';
-import { inputName } from './text.js';
+import { sentenceInputName } from './text.js';
 
 const system = { close: promisify(close), fstat: promisify(fstat), open: promisify(open), read: promisify(read) };
 
 /** @returns the error for a path that a system call failed on */
 export function unreadable(path: string, cause: unknown): VirnucproError {
   const code = (cause as NodeJS.ErrnoException).code;
-  const reasons: Record<string, string> = { ENOENT: 'nothing at that path', EACCES: 'a refusal of permission' };
+  const reasons: Record<string, string> = { ENOENT: 'there is nothing at that path', EACCES: 'permission denied' };
   const reason = reasons[code ?? ''] ?? reasonOf(cause);
-  const message = `Expected a readable file for ${inputName(path)} but received ${reason}. Check the path`;
+  const message = `${sentenceInputName(path)} cannot be read: ${reason}. Check the path`;
   return new VirnucproError('VNP_INPUT_MISSING', message, { cause });
 }
 

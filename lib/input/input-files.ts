@@ -85,12 +85,11 @@ async function filesOfDirectory(directory: string, { onWarning, signal }: FilesO
     if (warning !== undefined) onWarning?.(warning);
     return files;
   }
-  throw expected(
+  const endings = `${SEQUENCE_EXTENSIONS.join(', ')} (also with ${COMPRESSION_EXTENSIONS.join(', ')} behind)`;
+  const next = 'Name the files themselves if theirs end otherwise; subdirectories are not searched';
+  throw new VirnucproError(
     'VNP_INPUT_MISSING',
-    `at least one file named ${SEQUENCE_EXTENSIONS.join(', ')} (or so with ${COMPRESSION_EXTENSIONS.join(', ')} behind)`,
-    `input directory ${printablePath(directory)}`,
-    'none',
-    'Name the files themselves if theirs end otherwise; subdirectories are not searched',
+    `Input directory ${printablePath(directory)} has no file that ends in ${endings}. ${next}`,
   );
 }
 

@@ -142,10 +142,10 @@ export class RecordAssembler {
  * The fraction of letters that stand for amino acids only from which a sequence is taken for protein: a third of a protein's
  * are such, while in DNA there are none but by mistake.
  */
-const PROTEIN_SHARE = 0.1;
+const PROTEIN_FRACTION = 0.1;
 
 export function looksLikeProtein(proteinLetters: number, letters: number): boolean {
-  return proteinLetters > 0 && proteinLetters >= PROTEIN_SHARE * letters;
+  return proteinLetters > 0 && proteinLetters >= PROTEIN_FRACTION * letters;
 }
 
 /** Letters of a record, and what was noticed about them. */

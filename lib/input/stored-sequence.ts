@@ -18,8 +18,8 @@ function untransferableArray(length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Arrays of more letters than this have memory of their own: their cost is in their letters. */
-const LONGEST_IN_SLAB = 16 * 1024;
-const SLAB_LETTERS = 4 * LONGEST_IN_SLAB;
+const MAX_IN_SLAB = 16 * 1024;
+const SLAB_LETTERS = 4 * MAX_IN_SLAB;
 
 /**
  * Cuts small arrays of letters out of large ones. An array's own memory lies outside the garbage collector's space, and
@@ -32,7 +32,7 @@ export class LetterSlab {
 
   /** @returns an array of zeros */
   take(count: number): Uint8Array {
-    if (count > LONGEST_IN_SLAB) return untransferableArray(count);
+    if (count > MAX_IN_SLAB) return untransferableArray(count);
     if (this.#used + count > this.#slab.length) {
       this.#slab = untransferableArray(SLAB_LETTERS);
       this.#used = 0;
@@ -45,7 +45,7 @@ export class LetterSlab {
 
 /** @throws VirnucproError VNP_CLOSED after a release, VNP_ARGUMENT for a range outside [0, length] */
 function checkRange(start: number, end: number, length: number, open: boolean): void {
-  if (!open) throw new VirnucproError('VNP_CLOSED', 'Expected a sequence to read but received one that was released');
+  if (!open) throw new VirnucproError('VNP_CLOSED', 'The sequence was released: it cannot be read any more');
   if (!(start >= 0 && start <= end && end <= length)) {
     const message = `Expected a range within the ${length} letters of a sequence but received [${start}, ${end})`;
     throw new VirnucproError('VNP_ARGUMENT', message);
@@ -78,7 +78,7 @@ function temporaryFailure(folder: string, doing: string, cause: unknown): Virnuc
   const reason = reasonOf(cause);
   const room = makingRoom(cause, folder);
   const message =
-    `Expected to ${doing} a temporary file for a long sequence in ${folder} but received: ${reason}. ` +
+    `Cannot ${doing} a temporary file for a long sequence in ${folder}: ${reason}. ` +
     `${room === undefined ? 'Set' : `${room}, or set`} TMPDIR to a folder with room for the longest sequence`;
   return new VirnucproError('VNP_OUTPUT', message, { cause });
 }

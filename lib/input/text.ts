@@ -1,4 +1,4 @@
-import { expected } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import { CARRIAGE_RETURN, isLineEnd, LINE_FEED } from './nucleotide-bytes.js';
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -25,9 +25,14 @@ export function quoteStart(bytes: Uint8Array, characters = 40): string {
   return `"${escaped}"${bytes.byteLength > characters ? '…' : ''}`;
 }
 
-/** How a message calls an input. */
+/** An input in a message: `input x.fa`. */
 export function inputName(path: string): string {
   return path === '-' ? 'standard input' : `input ${printablePath(path)}`;
+}
+
+/** The same at the beginning of a sentence. */
+export function sentenceInputName(path: string): string {
+  return path === '-' ? 'Standard input' : `Input ${printablePath(path)}`;
 }
 
 /** A path as it is, or in quotes when a control character would break the line that names it. */
@@ -92,12 +97,10 @@ export class HeaderLine {
     for (; end < block.length && !isLineEnd(block[end]!); end++) bits |= block[end]!;
     this.#bytes += end - from;
     if (this.#bytes > HEADER_LIMIT) {
-      throw expected(
+      throw new VirnucproError(
         'VNP_INPUT_FORMAT',
-        `header lines of at most ${HEADER_LIMIT} bytes`,
-        inputName(this.#source),
-        `a longer one for record ${number}`,
-        'Check that the file is FASTA or FASTQ',
+        `The header of record ${number} in ${inputName(this.#source)} is longer than ${HEADER_LIMIT} bytes. ` +
+          'Check that the file is FASTA or FASTQ',
       );
     }
     if (end === block.length) {

@@ -6,9 +6,9 @@ import { XxHash64 } from './xxhash64.js';
 const NAME = 'a zstd';
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
-const LARGEST_BLOCK = 128 * 1024;
+const MAX_BLOCK = 128 * 1024;
 /** As the zstd program has it unless told otherwise: a frame may ask for any amount of memory. */
-const LARGEST_WINDOW = 128 * 1024 * 1024;
+const MAX_WINDOW = 128 * 1024 * 1024;
 const CHECKSUM_FLAG = 4;
 const RUN_BLOCK = 1;
 const COMPRESSED_BLOCK = 2;
@@ -80,7 +80,7 @@ function* frameHeader(input: CompressedInput): Generator<undefined, FrameHeader,
   if (dictionary !== 0) throw new ArchiveDamage(`${NAME} archive that needs dictionary ${dictionary}`);
   const size = littleEndian(fields.subarray(windowBytes + idBytes)) + (sizeBytes === 2 ? 256 : 0);
   const window = isSingleSegment ? size : windowSize(fields[0]!);
-  if (window > LARGEST_WINDOW) throw new ArchiveDamage(`${NAME} archive with a window of ${window} bytes (--long)`);
+  if (window > MAX_WINDOW) throw new ArchiveDamage(`${NAME} archive with a window of ${window} bytes (--long)`);
   // The library would wait for the checksum, and not look at it.
   const bytes = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, descriptor & ~CHECKSUM_FLAG, ...fields);
   const hasChecksum = (descriptor & CHECKSUM_FLAG) !== 0;
@@ -99,7 +99,7 @@ function* blockOf(input: CompressedInput): Generator<undefined, Uint8Array, void
   const header = littleEndian(input.bytes.subarray(0, 3));
   const type = (header >>> 1) & 3;
   const size = header >>> 3;
-  if (type === RESERVED_BLOCK || size > LARGEST_BLOCK) throw damaged(NAME, 'no such block');
+  if (type === RESERVED_BLOCK || size > MAX_BLOCK) throw damaged(NAME, 'no such block');
   const block = (yield* taken(input, 3 + (type === RUN_BLOCK ? 1 : size))).slice();
   if (type === COMPRESSED_BLOCK && hasEndlessWeights(block.subarray(3))) throw damaged(NAME, 'no such data');
   return block;

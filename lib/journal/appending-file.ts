@@ -3,10 +3,10 @@ import { stat } from 'node:fs/promises';
 import { forcedToDisk } from '../disk.js';
 
 /** Time between two syncs: their own time costs the disk, so there are at most so many seconds of them in a hundred. */
-const SYNC_SHARE = 0.01;
+const SYNC_FRACTION = 0.01;
 /** What a power cut may cost, with the time of the sync itself, stays below 30 seconds. */
-const LONGEST_INTERVAL = 20_000;
-const SHORTEST_INTERVAL = 1_000;
+const MAX_INTERVAL = 20_000;
+const MIN_INTERVAL = 1_000;
 /** Bytes that wait for the disk, from which whoever makes more of them is to wait too. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
@@ -29,7 +29,7 @@ export class AppendingFile {
   #unsynced = false;
   #syncing: Promise<void> | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
-  #interval = SHORTEST_INTERVAL;
+  #interval = MIN_INTERVAL;
 
   constructor(handle: AppendedHandle, onFailure: (cause: unknown) => void) {
     this.#handle = handle;
@@ -103,7 +103,7 @@ export class AppendingFile {
       this.#fail(cause);
     }
     const taken = performance.now() - start;
-    this.#interval = Math.min(Math.max(taken / SYNC_SHARE, SHORTEST_INTERVAL), LONGEST_INTERVAL);
+    this.#interval = Math.min(Math.max(taken / SYNC_FRACTION, MIN_INTERVAL), MAX_INTERVAL);
   }
 
   #fail(cause: unknown): void {

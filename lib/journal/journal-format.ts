@@ -22,7 +22,7 @@ export const BATCH_RECORD = 2;
 export const TRIAGE_RECORD = 3;
 
 /** More than any batch makes; what claims to be longer is damaged. */
-const LONGEST_PAYLOAD = 2 ** 31 - 1;
+const MAX_PAYLOAD = 2 ** 31 - 1;
 
 export interface RecordHead {
   readonly kind: number;
@@ -59,7 +59,7 @@ export function decodeHead(bytes: Buffer): RecordHead | undefined {
     return undefined;
   }
   const payloadBytes = bytes.readUInt32LE(20);
-  if (payloadBytes > LONGEST_PAYLOAD) return undefined;
+  if (payloadBytes > MAX_PAYLOAD) return undefined;
   return {
     kind: bytes.readUInt32LE(8),
     batch: bytes.readUInt32LE(12),
@@ -159,7 +159,7 @@ export interface Scan {
 const SEARCH_BYTES = 64 * 1024;
 const BLOCK_BYTES = 256 * 1024;
 /** A key is some hundred bytes; a journal of one that claims more is damaged. */
-const LONGEST_KEY = 64 * 1024;
+const MAX_KEY = 64 * 1024;
 
 /** Goes through a journal from head to head. */
 export async function scanJournal(file: FileHandle): Promise<Scan> {
@@ -252,7 +252,7 @@ export async function readRecord(
 }
 
 async function readKey(file: FileHandle, { start, payloadBytes }: FoundRecord): Promise<RunKey | undefined> {
-  const record = payloadBytes <= LONGEST_KEY ? await readRecord(file, start) : undefined;
+  const record = payloadBytes <= MAX_KEY ? await readRecord(file, start) : undefined;
   return record && parseKey(record.payload.toString('utf8'));
 }
 

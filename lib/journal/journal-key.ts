@@ -1,4 +1,4 @@
-import { expected } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 
 /** Everything that a score depends on, but for the input: that is looked at batch by batch. */
 export interface RunKey {
@@ -6,7 +6,7 @@ export interface RunKey {
   readonly format: number;
   readonly virnucpro: string;
   readonly libtorch: string;
-  /** SHA-256 of the archives, and the length of a window in bases. */
+  /** SHA-256 of the archives, and the chunk size in bases. */
   readonly dna: string;
   readonly protein: string;
   readonly classifier: string;
@@ -71,12 +71,10 @@ export function checkSameRun(path: string, begun: RunKey, wanted: Partial<RunKey
   if (different.length === 0) return;
   const list = (key: Partial<RunKey>): string =>
     different.map((name) => `${NAMES[name]} ${shown(key[name]!)}`).join(', ');
-  throw expected(
+  throw new VirnucproError(
     'VNP_RESUME',
-    list(begun),
-    `the run in ${path}, as it was begun,`,
-    list(wanted),
-    'Use the same again, or begin a new run (with --force in the same directory): what was computed is lost then',
+    `The run in ${path} was begun with ${list(begun)}, and this one has ${list(wanted)}. ` +
+      'Use the same again, or begin a new run (with --force in the same directory): what was computed is lost then',
   );
 }
 

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { expected, reasonOf, VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import type { FrameBatchTokens } from '../engine/addon.js';
 import { AppendingFile, NameWatch } from './appending-file.js';
 import {
@@ -166,12 +166,9 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 function foreignFile(path: string): VirnucproError {
-  return expected(
+  return new VirnucproError(
     'VNP_OUTPUT',
-    'a journal or no file',
-    path,
-    'a file of another kind',
-    'Move it away, or name another',
+    `${path} is a file of another kind, not a journal. Move it away, or name another`,
   );
 }
 
@@ -232,12 +229,10 @@ export class BatchRecords {
     if (!record) return undefined;
     if (!Buffer.from(record.head.digest).equals(batchDigest(tokens))) {
       if (!isOfInputAlone) return undefined;
-      throw expected(
+      throw new VirnucproError(
         'VNP_RESUME',
-        `the input that the run in ${path} was begun with`,
-        `what follows ${whence}`,
-        'other sequences',
-        'Give it the same input, or begin a new run (with --force in the same directory)',
+        `What follows ${whence} differs from the input that the run in ${path} was begun with. ` +
+          'Give it the same input, or begin a new run (with --force in the same directory)',
       );
     }
     return record.head.frames === frames ? decodeBatch(frames, record.payload) : undefined;
@@ -271,13 +266,12 @@ function decodeBatch(frames: number, payload: Buffer): JournaledBatch {
 /** What a journal that cannot be read or written comes to. */
 function journalFailure(path: string, cause: unknown): VirnucproError {
   const advice = `${makingRoom(cause, path) ?? 'Mend that'}, then go on with --resume`;
-  const error = expected('VNP_OUTPUT', 'a journal that can be read and written', path, reasonOf(cause), advice);
-  error.cause = cause;
-  return error;
+  const message = `The journal ${path} cannot be read or written: ${reasonOf(cause)}. ${advice}`;
+  return new VirnucproError('VNP_OUTPUT', message, { cause });
 }
 
 /** What it comes to that a journal was removed or replaced while it was written to. */
 function journalLost(path: string): VirnucproError {
-  const text = `The journal ${path} was removed or replaced while the run went on. The run was stopped: what it computes could not be gone on from. Keep clean-ups and other runs away from it, and begin the run again`;
+  const text = `The journal ${path} was removed or replaced while the run went on. The run was stopped, because it could not be resumed without it. Keep clean-ups and other runs away from it, and begin the run again`;
   return new VirnucproError('VNP_OUTPUT_LOST', text);
 }

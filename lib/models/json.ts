@@ -4,7 +4,7 @@ import { escaped, quoted } from './checkpoint/checkpoint-file.js';
 /** A JSON object as parsed. Keys are own properties only: read it with `Object.entries` or `property`. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-const DEEPEST = 32;
+const MAX_DEPTH = 32;
 const MAX_CONTAINERS = 1_000_000;
 
 /**
@@ -39,7 +39,7 @@ function refuseAmbiguity(text: string): void {
     switch (text[at]) {
       case '{':
       case '[':
-        if (keysOfLevels.push(new Set()) > DEEPEST) throw new Error(`nested deeper than ${DEEPEST} levels`);
+        if (keysOfLevels.push(new Set()) > MAX_DEPTH) throw new Error(`nested deeper than ${MAX_DEPTH} levels`);
         if (++containers > MAX_CONTAINERS) throw new Error(`made of more than ${MAX_CONTAINERS} objects and arrays`);
         break;
       case '}':

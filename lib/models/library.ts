@@ -116,7 +116,7 @@ export interface InspectedPart {
 export interface InspectedModel {
   readonly name: string;
   readonly folder: string;
-  /** Window length in bases. */
+  /** Chunk size: bases of a window. */
   readonly chunkSize: number;
   readonly random: boolean;
   /** Whether it came with this program. */

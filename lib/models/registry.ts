@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { packageRoot } from '../package.js';
-import { expected } from '../errors.js';
+import { expected, VirnucproError } from '../errors.js';
 import { openModel, PIPELINE_FILE } from './folder/model-folder.js';
 import type { OpenedModel } from './folder/model-folder.js';
 import { sha256OfFile } from './trust/sha256.js';
@@ -107,15 +107,13 @@ export class ModelRegistry {
   async findTrusted(name: string | undefined, { trust }: { readonly trust: boolean }): Promise<OpenedModel> {
     const model = await this.find(name);
     if (trust || (await this.isTrusted(model))) return model;
-    const received = (await this.#records.knows(model.name))
-      ? `${model.name}, whose ${PIPELINE_FILE} was changed or replaced since`
-      : `${model.name}, which came from elsewhere`;
-    throw expected(
+    const origin = (await this.#records.knows(model.name))
+      ? `its ${PIPELINE_FILE} was changed or replaced since`
+      : 'it came from elsewhere';
+    throw new VirnucproError(
       'VNP_MODEL_UNTRUSTED',
-      'a model that was made here by "models import" or "models random"',
-      this.folder,
-      received,
-      'Its archives are code that would run as you. If you know who made it, "virnucpro models trust ' +
+      `The model ${model.name} in ${this.folder} was not made here by "models import" or "models random": ${origin}. ` +
+        'Its archives are code that would run as you. If you know who made it, "virnucpro models trust ' +
         `${model.name}" records that, or --trust (in a program trust: true) opens it this once`,
     );
   }
@@ -139,7 +137,7 @@ export class ModelRegistry {
       await this.#records.add(model.name, model.pipelineSha256);
     } catch (error) {
       const next = 'Whoever may write there can record it; --trust opens it this once';
-      throw wrapped(error, this.folder, 'to record a model as trusted', next);
+      throw wrapped(error, this.folder, 'record a model as trusted', next);
     }
     return model;
   }
@@ -153,7 +151,7 @@ export class ModelRegistry {
     const { name: found, shipped } = await this.#place(name);
     if (shipped) {
       const next = 'It stays as long as the program does; an installed model of its name, or any other, goes before it';
-      throw expected('VNP_USAGE', 'an installed model', this.folder, `${name}, which came with this program`, next);
+      throw new VirnucproError('VNP_USAGE', `The model ${name} came with this program and cannot be removed. ${next}`);
     }
     try {
       const aside = await this.putAside(found, randomBytes(6).toString('hex'));
@@ -191,13 +189,8 @@ export class ModelRegistry {
   async checkFree(name: string, overwrite: boolean): Promise<void> {
     checkModelName(name);
     if (overwrite || !(await exists(join(this.folder, name)))) return;
-    throw expected(
-      'VNP_USAGE',
-      'a new name',
-      `the model in ${this.folder}`,
-      `${name}, which exists`,
-      'Ask to overwrite it, or remove it',
-    );
+    const next = 'Ask to overwrite it, or remove it';
+    throw new VirnucproError('VNP_USAGE', `The model ${name} exists already in ${this.folder}. ${next}`);
   }
 
   private async putInPlace(name: string, overwrite: boolean, incoming: string, mark: string): Promise<string> {
@@ -259,13 +252,13 @@ export class ModelRegistry {
       checkModelName(name);
       const found = places.find((one) => one.name === name);
       if (found) return found;
-      throw expected('VNP_MODEL_MISSING', 'an installed model', this.folder, `${name}; ${there}`, HOW_TO_GET_ONE);
+      throw missing(`The model ${name} is not installed in ${this.folder}; ${there}. ${HOW_TO_GET_ONE}`);
     }
     const [first, ...others] = places.filter(({ shipped }) => !shipped);
     const chosen = first ?? places.find((one) => one.name === SHIPPED_DEFAULT);
-    if (!chosen) throw expected('VNP_MODEL_MISSING', 'an installed model', this.folder, 'none', HOW_TO_GET_ONE);
+    if (!chosen) throw missing(`No model is installed in ${this.folder}. ${HOW_TO_GET_ONE}`);
     if (others.length === 0) return chosen;
-    throw expected('VNP_MODEL_MISSING', 'the name of a model', this.folder, `none; ${there}`, 'Say which one to use');
+    throw missing(`Several models are installed in ${this.folder}, and none was named; ${there}. Say which one to use`);
   }
 
   /**
@@ -301,18 +294,22 @@ async function entriesOf(folder: string): Promise<string[]> {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
     const next = 'Set VIRNUCPRO_MODELS (else XDG_DATA_HOME or HOME decides) to a folder that this user can read';
-    throw expected('VNP_MODEL_MISSING', 'a readable folder', 'the installed models', message, next);
+    throw missing(`The folder of the installed models cannot be read: ${message}. ${next}`);
   }
 }
 
 function wrapped(
   error: unknown,
   folder: string,
-  what = 'to write a model',
+  what = 'write a model',
   next = `${makingRoom(error, folder) ?? 'Free space there'}, or choose another folder`,
 ): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error;
-  return expected('VNP_OUTPUT', what, folder, error.message, next);
+  return new VirnucproError('VNP_OUTPUT', `Cannot ${what} in ${folder}: ${error.message}. ${next}`, { cause: error });
+}
+
+function missing(message: string): VirnucproError {
+  return new VirnucproError('VNP_MODEL_MISSING', message);
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -9,10 +9,10 @@ import { NOT_IN_ALPHABET } from '../batches/tokens.js';
 class TokenizerFlaw extends Error {}
 
 /** Longer words than any tokenizer of DNA makes. */
-const LONGEST_WORD = 1_000_000;
+const MAX_WORD = 1_000_000;
 
 /** More than this no DNA tokenizer has; the native encoder holds a table of it. */
-const LARGEST_VOCABULARY = 1_000_000;
+const MAX_VOCABULARY = 1_000_000;
 
 /**
  * Reads a `tokenizer.json` of the `tokenizers` library: byte pairs, no normalizer, words between white space as
@@ -67,7 +67,7 @@ function readWordLength(file: JsonObject): number {
     throw unsupported('the pre_tokenizer', type, 'Whitespace and FixedLength are supported');
   }
   const length = property(split as JsonObject, 'length');
-  if (typeof length === 'number' && Number.isInteger(length) && length >= 1 && length <= LONGEST_WORD) return length;
+  if (typeof length === 'number' && Number.isInteger(length) && length >= 1 && length <= MAX_WORD) return length;
   throw new TokenizerFlaw(`has words of the length ${show(length)}`);
 }
 
@@ -98,7 +98,7 @@ function readVocabulary(model: JsonObject): Map<string, number> {
 }
 
 function addToken(ids: Map<string, number>, token: string, id: unknown): void {
-  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= LARGEST_VOCABULARY) {
+  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= MAX_VOCABULARY) {
     throw new TokenizerFlaw(`gives the token ${show(token)} the id ${show(id)}`);
   }
   ids.set(token, id);
@@ -131,7 +131,7 @@ function tokensById(ids: ReadonlyMap<string, number>): string[] {
 
 function readMerges(model: JsonObject, ids: ReadonlyMap<string, number>): Int32Array {
   const merges = property(model, 'merges');
-  if (!Array.isArray(merges) || merges.length > LARGEST_VOCABULARY) throw new TokenizerFlaw('has no valid merges');
+  if (!Array.isArray(merges) || merges.length > MAX_VOCABULARY) throw new TokenizerFlaw('has no valid merges');
   const triples = new Int32Array(3 * merges.length);
   for (const [rank, merge] of merges.entries()) {
     const [left, right] = pairOf(merge);

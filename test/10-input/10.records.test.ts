@@ -93,8 +93,7 @@ describe('records of a FASTA file', () => {
     assert.deepEqual(await idsAndLetters(`>${id}\nA\n`), [[id, 'A']]);
     await assert.rejects(idsAndLetters(`>${id}x\nA\n`), {
       code: 'VNP_INPUT_FORMAT',
-      message:
-        /^Expected header lines of at most 1048576 bytes for input .*input\.fa but received a longer one for record 1/,
+      message: /^The header of record 1 in input .*input\.fa is longer than 1048576 bytes\. /,
     });
   });
 });

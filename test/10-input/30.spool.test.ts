@@ -101,7 +101,7 @@ describe('a stored sequence', () => {
     try {
       await assert.rejects(readRecords([path], { memoryLimit: 2 }).next(), {
         code: 'VNP_OUTPUT',
-        message: /make a temporary file for a long sequence in .*missing but received: ENOENT.*Set TMPDIR/,
+        message: /make a temporary file for a long sequence in .*missing: ENOENT.*Set TMPDIR/,
       });
     } finally {
       if (saved === undefined) delete process.env['TMPDIR'];

@@ -117,7 +117,7 @@ describe('inputs', () => {
     const path = folder.path('missing.fa');
     const error = {
       code: 'VNP_INPUT_MISSING',
-      message: `Expected a readable file for input ${path} but received nothing at that path. Check the path`,
+      message: `Input ${path} cannot be read: there is nothing at that path. Check the path`,
     };
     await assert.rejects(checkInputs([path]), error);
     await assert.rejects(readPlain([path]), error);
@@ -127,7 +127,7 @@ describe('inputs', () => {
     if (process.getuid?.() === 0) skip(this, 'the superuser may read any file');
     const path = folder.write('secret.fa', '>a\nA\n');
     chmodSync(path, 0);
-    const error = { code: 'VNP_INPUT_MISSING', message: /secret\.fa but received a refusal of permission/ };
+    const error = { code: 'VNP_INPUT_MISSING', message: /secret\.fa cannot be read: permission denied/ };
     await assert.rejects(checkInputs([path]), error);
     await assert.rejects(readPlain([path]), error);
   });
@@ -137,7 +137,7 @@ describe('inputs', () => {
     folder.write('none/readme.txt', '>a\nA\n');
     const error = {
       code: 'VNP_INPUT_MISSING',
-      message: /^Expected at least one file named \.fa, .*none but received none/,
+      message: /^Input directory .*none has no file that ends in \.fa, /,
     };
     await assert.rejects(checkInputs([folder.path('none')]), error);
     await assert.rejects(readPlain([folder.path('none')]), error);

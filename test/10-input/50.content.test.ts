@@ -12,7 +12,7 @@ const protein = 'MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALP
 
 const refused: Record<string, { content: string | Uint8Array; message: RegExp }> = {
   zip: { content: `PK\x03\x04${fasta}`, message: /zip compressed data\. Decompress it first \(unzip\)$/ },
-  'gzip within gzip': { content: gzipSync(gzipSync(fasta)), message: /received gzip data compressed once more\. / },
+  'gzip within gzip': { content: gzipSync(gzipSync(fasta)), message: /: it is gzip data compressed once more\. / },
   'SAM alignments': { content: '@HD\tVN:1.6\nr\t0\t*\n', message: /SAM alignments\. .*samtools fasta/ },
   'a NUL byte before the first record': { content: `a\0\n${fasta}`, message: /binary data \(a NUL byte\)/ },
   'random bytes that have a line with >': {
@@ -26,9 +26,9 @@ const refused: Record<string, { content: string | Uint8Array; message: RegExp }>
   'UTF-16': { content: Buffer.from(`\uFEFF${fasta}`, 'utf16le'), message: /UTF-16 text/ },
   'plain letters': {
     content: 'ACGT\nACGT\n',
-    message: /received text without such a line, starting "ACGT\\nACGT\\n"\. /,
+    message: /: it is text without such a line, starting "ACGT\\nACGT\\n"\. /,
   },
-  'a > within lines only': { content: 'x > y\n <a>\n', message: /received text without such a line, starting "x > y/ },
+  'a > within lines only': { content: 'x > y\n <a>\n', message: /: it is text without such a line, starting "x > y/ },
   'escape characters': { content: '\x1b[2J"\xff\n', message: /starting "\\x1b\[2J\\"\\xc3\\xbf\\n"/ },
   'more text than is looked at': { content: `${long}${fasta}`, message: /in its first 64 KiB, starting "ACGT.*"…/ },
 };
@@ -43,7 +43,7 @@ describe('the content of an input', () => {
       for (const read of ways) {
         await assert.rejects(read, (error: Error & { code: string }) => {
           assert.equal(error.code, 'VNP_INPUT_FORMAT');
-          assert.ok(error.message.startsWith('Expected FASTA (a line that starts with ">") or FASTQ for input '));
+          assert.match(error.message, /^Input .* is neither FASTA \(with a line that starts with ">"\) nor FASTQ: /);
           assert.match(error.message, message);
           assert.match(error.message, /^[ -~…]+$/);
           return true;
@@ -87,7 +87,7 @@ describe('the content of an input', () => {
       const error = {
         code: 'VNP_INPUT_FORMAT',
         message:
-          /^Expected DNA for input .* but received protein: (\d+) of the first \d+ records, such as "MKTAYIAKQRQISFVKSHFS"…\. Give the nucleotide sequences/i,
+          /^Input .* is protein, not DNA: (\d+) of its first \d+ records, such as "MKTAYIAKQRQISFVKSHFS"…\. Give the nucleotide sequences/i,
       };
       for (const read of [
         () => checkInputs([path]),
@@ -106,7 +106,7 @@ describe('the content of an input', () => {
     }
     await assert.rejects(readPlain(['-'], { standardInput: bytes() }), {
       code: 'VNP_INPUT_FORMAT',
-      message: /^Expected DNA for standard input but received protein: 2 of the first 3 records/,
+      message: /^Standard input is protein, not DNA: 2 of its first 3 records/,
     });
   });
 });

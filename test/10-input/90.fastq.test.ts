@@ -271,17 +271,20 @@ describe('FASTQ', () => {
   const broken: Record<string, [string, RegExp]> = {
     'no + line': [
       '@b\nACGT\nIIII\n@c\nAC\n+\nII\n',
-      /a line that starts with "\+" after the sequence for FASTQ input .* one that starts with "@", in record 2 \(line 8\)/,
+      /^FASTQ input .* has a line that starts with "@" before one that starts with "\+", in record 2 \(line 8\)/,
     ],
-    'an end within a sequence': ['@b\nACGT\nAC', /received the end of the input, in record 2 \(line 7\)/],
-    'an end within a header': ['@b', /received the end of the input, in record 2/],
+    'an end within a sequence': [
+      '@b\nACGT\nAC',
+      / ends without a line that starts with "\+" and a quality, in record 2 \(line 7\)/,
+    ],
+    'an end within a header': ['@b', / ends without a line that starts with "\+" and a quality, in record 2/],
     'a line between records': [
       '>b\nACGT\n',
-      /a header line that starts with "@" for FASTQ input .* one that starts with ">", in record 2 \(line 5\)/,
+      /^FASTQ input .* starts with ">" in place of a header, which starts with "@", in record 2 \(line 5\)/,
     ],
     'a header that is too long': [
       `@${'x'.repeat(1024 * 1024 + 1)}\nA\n+\nI\n`,
-      /header lines of at most 1048576 bytes .* longer one for record 2\. /,
+      /^The header of record 2 in .* is longer than 1048576 bytes\. /,
     ],
   };
   for (const [name, [text, message]] of Object.entries(broken)) {

@@ -50,7 +50,7 @@ async function outcomeOf(input: Uint8Array, cut: readonly number[]): Promise<unk
     }
   } catch (error) {
     assert.ok(error instanceof VirnucproError && error.code === 'VNP_INPUT_FORMAT', String(error));
-    assert.match(error.message, /^Expected .+ for (FASTQ )?standard input but received .+\. \S/);
+    assert.match(error.message, /^((FASTQ s|S)tandard input|The header of record \d+ in standard input) .+\. \S/);
     outcome.push(error.message);
   }
   return outcome;

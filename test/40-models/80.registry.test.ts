@@ -66,8 +66,12 @@ describe('installed models', () => {
 
   it('are none where there is no folder', async () => {
     assert.deepEqual(await registry().list(), []);
-    await fails('VNP_MODEL_MISSING', /received none\. Import the published weights/, () => registry().find());
-    await fails('VNP_MODEL_MISSING', /received a; none is installed/, () => registry().find('a'));
+    await fails('VNP_MODEL_MISSING', /^No model is installed in .*\. Import the published weights/, () =>
+      registry().find(),
+    );
+    await fails('VNP_MODEL_MISSING', /^The model a is not installed in .*; none is installed/, () =>
+      registry().find('a'),
+    );
   });
 
   it('are listed, and found by name, or as the only one', async () => {
@@ -76,8 +80,8 @@ describe('installed models', () => {
     await install('a');
     assert.deepEqual(await registry().list(), ['a', 'b']);
     assert.equal((await registry().find('a')).name, 'a');
-    await fails('VNP_MODEL_MISSING', /received c; there is a, b/, () => registry().find('c'));
-    await fails('VNP_MODEL_MISSING', /the name of a model .* there is a, b/, () => registry().find());
+    await fails('VNP_MODEL_MISSING', /^The model c is not .*; there is a, b/, () => registry().find('c'));
+    await fails('VNP_MODEL_MISSING', /^Several models are installed .* there is a, b/, () => registry().find());
     await fails('VNP_USAGE', /at most 64 letters/, () => registry().find('../a'));
   });
 
@@ -85,12 +89,12 @@ describe('installed models', () => {
     await install('a');
     await registry().remove('a');
     assert.deepEqual(readdirSync(registry().folder), ['.trusted']);
-    await fails('VNP_MODEL_MISSING', /received a; none/, () => registry().remove('a'));
+    await fails('VNP_MODEL_MISSING', /^The model a is not .*; none/, () => registry().remove('a'));
   });
 
   it('are replaced only when that is asked for', async () => {
     const first = await install('a', { seed: 1 });
-    await fails('VNP_USAGE', /a new name .* received a, which exists/, () => install('a', { seed: 2 }));
+    await fails('VNP_USAGE', /^The model a exists already/, () => install('a', { seed: 2 }));
     assert.deepEqual(await openModel(first.folder), first);
     const second = await install('a', { seed: 2, overwrite: true });
     assert.notEqual(second.dna.sha256, first.dna.sha256);
@@ -136,10 +140,10 @@ describe('installed models', () => {
 
   it('cannot be written where the folder cannot be', async () => {
     folder.write('models', 'a file');
-    await fails('VNP_MODEL_MISSING', /readable folder/, () => registry().list());
-    await fails('VNP_OUTPUT', /to write a model/, () => install('a'));
+    await fails('VNP_MODEL_MISSING', /folder of the installed models cannot be read/, () => registry().list());
+    await fails('VNP_OUTPUT', /^Cannot write a model/, () => install('a'));
     folder.write('taken', 'a file');
-    await fails('VNP_OUTPUT', /to write a model/, () =>
+    await fails('VNP_OUTPUT', /^Cannot write a model/, () =>
       new ModelRegistry(join(folder.path, 'taken', 'models')).install('a', false, async () => {}),
     );
   });
@@ -209,14 +213,18 @@ describe('a model that is opened', () => {
     ],
     [
       'an archive that is missing',
-      /an archive for .*gone/,
+      /^The archive .*gone.* cannot be read/,
       (pipeline) => ({ ...pipeline, dna: { ...(pipeline['dna'] as Json), archive: 'dna/gone.pt' } }),
     ],
-    ['another size', /1 bytes for/, (pipeline) => ({ ...pipeline, dna: { ...(pipeline['dna'] as Json), bytes: 1 } })],
+    [
+      'another size',
+      /^The archive .* has \d+ bytes instead of 1\. /,
+      (pipeline) => ({ ...pipeline, dna: { ...(pipeline['dna'] as Json), bytes: 1 } }),
+    ],
     ['no hash', /a SHA-256/, (pipeline) => ({ ...pipeline, dna: { ...(pipeline['dna'] as Json), sha256: 'x' } })],
     [
       'parts exchanged',
-      /a DNABERT archive for .* one of esm2/,
+      /^The archive .* is one of esm2, not a DNABERT archive/,
       (pipeline) => ({ ...pipeline, dna: pipeline['protein'] }),
     ],
     ['text that is no object', /a JSON object/, () => []],
@@ -231,7 +239,11 @@ describe('a model that is opened', () => {
 
   it('is refused when a file is missing or damaged', async () => {
     const { folder, dna } = await install('a');
-    await fails('VNP_MODEL_MISSING', /a model's folder with pipeline\.json/, () => openModel(join(folder, 'dna')));
+    await fails(
+      'VNP_MODEL_MISSING',
+      /^The model folder .* has no readable pipeline\.json: .*virnucpro models import/,
+      () => openModel(join(folder, 'dna')),
+    );
     const bytes = readFileSync(dna.path);
     writeFileSync(dna.path, Buffer.alloc(bytes.length));
     await fails('VNP_MODEL_INVALID', /The archive .* Import the model again/, () => openModel(folder));
@@ -244,7 +256,7 @@ describe('a model that is opened', () => {
     const { folder, protein } = await install('a');
     const original = readFileSync(protein.path);
     const changes: [string, string, RegExp][] = [
-      ['"width": 64', '"width": 65', /the classifier in|65/],
+      ['"width": 64', '"width": 65', /^The classifier in .* has 128 inputs, .* 129 values|65/],
       ['"layers": 2', '"layers": 0', /layers of architecture/],
       ['"dtype": "float32"', '"dtype": "float99"', /"float32" or "float16"/],
       ['"format": 1', '"format": 7', /1 for format/],

@@ -45,9 +45,9 @@ describe('a model that is to be loaded', () => {
     mkdirSync(join(folder.path, 'others'));
     cpSync(join(folder.path, 'models', 'a'), join(folder.path, 'others', 'a'), { recursive: true });
     const others = at('others');
-    await refused(others, 'a', /received a, which came from elsewhere\. .*"virnucpro models trust a".*--trust/);
+    await refused(others, 'a', /^The model a in .*: it came from elsewhere\. .*"virnucpro models trust a".*--trust/);
     assert.equal((await others.findTrusted('a', { trust: true })).name, 'a');
-    await refused(others, 'a', /which came from elsewhere/);
+    await refused(others, 'a', /: it came from elsewhere/);
     assert.equal(await others.isTrusted(await others.trust('a')), true);
     assert.equal((await others.findTrusted('a', WITHOUT_TRUST)).name, 'a');
   });
@@ -55,7 +55,7 @@ describe('a model that is to be loaded', () => {
   it('is refused when its pipeline.json was changed, until that is trusted', async () => {
     const { folder: place } = await install('a');
     appendFileSync(join(place, 'pipeline.json'), '\n');
-    await refused(at('models'), 'a', /received a, whose pipeline\.json was changed or replaced since/);
+    await refused(at('models'), 'a', /^The model a in .*: its pipeline\.json was changed or replaced since/);
     await at('models').trust('a');
     await at('models').findTrusted('a', WITHOUT_TRUST);
   });
@@ -78,7 +78,7 @@ describe('a model that is to be loaded', () => {
     const bytes = readFileSync(copy);
     bytes[bytes.indexOf('compressed')]! ^= 1;
     writeFileSync(copy, bytes);
-    await fails('VNP_MODEL_INVALID', /the SHA-256 .*others\/a\/protein\/model\.pt/, () => at('others').trust('a'));
+    await fails('VNP_MODEL_INVALID', /^The SHA-256 of .*others\/a\/protein\/model\.pt/, () => at('others').trust('a'));
     await refused(at('others'), 'a', /./);
   });
 
@@ -131,7 +131,7 @@ describe('a model that is to be loaded', () => {
     await install('a');
     rmSync(join(folder.path, 'models', TRUST_FOLDER), { recursive: true });
     writeFileSync(join(folder.path, 'models', TRUST_FOLDER), 'a file');
-    await fails('VNP_OUTPUT', /to record a model as trusted for .*; --trust opens it this once/, () =>
+    await fails('VNP_OUTPUT', /Cannot record a model as trusted in .*; --trust opens it this once/, () =>
       at('models').trust('a'),
     );
   });
@@ -139,7 +139,7 @@ describe('a model that is to be loaded', () => {
   it('is not installed where it cannot be recorded', async () => {
     mkdirSync(join(folder.path, 'models'));
     writeFileSync(join(folder.path, 'models', TRUST_FOLDER), 'a file');
-    await fails('VNP_OUTPUT', /to write a model/, () => install('a'));
+    await fails('VNP_OUTPUT', /^Cannot write a model/, () => install('a'));
     assert.deepEqual(readdirSync(join(folder.path, 'models')), [TRUST_FOLDER]);
     rmSync(join(folder.path, 'models', TRUST_FOLDER));
     await install('a');

@@ -62,7 +62,7 @@ describe('files that are verified', () => {
     await verify(files);
     for (const { path, sha256: wanted } of files) {
       tamper(path);
-      const words = new RegExp(`^Expected the SHA-256 ${wanted} for ${path} but received [0-9a-f]{64}\\.`);
+      const words = new RegExp(`^The SHA-256 of ${path} is [0-9a-f]{64} instead of ${wanted}\\.`);
       for (let time = 0; time < 2; time++) await fails('VNP_MODEL_INVALID', words, () => verify(files));
       tamper(path);
     }
@@ -71,11 +71,11 @@ describe('files that are verified', () => {
 
   it('are refused when they cannot be read', async () => {
     const file = pinned('one', 'content');
-    await fails('VNP_MODEL_INVALID', /a readable archive for .*gone/, () =>
+    await fails('VNP_MODEL_INVALID', /^The archive .*gone.* cannot be read/, () =>
       verify([file, { ...file, path: join(folder.path, 'gone') }]),
     );
     mkdirSync(join(folder.path, 'folder'));
-    await fails('VNP_MODEL_INVALID', /a readable archive for .*folder .*EISDIR/, () =>
+    await fails('VNP_MODEL_INVALID', /^The archive .*folder.* cannot be read: .*EISDIR/, () =>
       verify([{ ...file, path: join(folder.path, 'folder') }]),
     );
   });
@@ -83,7 +83,9 @@ describe('files that are verified', () => {
   it('are not remembered for another hash', async () => {
     const file = pinned('one', 'content');
     await verify([file]);
-    await fails('VNP_MODEL_INVALID', /the SHA-256 0{64}/, () => verify([{ ...file, sha256: '0'.repeat(64) }]));
+    await fails('VNP_MODEL_INVALID', /^The SHA-256 of .* instead of 0{64}\./, () =>
+      verify([{ ...file, sha256: '0'.repeat(64) }]),
+    );
   });
 
   it('are read again when they had changed a moment before', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readArchiveMetadata } from '../../lib/models/folder/archive.js';
-import { LONGEST_CARD } from '../../lib/models/folder/annotations.js';
+import { MAX_CARD } from '../../lib/models/folder/annotations.js';
 import { importModel, type ImportRequest } from '../../lib/models/import/import-model.js';
 import { describeModel } from '../../lib/models/library.js';
 import { type OpenedModel, openModel } from '../../lib/models/folder/model-folder.js';
@@ -78,11 +78,11 @@ describe('a model with a card and a calibration', () => {
 
   const triage = (...changes: object[]): object => ({ triage: changes.map((change) => ({ ...TRIAGE[0], ...change })) });
   const wrong: [string, object | string, RegExp][] = [
-    ['no JSON', '{', /a calibration in JSON/],
-    ['a key twice', '{"temperature": 1, "temperature": 2}', /a calibration in JSON/],
+    ['no JSON', '{', /^The calibration .* is /],
+    ['a key twice', '{"temperature": 1, "temperature": 2}', /^The calibration .* is /],
     ['no object', '[]', /a JSON object for .*calibration\.json/],
-    ['nothing', {}, /a temperature or triage thresholds .* received neither/],
-    ['no thresholds', { triage: [] }, /received neither/],
+    ['nothing', {}, / has neither a temperature nor triage thresholds/],
+    ['no thresholds', { triage: [] }, / has neither a temperature nor/],
     ['a misspelt name', { temperatur: 1 }, /fields named temperature, triage .* "temperatur"/],
     ['a temperature of 0', { temperature: 0 }, /a positive number for temperature of/],
     ['a temperature below 0', { temperature: -1 }, /a positive number/],
@@ -111,12 +111,12 @@ describe('a model with a card and a calibration', () => {
 
   it('is refused with a card that is no text, or a file that cannot be read', async () => {
     const card = (bytes: string | Uint8Array) => ({ card: folder.write('a-card.md', bytes) });
-    await fails('VNP_CHECKPOINT', /text in UTF-8/, () => install(card(Uint8Array.of(0x23, 0xff))));
+    await fails('VNP_CHECKPOINT', / is not text in UTF-8/, () => install(card(Uint8Array.of(0x23, 0xff))));
     await fails('VNP_CHECKPOINT', /\\u0000/, () => install(card('# A\0')));
     await fails('VNP_CHECKPOINT', /\\u001b/, () => install(card('# A\u001b[2J')));
-    await fails('VNP_CHECKPOINT', /an empty text/, () => install(card(' \n')));
+    await fails('VNP_CHECKPOINT', /^The model card .* is empty/, () => install(card(' \n')));
     await fails('VNP_USAGE', /at most 1000000 bytes for --card .*1000001 bytes/, () =>
-      install(card('x'.repeat(LONGEST_CARD + 1))),
+      install(card('x'.repeat(MAX_CARD + 1))),
     );
     await fails('VNP_USAGE', /--card .*no file/, () => install({ card: folder.path }));
     await fails('VNP_USAGE', /--card .*ENOENT/, () => install({ card: join(folder.path, 'none.md') }));
@@ -134,16 +134,16 @@ describe('a model with a card and a calibration', () => {
     };
     await refuses({ temperature: 0 }, /a positive number for temperature of .*pipeline\.json/);
     await refuses({ triage: {} }, /a list of at most 100 for triage of/);
-    await refuses({ card: '../card.md' }, /the path of a file in the folder for card of/);
-    await refuses({ card: '/etc/passwd' }, /the path of a file in the folder/);
+    await refuses({ card: '../card.md' }, /^card of .* is not the path of a file in the folder/);
+    await refuses({ card: '/etc/passwd' }, / is not the path of a file in the folder/);
     await refuses({ card: 7 }, /a text for card/);
-    await refuses({ card: 'none.md' }, /a model card .*ENOENT/);
+    await refuses({ card: 'none.md' }, /^The model card .*ENOENT/);
     await refuses({ card: 'dna' }, /something that is no file/);
     rmSync(card!.path);
     symlinkSync('/etc/hostname', card!.path);
-    await refuses({}, /card\.md but received something that is no file/);
+    await refuses({}, /card\.md is not a readable file .*: something that is no file/);
     rmSync(card!.path);
-    writeFileSync(card!.path, 'x'.repeat(LONGEST_CARD + 1));
+    writeFileSync(card!.path, 'x'.repeat(MAX_CARD + 1));
     await refuses({}, /1000001 bytes/);
   });
 });

@@ -62,7 +62,10 @@ describe('The sequences of a call', () => {
     const wanted = await begin(LAX);
     mkdirSync(path('moved'));
     for (const name of Object.keys(INPUTS)) renameSync(path(name), path('moved', name));
-    await refuses({ code: 'VNP_INPUT_MISSING', message: /one\.fa but received nothing at that path.*--input/ });
+    await refuses({
+      code: 'VNP_INPUT_MISSING',
+      message: /one\.fa cannot be read: there is nothing at that path.*--input/,
+    });
     await rescoreIn(stored(), 'out', LAX, { inputs: [path('moved', 'one.fa'), path('moved', 'two.fa')] });
     assert.deepEqual(called(), wanted);
     await predictStored(stored(), 'out2', RULE);

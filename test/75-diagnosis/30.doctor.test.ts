@@ -171,7 +171,7 @@ describe('virnucpro doctor', () => {
       const damaged = await doctor({ VIRNUCPRO_MODELS: golden.models, ...QUICKLY });
       assert.equal(damaged.check('models').status, 'failed');
       assert.match(damaged.check('models').found, /golden cannot be used$/);
-      assert.match(damaged.check('models').details[0]!, /received 1000 bytes/);
+      assert.match(damaged.check('models').details[0]!, /has 1000 bytes instead of/);
       assert.match(damaged.check('models').next!, /^virnucpro models remove golden/);
     } finally {
       golden.remove();

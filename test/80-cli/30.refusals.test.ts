@@ -33,13 +33,13 @@ describe('virnucpro predict refuses in one line', () => {
   };
 
   it('an input that does not exist', () => refuses(/no such\.fa .*nothing at that path/, [join(folder, 'no such.fa')]));
-  it('an input that cannot be read', () => refuses(/input .*x\.fa/, [join(file('file.txt', ''), 'x.fa')]));
+  it('an input that cannot be read', () => refuses(/Input .*x\.fa/, [join(file('file.txt', ''), 'x.fa')]));
   it('one such input among others', () => refuses(/nothing at that path/, [INPUT, join(folder, 'no such.fa')]));
   it('a binary input', () => refuses(/binary data/, [file('binary.fa', Uint8Array.of(0, 1, 2, 255, 0, 7))]));
-  it('an input that is no FASTA', () => refuses(/Expected FASTA/, [file('text.fa', 'hello\nthere\n')]));
+  it('an input that is no FASTA', () => refuses(/is neither FASTA/, [file('text.fa', 'hello\nthere\n')]));
   it('a directory without sequences', () => {
     mkdirSync(join(folder, 'directory'));
-    return refuses(/at least one file named \.fa/, [join(folder, 'directory')]);
+    return refuses(/has no file that ends in \.fa/, [join(folder, 'directory')]);
   });
   it('standard input that is no FASTA', async () => {
     const { end, errors } = await virnucpro(['predict', '-', '-o', output], {
@@ -48,13 +48,13 @@ describe('virnucpro predict refuses in one line', () => {
     });
     assert.equal(end, 1);
     const last = errors.trimEnd().split('\n').at(-1)!;
-    assert.match(last, /^virnucpro: Expected FASTA/);
+    assert.match(last, /^virnucpro: Standard input is neither FASTA/);
     assert.doesNotMatch(errors, /\n {4}at /);
   });
 
   it('a model that is not installed', () =>
     refuses(
-      /received nonsense; there is golden(, virnucpro-mini)?\. Import the published weights/,
+      /The model nonsense is not installed in .*; there is golden(, virnucpro-mini)?\. Import the published weights/,
       [INPUT],
       '-m',
       'nonsense',

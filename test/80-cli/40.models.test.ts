@@ -92,7 +92,7 @@ describe('virnucpro models', () => {
       (await listed()).map(({ model }) => model!.parts.map(({ sha256 }) => sha256));
     const [one, two] = await parts();
     assert.deepEqual(one, two);
-    await failsWith(/received one, which exists/, random('one', '--seed', '6'), { models });
+    await failsWith(/The model one exists already/, random('one', '--seed', '6'), { models });
     await succeeds(random('one', '--seed', '6', '--force'), { models });
     assert.notDeepEqual((await parts())[0], one);
   });
@@ -110,7 +110,7 @@ describe('virnucpro models', () => {
 
   it('refuses names and models that there are not', async () => {
     await failsWith(/name of a model .*"\.\.\/tiny"/, random('../tiny'), { models });
-    await failsWith(/received nonsense;/, ['models', 'remove', 'nonsense'], { models });
+    await failsWith(/The model nonsense is not installed in .*;/, ['models', 'remove', 'nonsense'], { models });
     assert.deepEqual(readdirSync(models), []);
   });
 
@@ -130,7 +130,7 @@ describe('virnucpro models', () => {
     it('are refused before anything is loaded, and nothing is left', async () => {
       // Whatever needs libtorch would say that there is none.
       const environment = { LIBTORCH: join(copies, 'none') };
-      const args = /Expected a model that was made here .* received tiny, which came from elsewhere\./;
+      const args = /The model tiny in .* was not made here .*: it came from elsewhere\./;
       await failsWith(args, predicts('tiny'), { models: copies, environment });
       await failsWith(args, ['bench', '--dna', '--model', 'tiny'], { models: copies, environment });
       assert.deepEqual(readdirSync(copies), ['tiny']);
@@ -173,10 +173,7 @@ describe('virnucpro models', () => {
     const args = ['predict', fixture('golden', 'end_to_end', 'input.fa'), '--device', 'cpu', '-o', output];
     const run = async (...more: string[]): Promise<void> => {
       const { end, errors } = await virnucpro([...args, ...more], { models });
-      assert.match(
-        errors,
-        /virnucpro: Expected the SHA-256 [0-9a-f]{64} for \S+\/tiny\/protein\/model\.pt but received/,
-      );
+      assert.match(errors, /virnucpro: The SHA-256 of \S+\/tiny\/protein\/model\.pt is [0-9a-f]{64} instead of/);
       assert.equal(end, 1);
       assert.ok(!existsSync(output));
     };

@@ -46,9 +46,17 @@ describe('a program without a model of its own', () => {
 
   it('refuses what needs a model, and says how to get one', async () => {
     const output = join(found.root, 'none');
-    await failsWith(/received none\. Import the published weights/, ['predict', INPUT, '-o', output], found);
-    await failsWith(/received none\. Import/, ['models', 'inspect'], found);
-    await failsWith(/received nonsense; none is installed/, ['models', 'remove', 'nonsense'], found);
+    await failsWith(
+      /No model is installed in .*\. Import the published weights/,
+      ['predict', INPUT, '-o', output],
+      found,
+    );
+    await failsWith(/No model is installed in .*\. Import/, ['models', 'inspect'], found);
+    await failsWith(
+      /The model nonsense is not installed in .*; none is installed/,
+      ['models', 'remove', 'nonsense'],
+      found,
+    );
     assert.ok(!existsSync(output));
   });
 });
@@ -226,7 +234,7 @@ describe('the model that comes with the program', () => {
   });
 
   it('is neither removed nor overwritten', async () => {
-    await failsWith(/received virnucpro-mini, which came with this program/, ['models', 'remove', NAME], found);
+    await failsWith(/The model virnucpro-mini came with this program/, ['models', 'remove', NAME], found);
     const models = path('own models');
     const random = ['models', 'random', '--name', NAME, '--esm', 'esm2_tiny', '--dna', 'dnabert_tiny'];
     await succeeds(random, { ...found, models });
@@ -269,7 +277,7 @@ describe('the model that comes with the program', () => {
     const { end, errors } = await virnucpro(['predict', INPUT, '-o', path('changed'), ...EXACT], found);
     writeFileSync(archive, whole);
     assert.equal(end, 1);
-    assert.match(errors, /Expected the SHA-256 [0-9a-f]{64} for .*protein\/model\.pt/);
+    assert.match(errors, /The SHA-256 of .*protein\/model\.pt is [0-9a-f]{64} instead of/);
     assert.ok(!existsSync(path('changed')));
   });
 });

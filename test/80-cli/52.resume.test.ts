@@ -293,7 +293,7 @@ describe('virnucpro predict --resume', () => {
         models: installed.models,
       });
       assert.equal(end, 1, errors);
-      assert.match(errors, /what follows window 1 of record_0 in .*other\/many\.fa but received other sequences/);
+      assert.match(errors, /What follows window 1 of record_0 in .*other\/many\.fa differs from the input/);
       assert.doesNotMatch(errors, /goes on from there|internal error/);
     });
   });

@@ -147,7 +147,7 @@ describe('a system that answers oddly', () => {
     ] as const) {
       it(`names the variable to set instead of the folder of models: ${name}`, () => {
         const variables = { HOME: at(name) };
-        const message = new RegExp(`installed models but received ${reason}.*\\. Set VIRNUCPRO_MODELS .*HOME`);
+        const message = new RegExp(`installed models cannot be read: ${reason}.*\\. Set VIRNUCPRO_MODELS .*HOME`);
         for (const args of [[program, 'models', 'list'], predictTo('refused')]) {
           const { status, stderr } = run(args, variables);
           assert.equal(status, 1);

@@ -94,7 +94,7 @@ describe('virnucpro predict, of any input', () => {
   it('refuses protein before a model is loaded', async () => {
     const path = write('proteins.faa', `>p\n${PROTEIN}\n`);
     const args = ['predict', path, '-o', join(folder, 'none'), '--model', 'tiny'];
-    await failsWith(/Expected DNA for input .*proteins\.faa but received protein: 1 of the first 1/, args, {
+    await failsWith(/Input .*proteins\.faa is protein, not DNA: 1 of its first 1/, args, {
       models: folder,
     });
   });

@@ -125,7 +125,7 @@ describe('virnucpro call --model', () => {
   it('takes models from --models, and one from elsewhere only with --trust', async () => {
     cpSync(join(installed.models, 'other'), path('models', 'foreign'), { recursive: true });
     const args = [results('trusted'), '--model', 'foreign', '--models', path('models')];
-    await refuses(/received foreign, which came from elsewhere/, 'call', ...args);
+    await refuses(/The model foreign in .*: it came from elsewhere/, 'call', ...args);
     await call(...args, '--trust');
     assert.equal(runJson('trusted').model.name, 'foreign');
   });
@@ -153,7 +153,13 @@ describe('virnucpro call --model', () => {
   });
 
   it('refuses a model that is not there, and options of a model without one', async () => {
-    await refuses(/an installed model .* received gone; there is golden, other/, 'call', path('earlier'), '-m', 'gone');
+    await refuses(
+      /The model gone is not installed in .*; there is golden, other/,
+      'call',
+      path('earlier'),
+      '-m',
+      'gone',
+    );
     for (const args of [['--models', 'x'], ['--trust'], ['--threads', '2']]) {
       await refuses(new RegExp(`--model <name> for ${args[0]} but`), 'call', path('earlier'), ...args);
     }

@@ -141,7 +141,7 @@ describe('virnucpro bench', () => {
     await refuses(/Expected a size or a model .* received both/, '--esm', '8M', '--model', 'golden');
     await refuses(/Expected one of esm2_tiny, .* for the size of ESM-2 but received "9M"/, '--esm', '9M');
     await refuses(/Expected one of dnabert_tiny, dnabert_s .* received "t6"/, '--dna', 't6');
-    await refuses(/received nonsense; there is golden/, '--esm', '--model', 'nonsense');
+    await refuses(/The model nonsense is not installed in .*; there is golden/, '--esm', '--model', 'nonsense');
     await refuses(/nothing at that path/, '--esm', '8M', '--fasta', join(folder, 'no such.fa'));
     await refuses(/letters of proteins .* record "p"/, '--esm', '8M', '--fasta', proteinWithStop());
     await refuses(/Expected one of cpu.* for a device but received cuda:99/, '--esm', '8M', '--device', 'cuda:99');

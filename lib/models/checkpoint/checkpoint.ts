@@ -29,7 +29,7 @@ interface Weights {
   root?: PickledValue;
 }
 
-const LONGEST_JSON = 50_000_000;
+const MAX_JSON = 50_000_000;
 
 /** In the order in which transformers prefers them. */
 const FOLDER_FILES = [
@@ -120,7 +120,7 @@ async function unknownKind(file: CheckpointFile): Promise<Error> {
 /** A JSON object; undefined when there is no such file. */
 async function readOptionalJson(path: string): Promise<JsonObject | undefined> {
   if (!(await exists(path))) return undefined;
-  if ((await stat(path)).size > LONGEST_JSON) throw damaged(path, `is larger than ${LONGEST_JSON} bytes`);
+  if ((await stat(path)).size > MAX_JSON) throw damaged(path, `is larger than ${MAX_JSON} bytes`);
   let value: unknown;
   try {
     value = parseStrictJson(await readFile(path, 'utf8'));

@@ -199,7 +199,7 @@ function build(machine: PickleMachine): void {
   setAttributes(machine.peek(), attributes);
 }
 
-const LONGEST_INTEGER = 64;
+const MAX_INTEGER = 64;
 
 /** The pickle does not end within the bytes at hand: it is truncated, or more bytes are needed. */
 export class PickleEndsEarly extends Error {}
@@ -263,7 +263,7 @@ class PickleMachine {
 
   /** A two's complement integer of any length up to 64 bytes. */
   integer(length: number): number | bigint {
-    if (length < 0 || length > LONGEST_INTEGER) throw new Error(`an integer of ${length} bytes is impossible`);
+    if (length < 0 || length > MAX_INTEGER) throw new Error(`an integer of ${length} bytes is impossible`);
     let value = 0n;
     for (const [index, byte] of this.take(length).entries()) value |= BigInt(byte) << BigInt(8 * index);
     value = BigInt.asIntN(8 * length, value);

@@ -3,7 +3,7 @@ import type { CheckpointFile } from './checkpoint-file.js';
 import { damaged, denseStrides, ELEMENT_BYTES, elementCount, quoted, type StoredTensor, type StoredType } from './checkpoint-file.js';
 
 /** The limit of the format's own readers. */
-const LONGEST_HEADER = 100_000_000;
+const MAX_HEADER = 100_000_000;
 
 const TYPES: ReadonlyMap<string, StoredType> = new Map([
   ['F64', 'float64'],
@@ -44,8 +44,8 @@ export async function looksLikeSafetensors(file: CheckpointFile): Promise<boolea
  */
 export async function readSafetensors(file: CheckpointFile): Promise<Map<string, StoredTensor>> {
   const length = Number((await file.read(0, 8, 'the length of the header')).readBigUInt64LE(0));
-  if (length > LONGEST_HEADER) {
-    throw damaged(file.path, `the safetensors header claims ${length} bytes; the format allows ${LONGEST_HEADER}`);
+  if (length > MAX_HEADER) {
+    throw damaged(file.path, `the safetensors header claims ${length} bytes; the format allows ${MAX_HEADER}`);
   }
   const header = parseHeader(file.path, await file.read(8, length, 'the safetensors header'));
   const dataStart = 8 + length;

@@ -4,7 +4,7 @@ import { PickleEndsEarly, readPickle } from './pickle.js';
 import { damaged, ELEMENT_BYTES, quoted, type StoredTensor } from './checkpoint-file.js';
 import { ZipFile } from './zip.js';
 
-const LONGEST_PICKLE = 100_000_000;
+const MAX_PICKLE = 100_000_000;
 const FIRST_READ = 1_000_000;
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 const LEGACY_VERSION = 1001;
@@ -58,7 +58,7 @@ async function readZipLayout(file: CheckpointFile): Promise<PickledValue> {
     if (order !== 'little') throw damaged(file.path, `has the byte order ${quoted(order)}; only little is read`);
   }
   const storages = new Map<string, PickledStorage>();
-  const bytes = await zip.read(pickle, LONGEST_PICKLE);
+  const bytes = await zip.read(pickle, MAX_PICKLE);
   const root = readWhole(file.path, bytes, storages);
   for (const storage of storages.values()) {
     const { offset, size } = await zip.locate(`${folder}data/${storage.key}`);
@@ -118,7 +118,7 @@ async function readPickles(
   storages: Map<string, PickledStorage>,
 ): Promise<{ values: PickledValue[]; end: number }> {
   for (let length = FIRST_READ; ; length *= 8) {
-    const available = Math.min(length, file.size, LONGEST_PICKLE);
+    const available = Math.min(length, file.size, MAX_PICKLE);
     const bytes = await file.read(0, available, 'the pickles');
     try {
       storages.clear();
@@ -132,7 +132,7 @@ async function readPickles(
       return { values, end };
     } catch (error) {
       if (!(error instanceof PickleEndsEarly)) throw error;
-      if (available === Math.min(file.size, LONGEST_PICKLE)) throw endsEarly(file.path, error);
+      if (available === Math.min(file.size, MAX_PICKLE)) throw endsEarly(file.path, error);
     }
   }
 }
@@ -144,7 +144,7 @@ function endsEarly(path: string, error: PickleEndsEarly): Error {
 }
 
 /** No name of a parameter is longer; a chain of a million modules would be. */
-const LONGEST_PREFIX = 1000;
+const MAX_PREFIX = 1000;
 
 /** Keys under which training programs put the state dict beside other things. */
 const WRAPPERS = ['model', 'state_dict', 'model_state_dict'];
@@ -180,7 +180,7 @@ function* moduleEntries(root: PickledRecord): Generator<[string, PickledValue]> 
     }
     for (const [name, child] of textEntries(module.attributes.get('_modules'))) {
       if (!(child instanceof PickledRecord) || seen.has(child)) continue;
-      if (prefix.length > LONGEST_PREFIX) continue;
+      if (prefix.length > MAX_PREFIX) continue;
       seen.add(child);
       waiting.push([`${prefix}${name}.`, child]);
     }

@@ -6,8 +6,8 @@ const CENTRAL_HEADER = 0x02014b50;
 const END_RECORD = 0x06054b50;
 const END_RECORD_64 = 0x06064b50;
 const END_LOCATOR_64 = 0x07064b50;
-const LONGEST_COMMENT = 0xffff;
-const LONGEST_DIRECTORY = 100_000_000;
+const MAX_COMMENT = 0xffff;
+const MAX_DIRECTORY = 100_000_000;
 const MAX_ENTRIES = 500_000;
 const ENCRYPTED = 1;
 
@@ -41,7 +41,7 @@ export class ZipFile {
   /** @throws VNP_CHECKPOINT when the file is no zip file, or a damaged one */
   static async open(file: CheckpointFile): Promise<ZipFile> {
     const directory = await findDirectory(file);
-    if (directory.size > LONGEST_DIRECTORY || directory.entries > MAX_ENTRIES) {
+    if (directory.size > MAX_DIRECTORY || directory.entries > MAX_ENTRIES) {
       throw damaged(file.path, `the zip directory claims ${directory.entries} entries in ${directory.size} bytes`);
     }
     const bytes = await file.read(directory.offset, directory.size, 'the zip directory');
@@ -82,7 +82,7 @@ export class ZipFile {
 }
 
 async function findDirectory(file: CheckpointFile): Promise<Directory> {
-  const length = Math.min(file.size, LONGEST_COMMENT + 22);
+  const length = Math.min(file.size, MAX_COMMENT + 22);
   const start = file.size - length;
   const tail = await file.read(start, length, 'the end of the zip file');
   for (let at = tail.length - 22; at >= 0; at--) {

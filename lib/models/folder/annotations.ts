@@ -1,6 +1,6 @@
 import { lstat, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expected, reasonOf } from '../../errors.js';
+import { expected, reasonOf, VirnucproError } from '../../errors.js';
 import { JsonFields, parseStrictJson } from '../json.js';
 
 /** Bases of a window that make sense: one codon, and far more than either model was trained on. */
@@ -8,12 +8,12 @@ export const MIN_CHUNK_SIZE = 3;
 export const MAX_CHUNK_SIZE = 1_000_000;
 
 /** Bytes of a calibration file; one that training writes has some 200. */
-const LONGEST_CALIBRATION = 1_000_000;
-const MAX_WINDOW_LENGTHS = 100;
+const MAX_CALIBRATION = 1_000_000;
+const MAX_CHUNK_SIZES = 100;
 
 /** Which calibrated window scores leave no doubt, as measured on sequences that the model was not trained on. */
 export interface TriageThresholds {
-  /** Window length in bases that they were measured for. */
+  /** Chunk size: bases of a window that they were measured for. */
   readonly chunkSize: number;
   /** Below this virus score, 0 to 1, a window is surely none of a virus. */
   readonly othersBelow: number;
@@ -38,7 +38,7 @@ export function calibrationOf(fields: JsonFields): Calibration {
 }
 
 function triageOf(fields: JsonFields): TriageThresholds[] {
-  const entries = fields.list('triage', MAX_WINDOW_LENGTHS).map((entry) => {
+  const entries = fields.list('triage', MAX_CHUNK_SIZES).map((entry) => {
     entry.checkNames('chunkSize', 'othersBelow', 'virusAtLeast');
     const othersBelow = entry.between('othersBelow', 0, 1);
     return {
@@ -58,19 +58,19 @@ function triageOf(fields: JsonFields): TriageThresholds[] {
  * @throws VNP_USAGE for a file that cannot be read, VNP_CHECKPOINT for one that is no calibration
  */
 export async function readCalibration(path: string): Promise<Calibration> {
-  const bytes = await readSmallFile(path, LONGEST_CALIBRATION, '--calibration');
+  const bytes = await readSmallFile(path, MAX_CALIBRATION, '--calibration');
   const fault = { code: 'VNP_CHECKPOINT', next: 'Give the file that training wrote' } as const;
   let value: unknown;
   try {
     value = parseStrictJson(bytes.toString('utf8'));
   } catch (error) {
-    throw expected(fault.code, 'a calibration in JSON', path, `one that is ${reasonOf(error)}`, fault.next);
+    throw new VirnucproError(fault.code, `The calibration ${path} is ${reasonOf(error)}. ${fault.next}`);
   }
   const fields = JsonFields.of(value, path, fault);
   fields.checkNames('temperature', 'triage');
   const calibration = calibrationOf(fields);
   if (calibration.temperature !== undefined || calibration.triage.length > 0) return calibration;
-  throw expected(fault.code, 'a temperature or triage thresholds', path, 'neither', fault.next);
+  throw new VirnucproError(fault.code, `${path} has neither a temperature nor triage thresholds. ${fault.next}`);
 }
 
 /** The bytes of a file that the user names. Throws VNP_USAGE, naming the option, where it is none or longer. */
@@ -89,7 +89,7 @@ async function readSmallFile(path: string, most: number, option: string): Promis
 export const CARD_FILE = 'card.md';
 
 /** Bytes of a card: a long article. */
-export const LONGEST_CARD = 1_000_000;
+export const MAX_CARD = 1_000_000;
 
 /** Where a model's card is: what it was trained on, what it can do and what it cannot, in Markdown. */
 export interface ModelCard {
@@ -103,18 +103,17 @@ export interface ModelCard {
  * @throws VNP_USAGE for a file that cannot be read or is too long, VNP_CHECKPOINT for one that is no text
  */
 export async function readCard(path: string): Promise<string> {
-  const bytes = await readSmallFile(path, LONGEST_CARD, '--card');
-  const next = 'Give a text in Markdown and UTF-8';
+  const bytes = await readSmallFile(path, MAX_CARD, '--card');
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw expected('VNP_CHECKPOINT', 'text in UTF-8', path, 'other bytes', next);
+    throw noCard(path, 'is not text in UTF-8');
   }
   // eslint-disable-next-line no-control-regex
   const control = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.exec(text);
-  if (control) throw expected('VNP_CHECKPOINT', 'text', path, `${JSON.stringify(control[0])} in it`, next);
-  if (text.trim() === '') throw expected('VNP_CHECKPOINT', 'a model card', path, 'an empty text', next);
+  if (control) throw noCard(path, `has the control character ${JSON.stringify(control[0])}`);
+  if (text.trim() === '') throw noCard(path, 'is empty');
   return text;
 }
 
@@ -129,11 +128,15 @@ export async function openCard(folder: string, name: string): Promise<ModelCard>
   try {
     // A link could lead anywhere, and readers of results are sent to the card.
     const found = await lstat(path);
-    if (found.isFile() && found.size <= LONGEST_CARD) return { path };
+    if (found.isFile() && found.size <= MAX_CARD) return { path };
     received = found.isFile() ? `${found.size} bytes` : 'something that is no file';
   } catch (error) {
     received = reasonOf(error);
   }
-  const wanted = `a model card of at most ${LONGEST_CARD} bytes`;
-  throw expected('VNP_MODEL_INVALID', wanted, path, received, 'Import the model again');
+  const message = `The model card ${path} is not a readable file of at most ${MAX_CARD} bytes: ${received}`;
+  throw new VirnucproError('VNP_MODEL_INVALID', `${message}. Import the model again`);
+}
+
+function noCard(path: string, problem: string): VirnucproError {
+  return new VirnucproError('VNP_CHECKPOINT', `The model card ${path} ${problem}. Give a text in Markdown and UTF-8`);
 }

@@ -3,13 +3,13 @@ import { VirnucproError } from '../../errors.js';
 import { CheckpointFile, damaged } from '../checkpoint/checkpoint-file.js';
 import { JsonFields, parseStrictJson } from '../json.js';
 import { ZipFile } from '../checkpoint/zip.js';
-import { CARD_FILE, LONGEST_CARD } from './annotations.js';
+import { CARD_FILE, MAX_CARD } from './annotations.js';
 
 /** Names of the extra files in an archive. */
 export const METADATA_FILE = 'virnucpro.json';
 export const TOKENIZER_FILE = 'tokenizer.json';
 
-const LONGEST_EXTRA_FILE = 50_000_000;
+const MAX_EXTRA_FILE = 50_000_000;
 
 /** What an archive says of itself, in its extra file `virnucpro.json`. */
 export interface ArchiveMetadata {
@@ -49,7 +49,7 @@ export async function readArchiveMetadata(path: string): Promise<ArchiveContents
       const metadata = await readExtra(zip, METADATA_FILE);
       if (metadata === undefined) throw damaged(path, `has no ${METADATA_FILE}: it was not written by virnucpro`);
       const tokenizer = await readExtra(zip, TOKENIZER_FILE);
-      const card = await readExtra(zip, CARD_FILE, LONGEST_CARD);
+      const card = await readExtra(zip, CARD_FILE, MAX_CARD);
       return {
         metadata: parseMetadata(metadata, path),
         ...(tokenizer !== undefined && { tokenizer }),
@@ -65,7 +65,7 @@ export async function readArchiveMetadata(path: string): Promise<ArchiveContents
 }
 
 /** TorchScript keeps extra files at `NAME/extra/FILE`, NAME being the archive's own. */
-async function readExtra(zip: ZipFile, name: string, most = LONGEST_EXTRA_FILE): Promise<string | undefined> {
+async function readExtra(zip: ZipFile, name: string, most = MAX_EXTRA_FILE): Promise<string | undefined> {
   const suffix = `/extra/${name}`;
   const entry = [...zip.entries.keys()].find(
     (one) => one.endsWith(suffix) && one.indexOf('/') === one.length - suffix.length,
@@ -94,7 +94,7 @@ function parseMetadata(text: string, path: string): ArchiveMetadata {
 }
 
 const MAX_LAYERS = 1000;
-const WIDEST = 1_000_000;
+const MAX_WIDTH = 1_000_000;
 
 /** Checks an architecture that was read from JSON. Throws VNP_MODEL_INVALID. */
 function readArchitecture(fields: JsonFields): Architecture {
@@ -116,7 +116,7 @@ function readDnabert(fields: JsonFields): DnabertArchitecture {
   return {
     family: 'dnabert2',
     ...readEncoder(fields),
-    tokenTypes: fields.whole('tokenTypes', 1, WIDEST),
+    tokenTypes: fields.whole('tokenTypes', 1, MAX_WIDTH),
     layerNormEpsilon: fields.positive('layerNormEpsilon'),
   };
 }
@@ -124,18 +124,18 @@ function readDnabert(fields: JsonFields): DnabertArchitecture {
 function readEncoder(fields: JsonFields): Omit<Esm2Architecture, 'family'> {
   return {
     layers: fields.whole('layers', 1, MAX_LAYERS),
-    width: fields.whole('width', 1, WIDEST),
-    heads: fields.whole('heads', 1, WIDEST),
-    feedForward: fields.whole('feedForward', 1, WIDEST),
-    vocabulary: fields.whole('vocabulary', 1, WIDEST),
+    width: fields.whole('width', 1, MAX_WIDTH),
+    heads: fields.whole('heads', 1, MAX_WIDTH),
+    feedForward: fields.whole('feedForward', 1, MAX_WIDTH),
+    vocabulary: fields.whole('vocabulary', 1, MAX_WIDTH),
   };
 }
 
 function readClassifier(fields: JsonFields): ClassifierArchitecture {
   return {
     family: 'classifier',
-    inputs: fields.whole('inputs', 1, WIDEST),
-    hidden: fields.whole('hidden', 1, WIDEST),
+    inputs: fields.whole('inputs', 1, MAX_WIDTH),
+    hidden: fields.whole('hidden', 1, MAX_WIDTH),
     batchNormEpsilon: fields.positive('batchNormEpsilon'),
   };
 }

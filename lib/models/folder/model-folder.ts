@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Architecture, BytePairVocabulary, ClassifierArchitecture, DataType, DnabertArchitecture, Esm2Architecture } from '../../engine/addon.js';
-import { expected, VirnucproError } from '../../errors.js';
+import { reasonOf, VirnucproError } from '../../errors.js';
 import { JsonFields, parseStrictJson } from '../json.js';
 import { parseTokenizer } from '../tokenizers.js';
 import { type ArchiveContents, type ArchiveMetadata, readArchiveMetadata, TOKENIZER_FILE } from './archive.js';
@@ -11,7 +11,9 @@ import { calibrationOf, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE, type ModelCard, openCard
 export const PIPELINE_FILE = 'pipeline.json';
 
 /** Bytes of a pipeline.json; one that was written here has some 600. */
-const LONGEST_PIPELINE = 1_000_000;
+const MAX_PIPELINE = 1_000_000;
+
+const IMPORT_AGAIN = 'Import the model again with `virnucpro models import`';
 
 export const PART_NAMES = ['dna', 'protein', 'classifier'] as const;
 export type PartName = (typeof PART_NAMES)[number];
@@ -29,7 +31,7 @@ export interface PipelinePart {
 export interface Pipeline {
   readonly format: 1;
   readonly name: string;
-  /** Window length in bases. */
+  /** Chunk size: bases of a window. */
   readonly chunkSize: number;
   readonly random: boolean;
   /** See Calibration; absent in a model that was not calibrated, as those of the published weights. */
@@ -61,7 +63,7 @@ export interface OpenedModel {
   readonly folder: string;
   /** SHA-256 of `pipeline.json`, which has those of the archives: it stands for the whole model. */
   readonly pipelineSha256: string;
-  /** Window length in bases. */
+  /** Chunk size: bases of a window. */
   readonly chunkSize: number;
   /** Whether any weights are random, so that scores mean nothing. */
   readonly random: boolean;
@@ -118,10 +120,11 @@ async function readPipeline(folder: string): Promise<{ pipeline: Pipeline; sha25
   let bytes: Buffer;
   try {
     const { size } = await stat(path);
-    if (size > LONGEST_PIPELINE) throw new Error(`${size} bytes of ${PIPELINE_FILE}`);
+    if (size > MAX_PIPELINE) throw new Error(`${size} bytes of ${PIPELINE_FILE}`);
     bytes = await readFile(path);
   } catch (error) {
-    throw expected('VNP_MODEL_MISSING', `a model's folder with ${PIPELINE_FILE}`, folder, (error as Error).message);
+    const message = `The model folder ${folder} has no readable ${PIPELINE_FILE}: ${reasonOf(error)}. ${IMPORT_AGAIN}`;
+    throw new VirnucproError('VNP_MODEL_MISSING', message, { cause: error });
   }
   let value: unknown;
   try {
@@ -153,7 +156,7 @@ function readPath(fields: JsonFields, name: string, path: string): string {
   const found = fields.text(name);
   if (found.split('/').every((one) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(one))) return found;
   const received = JSON.stringify(found.slice(0, 80));
-  throw expected('VNP_MODEL_INVALID', 'the path of a file in the folder', `${name} of ${path}`, received);
+  throw invalid(`${name} of ${path} is ${received}, which is not the path of a file in the folder`);
 }
 
 function readPart(fields: JsonFields, path: string): PipelinePart {
@@ -166,10 +169,9 @@ async function readArchive(path: string, { bytes }: PipelinePart): Promise<Archi
   try {
     ({ size } = await stat(path));
   } catch (error) {
-    throw expected('VNP_MODEL_INVALID', 'an archive', path, (error as Error).message, 'Import the model again');
+    throw invalid(`The archive ${path} cannot be read: ${reasonOf(error)}`);
   }
-  if (size !== bytes)
-    throw expected('VNP_MODEL_INVALID', `${bytes} bytes`, path, `${size} bytes`, 'Import the model again');
+  if (size !== bytes) throw invalid(`The archive ${path} has ${size} bytes instead of ${bytes}`);
   return readArchiveMetadata(path);
 }
 
@@ -185,12 +187,12 @@ function openPart<A extends Architecture>(
   what: string,
 ): OpenedPart<A> {
   const path = join(folder, archive);
-  if (!isRight(architecture)) throw expected('VNP_MODEL_INVALID', what, path, `one of ${architecture.family}`);
+  if (!isRight(architecture)) throw invalid(`The archive ${path} is one of ${architecture.family}, not ${what}`);
   return { path, architecture, dtype, sha256, bytes, source, createdBy };
 }
 
 function readTokenizer(path: string, { tokenizer }: ArchiveContents): BytePairVocabulary {
-  if (tokenizer === undefined) throw expected('VNP_MODEL_INVALID', `the extra file ${TOKENIZER_FILE}`, path, 'none');
+  if (tokenizer === undefined) throw invalid(`The archive ${path} has no ${TOKENIZER_FILE}`);
   try {
     return parseTokenizer(tokenizer, `${TOKENIZER_FILE} of ${path}`);
   } catch (error) {
@@ -201,15 +203,15 @@ function readTokenizer(path: string, { tokenizer }: ArchiveContents): BytePairVo
 function checkFit({ folder, dna, protein, classifier, tokenizer }: OpenedModel): void {
   const width = dna.architecture.width + protein.architecture.width;
   if (classifier.architecture.inputs !== width) {
-    throw expected(
-      'VNP_MODEL_INVALID',
-      `${width} inputs`,
-      `the classifier in ${folder}`,
-      String(classifier.architecture.inputs),
-    );
+    const { inputs } = classifier.architecture;
+    throw invalid(`The classifier in ${folder} has ${inputs} inputs, but the language models give ${width} values`);
   }
   if (tokenizer.tokens.length > dna.architecture.vocabulary) {
-    const received = `${tokenizer.tokens.length} tokens for ${dna.architecture.vocabulary} embeddings`;
-    throw expected('VNP_MODEL_INVALID', 'an embedding for every token', `the DNA part in ${folder}`, received);
+    const { vocabulary } = dna.architecture;
+    throw invalid(`The DNA part in ${folder} has ${tokenizer.tokens.length} tokens, but ${vocabulary} embeddings`);
   }
+}
+
+function invalid(problem: string): VirnucproError {
+  return new VirnucproError('VNP_MODEL_INVALID', `${problem}. ${IMPORT_AGAIN}`);
 }

@@ -30,10 +30,10 @@ export interface NewPart {
 
 export interface NewModel {
   readonly name: string;
-  /** Window length in bases. */
+  /** Chunk size: bases of a window. */
   readonly chunkSize: number;
   readonly random: boolean;
-  /** Text of the model's card, for its folder and for each archive; at most LONGEST_CARD bytes. Defaults to none. */
+  /** Text of the model's card, for its folder and for each archive; at most MAX_CARD bytes. Defaults to none. */
   readonly card?: string;
   /** Defaults to none. */
   readonly calibration?: Calibration;

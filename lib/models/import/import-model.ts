@@ -24,7 +24,7 @@ export interface ImportRequest {
   readonly dna: string;
   /** A classifier of VirNucPro: `300_model.pth` or `500_model.pth`. */
   readonly classifier: string;
-  /** Window length in bases that the classifier was trained with: 300 or 500 for the published ones. */
+  /** Chunk size: bases of a window that the classifier was trained with: 300 or 500 for the published ones. */
   readonly chunkSize: number;
   /** Data type of the two language models in the archives. Defaults to `keep`: as in the checkpoints. */
   readonly dtype?: 'keep' | DataType;

@@ -25,7 +25,7 @@ export interface RandomRequest {
   readonly seed?: number;
   /** Data type of the two language models in the archives. Defaults to that of the published weights. */
   readonly dtype?: DataType;
-  /** Window length in bases. Defaults to 500. */
+  /** Chunk size: bases of a window. Defaults to 500. */
   readonly chunkSize?: number;
   /** Whether an installed model of this name is replaced. Defaults to false. */
   readonly overwrite?: boolean;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { expected, reasonOf } from '../../errors.js';
+import { reasonOf, VirnucproError } from '../../errors.js';
 import { unlessAborted } from '../../unless-aborted.js';
 import { isJsonObject, parseStrictJson, property } from '../json.js';
 import { sha256InThread, sha256OfFile } from './sha256.js';
@@ -77,10 +77,10 @@ async function verifyFile(file: Candidate, isLarge: boolean, failed: AbortSignal
   }
   if (found !== sha256) {
     const next = 'The file was damaged or changed; import the model again';
-    throw expected('VNP_MODEL_INVALID', `the SHA-256 ${sha256}`, path, found, next);
+    throw new VirnucproError('VNP_MODEL_INVALID', `The SHA-256 of ${path} is ${found} instead of ${sha256}. ${next}`);
   }
   if ((await readState(file)).text === state.text) return;
-  throw expected('VNP_MODEL_INVALID', 'a file at rest', path, 'one that changes while it is read', 'Try again');
+  throw new VirnucproError('VNP_MODEL_INVALID', `${path} changed while it was read. Try again`);
 }
 
 async function readState({ path }: PinnedFile): Promise<FileState> {
@@ -92,12 +92,13 @@ async function readState({ path }: PinnedFile): Promise<FileState> {
 }
 
 function unreadable(path: string, error: unknown): Error {
-  return expected('VNP_MODEL_INVALID', 'a readable archive', path, reasonOf(error), 'Import the model again');
+  const message = `The archive ${path} cannot be read: ${reasonOf(error)}. Import the model again`;
+  return new VirnucproError('VNP_MODEL_INVALID', message, { cause: error });
 }
 
 /** The files that were hashed last stay remembered. */
 const MAX_FILES = 300;
-const LONGEST_TEXT = 1_000_000;
+const MAX_TEXT = 1_000_000;
 
 /**
  * A file that changed so shortly before it was hashed is not remembered: it could change again within one tick of the
@@ -178,7 +179,7 @@ async function readFiles(path: string): Promise<ReadonlyMap<string, Verified>> {
     file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     const found = await file.stat();
     const isOursAlone = found.uid === process.geteuid?.() && (found.mode & 0o022) === 0;
-    if (!found.isFile() || !isOursAlone || found.size > LONGEST_TEXT) return new Map();
+    if (!found.isFile() || !isOursAlone || found.size > MAX_TEXT) return new Map();
     return parseFiles(await file.readFile('utf8'));
   } catch {
     return new Map();
