@@ -5,7 +5,8 @@ import tseslint from 'typescript-eslint';
 
 /**
  * The layers: what the files of each folder of lib/ may import besides their own folder. Whatever is not named here is
- * an error, so that imports run one way: cli, index, predict, models, engine, with the stages of the data beside them.
+ * an error, so that imports run one way: cli, the entries, results, predict, models, engine, with the stages of the data
+ * beside them.
  */
 const layers = {
   input: ['counted.ts', 'errors.ts', 'full-disk.ts', 'unless-aborted.ts'],
@@ -23,17 +24,27 @@ const layers = {
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
     'predict/options.ts',
   ],
-  'index.ts': [
-    ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
-    ...['journal', 'predict', 'diagnosis', 'benchmark'],
+  // Brings a prediction into its result files: nothing else knows both.
+  results: [
+    ...['counted.ts', 'errors.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/linear-limit.ts'],
+    ...['engine/load.ts', 'engine/worker-usage.ts', 'models/pipeline.ts', 'output', 'predict'],
   ],
+  // The entries of the package, and what the command line needs beside them.
+  'index.ts': [
+    ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'engine', 'diagnosis', 'predict', 'results'],
+    'output/manifest.ts',
+  ],
+  'models.ts': ['supported-node.ts', 'models', 'predict/embedding-classifier.ts'],
+  'diagnostics.ts': ['supported-node.ts', 'diagnosis', 'engine'],
+  'benchmark.ts': ['supported-node.ts', 'benchmark', 'engine'],
+  'internal.ts': ['engine', 'models', 'predict', 'results'],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
     ...['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'predict/results.ts', 'predict/events.ts'],
     ...['predict/run-counts.ts', 'windows/window.ts', 'unless-aborted.ts'],
   ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
-  recall: [
+  rescore: [
     ...['errors.ts', 'forced-to-disk.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts'],
     ...['predict/run-counts.ts', 'predict/score-sums.ts', 'windows/frame.ts', 'windows/window.ts'],
   ],
@@ -42,7 +53,8 @@ const layers = {
     ...['counted.ts', 'predict/summary.ts'],
   ],
   cli: [
-    ...['counted.ts', 'errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'index.ts', 'output', 'recall', 'monitor'],
+    ...['counted.ts', 'errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
+    ...['index.ts', 'models.ts', 'diagnostics.ts', 'benchmark.ts', 'internal.ts'],
     // For an end without waiting.
     ...['engine/load.ts', 'benchmark/temporary-archive.ts'],
   ],

@@ -1,6 +1,14 @@
 import { InvalidArgumentError, Option } from 'commander';
-import { DEFAULT_PRECISION, MAX_THREADS, PRECISIONS, SHIPPED_DEFAULT } from '../index.js';
 import type { DeviceChoice } from '../index.js';
+import {
+  DEFAULT_MIN_FRACTION,
+  DEFAULT_PRECISION,
+  DEFAULT_THRESHOLD,
+  MAX_THREADS,
+  PRECISIONS,
+  SHIPPED_DEFAULT,
+} from '../internal.js';
+import { LOG_FORMATS, LOG_LEVELS } from '../monitor/log.js';
 
 /** Option parsers: each takes the word behind the option and gives its value, or says what was expected. */
 
@@ -102,4 +110,28 @@ export function precisionOption(): Option {
   )
     .choices(PRECISIONS)
     .default(DEFAULT_PRECISION);
+}
+
+export function thresholdOption(): Option {
+  return new Option('--threshold <score>', 'virus score from which a window is called virus')
+    .argParser(fraction)
+    .default(DEFAULT_THRESHOLD);
+}
+
+export function minFractionOption(): Option {
+  return new Option('--min-fraction <fraction>', 'fraction of scored windows from which a contig is called virus')
+    .argParser(fraction)
+    .default(DEFAULT_MIN_FRACTION);
+}
+
+export function calibrationOption(): Option {
+  return new Option('--no-calibration', 'scores as the classifier gives them, also where the model has a temperature');
+}
+
+export function logFormatOption(): Option {
+  return new Option('--log-format <format>', 'form of the log on standard error').choices(LOG_FORMATS).default('text');
+}
+
+export function logLevelOption(): Option {
+  return new Option('--log-level <level>', 'least level that is logged').choices(LOG_LEVELS).default('info');
 }

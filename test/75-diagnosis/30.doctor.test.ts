@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Check } from '../../lib/index.js';
+import type { Check } from '../../lib/diagnostics.js';
 import { cachedLibtorchFolder } from '../../lib/engine/libtorch.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { checkNode } from '../../lib/diagnosis/runtime-checks.js';

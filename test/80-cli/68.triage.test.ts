@@ -236,7 +236,7 @@ describe('virnucpro predict --triage', () => {
       [/at most 0\.93, .* but received 0\.95/, '--triage', 'small', '--triage-others-below', '0.95'],
       [/a number from 0 to 1/, '--triage', 'small', '--triage-others-below', '1.1'],
       [/--triage <name> for --triage-virus-at-least/, '--triage-virus-at-least', '0.9'],
-      [/no --save-embeddings for --triage/, '--triage', 'small', '--save-embeddings'],
+      [/--save-embeddings\) cannot be combined with triage/, '--triage', 'small', '--save-embeddings'],
     ];
     for (const [message, ...more] of refused) {
       await failsWith(message, words('refused', more), { models: installed.models });

@@ -1,0 +1,19 @@
+/** What the command line needs beside the public API. No promise to anybody. */
+export { matmulEfficiency } from './engine/linear-limit.js';
+export { DEFAULT_PRECISION, PRECISIONS } from './engine/precision.js';
+export { SHIPPED_DEFAULT } from './models/shipped.js';
+export { temperatureOf, UNCALIBRATED } from './predict/calibration.js';
+export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';
+export { continuedPlan } from './predict/journal-key.js';
+export {
+  DEFAULT_DEVICE_TIMEOUT,
+  DEFAULT_MEMORY_WARNING,
+  DEFAULT_PROGRESS_INTERVAL,
+  MAX_BATCH_TOKENS,
+  MAX_DEVICE_TIMEOUT,
+  MAX_THREADS,
+  MAX_WORKERS,
+} from './predict/options.js';
+export { planOnDevices, planRun } from './predict/plan.js';
+export { describeModel } from './results/run-description.js';
+export { checkResults, openResults, writeInto } from './results/write-results.js';
