@@ -27,7 +27,7 @@ const layers = {
   // Brings a prediction into its result files: nothing else knows both.
   results: [
     ...['counted.ts', 'errors.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/linear-limit.ts'],
-    ...['engine/load.ts', 'engine/worker-usage.ts', 'models/pipeline.ts', 'output', 'predict'],
+    ...['engine/load.ts', 'engine/worker-usage.ts', 'models/folder/model-folder.ts', 'output', 'predict'],
   ],
   // The entries of the package, and what the command line needs beside them.
   'index.ts': [
@@ -41,12 +41,12 @@ const layers = {
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
     ...['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'predict/results.ts', 'predict/events.ts'],
-    ...['predict/run-counts.ts', 'windows/window.ts', 'unless-aborted.ts'],
+    ...['predict/run-counts.ts', 'windows/windows.ts', 'unless-aborted.ts'],
   ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   rescore: [
     ...['errors.ts', 'forced-to-disk.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts'],
-    ...['predict/run-counts.ts', 'predict/score-sums.ts', 'windows/frame.ts', 'windows/window.ts'],
+    ...['predict/run-counts.ts', 'predict/score-sums.ts', 'windows/open-reading-frames.ts', 'windows/windows.ts'],
   ],
   monitor: [
     ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],

@@ -13,7 +13,7 @@ import { setImmediate } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { open } from '../dist/lib/index.js';
 import { RunJournal } from '../dist/lib/journal/run-journal.js';
-import { WITHOUT_TRIAGE } from '../dist/lib/journal/run-key.js';
+import { WITHOUT_TRIAGE } from '../dist/lib/journal/journal-key.js';
 import { measuredQuietly } from './other-load.mjs';
 import { markdownList, markdownTable, writeResults } from './write-results.mjs';
 

@@ -2,10 +2,10 @@
 import { copyFileSync, existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAddon } from '../dist/lib/engine/load.js';
-import { randomModel as makeRandomModel } from '../dist/lib/models/random.js';
+import { randomModel as makeRandomModel } from '../dist/lib/models/random/random-model.js';
 import { ModelRegistry } from '../dist/lib/models/registry.js';
-import { derivedSeed } from '../dist/lib/models/seeded-random.js';
-import { TRUST_FOLDER } from '../dist/lib/models/trust.js';
+import { derivedSeed } from '../dist/lib/models/random/random-contents.js';
+import { TRUST_FOLDER } from '../dist/lib/models/trust/trust-records.js';
 import { cacheFolder } from '../scripts/setup/cache-folder.mjs';
 
 /** @typedef {import('../dist/lib/engine/addon.js').ArchiveRequest} ArchiveRequest */

@@ -12,10 +12,9 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { batchDigest } from '../dist/lib/journal/batch-digest.js';
-import { BATCH_RECORD, encodeRecord, KEY_RECORD } from '../dist/lib/journal/record.js';
+import { BATCH_RECORD, batchDigest, encodeRecord, KEY_RECORD } from '../dist/lib/journal/journal-format.js';
 import { RunJournal } from '../dist/lib/journal/run-journal.js';
-import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../dist/lib/journal/run-key.js';
+import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../dist/lib/journal/journal-key.js';
 import { markdownList, markdownTable, writeResults } from './write-results.mjs';
 
 const FRAMES = 2;

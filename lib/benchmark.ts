@@ -8,9 +8,9 @@ export {
   DEFAULT_BENCHMARK_SEQUENCES,
   MAX_BENCHMARK_SEQUENCES,
   MAX_REPEATS,
-} from './benchmark/options.js';
-export type { BenchmarkOptions } from './benchmark/options.js';
-export type { BenchmarkProgress } from './benchmark/progress.js';
+} from './benchmark/benchmark-options.js';
+export type { BenchmarkOptions } from './benchmark/benchmark-options.js';
+export type { BenchmarkProgress } from './benchmark/benchmark-options.js';
 export { BENCHMARK_FIELDS } from './benchmark/report.js';
 export type { BenchmarkField, BenchmarkReport } from './benchmark/report.js';
 export { matmulEfficiency } from './engine/linear-limit.js';

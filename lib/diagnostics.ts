@@ -4,6 +4,6 @@ import './supported-node.js';
 export { diagnose } from './diagnosis/diagnose.js';
 export type { DiagnoseOptions } from './diagnosis/diagnose.js';
 export type { Check, CheckStatus } from './diagnosis/check.js';
-export { devices } from './diagnosis/devices.js';
-export type { DeviceList, ListedDevice } from './diagnosis/devices.js';
+export { devices } from './diagnosis/device-list.js';
+export type { DeviceList, ListedDevice } from './diagnosis/device-list.js';
 export type { CudaState } from './engine/load.js';

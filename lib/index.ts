@@ -42,8 +42,8 @@ export function versions(): { virnucpro: string; libtorch: string; node: string 
 export { packageVersion } from './package.js';
 export { VirnucproError } from './errors.js';
 export type { ErrorCode } from './errors.js';
-export { devices } from './diagnosis/devices.js';
-export type { DeviceList, ListedDevice } from './diagnosis/devices.js';
+export { devices } from './diagnosis/device-list.js';
+export type { DeviceList, ListedDevice } from './diagnosis/device-list.js';
 export { checkInputs } from './input/input-files.js';
 export type { CheckOptions, InputFile } from './input/input-files.js';
 export { prepare } from './predict/plan.js';

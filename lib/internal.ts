@@ -1,10 +1,10 @@
 /** What the command line needs beside the public API. No promise to anybody. */
 export { matmulEfficiency } from './engine/linear-limit.js';
 export { DEFAULT_PRECISION, PRECISIONS } from './engine/precision.js';
-export { SHIPPED_DEFAULT } from './models/shipped.js';
+export { SHIPPED_DEFAULT } from './models/registry.js';
 export { temperatureOf, UNCALIBRATED } from './predict/calibration.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';
-export { continuedPlan } from './predict/journal-key.js';
+export { continuedPlan } from './predict/run-key.js';
 export {
   DEFAULT_DEVICE_TIMEOUT,
   DEFAULT_MEMORY_WARNING,

@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * Makes one archive that runs without a network, npm or a compiler, beside a Python torch: `npm run bundle`. It is how
- * machines without a network install the program, see docs/air-gapped.md. `npm run setup` comes first.
+ * machines without a network install the program, see docs/clusters.md. `npm run setup` comes first.
  *
  *     node scripts/bundle.mjs [--output FILE] [--preset 0..9] [--library FOLDER] [--addon FOLDER] [--node-license FILE]
  *                             [--portable]

@@ -2,7 +2,8 @@
 /**
  * Writes what the documentation takes from the code: `npm run docs`. The options in docs/cli.md come from the command
  * line itself, the exit codes there from lib/cli/exit-codes.ts, the fields of `bench --json` from
- * lib/benchmark/report.ts, the tables of files and columns in README.md from lib/output/files.ts, the events in docs/events.md from lib/monitor/event-schema.ts.
+ * lib/benchmark/report.ts, the tables of files and columns in docs/outputs.md from lib/output/files.ts, the events in
+ * docs/events.md from lib/monitor/event-schema.ts.
  * With --check nothing is written, and the exit code says whether something would be.
  */
 import { EXIT_MEANINGS } from '../dist/lib/cli/exit-codes.js';
@@ -94,7 +95,7 @@ await fill('docs/cli.md', 'options', commandSection(buildProgram(), 'virnucpro')
 await fill('docs/cli.md', 'exit codes', exitCodes());
 await fill('docs/cli.md', 'benchmark fields', benchmarkFields());
 await fill('docs/events.md', 'events', eventSections());
-await fill('README.md', 'outputs', OUTPUT_FILES.map(fileSection).join('\n'));
+await fill('docs/outputs.md', 'outputs', OUTPUT_FILES.map(fileSection).join('\n'));
 for (const name of new Set(outdated))
   console.log(`${name} ${check ? 'is not what the code says; run npm run docs' : 'written'}`);
 process.exitCode = check && outdated.length > 0 ? 1 : 0;

@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { seededNumbers } from '../dist/lib/models/seeded-random.js';
+import { seededNumbers } from '../dist/lib/models/random/random-contents.js';
 import { noTerminal, Terminal } from '../dist/test/78-monitor/terminal.js';
 import { alike } from '../dist/test/simulated-gpu/machine.js';
 import { SimulatedGpus } from '../dist/test/simulated-gpu/simulated-gpus.js';

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { PackedTokens } from '../lib/batches/packed-tokens.js';
 import type { NativeWorker, OpenRequest } from '../lib/engine/addon.js';
 import { loadAddon } from '../lib/engine/load.js';
-import { importModel, type ImportRequest } from '../lib/models/import.js';
-import type { OpenedModel } from '../lib/models/pipeline.js';
+import { importModel, type ImportRequest } from '../lib/models/import/import-model.js';
+import type { OpenedModel } from '../lib/models/folder/model-folder.js';
 import { ModelRegistry } from '../lib/models/registry.js';
 import { fixture } from './repository.js';
 

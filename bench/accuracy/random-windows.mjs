@@ -1,6 +1,6 @@
 // @ts-check
 import { writeFileSync } from 'node:fs';
-import { seededNumbers } from '../../dist/lib/models/seeded-random.js';
+import { seededNumbers } from '../../dist/lib/models/random/random-contents.js';
 
 export const WINDOW = 500;
 const WINDOWS_A_RECORD = 20;

@@ -1,7 +1,7 @@
 // @ts-check
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEFAULT_SEED } from '../../dist/lib/models/random.js';
+import { DEFAULT_SEED } from '../../dist/lib/models/random/random-model.js';
 import { run } from '../../scripts/setup/child.mjs';
 import { inRepository } from '../../scripts/setup/repository.mjs';
 import { randomModel, weightsFolder } from '../random-model.mjs';

@@ -9,8 +9,8 @@ import { encodeDna } from '../../dist/lib/batches/dna-tokenizer.js';
 import { encodeProteins } from '../../dist/lib/batches/protein-tokens.js';
 import { fastaSequences } from '../../dist/lib/benchmark/sequences.js';
 import { loadAddon } from '../../dist/lib/engine/load.js';
-import { openModel } from '../../dist/lib/models/pipeline.js';
-import { PROTEIN_TOKENS } from '../../dist/lib/models/protein-alphabet.js';
+import { openModel } from '../../dist/lib/models/folder/model-folder.js';
+import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
 
 /** @param {'dna' | 'protein'} part @param {string[]} words */
 async function tokens(part, [fasta = '', limit, window, folder = '', file = '']) {

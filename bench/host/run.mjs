@@ -30,8 +30,8 @@ const project = (path) => import(resolve(dist, 'lib', path));
 
 /** Weights are not looked at, so the smallest will do; the tokenizer has DNABERT-S's size. */
 async function makeModel() {
-  const { DNABERT_SIZES } = await project('models/published-sizes.js');
-  const { randomModel } = await project('models/random.js');
+  const { DNABERT_SIZES } = await project('models/random/published-sizes.js');
+  const { randomModel } = await project('models/random/random-model.js');
   const { ModelRegistry } = await project('models/registry.js');
   const { addon } = (await project('engine/load.js')).loadAddon();
   const { architecture, dtype } = DNABERT_SIZES.get('dnabert_tiny');

@@ -6,20 +6,17 @@ import { loadAddon, prepareAddon } from '../engine/load.js';
 import { asVirnucproError } from '../engine/native-error.js';
 import { precisionOf } from '../engine/precision.js';
 import { checkInputs } from '../input/input-files.js';
-import { PROTEIN_TOKENS } from '../models/protein-alphabet.js';
-import { reportOf } from './make-report.js';
-import type { Measured, Plan } from './make-report.js';
-import { embedAll, measureForward, measureSpeed } from './measure-speed.js';
-import type { Workload } from './measure-speed.js';
-import { resolveBenchmarkOptions } from './options.js';
-import type { BenchmarkOptions, ResolvedBenchmarkOptions } from './options.js';
-import { watchMemory } from './peak-memory.js';
-import type { BenchmarkReport } from './report.js';
-import { fastaSequences, generatedSequences } from './sequences.js';
+import { PROTEIN_TOKENS } from '../models/tokenizers.js';
+import { reportOf } from './report.js';
+import type { BenchmarkReport, Measured, Plan } from './report.js';
+import { embedAll, measureForward, measureSpeed, watchMemory } from './measurements.js';
+import type { Workload } from './measurements.js';
+import { resolveBenchmarkOptions } from './benchmark-options.js';
+import type { BenchmarkOptions, ResolvedBenchmarkOptions } from './benchmark-options.js';
+import { fastaSequences, generatedSequences, tokenBatches } from './sequences.js';
 import { findSubject } from './subject.js';
 import type { Subject } from './subject.js';
 import { withRandomArchive } from './temporary-archive.js';
-import { tokenBatches } from './token-batches.js';
 
 const LONG_PASS_SECONDS = 1;
 

@@ -1,9 +1,11 @@
 import { expected } from '../errors.js';
 import { readRecords } from '../input/records.js';
-import { PROTEIN_LETTERS } from '../models/protein-alphabet.js';
-import { derivedSeed, seededNumbers } from '../models/seeded-random.js';
-import { UPPER_CASE } from '../windows/genetic-code.js';
-import { readWindows } from '../windows/read-windows.js';
+import { PROTEIN_LETTERS } from '../models/tokenizers.js';
+import { derivedSeed, seededNumbers } from '../models/random/random-contents.js';
+import { UPPER_CASE } from '../windows/open-reading-frames.js';
+import { readWindows } from '../windows/windows.js';
+import { joinRanges } from '../batches/packed-tokens.js';
+import type { PackedTokens } from '../batches/packed-tokens.js';
 
 const SEED = 1;
 const BASES = 'ACGT';
@@ -80,4 +82,22 @@ function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array
     JSON.stringify(String.fromCharCode(strange)),
     'Give proteins for ESM-2, DNA for DNABERT',
   );
+}
+
+/**
+ * Cuts sequences into batches as a prediction does: each holds, in their order, as many as fit the budget; one that is
+ * longer than the budget goes alone.
+ * @param budget tokens, at least 1
+ */
+export function tokenBatches(packed: PackedTokens, budget: number): PackedTokens[] {
+  const { offsets } = packed;
+  const batches: PackedTokens[] = [];
+  let first = 0;
+  for (let last = 1; last < offsets.length; last++) {
+    const isLast = last === offsets.length - 1;
+    if (!isLast && offsets[last + 1]! - offsets[first]! <= budget) continue;
+    batches.push(joinRanges([{ packed, first, last }]));
+    first = last;
+  }
+  return batches;
 }

@@ -1,12 +1,12 @@
 import type { BytePairVocabulary, DnabertArchitecture, Esm2Architecture } from '../engine/addon.js';
 import { expected } from '../errors.js';
-import { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from '../models/random.js';
-import { DNABERT_SIZES, ESM2_SIZES } from '../models/published-sizes.js';
-import { randomTokenizer } from '../models/random-tokenizer.js';
+import { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from '../models/random/random-model.js';
+import { DNABERT_SIZES, ESM2_SIZES } from '../models/random/published-sizes.js';
+import { randomTokenizer } from '../models/random/random-contents.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
-import { parseTokenizer } from '../models/tokenizer.js';
-import { verifyFiles } from '../models/verify.js';
-import type { ResolvedBenchmarkOptions } from './options.js';
+import { parseTokenizer } from '../models/tokenizers.js';
+import { verifyFiles } from '../models/trust/verify.js';
+import type { ResolvedBenchmarkOptions } from './benchmark-options.js';
 
 /** The language model that is measured. */
 export type Subject = SubjectOf<'protein', Esm2Architecture> | DnaSubject;

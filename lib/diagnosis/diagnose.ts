@@ -2,8 +2,15 @@ import { reasonOf } from '../errors.js';
 import { failed, warned, type Check } from './check.js';
 import { checkCacheFolder, checkModels, checkTemporaryFolder } from './folder-checks.js';
 import { checkKnownAnswer } from './known-answer-check.js';
-import { checkAddon, checkCuda, checkDevices, devicesOf, type NativeState } from './native-checks.js';
-import { checkLibtorch, checkNode } from './runtime-checks.js';
+import {
+  checkAddon,
+  checkCuda,
+  checkDevices,
+  checkLibtorch,
+  checkNode,
+  devicesOf,
+  type NativeState,
+} from './installation-checks.js';
 import { mendingCommand } from '../engine/setup-command.js';
 
 export interface DiagnoseOptions {

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { cacheFolder } from '../engine/cache-folder.js';
 import { listModels, type ListedModel } from '../models/library.js';
-import { modelsFolder } from '../models/registry.js';
-import { SHIPPED_DEFAULT } from '../models/shipped.js';
+import { modelsFolder, SHIPPED_DEFAULT } from '../models/registry.js';
 import { reasonOf } from '../errors.js';
 import { failed, passed, warned, type Check } from './check.js';
 

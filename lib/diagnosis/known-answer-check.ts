@@ -6,10 +6,10 @@ import type { Precision } from '../engine/addon.js';
 import { reasonOf } from '../errors.js';
 import { failed, passed, type Check } from './check.js';
 import { runChild } from './child-process.js';
-import type { ListedDevice } from './devices.js';
+import type { ListedDevice } from './device-list.js';
 import { largestDifference } from './golden-tensors.js';
-import { EMBEDDING_STRIDE, KNOWN_VALUES } from './known-values.js';
-import type { KnownRunMessage, NativeMessage } from './native-messages.js';
+import { EMBEDDING_STRIDE, KNOWN_VALUES } from './known-model.js';
+import type { KnownRunMessage, NativeMessage } from './child-process.js';
 import { mendingCommand } from '../engine/setup-command.js';
 
 /** The first use of a GPU compiles and loads a lot. */

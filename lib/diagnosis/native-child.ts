@@ -1,13 +1,12 @@
 /**
  * The program of the doctor's child process: everything that runs native code. Its words are `load`, or `known-answer`
- * with a device, a folder to write to and the precisions; it answers in NativeMessages. See native-messages.ts.
+ * with a device, a folder to write to and the precisions; it answers in NativeMessages. See child-process.ts.
  */
 import { loadAddon } from '../engine/load.js';
 import type { Precision } from '../engine/addon.js';
 import { reasonOf } from '../errors.js';
-import { runKnownModel } from './known-runs.js';
-import { writeKnownModel } from './known-model.js';
-import type { NativeMessage } from './native-messages.js';
+import { runKnownModel, writeKnownModel } from './known-model.js';
+import type { NativeMessage } from './child-process.js';
 
 /** Resolves when the message is out: what is still waiting when the channel closes would be lost. */
 function send(message: NativeMessage): Promise<void> {

@@ -1,7 +1,7 @@
 import bzip2 from 'unbzip2-stream/lib/bzip2.js';
 import { reasonOf } from '../errors.js';
-import { ArchiveDamage, damaged, endsEarly } from './compressed-input.js';
-import type { CompressedInput, Decompression } from './compressed-input.js';
+import { ArchiveDamage, damaged, endsEarly } from './compression.js';
+import type { CompressedInput, Decompression } from './compression.js';
 
 const NAME = 'a bzip2';
 /** Bytes of a stream's header, and of a block of no size: its end. */

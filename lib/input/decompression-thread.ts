@@ -1,10 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { reasonOf } from '../errors.js';
-import { ArchiveDamage, CompressedInput } from './compressed-input.js';
-import type { Decompression } from './compressed-input.js';
-import { loadDecompress } from './compression.js';
-import type { Compression } from './compression.js';
-import type { ThreadAnswer, ThreadRequest } from './decompression-worker.js';
+import { ArchiveDamage, CompressedInput } from './compression.js';
+import type { Compression, Decompression } from './compression.js';
+import { loadDecompress } from './decompressed.js';
+import type { ThreadAnswer, ThreadRequest } from './decompressed.js';
 
 /** Bytes of content from which an answer leaves; one that is larger is a single piece of the library's. */
 const ANSWER_BYTES = 256 * 1024;

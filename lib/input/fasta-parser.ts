@@ -1,9 +1,7 @@
-import { HeaderLine } from './header-line.js';
-import { LineCounter } from './line-counter.js';
+import { HeaderLine, LineCounter } from './text.js';
 import { BLANK, BYTE_KINDS, COMMENT_MARK, isLineEnd, LINE_FEED, ORDER_MARK } from './nucleotide-bytes.js';
-import type { SequenceRecord } from './record.js';
-import { RecordAssembler } from './record-assembler.js';
-import type { RecordParser, RecordParserOptions } from './record-parser.js';
+import type { RecordParser, RecordParserOptions, SequenceRecord } from './record.js';
+import { RecordAssembler } from './record.js';
 import { FastaForms, HEADER_SIGN, ProteinForms } from './sequence-forms.js';
 
 type State = 'preamble' | 'header' | 'sequence';

@@ -3,16 +3,14 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import { unlessAborted } from '../unless-aborted.js';
-import { ArchiveDamage } from './compressed-input.js';
-import { archiveError, COMPRESSION_EXTENSIONS } from './compression.js';
-import { CONTENT_BYTES, recordFormat } from './content.js';
+import { counted } from '../counted.js';
+import { ArchiveDamage, archiveError, COMPRESSION_EXTENSIONS } from './compression.js';
+import { CONTENT_BYTES, ContentGate, parserFor, recordFormat } from './content.js';
 import type { LetterKind } from './content.js';
-import { ContentGate, parserFor } from './content-gate.js';
 import { decompressed } from './decompressed.js';
 import { fileBlocks, unreadable } from './file-blocks.js';
-import { sameFileWarnings } from './repeated-contents.js';
+import { sameContentWarning } from './input-progress.js';
 import { printablePath } from './text.js';
-import { unreadEntriesWarning } from './unread-entries.js';
 
 /** The name that stands for standard input. */
 export const STANDARD_INPUT = '-';
@@ -188,4 +186,80 @@ export async function checkInputs(
   }
   if (problems.length === 1) throw problems[0]!;
   throw new VirnucproError(problems[0]!.code, problems.map(({ message }) => message).join('\n'));
+}
+
+/**
+ * Finds files that are the same one, by whatever paths: before they are read, and by what the system says of them.
+ * @returns the warnings, in the order of the files
+ */
+async function sameFileWarnings(files: readonly InputFile[]): Promise<string[]> {
+  const earlier = new Map<string, string>();
+  const warnings: string[] = [];
+  for (const { path, size } of files) {
+    if (size === undefined || size === 0) continue;
+    // One that is gone by now is named when it is read.
+    const status = await stat(path, { bigint: true }).catch(() => undefined);
+    if (!status) continue;
+    const file = `${status.dev} ${status.ino} ${size}`;
+    const first = earlier.get(file);
+    if (first === undefined) earlier.set(file, path);
+    else warnings.push(sameContentWarning(path, first));
+  }
+  return warnings;
+}
+
+const MAX_NAMES = 5;
+
+/**
+ * The warning of what lies in an input directory and is not read.
+ * @param entries by code point, without hidden ones
+ * @param isSequenceFile whether a name is that of a file to read
+ * @returns undefined where there is nothing to say
+ */
+async function unreadEntriesWarning(
+  directory: string,
+  entries: readonly Dirent[],
+  isSequenceFile: (name: string) => boolean,
+): Promise<string | undefined> {
+  const folders: string[] = [];
+  const otherEndings: string[] = [];
+  const noFiles: string[] = [];
+  for (const entry of entries) {
+    const { name } = entry;
+    const path = join(directory, name);
+    if (await isFolder(entry, path)) {
+      if (!(await holdsResults(path))) folders.push(name);
+    } else if (isSequenceFile(name)) noFiles.push(name);
+    else otherEndings.push(name);
+  }
+  const count = folders.length + otherEndings.length + noFiles.length;
+  if (count === 0) return undefined;
+  const groups = [
+    group(folders, 'folder, for folders are not searched', 'folders, for folders are not searched'),
+    group(otherEndings, 'file with another ending', 'files with other endings'),
+    group(noFiles, 'that is no regular file', 'that are no regular files'),
+  ];
+  const verb = count === 1 ? 'is' : 'are';
+  return `${counted(count, 'entry')} of directory ${printablePath(directory)} ${verb} not read: ${groups.filter(Boolean).join('; ')}`;
+}
+
+async function isFolder(entry: Dirent, path: string): Promise<boolean> {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  return await stat(path).then(
+    (status) => status.isDirectory(),
+    () => false,
+  );
+}
+
+/** Results may well lie beside their inputs: of a run that is over, or, under a name of its own, of one that is not. */
+async function holdsResults(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch(() => []);
+  return names.some((name) => name === 'run.json' || name.startsWith('.unfinished-'));
+}
+
+function group(names: readonly string[], one: string, several: string): string {
+  if (names.length === 0) return '';
+  const shown = names.slice(0, MAX_NAMES).map(printablePath).join(', ');
+  const others = names.length - MAX_NAMES;
+  return `${names.length} ${names.length === 1 ? one : several} (${shown}${others > 0 ? ` and ${others} more` : ''})`;
 }

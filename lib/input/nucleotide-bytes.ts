@@ -19,7 +19,7 @@ export const STAR = 10;
 /** A byte of UTF-8's byte order mark. */
 export const ORDER_MARK = 11;
 export const PROTEIN_LETTER = 12;
-export const STRANGE = 13;
+const STRANGE = 13;
 
 /** The letters that stand for amino acids and for no nucleotide, nor for one that is not known (X). */
 export const PROTEIN_LETTERS = 'EFIJLOPQZefijlopqz';

@@ -1,3 +1,10 @@
+import type { LetterKind } from './content.js';
+import type { SequenceBuilderOptions } from './sequence-builder.js';
+import { SequenceBuilder } from './sequence-builder.js';
+import type { SequenceForms, StrangeByte } from './sequence-forms.js';
+import { BYTE_KINDS, PROTEIN_LETTER } from './nucleotide-bytes.js';
+import { HEADER_SIGN } from './sequence-forms.js';
+
 /** The letters of one record, in memory when short and in a temporary file when long, so that memory stays bounded. */
 export interface StoredSequence {
   /** Number of letters. */
@@ -28,4 +35,149 @@ export interface SequenceRecord {
   readonly problem?: string;
   /** The reader of records must release it. */
   readonly sequence: StoredSequence;
+}
+
+export interface RecordParserOptions extends SequenceBuilderOptions {
+  /** The `source` of the records. */
+  readonly source: string;
+  /** The `index` of the first record. */
+  readonly firstIndex: number;
+  /** What the letters of FASTA are. Default `dna`. */
+  readonly letters?: LetterKind;
+}
+
+/** Turns the bytes of one input, cut into blocks anywhere, into its records. */
+export interface RecordParser {
+  /**
+   * The block is not kept: its memory can be used again afterwards.
+   * @throws VirnucproError VNP_INPUT_FORMAT; the records before can be taken then
+   */
+  push(block: Uint8Array): void;
+  /** The end of the input. @throws VirnucproError VNP_INPUT_FORMAT */
+  finish(): void;
+  /** The records completed since the last call; the caller must release them. */
+  take(): SequenceRecord[];
+  /** Gives back what was not taken. */
+  abandon(): void;
+  /** Where in the input it is, for a message, such as `in record 3 (line 12)`. */
+  readonly place: string;
+  /** Lines before the first record that were read over, but for comments. */
+  readonly skippedLines: number;
+  /** Bytes of headers and letters so far, see ComputedInput.bytes. */
+  readonly recordBytes: number;
+}
+
+/** Puts records together from their headers and sequences; both parsers end here. */
+export class RecordAssembler {
+  readonly #options: RecordParserOptions;
+  readonly builder: SequenceBuilder;
+  #header = '';
+  #line = 0;
+  #complete: SequenceRecord[] = [];
+  #count = 0;
+  #bytesOfEarlier = 0;
+
+  constructor(options: RecordParserOptions, forms: SequenceForms) {
+    this.#options = options;
+    this.builder = new SequenceBuilder(options, forms);
+  }
+
+  /** Records that were ended. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** The line of the last record's header. */
+  get line(): number {
+    return this.#line;
+  }
+
+  get recordBytes(): number {
+    return this.#bytesOfEarlier + this.builder.length;
+  }
+
+  /**
+   * A record begins.
+   * @param line of its header
+   * @param lastByte that ended the header
+   */
+  begin(header: string, line: number, lastByte: number): void {
+    this.#header = header;
+    this.#line = line;
+    // The sign before it and the line end behind it.
+    this.#bytesOfEarlier += header.length + 2;
+    this.builder.begin(line + 1, lastByte);
+  }
+
+  /** @param problem what is wrong with it apart from its letters */
+  end(problem = ''): void {
+    const { sequence, ambiguous, uracil, gaps, protein, strangeByte } = this.builder.finish();
+    const { length } = sequence;
+    this.#bytesOfEarlier += length;
+    const found = sequenceProblem({ length, protein, strangeByte }, this.#line) || problem;
+    this.#complete.push({
+      index: this.#options.firstIndex + this.#count++,
+      id: /\S+/.exec(this.#header)?.[0] ?? '',
+      header: this.#header,
+      source: this.#options.source,
+      ...{ ambiguous, uracil, gaps },
+      ...(found && { problem: found }),
+      sequence,
+    });
+  }
+
+  take(): SequenceRecord[] {
+    const records = this.#complete;
+    this.#complete = [];
+    return records;
+  }
+
+  abandon(): void {
+    for (const record of this.take()) record.sequence.release();
+    this.builder.abandon();
+  }
+}
+
+/**
+ * The fraction of letters that stand for amino acids only from which a sequence is taken for protein: a third of a protein's
+ * are such, while in DNA there are none but by mistake.
+ */
+const PROTEIN_SHARE = 0.1;
+
+export function looksLikeProtein(proteinLetters: number, letters: number): boolean {
+  return proteinLetters > 0 && proteinLetters >= PROTEIN_SHARE * letters;
+}
+
+/** Letters of a record, and what was noticed about them. */
+interface SequenceFindings {
+  readonly length: number;
+  /** Letters that stand for amino acids only. */
+  readonly protein: number;
+  readonly strangeByte: StrangeByte | undefined;
+}
+
+/**
+ * What is wrong with a record's letters so that nothing can be computed for it; empty when they are sound.
+ * @param line of its header
+ */
+function sequenceProblem({ length, protein, strangeByte }: SequenceFindings, line: number): string {
+  if (!strangeByte) return '';
+  if (BYTE_KINDS[strangeByte.byte] === PROTEIN_LETTER && looksLikeProtein(protein, length)) {
+    return `protein where DNA was expected (${protein} of ${length} letters stand for amino acids only), from line ${line}`;
+  }
+  const place = placeOf(strangeByte);
+  if (strangeByte.byte !== HEADER_SIGN) {
+    return `a byte that is no letter of a nucleotide sequence (${nameOf(strangeByte.byte)}) in ${place}`;
+  }
+  return `a ">" within a line, in ${place}: a line end may be missing before it, where files were put together`;
+}
+
+/** A byte as a message shows it: its character, if that can be seen, and its number. */
+export function nameOf(byte: number): string {
+  const number = `0x${byte.toString(16).padStart(2, '0')}`;
+  return byte > 0x20 && byte < 0x7f ? `${String.fromCharCode(byte)}, ${number}` : number;
+}
+
+export function placeOf({ line, column }: { readonly line: number; readonly column: number }): string {
+  return `line ${line}, column ${column}`;
 }

@@ -1,17 +1,14 @@
 import { counted } from '../counted.js';
 import { expected } from '../errors.js';
-import { ArchiveDamage } from './compressed-input.js';
-import { archiveError } from './compression.js';
+import { ArchiveDamage, archiveError } from './compression.js';
 import type { LetterKind } from './content.js';
-import { ContentGate, parserFor } from './content-gate.js';
+import { ContentGate, parserFor } from './content.js';
 import { decompressed } from './decompressed.js';
-import { fileBlocks } from './file-blocks.js';
+import { fileBlocks, streamBlocks } from './file-blocks.js';
 import { flattened } from './flattened.js';
 import { STANDARD_INPUT, filesOf } from './input-files.js';
-import { InputProgress } from './progress.js';
-import type { RecordParser, RecordParserOptions } from './record-parser.js';
-import type { SequenceRecord } from './record.js';
-import { streamBlocks } from './stream-blocks.js';
+import { InputProgress } from './input-progress.js';
+import type { RecordParser, RecordParserOptions, SequenceRecord } from './record.js';
 import { inputName } from './text.js';
 
 export interface ReadOptions {

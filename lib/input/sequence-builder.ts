@@ -1,5 +1,4 @@
-import { LetterSlab } from './letter-slab.js';
-import { MemorySequence } from './memory-sequence.js';
+import { LetterSlab, MemorySequence, SequenceSpool, SpooledSequence } from './stored-sequence.js';
 import {
   AMBIGUOUS,
   BASE,
@@ -14,7 +13,6 @@ import {
 import type { StoredSequence } from './record.js';
 import { DROP, DROP_LINE, END_SEQUENCE, KEEP } from './sequence-forms.js';
 import type { SequenceForms, StrangeByte } from './sequence-forms.js';
-import { SequenceSpool, SpooledSequence } from './spooled-sequence.js';
 
 /** Letters that there is room for at first, and again after a long sequence. */
 const INITIAL_ROOM = 64 * 1024;

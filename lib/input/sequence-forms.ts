@@ -27,7 +27,7 @@ export const DROP = 0;
 /** It stays among the letters, of a record that is not sound. */
 export const KEEP = 1;
 /** A base that was not called. */
-export const KEEP_AS_N = 2;
+const KEEP_AS_N = 2;
 /** It begins a line of another kind: the sequence has ended. */
 export const END_SEQUENCE = 3;
 export const DROP_LINE = 4;

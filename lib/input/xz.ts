@@ -1,6 +1,6 @@
 import library from 'xz-decompress';
-import { damaged, endsEarly } from './compressed-input.js';
-import type { CompressedInput, Decompress, Decompression } from './compressed-input.js';
+import { damaged, endsEarly } from './compression.js';
+import type { CompressedInput, Decompress, Decompression } from './compression.js';
 
 const NAME = 'an xz';
 

@@ -1,14 +1,20 @@
+import { join, resolve } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { packageRoot } from '../package.js';
 import { homeFolder } from '../engine/home-folder.js';
 import { expected } from '../errors.js';
 import { makingRoom } from '../full-disk.js';
-import { openModel, PIPELINE_FILE, type OpenedModel } from './pipeline.js';
-import { sha256OfFile } from './sha256.js';
-import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from './shipped.js';
-import { TrustRecords } from './trust.js';
-import { verifyFiles, type VerifyOptions } from './verify.js';
+import { type OpenedModel, openModel, PIPELINE_FILE } from './folder/model-folder.js';
+import { sha256OfFile } from './trust/sha256.js';
+import { TrustRecords } from './trust/trust-records.js';
+import { verifyFiles, type VerifyOptions } from './trust/verify.js';
+
+/** Where the models that come with this program lie: they are part of it, and trusted as its code is. */
+export const SHIPPED_MODELS_FOLDER = join(packageRoot, 'models');
+
+/** The model that comes with this program and is used where none is installed and none is named. */
+export const SHIPPED_DEFAULT = 'virnucpro-mini';
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 const HOW_TO_GET_ONE =

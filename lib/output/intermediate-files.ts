@@ -1,6 +1,6 @@
 import { expected } from '../errors.js';
 import type { WindowResult } from '../predict/results.js';
-import { windowId } from '../windows/window.js';
+import { windowId } from '../windows/windows.js';
 import { both, type BufferedFile, type Wait } from './buffered-file.js';
 import { unwrapped, wrapped } from './fasta.js';
 import type { ResultWriter } from './result-writer.js';

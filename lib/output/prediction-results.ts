@@ -1,5 +1,5 @@
 import type { WindowResult } from '../predict/results.js';
-import { windowId } from '../windows/window.js';
+import { windowId } from '../windows/windows.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
 import { headerLine, PREDICTION_RESULTS } from './files.js';
 import { float32Text } from './float-text.js';

@@ -1,4 +1,4 @@
-import type { InputProgress } from '../input/progress.js';
+import type { InputProgress } from '../input/input-progress.js';
 import type { SequenceRecord } from '../input/record.js';
 
 /**

@@ -4,7 +4,7 @@ import type { DevicePool } from '../engine/pool.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
 import { openReadingFrames } from '../windows/open-reading-frames.js';
-import { readWindows } from '../windows/read-windows.js';
+import { readWindows } from '../windows/windows.js';
 import type { CallRule } from './calls.js';
 import { ContigTally } from './contig-tally.js';
 import { Dispatcher } from './dispatcher.js';

@@ -1,5 +1,5 @@
 import type { StoredSequence } from '../input/record.js';
-import type { FrameName, Orf } from '../windows/frame.js';
+import type { FrameName, Orf } from '../windows/open-reading-frames.js';
 
 /** The classifier's softmax for one kept frame, calibrated where that is on; float32 values that add up to 1 but for rounding. */
 export interface FrameScore {

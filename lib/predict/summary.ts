@@ -1,7 +1,7 @@
 import type { WorkerUsage } from '../engine/worker-usage.js';
 import type { ErrorCode, VirnucproError } from '../errors.js';
-import { InputProgress } from '../input/progress.js';
-import type { ReadInput } from '../input/progress.js';
+import { InputProgress } from '../input/input-progress.js';
+import type { ReadInput } from '../input/input-progress.js';
 import type { SequenceRecord } from '../input/record.js';
 import { RepeatedIds } from '../input/repeated-ids.js';
 import { ComputedInput } from './computed-input.js';

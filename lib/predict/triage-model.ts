@@ -1,7 +1,7 @@
 import { expected } from '../errors.js';
-import type { OpenedModel } from '../models/pipeline.js';
+import type { OpenedModel } from '../models/folder/model-folder.js';
 import type { ModelRegistry } from '../models/registry.js';
-import { SHIPPED_DEFAULT } from '../models/shipped.js';
+import { SHIPPED_DEFAULT } from '../models/registry.js';
 import type { TriageChoice } from './options.js';
 import type { TriageRule } from './triage-rule.js';
 

@@ -1,4 +1,4 @@
-import type { Orf } from '../windows/frame.js';
+import type { Orf } from '../windows/open-reading-frames.js';
 
 /** What windows go into, in input order, to be scored. */
 export interface WindowSink {

@@ -8,7 +8,7 @@ import { HighestScoreWriter, utf8Key } from '../output/highest-score.js';
 import type { ManifestFile } from '../output/manifest.js';
 import { PredictionResultsWriter } from '../output/prediction-results.js';
 import { decisionCells, modelCell } from '../output/windows-table.js';
-import { windowId } from '../windows/window.js';
+import { windowId } from '../windows/windows.js';
 import type { StoredFrames } from './stored-frames.js';
 import { cellText, shown, type TableReader } from './table-reader.js';
 import type { WindowScores } from './window-scores.js';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import { filesOf, STANDARD_INPUT } from '../input/input-files.js';
-import { InputProgress } from '../input/progress.js';
+import { InputProgress } from '../input/input-progress.js';
 import type { SequenceRecord } from '../input/record.js';
 import { readRecords } from '../input/records.js';
 import { inputName } from '../input/text.js';

@@ -3,7 +3,7 @@ import { expected } from '../errors.js';
 import { EMBEDDINGS, PREDICTION_RESULTS } from '../output/files.js';
 import type { RunManifest } from '../output/manifest.js';
 import type { FrameScore } from '../predict/results.js';
-import { FRAME_NAMES, type FrameName } from '../windows/frame.js';
+import { FRAME_NAMES, type FrameName } from '../windows/open-reading-frames.js';
 import { checkFile } from '../output/check-files.js';
 import type { OtherClassifier } from './other-classifier.js';
 import { StoredEmbeddings } from './stored-embeddings.js';

@@ -3,7 +3,7 @@ import { loadAddon } from '../engine/load.js';
 import { busySeconds, matmulEfficiency } from '../engine/linear-limit.js';
 import type { WorkerUsage } from '../engine/worker-usage.js';
 import type { VirnucproError } from '../errors.js';
-import type { OpenedModel } from '../models/pipeline.js';
+import type { OpenedModel } from '../models/folder/model-folder.js';
 import type { RunDescription } from '../output/manifest.js';
 import { packageVersion } from '../package.js';
 import { temperatureOf } from '../predict/calibration.js';

@@ -1,17 +1,69 @@
-import { LetterSlab } from '../input/letter-slab.js';
-import { FRAME_NAMES } from './frame.js';
-import type { Orf } from './frame.js';
-import {
-  AMINO_ACID_OF_CODON,
-  BASE_CODES,
-  CODONS,
-  COMPLEMENT,
-  COMPLEMENT_CODES,
-  FORWARD_STOP,
-  REVERSE_STOP,
-  STOP_OF_CODON,
-  UPPER_CASE,
-} from './genetic-code.js';
+import { LetterSlab } from '../input/stored-sequence.js';
+
+/** The standard genetic code with the bases in this order: first base slowest, third base fastest. */
+const BASES = 'TCAG';
+const AMINO_ACIDS = 'FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG';
+const STOP = '*'.charCodeAt(0);
+
+/** The code of every letter that is not A, C, G, T. */
+const NO_BASE = 4;
+
+/** Upper case of ASCII letters; every other byte is itself. */
+export const UPPER_CASE = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 97 && byte <= 122 ? byte - 32 : byte));
+
+/** Upper case, and A, C, G, T complemented; every other letter is only put in upper case. */
+const COMPLEMENT = UPPER_CASE.map((letter) => {
+  const position = 'ACGT'.indexOf(String.fromCharCode(letter));
+  return position < 0 ? letter : 'TGCA'.charCodeAt(position);
+});
+
+/** Code of a letter in either case: 0..3, or NO_BASE. */
+const BASE_CODES = UPPER_CASE.map((letter) => {
+  const code = BASES.indexOf(String.fromCharCode(letter));
+  return code < 0 ? NO_BASE : code;
+});
+
+/** Code of a letter's complement in either case: 0..3, or NO_BASE. */
+const COMPLEMENT_CODES = COMPLEMENT.map((letter) => BASE_CODES[letter]!);
+
+/** Three codes of 3 bits each, the first base highest, are the position of a codon in the tables. */
+const CODONS = 512;
+
+/** The amino acid of a codon; 0 for a codon that is not of the 64. */
+const AMINO_ACID_OF_CODON = new Uint8Array(CODONS);
+
+const FORWARD_STOP = 1;
+const REVERSE_STOP = 2;
+
+/** Whether a codon is a stop where it stands (FORWARD_STOP), and on the opposite strand (REVERSE_STOP). */
+const STOP_OF_CODON = new Uint8Array(CODONS);
+
+function codon(first: number, second: number, third: number): number {
+  return (first << 6) | (second << 3) | third;
+}
+
+for (let index = 0; index < 64; index++) {
+  const bases = [index >> 4, (index >> 2) & 3, index & 3] as const;
+  const aminoAcid = AMINO_ACIDS.charCodeAt(index);
+  AMINO_ACID_OF_CODON[codon(...bases)] = aminoAcid;
+  if (aminoAcid !== STOP) continue;
+  const [first, second, third] = bases.map((code) => COMPLEMENT_CODES[BASES.charCodeAt(code)]!);
+  STOP_OF_CODON[codon(...bases)]! |= FORWARD_STOP;
+  STOP_OF_CODON[codon(third!, second!, first!)]! |= REVERSE_STOP;
+}
+
+/** The six reading frames in the classic order: three of the forward strand, three of the reverse complement. */
+export const FRAME_NAMES = ['F1', 'F2', 'F3', 'R1', 'R2', 'R3'] as const;
+export type FrameName = (typeof FRAME_NAMES)[number];
+
+/** A reading frame without a stop codon: what both models embed. */
+export interface Orf {
+  readonly name: FrameName;
+  /** One-letter amino acids, never empty. */
+  readonly protein: Uint8Array;
+  /** Upper-case bases of the frame's strand: `strand[f .. f + 3*P + 1]`, clipped at the end of the strand. */
+  readonly nucleotide: Uint8Array;
+}
 
 const ALL_FRAMES = 0b111111;
 

@@ -38,8 +38,8 @@ ${name}/virnucpro doctor
 ${name}/gpu-check                 # on a machine with a GPU, in less than 8 minutes
 \`\`\`
 
-\`virnucpro\` may be called through a symbolic link. [docs/air-gapped.md](docs/air-gapped.md) says how to bring models, and
-what to give Slurm; [docs/manual.md](docs/manual.md) how to use it; [docs/cli.md](docs/cli.md) every option.
+\`virnucpro\` may be called through a symbolic link. [docs/clusters.md](docs/clusters.md) says how to bring models,
+and what to give Slurm. Start reading with [docs/manual.md](docs/manual.md).
 
 Runs on ${portability.text}.
 

@@ -1,7 +1,7 @@
 // @ts-check
 import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HEAD_BYTES } from '../../dist/lib/journal/record.js';
+import { HEAD_BYTES } from '../../dist/lib/journal/journal-format.js';
 import { framesIn, journalRecords } from './journal-file.mjs';
 import { killAtBytes } from './kills.mjs';
 

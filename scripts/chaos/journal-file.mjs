@@ -1,7 +1,7 @@
 // @ts-check
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BATCH_RECORD, decodeHead, HEAD_BYTES, TRIAGE_RECORD } from '../../dist/lib/journal/record.js';
+import { BATCH_RECORD, decodeHead, HEAD_BYTES, TRIAGE_RECORD } from '../../dist/lib/journal/journal-format.js';
 
 /** @typedef {{ start: number, end: number, isBatch: boolean, kind: number, batch: number, frames: number }} JournalRecord */
 

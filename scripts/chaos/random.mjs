@@ -1,5 +1,5 @@
 // @ts-check
-import { derivedSeed, seededNumbers } from '../../dist/lib/models/seeded-random.js';
+import { derivedSeed, seededNumbers } from '../../dist/lib/models/random/random-contents.js';
 
 /** Random choices that a seed repeats: each fault has its own, so that it is the same alone and among the others. */
 export class Random {

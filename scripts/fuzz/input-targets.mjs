@@ -51,9 +51,9 @@ export async function inputTargets(folder, dictionary) {
   /** @param {string} path @returns {Promise<any>} */
   const compiled = (path) => import(pathToFileURL(join(folder, path)).href);
   const { VirnucproError } = await compiled('errors.js');
-  const { compressionOf, loadDecompress, SIGNATURE_BYTES } = await compiled('input/compression.js');
-  const { ArchiveDamage, CompressedInput } = await compiled('input/compressed-input.js');
-  const { ContentGate, parserFor } = await compiled('input/content-gate.js');
+  const { ArchiveDamage, CompressedInput, compressionOf, SIGNATURE_BYTES } = await compiled('input/compression.js');
+  const { loadDecompress } = await compiled('input/decompressed.js');
+  const { ContentGate, parserFor } = await compiled('input/content.js');
 
   /** What an archive holds, and in what state it is. @param {any} decompress @param {Buffer} bytes @param {number} cut */
   const unpacked = (decompress, bytes, cut) => {

@@ -22,7 +22,8 @@ export const READER_NAMES = [...CHECKPOINT_NAMES, ...INPUT_NAMES];
 
 /** What has to be compiled for them, below `lib/`. */
 export const READER_SOURCES = [
-  ...['errors.ts', 'full-disk.ts', 'engine/addon.ts', 'models/checkpoint', 'models/tokenizer.ts', 'input'],
+  ...['errors.ts', 'full-disk.ts', 'engine/addon.ts', 'batches/protein-tokens.ts', 'input'],
+  ...['models/checkpoint', 'models/json.ts', 'models/tokenizers.ts'],
 ];
 
 /** @param {string} path */
@@ -63,16 +64,13 @@ export async function readerTargets(folder, { strings, numbers }) {
   /** @param {string} path @returns {Promise<any>} */
   const compiled = (path) => import(pathToFileURL(join(folder, path)).href);
   const { VirnucproError } = await compiled('errors.js');
-  const { parseStrictJson } = await compiled('models/checkpoint/strict-json.js');
+  const { parseStrictJson } = await compiled('models/json.js');
   const { looksLikeSafetensors, readSafetensors } = await compiled('models/checkpoint/safetensors.js');
-  const { ELEMENT_BYTES } = await compiled('models/checkpoint/tensor.js');
   const { ZipFile } = await compiled('models/checkpoint/zip.js');
-  const { readPickle } = await compiled('models/checkpoint/pickle.js');
-  const { PickleEndsEarly } = await compiled('models/checkpoint/pickle-machine.js');
-  const { readTorchFile, torchLayout } = await compiled('models/checkpoint/torch-file.js');
-  const { namedTensors } = await compiled('models/checkpoint/state-dict.js');
-  const { CheckpointFile } = await compiled('models/checkpoint/checkpoint-file.js');
-  const { parseTokenizer } = await compiled('models/tokenizer.js');
+  const { PickleEndsEarly, readPickle } = await compiled('models/checkpoint/pickle.js');
+  const { namedTensors, readTorchFile, torchLayout } = await compiled('models/checkpoint/torch-file.js');
+  const { CheckpointFile, ELEMENT_BYTES } = await compiled('models/checkpoint/checkpoint-file.js');
+  const { parseTokenizer } = await compiled('models/tokenizers.js');
 
   const words = strings.filter((text) => /^[^ ]{1,40}$/.test(text));
   const dictionary = [...words.map((word) => Buffer.from(word, 'latin1')), ...numbers.flatMap(numberBytes)];
@@ -99,7 +97,7 @@ export async function readerTargets(folder, { strings, numbers }) {
     }
   };
 
-  /** @param {Iterable<import('../../lib/models/checkpoint/tensor.js').StoredTensor>} tensors @param {number} size */
+  /** @param {Iterable<import('../../lib/models/checkpoint/checkpoint-file.js').StoredTensor>} tensors @param {number} size */
   const checkTensors = (tensors, size) => {
     for (const { offset, dtype, shape, strides } of tensors) {
       check(shape.length === strides.length, 'as many strides as dimensions');

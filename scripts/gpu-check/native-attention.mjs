@@ -3,7 +3,7 @@ import { TextEncoder } from 'node:util';
 import { joinRanges } from '../../dist/lib/batches/packed-tokens.js';
 import { encodeProteins } from '../../dist/lib/batches/protein-tokens.js';
 import { loadAddon } from '../../dist/lib/engine/load.js';
-import { PROTEIN_TOKENS } from '../../dist/lib/models/protein-alphabet.js';
+import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
 import { ModelRegistry } from '../../dist/lib/models/registry.js';
 import { proteinLetters } from './sequences.mjs';
 

@@ -8,8 +8,8 @@ import { joinRanges } from '../../dist/lib/batches/packed-tokens.js';
 import { encodeProteins } from '../../dist/lib/batches/protein-tokens.js';
 import { goldenTensors, largestDifference } from '../../dist/lib/diagnosis/golden-tensors.js';
 import { loadAddon } from '../../dist/lib/engine/load.js';
-import { importModel } from '../../dist/lib/models/import.js';
-import { PROTEIN_TOKENS } from '../../dist/lib/models/protein-alphabet.js';
+import { importModel } from '../../dist/lib/models/import/import-model.js';
+import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
 import { ModelRegistry } from '../../dist/lib/models/registry.js';
 
 /** @typedef {import('../../dist/lib/engine/addon.js').NativeWorker} NativeWorker */

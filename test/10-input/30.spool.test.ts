@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readlinkSync } from 'node:fs';
 import fc from 'fast-check';
-import { MemorySequence } from '../../lib/input/memory-sequence.js';
+import { MemorySequence, SequenceSpool, SpooledSequence } from '../../lib/input/stored-sequence.js';
 import { readRecords } from '../../lib/input/records.js';
-import { SequenceSpool, SpooledSequence } from '../../lib/input/spooled-sequence.js';
 import type { StoredSequence } from '../../lib/input/record.js';
 import { useTemporaryFolder } from './temporary-folder.js';
 

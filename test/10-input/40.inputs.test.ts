@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { checkInputs, inputStem } from '../../lib/input/input-files.js';
-import { InputProgress } from '../../lib/input/progress.js';
+import { InputProgress } from '../../lib/input/input-progress.js';
 import { readRecords } from '../../lib/input/records.js';
 import { skip } from '../skipped.js';
 import { useTemporaryFolder } from './temporary-folder.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { checkInputs } from '../../lib/input/input-files.js';
-import { InputProgress } from '../../lib/input/progress.js';
+import { InputProgress } from '../../lib/input/input-progress.js';
 import type { ReadOptions } from '../../lib/input/records.js';
 import { readPlain } from './plain-records.js';
 import { useTemporaryFolder } from './temporary-folder.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { LetterSlab } from '../../lib/input/letter-slab.js';
+import { LetterSlab } from '../../lib/input/stored-sequence.js';
 
 describe('a slab of letters', () => {
   it('gives arrays of zeros that share no letter', () =>

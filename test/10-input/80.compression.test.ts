@@ -4,7 +4,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { checkInputs } from '../../lib/input/input-files.js';
-import { InputProgress } from '../../lib/input/progress.js';
+import { InputProgress } from '../../lib/input/input-progress.js';
 import { readRecords } from '../../lib/input/records.js';
 import { bgzf, blocksOf, packed, PACKED_FILES, packedPath, PLAIN_TEXT, PROGRAMS, skippableFrame } from './packed.js';
 import { gzipMember, unpacked } from './packed.js';

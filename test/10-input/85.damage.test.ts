@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { ArchiveDamage } from '../../lib/input/compressed-input.js';
+import { ArchiveDamage } from '../../lib/input/compression.js';
 import { NO_END_BLOCK } from '../../lib/input/gzip.js';
 import { checkInputs } from '../../lib/input/input-files.js';
-import { InputProgress } from '../../lib/input/progress.js';
+import { InputProgress } from '../../lib/input/input-progress.js';
 import { readRecords } from '../../lib/input/records.js';
 import { BGZF_END, bgzf, blocksOf, gzipMember, packed, PACKED_FILES, packedPath } from './packed.js';
 import { PLAIN_TEXT, PROGRAMS, unpacked } from './packed.js';

@@ -1,4 +1,4 @@
-import type { RecordParser } from '../../lib/input/record-parser.js';
+import type { RecordParser } from '../../lib/input/record.js';
 import { plain } from './plain-records.js';
 import type { PlainRecord } from './plain-records.js';
 

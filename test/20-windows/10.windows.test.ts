@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { MemorySequence } from '../../lib/input/memory-sequence.js';
-import { windowsOf } from '../../lib/windows/layout.js';
-import { readWindows } from '../../lib/windows/read-windows.js';
-import { windowId } from '../../lib/windows/window.js';
+import { MemorySequence } from '../../lib/input/stored-sequence.js';
+import { readWindows, windowId, windowsOf } from '../../lib/windows/windows.js';
 
 /** Length, window, and the (start, length) of each window that the classic tool makes of them. */
 const classic: readonly [number, number, readonly [number, number][]][] = [

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { MemorySequence } from '../../lib/input/memory-sequence.js';
+import { MemorySequence } from '../../lib/input/stored-sequence.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
-import { readWindows } from '../../lib/windows/read-windows.js';
+import { readWindows } from '../../lib/windows/windows.js';
 import { AMINO_ACIDS, framesNaively } from './naive-frames.js';
 import type { FrameText } from './naive-frames.js';
 

@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readRecords } from '../../lib/input/records.js';
 import type { ReadOptions } from '../../lib/input/records.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
-import { readWindows } from '../../lib/windows/read-windows.js';
-import { windowId } from '../../lib/windows/window.js';
+import { readWindows, windowId } from '../../lib/windows/windows.js';
 import { fixture } from '../repository.js';
 
 /** The three intermediate files of the classic tool. */

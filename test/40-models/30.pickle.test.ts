@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { VirnucproError } from '../../lib/errors.js';
-import { PickleEndsEarly } from '../../lib/models/checkpoint/pickle-machine.js';
+import { PickleEndsEarly, readPickle } from '../../lib/models/checkpoint/pickle.js';
 import {
   PickledRecord,
   PickledStorage,
@@ -9,7 +9,6 @@ import {
   PickledTuple,
   type PickledValue,
 } from '../../lib/models/checkpoint/pickle-values.js';
-import { readPickle } from '../../lib/models/checkpoint/pickle.js';
 import { global, integer, pickle, storage, tensor, text, tuple } from './pickle-text.js';
 
 function read(bytes: Uint8Array): PickledValue {

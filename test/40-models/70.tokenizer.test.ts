@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { encodeProteins } from '../../lib/batches/protein-tokens.js';
 import type { BytePairVocabulary } from '../../lib/engine/addon.js';
-import { PROTEIN_TOKENS } from '../../lib/models/protein-alphabet.js';
-import { randomTokenizer } from '../../lib/models/random-tokenizer.js';
-import { parseTokenizer } from '../../lib/models/tokenizer.js';
+import { parseTokenizer, PROTEIN_TOKENS } from '../../lib/models/tokenizers.js';
+import { randomTokenizer } from '../../lib/models/random/random-contents.js';
 import { fixture } from '../repository.js';
 import { fails, succeedsOrExplains } from './failures.js';
 

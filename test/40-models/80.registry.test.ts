@@ -3,9 +3,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFile
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { inspectModel } from '../../lib/models/inspect.js';
-import { openModel } from '../../lib/models/pipeline.js';
-import { randomModel } from '../../lib/models/random.js';
+import { describeModel } from '../../lib/models/library.js';
+import { openModel } from '../../lib/models/folder/model-folder.js';
+import { randomModel } from '../../lib/models/random/random-model.js';
 import { checkModelName, ModelRegistry, modelsFolder } from '../../lib/models/registry.js';
 import { failingAddon, fakeAddon, type ArchiveWriter } from './fake-addon.js';
 import { fails } from './failures.js';
@@ -169,7 +169,7 @@ describe('a model that is opened', () => {
 
   it('can be inspected', async () => {
     const model = await install('a');
-    const inspected = await inspectModel(model, true);
+    const inspected = await describeModel(model, true);
     assert.equal(inspected.trusted, true);
     assert.deepEqual(
       inspected.parts.map(({ part, family, dtype, source, sourceSha256 }) => [

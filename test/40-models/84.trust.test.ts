@@ -13,9 +13,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { randomModel } from '../../lib/models/random.js';
+import { randomModel } from '../../lib/models/random/random-model.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
-import { TRUST_FOLDER, TrustRecords } from '../../lib/models/trust.js';
+import { TRUST_FOLDER, TrustRecords } from '../../lib/models/trust/trust-records.js';
 import { failingAddon, fakeAddon, type ArchiveWriter } from './fake-addon.js';
 import { fails } from './failures.js';
 import { temporaryFolder } from './temporary-folder.js';

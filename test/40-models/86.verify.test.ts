@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { verifyFiles, type PinnedFile } from '../../lib/models/verify.js';
+import { type PinnedFile, verifyFiles } from '../../lib/models/trust/verify.js';
 import { fails } from './failures.js';
 import { temporaryFolder } from './temporary-folder.js';
 

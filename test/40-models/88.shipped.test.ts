@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OpenedModel } from '../../lib/models/pipeline.js';
-import { randomModel } from '../../lib/models/random.js';
-import { ModelRegistry } from '../../lib/models/registry.js';
-import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from '../../lib/models/shipped.js';
-import { verifyFiles } from '../../lib/models/verify.js';
+import type { OpenedModel } from '../../lib/models/folder/model-folder.js';
+import { randomModel } from '../../lib/models/random/random-model.js';
+import { ModelRegistry, SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from '../../lib/models/registry.js';
+import { verifyFiles } from '../../lib/models/trust/verify.js';
 import { repositoryRoot } from '../repository.js';
 import { fakeAddon } from './fake-addon.js';
 import { fails } from './failures.js';

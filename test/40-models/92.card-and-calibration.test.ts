@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readArchiveMetadata } from '../../lib/models/archive.js';
-import { LONGEST_CARD } from '../../lib/models/card.js';
-import { importModel, type ImportRequest } from '../../lib/models/import.js';
-import { inspectModel } from '../../lib/models/inspect.js';
-import { openModel, type OpenedModel } from '../../lib/models/pipeline.js';
+import { readArchiveMetadata } from '../../lib/models/folder/archive.js';
+import { LONGEST_CARD } from '../../lib/models/folder/annotations.js';
+import { importModel, type ImportRequest } from '../../lib/models/import/import-model.js';
+import { describeModel } from '../../lib/models/library.js';
+import { type OpenedModel, openModel } from '../../lib/models/folder/model-folder.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { fixture } from '../repository.js';
 import { fakeAddon } from './fake-addon.js';
@@ -43,7 +43,7 @@ describe('a model with a card and a calibration', () => {
     assert.deepEqual(model.triage, TRIAGE);
     assert.deepEqual(model.card, { path: join(model.folder, 'card.md') });
     assert.equal(readFileSync(model.card.path, 'utf8'), CARD);
-    const { temperature, triage, card, shipped } = await inspectModel(model, true);
+    const { temperature, triage, card, shipped } = await describeModel(model, true);
     assert.deepEqual({ temperature, triage, card, shipped }, { ...pick(model), shipped: false });
   });
 

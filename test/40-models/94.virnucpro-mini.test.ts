@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { readArchiveMetadata } from '../../lib/models/archive.js';
-import { inspectModel } from '../../lib/models/inspect.js';
+import { readArchiveMetadata } from '../../lib/models/folder/archive.js';
+import { describeModel } from '../../lib/models/library.js';
 import { parameterCount } from '../../lib/models/parameters.js';
-import { openModel, PART_NAMES, type OpenedModel } from '../../lib/models/pipeline.js';
-import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from '../../lib/models/shipped.js';
-import { verifyFiles } from '../../lib/models/verify.js';
+import { type OpenedModel, openModel, PART_NAMES } from '../../lib/models/folder/model-folder.js';
+import { SHIPPED_DEFAULT, SHIPPED_MODELS_FOLDER } from '../../lib/models/registry.js';
+import { verifyFiles } from '../../lib/models/trust/verify.js';
 import { repositoryRoot } from '../repository.js';
 import { skip } from '../skipped.js';
 
@@ -41,7 +41,7 @@ describe(SHIPPED_DEFAULT, () => {
   });
 
   it('is small, and has no file besides', async () => {
-    const { files, bytes } = await inspectModel(model, true);
+    const { files, bytes } = await describeModel(model, true);
     assert.ok(bytes < MAX_BYTES, `${bytes} bytes`);
     const parameters = PART_NAMES.reduce((sum, part) => sum + parameterCount(model[part].architecture), 0);
     assert.ok(parameters < MAX_PARAMETERS, `${parameters} parameters`);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ELEMENT_BYTES, type StoredTensor } from '../../lib/models/checkpoint/tensor.js';
+import { ELEMENT_BYTES, type StoredTensor } from '../../lib/models/checkpoint/checkpoint-file.js';
 
 /** The bytes of a tensor in row-major order, whatever its strides. */
 export function valuesOf({ path, offset, dtype, shape, strides }: StoredTensor): Buffer {

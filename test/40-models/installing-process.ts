@@ -3,7 +3,7 @@
  * each tries to replace the model `shared`.
  */
 import { VirnucproError } from '../../lib/errors.js';
-import { randomModel } from '../../lib/models/random.js';
+import { randomModel } from '../../lib/models/random/random-model.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { fakeAddon } from './fake-addon.js';
 

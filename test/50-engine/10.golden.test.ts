@@ -4,7 +4,7 @@ import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
 import { encodeProteins } from '../../lib/batches/protein-tokens.js';
 import type { NativeWorker } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { PROTEIN_TOKENS } from '../../lib/models/protein-alphabet.js';
+import { PROTEIN_TOKENS } from '../../lib/models/tokenizers.js';
 import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { ArchiveParameter, Esm2Architecture, NativeWorker } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { randomParameters } from '../../lib/models/random-weights.js';
+import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { largestDifference } from '../safetensors.js';

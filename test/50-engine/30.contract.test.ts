@@ -10,7 +10,7 @@ import type {
   OpenRequest,
 } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { randomParameters } from '../../lib/models/random-weights.js';
+import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 

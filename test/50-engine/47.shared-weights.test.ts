@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Esm2Architecture, NativeWorker, OpenRequest } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { randomParameters } from '../../lib/models/random-weights.js';
+import { randomParameters } from '../../lib/models/random/random-contents.js';
 import type { Growths } from './shared-weights-process.js';
 import { randomBatch } from './token-sequences.js';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { BatchResult, FrameBatchTokens, NativeWorker } from '../../lib/engine/addon.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';

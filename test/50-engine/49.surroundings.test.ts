@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { loadAddon } from '../../lib/engine/load.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { noCompiler } from '../fake-driver.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';

@@ -4,8 +4,8 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { fileURLToPath } from 'node:url';
 import type { NativeWorker } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { openModel } from '../../lib/models/pipeline.js';
-import { randomParameters } from '../../lib/models/random-weights.js';
+import { openModel } from '../../lib/models/folder/model-folder.js';
+import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { openOnCpu } from '../golden-model.js';
 import { randomBatch } from './token-sequences.js';
 

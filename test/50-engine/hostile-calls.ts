@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { NativeWorker } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { openModel } from '../../lib/models/pipeline.js';
-import { randomParameters } from '../../lib/models/random-weights.js';
+import { openModel } from '../../lib/models/folder/model-folder.js';
+import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { openOnCpu, pack } from '../golden-model.js';
 import { HOSTILE, hostileArrays, mistreated, resizableBuffer } from './hostile-values.js';
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { OpenRequest, Precision } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { VirnucproError } from '../../lib/errors.js';
-import { openModel } from '../../lib/models/pipeline.js';
+import { openModel } from '../../lib/models/folder/model-folder.js';
 import { randomBatch } from './token-sequences.js';
 
 /** What came of the batch: its numbers, or the code of a refusal. */

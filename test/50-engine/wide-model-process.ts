@@ -6,8 +6,8 @@ import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Architecture, ModelPart, OpenRequest, Precision } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { DNABERT_SIZES, ESM2_SIZES } from '../../lib/models/published-sizes.js';
-import { randomParameters } from '../../lib/models/random-weights.js';
+import { DNABERT_SIZES, ESM2_SIZES } from '../../lib/models/random/published-sizes.js';
+import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { randomBatch } from './token-sequences.js';
 
 const FRAMES = 4;

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { BATCH_RECORD, decodeHead, encodeRecord, HEAD_BYTES, isSoundPayload } from '../../lib/journal/record.js';
+import {
+  BATCH_RECORD,
+  decodeHead,
+  encodeRecord,
+  HEAD_BYTES,
+  isSoundPayload,
+} from '../../lib/journal/journal-format.js';
 
 const heads = fc.record({
   kind: fc.constantFrom(1, BATCH_RECORD),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { checkSameRun, JOURNAL_FORMAT, parseKey } from '../../lib/journal/run-key.js';
-import type { RunKey } from '../../lib/journal/run-key.js';
+import { checkSameRun, JOURNAL_FORMAT, parseKey } from '../../lib/journal/journal-key.js';
+import type { RunKey } from '../../lib/journal/journal-key.js';
 import { key } from './journals.js';
 
 describe('what a run was begun with', () => {

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import fc from 'fast-check';
-import { HEAD_BYTES } from '../../lib/journal/record.js';
+import { HEAD_BYTES } from '../../lib/journal/journal-format.js';
 import type { VirnucproError } from '../../lib/errors.js';
 import { checkJournal, RunJournal } from '../../lib/journal/run-journal.js';
 import { journalFolder, key, opened, scoresOf, tokensOf, writeJournal } from './journals.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { RecordPlaces } from '../../lib/journal/record-places.js';
+import { RecordPlaces } from '../../lib/journal/journal-format.js';
 import { repositoryRoot } from '../repository.js';
 
 describe('a journal of very many batches', () => {

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { FrameBatchTokens } from '../../lib/engine/addon.js';
 import type { VirnucproError } from '../../lib/errors.js';
 import { RunJournal } from '../../lib/journal/run-journal.js';
-import type { JournaledBatch } from '../../lib/journal/batch-records.js';
-import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../../lib/journal/run-key.js';
-import type { RunKey } from '../../lib/journal/run-key.js';
+import type { JournaledBatch } from '../../lib/journal/run-journal.js';
+import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../../lib/journal/journal-key.js';
+import type { RunKey } from '../../lib/journal/journal-key.js';
 
 export function key(changes: Partial<RunKey> = {}): RunKey {
   return {

@@ -5,7 +5,7 @@ import { encodeProteins } from '../../lib/batches/protein-tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
 import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { calibrated } from '../../lib/predict/calibration.js';
 import { decidingFrame } from '../../lib/predict/calls.js';
 import { predictRecords } from '../../lib/predict/pipeline.js';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { NativeSensors } from '../../lib/engine/addon.js';
 import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { predictRecords } from '../../lib/predict/pipeline.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunMonitor } from '../../lib/predict/run-monitor.js';

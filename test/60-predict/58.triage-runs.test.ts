@@ -11,7 +11,7 @@ import type {
   WindowResult,
 } from '../../lib/index.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { randomModel } from '../../lib/models/random.js';
+import { randomModel } from '../../lib/models/random/random-model.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { calibrated } from '../../lib/predict/calibration.js';
 import { importGolden, installGoldenModel } from '../golden-model.js';

@@ -1,7 +1,7 @@
-import { MemorySequence } from '../../lib/input/memory-sequence.js';
+import { MemorySequence } from '../../lib/input/stored-sequence.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 
-export { FRAME_NAMES } from '../../lib/windows/frame.js';
+export { FRAME_NAMES } from '../../lib/windows/open-reading-frames.js';
 
 /** A record in memory. */
 export function recordOf(header: string, letters: string, index = 0): SequenceRecord {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ContigResult, FrameScore, WindowResult } from '../../lib/predict/results.js';
-import type { FrameName, Orf } from '../../lib/windows/frame.js';
+import type { FrameName, Orf } from '../../lib/windows/open-reading-frames.js';
 import { fixture } from '../repository.js';
 import { contigResult, windowResult } from './results.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { FRAME_NAMES } from '../../lib/windows/frame.js';
+import { FRAME_NAMES } from '../../lib/windows/open-reading-frames.js';
 import { temporaryFolder } from '../70-output/results.js';
 import { fasta, rule, score } from './arbitrary-runs.js';
 import { embeddedRun, OTHER_MODEL, otherClassifier, RUN_MODEL, scoreFiles, WIDTH } from './embedded-run.js';

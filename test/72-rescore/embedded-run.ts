@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { ManifestModel } from '../../lib/output/manifest.js';
 import type { FrameScore } from '../../lib/predict/results.js';
 import type { OtherClassifier } from '../../lib/rescore/other-classifier.js';
-import type { FrameName } from '../../lib/windows/frame.js';
+import type { FrameName } from '../../lib/windows/open-reading-frames.js';
 import { CHUNK_SIZE, type StoredRun, type WindowScores } from './stored-run.js';
 
 /** Numbers of an embedding: any two of them are the scores that some classifier gives. */

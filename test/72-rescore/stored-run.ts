@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputProgress } from '../../lib/input/progress.js';
+import { InputProgress } from '../../lib/input/input-progress.js';
 import { readRecords } from '../../lib/input/records.js';
 import type { ManifestModel, RunDescription, RunManifest } from '../../lib/output/manifest.js';
 import { tableComment } from '../../lib/output/manifest.js';
@@ -11,8 +11,8 @@ import { ContigTally } from '../../lib/predict/contig-tally.js';
 import type { PredictionResult, WindowResult } from '../../lib/predict/results.js';
 import { rescore } from '../../lib/rescore/rescore.js';
 import type { RescoreOptions } from '../../lib/rescore/rescore.js';
-import { FRAME_NAMES } from '../../lib/windows/frame.js';
-import { windowsOf } from '../../lib/windows/layout.js';
+import { FRAME_NAMES } from '../../lib/windows/open-reading-frames.js';
+import { windowsOf } from '../../lib/windows/windows.js';
 import { countsOf, runDescription } from '../70-output/results.js';
 
 export const CHUNK_SIZE = 10;

@@ -4,12 +4,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PackedTokens } from '../../lib/batches/packed-tokens.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { listDevices } from '../../lib/diagnosis/devices.js';
+import { listDevices } from '../../lib/diagnosis/device-list.js';
 import { boundsFor, checkKnownAnswer, judge } from '../../lib/diagnosis/known-answer-check.js';
-import { KNOWN_ARCHITECTURES, knownBatch, knownParameters, writeKnownModel } from '../../lib/diagnosis/known-model.js';
+import {
+  EMBEDDING_STRIDE,
+  KNOWN_ARCHITECTURES,
+  KNOWN_VALUES,
+  knownBatch,
+  knownParameters,
+  runKnownModel,
+  writeKnownModel,
+} from '../../lib/diagnosis/known-model.js';
 import type { KnownModel } from '../../lib/diagnosis/known-model.js';
-import { runKnownModel } from '../../lib/diagnosis/known-runs.js';
-import { EMBEDDING_STRIDE, KNOWN_VALUES } from '../../lib/diagnosis/known-values.js';
 import { largestDifference } from '../safetensors.js';
 import { classified, dnabertMean, esm2Mean, weightsOf } from './float64-forward.js';
 

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import type { Check } from '../../lib/diagnostics.js';
 import { cachedLibtorchFolder } from '../../lib/engine/libtorch.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { checkNode } from '../../lib/diagnosis/runtime-checks.js';
+import { checkNode } from '../../lib/diagnosis/installation-checks.js';
 import { installGoldenModel } from '../golden-model.js';
 import { writeLibtorch } from '../90-setup/temporary-checkout.js';
 import { virnucpro } from './command-line.js';

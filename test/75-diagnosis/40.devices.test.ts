@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Check, DeviceList } from '../../lib/diagnostics.js';
 import type { NativeDevice } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/load.js';
-import { listDevices } from '../../lib/diagnosis/devices.js';
+import { listDevices } from '../../lib/diagnosis/device-list.js';
 import { libtorchWithoutCuda } from '../fake-driver.js';
 import { virnucpro } from './command-line.js';
 

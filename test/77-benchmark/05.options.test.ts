@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { resolveBenchmarkOptions } from '../../lib/benchmark/options.js';
-import type { BenchmarkOptions } from '../../lib/benchmark/options.js';
+import { resolveBenchmarkOptions } from '../../lib/benchmark/benchmark-options.js';
+import type { BenchmarkOptions } from '../../lib/benchmark/benchmark-options.js';
 
 describe('the options of a benchmark', () => {
   const refuses = (options: object, message: RegExp): void =>

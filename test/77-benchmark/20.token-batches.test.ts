@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { tokenBatches } from '../../lib/benchmark/token-batches.js';
+import { tokenBatches } from '../../lib/benchmark/sequences.js';
 import { pack } from '../golden-model.js';
 
 describe('the batches of a benchmark', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { embedAll, measureForward, measureSpeed } from '../../lib/benchmark/measure-speed.js';
-import type { Workload } from '../../lib/benchmark/measure-speed.js';
-import { spreadOf } from '../../lib/benchmark/spread.js';
+import { embedAll, measureForward, measureSpeed } from '../../lib/benchmark/measurements.js';
+import type { Workload } from '../../lib/benchmark/measurements.js';
+import { spreadOf } from '../../lib/benchmark/report.js';
 import { pack } from '../golden-model.js';
 
 const sequence = (length: number): number[] => new Array<number>(length).fill(5);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { withRandomArchive } from '../../lib/benchmark/temporary-archive.js';
 import type { ArchiveAnnouncement } from '../../lib/benchmark/temporary-archive.js';
-import { DNABERT_SIZES, ESM2_SIZES } from '../../lib/models/published-sizes.js';
+import { DNABERT_SIZES, ESM2_SIZES } from '../../lib/models/random/published-sizes.js';
 
 const TINY = ESM2_SIZES.get('esm2_tiny')!.architecture;
 

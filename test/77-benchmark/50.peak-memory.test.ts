@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { watchMemory } from '../../lib/benchmark/peak-memory.js';
+import { watchMemory } from '../../lib/benchmark/measurements.js';
 import type { Readings } from './peak-memory-process.js';
 
 const PROGRAM = fileURLToPath(new URL('peak-memory-process.js', import.meta.url));

@@ -4,8 +4,8 @@
  * The output is JSON: Readings.
  */
 import { fileURLToPath } from 'node:url';
-import type { PeakMemory } from '../../lib/benchmark/peak-memory.js';
-import { watchMemory } from '../../lib/benchmark/peak-memory.js';
+import type { PeakMemory } from '../../lib/benchmark/measurements.js';
+import { watchMemory } from '../../lib/benchmark/measurements.js';
 
 export interface Readings {
   readonly before: PeakMemory;

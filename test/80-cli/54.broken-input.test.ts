@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';

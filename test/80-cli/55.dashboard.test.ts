@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { needsTerminal, Terminal } from '../78-monitor/terminal.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import type { RunManifest } from '../../lib/output/manifest.js';

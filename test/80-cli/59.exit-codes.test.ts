@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { EXIT, EXIT_MEANINGS, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from '../../lib/cli/exit-codes.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';

@@ -4,9 +4,9 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadAddon } from '../../lib/engine/load.js';
-import { randomModel } from '../../lib/models/random.js';
+import { randomModel } from '../../lib/models/random/random-model.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { importGolden, installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';

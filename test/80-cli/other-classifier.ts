@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadAddon } from '../../lib/engine/load.js';
 import { readCheckpoint } from '../../lib/models/checkpoint/checkpoint.js';
-import { importModel } from '../../lib/models/import.js';
+import { importModel } from '../../lib/models/import/import-model.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { valuesOf } from '../40-models/checkpoint-values.js';
 import { packSafetensors, type TestTensor } from '../40-models/safetensors-file.js';

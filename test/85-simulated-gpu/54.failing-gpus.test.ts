@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { alike } from '../simulated-gpu/machine.js';
 import { manifestOf, named, resultsOf, scoreDifference, type Prediction } from '../simulated-gpu/predict.js';
 import { SimulatedRuns, SMALL_BATCHES } from '../simulated-gpu/simulated-runs.js';

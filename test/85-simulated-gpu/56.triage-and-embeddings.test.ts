@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { randomModel } from '../../lib/models/random.js';
+import { randomModel } from '../../lib/models/random/random-model.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { loadAddon } from '../../lib/engine/load.js';
 import { alike } from '../simulated-gpu/machine.js';

@@ -82,11 +82,11 @@ describe('the search for faults', () => {
     const { instrument } = await scripts();
     const folder = mkdtempSync(join(tmpdir(), 'virnucpro-fuzz-'));
     try {
-      const parts = ['errors.ts', 'models/checkpoint/tensor.ts', 'models/checkpoint/strict-json.ts'];
+      const parts = ['errors.ts', 'models/checkpoint/checkpoint-file.ts', 'models/json.ts'];
       const { counters, strings } = instrument(folder, parts, (path) => path.startsWith('models/'));
       const counts = new Uint32Array(counters);
       Reflect.set(globalThis, '__fuzzCounters', counts);
-      const strictJson = pathToFileURL(join(folder, 'models', 'checkpoint', 'strict-json.js')).href;
+      const strictJson = pathToFileURL(join(folder, 'models', 'json.js')).href;
       const { parseStrictJson } = (await import(strictJson)) as { parseStrictJson: (text: string) => unknown };
       assert.deepEqual(parseStrictJson('{"a":[1]}'), { a: [1] });
       const taken = counts.filter((count) => count > 0).length;

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { seededNumbers } from '../../lib/models/seeded-random.js';
+import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { virnucpro, type Ended, type RunOptions } from '../80-cli/command-line.js';
 import { installGoldenModel, type InstalledModel } from '../golden-model.js';
 import type { SimulatedMachine } from './machine.js';

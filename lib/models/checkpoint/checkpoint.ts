@@ -1,13 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expected } from '../../errors.js';
-import { CheckpointFile } from './checkpoint-file.js';
+import { CheckpointFile, damaged, quoted, type StoredTensor } from './checkpoint-file.js';
 import type { PickledValue } from './pickle-values.js';
 import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
-import { namedTensors } from './state-dict.js';
-import { isJsonObject, parseStrictJson, property, type JsonObject } from './strict-json.js';
-import { damaged, quoted, type StoredTensor } from './tensor.js';
-import { readTorchFile, torchLayout } from './torch-file.js';
+import { namedTensors, readTorchFile, torchLayout } from './torch-file.js';
+import { isJsonObject, type JsonObject, parseStrictJson, property } from '../json.js';
 
 /** What a published checkpoint holds, read without its values. */
 export interface Checkpoint {

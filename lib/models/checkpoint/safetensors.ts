@@ -1,14 +1,6 @@
-import { isJsonObject, parseStrictJson, property, type JsonObject } from './strict-json.js';
+import { isJsonObject, type JsonObject, parseStrictJson, property } from '../json.js';
 import type { CheckpointFile } from './checkpoint-file.js';
-import {
-  damaged,
-  denseStrides,
-  ELEMENT_BYTES,
-  elementCount,
-  quoted,
-  type StoredTensor,
-  type StoredType,
-} from './tensor.js';
+import { damaged, denseStrides, ELEMENT_BYTES, elementCount, quoted, type StoredTensor, type StoredType } from './checkpoint-file.js';
 
 /** The limit of the format's own readers. */
 const LONGEST_HEADER = 100_000_000;

@@ -1,5 +1,5 @@
 import type { CheckpointFile } from './checkpoint-file.js';
-import { damaged, quoted } from './tensor.js';
+import { damaged, quoted } from './checkpoint-file.js';
 
 const LOCAL_HEADER = 0x04034b50;
 const CENTRAL_HEADER = 0x02014b50;

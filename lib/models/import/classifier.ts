@@ -2,8 +2,7 @@ import type { ClassifierArchitecture } from '../../engine/addon.js';
 import { expected } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { kindOf, PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js';
-import { familyOf, wrongFamily } from './family.js';
-import { mapParameters, type ImportedPart } from './parameter-map.js';
+import { familyOf, type ImportedPart, mapParameters, wrongFamily } from './source-checkpoint.js';
 
 const OPTION = '--classifier';
 const WANTED = 'a VirNucPro classifier (MLPClassifier)';

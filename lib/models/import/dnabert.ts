@@ -1,9 +1,7 @@
 import type { DnabertArchitecture } from '../../engine/addon.js';
 import { expected } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { familyOf, wrongFamily } from './family.js';
-import { mapParameters, type ImportedPart } from './parameter-map.js';
-import { MAX_LAYERS, Settings } from './settings.js';
+import { familyOf, type ImportedPart, mapParameters, MAX_LAYERS, Settings, wrongFamily } from './source-checkpoint.js';
 
 const WANTED = 'a DNABERT-2 or DNABERT-S checkpoint';
 const OPTION = '--dna';

@@ -2,10 +2,8 @@ import type { Esm2Architecture } from '../../engine/addon.js';
 import { expected } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js';
-import { PROTEIN_VOCABULARY } from '../protein-alphabet.js';
-import { familyOf, wrongFamily } from './family.js';
-import { mapParameters, type ImportedPart, type ParameterNames } from './parameter-map.js';
-import { MAX_LAYERS, Settings } from './settings.js';
+import { PROTEIN_VOCABULARY } from '../tokenizers.js';
+import { familyOf, type ImportedPart, mapParameters, MAX_LAYERS, type ParameterNames, Settings, wrongFamily } from './source-checkpoint.js';
 
 const WANTED = 'an ESM-2 checkpoint';
 const OPTION = '--esm';

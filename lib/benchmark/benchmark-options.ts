@@ -1,0 +1,127 @@
+import { DEFAULT_PRECISION } from '../engine/precision.js';
+import type { PrecisionChoice } from '../engine/precision.js';
+import { expected } from '../errors.js';
+import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
+import { defaultThreads, MAX_BATCH_TOKENS, MAX_THREADS } from '../predict/options.js';
+
+/** Sequences that a benchmark embeds unless told otherwise. */
+export const DEFAULT_BENCHMARK_SEQUENCES = 64;
+/** Tokens of a benchmark's batches unless told otherwise. */
+export const DEFAULT_BENCHMARK_BATCH_TOKENS = 4096;
+export const MAX_BENCHMARK_SEQUENCES = 1_000_000;
+export const MAX_REPEATS = 1_000_000;
+
+const PARTS = ['dna', 'protein'] as const;
+
+/** The windows of the published classifiers, in bases. */
+export const BENCHMARK_WINDOWS = [300, 500] as const;
+
+export interface BenchmarkOptions {
+  /** Which language model: `protein` is ESM-2, `dna` DNABERT-S. */
+  readonly part: (typeof PARTS)[number];
+  /**
+   * With random weights of a published size: its name in ESM2_SIZES or DNABERT_SIZES, or the word in it that says the
+   * size, e.g. `150M`. Defaults, where no model is named, to `dnabert_s` for `dna`; `protein` needs one.
+   */
+  readonly size?: string;
+  /** Name of an installed model, to measure that one's part. Not together with `size`. */
+  readonly model?: string;
+  /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
+  readonly models?: string;
+  /**
+   * Whether an installed model is opened even if it was not made here; see OpenOptions.trust. Defaults to false.
+   */
+  readonly trust?: boolean;
+  /**
+   * A FASTA file to embed: proteins as they are, or DNA, cut into windows as a prediction does. Defaults to generated
+   * sequences of the lengths that windows without ambiguous letters have.
+   */
+  readonly fasta?: string;
+  /** The first so many sequences are embedded. Defaults to DEFAULT_BENCHMARK_SEQUENCES. */
+  readonly limit?: number;
+  /** Defaults to `auto`. */
+  readonly precision?: PrecisionChoice;
+  /** `cpu` or `cuda:N`. Defaults to the first CUDA device there is, else the CPU. */
+  readonly device?: string;
+  /** CPU threads for matrix work. Defaults to all cores that this process may use. */
+  readonly threads?: number;
+  /** `packed`: this project's own forward. `torchscript`: the archive's own, for comparison. Defaults to `packed`. */
+  readonly engine?: 'packed' | 'torchscript';
+  /** Tokens of a batch. Defaults to DEFAULT_BENCHMARK_BATCH_TOKENS; a longer sequence runs alone. */
+  readonly batchTokens?: number;
+  /** Bases of a window: 300 or 500. Defaults to those of the installed model, else 500. */
+  readonly window?: number;
+  /** Times that everything is embedded and timed. Defaults to what takes 10 seconds, at least 3. */
+  readonly repeats?: number;
+  /** Called when a step that may take long begins. */
+  readonly onProgress?: (progress: BenchmarkProgress) => void;
+}
+
+const BENCHMARK_OPTIONS = namesOf<BenchmarkOptions>({
+  part: true,
+  size: true,
+  model: true,
+  models: true,
+  trust: true,
+  fasta: true,
+  limit: true,
+  precision: true,
+  device: true,
+  threads: true,
+  engine: true,
+  batchTokens: true,
+  window: true,
+  repeats: true,
+  onProgress: true,
+});
+
+export type ResolvedBenchmarkOptions = ReturnType<typeof resolveBenchmarkOptions>;
+
+/** @throws VirnucproError VNP_ARGUMENT, VNP_USAGE */
+export function resolveBenchmarkOptions(options: BenchmarkOptions) {
+  checkNames(BENCHMARK_OPTIONS, options, 'benchmark');
+  const { part, size, model, models, trust = false, fasta, device, window, repeats } = options;
+  checkKind('trust', trust, 'true or false', (value: unknown) => typeof value === 'boolean');
+  // Whatever is not `protein` would be measured as DNA.
+  if (!PARTS.includes(part)) throw expected('VNP_ARGUMENT', PARTS.join(' or '), 'part', JSON.stringify(part));
+  if (size !== undefined && model !== undefined) {
+    throw expected('VNP_USAGE', 'a size or a model', 'a benchmark', 'both', 'Name one of them');
+  }
+  if (part === 'protein' && size === undefined && model === undefined) {
+    const next = 'Name a size of ESM-2, e.g. 150M, or an installed model';
+    throw expected('VNP_USAGE', 'a size or a model', 'a benchmark of ESM-2', 'neither', next);
+  }
+  return {
+    ...{ part, size, model, models, trust, fasta, device },
+    limit: whole('limit', options.limit ?? DEFAULT_BENCHMARK_SEQUENCES, MAX_BENCHMARK_SEQUENCES),
+    precision: options.precision ?? DEFAULT_PRECISION,
+    threads: whole('threads', options.threads ?? defaultThreads(), MAX_THREADS),
+    engine: options.engine ?? ('packed' as const),
+    batchTokens: whole('batchTokens', options.batchTokens ?? DEFAULT_BENCHMARK_BATCH_TOKENS, MAX_BATCH_TOKENS),
+    window: window === undefined ? undefined : checkWindow(window),
+    repeats: repeats === undefined ? undefined : whole('repeats', repeats, MAX_REPEATS),
+    onProgress: options.onProgress ?? (() => undefined),
+  };
+}
+
+function checkWindow(window: number): number {
+  if ((BENCHMARK_WINDOWS as readonly number[]).includes(window)) return window;
+  throw expected('VNP_ARGUMENT', BENCHMARK_WINDOWS.join(' or '), 'window', String(window));
+}
+
+/** A step of a benchmark that may take long. */
+export type BenchmarkProgress =
+  | {
+      readonly step: 'write';
+      /** Of the archive with random weights. */
+      readonly bytes: number;
+      /** The temporary folder that it is written to, and that is removed when the model is loaded. */
+      readonly folder: string;
+    }
+  | {
+      /** The installed model's archive is compared with its hash, for it was not since it changed. */
+      readonly step: 'check';
+      /** To read. */
+      readonly bytes: number;
+    }
+  | { readonly step: 'load' | 'warm up' | 'measure' };

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
+import zlib from 'node:zlib';
+import { inputName, printablePath } from './text.js';
+
+/** An input that was read to its end. */
+export interface ReadInput {
+  readonly path: string;
+  readonly bytes: number;
+  /** SHA-256 of all its bytes as they lie in the file, in hexadecimal. */
+  readonly sha256: string;
+}
+
+/** How far the reading of all inputs has come; kept up to date by the reader, looked at by anyone. */
+export class InputProgress {
+  readonly #finished: ReadInput[] = [];
+  readonly #warnings = new Set<string>();
+  readonly #contents = new RepeatedContents();
+  #bytesRead = 0;
+  #bytesOfCurrent = 0;
+  #hash: Hash = createHash('sha256');
+  /** Bytes of the records' headers and letters so far, of all inputs: what the bytes of the inputs came to. */
+  recordBytes = 0;
+
+  /** Bytes of all inputs so far, as they lie in their files: compressed where they are. */
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** The inputs read to their end, in the order of reading. */
+  get finished(): readonly ReadInput[] {
+    return this.#finished;
+  }
+
+  /** What the user should know of the inputs, a sentence each, in the order of reading. */
+  get warnings(): readonly string[] {
+    return [...this.#warnings];
+  }
+
+  /** Something that the user should know, and that stops nothing; what was said before is not said again. */
+  warn(text: string): void {
+    this.#warnings.add(text);
+  }
+
+  /** For the reader: an input begins. */
+  begin(): void {
+    this.#bytesOfCurrent = 0;
+    this.#contents.begin();
+    this.#hash = createHash('sha256');
+  }
+
+  /** For the reader: a block of the input that was begun. */
+  add(block: Uint8Array): void {
+    this.#hash.update(block);
+    this.#bytesOfCurrent += block.length;
+    this.#bytesRead += block.length;
+  }
+
+  /** For the reader: a block of its content, which is what was packed. */
+  addContent(content: Uint8Array): void {
+    this.#contents.add(content);
+  }
+
+  /**
+   * For the reader: the input that was begun is at its end.
+   * @param records that were in it
+   */
+  end(path: string, records: number): void {
+    const earlier = this.#contents.end(path);
+    if (earlier !== undefined) this.warn(sameContentWarning(path, earlier));
+    if (records === 0) this.warn(noRecordsWarning(path, this.#contents.bytes));
+    this.#finished.push({ path, bytes: this.#bytesOfCurrent, sha256: this.#hash.digest('hex') });
+  }
+}
+
+function noRecordsWarning(path: string, bytes: number): string {
+  const why = bytes === 0 ? 'it is empty' : 'it holds white space only';
+  return `no records in ${path === '-' ? inputName(path) : printablePath(path)}: ${why}`;
+}
+
+/** The warning of an input that holds what an earlier one holds. */
+export function sameContentWarning(path: string, earlier: string): string {
+  return path === earlier
+    ? `${inputName(path)} is given more than once, so that its records come more than once`
+    : `${inputName(path)} has the same content as ${inputName(earlier)}, so that its records come more than once`;
+}
+
+/** Finds inputs of the same content, packed or not, by its length and checksum. */
+class RepeatedContents {
+  /** Paths by content. */
+  readonly #earlier = new Map<string, string>();
+  #bytes = 0;
+  #checksum = 0;
+
+  /** An input begins. */
+  begin(): void {
+    this.#bytes = 0;
+    this.#checksum = 0;
+  }
+
+  /** A block of its content. */
+  add(content: Uint8Array): void {
+    this.#bytes += content.length;
+    this.#checksum = zlib.crc32(content, this.#checksum);
+  }
+
+  /** Bytes of its content so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** It is at its end. @returns the first input of the same content, if there is content */
+  end(path: string): string | undefined {
+    if (this.#bytes === 0) return undefined;
+    const content = `${this.#bytes} ${this.#checksum}`;
+    const first = this.#earlier.get(content);
+    if (first === undefined) this.#earlier.set(content, path);
+    return first;
+  }
+}

@@ -1,0 +1,139 @@
+import { lstat, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expected, reasonOf } from '../../errors.js';
+import { JsonFields, parseStrictJson } from '../json.js';
+
+/** Bases of a window that make sense: one codon, and far more than either model was trained on. */
+export const MIN_CHUNK_SIZE = 3;
+export const MAX_CHUNK_SIZE = 1_000_000;
+
+/** Bytes of a calibration file; one that training writes has some 200. */
+const LONGEST_CALIBRATION = 1_000_000;
+const MAX_WINDOW_LENGTHS = 100;
+
+/** Which calibrated window scores leave no doubt, as measured on sequences that the model was not trained on. */
+export interface TriageThresholds {
+  /** Window length in bases that they were measured for. */
+  readonly chunkSize: number;
+  /** Below this virus score, 0 to 1, a window is surely none of a virus. */
+  readonly othersBelow: number;
+  /** From this virus score on, 0 to 1 and not below `othersBelow`, a window is surely one of a virus. */
+  readonly virusAtLeast: number;
+}
+
+/** What was measured of a model after its training. */
+export interface Calibration {
+  /** Scores are softmax(logits / temperature) where they are calibrated; a positive number. */
+  readonly temperature?: number;
+  /** One for each window length that it was measured for; mostly none. */
+  readonly triage: readonly TriageThresholds[];
+}
+
+/** The optional fields `temperature` and `triage` of an object. Throws as its fields do. */
+export function calibrationOf(fields: JsonFields): Calibration {
+  return {
+    ...(fields.has('temperature') && { temperature: fields.positive('temperature') }),
+    triage: fields.has('triage') ? triageOf(fields) : [],
+  };
+}
+
+function triageOf(fields: JsonFields): TriageThresholds[] {
+  const entries = fields.list('triage', MAX_WINDOW_LENGTHS).map((entry) => {
+    entry.checkNames('chunkSize', 'othersBelow', 'virusAtLeast');
+    const othersBelow = entry.between('othersBelow', 0, 1);
+    return {
+      chunkSize: entry.whole('chunkSize', MIN_CHUNK_SIZE, MAX_CHUNK_SIZE),
+      othersBelow,
+      virusAtLeast: entry.between('virusAtLeast', othersBelow, 1),
+    };
+  });
+  const lengths = entries.map(({ chunkSize }) => chunkSize);
+  if (new Set(lengths).size === lengths.length) return entries;
+  throw fields.wrong('triage', 'one entry for each window length', lengths);
+}
+
+/**
+ * Reads a calibration as training writes it: a JSON object with `temperature`, `triage` or both, and nothing else.
+ *
+ * @throws VNP_USAGE for a file that cannot be read, VNP_CHECKPOINT for one that is no calibration
+ */
+export async function readCalibration(path: string): Promise<Calibration> {
+  const bytes = await readSmallFile(path, LONGEST_CALIBRATION, '--calibration');
+  const fault = { code: 'VNP_CHECKPOINT', next: 'Give the file that training wrote' } as const;
+  let value: unknown;
+  try {
+    value = parseStrictJson(bytes.toString('utf8'));
+  } catch (error) {
+    throw expected(fault.code, 'a calibration in JSON', path, `one that is ${reasonOf(error)}`, fault.next);
+  }
+  const fields = JsonFields.of(value, path, fault);
+  fields.checkNames('temperature', 'triage');
+  const calibration = calibrationOf(fields);
+  if (calibration.temperature !== undefined || calibration.triage.length > 0) return calibration;
+  throw expected(fault.code, 'a temperature or triage thresholds', path, 'neither', fault.next);
+}
+
+/** The bytes of a file that the user names. Throws VNP_USAGE, naming the option, where it is none or longer. */
+async function readSmallFile(path: string, most: number, option: string): Promise<Buffer> {
+  try {
+    const found = await stat(path);
+    if (!found.isFile()) throw new Error('something that is no file');
+    if (found.size > most) throw new Error(`${found.size} bytes`);
+    return await readFile(path);
+  } catch (error) {
+    throw expected('VNP_USAGE', `a readable file of at most ${most} bytes`, option, `${path}: ${reasonOf(error)}`);
+  }
+}
+
+/** Name of the card in a model's folder, and among an archive's extra files. */
+export const CARD_FILE = 'card.md';
+
+/** Bytes of a card: a long article. */
+export const LONGEST_CARD = 1_000_000;
+
+/** Where a model's card is: what it was trained on, what it can do and what it cannot, in Markdown. */
+export interface ModelCard {
+  /** Of the file. */
+  readonly path: string;
+}
+
+/**
+ * The text of a card that the user gives.
+ *
+ * @throws VNP_USAGE for a file that cannot be read or is too long, VNP_CHECKPOINT for one that is no text
+ */
+export async function readCard(path: string): Promise<string> {
+  const bytes = await readSmallFile(path, LONGEST_CARD, '--card');
+  const next = 'Give a text in Markdown and UTF-8';
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw expected('VNP_CHECKPOINT', 'text in UTF-8', path, 'other bytes', next);
+  }
+  // eslint-disable-next-line no-control-regex
+  const control = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.exec(text);
+  if (control) throw expected('VNP_CHECKPOINT', 'text', path, `${JSON.stringify(control[0])} in it`, next);
+  if (text.trim() === '') throw expected('VNP_CHECKPOINT', 'a model card', path, 'an empty text', next);
+  return text;
+}
+
+/**
+ * Finds the card that a `pipeline.json` names.
+ *
+ * @throws VNP_MODEL_INVALID where there is no such file in the folder, or a link, or one that is too long
+ */
+export async function openCard(folder: string, name: string): Promise<ModelCard> {
+  const path = join(folder, name);
+  let received: string;
+  try {
+    // A link could lead anywhere, and readers of results are sent to the card.
+    const found = await lstat(path);
+    if (found.isFile() && found.size <= LONGEST_CARD) return { path };
+    received = found.isFile() ? `${found.size} bytes` : 'something that is no file';
+  } catch (error) {
+    received = reasonOf(error);
+  }
+  const wanted = `a model card of at most ${LONGEST_CARD} bytes`;
+  throw expected('VNP_MODEL_INVALID', wanted, path, received, 'Import the model again');
+}

@@ -1,0 +1,141 @@
+import type { Architecture, ClassifierArchitecture, DataType, DnabertArchitecture, Esm2Architecture } from '../../engine/addon.js';
+import { VirnucproError } from '../../errors.js';
+import { CheckpointFile, damaged } from '../checkpoint/checkpoint-file.js';
+import { JsonFields, parseStrictJson } from '../json.js';
+import { ZipFile } from '../checkpoint/zip.js';
+import { CARD_FILE, LONGEST_CARD } from './annotations.js';
+
+/** Names of the extra files in an archive. */
+export const METADATA_FILE = 'virnucpro.json';
+export const TOKENIZER_FILE = 'tokenizer.json';
+
+const LONGEST_EXTRA_FILE = 50_000_000;
+
+/** What an archive says of itself, in its extra file `virnucpro.json`. */
+export interface ArchiveMetadata {
+  readonly format: 1;
+  readonly architecture: Architecture;
+  /** Data type of the stored parameters. */
+  readonly dtype: DataType;
+  readonly source: {
+    /** Name of the checkpoint's file or folder, or of the published size for random weights. */
+    readonly name: string;
+    /** Of the checkpoint's weights, see sha256OfFiles; null for random weights. */
+    readonly sha256: string | null;
+  };
+  /** Whether the weights are random: such a model has scores, but no meaning. */
+  readonly random: boolean;
+  /** Program and version that wrote the archive. */
+  readonly createdBy: string;
+}
+
+export interface ArchiveContents {
+  readonly metadata: ArchiveMetadata;
+  /** Text of `tokenizer.json`, where the archive has one. */
+  readonly tokenizer?: string;
+  /** Text of `card.md`, where the archive has one: what the model is, for whoever has nothing but this file. */
+  readonly card?: string;
+}
+
+/**
+ * Reads the extra files of an archive without loading its weights.
+ *
+ * @throws VNP_MODEL_INVALID when it is missing, damaged, or not written by this project
+ */
+export async function readArchiveMetadata(path: string): Promise<ArchiveContents> {
+  try {
+    return await CheckpointFile.use(path, async (file) => {
+      const zip = await ZipFile.open(file);
+      const metadata = await readExtra(zip, METADATA_FILE);
+      if (metadata === undefined) throw damaged(path, `has no ${METADATA_FILE}: it was not written by virnucpro`);
+      const tokenizer = await readExtra(zip, TOKENIZER_FILE);
+      const card = await readExtra(zip, CARD_FILE, LONGEST_CARD);
+      return {
+        metadata: parseMetadata(metadata, path),
+        ...(tokenizer !== undefined && { tokenizer }),
+        ...(card !== undefined && { card }),
+      };
+    });
+  } catch (error) {
+    if (!(error instanceof VirnucproError) || error.code !== 'VNP_CHECKPOINT') throw error;
+    throw new VirnucproError('VNP_MODEL_INVALID', `The archive ${error.message}. Import the model again`, {
+      cause: error,
+    });
+  }
+}
+
+/** TorchScript keeps extra files at `NAME/extra/FILE`, NAME being the archive's own. */
+async function readExtra(zip: ZipFile, name: string, most = LONGEST_EXTRA_FILE): Promise<string | undefined> {
+  const suffix = `/extra/${name}`;
+  const entry = [...zip.entries.keys()].find(
+    (one) => one.endsWith(suffix) && one.indexOf('/') === one.length - suffix.length,
+  );
+  return entry === undefined ? undefined : (await zip.read(entry, most)).toString('utf8');
+}
+
+function parseMetadata(text: string, path: string): ArchiveMetadata {
+  const where = `${METADATA_FILE} of ${path}`;
+  let value: unknown;
+  try {
+    value = parseStrictJson(text);
+  } catch (error) {
+    throw new VirnucproError('VNP_MODEL_INVALID', `${where} is ${(error as Error).message}`, { cause: error });
+  }
+  const fields = JsonFields.of(value, where);
+  const source = fields.inner('source');
+  return {
+    format: fields.oneOf('format', 1),
+    architecture: readArchitecture(fields.inner('architecture')),
+    dtype: fields.oneOf('dtype', 'float32', 'float16', 'bfloat16'),
+    source: { name: source.text('name'), sha256: source.isNull('sha256') ? null : source.sha256('sha256') },
+    random: fields.flag('random'),
+    createdBy: fields.text('createdBy'),
+  };
+}
+
+const MAX_LAYERS = 1000;
+const WIDEST = 1_000_000;
+
+/** Checks an architecture that was read from JSON. Throws VNP_MODEL_INVALID. */
+function readArchitecture(fields: JsonFields): Architecture {
+  switch (fields.oneOf('family', 'esm2', 'dnabert2', 'classifier')) {
+    case 'esm2':
+      return readEsm2(fields);
+    case 'dnabert2':
+      return readDnabert(fields);
+    case 'classifier':
+      return readClassifier(fields);
+  }
+}
+
+function readEsm2(fields: JsonFields): Esm2Architecture {
+  return { family: 'esm2', ...readEncoder(fields) };
+}
+
+function readDnabert(fields: JsonFields): DnabertArchitecture {
+  return {
+    family: 'dnabert2',
+    ...readEncoder(fields),
+    tokenTypes: fields.whole('tokenTypes', 1, WIDEST),
+    layerNormEpsilon: fields.positive('layerNormEpsilon'),
+  };
+}
+
+function readEncoder(fields: JsonFields): Omit<Esm2Architecture, 'family'> {
+  return {
+    layers: fields.whole('layers', 1, MAX_LAYERS),
+    width: fields.whole('width', 1, WIDEST),
+    heads: fields.whole('heads', 1, WIDEST),
+    feedForward: fields.whole('feedForward', 1, WIDEST),
+    vocabulary: fields.whole('vocabulary', 1, WIDEST),
+  };
+}
+
+function readClassifier(fields: JsonFields): ClassifierArchitecture {
+  return {
+    family: 'classifier',
+    inputs: fields.whole('inputs', 1, WIDEST),
+    hidden: fields.whole('hidden', 1, WIDEST),
+    batchNormEpsilon: fields.positive('batchNormEpsilon'),
+  };
+}

@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Architecture, BytePairVocabulary, ClassifierArchitecture, DataType, DnabertArchitecture, Esm2Architecture } from '../../engine/addon.js';
+import { expected, VirnucproError } from '../../errors.js';
+import { JsonFields, parseStrictJson } from '../json.js';
+import { parseTokenizer } from '../tokenizers.js';
+import { type ArchiveContents, type ArchiveMetadata, readArchiveMetadata, TOKENIZER_FILE } from './archive.js';
+import { calibrationOf, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE, type ModelCard, openCard, type TriageThresholds } from './annotations.js';
+
+export const PIPELINE_FILE = 'pipeline.json';
+
+/** Bytes of a pipeline.json; one that was written here has some 600. */
+const LONGEST_PIPELINE = 1_000_000;
+
+export const PART_NAMES = ['dna', 'protein', 'classifier'] as const;
+export type PartName = (typeof PART_NAMES)[number];
+
+/** A part as `pipeline.json` records it. */
+export interface PipelinePart {
+  /** Path of the archive in the model's folder, with `/`. */
+  readonly archive: string;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly bytes: number;
+}
+
+/** The file `pipeline.json` of a model's folder. */
+export interface Pipeline {
+  readonly format: 1;
+  readonly name: string;
+  /** Window length in bases. */
+  readonly chunkSize: number;
+  readonly random: boolean;
+  /** See Calibration; absent in a model that was not calibrated, as those of the published weights. */
+  readonly temperature?: number;
+  /** Path of the model's card in its folder, with `/`. */
+  readonly card?: string;
+  /** See Calibration. */
+  readonly triage?: readonly TriageThresholds[];
+  readonly dna: PipelinePart;
+  readonly protein: PipelinePart;
+  readonly classifier: PipelinePart;
+}
+
+export interface OpenedPart<A extends Architecture> {
+  /** The archive. */
+  readonly path: string;
+  readonly architecture: A;
+  readonly dtype: DataType;
+  readonly sha256: string;
+  /** Bytes. */
+  readonly bytes: number;
+  readonly source: ArchiveMetadata['source'];
+  readonly createdBy: string;
+}
+
+/** Everything that a run needs to know of a model; no weights are loaded. */
+export interface OpenedModel {
+  readonly name: string;
+  readonly folder: string;
+  /** SHA-256 of `pipeline.json`, which has those of the archives: it stands for the whole model. */
+  readonly pipelineSha256: string;
+  /** Window length in bases. */
+  readonly chunkSize: number;
+  /** Whether any weights are random, so that scores mean nothing. */
+  readonly random: boolean;
+  /** Whether it came with this program. */
+  readonly shipped: boolean;
+  /** Calibrated scores are softmax(logits / temperature); absent in a model that was not calibrated. */
+  readonly temperature?: number;
+  /** What it was trained on and what it can do, in Markdown; absent where nobody has written it. */
+  readonly card?: ModelCard;
+  /** Which of its calibrated window scores leave no doubt, by window length; mostly none. */
+  readonly triage: readonly TriageThresholds[];
+  readonly dna: OpenedPart<DnabertArchitecture>;
+  readonly protein: OpenedPart<Esm2Architecture>;
+  readonly classifier: OpenedPart<ClassifierArchitecture>;
+  readonly tokenizer: BytePairVocabulary;
+}
+
+/**
+ * Opens a model's folder: reads `pipeline.json` and what the archives say of themselves, and checks that they fit together.
+ * All of it is read as data, whoever made it: nothing is run. The archives' sizes are checked, and not their hashes: see
+ * `verifyFiles`, which has to come before libtorch opens one, as has `ModelRegistry.findTrusted`.
+ *
+ * @param options.shipped whether the folder came with this program. Defaults to false
+ * @throws VNP_MODEL_MISSING without a pipeline.json, VNP_MODEL_INVALID when something is damaged or does not fit
+ */
+export async function openModel(folder: string, { shipped = false } = {}): Promise<OpenedModel> {
+  const { pipeline, sha256 } = await readPipeline(folder);
+  const { temperature, card, triage = [] } = pipeline;
+  const [dna, protein, classifier] = (await Promise.all(
+    PART_NAMES.map((part) => readArchive(join(folder, pipeline[part].archive), pipeline[part])),
+  )) as [ArchiveContents, ArchiveContents, ArchiveContents];
+  const model: OpenedModel = {
+    name: pipeline.name,
+    folder,
+    pipelineSha256: sha256,
+    chunkSize: pipeline.chunkSize,
+    random: [dna, protein, classifier].some(({ metadata }) => metadata.random) || pipeline.random,
+    shipped,
+    ...(temperature !== undefined && { temperature }),
+    ...(card !== undefined && { card: await openCard(folder, card) }),
+    triage,
+    dna: openPart(folder, pipeline.dna, dna.metadata, isDnabert, 'a DNABERT archive'),
+    protein: openPart(folder, pipeline.protein, protein.metadata, isEsm2, 'an ESM-2 archive'),
+    classifier: openPart(folder, pipeline.classifier, classifier.metadata, isClassifier, 'a classifier archive'),
+    tokenizer: readTokenizer(join(folder, pipeline.dna.archive), dna),
+  };
+  checkFit(model);
+  return model;
+}
+
+/** The hash is that of the bytes that were read, whatever becomes of the file. */
+async function readPipeline(folder: string): Promise<{ pipeline: Pipeline; sha256: string }> {
+  const path = join(folder, PIPELINE_FILE);
+  let bytes: Buffer;
+  try {
+    const { size } = await stat(path);
+    if (size > LONGEST_PIPELINE) throw new Error(`${size} bytes of ${PIPELINE_FILE}`);
+    bytes = await readFile(path);
+  } catch (error) {
+    throw expected('VNP_MODEL_MISSING', `a model's folder with ${PIPELINE_FILE}`, folder, (error as Error).message);
+  }
+  let value: unknown;
+  try {
+    value = parseStrictJson(bytes.toString('utf8'));
+  } catch (error) {
+    throw new VirnucproError('VNP_MODEL_INVALID', `${path} is ${(error as Error).message}`, { cause: error });
+  }
+  const pipeline = pipelineOf(JsonFields.of(value, path), folder, path);
+  return { pipeline, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
+
+function pipelineOf(fields: JsonFields, folder: string, path: string): Pipeline {
+  return {
+    format: fields.oneOf('format', 1),
+    // The folder's name is the model's: a folder can be renamed.
+    name: basename(folder) || fields.text('name'),
+    chunkSize: fields.whole('chunkSize', MIN_CHUNK_SIZE, MAX_CHUNK_SIZE),
+    random: fields.flag('random'),
+    ...calibrationOf(fields),
+    ...(fields.has('card') && { card: readPath(fields, 'card', path) }),
+    dna: readPart(fields.inner('dna'), path),
+    protein: readPart(fields.inner('protein'), path),
+    classifier: readPart(fields.inner('classifier'), path),
+  };
+}
+
+/** Of a file in the model's folder: never one outside of it. */
+function readPath(fields: JsonFields, name: string, path: string): string {
+  const found = fields.text(name);
+  if (found.split('/').every((one) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(one))) return found;
+  const received = JSON.stringify(found.slice(0, 80));
+  throw expected('VNP_MODEL_INVALID', 'the path of a file in the folder', `${name} of ${path}`, received);
+}
+
+function readPart(fields: JsonFields, path: string): PipelinePart {
+  const archive = readPath(fields, 'archive', path);
+  return { archive, sha256: fields.sha256('sha256'), bytes: fields.whole('bytes', 1, Number.MAX_SAFE_INTEGER) };
+}
+
+async function readArchive(path: string, { bytes }: PipelinePart): Promise<ArchiveContents> {
+  let size: number;
+  try {
+    ({ size } = await stat(path));
+  } catch (error) {
+    throw expected('VNP_MODEL_INVALID', 'an archive', path, (error as Error).message, 'Import the model again');
+  }
+  if (size !== bytes)
+    throw expected('VNP_MODEL_INVALID', `${bytes} bytes`, path, `${size} bytes`, 'Import the model again');
+  return readArchiveMetadata(path);
+}
+
+const isDnabert = (one: Architecture): one is DnabertArchitecture => one.family === 'dnabert2';
+const isEsm2 = (one: Architecture): one is Esm2Architecture => one.family === 'esm2';
+const isClassifier = (one: Architecture): one is ClassifierArchitecture => one.family === 'classifier';
+
+function openPart<A extends Architecture>(
+  folder: string,
+  { archive, sha256, bytes }: PipelinePart,
+  { architecture, dtype, source, createdBy }: ArchiveMetadata,
+  isRight: (architecture: Architecture) => architecture is A,
+  what: string,
+): OpenedPart<A> {
+  const path = join(folder, archive);
+  if (!isRight(architecture)) throw expected('VNP_MODEL_INVALID', what, path, `one of ${architecture.family}`);
+  return { path, architecture, dtype, sha256, bytes, source, createdBy };
+}
+
+function readTokenizer(path: string, { tokenizer }: ArchiveContents): BytePairVocabulary {
+  if (tokenizer === undefined) throw expected('VNP_MODEL_INVALID', `the extra file ${TOKENIZER_FILE}`, path, 'none');
+  try {
+    return parseTokenizer(tokenizer, `${TOKENIZER_FILE} of ${path}`);
+  } catch (error) {
+    throw new VirnucproError('VNP_MODEL_INVALID', (error as Error).message, { cause: error });
+  }
+}
+
+function checkFit({ folder, dna, protein, classifier, tokenizer }: OpenedModel): void {
+  const width = dna.architecture.width + protein.architecture.width;
+  if (classifier.architecture.inputs !== width) {
+    throw expected(
+      'VNP_MODEL_INVALID',
+      `${width} inputs`,
+      `the classifier in ${folder}`,
+      String(classifier.architecture.inputs),
+    );
+  }
+  if (tokenizer.tokens.length > dna.architecture.vocabulary) {
+    const received = `${tokenizer.tokens.length} tokens for ${dna.architecture.vocabulary} embeddings`;
+    throw expected('VNP_MODEL_INVALID', 'an embedding for every token', `the DNA part in ${folder}`, received);
+  }
+}

@@ -1,0 +1,106 @@
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Addon, Architecture, ArchiveParameter, DataType } from '../../engine/addon.js';
+import { packageVersion } from '../../package.js';
+import type { ModelRegistry } from '../registry.js';
+import { sha256OfFile } from '../trust/sha256.js';
+import { type ArchiveMetadata, METADATA_FILE } from './archive.js';
+import type { Calibration } from './annotations.js';
+import { CARD_FILE } from './annotations.js';
+import { type OpenedModel, openModel, PART_NAMES, type PartName, type Pipeline, PIPELINE_FILE, type PipelinePart } from './model-folder.js';
+
+/** What a model is being made of, for a progress line. */
+export interface ModelProgress {
+  readonly part: PartName;
+  readonly step: 'read' | 'write' | 'hash';
+}
+
+export type OnModelProgress = (progress: ModelProgress) => void;
+
+/** One archive that is to be written. */
+export interface NewPart {
+  readonly architecture: Architecture;
+  readonly parameters: readonly ArchiveParameter[];
+  /** Data type of the parameters in the archive. */
+  readonly dtype: DataType;
+  readonly source: ArchiveMetadata['source'];
+  /** Extra files besides the metadata. */
+  readonly extraFiles?: Readonly<Record<string, string>>;
+}
+
+export interface NewModel {
+  readonly name: string;
+  /** Window length in bases. */
+  readonly chunkSize: number;
+  readonly random: boolean;
+  /** Text of the model's card, for its folder and for each archive; at most LONGEST_CARD bytes. Defaults to none. */
+  readonly card?: string;
+  /** Defaults to none. */
+  readonly calibration?: Calibration;
+  readonly parts: Readonly<Record<PartName, NewPart>>;
+}
+
+export interface WriteOptions {
+  readonly registry: ModelRegistry;
+  readonly addon: Pick<Addon, 'writeArchive'>;
+  /** Whether an installed model of this name is replaced. Defaults to false. */
+  readonly overwrite?: boolean;
+  readonly onProgress?: OnModelProgress;
+}
+
+/** Writes a model's archives and installs it, whole or not at all. Returns it, opened. */
+export async function writeModel(model: NewModel, options: WriteOptions): Promise<OpenedModel> {
+  const folder = await options.registry.install(model.name, options.overwrite ?? false, async (incoming) => {
+    const parts = {} as Record<PartName, PipelinePart>;
+    for (const part of PART_NAMES) parts[part] = await writePart(incoming, part, model, options);
+    const pipeline: Pipeline = {
+      format: 1,
+      name: model.name,
+      chunkSize: model.chunkSize,
+      random: model.random,
+      ...(model.calibration?.temperature !== undefined && { temperature: model.calibration.temperature }),
+      ...(model.card !== undefined && { card: CARD_FILE }),
+      ...(model.calibration && model.calibration.triage.length > 0 && { triage: model.calibration.triage }),
+      ...parts,
+    };
+    if (model.card !== undefined) await writeFile(join(incoming, CARD_FILE), model.card);
+    await writeFile(join(incoming, PIPELINE_FILE), `${JSON.stringify(pipeline, undefined, 2)}\n`);
+    // A model that would not open is not installed.
+    await openModel(incoming);
+  });
+  return openModel(folder);
+}
+
+async function writePart(
+  folder: string,
+  part: PartName,
+  model: NewModel,
+  options: WriteOptions,
+): Promise<PipelinePart> {
+  const { architecture, parameters, dtype, source, extraFiles } = model.parts[part];
+  const archive = `${part}/model.pt`;
+  const path = join(folder, archive);
+  const metadata: ArchiveMetadata = {
+    format: 1,
+    architecture,
+    dtype,
+    source,
+    random: model.random,
+    createdBy: `virnucpro ${packageVersion}`,
+  };
+  options.onProgress?.({ part, step: 'write' });
+  await mkdir(dirname(path), { recursive: true });
+  await options.addon.writeArchive({
+    path,
+    architecture,
+    dtype,
+    parameters,
+    extraFiles: {
+      [METADATA_FILE]: JSON.stringify(metadata, undefined, 2),
+      ...(model.card !== undefined && { [CARD_FILE]: model.card }),
+      ...extraFiles,
+    },
+  });
+  options.onProgress?.({ part, step: 'hash' });
+  return { archive, sha256: await sha256OfFile(path), bytes: (await stat(path)).size };
+}

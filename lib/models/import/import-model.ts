@@ -1,0 +1,145 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Addon, Architecture, ClassifierArchitecture, DataType, DnabertArchitecture, Esm2Architecture } from '../../engine/addon.js';
+import { expected, VirnucproError } from '../../errors.js';
+import { TOKENIZER_FILE } from '../folder/archive.js';
+import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE, readCalibration, readCard } from '../folder/annotations.js';
+import { type Checkpoint, readCheckpoint } from '../checkpoint/checkpoint.js';
+import type { OpenedModel, PartName } from '../folder/model-folder.js';
+import type { ModelRegistry } from '../registry.js';
+import { sha256OfFiles } from '../trust/sha256.js';
+import { parseTokenizer } from '../tokenizers.js';
+import { type NewPart, type OnModelProgress, writeModel } from '../folder/write-model.js';
+import { importClassifier } from './classifier.js';
+import { importDnabert } from './dnabert.js';
+import { importEsm2 } from './esm2.js';
+import type { ImportedPart } from './source-checkpoint.js';
+
+export interface ImportRequest {
+  /** The name to install the model under. */
+  readonly name: string;
+  /** An ESM-2 checkpoint: a `.pt` of fair-esm, or a folder of transformers. */
+  readonly esm: string;
+  /** A DNABERT-S or DNABERT-2 checkpoint: a folder of transformers with `tokenizer.json`. */
+  readonly dna: string;
+  /** A classifier of VirNucPro: `300_model.pth` or `500_model.pth`. */
+  readonly classifier: string;
+  /** Window length in bases that the classifier was trained with: 300 or 500 for the published ones. */
+  readonly chunkSize: number;
+  /** Data type of the two language models in the archives. Defaults to `keep`: as in the checkpoints. */
+  readonly dtype?: 'keep' | DataType;
+  /** Path of the model's card: Markdown, at most a megabyte. Defaults to none. */
+  readonly card?: string;
+  /** Path of a calibration: JSON with `temperature`, `triage` (see Calibration) or both. Defaults to none. */
+  readonly calibration?: string;
+  /** Whether an installed model of this name is replaced. Defaults to false. */
+  readonly overwrite?: boolean;
+  readonly registry: ModelRegistry;
+  readonly addon: Pick<Addon, 'writeArchive'>;
+  readonly onProgress?: OnModelProgress;
+}
+
+interface ReadPart<A extends Architecture> {
+  readonly checkpoint: Checkpoint;
+  readonly imported: ImportedPart<A>;
+}
+
+/**
+ * Makes a model of published checkpoints and installs it. The checkpoints are read as data: nothing in them is run.
+ *
+ * @throws VNP_CHECKPOINT for a checkpoint, card or calibration that is damaged or of another kind, VNP_USAGE for a name or
+ *   window length that does not work or a card or calibration that cannot be read; the registry is then as it was
+ */
+export async function importModel(request: ImportRequest): Promise<OpenedModel> {
+  const { name, chunkSize, registry, addon, onProgress, overwrite = false } = request;
+  checkChunkSize(chunkSize);
+  await registry.checkFree(name, overwrite);
+  const card = request.card === undefined ? undefined : await readCard(resolve(request.card));
+  const calibration =
+    request.calibration === undefined ? undefined : await readCalibration(resolve(request.calibration));
+  const dna = await readPart(request.dna, importDnabert);
+  const tokenizer = await readTokenizer(dna.checkpoint, dna.imported.architecture);
+  const protein = await readPart(request.esm, importEsm2);
+  const classifier = await readPart(request.classifier, importClassifier);
+  checkInputs(dna.imported.architecture, protein.imported.architecture, classifier);
+  const parts = {
+    dna: await newPart('dna', dna, request, { [TOKENIZER_FILE]: tokenizer }),
+    protein: await newPart('protein', protein, request),
+    // The classifier is computed in float32 whatever the models are.
+    classifier: await newPart('classifier', classifier, { ...request, dtype: 'keep' }),
+  };
+  const options = { registry, addon, overwrite, ...(onProgress && { onProgress }) };
+  const described = { ...(card !== undefined && { card }), ...(calibration && { calibration }) };
+  return writeModel({ name, chunkSize, random: false, ...described, parts }, options);
+}
+
+/** Throws VNP_USAGE for a window length that no window can have. */
+export function checkChunkSize(chunkSize: number): void {
+  if (Number.isInteger(chunkSize) && chunkSize >= MIN_CHUNK_SIZE && chunkSize <= MAX_CHUNK_SIZE) return;
+  const wanted = `a whole number from ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE}`;
+  throw expected(
+    'VNP_USAGE',
+    wanted,
+    'the window length',
+    String(chunkSize),
+    'The published classifiers have 300 or 500',
+  );
+}
+
+async function readPart<A extends Architecture>(
+  path: string,
+  importer: (checkpoint: Checkpoint) => ImportedPart<A>,
+): Promise<ReadPart<A>> {
+  const checkpoint = await readCheckpoint(resolve(path));
+  return { checkpoint, imported: importer(checkpoint) };
+}
+
+async function newPart(
+  part: PartName,
+  { checkpoint, imported }: ReadPart<Architecture>,
+  { dtype = 'keep', onProgress }: Pick<ImportRequest, 'dtype' | 'onProgress'>,
+  extraFiles: Readonly<Record<string, string>> = {},
+): Promise<NewPart> {
+  onProgress?.({ part, step: 'read' });
+  return {
+    architecture: imported.architecture,
+    parameters: imported.parameters,
+    dtype: dtype === 'keep' ? imported.dtype : dtype,
+    source: { name: basename(checkpoint.path), sha256: await sha256OfFiles(checkpoint.files) },
+    extraFiles,
+  };
+}
+
+/** The text of `tokenizer.json`, once it is known to be one that is reproduced exactly. */
+async function readTokenizer({ folder }: Checkpoint, { vocabulary }: DnabertArchitecture): Promise<string> {
+  const path = join(folder, TOKENIZER_FILE);
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new VirnucproError(
+      'VNP_CHECKPOINT',
+      `Expected ${TOKENIZER_FILE} beside the weights for --dna but received: ${(error as Error).message}`,
+    );
+  }
+  const { tokens } = parseTokenizer(text, path);
+  if (tokens.length <= vocabulary) return text;
+  throw expected('VNP_CHECKPOINT', `at most ${vocabulary} tokens, as the weights have`, path, String(tokens.length));
+}
+
+function checkInputs(
+  dna: DnabertArchitecture,
+  protein: Esm2Architecture,
+  { checkpoint, imported }: ReadPart<ClassifierArchitecture>,
+): void {
+  const width = dna.width + protein.width;
+  const { inputs } = imported.architecture;
+  if (inputs === width) return;
+  throw expected(
+    'VNP_CHECKPOINT',
+    `${width} inputs (${dna.width} of --dna and ${protein.width} of --esm)`,
+    `--classifier ${checkpoint.path}`,
+    String(inputs),
+    'The published classifiers go with DNABERT-S (768) and esm2_t36_3B_UR50D (2560)',
+  );
+}

@@ -1,0 +1,184 @@
+import { expected, type VirnucproError } from '../../errors.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import { type JsonObject, property } from '../json.js';
+import type { PickledValue } from '../checkpoint/pickle-values.js';
+import type { Architecture, ArchiveParameter, DataType } from '../../engine/addon.js';
+import { quoted, type StoredTensor, type StoredType } from '../checkpoint/checkpoint-file.js';
+import { type ParameterShape, parametersOf } from '../parameters.js';
+
+/** What a checkpoint can be, as its weights' names tell. */
+export type CheckpointFamily = 'fair-esm' | 'transformers-esm' | 'dnabert2' | 'bert' | 'classifier';
+
+const DESCRIPTIONS: Readonly<Record<CheckpointFamily, string>> = {
+  'fair-esm': 'an ESM checkpoint (--esm)',
+  'transformers-esm': 'an ESM checkpoint (--esm)',
+  dnabert2: 'a DNABERT-2 or DNABERT-S checkpoint (--dna)',
+  bert: 'a plain BERT checkpoint, with position embeddings and without gated feed-forward layers',
+  classifier: 'a classifier checkpoint (--classifier)',
+};
+
+export function familyOf({ tensors, config }: Checkpoint): CheckpointFamily | undefined {
+  const has = (pattern: RegExp): boolean => [...tensors.keys()].some((name) => pattern.test(name));
+  if (tensors.has('hidden_layer.weight') || tensors.has('bn1.weight')) return 'classifier';
+  if (has(/(^|\.)layers\.0\.self_attn\.q_proj\.weight$/)) return 'fair-esm';
+  if (has(/(^|\.)attention\.self\.Wqkv\.weight$/)) return 'dnabert2';
+  if (has(/(^|\.)encoder\.layer\.0\.attention\.self\.query\.weight$/)) {
+    const isEsm =
+      has(/^(esm\.)?encoder\.emb_layer_norm_after\.weight$/) || (config && property(config, 'model_type') === 'esm');
+    return isEsm ? 'transformers-esm' : 'bert';
+  }
+  return undefined;
+}
+
+/** @param wanted e.g. `an ESM-2 checkpoint`, @param option the option that the path was given as, e.g. `--esm` */
+export function wrongFamily(checkpoint: Checkpoint, wanted: string, option: string): VirnucproError {
+  const family = familyOf(checkpoint);
+  const received =
+    family === undefined ? `a checkpoint of another kind (${someNames(checkpoint)})` : DESCRIPTIONS[family];
+  return expected('VNP_CHECKPOINT', wanted, `${option} ${checkpoint.path}`, received);
+}
+
+function someNames({ tensors }: Checkpoint): string {
+  if (tensors.size === 0) return 'no weights';
+  return `weights such as ${[...tensors.keys()]
+    .slice(0, 3)
+    .map((name) => name.slice(0, 80))
+    .join(', ')}`;
+}
+
+/** More than any model has. */
+export const MAX_LAYERS = 1000;
+
+/** The named settings that come with a checkpoint (config.json, a Namespace), each checked as it is read. */
+export class Settings {
+  constructor(
+    /** For messages, e.g. `config.json of PATH`. */
+    private readonly where: string,
+    private readonly valueOf: (name: string) => unknown,
+  ) {}
+
+  static ofJson(where: string, object: JsonObject): Settings {
+    return new Settings(where, (name) => property(object, name));
+  }
+
+  static ofAttributes(where: string, attributes: ReadonlyMap<PickledValue, PickledValue>): Settings {
+    return new Settings(where, (name) => attributes.get(name));
+  }
+
+  /** A whole number from 1; the limit keeps a hostile number of layers from becoming work. */
+  size(name: string, largest = 1_000_000): number {
+    const value = this.valueOf(name);
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= largest) return value;
+    throw expected('VNP_CHECKPOINT', `a whole number from 1 to ${largest}`, `${name} in ${this.where}`, show(value));
+  }
+
+  positive(name: string): number {
+    const value = this.valueOf(name);
+    if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
+    throw expected('VNP_CHECKPOINT', 'a positive number', `${name} in ${this.where}`, show(value));
+  }
+
+  /** Refuses any value but those given, because the model would compute something else. */
+  require(name: string, ...allowed: readonly unknown[]): void {
+    const value = this.valueOf(name);
+    if (allowed.includes(value)) return;
+    throw expected(
+      'VNP_CHECKPOINT',
+      allowed
+        .filter((one) => one !== undefined)
+        .map(show)
+        .join(' or '),
+      `${name} in ${this.where}`,
+      show(value),
+      'This is another model, which would compute something else; it is not supported',
+    );
+  }
+}
+
+function show(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null || ['string', 'number', 'boolean'].includes(typeof value))
+    return JSON.stringify(value).slice(0, 80);
+  return typeof value === 'bigint' ? String(value).slice(0, 80) : 'something else';
+}
+
+/** One part of a model, ready to be written as an archive. */
+export interface ImportedPart<A extends Architecture> {
+  readonly architecture: A;
+  readonly parameters: readonly ArchiveParameter[];
+  /** Data type of the checkpoint's weights: the widest, should they differ. */
+  readonly dtype: DataType;
+  /** Weights that the embeddings do not need: heads, poolers, tables that are computed. */
+  readonly ignored: readonly string[];
+}
+
+export interface ParameterNames {
+  /** The checkpoint's name of an archive's parameter. */
+  sourceName(name: string): string;
+  /** Weights that may be there and change nothing. Any other weight is an error: the model would compute something else. */
+  readonly ignored: RegExp;
+}
+
+const WIDEST_FIRST: readonly DataType[] = ['float32', 'bfloat16', 'float16'];
+
+/**
+ * Finds every parameter of the architecture in the checkpoint.
+ *
+ * @throws VNP_CHECKPOINT for a weight that is missing, of another shape, of a type that is not read, or not known
+ */
+export function mapParameters<A extends Architecture>(
+  checkpoint: Checkpoint,
+  architecture: A,
+  names: ParameterNames,
+): ImportedPart<A> {
+  const used = new Set<string>();
+  const types = new Set<DataType>();
+  const parameters = parametersOf(architecture).map((parameter): ArchiveParameter => {
+    const source = names.sourceName(parameter.name);
+    used.add(source);
+    const { path, offset, strides, ...tensor } = findTensor(checkpoint, source, parameter);
+    const dtype = parameterType(checkpoint, source, tensor.dtype);
+    types.add(dtype);
+    return { name: parameter.name, shape: parameter.shape, source: { kind: 'file', path, offset, dtype, strides } };
+  });
+  const others = [...checkpoint.tensors.keys()].filter((name) => !used.has(name));
+  refuseUnknown(
+    checkpoint,
+    others.filter((name) => !names.ignored.test(name)),
+  );
+  return { architecture, parameters, dtype: WIDEST_FIRST.find((dtype) => types.has(dtype))!, ignored: others };
+}
+
+function findTensor(checkpoint: Checkpoint, source: string, { shape }: ParameterShape): StoredTensor {
+  const tensor = checkpoint.tensors.get(source);
+  const wanted = `[${shape.join(', ')}]`;
+  if (tensor === undefined) {
+    throw expected('VNP_CHECKPOINT', `the weight ${source} ${wanted}`, checkpoint.path, 'no such weight');
+  }
+  if (tensor.shape.length !== shape.length || tensor.shape.some((size, axis) => size !== shape[axis])) {
+    throw expected(
+      'VNP_CHECKPOINT',
+      `the shape ${wanted}`,
+      `${source} of ${checkpoint.path}`,
+      `[${tensor.shape.join(', ')}]`,
+    );
+  }
+  return tensor;
+}
+
+function parameterType(checkpoint: Checkpoint, source: string, dtype: StoredType): DataType {
+  if (dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16') return dtype;
+  throw expected('VNP_CHECKPOINT', 'float32, float16 or bfloat16', `${source} of ${checkpoint.path}`, dtype);
+}
+
+function refuseUnknown(checkpoint: Checkpoint, names: readonly string[]): void {
+  if (names.length === 0) return;
+  const some = names.slice(0, 5).map(quoted).join(', ');
+  throw expected(
+    'VNP_CHECKPOINT',
+    'only the weights of the architecture',
+    checkpoint.path,
+    `${names.length} more: ${some}${names.length > 5 ? ', …' : ''}`,
+    'A model with more weights computes something else, so it is not imported',
+  );
+}

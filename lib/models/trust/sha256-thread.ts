@@ -1,0 +1,13 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { reasonOf } from '../../errors.js';
+import { sha256OfFile, type ThreadAnswer } from './sha256.js';
+
+/** The program of the thread that hashes a file, see sha256InThread: its data is the path. */
+
+let answer: ThreadAnswer;
+try {
+  answer = { sha256: await sha256OfFile(workerData as string) };
+} catch (error) {
+  answer = { problem: reasonOf(error) };
+}
+parentPort?.postMessage(answer);

@@ -1,0 +1,71 @@
+import { VirnucproError } from '../errors.js';
+import type { SequenceRecord } from '../input/record.js';
+
+/** One window ("chunk" in the classic tool) of a record. */
+export interface SequenceWindow {
+  /** From 1 within its record; the classic id is `{record id}_chunk_{number}`. */
+  readonly number: number;
+  /** First letter, from 0. */
+  readonly start: number;
+  /** The letters, case preserved, T for U. */
+  readonly letters: Uint8Array;
+}
+
+/** The classic id of a window. */
+export function windowId(recordId: string, number: number): string {
+  return `${recordId}_chunk_${number}`;
+}
+
+/** Where one window lies in its record. */
+export interface WindowSpan {
+  /** From 1 within the record. */
+  readonly number: number;
+  /** First letter, from 0. */
+  readonly start: number;
+  /** Letters. */
+  readonly length: number;
+}
+
+/**
+ * The classic windows of a record: as few as cover it, all of `chunkSize` letters but perhaps the last, the overlap dealt
+ * out evenly. The last ends at the end of the record.
+ * @param length letters of the record; 0 has no windows
+ * @param chunkSize letters of a window, at least 1
+ * @throws VirnucproError VNP_ARGUMENT
+ */
+export function* windowsOf(length: number, chunkSize: number): Generator<WindowSpan, void, undefined> {
+  if (!Number.isSafeInteger(length) || length < 0 || !Number.isSafeInteger(chunkSize) || chunkSize < 1) {
+    const message = `Expected whole numbers for a length >= 0 and a window >= 1 but received ${length} and ${chunkSize}`;
+    throw new VirnucproError('VNP_ARGUMENT', message);
+  }
+  const count = Math.ceil(length / chunkSize);
+  const surplus = count * chunkSize - length;
+  const overlap = Math.floor(surplus / count);
+  // The overlaps of `overlap` letters fall short of the surplus by this much: the first ones get one letter more each.
+  const longerOverlaps = surplus - overlap * (count - 1);
+  for (let index = 0; index < count; index++) {
+    const start = index * (chunkSize - overlap) - Math.min(index, longerOverlaps);
+    yield { number: index + 1, start, length: Math.min(chunkSize, length - start) };
+  }
+}
+
+/** RNA's letters in those of DNA. */
+const WITH_THYMINE = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+WITH_THYMINE['U'.charCodeAt(0)] = 'T'.charCodeAt(0);
+WITH_THYMINE['u'.charCodeAt(0)] = 't'.charCodeAt(0);
+
+/**
+ * The windows of a record, read one by one: U is T in them.
+ * @param record only its sequence is used, and not released
+ * @param chunkSize letters of a window, at least 1
+ */
+export function* readWindows(
+  record: Pick<SequenceRecord, 'sequence' | 'uracil'>,
+  chunkSize: number,
+): Generator<SequenceWindow, void, undefined> {
+  const { sequence, uracil } = record;
+  for (const { number, start, length } of windowsOf(sequence.length, chunkSize)) {
+    const letters = sequence.read(start, start + length);
+    yield { number, start, letters: uracil > 0 ? letters.map((letter) => WITH_THYMINE[letter]!) : letters };
+  }
+}
