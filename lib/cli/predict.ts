@@ -135,9 +135,7 @@ async function dryRun(inputs: string[], options: PredictCommandOptions, surround
   if (!isDone) await unlessAborted(checkResults(plan, output, opening), signals.stopped);
   const lines = describe(await planOnDevices(plan, signals.stopped));
   console.log(
-    [...lines, `output        ${output}${isDone ? ', which holds the results of this run already' : ''}`].join(
-      '\n',
-    ),
+    [...lines, `output        ${output}${isDone ? ', which holds the results of this run already' : ''}`].join('\n'),
   );
   return EXIT.done;
 }

@@ -65,6 +65,8 @@ function packageManifest() {
     readFileSync(inRepository('package.json'), 'utf8'),
   );
   for (const header of headerPackages) delete dependencies[header];
+  // A bundle has no types.
+  for (const [entry, target] of Object.entries(exports)) exports[entry] = target.default ?? target;
   const kept = {
     name,
     version,
