@@ -9,25 +9,25 @@ import tseslint from 'typescript-eslint';
  * beside them.
  */
 const layers = {
-  input: ['counted.ts', 'errors.ts', 'full-disk.ts', 'unless-aborted.ts'],
+  input: ['errors.ts', 'disk.ts', 'unless-aborted.ts'],
   windows: ['errors.ts', 'input'],
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
-  models: ['errors.ts', 'full-disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
-  journal: ['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'engine/addon.ts'],
+  models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
+  journal: ['errors.ts', 'disk.ts', 'engine/addon.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
-    ...['counted.ts', 'unless-aborted.ts'],
+    'unless-aborted.ts',
   ],
-  diagnosis: ['counted.ts', 'errors.ts', 'package.ts', 'batches', 'engine', 'models'],
+  diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
     'predict/options.ts',
   ],
   // Brings a prediction into its result files: nothing else knows both.
   results: [
-    ...['counted.ts', 'errors.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/linear-limit.ts'],
-    ...['engine/load.ts', 'engine/worker-usage.ts', 'models/folder/model-folder.ts', 'output', 'predict'],
+    ...['errors.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/pool'],
+    ...['engine/libtorch/load.ts', 'models/folder/model-folder.ts', 'output', 'predict'],
   ],
   // The entries of the package, and what the command line needs beside them.
   'index.ts': [
@@ -40,30 +40,28 @@ const layers = {
   'internal.ts': ['engine', 'models', 'predict', 'results'],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
-    ...['errors.ts', 'full-disk.ts', 'forced-to-disk.ts', 'predict/results.ts', 'predict/events.ts'],
+    ...['errors.ts', 'disk.ts', 'predict/results.ts', 'predict/events.ts'],
     ...['predict/run-counts.ts', 'windows/windows.ts', 'unless-aborted.ts'],
   ],
   // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
   rescore: [
-    ...['errors.ts', 'forced-to-disk.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts'],
+    ...['errors.ts', 'disk.ts', 'input', 'output', 'predict/calls.ts', 'predict/results.ts'],
     ...['predict/run-counts.ts', 'predict/score-sums.ts', 'windows/open-reading-frames.ts', 'windows/windows.ts'],
   ],
   monitor: [
     ...['errors.ts', 'predict/results.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    ...['counted.ts', 'predict/summary.ts'],
+    'predict/summary.ts',
   ],
   cli: [
-    ...['counted.ts', 'errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
+    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
     ...['index.ts', 'models.ts', 'diagnostics.ts', 'benchmark.ts', 'internal.ts'],
     // For an end without waiting.
-    ...['engine/load.ts', 'benchmark/temporary-archive.ts'],
+    ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
   ],
-  'counted.ts': [],
   'errors.ts': [],
   'supported-node.ts': ['errors.ts'],
   'option-checks.ts': ['errors.ts'],
-  'forced-to-disk.ts': [],
-  'full-disk.ts': [],
+  'disk.ts': [],
   'process-memory.ts': [],
   'package.ts': [],
   'unless-aborted.ts': [],

@@ -1,8 +1,8 @@
 // @ts-check
 import { copyFileSync, existsSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadAddon } from '../dist/lib/engine/load.js';
 import { randomModel as makeRandomModel } from '../dist/lib/models/random/random-model.js';
+import { loadAddon } from '../dist/lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../dist/lib/models/registry.js';
 import { derivedSeed } from '../dist/lib/models/random/random-contents.js';
 import { TRUST_FOLDER } from '../dist/lib/models/trust/trust-records.js';

@@ -16,9 +16,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { loadAddon } from '../dist/lib/engine/load.js';
 import { openModel } from '../dist/lib/models/folder/model-folder.js';
 import { seededNumbers } from '../dist/lib/models/random/random-contents.js';
+import { loadAddon } from '../dist/lib/engine/libtorch/load.js';
 import { MODEL, randomModel } from './random-model.mjs';
 import { markdownList, markdownTable, writeResults } from './write-results.mjs';
 

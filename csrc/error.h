@@ -22,7 +22,7 @@ inline constexpr const char* kThreads = "VNP_THREADS";
 inline constexpr const char* kWrongNumbers = "VNP_WRONG_NUMBERS";
 }  // namespace code
 
-// What becomes of a device that was lost, and what to do.
+// What to do about a lost device.
 inline constexpr const char* kAfterLoss =
     "It takes a new process to use it again; if that fails too, look at it with nvidia-smi";
 

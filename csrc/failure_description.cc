@@ -80,7 +80,7 @@ FailureDescription describe_failure(const std::exception_ptr& failure) {
             "The system gives this process no more threads. Raise what limits it (`ulimit -u`, pids.max of its control "
             "group, `ulimit -v`)"};
   } catch (const std::bad_alloc&) {
-    return {code::kMemory, "Expected enough memory for this call but the machine has none left"};
+    return {code::kMemory, "The machine has no memory left for this call"};
   } catch (const std::exception& error) {
     return describe_text(error.what());
   } catch (...) {

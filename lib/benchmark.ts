@@ -13,4 +13,4 @@ export type { BenchmarkOptions } from './benchmark/benchmark-options.js';
 export type { BenchmarkProgress } from './benchmark/benchmark-options.js';
 export { BENCHMARK_FIELDS } from './benchmark/report.js';
 export type { BenchmarkField, BenchmarkReport } from './benchmark/report.js';
-export { matmulEfficiency } from './engine/linear-limit.js';
+export { matmulEfficiency } from './engine/pool/linear-limit.js';

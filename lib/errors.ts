@@ -51,3 +51,24 @@ export function isAborted(thrown: unknown): boolean {
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
+
+/** The addon's errors carry a code of ErrorCode already; only their class is the runtime's. Other errors stay as they are. */
+export function asVirnucproError(error: unknown): unknown {
+  if (error instanceof VirnucproError || !(error instanceof Error) || !('code' in error)) return error;
+  // Node's own errors have codes too, such as ENOENT.
+  if (!String(error.code).startsWith('VNP_')) return error;
+  return new VirnucproError(error.code as ErrorCode, error.message, { cause: error });
+}
+
+/** The code of whatever was thrown: VNP_NATIVE for what has none of ErrorCode. */
+export function codeOf(error: unknown): ErrorCode {
+  const known = asVirnucproError(error);
+  return known instanceof VirnucproError ? known.code : 'VNP_NATIVE';
+}
+
+/** A number of things in a message, for every layer: `1 frame`, `2 frames`, `3 entries`. */
+export function counted(count: number, noun: string): string {
+  if (count === 1) return `1 ${noun}`;
+  if (/[^aeiou]y$/.test(noun)) return `${count} ${noun.slice(0, -1)}ies`;
+  return `${count} ${noun}${/(ch|s)$/.test(noun) ? 'es' : 's'}`;
+}

@@ -12,7 +12,7 @@
  * ```
  */
 import './supported-node.js';
-import { loadAddon } from './engine/load.js';
+import { loadAddon } from './engine/libtorch/load.js';
 import { packageVersion } from './package.js';
 import type { OpenHandlers, OpenOptions } from './predict/options.js';
 import type { RunPlan } from './predict/plan.js';
@@ -51,8 +51,8 @@ export type { PrepareOptions, RunPlan } from './predict/plan.js';
 export { describe } from './predict/describe-plan.js';
 export type { Predictor, Prediction } from './predict/predictor.js';
 export type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers, TriageChoice } from './predict/options.js';
-export type { DeviceChoice } from './engine/choose-devices.js';
-export type { PrecisionChoice } from './engine/precision.js';
+export type { DeviceChoice } from './engine/devices/choose-devices.js';
+export type { PrecisionChoice } from './engine/devices/choose-devices.js';
 export { writeResults } from './results/write-results.js';
 export type { WriteResultsOptions } from './results/write-results.js';
 export type { RunManifest } from './output/manifest.js';

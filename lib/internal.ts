@@ -1,6 +1,6 @@
 /** What the command line needs beside the public API. No promise to anybody. */
-export { matmulEfficiency } from './engine/linear-limit.js';
-export { DEFAULT_PRECISION, PRECISIONS } from './engine/precision.js';
+export { matmulEfficiency } from './engine/pool/linear-limit.js';
+export { DEFAULT_PRECISION, PRECISIONS } from './engine/devices/choose-devices.js';
 export { SHIPPED_DEFAULT } from './models/registry.js';
 export { temperatureOf, UNCALIBRATED } from './predict/calibration.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './predict/calls.js';

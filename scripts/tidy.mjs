@@ -17,11 +17,10 @@ const AT_ONCE = 2;
 async function configured() {
   const { root } = await chosenLibtorch();
   const folder = inRepository('build', 'tidy');
-  // As clang would compile it: it does not know what GCC makes of a precompiled header.
   const definitions = [
     `-DLIBTORCH=${root}`,
     '-DCMAKE_CXX_COMPILER=clang++',
-    '-DVIRNUCPRO_PRECOMPILED_HEADER=OFF',
+    '-DVIRNUCPRO_UNITY_BUILD=OFF',
     '-DVIRNUCPRO_WARNINGS_AS_ERRORS=OFF',
   ];
   const { succeeded, output } = await run('cmake', ['-S', inRepository('csrc'), '-B', folder, ...definitions]);

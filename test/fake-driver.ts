@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadAddon } from '../lib/engine/load.js';
+import { loadAddon } from '../lib/engine/libtorch/load.js';
 import { fixture } from './repository.js';
 
 /** Why the fake driver cannot be had; undefined when it can. */

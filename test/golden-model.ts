@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PackedTokens } from '../lib/batches/packed-tokens.js';
+import type { PackedTokens } from '../lib/batches/tokens.js';
 import type { NativeWorker, OpenRequest } from '../lib/engine/addon.js';
-import { loadAddon } from '../lib/engine/load.js';
-import { importModel, type ImportRequest } from '../lib/models/import/import-model.js';
+import { importModel } from '../lib/models/import/import-model.js';
+import type { ImportRequest } from '../lib/models/import/import-model.js';
 import type { OpenedModel } from '../lib/models/folder/model-folder.js';
+import { loadAddon } from '../lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../lib/models/registry.js';
 import { fixture } from './repository.js';
 

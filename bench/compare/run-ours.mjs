@@ -5,12 +5,11 @@
  * `means PART FILE COUNT MODEL PRECISION THREADS` prints mean embeddings of the first of them.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { encodeDna } from '../../dist/lib/batches/dna-tokenizer.js';
-import { encodeProteins } from '../../dist/lib/batches/protein-tokens.js';
+import { encodeDna, encodeProteins } from '../../dist/lib/batches/tokens.js';
 import { fastaSequences } from '../../dist/lib/benchmark/sequences.js';
-import { loadAddon } from '../../dist/lib/engine/load.js';
 import { openModel } from '../../dist/lib/models/folder/model-folder.js';
 import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
+import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 
 /** @param {'dna' | 'protein'} part @param {string[]} words */
 async function tokens(part, [fasta = '', limit, window, folder = '', file = '']) {

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 
 /** `root`: the checkout whose engine it is. @type {{ root: string, architecture: import('../../dist/lib/engine/addon.js').Esm2Architecture | import('../../dist/lib/engine/addon.js').DnabertArchitecture, path: string, tokens: number, sequence: number, forwards: number }} */
 const { root, architecture, path, tokens, sequence, forwards } = JSON.parse(process.argv[2] ?? '');
-/** @type {typeof import('../../dist/lib/engine/load.js')} */
-const { loadAddon } = await import(join(root, 'dist', 'lib', 'engine', 'load.js'));
+/** @type {typeof import('../../dist/lib/engine/libtorch/load.js')} */
+const { loadAddon } = await import(join(root, 'dist', 'lib', 'engine', 'libtorch', 'load.js'));
 const part = architecture.family === 'esm2' ? 'protein' : 'dna';
 const batch = {
   tokens: Int32Array.from({ length: tokens }, (_, index) => 5 + (index % 20)),

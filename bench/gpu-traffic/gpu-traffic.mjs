@@ -11,14 +11,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { loadAddon } from '../../dist/lib/engine/load.js';
 import { DNABERT_SIZES, ESM2_SIZES } from '../../dist/lib/models/random/published-sizes.js';
 import { randomParameters } from '../../dist/lib/models/random/random-contents.js';
+import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { SimulatedGpus } from '../../dist/test/simulated-gpu/simulated-gpus.js';
 import { repositoryRoot } from '../../scripts/setup/repository.mjs';
 import { describeMachine } from '../compare/machine.mjs';
 import { markdownList, markdownTable, writeResults } from '../write-results.mjs';
-import { GPUS, assumptions, onPaper } from './on-paper.mjs';
+import { assumptions, GPUS, onPaper } from './on-paper.mjs';
 
 /** @typedef {import('../../dist/lib/engine/addon.js').Esm2Architecture} Esm2Architecture */
 /** @typedef {import('../../dist/lib/engine/addon.js').DnabertArchitecture} DnabertArchitecture */

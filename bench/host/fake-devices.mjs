@@ -45,7 +45,7 @@ export class FakeDevices {
       stage: 'idle',
       memory: () => ({ allocated: 0, reserved: 0, peakAllocated: 0, peakReserved: 0 }),
       // What was given cannot be taken back: its answer is on its way.
-      withdraw: () => undefined,
+      cancel: () => undefined,
       run: (batch) => {
         const frames = batch.dna.offsets.length - 1;
         if (this.#rate === 0) return new Promise((resolve) => setImmediate(() => resolve(answer(batch, 0))));

@@ -33,7 +33,7 @@ async function makeModel() {
   const { DNABERT_SIZES } = await project('models/random/published-sizes.js');
   const { randomModel } = await project('models/random/random-model.js');
   const { ModelRegistry } = await project('models/registry.js');
-  const { addon } = (await project('engine/load.js')).loadAddon();
+  const { addon } = (await project('engine/libtorch/load.js')).loadAddon();
   const { architecture, dtype } = DNABERT_SIZES.get('dnabert_tiny');
   DNABERT_SIZES.set(MODEL, { architecture: { ...architecture, vocabulary: 4096 }, dtype });
   await randomModel({ name: MODEL, esm: 'esm2_tiny', dna: MODEL, registry: new ModelRegistry(models), addon });
@@ -45,7 +45,7 @@ async function measure() {
   setFlagsFromString('--semi-space-growth-factor=1');
   const { main } = await project('cli/main.js');
   const fakes = new FakeDevices(Number(rate));
-  fakes.replaceThoseOf((await project('engine/load.js')).loadAddon().addon, Number(devices));
+  fakes.replaceThoseOf((await project('engine/libtorch/load.js')).loadAddon().addon, Number(devices));
   rmSync(output, { recursive: true, force: true });
   const place = ['--models', models, '--model', MODEL, '--output', output];
   const words = ['predict', input, ...place, '--log-level', 'error', '--progress-interval', '0.5'];

@@ -3,17 +3,15 @@
 #include <exception>
 #include <utility>
 
+#include "archive/archive_writer.h"
+#include "archive/parameters.h"
 #include "binding/arguments.h"
 #include "binding/failure.h"
 #include "error.h"
-#include "model/archive.h"
-#include "model/parameters.h"
 
 namespace virnucpro {
 
 namespace {
-
-constexpr int64_t kLargestSafeInteger = (int64_t{1} << 53) - 1;
 
 at::ScalarType data_type(const std::string& name) {
   if (name == "float32") return at::kFloat;
@@ -25,12 +23,12 @@ at::ScalarType data_type(const std::string& name) {
 decltype(ArchiveParameter::source) source_from(const Napi::Object& object) {
   const auto kind = string_field(object, "kind");
   if (kind == "file") {
-    return FileSource{path_field(object, "path"), integer_field(object, "offset", 0, kLargestSafeInteger),
+    return FileSource{path_field(object, "path"), integer_field(object, "offset", 0, kMaxSafeInteger),
                       data_type(string_field(object, "dtype")), integers_field(object, "strides")};
   }
   if (kind == "normal") {
     return NormalSource{float_field(object, "mean"), float_field(object, "standardDeviation"),
-                        static_cast<uint64_t>(integer_field(object, "seed", 0, kLargestSafeInteger))};
+                        static_cast<uint64_t>(integer_field(object, "seed", 0, kMaxSafeInteger))};
   }
   if (kind == "constant") return ConstantSource{float_field(object, "value")};
   throw Error(code::kArgument, "Expected file, normal or constant for `kind` but received " + kind);

@@ -11,10 +11,10 @@ namespace {
 
 // No text of the caller's makes a message that nobody can read.
 std::string shortened(const std::string& text) {
-  constexpr size_t kLongest = 100;
-  if (text.size() <= kLongest) return text;
+  constexpr size_t kMaxLength = 100;
+  if (text.size() <= kMaxLength) return text;
   // Not within a letter of UTF-8.
-  size_t end = kLongest;
+  size_t end = kMaxLength;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end) + "...";
 }
@@ -83,8 +83,6 @@ std::vector<int32_t> as_int32_array(const Napi::Value& value, const char* name) 
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
-constexpr int64_t kLargestSafeInteger = (int64_t{1} << 53) - 1;
-
 }  // namespace
 
 Napi::Object object_argument(const Napi::CallbackInfo& info, size_t position, const char* name) {
@@ -147,8 +145,7 @@ bool has_field(const Napi::Object& object, const char* name) { return !object.Ge
 std::vector<int64_t> integers_field(const Napi::Object& object, const char* name) {
   const auto array = array_field(object, name);
   std::vector<int64_t> numbers;
-  for (uint32_t i = 0; i < array.Length(); ++i)
-    numbers.push_back(as_integer(array.Get(i), name, 0, kLargestSafeInteger));
+  for (uint32_t i = 0; i < array.Length(); ++i) numbers.push_back(as_integer(array.Get(i), name, 0, kMaxSafeInteger));
   return numbers;
 }
 
@@ -183,8 +180,8 @@ PackedTokens packed_tokens_from(const Napi::Object& object) {
 }
 
 Architecture architecture_from(const Napi::Object& object) {
-  constexpr int64_t kMost = int64_t{1} << 24;
-  const auto size = [&](const char* name) { return integer_field(object, name, 1, kMost); };
+  constexpr int64_t kMax = int64_t{1} << 24;
+  const auto size = [&](const char* name) { return integer_field(object, name, 1, kMax); };
   const auto family = string_field(object, "family");
   if (family == "classifier") {
     return ClassifierArchitecture{size("inputs"), size("hidden"), number_field(object, "batchNormEpsilon")};

@@ -6,10 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "model/architecture.h"
+#include "archive/architecture.h"
 #include "model/packed_tokens.h"
 
 namespace virnucpro {
+
+// The largest whole number that JavaScript keeps exactly.
+inline constexpr int64_t kMaxSafeInteger = (int64_t{1} << 53) - 1;
 
 // Every reader throws kArgument, "Expected X for `name` but received Z", when the value is of another kind.
 

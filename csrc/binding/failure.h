@@ -39,7 +39,7 @@ Napi::Value promised(Napi::Env env, Call call) {
 }
 
 // Settles a promise with the value that `make_value` makes, or with what it throws. In an environment that is being
-// torn down there is nobody left to tell, and nothing happens.
+// torn down nobody listens any more, and nothing happens.
 template <typename MakeValue>
 void settle(Napi::Env env, const Napi::Promise::Deferred& deferred, MakeValue make_value) {
   try {

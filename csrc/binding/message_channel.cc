@@ -74,7 +74,7 @@ MessageChannel::~MessageChannel() {
   }
 }
 
-Tell MessageChannel::tell() const {
+Emit MessageChannel::emit() const {
   return [queue = receiver_->queue](WorkerMessage message) {
     const std::lock_guard<std::mutex> lock(queue->mutex);
     if (!queue->open) return;

@@ -12,7 +12,7 @@
 namespace virnucpro {
 
 // Carries a worker's messages to a JavaScript function. It keeps no process alive. Made, used and destroyed on the
-// JavaScript thread, but for `tell`.
+// JavaScript thread, but for `emit`.
 class MessageChannel {
  public:
   MessageChannel(Napi::Env env, const Napi::Function& receiver);
@@ -21,11 +21,11 @@ class MessageChannel {
   MessageChannel(const MessageChannel&) = delete;
   MessageChannel& operator=(const MessageChannel&) = delete;
 
-  // For any thread; it may be called when the channel is closed or gone, and then does nothing.
-  Tell tell() const;
-  // Hands over at once what was told so far: in the order in which the thread did things, before its promise settles.
+  // May be called on any thread; does nothing once the channel is closed or gone.
+  Emit emit() const;
+  // Delivers at once what was emitted so far, in order.
   void deliver(Napi::Env env);
-  // Nothing is handed over from here on.
+  // Nothing is delivered from here on.
   void close();
 
  private:
@@ -33,7 +33,7 @@ class MessageChannel {
   static void wake(Napi::Env env, Napi::Function, Receiver* receiver, std::nullptr_t*);
   using Waker = Napi::TypedThreadSafeFunction<Receiver, std::nullptr_t, &MessageChannel::wake>;
 
-  // What the telling thread shares.
+  // Shared with the thread that emits.
   struct Queue {
     std::mutex mutex;
     std::deque<WorkerMessage> messages;

@@ -12,7 +12,7 @@ namespace virnucpro {
 
 namespace {
 
-constexpr int64_t kLongestDeadline = 1'000'000;  // seconds
+constexpr int64_t kMaxDeadline = 1'000'000;  // seconds
 
 at::ScalarType compute_type(const std::string& precision) {
   if (precision == "fp32") return at::kFloat;
@@ -49,7 +49,7 @@ OpenRequest open_request_from(const Napi::Object& object) {
   request.engine = engine_kind(string_field(object, "engine"));
   if (has_field(object, "maxMemory")) request.max_memory = integer_field(object, "maxMemory", 1, int64_t{1} << 52);
   if (has_field(object, "deadlineSeconds")) {
-    request.deadline = static_cast<double>(integer_field(object, "deadlineSeconds", 1, kLongestDeadline));
+    request.deadline = static_cast<double>(integer_field(object, "deadlineSeconds", 1, kMaxDeadline));
   }
   request.dna = model_part<DnabertArchitecture>(object, "dna");
   request.protein = model_part<Esm2Architecture>(object, "protein");

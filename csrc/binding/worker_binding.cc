@@ -1,19 +1,14 @@
 #include "binding/worker_binding.h"
 
-#include <ATen/ATen.h>
-
-#include <algorithm>
-#include <cstring>
 #include <memory>
-#include <optional>
 #include <utility>
-#include <vector>
 
 #include "binding/arguments.h"
 #include "binding/exports.h"
 #include "binding/failure.h"
 #include "binding/open_request.h"
 #include "binding/receiver.h"
+#include "binding/worker_jobs.h"
 #include "error.h"
 #include "stream/hanging_devices.h"
 
@@ -55,64 +50,6 @@ std::unique_ptr<MessageChannel> message_channel(const Napi::Object& request) {
   return std::make_unique<MessageChannel>(request.Env(), receiver.As<Napi::Function>());
 }
 
-Napi::Float32Array float_array(Napi::Env env, const at::Tensor& tensor) {
-  const auto values = tensor.contiguous();
-  auto array = Napi::Float32Array::New(env, static_cast<size_t>(values.numel()));
-  if (values.numel() > 0) std::memcpy(array.Data(), values.data_ptr<float>(), values.nbytes());
-  return array;
-}
-
-Napi::Array layer_list(Napi::Env env, const std::vector<at::Tensor>& layers) {
-  auto list = Napi::Array::New(env);
-  for (size_t i = 0; i < layers.size(); ++i) list.Set(static_cast<uint32_t>(i), float_array(env, layers[i]));
-  return list;
-}
-
-Napi::Value scores_value(Napi::Env env, const BatchScores& result) {
-  auto value = Napi::Object::New(env);
-  auto seconds = Napi::Object::New(env);
-  seconds.Set("dna", result.dna_seconds);
-  seconds.Set("protein", result.protein_seconds);
-  seconds.Set("classifier", result.classifier_seconds);
-  value.Set("scores", float_array(env, result.scores));
-  value.Set("seconds", seconds);
-  auto faults = Napi::Uint8Array::New(env, static_cast<size_t>(result.faults.numel()));
-  std::copy_n(result.faults.const_data_ptr<uint8_t>(), result.faults.numel(), faults.Data());
-  value.Set("faults", faults);
-  if (result.embeddings.defined()) value.Set("embeddings", float_array(env, result.embeddings));
-  return value;
-}
-
-Napi::Value embeddings_value(Napi::Env env, const EmbedOptions& options, const SequenceEmbeddings& result) {
-  auto value = Napi::Object::New(env);
-  value.Set("mean", float_array(env, result.mean));
-  if (options.layers) value.Set("layers", layer_list(env, result.trace.layers));
-  if (options.measure) {
-    auto seconds = Napi::Object::New(env);
-    seconds.Set("total", result.seconds);
-    seconds.Set("linear", result.trace.linear_seconds);
-    seconds.Set("attention", result.trace.attention_seconds);
-    value.Set("seconds", seconds);
-    value.Set("attentionWay", result.trace.attention_way);
-  }
-  return value;
-}
-
-Napi::Value measurement_value(Napi::Env env, const LinearMeasurement& result) {
-  auto value = Napi::Object::New(env);
-  value.Set("seconds", result.seconds);
-  value.Set("operations", result.operations);
-  return value;
-}
-
-// A job whose device is through when it has started.
-template <typename Compute>
-auto finished(Compute compute) {
-  return [compute = std::move(compute)](PipelineModels& models) mutable {
-    return [result = compute(models)] { return result; };
-  };
-}
-
 // Of every object that this class wraps, and of nothing else.
 constexpr napi_type_tag kWorkerTag = {0x1e4c9d1b0a7f4c52, 0x9b3f6e08d2a5714c};
 
@@ -123,7 +60,7 @@ Napi::Function WorkerBinding::define(Napi::Env env) {
       env, "NativeWorker",
       {InstanceMethod<&WorkerBinding::run>("run"), InstanceMethod<&WorkerBinding::embed>("embed"),
        InstanceMethod<&WorkerBinding::measure_linear>("measureLinear"),
-       InstanceMethod<&WorkerBinding::classify>("classify"), InstanceMethod<&WorkerBinding::withdraw>("withdraw"),
+       InstanceMethod<&WorkerBinding::classify>("classify"), InstanceMethod<&WorkerBinding::cancel>("cancel"),
        InstanceMethod<&WorkerBinding::abandon>("abandon"), InstanceMethod<&WorkerBinding::close>("close"),
        InstanceMethod<&WorkerBinding::progress>("progress"), InstanceMethod<&WorkerBinding::memory>("memory"),
        InstanceAccessor<&WorkerBinding::weight_bytes>("weightBytes"),
@@ -141,7 +78,7 @@ Napi::Value WorkerBinding::OnCalledAsFunction(const Napi::CallbackInfo& info) {
 WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info)
     : Napi::ObjectWrap<WorkerBinding>(info), env_(info.Env()), alive_(info.Env().GetInstanceData<Exports>()->workers) {
   info.This().As<Napi::Object>().TypeTag(&kWorkerTag);
-  napi_add_env_cleanup_hook(env_, &WorkerBinding::join, this);
+  napi_add_env_cleanup_hook(env_, &WorkerBinding::join, this);  // rule 5
   alive_->insert(this);
 }
 
@@ -160,7 +97,7 @@ void WorkerBinding::join(void* self) {
 void WorkerBinding::give_up() {
   if (!worker_) return;
   worker_->abandon();
-  // Its thread can be neither joined nor ended.
+  // Rule 6: its thread can be neither joined nor ended.
   static_cast<void>(worker_.release());
 }
 
@@ -189,9 +126,9 @@ Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
 }
 
 std::shared_ptr<Completion> WorkerBinding::completion(Napi::Env env) {
-  Ref();
+  Ref();  // rule 7
   return std::make_shared<Completion>(env, [this, env] {
-    if (messages_) messages_->deliver(env);
+    if (messages_) messages_->deliver(env);  // rule 8
     Unref();
   });
 }
@@ -208,8 +145,8 @@ Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request, std::unique
   };
   const auto failed = [done](std::exception_ptr reason) { done->reject(std::move(reason)); };
   try {
-    const auto tell = messages_ ? messages_->tell() : Tell([](const WorkerMessage&) {});
-    worker_ = std::make_unique<DeviceWorker>(std::move(request), DeviceWorker::Events{opened, failed, tell});
+    const auto emit = messages_ ? messages_->emit() : Emit([](const WorkerMessage&) {});
+    worker_ = std::make_unique<DeviceWorker>(std::move(request), DeviceWorker::Events{opened, failed, emit});
   } catch (...) {
     // No thread could be started, which leaves the promise to this one.
     failed(std::current_exception());
@@ -217,24 +154,14 @@ Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request, std::unique
   return done->promise();
 }
 
-template <typename Result>
-Napi::Value WorkerBinding::submit(Napi::Env env, std::function<std::function<Result()>(PipelineModels&)> start,
-                                  std::function<Napi::Value(Napi::Env, const Result&)> make_value) {
-  if (!worker_) throw Error(code::kClosed, "Expected an open worker for a batch but it was closed");
+template <typename SomeJob, typename... Arguments>
+Napi::Value WorkerBinding::submit(Napi::Env env, Arguments&&... arguments) {
+  if (!worker_) throw closed_failure();
   const auto done = completion(env);
-  const auto begin = [done, start = std::move(start), make_value = std::move(make_value)](PipelineModels& models) {
-    return Finish([done, make_value, finish = start(models)]() -> HandOver {
-      auto result = std::make_shared<Result>(finish());
-      return [done, make_value, result = std::move(result)] {
-        done->resolve([make_value, result](Napi::Env settled) { return make_value(settled, *result); });
-      };
-    });
-  };
-  const auto fail = [done](std::exception_ptr reason) { done->reject(std::move(reason)); };
   try {
-    worker_->submit({begin, fail});
+    worker_->submit(std::make_shared<SomeJob>(done, std::forward<Arguments>(arguments)...));
   } catch (...) {
-    fail(std::current_exception());
+    done->reject(std::current_exception());
   }
   return done->promise();
 }
@@ -246,12 +173,7 @@ Napi::Value WorkerBinding::run(const Napi::CallbackInfo& info) {
     auto dna = packed_tokens_from(object_field(batch, "dna"));
     auto protein = packed_tokens_from(object_field(batch, "protein"));
     const bool embeddings = boolean_field(object_argument(info, 1, "options"), "embeddings");
-    return submit<BatchScores>(
-        env,
-        [dna = std::move(dna), protein = std::move(protein), embeddings](PipelineModels& models) {
-          return models.score(dna, protein, embeddings);
-        },
-        scores_value);
+    return submit<ScoreJob>(env, std::move(dna), std::move(protein), embeddings);
   });
 }
 
@@ -264,13 +186,7 @@ Napi::Value WorkerBinding::embed(const Napi::CallbackInfo& info) {
     EmbedOptions options;
     options.layers = boolean_field(given, "layers");
     options.measure = has_field(given, "measure") && boolean_field(given, "measure");
-    return submit<SequenceEmbeddings>(
-        env, finished([model, sequences = std::move(sequences), options](PipelineModels& models) {
-          return models.embed(model, sequences, options);
-        }),
-        [options](Napi::Env settled, const SequenceEmbeddings& result) {
-          return embeddings_value(settled, options, result);
-        });
+    return submit<EmbedJob>(env, model, std::move(sequences), options);
   });
 }
 
@@ -279,9 +195,7 @@ Napi::Value WorkerBinding::measure_linear(const Napi::CallbackInfo& info) {
   return promised(env, [&] {
     const auto model = language_model(info);
     const auto rows = integer_argument(info, 1, "rows", 1, int64_t{1} << 20);
-    return submit<LinearMeasurement>(
-        env, finished([model, rows](PipelineModels& models) { return models.measure_linear(model, rows); }),
-        measurement_value);
+    return submit<MeasureLinearJob>(env, model, rows);
   });
 }
 
@@ -289,9 +203,7 @@ Napi::Value WorkerBinding::classify(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return promised(env, [&] {
     auto features = float32_array_argument(info, 0, "features");
-    return submit<at::Tensor>(
-        env, finished([features = std::move(features)](PipelineModels& models) { return models.classify(features); }),
-        float_array);
+    return submit<ClassifyJob>(env, std::move(features));
   });
 }
 
@@ -327,9 +239,9 @@ Napi::Value WorkerBinding::abandon(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value WorkerBinding::withdraw(const Napi::CallbackInfo& info) {
+Napi::Value WorkerBinding::cancel(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    if (worker_) worker_->withdraw();
+    if (worker_) worker_->cancel();
     return info.Env().Undefined();
   });
 }

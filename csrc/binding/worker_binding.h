@@ -3,7 +3,6 @@
 #include <napi.h>
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <set>
 
@@ -13,8 +12,8 @@
 
 namespace virnucpro {
 
-// `NativeWorker` of lib/engine/addon.ts. The JavaScript object owns the device's thread; it keeps itself alive while a
-// promise of its is open, so that it is collected, and the thread joined, only when idle.
+// `NativeWorker` of lib/engine/addon.ts: the JavaScript object owns the device's thread. Used on the JavaScript thread.
+// The rules that it is under are those of DeviceWorker.
 class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -25,8 +24,8 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   static Napi::Value open(const Napi::CallbackInfo& info);
   // deviceHangs(): boolean
   static Napi::Value device_hangs(const Napi::CallbackInfo& info);
-  // For the process's `exit` event: process.exit runs no cleanup hook, and a thread that computed on would meet the
-  // destructors of libtorch's globals. Joins the threads of this environment's workers.
+  // For the process's `exit` event, as process.exit runs no cleanup hook: joins the threads of this environment's
+  // workers (rule 5).
   static void join_all(const Napi::CallbackInfo& info);
 
   explicit WorkerBinding(const Napi::CallbackInfo& info);
@@ -35,9 +34,9 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   ~WorkerBinding() override;
 
  private:
-  // When the environment ends: its channels go before its objects do, so the thread that calls them has to go first.
-  // Gives up one that does not end.
+  // Ends and joins the thread (rule 5), or gives it up where it does not end.
   static void join(void* self);
+  // Rule 6.
   void give_up();
 
   Napi::Value start(Napi::Env env, OpenRequest request, std::unique_ptr<MessageChannel> messages);
@@ -45,7 +44,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   Napi::Value embed(const Napi::CallbackInfo& info);
   Napi::Value measure_linear(const Napi::CallbackInfo& info);
   Napi::Value classify(const Napi::CallbackInfo& info);
-  Napi::Value withdraw(const Napi::CallbackInfo& info);
+  Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value abandon(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value weight_bytes(const Napi::CallbackInfo& info);
@@ -54,11 +53,9 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   Napi::Value memory(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Completion> completion(Napi::Env env);
-  // Starts on the device's thread and waits there for what `start` gives back, then makes the promise's value of the
-  // result on this one.
-  template <typename Result>
-  Napi::Value submit(Napi::Env env, std::function<std::function<Result()>(PipelineModels&)> start,
-                     std::function<Napi::Value(Napi::Env, const Result&)> make_value);
+  // A SomeJob of these arguments, for the device's thread; its promise.
+  template <typename SomeJob, typename... Arguments>
+  Napi::Value submit(Napi::Env env, Arguments&&... arguments);
 
   napi_env env_;
   std::shared_ptr<std::set<WorkerBinding*>> alive_;

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-#include "immortal.h"
+#include "leaked.h"
 #include "optional_library.h"
 
 namespace virnucpro {
@@ -17,7 +17,7 @@ namespace {
 constexpr int kNotFound = 500;
 constexpr int kNoContext = 201;
 
-struct Driver {
+struct LaunchFunctions {
   int (*get_context)(void**) = nullptr;
   int (*get_words)(int, const char**) = nullptr;
   int (*load_module)(void**, const void*, unsigned, int*, void**) = nullptr;
@@ -26,9 +26,9 @@ struct Driver {
                 void**) = nullptr;
 };
 
-Driver load_driver() {
+LaunchFunctions load_driver() {
   const OptionalLibrary library("libcuda.so.1");
-  Driver driver;
+  LaunchFunctions driver;
   library.find(driver.get_context, "cuCtxGetCurrent");
   library.find(driver.get_words, "cuGetErrorString");
   library.find(driver.load_module, "cuModuleLoadDataEx");
@@ -37,8 +37,8 @@ Driver load_driver() {
   return driver;
 }
 
-const Driver& driver() {
-  static const Driver loaded = load_driver();
+const LaunchFunctions& driver() {
+  static const LaunchFunctions loaded = load_driver();
   return loaded;
 }
 
@@ -68,7 +68,7 @@ struct Loaded {
 };
 
 Loaded& loaded() {
-  static Immortal<Loaded> made;
+  static Leaked<Loaded> made;
   return *made;
 }
 

@@ -13,13 +13,13 @@
 #include <mutex>
 #include <system_error>
 
-#include "immortal.h"
+#include "leaked.h"
 
 namespace virnucpro {
 
 namespace {
 
-// FNV-1a of 64 bits (Fowler, Noll, Vo): to tell a few kernels apart and to find damage, not to withstand an attack.
+// FNV-1a of 64 bits (Fowler, Noll, Vo): to distinguish a few kernels and to find damage, not to withstand an attack.
 class Hash {
  public:
   void add(const std::string& text) {
@@ -53,7 +53,7 @@ struct Known {
 };
 
 Known& known() {
-  static Immortal<Known> made;
+  static Leaked<Known> made;
   return *made;
 }
 

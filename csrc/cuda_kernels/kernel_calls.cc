@@ -14,8 +14,8 @@ constexpr int64_t kChunk = 8;
 constexpr int64_t kWarp = 32;
 constexpr int64_t kRotaryThreads = 128;
 constexpr int64_t kNormThreads = 128;
-constexpr int64_t kMostNormThreads = 640;  // their registers are those of a multiprocessor
-constexpr int64_t kNormChunks = 4;         // that a thread keeps
+constexpr int64_t kMaxNormThreads = 640;  // their registers are those of a multiprocessor
+constexpr int64_t kNormChunks = 4;        // that a thread keeps
 constexpr int64_t kElementwiseThreads = 128;
 constexpr int64_t kGeluRows = 4;
 constexpr int64_t kGeluTimesRows = 2;
@@ -25,14 +25,14 @@ constexpr int64_t kAttentionThreads = 128;
 constexpr int64_t kAttentionQueries = 64;
 
 // The hardware's limits of a grid.
-constexpr int64_t kMostBlocksX = std::numeric_limits<int32_t>::max();
-constexpr int64_t kMostBlocksY = 65535;
+constexpr int64_t kMaxBlocksX = std::numeric_limits<int32_t>::max();
+constexpr int64_t kMaxBlocksY = 65535;
 
 int64_t blocks_of(int64_t count, int64_t each) { return (count + each - 1) / each; }
 
 int64_t whole_warps(int64_t threads) { return blocks_of(threads, kWarp) * kWarp; }
 
-bool fits_grid(int64_t x, int64_t y) { return x <= kMostBlocksX && y <= kMostBlocksY; }
+bool fits_grid(int64_t x, int64_t y) { return x <= kMaxBlocksX && y <= kMaxBlocksY; }
 
 // Sizes are int in the kernels.
 bool fits_int(int64_t size) { return size >= 0 && size <= std::numeric_limits<int32_t>::max(); }
@@ -66,7 +66,7 @@ int64_t norm_team(int64_t width) {
   for (int64_t each = kNormChunks; each >= 1; --each) {
     const auto team = whole_warps(blocks_of(chunks, each));
     const auto idle = team * each - chunks;
-    if (team <= kMostNormThreads && idle < least_idle) std::tie(best, least_idle) = std::tuple(team, idle);
+    if (team <= kMaxNormThreads && idle < least_idle) std::tie(best, least_idle) = std::tuple(team, idle);
   }
   return best;
 }
@@ -85,7 +85,7 @@ void RotaryCall::launch(const KernelLauncher& launcher) const {
 }
 
 bool AddNormCall::fits() const {
-  return width > 0 && width % kChunk == 0 && width <= kMostNormThreads * kNormChunks * kChunk && fits_int(rows) &&
+  return width > 0 && width % kChunk == 0 && width <= kMaxNormThreads * kNormChunks * kChunk && fits_int(rows) &&
          aligned(hidden, update, weight, bias, normal);
 }
 
@@ -132,7 +132,7 @@ std::string AlibiAttentionCall::kernel_for(int64_t head_width) {
 }
 
 bool AlibiAttentionCall::fits() const {
-  return head_width > 0 && head_width % kWidthStep == 0 && head_width <= kWidest && fits_int(heads) &&
+  return head_width > 0 && head_width % kWidthStep == 0 && head_width <= kMaxWidth && fits_int(heads) &&
          fits_int(longest) && fits_grid(sequences * heads, blocks_of(longest, kAttentionQueries)) &&
          aligned(query_key_value, output);
 }

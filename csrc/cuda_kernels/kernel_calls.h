@@ -81,7 +81,7 @@ struct SequenceMeanCall {
 struct AlibiAttentionCall {
   static constexpr const char* kKernel = "alibi_attention";
   static constexpr int64_t kWidthStep = 16;
-  static constexpr int64_t kWidest = 128;
+  static constexpr int64_t kMaxWidth = 128;
   // The kernel for heads of this width: it is compiled for one.
   static std::string kernel_for(int64_t head_width);
 

@@ -21,7 +21,7 @@ std::vector<KernelSource> all_sources() {
       all.push_back(source);
       continue;
     }
-    for (auto width = AlibiAttentionCall::kWidthStep; width <= AlibiAttentionCall::kWidest;
+    for (auto width = AlibiAttentionCall::kWidthStep; width <= AlibiAttentionCall::kMaxWidth;
          width += AlibiAttentionCall::kWidthStep) {
       all.push_back(for_head_width(source, width));
     }

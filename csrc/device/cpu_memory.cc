@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "device/byte_text.h"
-#include "immortal.h"
+#include "leaked.h"
 
 namespace virnucpro {
 
@@ -75,9 +75,10 @@ void MemoryBudget::take(size_t bytes) {
   if (now > limit) {
     allocated_ -= asked;
     TORCH_CHECK_WITH(
-        OutOfMemoryError, false, "Expected at most ", byte_text(limit),
-        " for the tensors of this worker's batches (--max-memory, less its weights) but a batch asked for ",
-        byte_text(asked), " more with ", byte_text(now - asked), " taken. Use smaller batches or allow more memory");
+        OutOfMemoryError, false, "A batch asked for ", byte_text(asked), " more with ", byte_text(now - asked),
+        " taken, beyond the ", byte_text(limit),
+        " for the tensors of this worker's batches (--max-memory, less its weights). Use smaller batches or allow more "
+        "memory");
   }
   auto peak = peak_.load();
   while (now > peak && !peak_.compare_exchange_weak(peak, now)) {
@@ -90,7 +91,7 @@ void count_cpu_memory() {
     // One that gives no raw memory cannot be wrapped; libtorch's own does.
     if (CountingAllocator::wrapped->raw_deleter() == nullptr) return false;
     // Blocks may be freed after the process's globals.
-    static Immortal<CountingAllocator> allocator;
+    static Leaked<CountingAllocator> allocator;
     c10::SetCPUAllocator(&*allocator);
     return true;
   }();

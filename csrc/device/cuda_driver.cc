@@ -16,7 +16,7 @@ constexpr int kCapabilityMinor = 76;
 constexpr int kMultiProcessService = 133;
 using Uuid = std::array<unsigned char, 16>;
 
-struct Driver {
+struct DeviceQueries {
   int (*count_devices)(int*) = nullptr;
   int (*get_device)(int*, int) = nullptr;
   int (*get_name)(char*, int, int) = nullptr;
@@ -27,8 +27,8 @@ struct Driver {
   int (*get_context_state)(int, unsigned*, int*) = nullptr;
 };
 
-Driver load() {
-  Driver driver;
+DeviceQueries load_device_queries() {
+  DeviceQueries driver;
   const OptionalLibrary library("libcuda.so.1");
   int (*init)(unsigned) = nullptr;
   library.find(init, "cuInit");
@@ -47,7 +47,7 @@ Driver load() {
 }
 
 // The driver writes the domain with four digits, nvidia-smi with eight.
-std::string address_of(const Driver& driver, int handle) {
+std::string address_of(const DeviceQueries& driver, int handle) {
   std::array<char, 32> text{};
   if (!succeeds(driver.get_address, text.data(), static_cast<int>(text.size()) - 1, handle)) return "";
   unsigned domain = 0;
@@ -60,7 +60,7 @@ std::string address_of(const Driver& driver, int handle) {
   return address.data();
 }
 
-std::string uuid_of(const Driver& driver, int handle) {
+std::string uuid_of(const DeviceQueries& driver, int handle) {
   Uuid bytes{};
   if (!succeeds(driver.get_uuid, &bytes, handle)) return "";
   constexpr const char* kDigits = "0123456789abcdef";
@@ -73,7 +73,7 @@ std::string uuid_of(const Driver& driver, int handle) {
   return uuid;
 }
 
-CudaDevice describe(const Driver& driver, int ordinal, int handle) {
+CudaDevice describe(const DeviceQueries& driver, int ordinal, int handle) {
   std::array<char, 256> name{};
   int major = 0;
   int minor = 0;
@@ -111,7 +111,7 @@ int newest_cuda_of_driver() {
 }
 
 std::vector<CudaDevice> describe_cuda_devices() {
-  static const Driver driver = load();
+  static const DeviceQueries driver = load_device_queries();
   std::vector<CudaDevice> devices;
   int count = 0;
   if (!succeeds(driver.count_devices, &count)) return devices;

@@ -8,7 +8,7 @@
 namespace virnucpro {
 
 struct CudaDevice {
-  DeviceDescription description;   // without what only NVML tells
+  DeviceDescription description;   // without what only NVML knows
   int capability = 0;              // 90 for 9.0
   std::string uuid;                // 36 letters without a prefix; of a slice, its own; empty where the driver has none
   bool used_here = false;          // this process has a context on it

@@ -6,8 +6,8 @@
 
 namespace virnucpro {
 
-// Tells a job that failed from a device that is lost: after some errors (a CUDA error that stays) every further call on
-// the device fails, for as long as the process lives; and one that hangs never comes back. Used by the device's thread.
+// Distinguishes a job that failed from a device that is lost. After some CUDA errors every further call on the device
+// fails until the process ends, and a device that hangs never comes back. Used by the device's thread.
 class DeviceHealth {
  public:
   // `probe` computes something tiny on the device and throws when that fails.
@@ -16,8 +16,8 @@ class DeviceHealth {
 
   // Throws kDeviceLost once the device is lost.
   void expect_alive() const;
-  // What the caller of a job that failed so is told: the same, or kDeviceLost when it says so itself or the probe fails
-  // as well.
+  // The error for the caller of a job that failed like this: the same, or kDeviceLost when the failure says so itself
+  // or the probe fails as well.
   std::exception_ptr judge(const std::exception_ptr& failure);
 
  private:

@@ -101,9 +101,8 @@ UsableDevice usable_device(const std::string& id) {
   }
   const at::Device device(id);
   if (device.index() >= usable_cuda_devices()) {
-    throw Error(code::kDevice, "Expected a libtorch that can use " + id +
-                                   " but the driver's devices and those of "
-                                   "libtorch differ. Run `virnucpro doctor`");
+    throw Error(code::kDevice,
+                "This libtorch cannot use " + id + ": its devices are not those of the driver. Run `virnucpro doctor`");
   }
   return {device, found->description.bf16, found->capability};
 }

@@ -37,7 +37,7 @@ std::optional<DriverDescription> describe_driver();
 // The CPU first, then the CUDA devices in the driver's order, within CUDA_VISIBLE_DEVICES. Makes no CUDA context.
 std::vector<DeviceDescription> list_devices();
 
-// Nothing where it is not told.
+// Nothing where it is not known.
 struct Sensors {
   std::optional<int64_t> memory_total;  // bytes
   std::optional<int64_t> memory_free;

@@ -20,8 +20,8 @@ namespace virnucpro {
 
 namespace {
 
-// Share of the largest device's memory, so that on no device more than this many bytes are taken.
-double smallest_share(int64_t bytes, c10::DeviceType type) {
+// The fraction of the largest device's memory with which no device gives more than this many bytes.
+double smallest_fraction(int64_t bytes, c10::DeviceType type) {
   int64_t largest = 0;
   for (const auto& device : list_devices()) {
     if (c10::Device(device.id).type() == type) largest = std::max(largest, device.memory_total);
@@ -30,11 +30,11 @@ double smallest_share(int64_t bytes, c10::DeviceType type) {
 }
 
 // The allocator takes it over when the first device of the process is opened.
-void set_share(double share, c10::DeviceType type) {
+void set_memory_fraction(double fraction, c10::DeviceType type) {
   static std::mutex mutex;
   static double in_force = 1.0;
   const std::lock_guard<std::mutex> lock(mutex);
-  if (share == in_force) return;
+  if (fraction == in_force) return;
   if (c10::getDeviceAllocator(type)->initialized()) {
     TORCH_WARN("The memory of the process's GPUs was limited to ", in_force * 100,
                " % when the first was opened, which cannot be changed any more");
@@ -43,8 +43,8 @@ void set_share(double share, c10::DeviceType type) {
   // What the user set in the environment stays: later ones override earlier ones.
   const auto before = c10::CachingAllocator::getAllocatorSettings();
   c10::CachingAllocator::setAllocatorSettings((before.empty() ? "" : before + ",") +
-                                              "per_process_memory_fraction:" + std::to_string(share));
-  in_force = share;
+                                              "per_process_memory_fraction:" + std::to_string(fraction));
+  in_force = fraction;
 }
 
 // It is made once for all devices of the process. Whoever looks at it while another thread makes it finds a half of it,
@@ -58,21 +58,21 @@ c10::DeviceAllocator& made_allocator(c10::DeviceType type) {
 
 void MemoryMeter::limit(c10::Device device) {
   if (device.is_cpu()) return;
-  if (most_) set_share(smallest_share(*most_, device.type()), device.type());
+  if (max_bytes_) set_memory_fraction(smallest_fraction(*max_bytes_, device.type()), device.type());
   // Of a worker that was there before.
   made_allocator(device.type()).resetPeakStats(device.index());
 }
 
 void MemoryMeter::expect_room_for(int64_t weight_bytes) const {
-  if (!most_ || weight_bytes < *most_) return;
-  throw Error(code::kMemory, "Expected less than " + byte_text(*most_) +
-                                 " for the weights of this worker (--max-memory) but they take " +
-                                 byte_text(weight_bytes) + ". Allow more memory, or choose bf16 or a smaller model");
+  if (!max_bytes_ || weight_bytes < *max_bytes_) return;
+  throw Error(code::kMemory, "The weights of this worker take " + byte_text(weight_bytes) +
+                                 ", which leaves no room within " + byte_text(*max_bytes_) +
+                                 " (--max-memory). Allow more memory, or choose bf16 or a smaller model");
 }
 
 void MemoryMeter::loaded(c10::Device device, int64_t weight_bytes) {
   expect_room_for(weight_bytes);
-  if (most_) batches_->set_limit(*most_ - weight_bytes);
+  if (max_bytes_) batches_->set_limit(*max_bytes_ - weight_bytes);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     device_ = device;
@@ -110,8 +110,8 @@ MemoryFigures MemoryMeter::figures() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!device_.is_cpu()) return seen_;
   const auto now = weight_bytes_ + batches_->allocated();
-  const auto most = weight_bytes_ + batches_->peak();
-  return {now, now, most, most};
+  const auto peak = weight_bytes_ + batches_->peak();
+  return {now, now, peak, peak};
 }
 
 }  // namespace virnucpro

@@ -10,38 +10,38 @@ namespace {
 
 // From NVML's stable C interface (nvml.h): a result and an enumerator are an int, a handle is a pointer.
 constexpr int kInsufficientSize = 7;
-constexpr int kComputeModeDefault = 0;
-constexpr int kComputeModeProhibited = 2;
+constexpr int kNvmlComputeModeDefault = 0;
+constexpr int kNvmlComputeModeProhibited = 2;
 constexpr int kTemperatureOfGpu = 0;
-using Handle = void*;
+using NvmlHandle = void*;
 
-struct MemoryFigures {
+struct NvmlMemory {
   unsigned long long total;
   unsigned long long free;
   unsigned long long used;
 };
 
-struct UtilisationFigures {
+struct NvmlUtilisation {
   unsigned gpu;  // percent
   unsigned memory;
 };
 
 // Those that a driver is too old for are null.
-struct Functions {
+struct NvmlFunctions {
   int (*driver_version)(char*, unsigned) = nullptr;
-  int (*device_by_uuid)(const char*, Handle*) = nullptr;
-  int (*device_by_address)(const char*, Handle*) = nullptr;
-  int (*is_slice)(Handle, unsigned*) = nullptr;
-  int (*gpu_of_slice)(Handle, Handle*) = nullptr;
-  int (*memory)(Handle, MemoryFigures*) = nullptr;
-  int (*compute_mode)(Handle, int*) = nullptr;
-  int (*processes)(Handle, unsigned*, void*) = nullptr;
-  int (*utilisation)(Handle, UtilisationFigures*) = nullptr;
-  int (*temperature)(Handle, int, unsigned*) = nullptr;
+  int (*device_by_uuid)(const char*, NvmlHandle*) = nullptr;
+  int (*device_by_address)(const char*, NvmlHandle*) = nullptr;
+  int (*is_slice)(NvmlHandle, unsigned*) = nullptr;
+  int (*gpu_of_slice)(NvmlHandle, NvmlHandle*) = nullptr;
+  int (*memory)(NvmlHandle, NvmlMemory*) = nullptr;
+  int (*compute_mode)(NvmlHandle, int*) = nullptr;
+  int (*processes)(NvmlHandle, unsigned*, void*) = nullptr;
+  int (*utilisation)(NvmlHandle, NvmlUtilisation*) = nullptr;
+  int (*temperature)(NvmlHandle, int, unsigned*) = nullptr;
 };
 
-Functions load() {
-  Functions functions;
+NvmlFunctions load_nvml() {
+  NvmlFunctions functions;
   const OptionalLibrary library("libnvidia-ml.so.1");
   int (*init)() = nullptr;
   library.find(init, "nvmlInit_v2");
@@ -61,28 +61,28 @@ Functions load() {
 
 // Initialised once and, like the library, kept for the life of the process: a thread may be reading a sensor when it
 // ends.
-const Functions& nvml() {
-  static const Functions functions = load();
+const NvmlFunctions& nvml() {
+  static const NvmlFunctions functions = load_nvml();
   return functions;
 }
 
-bool answers_as_slice(Handle device) {
+bool answers_as_slice(NvmlHandle device) {
   unsigned answer = 0;
   return succeeds(nvml().is_slice, device, &answer) && answer != 0;
 }
 
-Handle device_by_uuid(const std::string& prefix, const std::string& uuid) {
-  Handle device = nullptr;
+NvmlHandle device_by_uuid(const std::string& prefix, const std::string& uuid) {
+  NvmlHandle device = nullptr;
   return !uuid.empty() && succeeds(nvml().device_by_uuid, (prefix + uuid).c_str(), &device) ? device : nullptr;
 }
 
-Handle device_by_address(const std::string& address) {
-  Handle device = nullptr;
+NvmlHandle device_by_address(const std::string& address) {
+  NvmlHandle device = nullptr;
   return !address.empty() && succeeds(nvml().device_by_address, address.c_str(), &device) ? device : nullptr;
 }
 
-Handle gpu_of_slice(Handle slice) {
-  Handle gpu = nullptr;
+NvmlHandle gpu_of_slice(NvmlHandle slice) {
+  NvmlHandle gpu = nullptr;
   return succeeds(nvml().gpu_of_slice, slice, &gpu) ? gpu : nullptr;
 }
 
@@ -91,7 +91,7 @@ Handle gpu_of_slice(Handle slice) {
 NvmlDevice::NvmlDevice(const std::string& uuid, const std::string& pci_address, bool named_as_slice)
     : is_slice_(named_as_slice) {
   // NVML may start every GPU to find one, so that the likelier kind comes first.
-  Handle found = device_by_uuid(named_as_slice ? "MIG-" : "GPU-", uuid);
+  NvmlHandle found = device_by_uuid(named_as_slice ? "MIG-" : "GPU-", uuid);
   if (found == nullptr) found = device_by_uuid(named_as_slice ? "GPU-" : "MIG-", uuid);
   if (found != nullptr && answers_as_slice(found)) {
     is_slice_ = true;
@@ -106,16 +106,16 @@ NvmlDevice::NvmlDevice(const std::string& uuid, const std::string& pci_address, 
 }
 
 std::optional<NvmlDevice::Memory> NvmlDevice::memory() const {
-  MemoryFigures memory{};
+  NvmlMemory memory{};
   if (device_ == nullptr || !succeeds(nvml().memory, device_, &memory)) return std::nullopt;
   return Memory{static_cast<int64_t>(memory.total), static_cast<int64_t>(memory.free)};
 }
 
 std::optional<ComputeMode> NvmlDevice::compute_mode() const {
-  int mode = kComputeModeDefault;
+  int mode = kNvmlComputeModeDefault;
   if (device_ == nullptr || !succeeds(nvml().compute_mode, device_, &mode)) return std::nullopt;
-  if (mode == kComputeModeDefault) return ComputeMode::kDefault;
-  return mode == kComputeModeProhibited ? ComputeMode::kProhibited : ComputeMode::kExclusive;
+  if (mode == kNvmlComputeModeDefault) return ComputeMode::kDefault;
+  return mode == kNvmlComputeModeProhibited ? ComputeMode::kProhibited : ComputeMode::kExclusive;
 }
 
 std::optional<int64_t> NvmlDevice::processes() const {
@@ -128,7 +128,7 @@ std::optional<int64_t> NvmlDevice::processes() const {
 }
 
 std::optional<double> NvmlDevice::utilisation() const {
-  UtilisationFigures figures{};
+  NvmlUtilisation figures{};
   if (device_ == nullptr || !succeeds(nvml().utilisation, device_, &figures)) return std::nullopt;
   return figures.gpu / 100.0;
 }

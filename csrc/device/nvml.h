@@ -8,8 +8,8 @@
 
 namespace virnucpro {
 
-// What NVML, the driver's library of nvidia-smi, tells of one GPU or of one slice of it. It is asked by dlopen, and
-// where it is missing, or does not tell, there is nothing. No call makes a CUDA context or takes memory of the device.
+// One GPU, or one slice of it, as NVML describes it, the driver's library behind nvidia-smi. It is loaded with dlopen;
+// where it is missing, or does not know, there is nothing. No call makes a CUDA context or takes memory of the device.
 // Any thread may ask.
 class NvmlDevice {
  public:
@@ -27,7 +27,7 @@ class NvmlDevice {
   std::optional<ComputeMode> compute_mode() const;
   // How many processes compute on it, this one among them.
   std::optional<int64_t> processes() const;
-  // Share of the last moments in which it computed, 0 to 1.
+  // Fraction of the last moments in which it computed, 0 to 1.
   std::optional<double> utilisation() const;
   // Degrees Celsius, of the GPU that a slice is cut from.
   std::optional<int64_t> temperature() const;

@@ -1,6 +1,6 @@
 #include "device/own_kernels.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/ones.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <mutex>
@@ -13,7 +13,7 @@
 #include "cuda_kernels/kernel_sources.h"
 #include "error.h"
 #include "failure_description.h"
-#include "immortal.h"
+#include "leaked.h"
 #include "model/host_memory.h"
 #include "model/kernel_check.h"
 #include "number_text.h"
@@ -23,7 +23,7 @@ namespace virnucpro {
 namespace {
 
 constexpr const char* kInstead = "libtorch's operators are used instead, which are slower";
-constexpr const char* kWithout = "VIRNUCPRO_CUDA_KERNELS=0 does without this project's kernels";
+constexpr const char* kWithout = "Set VIRNUCPRO_CUDA_KERNELS=0 to do without them";
 
 struct Setting {
   std::mutex mutex;
@@ -31,7 +31,7 @@ struct Setting {
 };
 
 Setting& setting() {
-  static Immortal<Setting> made;
+  static Leaked<Setting> made;
   return *made;
 }
 
@@ -114,7 +114,7 @@ void expect_survival(at::Device device) {
   const auto failure = std::current_exception();
   if (still_computes(device)) return;
   const auto described = describe_failure(failure);
-  throw Error(code::kDeviceLost, "Expected " + device.str() + " to run this project's kernels but " +
+  throw Error(code::kDeviceLost, device.str() + " failed while it ran this project's kernels: " +
                                      first_line(described.message) + ". " + kWithout);
 }
 
@@ -127,7 +127,7 @@ void set_kernel_compiler(KernelCompiler compiler) {
 
 std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, int capability, at::ScalarType dtype,
                                                       const std::vector<Architecture>& architectures,
-                                                      const Tell& tell) {
+                                                      const Emit& emit) {
   const auto compiler = kernel_compiler();
   if (!compiler || !device.is_cuda()) return nullptr;
   compute_something(device);
@@ -137,24 +137,24 @@ std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, int cap
   });
   try {
     const auto loaded = load_kernels(*launcher, *compiler, capability, dtype, architectures);
-    if (!loaded.failures.empty()) tell(without(loaded.failures.front(), loaded.failures.size() - 1));
+    if (!loaded.failures.empty()) emit(without(loaded.failures.front(), loaded.failures.size() - 1));
     const auto kernels = std::make_shared<DeviceKernels>(launcher, dtype, loaded.names);
     for (const auto& wrong : wrong_kernels(*kernels, architectures, device)) {
-      tell(warning_of(wrong));
+      emit(warning_of(wrong));
       kernels->leave_out(wrong.name);
     }
     return kernels;
   } catch (const c10::AcceleratorError& error) {
     if (is_out_of_memory(std::current_exception())) throw;
     expect_survival(device);
-    tell(LogMessage{LogMessage::Level::kWarn, "This project's kernels do not run on this GPU: " +
+    emit(LogMessage{LogMessage::Level::kWarn, "This project's kernels do not run on this GPU: " +
                                                   first_line(error.what_without_backtrace()) + "; " + kInstead});
   } catch (const c10::Error&) {
     throw;
   } catch (const Error&) {
     throw;
   } catch (const std::runtime_error& error) {
-    tell(without(error.what(), 0));
+    emit(without(error.what(), 0));
   }
   return nullptr;
 }

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "archive/architecture.h"
 #include "cuda_kernels/nvrtc.h"
 #include "device/worker_message.h"
-#include "model/architecture.h"
 #include "model/device_kernels.h"
 
 namespace virnucpro {
@@ -21,9 +21,9 @@ struct KernelCompiler {
 void set_kernel_compiler(KernelCompiler compiler);
 
 // Compiles and loads the kernels for this GPU (`capability`: 90 for 9.0), whose context is made current, and compares
-// them with libtorch's operators there. Whatever cannot be had or computes other numbers is left out and told of; null
-// where nothing is left, or no compiler was set. Throws what ends all work on the GPU.
+// them with libtorch's operators there. A kernel that cannot be had or computes other numbers is left out, with a
+// message; null where none is left, or no compiler was set. Throws what ends all work on the GPU.
 std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, int capability, at::ScalarType dtype,
-                                                      const std::vector<Architecture>& architectures, const Tell& tell);
+                                                      const std::vector<Architecture>& architectures, const Emit& emit);
 
 }  // namespace virnucpro

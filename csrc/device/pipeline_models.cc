@@ -1,6 +1,8 @@
 #include "device/pipeline_models.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
 #include <c10/util/accumulate.h>
 
 #include <algorithm>
@@ -10,14 +12,15 @@
 #include <utility>
 #include <vector>
 
+#include "archive/archive_reader.h"
+#include "archive/parameters.h"
 #include "device/own_kernels.h"
 #include "error.h"
 #include "known_answer/known_answer.h"
 #include "model/host_memory.h"
-#include "model/parameters.h"
 #include "model/shared_encoder.h"
-#include "model/thread_team.h"
 #include "stream/device_stream.h"
+#include "thread_team.h"
 
 namespace virnucpro {
 
@@ -104,13 +107,13 @@ std::vector<Architecture> language_models(const OpenRequest& request) {
   return all;
 }
 
-Placement placement_of(const OpenRequest& request, MemoryMeter& memory, const Tell& tell) {
+Placement placement_of(const OpenRequest& request, MemoryMeter& memory, const Emit& emit) {
   const auto usable = usable_device(request.device);
   memory.limit(usable.device);
   Placement placement{usable.device, request.dtype, usable.bf16};
   if (request.engine == EngineKind::kPacked) {
     placement.kernels =
-        open_own_kernels(usable.device, usable.capability, request.dtype, language_models(request), tell);
+        open_own_kernels(usable.device, usable.capability, request.dtype, language_models(request), emit);
   }
   return placement;
 }
@@ -135,22 +138,22 @@ auto of_part(LanguageModel model, Compute compute) {
 }  // namespace
 
 PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress,
-                               const Tell& tell)
-    : progress_(progress), placement_(placement_of(request, memory, tell)) {
+                               const Emit& emit)
+    : progress_(progress), placement_(placement_of(request, memory, emit)) {
   memory.expect_room_for(least_weight_bytes(request));
   // Before the models are loaded, which takes a minute where this takes milliseconds.
   for (const auto part : kParts) {
     request.cancellation->expect_wanted();
     if (request.*part) expect_known_answer((request.*part)->architecture, request.engine, placement_);
   }
-  LoadingProgress loading([&](int64_t done, int64_t total) { tell(LoadingMessage{done, total}); },
+  LoadingProgress loading([&](int64_t done, int64_t total) { emit(LoadingMessage{done, total}); },
                           archive_bytes_of(request), *request.cancellation);
   dna_ = load(request.dna, request.engine, loading);
   protein_ = load(request.protein, request.engine, loading);
   if (request.classifier) {
     const auto& [path, architecture] = *request.classifier;
     loading.next_archive(archive_bytes(path));
-    const auto parameters = read_parameters(read_module(path, loading), architecture, path);
+    const auto parameters = read_parameters(path, architecture, loading);
     classifier_.emplace(parameters, std::get<ClassifierArchitecture>(architecture), placement_.device);
   }
   memory.loaded(placement_.device, weight_bytes());
@@ -225,17 +228,17 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
   auto job = std::make_shared<ProgressTracker::Job>(progress_, std::move(plan));
 
   auto& stream = DeviceStream::current();
-  const auto start = stream.milestone();
+  const auto start = stream.record_event();
   const auto dna_mean = of_part(LanguageModel::kDna, [&] { return mean_of(dna_work, *job, nullptr); });
-  const auto dna_done = stream.milestone();
+  const auto dna_done = stream.record_event();
   const auto protein_mean = of_part(LanguageModel::kProtein, [&] { return mean_of(protein_work, *job, nullptr); });
-  const auto protein_done = stream.milestone();
+  const auto protein_done = stream.record_event();
   const auto features = at::cat({dna_mean, protein_mean}, 1);
   BatchScores result;
   result.scores = to_host(scores_of(features));
   result.faults = to_host(faults_of(dna_mean, protein_mean));
   if (embeddings) result.embeddings = to_host(features);
-  const auto done = stream.milestone();
+  const auto done = stream.record_event();
   return [job = std::move(job), &stream, device = placement_.device, result, start, dna_done, protein_done,
           done]() mutable {
     stream.wait(done);
@@ -259,9 +262,9 @@ SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens
   SequenceEmbeddings result;
   result.trace.keep_layers = options.layers;
   result.trace.measure_parts = options.measure;
-  const auto start = stream.milestone();
+  const auto start = stream.record_event();
   const auto mean = to_host(mean_of(work, job, &result.trace));
-  const auto done = stream.milestone();
+  const auto done = stream.record_event();
   stream.wait(done);
   result.mean = kept(mean, placement_.device);
   result.seconds = done.seconds_since(start);

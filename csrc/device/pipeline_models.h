@@ -5,14 +5,13 @@
 #include <optional>
 #include <string>
 
+#include "archive/loading_progress.h"
 #include "device/devices.h"
 #include "device/memory_meter.h"
 #include "device/progress.h"
 #include "device/worker_message.h"
-#include "model/cancellation.h"
 #include "model/classifier.h"
 #include "model/encoder.h"
-#include "model/loading_progress.h"
 
 namespace virnucpro {
 
@@ -67,7 +66,7 @@ class PipelineModels {
  public:
   // `memory` and `progress` are kept up to date and must outlive it. Throws kMemory when the weights leave no room
   // within the memory that was allowed, and kAborted where the request is cancelled meanwhile.
-  PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress, const Tell& tell);
+  PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress, const Emit& emit);
 
   // Gives the batch to the device; what comes back waits until the device is through with it.
   std::function<BatchScores()> score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);

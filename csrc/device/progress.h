@@ -28,8 +28,8 @@ struct Progress {
   double fraction = 0;  // of the job's multiplications, 0 to 1
 };
 
-// Keeps account of the jobs that a worker's thread gives to its device, for whoever asks, on any thread. What it knows
-// it has from that thread, so asking never touches the device.
+// Keeps track of the jobs that a worker's thread gives to its device. Any thread may ask; the answer comes from what
+// that thread reported, never from the device.
 class ProgressTracker {
   struct State;
 

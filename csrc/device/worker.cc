@@ -1,12 +1,11 @@
 #include "device/worker.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/ones.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,13 +13,13 @@
 #include "device/cpu_memory.h"
 #include "device/devices.h"
 #include "device/matrix_precision.h"
-#include "device/told_warnings.h"
+#include "device/warning_forwarder.h"
 #include "error.h"
 #include "failure_description.h"
 #include "model/host_memory.h"
-#include "model/thread_team.h"
 #include "stream/device_stream.h"
 #include "stream/hanging_devices.h"
+#include "thread_team.h"
 
 namespace virnucpro {
 
@@ -40,10 +39,9 @@ bool is_own(const std::exception_ptr& failure) {
 std::exception_ptr when_opening(const std::exception_ptr& failure, const std::string& device) {
   const auto described = describe_failure(failure);
   if (std::string_view(described.code) != code::kDevice || is_own(failure)) return failure;
-  return std::make_exception_ptr(Error(
-      code::kDevice,
-      "Expected " + device + " to be free for this process but it is busy, or another process has it to itself: " +
-          first_line(described.message) + ". Choose another device, or see with nvidia-smi who uses it"));
+  return std::make_exception_ptr(
+      Error(code::kDevice, device + " is busy, or another process has it to itself: " + first_line(described.message) +
+                               ". Choose another device, or see with nvidia-smi who uses it"));
 }
 
 LogMessage fewer_threads(int wanted, int permitted) {
@@ -57,6 +55,8 @@ constexpr double kDeadlineAtTheEnd = 10;
 void compute_something_tiny(c10::Device device) { fetched(at::ones({1}, at::TensorOptions(device)).add_(1)); }
 
 }  // namespace
+
+Error closed_failure() { return {code::kClosed, "The worker is closed. Open another one"}; }
 
 DeviceWorker::DeviceWorker(OpenRequest request, Events events)
     : cancellation_(request.cancellation),
@@ -82,7 +82,7 @@ bool DeviceWorker::ends() {
   if (device_ == "cpu") return true;
   constexpr std::chrono::seconds kLook{1};
   // What hangs elsewhere than in the driver has the thread itself notice, earlier.
-  constexpr std::chrono::duration<double> kMostStill{1.5 * kDeadlineAtTheEnd};
+  constexpr std::chrono::duration<double> kMaxStill{1.5 * kDeadlineAtTheEnd};
   std::chrono::duration<double> still{0};
   auto place = progress_.now().fraction;
   std::unique_lock<std::mutex> lock(mutex_);
@@ -90,14 +90,14 @@ bool DeviceWorker::ends() {
     if (changed_.wait_for(lock, kLook) == std::cv_status::no_timeout) continue;
     const auto before = std::exchange(place, progress_.now().fraction);
     still = place == before ? still + kLook : std::chrono::duration<double>(0);
-    if (still > kMostStill) return false;
+    if (still > kMaxStill) return false;
   }
   return true;
 }
 
-void DeviceWorker::submit(Job job) {
+void DeviceWorker::submit(std::shared_ptr<Job> job) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (closing_ || ended_) throw Error(code::kClosed, "Expected an open worker for a batch but it was closed");
+  if (closing_ || ended_) throw closed_failure();
   if (waiting_.size() + running_.size() >= kCapacity) {
     throw Error(code::kArgument, "Expected at most " + std::to_string(kCapacity) +
                                      " jobs at a time for a worker but received one more. Await a result first");
@@ -106,34 +106,32 @@ void DeviceWorker::submit(Job job) {
   changed_.notify_one();
 }
 
-void DeviceWorker::withdraw() {
-  std::deque<Job> withdrawn;
+void DeviceWorker::cancel() {
+  std::deque<std::shared_ptr<Job>> cancelled;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    withdrawn.swap(waiting_);
+    cancelled.swap(waiting_);
   }
-  const auto reason =
-      std::make_exception_ptr(Error(code::kAborted, "Expected a turn for a batch but it was withdrawn before it came"));
-  for (auto& job : withdrawn) job.fail(reason);
+  const auto reason = std::make_exception_ptr(Error(code::kAborted, "The batch was cancelled before its turn came"));
+  for (const auto& job : cancelled) job->fail(reason);
 }
 
 void DeviceWorker::abandon() {
   remember_hanging_device();
-  std::deque<Job> waiting;
-  std::list<Fail> running;
+  std::deque<std::shared_ptr<Job>> waiting;
   std::vector<std::function<void()>> closed;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
     waiting.swap(waiting_);
-    running = running_;
+    abandoned_ = running_;
     closed.swap(closed_);
   }
   const auto reason = std::make_exception_ptr(
       Error(code::kDeviceLost, device_ + " stopped answering, and its driver with it. " + kAfterLoss));
   events_.failed(reason);
-  for (const auto& fail : running) fail(reason);
-  for (const auto& job : waiting) job.fail(reason);
+  for (const auto& job : abandoned_) job->fail(reason);
+  for (const auto& job : waiting) job->fail(reason);
   for (const auto& done : closed) done();
 }
 
@@ -152,7 +150,7 @@ void DeviceWorker::close(std::function<void()> closed) {
 
 void DeviceWorker::main(const OpenRequest& request) {
   const c10::InferenceMode inference;
-  const ToldWarnings warnings(events_.tell);
+  const WarningForwarder warnings(events_.emit);
   std::optional<PipelineModels> models;
   std::exception_ptr failure;
   std::optional<DeviceStream> stream;
@@ -161,7 +159,7 @@ void DeviceWorker::main(const OpenRequest& request) {
   try {
     // A team belongs to the thread that computes.
     threads = form_thread_team(request.threads);
-    if (threads < request.threads) events_.tell(fewer_threads(request.threads, threads));
+    if (threads < request.threads) events_.emit(fewer_threads(request.threads, threads));
     device = usable_device(request.device).device;
     // The thread's own: after most calls libtorch goes back to the one that was, and on the first GPU, which nobody may
     // have asked for, that would make a context.
@@ -171,7 +169,7 @@ void DeviceWorker::main(const OpenRequest& request) {
     }
     stream.emplace(device, deadline_);
     const auto memory = stream->borrow_memory();
-    models.emplace(request, memory_, progress_, events_.tell);
+    models.emplace(request, memory_, progress_, events_.emit);
   } catch (...) {
     failure = when_opening(std::current_exception(), request.device);
   }
@@ -193,63 +191,67 @@ void DeviceWorker::serve(PipelineModels& models) {
     auto job = next(!ahead);
     if (!job && !ahead) return;
     std::optional<Started> started;
-    if (job) started = start(*job, models, health);
+    if (job) started = start(std::move(job), models, health);
     if (ahead) finish(*std::exchange(ahead, std::nullopt), models, health);
     ahead = std::move(started);
     if (ahead && !models.works_ahead()) finish(*std::exchange(ahead, std::nullopt), models, health);
   }
 }
 
-DeviceWorker::Started DeviceWorker::start(const Next& next, PipelineModels& models, const DeviceHealth& health) {
-  PageLockedMemory::Loan memory;
+DeviceWorker::Started DeviceWorker::start(std::shared_ptr<Job> job, PipelineModels& models,
+                                          const DeviceHealth& health) {
+  Started started{std::move(job), nullptr, nullptr};
   try {
     health.expect_alive();
-    memory = DeviceStream::current().borrow_memory();
-    auto finish = next.job.start(models);
+    started.memory = DeviceStream::current().borrow_memory();
+    started.job->start(models);
     memory_.look();
-    return {next.fail, std::move(finish), std::move(memory)};
   } catch (...) {
-    const auto rethrow = [reason = std::current_exception()]() -> HandOver { std::rethrow_exception(reason); };
-    return {next.fail, rethrow, std::move(memory)};
+    started.failure = std::current_exception();
   }
+  return started;
 }
 
-std::optional<DeviceWorker::Next> DeviceWorker::next(bool wait) {
+std::shared_ptr<Job> DeviceWorker::next(bool wait) {
   std::unique_lock<std::mutex> lock(mutex_);
   // A wait without an end is a function of GCC 12's library, which a machine with an older one does not have.
   while (wait && !closing_ && waiting_.empty()) changed_.wait_for(lock, std::chrono::hours(1));
-  if (closing_ || waiting_.empty()) return std::nullopt;
+  if (closing_ || waiting_.empty()) return nullptr;
   auto job = std::move(waiting_.front());
   waiting_.pop_front();
-  running_.push_back(job.fail);
-  return Next{std::prev(running_.end()), std::move(job)};
+  running_.push_back(job);
+  return job;
 }
 
 void DeviceWorker::finish(Started started, const PipelineModels& models, DeviceHealth& health) {
-  HandOver hand_over;
+  auto& [job, memory, failure] = started;
   try {
+    if (failure) std::rethrow_exception(failure);
     health.expect_alive();
-    hand_over = started.finish();
+    job->wait();
   } catch (...) {
-    auto reason = std::current_exception();
-    if (models.works_ahead()) {
-      // What is kept for sizes that do not come again may be what the next, smaller batch lacks.
-      if (is_out_of_memory(reason)) memory_.release_unused(models.device());
-      reason = health.judge(reason);
-    }
-    hand_over = [fail = *started.fail, reason] { fail(reason); };
+    failure = judged(std::current_exception(), models, health);
   }
-  started.memory.reset();
+  memory.reset();  // rule 3
   memory_.look();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    running_.erase(started.fail);
+    running_.erase(std::find(running_.begin(), running_.end(), job));
   }
-  hand_over();
+  // Rule 4.
+  failure ? job->fail(failure) : job->deliver();
+}
+
+std::exception_ptr DeviceWorker::judged(std::exception_ptr failure, const PipelineModels& models,
+                                        DeviceHealth& health) {
+  if (!models.works_ahead()) return failure;
+  // What is kept for sizes that do not come again may be what the next, smaller batch lacks.
+  if (is_out_of_memory(failure)) memory_.release_unused(models.device());
+  return health.judge(failure);
 }
 
 void DeviceWorker::end() {
-  std::deque<Job> left;
+  std::deque<std::shared_ptr<Job>> left;
   std::vector<std::function<void()>> closed;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -258,10 +260,9 @@ void DeviceWorker::end() {
     closed.swap(closed_);
     changed_.notify_all();
   }
-  const auto reason =
-      std::make_exception_ptr(Error(code::kClosed, "Expected an open worker for a batch but it was closed"));
-  for (auto& job : left) job.fail(reason);
-  for (auto& done : closed) done();
+  const auto reason = std::make_exception_ptr(closed_failure());
+  for (const auto& job : left) job->fail(reason);
+  for (const auto& done : closed) done();
 }
 
 }  // namespace virnucpro

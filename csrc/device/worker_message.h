@@ -21,7 +21,7 @@ struct LogMessage {
 // `WorkerMessage` of lib/engine/addon.ts.
 using WorkerMessage = std::variant<LoadingMessage, LogMessage>;
 
-// Takes a message from any thread; never throws.
-using Tell = std::function<void(WorkerMessage)>;
+// Sends a message, from any thread; never throws.
+using Emit = std::function<void(WorkerMessage)>;
 
 }  // namespace virnucpro

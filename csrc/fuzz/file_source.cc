@@ -11,14 +11,14 @@
 #include <string>
 #include <vector>
 
+#include "archive/mapped_file.h"
+#include "archive/tensor_extent.h"
 #include "error.h"
-#include "model/mapped_file.h"
-#include "model/tensor_extent.h"
 
 namespace virnucpro {
 namespace {
 
-constexpr int64_t kLargestFile = 1 << 16;
+constexpr int64_t kMaxFileBytes = 1 << 16;
 
 void expect(bool holds) {
   if (!holds) std::abort();
@@ -44,7 +44,7 @@ bool lies_within_exactly(const std::vector<int64_t>& shape, const std::vector<in
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] < 1 || strides[i] < 0) return false;
     last += static_cast<__int128>(shape[i] - 1) * strides[i];
-    if (last > kLargestFile) return false;
+    if (last > kMaxFileBytes) return false;
   }
   return offset + (last + 1) * bytes <= size;
 }
@@ -83,7 +83,7 @@ class TemporaryFile {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* input, size_t length) {
   using namespace virnucpro;
   FuzzedDataProvider data(input, length);
-  const auto size = data.ConsumeIntegralInRange<int64_t>(0, data.ConsumeBool() ? kLargestFile : 300);
+  const auto size = data.ConsumeIntegralInRange<int64_t>(0, data.ConsumeBool() ? kMaxFileBytes : 300);
   const int64_t bytes = data.ConsumeBool() ? 4 : 2;
   const int64_t offset = number_from(data);
   std::vector<int64_t> shape(data.ConsumeIntegralInRange<size_t>(0, 4));

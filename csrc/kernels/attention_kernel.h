@@ -92,7 +92,7 @@ template <typename Type>
 void pack_keys(const AttentionHead& head, const AttentionScratch<Type>& at, uint32_t* scratch) {
   const auto* key = static_cast<const typename Type::Number*>(head.key);
   auto* row = reinterpret_cast<float*>(scratch + at.row());
-  alignas(64) typename Type::Number numbers[CpuKernels::kWidestHead] = {};
+  alignas(64) typename Type::Number numbers[CpuKernels::kMaxHeadWidth] = {};
   for (int64_t token = 0; token < at.keys; ++token) {
     const int64_t first = token / kPanel * kPanel;
     const int64_t panel = at.keys - first < kPanel ? at.keys - first : kPanel;
@@ -114,7 +114,7 @@ template <typename Type>
 void pack_values(const AttentionHead& head, const AttentionScratch<Type>& at, uint32_t* scratch) {
   using Number = typename Type::Number;
   const auto* value = static_cast<const Number*>(head.value);
-  alignas(64) const Number nothing[CpuKernels::kWidestHead] = {};
+  alignas(64) const Number nothing[CpuKernels::kMaxHeadWidth] = {};
   alignas(64) Number tails[2][kLanes] = {};
   const int64_t whole = head.head_width / kLanes * kLanes;
   for (int64_t unit = 0; unit < at.key_units; ++unit) {

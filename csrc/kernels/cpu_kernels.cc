@@ -19,13 +19,13 @@ struct Capabilities {
                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   bool avx512_bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
 
-  // What libtorch is told to do without (its values: default, avx2, avx512), these kernels do without, too.
+  // Limits libtorch to default, avx2 or avx512; these kernels keep to the same limit.
   Capabilities() {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing changes the environment after the loader
-    const char* const most = std::getenv("ATEN_CPU_CAPABILITY");
-    if (most == nullptr) return;
-    if (std::string(most) == "default") avx2 = false;
-    if (std::string(most) == "default" || std::string(most) == "avx2") avx512 = avx512_bf16 = false;
+    const char* const limit = std::getenv("ATEN_CPU_CAPABILITY");
+    if (limit == nullptr) return;
+    if (std::string(limit) == "default") avx2 = false;
+    if (std::string(limit) == "default" || std::string(limit) == "avx2") avx512 = avx512_bf16 = false;
   }
 };
 

@@ -5,8 +5,8 @@
 
 namespace virnucpro {
 
-// The parts of a forward that libtorch has no fast way for on a CPU, over plain memory: one sequence's head, a range of
-// rows. They use no thread and no memory of their own; the callers share out the work.
+// The parts of a forward for which libtorch has nothing fast on a CPU, over plain memory: one sequence's head, a range
+// of rows. They use no threads and no memory of their own; the callers divide the work.
 //
 // T below is the type that matrices are multiplied in: float, or bfloat16 as its 16 bits.
 
@@ -49,7 +49,7 @@ struct NormalizedRows {
 
 struct CpuKernels {
   static constexpr int64_t kWidthStep = 16;
-  static constexpr int64_t kWidestHead = 256;
+  static constexpr int64_t kMaxHeadWidth = 256;
 
   // What `attend` needs to work in, in bytes.
   size_t (*scratch_bytes)(int64_t length, int64_t head_width);

@@ -1,6 +1,6 @@
 #include "known_answer/known_answer.h"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
 
 #include <memory>
 #include <string>
@@ -33,14 +33,7 @@ double bound_for(const Placement& placement) {
 
 std::unique_ptr<Encoder> encoder_of(const Architecture& architecture, const ParameterMap& parameters, EngineKind engine,
                                     const Placement& placement) {
-  if (engine == EngineKind::kTorchScript) {
-    // A module casts its parameters in place.
-    ParameterMap own;
-    for (const auto& [name, values] : parameters) own.emplace(name, values.clone());
-    auto module = make_module(architecture, own);
-    module.eval();
-    return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
-  }
+  if (engine == EngineKind::kTorchScript) return make_torchscript_encoder(parameters, architecture, placement);
   const Cancellation nobody;
   LoadingProgress progress([](int64_t, int64_t) {}, 1, nobody);
   return make_packed_encoder(parameters, architecture, placement, progress);
@@ -90,23 +83,23 @@ Comparison compare(const Architecture& architecture, EngineKind engine, const Pl
 }  // namespace
 
 void expect_known_answer(const Architecture& architecture, EngineKind engine, const Placement& placement) {
-  const auto expectation =
-      "Expected " + placement.device.str() + " to compute a known answer in " + name_of(placement.dtype) + " but ";
+  const auto failure =
+      placement.device.str() + " does not compute a known answer in " + name_of(placement.dtype) + ": ";
   try {
     const auto [what, computed, expected, bound] = compare(architecture, engine, placement);
     const double difference = (computed.to(at::kDouble) - expected).abs().max().item<double>();
     // Not a number is no small difference.
     if (difference <= bound) return;
-    throw Error(code::kWrongNumbers, expectation + "that of a small " + what + " model is off by " +
+    throw Error(code::kWrongNumbers, failure + "that of a small " + what + " model is off by " +
                                          two_digits(difference) + " (at most " + two_digits(bound) +
-                                         "): its scores would be wrong" + kNext);
+                                         "), so its scores would be wrong" + kNext);
   } catch (const Error&) {
     throw;
   } catch (...) {
     // What says more, such as that there is no memory, stays as it is.
     const auto described = describe_failure(std::current_exception());
     if (std::string_view(described.code) != code::kNative) throw;
-    throw Error(code::kNative, expectation + "libtorch says: " + first_line(described.message) + kNext);
+    throw Error(code::kNative, failure + "libtorch says: " + first_line(described.message) + kNext);
   }
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "model/architecture.h"
+#include "archive/architecture.h"
 #include "model/encoder.h"
 #include "model/placement.h"
 

@@ -1,13 +1,13 @@
 #include "known_answer/known_model.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 
+#include "archive/parameters.h"
 #include "kernels/cpu_kernels.h"
-#include "model/parameters.h"
 
 namespace virnucpro {
 
@@ -15,7 +15,7 @@ namespace {
 
 constexpr int64_t kHeads = 2;
 // Below it a CPU leaves its matrix units (AMX) to larger products, and what makes these inexact is not seen.
-constexpr int64_t kLeastWidth = 64;
+constexpr int64_t kMinWidth = 64;
 constexpr int64_t kVocabulary = 32;
 constexpr int64_t kClassifierInputs = 64;
 constexpr int64_t kClassifierHidden = 64;
@@ -28,13 +28,13 @@ Encoder smallest_encoder(Encoder sizes) {
   const auto head_width = sizes.width / sizes.heads;
   auto heads = std::min(kHeads, sizes.heads);
   const auto is_like = [&](int64_t width) {
-    return width >= kLeastWidth && has_whole_steps(width) == has_whole_steps(sizes.width);
+    return width >= kMinWidth && has_whole_steps(width) == has_whole_steps(sizes.width);
   };
   while (heads < sizes.heads && !is_like(heads * head_width)) ++heads;
   sizes.layers = 1;
   sizes.width = heads * head_width;
   sizes.heads = heads;
-  sizes.feed_forward = std::min(sizes.feed_forward, std::max(sizes.width, kLeastWidth));
+  sizes.feed_forward = std::min(sizes.feed_forward, std::max(sizes.width, kMinWidth));
   sizes.vocabulary = std::min(sizes.vocabulary, kVocabulary);
   return sizes;
 }

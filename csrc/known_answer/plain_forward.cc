@@ -1,6 +1,6 @@
 #include "known_answer/plain_forward.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
 #include <cmath>
@@ -243,7 +243,7 @@ at::Tensor plain_means(const Architecture& architecture, const ParameterMap& par
   Rows means(sequences.sequences(), states.width);
   for (int64_t s = 0; s < sequences.sequences(); ++s) {
     const auto first = sequences.begin(s) + pooled.skipped_front;
-    const auto length = std::min(sequences.end(s) - pooled.skipped_back - first, pooled.at_most);
+    const auto length = std::min(sequences.end(s) - pooled.skipped_back - first, pooled.max_tokens);
     for (int64_t t = first; t < first + length; ++t) {
       for (int64_t i = 0; i < states.width; ++i) means.row(s)[i] += states.row(t)[i] / static_cast<double>(length);
     }

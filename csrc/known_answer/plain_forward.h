@@ -2,8 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "model/architecture.h"
-#include "model/archive.h"
+#include "archive/architecture.h"
+#include "archive/parameters.h"
 #include "model/packed_tokens.h"
 
 namespace virnucpro {

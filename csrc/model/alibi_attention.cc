@@ -18,7 +18,7 @@ class AlibiAttention final : public PackedAttention {
         slopes_(positions.slopes),
         kernels_(placement.kernels) {}
 
-  const char* way() const override { return "kernel"; }
+  const char* backend() const override { return "kernel"; }
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({query_key_value.size(0), 3, shape_.heads, shape_.head_width});

@@ -40,11 +40,11 @@ class PackedAttention {
   // behind the last token hold any numbers.
   virtual at::Tensor operator()(const at::Tensor& query_key_value) = 0;
 
-  // Which of the ways below it is: "kernel" (one of this project's own), "flash" or "padded".
-  virtual const char* way() const = 0;
+  // "kernel" (one of this project's own), "flash" or "padded".
+  virtual const char* backend() const = 0;
 };
 
-// The fastest of the ways below that this device has for this type and shape.
+// The fastest backend below that this device has for this type and shape.
 std::unique_ptr<PackedAttention> make_attention(const PackedTokens& sequences, const AttentionShape& shape,
                                                 const PositionEncoding& positions, const Placement& placement);
 

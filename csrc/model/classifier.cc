@@ -1,6 +1,9 @@
 #include "model/classifier.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/softmax.h>
 
 #include "model/layers.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/thread_team.h"
+#include "thread_team.h"
 
 namespace virnucpro {
 
@@ -12,11 +12,11 @@ const CpuKernels* kernels_for(c10::Device device, c10::ScalarType dtype) {
   return dtype == c10::kBFloat16 ? cpu_kernels(ElementType::kBFloat16) : nullptr;
 }
 
-void share_out(int64_t count, const std::function<void(int64_t, int64_t)>& work) {
+void parallel_for(int64_t count, const std::function<void(int64_t, int64_t)>& work) {
   on_every_thread([&](int thread, int threads) {
-    const auto share = (count + threads - 1) / threads;
-    const auto begin = std::min(count, thread * share);
-    const auto end = std::min(count, begin + share);
+    const auto each = (count + threads - 1) / threads;
+    const auto begin = std::min(count, thread * each);
+    const auto end = std::min(count, begin + each);
     if (begin < end) work(begin, end);
   });
 }

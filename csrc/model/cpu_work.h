@@ -14,7 +14,7 @@ namespace virnucpro {
 const CpuKernels* kernels_for(c10::Device device, c10::ScalarType dtype);
 
 // Calls `work(begin, end)` for ranges that together are [0, count), on the threads that libtorch computes with. Throws
-// kThreads when some of them were missing: then those of libtorch's products may have been, too.
-void share_out(int64_t count, const std::function<void(int64_t, int64_t)>& work);
+// kThreads when some of them were missing, as libtorch's products may have missed them too.
+void parallel_for(int64_t count, const std::function<void(int64_t, int64_t)>& work);
 
 }  // namespace virnucpro

@@ -9,10 +9,10 @@ namespace virnucpro {
 namespace {
 
 // Of memory that the kernels read 16 bytes at a time.
-constexpr uintptr_t kAlignment = 16;
+constexpr uintptr_t kAccessBytes = 16;
 
 bool lies_well(const at::Tensor& tensor) {
-  return tensor.is_contiguous() && reinterpret_cast<uintptr_t>(tensor.const_data_ptr()) % kAlignment == 0;
+  return tensor.is_contiguous() && reinterpret_cast<uintptr_t>(tensor.const_data_ptr()) % kAccessBytes == 0;
 }
 
 const void* data_of(const at::Tensor& tensor) { return tensor.defined() ? tensor.const_data_ptr() : nullptr; }

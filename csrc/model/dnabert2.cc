@@ -1,6 +1,6 @@
 #include "model/dnabert2.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/tensor.h>
 
 #include <cmath>
 #include <string>
@@ -47,7 +47,7 @@ at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace,
   auto hidden = embedding_.index_select(0, token_ids(sequences, device, placement_.rows_for(tokens)));
   auto normal = embedding_norm_.in_place_of_sum(hidden, {});
   const auto attention = make_attention(sequences, shape_, positions_, placement_);
-  if (trace != nullptr) trace->attention_way = attention->way();
+  if (trace != nullptr) trace->attention_backend = attention->backend();
   const auto keep = [&] {
     if (trace != nullptr && trace->keep_layers) trace->layers.push_back(hidden.narrow(0, 0, tokens).clone());
   };

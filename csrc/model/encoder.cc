@@ -1,6 +1,9 @@
 #include "model/encoder.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/_embedding_bag_forward_only.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mean.h>
+#include <ATen/ops/randn.h>
 
 #include <algorithm>
 #include <map>
@@ -11,7 +14,6 @@
 #include "model/dnabert2.h"
 #include "model/esm2.h"
 #include "model/host_memory.h"
-#include "model/torchscript_encoder.h"
 #include "stream/device_stream.h"
 
 namespace virnucpro {
@@ -23,8 +25,8 @@ PooledTokens pooled_tokens(const Architecture& architecture) {
 
 std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Architecture& architecture,
                                              const Placement& placement, LoadingProgress& progress) {
-  // From here the map alone holds the archive's memory, unless others share it, and the encoder empties it parameter by
-  // parameter: a model takes little more than its archive while it is cast.
+  // From here the map alone holds the archive's memory, unless others share it, and the encoder empties it parameter
+  // by parameter: a model takes little more than its archive while it is cast.
   LoadedParameters source(std::move(parameters), progress);
   if (const auto* esm2 = std::get_if<Esm2Architecture>(&architecture)) {
     return std::make_unique<Esm2>(*esm2, source, placement);
@@ -32,14 +34,7 @@ std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Arch
   if (const auto* dnabert = std::get_if<DnabertArchitecture>(&architecture)) {
     return std::make_unique<Dnabert2>(*dnabert, source, placement);
   }
-  throw Error(code::kModelInvalid, "Expected a language model for an encoder but received a classifier");
-}
-
-std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const Architecture& architecture,
-                                                  const Placement& placement, LoadingProgress& progress) {
-  auto module = read_module(path, progress);
-  read_parameters(module, architecture, path);
-  return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
+  throw Error(code::kModelInvalid, "A classifier has no encoder");
 }
 
 LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Placement& placement) {
@@ -57,12 +52,12 @@ LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Pla
     result.operations += 2.0 * static_cast<double>(rows * layer->inputs() * layer->outputs());
   }
   auto& stream = DeviceStream::current();
-  const auto start = stream.milestone();
+  const auto start = stream.record_event();
   for (const auto* layer : layers) {
     (*layer)(inputs[layer->inputs()]);
     stream.mark([] {});
   }
-  const auto end = stream.milestone();
+  const auto end = stream.record_event();
   stream.wait(end);
   result.seconds = end.seconds_since(start);
   return result;
@@ -77,7 +72,7 @@ struct PooledRows {
 
 PooledRows pooled_rows(const PackedTokens& sequences, int64_t sequence, const PooledTokens& pooled) {
   const auto first = sequences.begin(sequence) + pooled.skipped_front;
-  return {first, std::min(sequences.end(sequence) - pooled.skipped_back - first, pooled.at_most)};
+  return {first, std::min(sequences.end(sequence) - pooled.skipped_back - first, pooled.max_tokens)};
 }
 
 // Undefined where there is no kernel of this project for it.

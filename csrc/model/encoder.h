@@ -8,11 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "model/architecture.h"
-#include "model/archive.h"
+#include "archive/architecture.h"
+#include "archive/loading_progress.h"
+#include "archive/parameters.h"
 #include "model/forward_trace.h"
 #include "model/layers.h"
-#include "model/loading_progress.h"
 #include "model/packed_tokens.h"
 #include "model/placement.h"
 
@@ -22,7 +22,7 @@ namespace virnucpro {
 struct PooledTokens {
   int64_t skipped_front = 0;
   int64_t skipped_back = 0;
-  int64_t at_most = INT64_MAX;
+  int64_t max_tokens = INT64_MAX;
 
   int64_t shortest_sequence() const { return skipped_front + skipped_back + 1; }
 };
@@ -30,7 +30,7 @@ struct PooledTokens {
 // ESM-2: residues only (no <cls>, no <eos>), at most the first 1024. DNABERT: every token, [CLS] and [SEP] included.
 PooledTokens pooled_tokens(const Architecture& architecture);
 
-// Called after each layer that was given to the device, by an encoder that can tell its layers apart.
+// Called after each layer that was given to the device, by an encoder that knows its layers.
 using AfterLayer = std::function<void()>;
 
 // A language model on one device. Nothing of it changes once it is made: several threads may use it at once.
@@ -45,7 +45,7 @@ class Encoder {
   // norm. `trace` may be null.
   virtual at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace,
                              const AfterLayer& after_layer) const = 0;
-  // Every linear layer of the blocks, in their order; empty when this encoder cannot tell its layers apart.
+  // Every linear layer of the blocks, in their order; empty when this encoder does not know its layers.
   virtual std::vector<const Linear*> linear_layers() const = 0;
   virtual int64_t weight_bytes() const = 0;
 };
@@ -60,16 +60,12 @@ struct LinearMeasurement {
 };
 
 // Runs every linear layer once on `rows` rows of noise, with nothing fused into it: no forward of this model on this
-// device can be faster. Throws kArgument when the encoder cannot tell its layers apart.
+// device can be faster. Throws kArgument when the encoder does not know its layers.
 LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Placement& placement);
 
 // This addon's own forward. Throws kModelInvalid for a classifier.
 std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Architecture& architecture,
                                              const Placement& placement, LoadingProgress& progress);
-
-// The forward of the archive's own module. Throws kModelInvalid.
-std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const Architecture& architecture,
-                                                  const Placement& placement, LoadingProgress& progress);
 
 // [sequences, width] float32: the mean over each sequence's pooled tokens.
 at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,

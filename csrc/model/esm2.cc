@@ -1,6 +1,7 @@
 #include "model/esm2.h"
 
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
 
 #include <cmath>
 #include <string>
@@ -54,7 +55,7 @@ at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace, con
   const auto length = sequences.longest();
   const auto positions = length <= kUsualLength ? positions_ : rotary_positions(length, shape_.head_width, device);
   const auto attention = make_attention(sequences, shape_, positions, placement_);
-  if (trace != nullptr) trace->attention_way = attention->way();
+  if (trace != nullptr) trace->attention_backend = attention->backend();
   // What the part before has to add to the hidden state: it is added by the norm that comes next.
   at::Tensor update;
   const auto keep = [&] {

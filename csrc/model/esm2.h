@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "model/archive.h"
+#include "archive/parameters.h"
 #include "model/attention.h"
 #include "model/encoder.h"
 #include "model/layers.h"

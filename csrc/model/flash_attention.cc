@@ -1,4 +1,6 @@
-#include <ATen/ATen.h>
+#include <ATen/ops/_flash_attention_forward.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/zeros.h>
 
 #include <optional>
 
@@ -13,7 +15,7 @@ namespace {
 
 // libtorch's build of it knows these types, head widths in steps of 8, no position bias (ALiBi is not compiled in).
 constexpr int64_t kWidthStep = 8;
-constexpr int64_t kWidest = 256;
+constexpr int64_t kMaxWidth = 256;
 
 class FlashAttention final : public PackedAttention {
  public:
@@ -28,7 +30,7 @@ class FlashAttention final : public PackedAttention {
     }
   }
 
-  const char* way() const override { return "flash"; }
+  const char* backend() const override { return "flash"; }
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({tokens_, 3, shape_.heads, shape_.head_width});
@@ -59,7 +61,7 @@ void try_flash_attention(const Placement& placement, int64_t head_width) {
 std::unique_ptr<PackedAttention> make_flash_attention(const PackedTokens& sequences, const AttentionShape& shape,
                                                       const PositionEncoding& positions, const Placement& placement) {
   const bool type = placement.dtype == at::kHalf || placement.dtype == at::kBFloat16;
-  const bool width = shape.head_width % kWidthStep == 0 && shape.head_width <= kWidest;
+  const bool width = shape.head_width % kWidthStep == 0 && shape.head_width <= kMaxWidth;
   // The same devices that multiply bfloat16 have it: compute capability 8 or later.
   if (!placement.device.is_cuda() || !placement.multiplies_bf16 || !type || !width || positions.slopes.defined())
     return nullptr;

@@ -1,6 +1,6 @@
 #include "model/host_memory.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/empty.h>
 
 #include "stream/device_stream.h"
 

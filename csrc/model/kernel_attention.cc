@@ -1,5 +1,5 @@
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 
 #include <atomic>
 
@@ -11,7 +11,7 @@ namespace virnucpro {
 
 namespace {
 
-constexpr int64_t kAlignment = 64;
+constexpr int64_t kScratchAlignment = 64;
 
 class KernelAttention final : public PackedAttention {
  public:
@@ -23,11 +23,11 @@ class KernelAttention final : public PackedAttention {
         kernels_(kernels),
         workers_(at::get_num_threads()) {
     const auto bytes = static_cast<int64_t>(kernels.scratch_bytes(sequences.longest(), shape.head_width));
-    scratch_bytes_ = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-    scratch_ = at::empty({workers_ * scratch_bytes_ + kAlignment}, at::kByte);
+    scratch_bytes_ = (bytes + kScratchAlignment - 1) / kScratchAlignment * kScratchAlignment;
+    scratch_ = at::empty({workers_ * scratch_bytes_ + kScratchAlignment}, at::kByte);
   }
 
-  const char* way() const override { return "kernel"; }
+  const char* backend() const override { return "kernel"; }
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto width = shape_.heads * shape_.head_width;
@@ -38,7 +38,7 @@ class KernelAttention final : public PackedAttention {
     // A head of a sequence at a time, to whichever thread is free: sequences differ in length, and threads in speed.
     std::atomic<int64_t> next{0};
     const auto heads = sequences_.sequences() * shape_.heads;
-    share_out(workers_, [&](int64_t begin, int64_t end) {
+    parallel_for(workers_, [&](int64_t begin, int64_t end) {
       for (int64_t worker = begin; worker < end; ++worker) {
         for (int64_t i = next++; i < heads; i = next++) attend(query_key_value, output, i, worker);
       }
@@ -72,8 +72,8 @@ class KernelAttention final : public PackedAttention {
 
   void* scratch_of(int64_t worker) const {
     auto* const start = static_cast<std::byte*>(scratch_.mutable_data_ptr());
-    const auto behind = static_cast<int64_t>(reinterpret_cast<uintptr_t>(start) % kAlignment);
-    return start + (behind == 0 ? 0 : kAlignment - behind) + worker * scratch_bytes_;
+    const auto behind = static_cast<int64_t>(reinterpret_cast<uintptr_t>(start) % kScratchAlignment);
+    return start + (behind == 0 ? 0 : kScratchAlignment - behind) + worker * scratch_bytes_;
   }
 
   const PackedTokens& sequences_;
@@ -90,7 +90,7 @@ class KernelAttention final : public PackedAttention {
 std::unique_ptr<PackedAttention> make_kernel_attention(const PackedTokens& sequences, const AttentionShape& shape,
                                                        const PositionEncoding& positions, const Placement& placement) {
   const auto* kernels = kernels_for(placement.device, placement.dtype);
-  if (kernels == nullptr || shape.head_width > CpuKernels::kWidestHead || shape.head_width % 2 != 0) return nullptr;
+  if (kernels == nullptr || shape.head_width > CpuKernels::kMaxHeadWidth || shape.head_width % 2 != 0) return nullptr;
   return std::make_unique<KernelAttention>(sequences, shape, positions, *kernels);
 }
 

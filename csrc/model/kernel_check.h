@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "model/architecture.h"
+#include "archive/architecture.h"
 #include "model/device_kernels.h"
 
 namespace virnucpro {

@@ -1,6 +1,9 @@
 #include "model/layers.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/layer_norm.h>
+#include <ATen/ops/linear.h>
 
 #include "kernels/cpu_kernels.h"
 #include "model/cpu_work.h"
@@ -103,7 +106,7 @@ at::Tensor LayerNorm::normalized(at::Tensor& hidden, const at::Tensor& update, b
   auto* const normals = static_cast<char*>(normal.mutable_data_ptr());
   const auto* const updates = update.defined() ? static_cast<const char*>(update.const_data_ptr()) : nullptr;
   const auto row_bytes = width * static_cast<int64_t>(normal.element_size());
-  share_out(hidden.size(0), [&](int64_t begin, int64_t end) {
+  parallel_for(hidden.size(0), [&](int64_t begin, int64_t end) {
     NormalizedRows rows{};
     rows.hidden = hidden.mutable_data_ptr<float>() + begin * width;
     rows.update = updates == nullptr ? nullptr : updates + begin * row_bytes;

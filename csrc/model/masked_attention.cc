@@ -1,6 +1,10 @@
 #include "model/masked_attention.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/_scaled_dot_product_efficient_attention.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros.h>
 
 #include <map>
 #include <tuple>

@@ -1,6 +1,5 @@
 #include "model/packed_linear.h"
 
-#include <ATen/ATen.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <optional>

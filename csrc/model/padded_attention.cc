@@ -1,4 +1,6 @@
-#include <ATen/ATen.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 
 #include <algorithm>
 #include <limits>
@@ -17,9 +19,9 @@ namespace virnucpro {
 namespace {
 
 // Logits that are held at a time, more than any sequence of a thousand tokens needs for 16 heads.
-constexpr int64_t kMostLogits = int64_t{1} << 24;
-// A sequence joins a group when it is at least this share as long as the group's longest.
-constexpr double kLeastFilled = 0.75;
+constexpr int64_t kMaxLogits = int64_t{1} << 24;
+// A sequence joins a group when its length is at least this fraction of the group's longest.
+constexpr double kMinFilled = 0.75;
 
 // Sequences that are padded to the same length.
 struct Group {
@@ -47,7 +49,7 @@ class PaddedAttention final : public PackedAttention {
     make_groups(sequences, rows);
   }
 
-  const char* way() const override { return "padded"; }
+  const char* backend() const override { return "padded"; }
 
   at::Tensor operator()(const at::Tensor& query_key_value) override {
     const auto heads = query_key_value.view({query_key_value.size(0), 3, shape_.heads, shape_.head_width});
@@ -68,10 +70,10 @@ class PaddedAttention final : public PackedAttention {
     for (auto first = order.begin(); first != order.end();) {
       const auto longest = length_of(*first);
       const auto length = padded_length(longest);
-      const auto most = std::max(int64_t{1}, kMostLogits / (shape_.heads * length * length));
+      const auto max_sequences = std::max(int64_t{1}, kMaxLogits / (shape_.heads * length * length));
       auto last = first;
-      while (last != order.end() && last - first < most &&
-             static_cast<double>(length_of(*last)) >= kLeastFilled * static_cast<double>(longest)) {
+      while (last != order.end() && last - first < max_sequences &&
+             static_cast<double>(length_of(*last)) >= kMinFilled * static_cast<double>(longest)) {
         ++last;
       }
       groups_.push_back(group_of(sequences, {first, last}, length));
@@ -106,7 +108,7 @@ class PaddedAttention final : public PackedAttention {
     return placement_.device.is_cuda() ? (length + kKeyStep - 1) / kKeyStep * kKeyStep : length;
   }
 
-  int64_t queries_at_once(int64_t length) const { return std::max(int64_t{1}, kMostLogits / (shape_.heads * length)); }
+  int64_t queries_at_once(int64_t length) const { return std::max(int64_t{1}, kMaxLogits / (shape_.heads * length)); }
 
   // query_key_value [rows, 3, heads, head width] -> [sequences * length, heads * head width] of the group.
   at::Tensor attend(const Group& group, const at::Tensor& query_key_value) const {

@@ -5,9 +5,10 @@
 #include <sstream>
 #include <utility>
 
-#include "immortal.h"
-#include "model/archive.h"
+#include "archive/archive_reader.h"
+#include "leaked.h"
 #include "model/shared_values.h"
+#include "model/torchscript_encoder.h"
 
 namespace virnucpro {
 
@@ -40,12 +41,12 @@ std::string identity_of(const std::string& path, const Architecture& architectur
 }
 
 SharedValues<Encoder>& encoders() {
-  static Immortal<SharedValues<Encoder>> shared;
+  static Leaked<SharedValues<Encoder>> shared;
   return *shared;
 }
 
 SharedValues<ParameterMap>& archives() {
-  static Immortal<SharedValues<ParameterMap>> shared;
+  static Leaked<SharedValues<ParameterMap>> shared;
   return *shared;
 }
 
@@ -56,7 +57,7 @@ std::shared_ptr<const Encoder> shared_encoder(const std::string& path, const Arc
                                               LoadingProgress& progress) {
   if (engine == EngineKind::kTorchScript) return make_torchscript_encoder(path, architecture, placement, progress);
   const auto identity = identity_of(path, architecture);
-  const auto read = [&] { return read_parameters(read_module(path, progress), architecture, path); };
+  const auto read = [&] { return read_parameters(path, architecture, progress); };
   if (placement.device.is_cpu()) {
     return encoders().get(
         identity + ' ' + c10::toString(placement.dtype),

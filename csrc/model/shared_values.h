@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "model/cancellation.h"
+#include "archive/loading_progress.h"
 
 namespace virnucpro {
 

@@ -1,7 +1,5 @@
 #include "model/token_tensors.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 
 #include "model/host_memory.h"

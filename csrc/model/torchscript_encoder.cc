@@ -1,18 +1,37 @@
 #include "model/torchscript_encoder.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/jit/api/module.h>
 
 #include <utility>
+#include <vector>
 
+#include "archive/archive_reader.h"
+#include "archive/torchscript_module.h"
 #include "model/layers.h"
 #include "model/token_tensors.h"
 
 namespace virnucpro {
 
-TorchScriptEncoder::TorchScriptEncoder(torch::jit::Module module, const Placement& placement)
-    : module_(std::move(module)), placement_(placement) {
-  module_.to(placement.device, placement.dtype);
-}
+namespace {
+
+class TorchScriptEncoder final : public Encoder {
+ public:
+  TorchScriptEncoder(torch::jit::Module module, const Placement& placement)
+      : module_(std::move(module)), placement_(placement) {
+    module_.to(placement.device, placement.dtype);
+  }
+
+  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace, const AfterLayer& after_layer) const override;
+  std::vector<const Linear*> linear_layers() const override { return {}; }
+  int64_t weight_bytes() const override;
+
+ private:
+  torch::jit::Module module_;
+  Placement placement_;
+};
 
 at::Tensor TorchScriptEncoder::forward(const PackedTokens& sequences, ForwardTrace*, const AfterLayer&) const {
   auto tokens = at::zeros({sequences.sequences(), sequences.longest()}, at::kLong);
@@ -37,6 +56,23 @@ int64_t TorchScriptEncoder::weight_bytes() const {
   for (const auto& parameter : module_.parameters()) bytes += bytes_of(parameter);
   for (const auto& buffer : module_.buffers()) bytes += bytes_of(buffer);
   return bytes;
+}
+
+}  // namespace
+
+std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const Architecture& architecture,
+                                                  const Placement& placement, LoadingProgress& progress) {
+  return std::make_unique<TorchScriptEncoder>(read_module(path, architecture, progress), placement);
+}
+
+std::unique_ptr<Encoder> make_torchscript_encoder(const ParameterMap& parameters, const Architecture& architecture,
+                                                  const Placement& placement) {
+  // A module casts its parameters in place.
+  ParameterMap copies;
+  for (const auto& [name, values] : parameters) copies.emplace(name, values.clone());
+  auto module = make_module(architecture, copies);
+  module.eval();
+  return std::make_unique<TorchScriptEncoder>(std::move(module), placement);
 }
 
 }  // namespace virnucpro

@@ -1,26 +1,25 @@
 #pragma once
 
-#include <torch/csrc/jit/api/module.h>
+#include <memory>
+#include <string>
 
-#include <vector>
-
+#include "archive/architecture.h"
+#include "archive/loading_progress.h"
+#include "archive/parameters.h"
 #include "model/encoder.h"
+#include "model/placement.h"
 
 namespace virnucpro {
 
-// The archive's own forward over a padded batch: the reference that the packed encoders are checked against.
-class TorchScriptEncoder final : public Encoder {
- public:
-  TorchScriptEncoder(torch::jit::Module module, const Placement& placement);
+// The archive's own forward over a padded batch: the reference that the packed encoders are checked against. Traces of
+// it are empty: it returns the last hidden state only.
 
-  // The trace receives nothing: the archive's forward returns the last hidden state only.
-  at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace, const AfterLayer& after_layer) const override;
-  std::vector<const Linear*> linear_layers() const override { return {}; }
-  int64_t weight_bytes() const override;
+// Throws kModelInvalid.
+std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const Architecture& architecture,
+                                                  const Placement& placement, LoadingProgress& progress);
 
- private:
-  torch::jit::Module module_;
-  Placement placement_;
-};
+// The forward that an archive of these parameters would have; it computes with copies of them.
+std::unique_ptr<Encoder> make_torchscript_encoder(const ParameterMap& parameters, const Architecture& architecture,
+                                                  const Placement& placement);
 
 }  // namespace virnucpro

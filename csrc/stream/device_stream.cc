@@ -18,13 +18,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-constexpr std::chrono::microseconds kShortestSleep{50};
-constexpr std::chrono::microseconds kLongestSleep{1000};
+constexpr std::chrono::microseconds kMinSleep{50};
+constexpr std::chrono::microseconds kMaxSleep{1000};
 // What counts of the time between two looks: whoever stops the process and lets it go on finds the device as it was.
-constexpr Seconds kMostBetweenLooks{1};
+constexpr Seconds kMaxBetweenLooks{1};
 // CUDA takes about a thousand launches that have not begun; one more blocks the thread inside the driver, where no
 // deadline reaches it. A mark is set for every layer, which is at most some forty of them.
-constexpr size_t kMostMarks = 16;
+constexpr size_t kMaxMarks = 16;
 
 thread_local DeviceStream* current_stream = nullptr;
 
@@ -52,14 +52,14 @@ DeviceStream& DeviceStream::current() {
   return *current_stream;
 }
 
-Milestone DeviceStream::milestone() const { return Milestone(stream_); }
+DeviceEvent DeviceStream::record_event() const { return DeviceEvent(stream_); }
 
-void DeviceStream::wait(const Milestone& milestone) {
-  wait_until([&] { return milestone.reached(); });
+void DeviceStream::wait(const DeviceEvent& event) {
+  wait_until([&] { return event.reached(); });
   look();
 }
 
-void DeviceStream::wait() { wait(milestone()); }
+void DeviceStream::wait() { wait(record_event()); }
 
 void DeviceStream::mark(std::function<void()> reached) {
   if (!stream_) {
@@ -73,7 +73,7 @@ void DeviceStream::mark(std::function<void()> reached) {
   marks_.push_back({std::move(event), std::move(reached)});
   wait_until([&] {
     look();
-    return marks_.size() < kMostMarks;
+    return marks_.size() < kMaxMarks;
   });
 }
 
@@ -81,18 +81,18 @@ PageLockedMemory::Loan DeviceStream::borrow_memory() { return memory_ ? memory_-
 
 void DeviceStream::wait_until(const std::function<bool()>& reached) {
   if (lost_) std::rethrow_exception(lost_);
-  auto sleep = kShortestSleep;
+  auto sleep = kMinSleep;
   auto last = Clock::now();
   Seconds still{0};
   while (!reached()) {
     if (look()) {
       still = Seconds{0};
-      sleep = kShortestSleep;
+      sleep = kMinSleep;
     }
     std::this_thread::sleep_for(sleep);
-    sleep = std::min(2 * sleep, kLongestSleep);
+    sleep = std::min(2 * sleep, kMaxSleep);
     const auto now = Clock::now();
-    still += std::min<Seconds>(now - std::exchange(last, now), kMostBetweenLooks);
+    still += std::min<Seconds>(now - std::exchange(last, now), kMaxBetweenLooks);
     if (still.count() > deadline_) lose();
   }
 }

@@ -1,6 +1,6 @@
 #include "stream/page_locked_memory.h"
 
-#include <ATen/ATen.h>
+#include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 #include <c10/util/accumulate.h>
 
@@ -14,7 +14,7 @@ namespace virnucpro {
 
 namespace {
 
-constexpr int64_t kSmallestBlock = int64_t{1} << 20;
+constexpr int64_t kMinBlockBytes = int64_t{1} << 20;
 // Of what is taken: more than any copy asks for.
 constexpr int64_t kAlignment = 256;
 
@@ -33,7 +33,7 @@ void free_if_possible(void* block) {
 // Whoever takes page-locked memory from libtorch asks first where all devices are with what was freed; one that was
 // lost since then answers once for every block with its failure, which is none of this thread's device.
 at::Tensor new_block(int64_t bytes) {
-  constexpr int kMostBlocks = 256;
+  constexpr int kMaxBlocks = 256;
   const auto options = at::TensorOptions(at::kCPU).dtype(at::kByte).pinned_memory(true);
   for (int attempt = 1;; ++attempt) {
     try {
@@ -43,15 +43,15 @@ at::Tensor new_block(int64_t bytes) {
       TORCH_CHECK(data.compare_exchange_deleter(data.get_deleter(), &free_if_possible));
       return block;
     } catch (const c10::AcceleratorError&) {
-      if (attempt == kMostBlocks || is_out_of_memory(std::current_exception())) throw;
+      if (attempt == kMaxBlocks || is_out_of_memory(std::current_exception())) throw;
     }
   }
 }
 
-// Whether the device has come there; one that failed never does.
-bool is_reached(const Milestone& milestone) {
+// A device that failed never reaches it.
+bool is_reached(const DeviceEvent& event) {
   try {
-    return milestone.reached();
+    return event.reached();
   } catch (const c10::Error&) {
     return false;
   }
@@ -105,7 +105,7 @@ at::Tensor PageLockedMemory::take(at::IntArrayRef sizes, at::ScalarType type) {
     ++room.block;
     room.used = 0;
   }
-  if (room.block == room.blocks.size()) room.blocks.push_back(new_block(std::max(kSmallestBlock, bytes)));
+  if (room.block == room.blocks.size()) room.blocks.push_back(new_block(std::max(kMinBlockBytes, bytes)));
   const auto taken = room.blocks[room.block].narrow(0, room.used, bytes);
   room.used += (bytes + kAlignment - 1) / kAlignment * kAlignment;
   return taken.view(type).view(sizes);

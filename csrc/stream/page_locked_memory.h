@@ -8,13 +8,13 @@
 #include <optional>
 #include <vector>
 
-#include "stream/milestone.h"
+#include "stream/device_event.h"
 
 namespace virnucpro {
 
 // Memory on the host that a device reads and writes by itself while the thread goes on. Each worker's thread has its
 // own, because libtorch's, one for all devices, stops using anything again at the first device that is behind. Taken by
-// job: what one job takes is used again when the device has come to where that job's loan ended.
+// job: what one job takes is used again when the device has reached the end of that job's loan.
 class PageLockedMemory {
  public:
   // Held as long as the job is at work; the thread that took it gives it back.
@@ -29,7 +29,7 @@ class PageLockedMemory {
   Loan borrow();
   // Within a loan: the latest one's.
   at::Tensor take(at::IntArrayRef sizes, at::ScalarType type);
-  // The device does not answer any more: what it was given stays taken, since it may yet write there.
+  // For a device that does not answer any more: its memory stays taken, since it may yet write there.
   void give_up() { given_up_ = true; }
 
  private:
@@ -38,7 +38,7 @@ class PageLockedMemory {
     std::vector<at::Tensor> blocks;  // bytes
     size_t block = 0;                // from which memory is taken, behind its first `used` bytes
     int64_t used = 0;
-    std::optional<Milestone> free_at;
+    std::optional<DeviceEvent> free_at;
   };
 
   void give_back(Room* room) noexcept;

@@ -10,7 +10,7 @@
 namespace virnucpro {
 namespace {
 
-constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
+constexpr uint32_t kNoSymbol = std::numeric_limits<uint32_t>::max();
 // No pair of ids, since ids are not negative.
 constexpr uint64_t kFreeSlot = std::numeric_limits<uint64_t>::max();
 
@@ -95,7 +95,7 @@ void expect_id(const char* what, int64_t id, size_t count) {
 BytePairTokenizer::BytePairTokenizer(const std::vector<std::string>& tokens, const int32_t* merges, size_t count,
                                      int32_t unknown, int32_t prefix, int32_t suffix, const Words& words)
     : unknown_(unknown), prefix_(prefix), suffix_(suffix), words_(words) {
-  if (tokens.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()) || count >= kNone / 2) {
+  if (tokens.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max()) || count >= kNoSymbol / 2) {
     throw Error(code::kArgument, "Expected fewer than 2147483647 tokens and merges for a tokenizer but received " +
                                      std::to_string(tokens.size()) + " and " + std::to_string(count) +
                                      ". Check the model's tokenizer.json.");
@@ -171,7 +171,7 @@ inline uint32_t BytePairTokenizer::rank_of(int32_t left, int32_t right) const {
 }
 
 void BytePairTokenizer::encode(const char* text, size_t length, Scratch& scratch, std::vector<int32_t>& out) const {
-  if (length >= kNone) {
+  if (length >= kNoSymbol) {
     throw Error(code::kArgument, "Expected fewer than 4294967295 letters for a sequence but received " +
                                      std::to_string(length) + ". Split it into windows first.");
   }
@@ -219,7 +219,7 @@ void BytePairTokenizer::encode_word(const char* word, size_t length, Scratch& sc
   }
   split_symbols(word, length, scratch);
   merge_symbols(scratch);
-  for (uint32_t i = 0; i != kNone; i = scratch.symbols_[i].next) out.push_back(scratch.symbols_[i].id);
+  for (uint32_t i = 0; i != kNoSymbol; i = scratch.symbols_[i].next) out.push_back(scratch.symbols_[i].id);
 }
 
 void BytePairTokenizer::split_symbols(const char* word, size_t length, Scratch& scratch) const {
@@ -249,8 +249,8 @@ void BytePairTokenizer::split_symbols(const char* word, size_t length, Scratch& 
     ++count;
   }
   symbols.resize(count);
-  symbols.front().previous = kNone;
-  symbols.back().next = kNone;
+  symbols.front().previous = kNoSymbol;
+  symbols.back().next = kNoSymbol;
 }
 
 // The merge of the lowest rank comes first, the leftmost among equals.
@@ -270,12 +270,12 @@ void BytePairTokenizer::merge_symbols(Scratch& scratch) const {
     const uint32_t next = symbols[symbol.next].next;
     symbol.id = merges_[rank].merged;
     symbol.next = next;
-    if (previous != kNone) {
+    if (previous != kNoSymbol) {
       queue.remove(previous);
       queue.enter(previous, rank_of(symbols[previous].id, symbol.id));
     }
-    if (next != kNone) symbols[next].previous = position;
-    queue.enter(position, next == kNone ? no_merge_ : rank_of(symbol.id, symbols[next].id));
+    if (next != kNoSymbol) symbols[next].previous = position;
+    queue.enter(position, next == kNoSymbol ? no_merge_ : rank_of(symbol.id, symbols[next].id));
   }
 }
 

@@ -11,9 +11,9 @@ namespace virnucpro {
 namespace {
 
 constexpr size_t kLetters = 4;
-constexpr size_t kMostMerges = 256;
-constexpr size_t kMostStates = 4096;
-constexpr uint16_t kNone = std::numeric_limits<uint16_t>::max();
+constexpr size_t kMaxMerges = 256;
+constexpr size_t kMaxStates = 4096;
+constexpr uint16_t kNoToken = std::numeric_limits<uint16_t>::max();
 
 }  // namespace
 
@@ -30,7 +30,7 @@ struct FirstMerges::Vocabulary {
 
   std::vector<Token> tokens;
   size_t letters = 0;
-  // [left, right]: the token that the pair is merged to, kNone without a merge.
+  // [left, right]: the token that the pair is merged to, kNoToken without a merge.
   std::vector<uint16_t> merged;
 
   uint16_t merged_of(uint16_t left, uint16_t right) const { return merged[left * tokens.size() + right]; }
@@ -43,7 +43,7 @@ struct FirstMerges::Vocabulary {
     bool at_limit = false;
     for (;;) {
       const uint16_t across = merged_of(left, right);
-      if (across != kNone && (across < limit || (at_limit && across == limit))) return false;
+      if (across != kNoToken && (across < limit || (at_limit && across == limit))) return false;
       if (left > right) {
         if (left < letters) return true;
         limit = left;
@@ -65,7 +65,7 @@ FirstMerges::FirstMerges(const std::array<int32_t, 128>& letter_ids, const std::
   std::map<std::pair<int32_t, int32_t>, size_t> ranks;
   for (size_t rank = 0; rank < merges.size(); ++rank) ranks[{merges[rank].left, merges[rank].right}] = rank;
   std::map<int32_t, uint16_t> numbers;
-  for (size_t most = std::min(merges.size(), kMostMerges);; most /= 2) {
+  for (size_t most = std::min(merges.size(), kMaxMerges);; most /= 2) {
     letters_.fill(kNoLetter);
     numbers.clear();
     Vocabulary vocabulary;
@@ -75,7 +75,7 @@ FirstMerges::FirstMerges(const std::array<int32_t, 128>& letter_ids, const std::
       const auto number = static_cast<uint16_t>(numbers.size());
       numbers[id] = number;
       letters_[static_cast<size_t>(letter - letter_ids.begin())] = static_cast<uint8_t>(number);
-      vocabulary.tokens.push_back({id, kNone, kNone, std::string(1, static_cast<char>(number))});
+      vocabulary.tokens.push_back({id, kNoToken, kNoToken, std::string(1, static_cast<char>(number))});
     };
     for (size_t rank = 0; rank < most; ++rank) {
       add_letter(merges[rank].left);
@@ -96,7 +96,7 @@ FirstMerges::FirstMerges(const std::array<int32_t, 128>& letter_ids, const std::
       vocabulary.tokens.push_back({merge.merged, parts[0], parts[1], std::move(text)});
     }
     const size_t count = vocabulary.tokens.size();
-    vocabulary.merged.assign(count * count, kNone);
+    vocabulary.merged.assign(count * count, kNoToken);
     for (size_t token = vocabulary.letters; token < count; ++token) {
       vocabulary.merged[vocabulary.tokens[token].left * count + vocabulary.tokens[token].right] =
           static_cast<uint16_t>(token);
@@ -131,7 +131,7 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
   std::vector<std::vector<Begun>> followers(count);
   for (const auto& [left, unread] : reached) {
     for (const Begun& right : reached) {
-      if (vocabulary.stays_apart(left, right.first, kNone)) followers[left].push_back(right);
+      if (vocabulary.stays_apart(left, right.first, kNoToken)) followers[left].push_back(right);
     }
   }
   states_.clear();
@@ -143,16 +143,16 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
     if (is_new) positions.push_back(std::move(position));
     return state->second;
   };
-  state_of({kNone, {}});
+  state_of({kNoToken, {}});
   for (size_t state = 0; state < positions.size(); ++state) {
-    if (positions.size() > kMostStates) return false;
+    if (positions.size() > kMaxStates) return false;
     const Position from = positions[state];
     std::vector<Begun> begun = from.begun;
-    const std::vector<Begun>& beginning = from.last == kNone ? reached : followers[from.last];
+    const std::vector<Begun>& beginning = from.last == kNoToken ? reached : followers[from.last];
     begun.insert(begun.end(), beginning.begin(), beginning.end());
     State made{};
     for (size_t letter = 0; letter < vocabulary.letters; ++letter) {
-      Position to{kNone, {}};
+      Position to{kNoToken, {}};
       for (const auto& [token, read] : begun) {
         const std::string& text = tokens[token].text;
         if (static_cast<size_t>(text[read]) != letter) continue;
@@ -166,7 +166,7 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
       made.next[letter] = state_of(std::move(to));
     }
     states_.push_back(made);
-    last_.push_back(from.last == kNone
+    last_.push_back(from.last == kNoToken
                         ? Symbol{0, 0}
                         : Symbol{tokens[from.last].id, static_cast<uint32_t>(tokens[from.last].text.size())});
   }

@@ -1,9 +1,6 @@
 import { expected } from '../errors.js';
-import { encodeDna } from './dna-tokenizer.js';
-import type { DnaTokenizer } from './dna-tokenizer.js';
-import { joinRanges } from './packed-tokens.js';
-import type { PackedTokens } from './packed-tokens.js';
-import { encodeProteins } from './protein-tokens.js';
+import { encodeDna, encodeProteins, joinRanges } from './tokens.js';
+import type { DnaTokenizer, PackedTokens } from './tokens.js';
 
 /** Bases that are tokenized in one call, since a call costs more than a frame does. */
 const TOKENIZED_AT_ONCE = 64 * 1024;

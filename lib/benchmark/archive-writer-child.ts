@@ -1,11 +1,10 @@
 /** The program of the child process: its words are a path and an architecture as JSON, see temporary-archive.ts. */
 import { rmSync } from 'node:fs';
-import { loadAddon } from '../engine/load.js';
-import { asVirnucproError } from '../engine/native-error.js';
-import { reasonOf, VirnucproError } from '../errors.js';
+import { asVirnucproError, reasonOf, VirnucproError } from '../errors.js';
 import { DEFAULT_SEED } from '../models/random/random-model.js';
 import { randomParameters } from '../models/random/random-contents.js';
 import type { EncoderArchitecture, WriterFailure } from './temporary-archive.js';
+import { loadAddon } from '../engine/libtorch/load.js';
 
 // Ctrl-C and a closed terminal go to both processes; the parent removes what was written, and ends this one.
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);

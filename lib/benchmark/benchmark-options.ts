@@ -1,5 +1,5 @@
-import { DEFAULT_PRECISION } from '../engine/precision.js';
-import type { PrecisionChoice } from '../engine/precision.js';
+import { DEFAULT_PRECISION } from '../engine/devices/choose-devices.js';
+import type { PrecisionChoice } from '../engine/devices/choose-devices.js';
 import { expected } from '../errors.js';
 import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
 import { defaultThreads, MAX_BATCH_TOKENS, MAX_THREADS } from '../predict/options.js';

@@ -1,10 +1,8 @@
-import { encodeDna } from '../batches/dna-tokenizer.js';
-import { encodeProteins } from '../batches/protein-tokens.js';
+import { encodeDna, encodeProteins } from '../batches/tokens.js';
 import type { Addon, NativeDevice, NativeWorker } from '../engine/addon.js';
-import { chooseDevices } from '../engine/choose-devices.js';
-import { loadAddon, prepareAddon } from '../engine/load.js';
-import { asVirnucproError } from '../engine/native-error.js';
-import { precisionOf } from '../engine/precision.js';
+import { chooseDevices, precisionOf } from '../engine/devices/choose-devices.js';
+import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import { asVirnucproError } from '../errors.js';
 import { checkInputs } from '../input/input-files.js';
 import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { reportOf } from './report.js';

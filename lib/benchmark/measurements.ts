@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { PackedTokens } from '../batches/packed-tokens.js';
+import type { PackedTokens } from '../batches/tokens.js';
 import type { EmbeddingResult, NativeWorker } from '../engine/addon.js';
 
 /** What the repeats take together, and how many there are at least, unless their number is given. */

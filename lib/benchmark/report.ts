@@ -1,10 +1,10 @@
 import type { NativeDevice, Precision } from '../engine/addon.js';
-import type { PackedTokens } from '../batches/packed-tokens.js';
 import { packageVersion } from '../package.js';
 import { largest } from './measurements.js';
 import type { ForwardSeconds, PeakMemory, Speed } from './measurements.js';
 import type { ResolvedBenchmarkOptions } from './benchmark-options.js';
 import type { Subject } from './subject.js';
+import type { PackedTokens } from '../batches/tokens.js';
 
 /**
  * What a benchmark found, as `virnucpro bench --json` prints it. The fields are a promise: one keeps its name and its

@@ -4,8 +4,8 @@ import { PROTEIN_LETTERS } from '../models/tokenizers.js';
 import { derivedSeed, seededNumbers } from '../models/random/random-contents.js';
 import { UPPER_CASE } from '../windows/open-reading-frames.js';
 import { readWindows } from '../windows/windows.js';
-import { joinRanges } from '../batches/packed-tokens.js';
-import type { PackedTokens } from '../batches/packed-tokens.js';
+import { joinRanges } from '../batches/tokens.js';
+import type { PackedTokens } from '../batches/tokens.js';
 
 const SEED = 1;
 const BASES = 'ACGT';

@@ -1,4 +1,4 @@
-import { leaveProcess } from '../engine/load.js';
+import { leaveProcess } from '../engine/libtorch/load.js';
 
 /** Milliseconds in which a process whose command is over ends by itself, unless something holds it. */
 const MOMENT = 200;

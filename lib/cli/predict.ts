@@ -5,7 +5,7 @@ import { describe, packageVersion, VirnucproError } from '../index.js';
 import type { RunPlan } from '../index.js';
 import { checkResults, continuedPlan, openResults, planOnDevices, planRun } from '../internal.js';
 import { createLog, logEvent } from '../monitor/log.js';
-import { LogSinks } from '../monitor/log-sinks.js';
+import { LogSinks } from '../monitor/log.js';
 import { JOURNAL } from '../output/files.js';
 import { finishInterrupted } from '../output/output-directory.js';
 import { unlessAborted } from '../unless-aborted.js';

@@ -2,10 +2,9 @@ import type { Logger } from 'pino';
 import type { Prediction } from '../index.js';
 import { openDashboard } from '../monitor/dashboard.js';
 import type { Dashboard } from '../monitor/dashboard.js';
-import { isForeground } from '../monitor/foreground.js';
+import { isForeground, wantsDashboard } from '../monitor/terminal.js';
 import { logEvent } from '../monitor/log.js';
-import type { LogSinks } from '../monitor/log-sinks.js';
-import { wantsDashboard } from '../monitor/terminal-choice.js';
+import type { LogSinks } from '../monitor/log.js';
 
 export interface RunScreenOptions {
   readonly title: string;

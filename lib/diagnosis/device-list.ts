@@ -1,9 +1,9 @@
-import { counted } from '../counted.js';
+import { counted } from '../errors.js';
 import type { NativeDevice, Precision } from '../engine/addon.js';
-import { kernelReason, unusableReason } from '../engine/choose-devices.js';
-import { grantedResources, grantText } from '../engine/granted-resources.js';
-import { type CudaState, loadAddon } from '../engine/load.js';
-import { precisionOf } from '../engine/precision.js';
+import { kernelReason, precisionOf, unusableReason } from '../engine/devices/choose-devices.js';
+import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
+import { loadAddon } from '../engine/libtorch/load.js';
+import type { CudaState } from '../engine/libtorch/load.js';
 
 export interface ListedDevice extends NativeDevice {
   /** Whether a model can be opened on it: this libtorch can use the driver, and nobody has the device for itself. */

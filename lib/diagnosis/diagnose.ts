@@ -1,17 +1,11 @@
 import { reasonOf } from '../errors.js';
-import { failed, warned, type Check } from './check.js';
+import { failed, warned } from './check.js';
+import type { Check } from './check.js';
 import { checkCacheFolder, checkModels, checkTemporaryFolder } from './folder-checks.js';
 import { checkKnownAnswer } from './known-answer-check.js';
-import {
-  checkAddon,
-  checkCuda,
-  checkDevices,
-  checkLibtorch,
-  checkNode,
-  devicesOf,
-  type NativeState,
-} from './installation-checks.js';
-import { mendingCommand } from '../engine/setup-command.js';
+import { checkAddon, checkCuda, checkDevices, checkLibtorch, checkNode, devicesOf } from './installation-checks.js';
+import type { NativeState } from './installation-checks.js';
+import { mendingCommand } from '../engine/libtorch/find-libtorch.js';
 
 export interface DiagnoseOptions {
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */

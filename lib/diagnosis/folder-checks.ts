@@ -1,7 +1,7 @@
 import { access, constants, mkdtemp, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { cacheFolder } from '../engine/cache-folder.js';
+import { cacheFolder } from '../engine/libtorch/find-libtorch.js';
 import { listModels, type ListedModel } from '../models/library.js';
 import { modelsFolder, SHIPPED_DEFAULT } from '../models/registry.js';
 import { reasonOf } from '../errors.js';

@@ -2,14 +2,21 @@ import { libcProblem } from '#c-library';
 import { nodeProblem, SUPPORTED } from '#node-version';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeSearch, findLibtorch, supportedLibtorch } from '../engine/libtorch.js';
-import { mendingCommand, setupCommand } from '../engine/setup-command.js';
-import { cgroupLevels, textOf } from '../engine/cgroup-limits.js';
-import { nvidiaDriver } from '../engine/nvidia-driver.js';
-import { type Check, failed, passed, warned } from './check.js';
+import { failed, passed, warned } from './check.js';
+import type { Check } from './check.js';
 import { runChild } from './child-process.js';
-import { listDevices, type ListedDevice } from './device-list.js';
 import type { LoadedMessage, NativeMessage } from './child-process.js';
+import { listDevices } from './device-list.js';
+import type { ListedDevice } from './device-list.js';
+import {
+  describeSearch,
+  findLibtorch,
+  mendingCommand,
+  nvidiaDriver,
+  setupCommand,
+  supportedLibtorch,
+} from '../engine/libtorch/find-libtorch.js';
+import { cgroupLevels, textOf } from '../engine/limits/cgroup-limits.js';
 
 export function checkNode(version = process.versions.node): Check {
   const found = `${version} on ${process.platform} ${process.arch}, needed is ${SUPPORTED}`;

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Precision } from '../engine/addon.js';
 import { reasonOf } from '../errors.js';
-import { failed, passed, type Check } from './check.js';
+import { failed, passed } from './check.js';
+import type { Check } from './check.js';
 import { runChild } from './child-process.js';
+import type { KnownRunMessage, NativeMessage } from './child-process.js';
 import type { ListedDevice } from './device-list.js';
 import { largestDifference } from './golden-tensors.js';
 import { EMBEDDING_STRIDE, KNOWN_VALUES } from './known-model.js';
-import type { KnownRunMessage, NativeMessage } from './child-process.js';
-import { mendingCommand } from '../engine/setup-command.js';
+import { mendingCommand } from '../engine/libtorch/find-libtorch.js';
 
 /** The first use of a GPU compiles and loads a lot. */
 const TIMEOUT_SECONDS = 180;

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PackedTokens } from '../batches/packed-tokens.js';
+import type { PackedTokens } from '../batches/tokens.js';
 import type {
   Addon,
   Architecture,

@@ -2,7 +2,7 @@
  * The program of the doctor's child process: everything that runs native code. Its words are `load`, or `known-answer`
  * with a device, a folder to write to and the precisions; it answers in NativeMessages. See child-process.ts.
  */
-import { loadAddon } from '../engine/load.js';
+import { loadAddon } from '../engine/libtorch/load.js';
 import type { Precision } from '../engine/addon.js';
 import { reasonOf } from '../errors.js';
 import { runKnownModel, writeKnownModel } from './known-model.js';

@@ -8,7 +8,7 @@
  * comes back as it is; a method that is called on another object is refused by V8 itself, with a TypeError.
  */
 
-import type { PackedTokens } from '../batches/packed-tokens.js';
+import type { PackedTokens } from '../batches/tokens.js';
 
 export type DataType = 'float32' | 'float16' | 'bfloat16';
 export type Precision = 'fp32' | 'fp16' | 'bf16';
@@ -74,7 +74,7 @@ export interface ArchiveRequest {
   architecture: Architecture;
   /** Data type of the parameters in the archive. */
   dtype: DataType;
-  /** Must be exactly those that the architecture asks for (see csrc/model/parameters.h). */
+  /** Must be exactly those that the architecture asks for (see csrc/archive/parameters.h). */
   parameters: readonly ArchiveParameter[];
   /** Extra files of the archive: name to text, e.g. `virnucpro.json`, `tokenizer.json`. */
   extraFiles: Readonly<Record<string, string>>;
@@ -257,7 +257,7 @@ export interface EmbeddingResult {
    * When asked to measure: how attention was computed. `kernel`: by a kernel of this project; `flash`: by libtorch's
    * kernel for packed sequences, on a GPU; `padded`: sequences of like length together, padded to the longest.
    */
-  attentionWay?: 'kernel' | 'flash' | 'padded';
+  attentionBackend?: 'kernel' | 'flash' | 'padded';
 }
 
 /** What the linear layers of one model alone cost: no forward of it on this device can be faster. */
@@ -298,7 +298,7 @@ export interface NativeWorker {
   progress(): NativeProgress;
   memory(): NativeMemory;
   /** Rejects the jobs that wait with VNP_ABORTED; those that run are finished, and the worker stays open. */
-  withdraw(): void;
+  cancel(): void;
   /**
    * Gives up a GPU whose driver does not come back from a call, so that no deadline of its own reaches the worker: all its
    * jobs reject with VNP_DEVICE_LOST, and it counts as closed. Its thread and all that it holds stay.

@@ -1,9 +1,8 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { expected, VirnucproError } from '../errors.js';
+import { counted, expected, VirnucproError } from '../errors.js';
 import { unlessAborted } from '../unless-aborted.js';
-import { counted } from '../counted.js';
 import { ArchiveDamage, archiveError, COMPRESSION_EXTENSIONS } from './compression.js';
 import { CONTENT_BYTES, ContentGate, parserFor, recordFormat } from './content.js';
 import type { LetterKind } from './content.js';

@@ -1,12 +1,11 @@
-import { counted } from '../counted.js';
-import { expected } from '../errors.js';
+import { counted, expected } from '../errors.js';
 import { ArchiveDamage, archiveError } from './compression.js';
-import type { LetterKind } from './content.js';
 import { ContentGate, parserFor } from './content.js';
+import type { LetterKind } from './content.js';
 import { decompressed } from './decompressed.js';
 import { fileBlocks, streamBlocks } from './file-blocks.js';
 import { flattened } from './flattened.js';
-import { STANDARD_INPUT, filesOf } from './input-files.js';
+import { filesOf, STANDARD_INPUT } from './input-files.js';
 import { InputProgress } from './input-progress.js';
 import type { RecordParser, RecordParserOptions, SequenceRecord } from './record.js';
 import { inputName } from './text.js';

@@ -1,4 +1,4 @@
-import { counted } from '../counted.js';
+import { counted } from '../errors.js';
 import { inputName, printablePath } from './text.js';
 
 /** Three quarters of a table of 192 MiB. */

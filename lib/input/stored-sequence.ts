@@ -4,7 +4,7 @@ import { closeSync, constants, openSync, readSync, unlinkSync, writeSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reasonOf, VirnucproError } from '../errors.js';
-import { makingRoom } from '../full-disk.js';
+import { makingRoom } from '../disk.js';
 import type { StoredSequence } from './record.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { stat } from 'node:fs/promises';
-import { forcedToDisk } from '../forced-to-disk.js';
+import { forcedToDisk } from '../disk.js';
 
 /** Time between two syncs: their own time costs the disk, so there are at most so many seconds of them in a hundred. */
 const SYNC_SHARE = 0.01;

@@ -3,9 +3,7 @@ import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expected, reasonOf, VirnucproError } from '../errors.js';
-import { forcedToDisk } from '../forced-to-disk.js';
 import type { FrameBatchTokens } from '../engine/addon.js';
-import { makingRoom } from '../full-disk.js';
 import { AppendingFile, NameWatch } from './appending-file.js';
 import {
   BATCH_RECORD,
@@ -19,9 +17,10 @@ import {
   scanKey,
   TRIAGE_RECORD,
 } from './journal-format.js';
+import type { Scan } from './journal-format.js';
 import { checkSameRun, hasSameDevices, NO_TRIAGE } from './journal-key.js';
 import type { RunKey } from './journal-key.js';
-import type { Scan } from './journal-format.js';
+import { forcedToDisk, makingRoom } from '../disk.js';
 
 export interface RunJournalOptions {
   readonly path: string;

@@ -1,17 +1,19 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadAddon } from '../engine/load.js';
+import { loadAddon } from '../engine/libtorch/load.js';
 import { reasonOf } from '../errors.js';
 import type { Architecture, DataType } from '../engine/addon.js';
 import { importModel as importInto } from './import/import-model.js';
 import type { ImportRequest } from './import/import-model.js';
 import { randomModel as randomInto } from './random/random-model.js';
 import type { RandomRequest } from './random/random-model.js';
-import { type ModelPlace, ModelRegistry, modelsFolder } from './registry.js';
+import { ModelRegistry, modelsFolder } from './registry.js';
+import type { ModelPlace } from './registry.js';
 import type { VerifyOptions } from './trust/verify.js';
 import type { ModelCard, TriageThresholds } from './folder/annotations.js';
 import { parameterCount } from './parameters.js';
-import { type OpenedModel, PART_NAMES, type PartName } from './folder/model-folder.js';
+import { PART_NAMES } from './folder/model-folder.js';
+import type { OpenedModel, PartName } from './folder/model-folder.js';
 
 /** Where the installed models lie. */
 export interface ModelsLocation {

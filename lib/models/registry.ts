@@ -2,13 +2,15 @@ import { join, resolve } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { packageRoot } from '../package.js';
-import { homeFolder } from '../engine/home-folder.js';
 import { expected } from '../errors.js';
-import { makingRoom } from '../full-disk.js';
-import { type OpenedModel, openModel, PIPELINE_FILE } from './folder/model-folder.js';
+import { openModel, PIPELINE_FILE } from './folder/model-folder.js';
+import type { OpenedModel } from './folder/model-folder.js';
 import { sha256OfFile } from './trust/sha256.js';
 import { TrustRecords } from './trust/trust-records.js';
-import { verifyFiles, type VerifyOptions } from './trust/verify.js';
+import { verifyFiles } from './trust/verify.js';
+import type { VerifyOptions } from './trust/verify.js';
+import { makingRoom } from '../disk.js';
+import { homeFolder } from '../engine/libtorch/find-libtorch.js';
 
 /** Where the models that come with this program lie: they are part of it, and trusted as its code is. */
 export const SHIPPED_MODELS_FOLDER = join(packageRoot, 'models');

@@ -1,8 +1,9 @@
 import type { BytePairVocabulary } from '../engine/addon.js';
 import { expected, VirnucproError } from '../errors.js';
-import { NOT_IN_ALPHABET } from '../batches/protein-tokens.js';
-import { isJsonObject, type JsonObject, parseStrictJson, property } from './json.js';
+import { isJsonObject, parseStrictJson, property } from './json.js';
+import type { JsonObject } from './json.js';
 import { escaped } from './checkpoint/checkpoint-file.js';
+import { NOT_IN_ALPHABET } from '../batches/tokens.js';
 
 /** A flaw of the file, in words that complete "the tokenizer …". */
 class TokenizerFlaw extends Error {}

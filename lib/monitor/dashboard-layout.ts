@@ -1,8 +1,7 @@
 import type { RunStatus } from '../predict/run-status.js';
 import { bar, cutLine, fitting, GAP, joined, span, textOf, withRight } from './dashboard-lines.js';
 import type { Field, Line, Style } from './dashboard-lines.js';
-import { deviceLines } from './device-lines.js';
-import { deviceTable } from './device-table.js';
+import { deviceLines, deviceTable } from './device-lines.js';
 import type { LogLevel } from './log.js';
 import { printable, width, wrapped } from './printable.js';
 import { bases, bytes, clock, duration, percent, short } from './quantities.js';

@@ -2,13 +2,11 @@ import { reasonOf } from '../errors.js';
 import type { RunStatus } from '../predict/run-status.js';
 import { dashboardLines, overviewWords } from './dashboard-layout.js';
 import type { DashboardView, PaneLine } from './dashboard-layout.js';
-import { isForeground } from './foreground.js';
+import { endBy, guardTerminal, isForeground, wantsAscii, wantsColours } from './terminal.js';
 import type { LogLevel } from './log.js';
 import { OutputCapture } from './output-capture.js';
 import { harmless, printable } from './printable.js';
 import { withStatus } from './rates.js';
-import { wantsAscii, wantsColours } from './terminal-choice.js';
-import { endBy, guardTerminal } from './terminal-guard.js';
 import { TerminalScreen } from './terminal-screen.js';
 
 export interface DashboardOptions {

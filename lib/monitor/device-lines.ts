@@ -1,17 +1,22 @@
 import type { RunStatus, WorkerStatus } from '../predict/run-status.js';
-import { fitting, GAP, joined, span, textOf, withRight } from './dashboard-lines.js';
-import type { Field, Line } from './dashboard-lines.js';
-import { besideBar, withBar } from './device-bar.js';
-import { MEMORY_COLUMNS, memoryInUse, STAGE_COLUMNS, stageSpan } from './device-figures.js';
-import { printable, width } from './printable.js';
-import { gibibytes, percent, short } from './quantities.js';
+import { bar, fieldWidth, fitting, GAP, joined, span, textOf, withRight } from './dashboard-lines.js';
+import type { Field, Line, Span, Style } from './dashboard-lines.js';
+import { padded, printable, width } from './printable.js';
+import { gibibytes, percent, short, shortGibibytes } from './quantities.js';
 import { recentRates } from './rates.js';
 import type { RecentRates } from './rates.js';
+import { STAGE_NAMES } from './event-text.js';
 
+/** Columns of a bar: what the figures leave, within these. */
+const NARROWEST_BAR = 4;
+const WIDEST_BAR = 32;
+/** Columns of the longest stage, and of the longest memory in use: see `stageSpan` and `memoryInUse`. */
+const STAGE_COLUMNS = 'DNABERT-S 100 %'.length;
+const MEMORY_COLUMNS = '99.9/99.9'.length;
 /** Columns of a screen from which on there is room to say what a bar is of. */
 const WIDE_SCREEN = 100;
 
-export interface DeviceLineOptions {
+interface DeviceLineOptions {
   readonly columns: number;
   readonly ascii: boolean;
 }
@@ -63,4 +68,132 @@ function sensorFields(worker: WorkerStatus, ascii: boolean): Field[] {
     fields.push({ span: span(`${temperature.toFixed(0)}${ascii ? ' C' : ' °C'}`), weight: 6, columns: 5 });
   }
   return fields;
+}
+
+interface DeviceTableOptions {
+  readonly columns: number;
+  /** The most lines that it may have. */
+  readonly rows: number;
+  readonly ascii: boolean;
+}
+
+interface Figure {
+  readonly heading: string;
+  /** The highest is kept longest. */
+  readonly weight: number;
+  readonly columns: number;
+  /** Empty where it is not known. */
+  readonly of: (worker: WorkerStatus, rates: RecentRates) => Span;
+}
+
+/** Columns for `cuda:0` and the like, however narrow the screen. */
+const SHORTEST_NAME = 8;
+
+const FIGURES: readonly Figure[] = [
+  { heading: 'done', weight: 4, columns: 7, of: ({ fraction }) => span(known(fraction, (value) => percent(value, 1))) },
+  { heading: 'busy', weight: 6, columns: 5, of: (_, { busyFraction }) => span(percent(busyFraction)) },
+  { heading: 'batch', weight: 10, columns: STAGE_COLUMNS, of: stageSpan },
+  { heading: 'frames/s', weight: 9, columns: 8, of: (_, { framesPerSecond }) => span(short(framesPerSecond)) },
+  { heading: 'tokens/s', weight: 8, columns: 8, of: (_, { tokensPerSecond }) => span(short(tokensPerSecond)) },
+  { heading: 'GiB', weight: 7, columns: MEMORY_COLUMNS, of: (worker) => span(memoryInUse(worker)) },
+  { heading: 'util', weight: 5, columns: 5, of: ({ utilisation }) => span(known(utilisation, percent)) },
+  {
+    heading: '°C',
+    weight: 3,
+    columns: 3,
+    of: ({ temperature }) => span(known(temperature, (value) => value.toFixed(0))),
+  },
+];
+
+/** One line for every worker of the last status below a line of headings, and a last one for those that have no room. */
+export function deviceTable(history: readonly RunStatus[], { columns, rows, ascii }: DeviceTableOptions): Line[] {
+  const workers = history.at(-1)?.workers ?? [];
+  const rates = workers.map((_, index) => recentRates(history, index));
+  const names = workers.map(({ id }) => printable(id, ascii));
+  const nameColumns = columnsOfNames(names, columns);
+  const name = (text: string, style: Style): Span => span(padded(`${text} `, nameColumns, ascii), style);
+  const { fields, barColumns } = besideBar(headings(workers, rates, ascii), columns - nameColumns);
+  const lines = workers.map((worker, index) => {
+    const cells = fields.map(({ figure, ...rest }) => ({ ...rest, span: figure.of(worker, rates[index]!) }));
+    return [name(names[index]!, 'title'), ...withBar(worker, cells, barColumns, ascii)];
+  });
+  // A heading needs something below it.
+  if (rows < 3 || workers.length === 0) return asManyAs(lines, rows);
+  const ofWhat = barColumns === 0 ? '' : padded(barHeading(workers[0]!, barColumns), barColumns, ascii) + GAP;
+  return [[name('device', 'faint'), span(ofWhat, 'faint'), ...joined(fields, ascii)], ...asManyAs(lines, rows - 1)];
+}
+
+function columnsOfNames(names: readonly string[], columns: number): number {
+  const longest = Math.max('device'.length, ...names.map(width)) + 1;
+  return Math.min(longest, Math.max(SHORTEST_NAME, Math.floor(columns / 3)));
+}
+
+/** Of the figures that are known of any worker. */
+function headings(
+  workers: readonly WorkerStatus[],
+  rates: readonly RecentRates[],
+  ascii: boolean,
+): (Field & { readonly figure: Figure })[] {
+  return FIGURES.filter(({ of }) => workers.some((worker, index) => of(worker, rates[index]!).text !== '')).map(
+    (figure) => {
+      const { heading, weight, columns } = figure;
+      return { span: span(ascii ? heading.replace('°', '') : heading, 'faint'), weight, columns, figure };
+    },
+  );
+}
+
+function barHeading(worker: WorkerStatus, columns: number): string {
+  const { of } = shownFraction(worker);
+  const words = `of the ${of}`;
+  return words.length <= columns ? words : of;
+}
+
+function asManyAs(lines: readonly Line[], rows: number): Line[] {
+  if (lines.length <= rows) return [...lines];
+  if (rows < 2) return lines.slice(0, rows);
+  const shown = lines.slice(0, rows - 1);
+  return [...shown, [span(`and ${lines.length - shown.length} more`, 'faint')]];
+}
+
+function known(value: number | undefined, textOf: (value: number) => string): string {
+  return value === undefined ? '' : textOf(value);
+}
+
+/** What a worker's bar shows: its part of the run; of its batch, where nobody knows how long the run is. */
+function shownFraction({ fraction, running }: WorkerStatus): {
+  readonly fraction: number;
+  readonly of: 'run' | 'batch';
+} {
+  return fraction === undefined ? { fraction: running?.fraction ?? 0, of: 'batch' } : { fraction, of: 'run' };
+}
+
+/** Columns of the bar before these figures, and those of them that have room: a line without a bar has room for more. */
+function besideBar<F extends Field>(
+  all: readonly F[],
+  columns: number,
+): { readonly barColumns: number; readonly fields: readonly F[] } {
+  const fields = fitting(all, Math.max(0, columns - NARROWEST_BAR - GAP.length));
+  const used = fields.reduce((sum, field) => sum + fieldWidth(field) + GAP.length, 0);
+  const barColumns = Math.min(WIDEST_BAR, columns - used);
+  return barColumns < NARROWEST_BAR ? { barColumns: 0, fields: fitting(all, columns) } : { barColumns, fields };
+}
+
+/** The bar and the figures in one line. */
+function withBar(worker: WorkerStatus, fields: readonly Field[], barColumns: number, ascii: boolean): Line {
+  const figures = joined(fields, ascii);
+  if (barColumns === 0) return figures;
+  const done = bar(shownFraction(worker).fraction, barColumns, ascii);
+  return fields.length === 0 ? done : [...done, span(GAP), ...figures];
+}
+
+/** What a worker computes, and how far it is in its batch: `ESM-2 40 %`. */
+function stageSpan({ stage, isLost, running }: WorkerStatus): Span {
+  if (isLost) return span('lost', 'error');
+  if (stage === 'idle') return span(STAGE_NAMES.idle, 'faint');
+  return span(STAGE_NAMES[stage] + (running ? ` ${percent(running.fraction)}` : ''), 'good');
+}
+
+/** In use, by whomever, of all: `20.0/80.0`. Empty where it is not known. */
+function memoryInUse({ memory }: WorkerStatus): string {
+  return memory ? `${shortGibibytes(memory.total - memory.free)}/${shortGibibytes(memory.total)}` : '';
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { forcedToDisk } from '../forced-to-disk.js';
+import { forcedToDisk } from '../disk.js';
 import { outputError } from './output-error.js';
 
 /** What a file needs of its handle; FileHandle has it. */

@@ -1,4 +1,4 @@
-import { makingRoom } from '../full-disk.js';
+import { makingRoom } from '../disk.js';
 import { expected, reasonOf, type VirnucproError } from '../errors.js';
 
 const ADVICE: Readonly<Record<string, string>> = {

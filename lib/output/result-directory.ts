@@ -3,7 +3,7 @@ import { access, rename, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import type { PredictionResult } from '../predict/results.js';
-import { writeToDisk } from '../forced-to-disk.js';
+import { writeToDisk } from '../disk.js';
 import type { ClaimedDirectory } from './claimed-directory.js';
 import { both, BufferedFile, openNewFile, type OpenFile, type Wait } from './buffered-file.js';
 import { checkReplaceable, checkResultFiles } from './check-result-files.js';

@@ -4,7 +4,7 @@ import { copyFile, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } fro
 import { hostname, userInfo } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout } from 'node:timers/promises';
-import { writeToDisk } from '../forced-to-disk.js';
+import { writeToDisk } from '../disk.js';
 import type { FileSummary } from './buffered-file.js';
 
 /** The files of a directory that several runs may want. Failures carry the codes of the system, such as ENOENT. */

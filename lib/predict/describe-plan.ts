@@ -1,4 +1,4 @@
-import { counted } from '../counted.js';
+import { counted } from '../errors.js';
 import { UNCALIBRATED, temperatureOf } from './calibration.js';
 import type { RunPlan } from './plan.js';
 import type { DevicePlan } from './plan-devices.js';

@@ -1,6 +1,6 @@
 import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
-import type { BatchOutcome } from '../engine/batch-task.js';
-import type { DevicePool } from '../engine/pool.js';
+import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import type { DevicePool } from '../engine/pool/pool.js';
 import { VirnucproError } from '../errors.js';
 import type { BatchRecords } from '../journal/run-journal.js';
 import type { Orf } from '../windows/open-reading-frames.js';
@@ -125,7 +125,7 @@ export class Dispatcher implements WindowSink {
     try {
       return await this.#pool.submit(batch.tokens, { embeddings });
     } catch (error) {
-      // The pool's end is the run's; a batch that was withdrawn says nothing new.
+      // The pool's end is the run's; a batch that was cancelled says nothing new.
       if (error instanceof VirnucproError) control.stop(error);
       throw control.stopped ?? error;
     }

@@ -1,8 +1,7 @@
 import type { NativeWorker } from '../engine/addon.js';
-import { loadAddon, prepareAddon } from '../engine/load.js';
-import { asVirnucproError } from '../engine/native-error.js';
-import { expected } from '../errors.js';
+import { asVirnucproError, expected } from '../errors.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
+import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/trust/verify.js';
 import { checkKind, isFlag } from '../option-checks.js';

@@ -1,5 +1,5 @@
 import type { Precision } from '../engine/addon.js';
-import type { PoolEvent } from '../engine/pool-events.js';
+import type { PoolEvent } from '../engine/pool/pool-events.js';
 import type { ErrorCode } from '../errors.js';
 import type { JournalContent } from '../journal/run-journal.js';
 import type { WorkerMemory, WorkerStatus } from './run-status.js';

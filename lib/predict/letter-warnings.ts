@@ -1,4 +1,4 @@
-import { counted } from '../counted.js';
+import { counted } from '../errors.js';
 import type { RunCounts } from './run-counts.js';
 
 /** What the user should know of the letters of a run's records, a sentence each. */

@@ -1,10 +1,10 @@
 import type { NativeBytePairTokenizer } from '../engine/addon.js';
-import type { BatchTokens } from '../engine/batch-tokens.js';
-import { grantedResources, grantText } from '../engine/granted-resources.js';
-import { loadAddon, prepareAddon } from '../engine/load.js';
-import { DevicePool } from '../engine/pool.js';
-import { precisionOf } from '../engine/precision.js';
-import type { WorkerDescription } from '../engine/worker-usage.js';
+import type { BatchTokens } from '../engine/devices/worker-plan.js';
+import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
+import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import { DevicePool } from '../engine/pool/pool.js';
+import { precisionOf } from '../engine/devices/choose-devices.js';
+import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import { VirnucproError } from '../errors.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { verifyFiles } from '../models/trust/verify.js';
@@ -64,7 +64,7 @@ export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promi
     return await loading;
   } catch (error) {
     if (!signal?.aborted) throw error;
-    const text = 'The loading was ended by its caller before its end';
+    const text = 'The caller cancelled the loading';
     throw new VirnucproError('VNP_ABORTED', text, { cause: signal.reason });
   }
 }

@@ -1,8 +1,7 @@
 import { DEFAULT_DEADLINE } from '../engine/addon.js';
-import type { DeviceChoice } from '../engine/choose-devices.js';
-import { grantedResources } from '../engine/granted-resources.js';
-import { DEFAULT_PRECISION } from '../engine/precision.js';
-import type { PrecisionChoice } from '../engine/precision.js';
+import type { DeviceChoice, PrecisionChoice } from '../engine/devices/choose-devices.js';
+import { grantedResources } from '../engine/limits/granted-resources.js';
+import { DEFAULT_PRECISION } from '../engine/devices/choose-devices.js';
 import { expected } from '../errors.js';
 import { checkKind, checkNames, isFlag, namesOf, whole } from '../option-checks.js';
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './calls.js';

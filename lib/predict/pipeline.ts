@@ -1,6 +1,6 @@
 import { FrameBatcher } from '../batches/frame-batcher.js';
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
-import type { DevicePool } from '../engine/pool.js';
+import type { DevicePool } from '../engine/pool/pool.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
 import { openReadingFrames } from '../windows/open-reading-frames.js';

@@ -1,4 +1,4 @@
-import { loadAddon, prepareAddon } from '../engine/load.js';
+import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
 import { expected, VirnucproError } from '../errors.js';
 import { checkInputs } from '../input/input-files.js';
 import type { InputFile } from '../input/input-files.js';

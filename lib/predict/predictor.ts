@@ -1,7 +1,7 @@
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
-import { loadAddon } from '../engine/load.js';
-import type { DevicePool } from '../engine/pool.js';
-import type { WorkerDescription } from '../engine/worker-usage.js';
+import { loadAddon } from '../engine/libtorch/load.js';
+import type { DevicePool } from '../engine/pool/pool.js';
+import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import { VirnucproError, expected } from '../errors.js';
 import { flattened } from '../input/flattened.js';
 import { checkInputs } from '../input/input-files.js';

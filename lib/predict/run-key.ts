@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { BatchTokens } from '../engine/batch-tokens.js';
-import { PRECISIONS } from '../engine/precision.js';
-import type { WorkerDescription } from '../engine/worker-usage.js';
+import type { BatchTokens } from '../engine/devices/worker-plan.js';
+import { PRECISIONS } from '../engine/devices/choose-devices.js';
+import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import { JOURNAL_FORMAT, NO_TRIAGE, WITHOUT_TRIAGE } from '../journal/journal-key.js';
 import type { RunKey, TriageKey } from '../journal/journal-key.js';
 import { checkJournal } from '../journal/run-journal.js';

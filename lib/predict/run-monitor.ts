@@ -1,9 +1,9 @@
 import type { Addon } from '../engine/addon.js';
-import type { DevicePool } from '../engine/pool.js';
-import type { PoolWorker } from '../engine/pool-worker.js';
-import { busySeconds } from '../engine/linear-limit.js';
-import { readWorkers } from '../engine/worker-memory.js';
-import type { WorkerReading } from '../engine/worker-memory.js';
+import type { DevicePool } from '../engine/pool/pool.js';
+import type { PoolWorker } from '../engine/pool/pool-worker.js';
+import { busySeconds } from '../engine/pool/linear-limit.js';
+import { readWorkers } from '../engine/pool/worker-memory.js';
+import type { WorkerReading } from '../engine/pool/worker-memory.js';
 import type { MemoryEvent, ProgressEvent, RunEvent } from './events.js';
 import type { RunControl } from './run-control.js';
 import { computedBy } from './run-status.js';

@@ -1,8 +1,8 @@
-import type { RunningBatch } from '../engine/running-batch.js';
-import type { WorkerMemory } from '../engine/worker-memory.js';
+import type { RunningBatch } from '../engine/pool/pool-worker.js';
+import type { WorkerMemory } from '../engine/pool/worker-memory.js';
 
-export type { RunningBatch } from '../engine/running-batch.js';
-export type { WorkerMemory } from '../engine/worker-memory.js';
+export type { RunningBatch } from '../engine/pool/pool-worker.js';
+export type { WorkerMemory } from '../engine/pool/worker-memory.js';
 
 /** One worker at a moment of a run. Numbers count from the run's beginning. */
 export interface WorkerStatus {

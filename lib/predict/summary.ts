@@ -1,4 +1,4 @@
-import type { WorkerUsage } from '../engine/worker-usage.js';
+import type { WorkerUsage } from '../engine/pool/pool-worker.js';
 import type { ErrorCode, VirnucproError } from '../errors.js';
 import { InputProgress } from '../input/input-progress.js';
 import type { ReadInput } from '../input/input-progress.js';

@@ -1,10 +1,9 @@
-import type { FrameBatch } from '../batches/frame-batcher.js';
 import { FrameBatcher } from '../batches/frame-batcher.js';
-import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
-import type { BatchOutcome } from '../engine/batch-task.js';
-import type { DevicePool } from '../engine/pool.js';
+import type { FrameBatch, FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { BatchRecords } from '../journal/run-journal.js';
 import type { Orf } from '../windows/open-reading-frames.js';
+import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import type { DevicePool } from '../engine/pool/pool.js';
 import { calibrated } from './calibration.js';
 import { decidingFrame } from './calls.js';
 import { Dispatcher } from './dispatcher.js';

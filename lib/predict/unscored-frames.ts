@@ -1,7 +1,6 @@
 import { DNA_FAULT, PROTEIN_FAULT } from '../engine/addon.js';
-import type { BatchOutcome } from '../engine/batch-task.js';
-import { codeOf } from '../engine/native-error.js';
-import { reasonOf } from '../errors.js';
+import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import { codeOf, reasonOf } from '../errors.js';
 import type { BatchFailure, FailedPart } from './summary.js';
 
 /** Frames of a batch that have no score for the same reason. */

@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeToDisk } from '../forced-to-disk.js';
+import { writeToDisk } from '../disk.js';
 import { expected } from '../errors.js';
 import { checkFiles } from '../output/check-files.js';
 import { checkReplaceable } from '../output/check-result-files.js';

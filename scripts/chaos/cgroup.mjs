@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { reasonOf } from '../../dist/lib/errors.js';
-import { cgroupLevels } from '../../dist/lib/engine/cgroup-limits.js';
+import { cgroupLevels } from '../../dist/lib/engine/limits/cgroup-limits.js';
 
 /**
  * What a cgroup allows: bytes of memory, CPUs' worth of time, processes and threads.

@@ -22,7 +22,7 @@ export const READER_NAMES = [...CHECKPOINT_NAMES, ...INPUT_NAMES];
 
 /** What has to be compiled for them, below `lib/`. */
 export const READER_SOURCES = [
-  ...['errors.ts', 'full-disk.ts', 'engine/addon.ts', 'batches/protein-tokens.ts', 'input'],
+  ...['errors.ts', 'disk.ts', 'engine/addon.ts', 'batches/tokens.ts', 'input'],
   ...['models/checkpoint', 'models/json.ts', 'models/tokenizers.ts'],
 ];
 

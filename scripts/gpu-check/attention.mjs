@@ -25,10 +25,10 @@ export const attentionStep = {
     const uses = await runNative('attention', request, end - performance.now() / 1000);
     if (device === 'cpu')
       return { checks: [], figures: { uses }, skipped: ['flash attention: skipped: no CUDA device'] };
-    const checks = uses.map(({ precision, way, alike, mixed, warnings }) => {
+    const checks = uses.map(({ precision, backend, alike, mixed, warnings }) => {
       const times = `${milliseconds(alike)} with sequences of one length, ${milliseconds(mixed)} with all lengths`;
-      const found = [way ?? 'not told', times, ...warnings].join('; ');
-      return checked(`ESM-2 in ${precision} uses the packed attention kernel`, way === 'flash', found);
+      const found = [backend ?? 'not told', times, ...warnings].join('; ');
+      return checked(`ESM-2 in ${precision} uses the packed attention kernel`, backend === 'flash', found);
     });
     return { checks, figures: { uses } };
   },

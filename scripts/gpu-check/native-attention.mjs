@@ -1,17 +1,16 @@
 // @ts-check
 import { TextEncoder } from 'node:util';
-import { joinRanges } from '../../dist/lib/batches/packed-tokens.js';
-import { encodeProteins } from '../../dist/lib/batches/protein-tokens.js';
-import { loadAddon } from '../../dist/lib/engine/load.js';
 import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
+import { encodeProteins, joinRanges } from '../../dist/lib/batches/tokens.js';
+import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../dist/lib/models/registry.js';
 import { proteinLetters } from './sequences.mjs';
 
-/** @typedef {import('../../dist/lib/batches/packed-tokens.js').PackedTokens} PackedTokens */
+/** @typedef {import('../../dist/lib/batches/tokens.js').PackedTokens} PackedTokens */
 /**
- * `way` as addon.ts has it; seconds that one forward spends in attention: of sequences that are all alike, and of as many
+ * `backend` as addon.ts has it; seconds that one forward spends in attention: of sequences that are all alike, and of as many
  * tokens in sequences of all lengths, which padding would make longer; `warnings`: what the worker had to say.
- * @typedef {{ precision: string, way: string | undefined, alike: number, mixed: number, warnings: string[] }} AttentionUse
+ * @typedef {{ precision: string, backend: string | undefined, alike: number, mixed: number, warnings: string[] }} AttentionUse
  */
 
 const RESIDUES = 50;
@@ -39,16 +38,16 @@ export async function measureAttention({ device, models, model, precisions, toke
       /** @param {PackedTokens} batch */
       const measured = async (batch) => {
         const seconds = [];
-        let way;
+        let backend;
         for (let run = 0; run < RUNS; run++) {
           const result = await worker.embed('protein', batch, { layers: false, measure: true });
-          way = result.attentionWay;
+          backend = result.attentionBackend;
           seconds.push(result.seconds?.attention ?? NaN);
         }
-        return { way, seconds: Math.min(...seconds) };
+        return { backend, seconds: Math.min(...seconds) };
       };
-      const { way, seconds } = await measured(alike);
-      uses.push({ precision, way, alike: seconds, mixed: (await measured(mixed)).seconds, warnings });
+      const { backend, seconds } = await measured(alike);
+      uses.push({ precision, backend, alike: seconds, mixed: (await measured(mixed)).seconds, warnings });
     } finally {
       await worker.close();
     }

@@ -3,17 +3,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TextEncoder } from 'node:util';
-import { encodeDna } from '../../dist/lib/batches/dna-tokenizer.js';
-import { joinRanges } from '../../dist/lib/batches/packed-tokens.js';
-import { encodeProteins } from '../../dist/lib/batches/protein-tokens.js';
+import { encodeDna, encodeProteins, joinRanges } from '../../dist/lib/batches/tokens.js';
 import { goldenTensors, largestDifference } from '../../dist/lib/diagnosis/golden-tensors.js';
-import { loadAddon } from '../../dist/lib/engine/load.js';
 import { importModel } from '../../dist/lib/models/import/import-model.js';
 import { PROTEIN_TOKENS } from '../../dist/lib/models/tokenizers.js';
+import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../dist/lib/models/registry.js';
 
 /** @typedef {import('../../dist/lib/engine/addon.js').NativeWorker} NativeWorker */
-/** @typedef {import('../../dist/lib/batches/packed-tokens.js').PackedTokens} PackedTokens */
+/** @typedef {import('../../dist/lib/batches/tokens.js').PackedTokens} PackedTokens */
 
 /**
  * The largest errors of one engine in one precision: `absolute` of any value of a mean embedding, `relative` of a mean by

@@ -1,5 +1,5 @@
 // @ts-check
-import { loadAddon } from '../../dist/lib/engine/load.js';
+import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../dist/lib/models/registry.js';
 
 /**

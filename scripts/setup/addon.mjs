@@ -11,7 +11,7 @@ import { isPrebuilt, loadingProblem, modules } from './prebuilt.mjs';
 import { inRepository, isCheckout } from './repository.mjs';
 import { checkBuildTools, findCompiler } from './tools.mjs';
 
-/** @typedef {import('../../lib/engine/libtorch.js').Libtorch} Libtorch */
+/** @typedef {import('../../lib/engine/libtorch/find-libtorch.js').Libtorch} Libtorch */
 /** @typedef {import('./step.mjs').Step} Step */
 
 /** A compiler of libtorch's headers takes up to 2 GB of memory: no more at once than a small machine has. */

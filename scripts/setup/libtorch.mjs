@@ -12,7 +12,7 @@ import { downloadWheel, unpackWheel } from './wheel.mjs';
 /** @typedef {import('./step.mjs').Step} Step */
 /** @typedef {import('./versions.mjs').CudaMajor} CudaMajor */
 /** @typedef {import('./versions.mjs').Wheel} Wheel */
-/** @typedef {import('../../lib/engine/libtorch.js').Libtorch} Libtorch */
+/** @typedef {import('../../lib/engine/libtorch/find-libtorch.js').Libtorch} Libtorch */
 
 /**
  * One folder of the cache's libtorch that is put in place as a whole.
@@ -37,18 +37,18 @@ const nvidiaFiles = `^nvidia/.*\\.so(\\.[0-9]+)*$|${metadata}`;
  *   major: for which CUDA; else as this machine needs
  */
 export async function provideLibtorch(step, options) {
-  const engine = await compiledEngine();
-  const cuda = options.cuda ?? engine.nvidiaDriver() !== undefined;
-  const search = engine.findLibtorch({ cuda });
+  const library = await compiledSearch();
+  const cuda = options.cuda ?? library.nvidiaDriver() !== undefined;
+  const search = library.findLibtorch({ cuda });
   const { chosen } = search;
   if (process.env['LIBTORCH'] && !chosen) {
     throw new SetupFailure(
-      `Expected libtorch ${engine.supportedLibtorch}.x in $LIBTORCH but ${search.considered[0]?.place} ` +
+      `Expected libtorch ${library.supportedLibtorch}.x in $LIBTORCH but ${search.considered[0]?.place} ` +
         `${search.considered[0]?.verdict}. Correct it, or \`unset LIBTORCH\``,
     );
   }
-  if (chosen && options.major) refuseOtherCuda(engine.cudaVersionOf(chosen), chosen, options.major);
-  const folder = engine.cachedLibtorchFolder(torch.version);
+  if (chosen && options.major) refuseOtherCuda(library.cudaVersionOf(chosen), chosen, options.major);
+  const folder = library.cachedLibtorchFolder(torch.version);
   const major = options.major ?? (await majorFor(cuda, folder));
   const parts = partsFor(cuda, major);
   const damaged = search.considered.find(({ source, broken }) => source === 'cache' && broken);
@@ -102,20 +102,16 @@ async function majorFor(cuda, folder) {
 }
 
 /**
- * @typedef {typeof import('../../lib/engine/libtorch.js') & typeof import('../../lib/engine/nvidia-driver.js')
- *   & typeof import('../../lib/engine/setup-command.js')} Engine
+ * The search for libtorch that scripts share with the command, in its compiled form.
+ * @returns {Promise<typeof import('../../lib/engine/libtorch/find-libtorch.js')>}
  */
-
-/** The parts of lib/ that scripts share with the command, from its compiled form. */
-async function compiledEngine() {
-  const names = ['libtorch.js', 'nvidia-driver.js', 'setup-command.js'];
-  const modules = await Promise.all(names.map((name) => import(inRepository('dist', 'lib', 'engine', name))));
-  return /** @type {Engine} */ (Object.assign({}, ...modules));
+async function compiledSearch() {
+  return import(inRepository('dist', 'lib', 'engine', 'libtorch', 'find-libtorch.js'));
 }
 
 /** The libtorch that the addon is built against. @returns {Promise<Libtorch>} */
 export async function chosenLibtorch() {
-  const { findLibtorch, setupCommand } = await compiledEngine();
+  const { findLibtorch, setupCommand } = await compiledSearch();
   const { chosen } = findLibtorch();
   if (!chosen) throw new SetupFailure(`There is no libtorch: run \`${setupCommand()}\``);
   return chosen;

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { run } from './child.mjs';
 import { inRepository } from './repository.mjs';
 
-/** Both modules of the addon: lib/engine/load.ts takes a folder only if it has the two. */
+/** Both modules of the addon: lib/engine/libtorch/load.ts takes a folder only if it has the two. */
 export const modules = ['virnucpro_loader.node', 'virnucpro.node'];
 
 /** Whether the package came with an addon for this platform, by its name: whether that loads is another question. */
@@ -27,7 +27,7 @@ try {
  * @returns {Promise<string | undefined>} why it does not load
  */
 export async function loadingProblem() {
-  const module = pathToFileURL(inRepository('dist', 'lib', 'engine', 'load.js')).href;
+  const module = pathToFileURL(inRepository('dist', 'lib', 'engine', 'libtorch', 'load.js')).href;
   const env = { ...process.env };
   delete env['VIRNUCPRO_ADDON'];
   const { succeeded, output } = await run(process.execPath, ['--input-type=module', '-e', loading, module], { env });

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
-import { joinRanges } from '../../lib/batches/packed-tokens.js';
-import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import { encodeDna, encodeProteins, joinRanges } from '../../lib/batches/tokens.js';
 import { PROTEIN_LETTERS, RunTokenizer, proteinTable } from './letter-tokens.js';
 
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text));

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { FrameBatcher } from '../../lib/batches/frame-batcher.js';
 import type { FrameBatch } from '../../lib/batches/frame-batcher.js';
-import type { PackedTokens } from '../../lib/batches/packed-tokens.js';
-import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import type { PackedTokens } from '../../lib/batches/tokens.js';
+import { encodeProteins } from '../../lib/batches/tokens.js';
 import { RunTokenizer, proteinTable } from './letter-tokens.js';
 
 interface Frame {

@@ -1,4 +1,4 @@
-import type { DnaTokenizer } from '../../lib/batches/dna-tokenizer.js';
+import type { DnaTokenizer } from '../../lib/batches/tokens.js';
 
 /** The alphabet of ESM-2: ids from 4 on. */
 export const PROTEIN_LETTERS = 'LAGVSERTIDPKQNFYMHWCXBUZO.-';

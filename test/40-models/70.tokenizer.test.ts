@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import { encodeProteins } from '../../lib/batches/tokens.js';
 import type { BytePairVocabulary } from '../../lib/engine/addon.js';
 import { parseTokenizer, PROTEIN_TOKENS } from '../../lib/models/tokenizers.js';
 import { randomTokenizer } from '../../lib/models/random/random-contents.js';

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
-import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import type { NativeWorker } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { PROTEIN_TOKENS } from '../../lib/models/tokenizers.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 
 const SPECIAL = ['[UNK]', '[CLS]', '[SEP]'];
 const [UNKNOWN, PREFIX, SUFFIX] = [0, 1, 2];

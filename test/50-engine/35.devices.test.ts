@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { compileFakeDriver, libtorchWithoutCuda, noCompiler } from '../fake-driver.js';
 import { skip } from '../skipped.js';
 import type { Said } from './devices-process.js';

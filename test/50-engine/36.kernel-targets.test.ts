@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasKernelsFor, kernelTargets } from '../../lib/engine/kernel-targets.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { hasKernelsFor, kernelTargets } from '../../lib/engine/libtorch/cuda.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { noCompiler } from '../fake-driver.js';
 import { skip } from '../skipped.js';
 

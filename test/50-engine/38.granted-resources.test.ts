@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { NativeDevice } from '../../lib/engine/addon.js';
-import { grantedDevice, grantedResources, grantText } from '../../lib/engine/granted-resources.js';
+import { grantedDevice, grantedResources, grantText } from '../../lib/engine/limits/granted-resources.js';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;

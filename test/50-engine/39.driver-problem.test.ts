@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { driverProblem } from '../../lib/engine/driver-problem.js';
-import { cudaVersionOf } from '../../lib/engine/libtorch.js';
-import type { Libtorch } from '../../lib/engine/libtorch.js';
+import { driverProblem } from '../../lib/engine/libtorch/cuda.js';
+import { cudaVersionOf } from '../../lib/engine/libtorch/find-libtorch.js';
+import type { Libtorch } from '../../lib/engine/libtorch/find-libtorch.js';
 
 const FOR_13: Libtorch = { root: '/nowhere', source: 'cache', version: '2.11.0+cu130', cuda: true };
 const FOR_12: Libtorch = { ...FOR_13, version: '2.11.0+cu128' };

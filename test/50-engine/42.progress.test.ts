@@ -95,25 +95,25 @@ describe('what a worker does', () => {
     assert.deepEqual(worker.progress(), IDLE);
   });
 
-  it('goes on when the jobs that wait are withdrawn, which leaves room for others', async () => {
+  it('goes on when the jobs that wait are cancelled, which leaves room for others', async () => {
     const { mean } = await worker.embed('dna', SHORT, { layers: false });
     const running = worker.run(LONG, { embeddings: false });
     while (worker.progress().stage === 'idle') await passed(1);
     const waiting = [1, 2].map(() => worker.embed('dna', SHORT, { layers: false }));
-    worker.withdraw();
+    worker.cancel();
     const others = [1, 2].map(() => worker.embed('dna', SHORT, { layers: false }));
     for (const job of waiting) {
-      await assert.rejects(job, { code: 'VNP_ABORTED', message: /withdrawn/ });
+      await assert.rejects(job, { code: 'VNP_ABORTED', message: /cancelled/ });
     }
     assert.equal((await running).scores.length, 2 * lengths.length);
     for (const job of others) assert.deepEqual((await job).mean, mean);
   });
 
-  it('is not changed by a withdrawal when nothing waits, or when it is closed', async () => {
-    worker.withdraw();
+  it('is not changed by a cancellation when nothing waits, or when it is closed', async () => {
+    worker.cancel();
     const job = worker.embed('dna', SHORT, { layers: false });
     assert.equal((await job).mean.length, 48);
     await worker.close();
-    worker.withdraw();
+    worker.cancel();
   });
 });

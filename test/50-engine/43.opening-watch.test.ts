@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { NativeDevice } from '../../lib/engine/addon.js';
-import { OpeningWatch } from '../../lib/engine/opening-watch.js';
+import { OpeningWatch } from '../../lib/engine/pool/stall-watch.js';
 
 const device = (id: string): NativeDevice => ({ id }) as NativeDevice;
 

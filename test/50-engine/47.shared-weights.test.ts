@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Esm2Architecture, NativeWorker, OpenRequest } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import type { Growths } from './shared-weights-process.js';
 import { randomBatch } from './token-sequences.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { BatchResult, FrameBatchTokens, NativeWorker } from '../../lib/engine/addon.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { NO_AVX512, skip, sumsAlikeWithAnyThreads } from '../skipped.js';

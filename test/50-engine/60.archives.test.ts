@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Addon, Architecture, DataType, ModelPart, NativeWorker } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { parametersOf } from '../../lib/models/parameters.js';
 import type { OpenedModel } from '../../lib/models/folder/model-folder.js';
 import { randomModel } from '../../lib/models/random/random-model.js';

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
-import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import type { BatchResult } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { importModel } from '../../lib/models/import/import-model.js';
 import type { ImportRequest } from '../../lib/models/import/import-model.js';
 import { PROTEIN_TOKENS } from '../../lib/models/tokenizers.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { installGoldenModel, openOnCpu } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { matmulEfficiency, measureLimit } from '../../lib/engine/linear-limit.js';
-import type { LinearWork } from '../../lib/engine/linear-limit.js';
+import { matmulEfficiency, measureLimit } from '../../lib/engine/pool/linear-limit.js';
+import type { LinearWork } from '../../lib/engine/pool/linear-limit.js';
 
 const PER_ROW = { dna: 0.00005, protein: 0.0003 };
 

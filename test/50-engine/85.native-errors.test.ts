@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { loadAddon } from '../../lib/engine/load.js';
-import { asVirnucproError } from '../../lib/engine/native-error.js';
-import { VirnucproError } from '../../lib/errors.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
+import { asVirnucproError, VirnucproError } from '../../lib/errors.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { randomBatch } from './token-sequences.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { kernelCompiler } from '../../lib/engine/nvrtc.js';
+import { kernelCompiler } from '../../lib/engine/libtorch/cuda.js';
 
 describe('the compiler of the kernels for NVIDIA GPUs', () => {
   let folder: string;

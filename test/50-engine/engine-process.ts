@@ -3,9 +3,9 @@ import { readdirSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import type { NativeWorker } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { openModel } from '../../lib/models/folder/model-folder.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { openOnCpu } from '../golden-model.js';
 import { randomBatch } from './token-sequences.js';
 

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { NativeWorker, OpenRequest } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 
 /** Bytes by which the process has grown. */
 export interface Growths {

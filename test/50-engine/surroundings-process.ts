@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import type { OpenRequest, Precision } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { VirnucproError } from '../../lib/errors.js';
 import { openModel } from '../../lib/models/folder/model-folder.js';
 import { randomBatch } from './token-sequences.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import type { PackedTokens } from '../../lib/batches/packed-tokens.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
+import type { PackedTokens } from '../../lib/batches/tokens.js';
 import { pack } from '../golden-model.js';
 
 export type Part = 'dna' | 'protein';

@@ -5,9 +5,9 @@
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Architecture, ModelPart, OpenRequest, Precision } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { DNABERT_SIZES, ESM2_SIZES } from '../../lib/models/random/published-sizes.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { randomBatch } from './token-sequences.js';
 
 const FRAMES = 4;

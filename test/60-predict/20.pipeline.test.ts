@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
-import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
 import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
@@ -14,7 +13,7 @@ import { RunSummary } from '../../lib/predict/summary.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
 import { windowsOf } from '../../lib/windows/windows.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
-import type { DevicePool } from '../../lib/engine/pool.js';
+import type { DevicePool } from '../../lib/engine/pool/pool.js';
 import { FakeDevices, hashOf, scoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
 import { isReleased, recordOf } from './records.js';

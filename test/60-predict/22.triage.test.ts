@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { encodeDna } from '../../lib/batches/dna-tokenizer.js';
-import { encodeProteins } from '../../lib/batches/protein-tokens.js';
+import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
 import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';

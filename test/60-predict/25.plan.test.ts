@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { NativeDevice, Precision } from '../../lib/engine/addon.js';
-import { defaultBatchTokens, leastMemory, tokensThatFit } from '../../lib/engine/batch-tokens.js';
-import { devicesWithRoom } from '../../lib/engine/device-room.js';
-import type { SizedModel } from '../../lib/engine/batch-tokens.js';
-import { nextStep } from '../../lib/engine/failure-policy.js';
-import { planWorkers } from '../../lib/engine/worker-plan.js';
+import { defaultBatchTokens, leastMemory, planWorkers, tokensThatFit } from '../../lib/engine/devices/worker-plan.js';
+import { devicesWithRoom } from '../../lib/engine/devices/choose-devices.js';
+import type { SizedModel } from '../../lib/engine/devices/worker-plan.js';
+import { nextStep } from '../../lib/engine/pool/failure-policy.js';
 import { device } from './fake-devices.js';
 
 const GIB = 2 ** 30;
@@ -183,7 +182,7 @@ describe('what follows the failure of a batch', () => {
     ['out of memory', { ...attempt, code: 'VNP_MEMORY' }, 'split'],
     ['out of memory of one frame', { ...attempt, code: 'VNP_MEMORY', frames: 1 }, 'fail'],
     ['a device that is lost', { ...attempt, code: 'VNP_DEVICE_LOST', frames: 1, wasRetried: true }, 'reassign'],
-    ['a batch that was withdrawn', { ...attempt, code: 'VNP_ABORTED' }, 'drop'],
+    ['a batch that was cancelled', { ...attempt, code: 'VNP_ABORTED' }, 'drop'],
     ['a pool that was closed', { ...attempt, code: 'VNP_CLOSED' }, 'drop'],
   ] as const) {
     it(`${what}: ${step}`, () => assert.equal(nextStep(failed), step));

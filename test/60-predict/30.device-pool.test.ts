@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import type { FrameBatchTokens, OpenRequest } from '../../lib/engine/addon.js';
-import type { BatchOutcome } from '../../lib/engine/batch-task.js';
-import { codeOf } from '../../lib/engine/native-error.js';
-import type { DevicePool } from '../../lib/engine/pool.js';
-import { reasonOf, VirnucproError } from '../../lib/errors.js';
+import type { BatchOutcome } from '../../lib/engine/pool/batch-task.js';
+import { codeOf, reasonOf, VirnucproError } from '../../lib/errors.js';
+import type { DevicePool } from '../../lib/engine/pool/pool.js';
 import type { ErrorCode } from '../../lib/errors.js';
 import { FakeDevices, LIMIT, scoreOf } from './fake-devices.js';
 import type { FrameKind } from './fake-devices.js';
@@ -176,7 +175,7 @@ describe('the pool of devices', () => {
     });
   });
 
-  it('gives up what waits when it is withdrawn, finishes what runs and works on', async () => {
+  it('gives up what waits when it is cancelled, finishes what runs and works on', async () => {
     const devices = new FakeDevices({ devices: 1, turns: [5] });
     const pool = await devices.openPool();
     const outcomes = [1, 2, 3, 4, 5].map((mark) => outcomeOf(pool, batchOf(mark)));

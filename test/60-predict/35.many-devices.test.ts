@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { FrameBatchTokens } from '../../lib/engine/addon.js';
-import type { BatchOutcome } from '../../lib/engine/batch-task.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
+import type { BatchOutcome } from '../../lib/engine/pool/batch-task.js';
 import { framesOf, scoreOf } from './fake-devices.js';
 import { SimulatedDevices } from './simulated-devices.js';
 import type { Simulation } from './simulated-devices.js';

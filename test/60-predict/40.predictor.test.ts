@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { matmulEfficiency } from '../../lib/engine/linear-limit.js';
+import { matmulEfficiency } from '../../lib/engine/pool/linear-limit.js';
 import { open, VirnucproError } from '../../lib/index.js';
 import type { OpenOptions, Prediction, PredictionResult, Predictor, RunEvent, WindowResult } from '../../lib/index.js';
 import { installGoldenModel } from '../golden-model.js';

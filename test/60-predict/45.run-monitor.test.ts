@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import type { NativeProgress, NativeSensors, NativeWorker } from '../../lib/engine/addon.js';
-import { PoolWorker } from '../../lib/engine/pool-worker.js';
-import { readWorkers } from '../../lib/engine/worker-memory.js';
+import { PoolWorker } from '../../lib/engine/pool/pool-worker.js';
+import { readWorkers } from '../../lib/engine/pool/worker-memory.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import type { RunEvent } from '../../lib/predict/events.js';
 import { RunControl } from '../../lib/predict/run-control.js';

@@ -5,13 +5,13 @@ import { open } from '../../lib/index.js';
 import type {
   OpenOptions,
   PredictionResult,
-  Predictor,
   PredictOptions,
+  Predictor,
   RunEvent,
   WindowResult,
 } from '../../lib/index.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { randomModel } from '../../lib/models/random/random-model.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { calibrated } from '../../lib/predict/calibration.js';
 import { importGolden, installGoldenModel } from '../golden-model.js';

@@ -7,9 +7,9 @@ import type {
   NativeWorker,
   OpenRequest,
 } from '../../lib/engine/addon.js';
-import type { WorkerRequest } from '../../lib/engine/open-workers.js';
-import { DevicePool } from '../../lib/engine/pool.js';
-import type { PoolEvent } from '../../lib/engine/pool-events.js';
+import type { WorkerRequest } from '../../lib/engine/pool/open-workers.js';
+import { DevicePool } from '../../lib/engine/pool/pool.js';
+import type { PoolEvent } from '../../lib/engine/pool/pool-events.js';
 import type { ErrorCode } from '../../lib/errors.js';
 
 /** What a frame is, by its tokens: a sound one, one that makes a batch throw, one whose score is no number. */
@@ -129,7 +129,7 @@ export class FakeDevices {
     let jobs = 0;
     let isComputing = false;
     let taken = 0;
-    /** Its turn: one runs at a time, as on a real one, and those that wait can be withdrawn. */
+    /** Its turn: one runs at a time, as on a real one, and those that wait can be cancelled. */
     const turn = (): Promise<void> =>
       new Promise((resolve, reject) => {
         if (isComputing) waiting.push({ start: resolve, reject });
@@ -166,8 +166,8 @@ export class FakeDevices {
           }
         }
       },
-      withdraw: () => {
-        for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'withdrawn'));
+      cancel: () => {
+        for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'cancelled'));
       },
       close: async () => {
         this.closed++;

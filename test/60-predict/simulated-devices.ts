@@ -1,7 +1,7 @@
 import type { Addon, BatchResult, FrameBatchTokens, NativeProgress, NativeWorker } from '../../lib/engine/addon.js';
-import type { WorkerRequest } from '../../lib/engine/open-workers.js';
-import { DevicePool } from '../../lib/engine/pool.js';
-import type { PoolEvent } from '../../lib/engine/pool-events.js';
+import type { WorkerRequest } from '../../lib/engine/pool/open-workers.js';
+import { DevicePool } from '../../lib/engine/pool/pool.js';
+import type { PoolEvent } from '../../lib/engine/pool/pool-events.js';
 import { device, framesOf, nativeError, scoreOf } from './fake-devices.js';
 
 /** Time that passes only when everybody waits for it. */
@@ -133,8 +133,8 @@ export class SimulatedDevices {
           if (this.hasMore) record.starved = Math.max(record.starved, this.clock.now - record.idleSince);
           next();
         }),
-      withdraw: () => {
-        for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'withdrawn'));
+      cancel: () => {
+        for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'cancelled'));
       },
       close: async () => undefined,
     };

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PackedTokens } from '../../lib/batches/packed-tokens.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { listDevices } from '../../lib/diagnosis/device-list.js';
+import type { PackedTokens } from '../../lib/batches/tokens.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { boundsFor, checkKnownAnswer, judge } from '../../lib/diagnosis/known-answer-check.js';
 import {
   EMBEDDING_STRIDE,

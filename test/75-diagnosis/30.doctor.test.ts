@@ -12,9 +12,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Check } from '../../lib/diagnostics.js';
-import { cachedLibtorchFolder } from '../../lib/engine/libtorch.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { checkNode } from '../../lib/diagnosis/installation-checks.js';
+import { cachedLibtorchFolder } from '../../lib/engine/libtorch/find-libtorch.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { installGoldenModel } from '../golden-model.js';
 import { writeLibtorch } from '../90-setup/temporary-checkout.js';
 import { virnucpro } from './command-line.js';

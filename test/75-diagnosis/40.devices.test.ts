@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Check, DeviceList } from '../../lib/diagnostics.js';
 import type { NativeDevice } from '../../lib/engine/addon.js';
-import { loadAddon } from '../../lib/engine/load.js';
 import { listDevices } from '../../lib/diagnosis/device-list.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { libtorchWithoutCuda } from '../fake-driver.js';
 import { virnucpro } from './command-line.js';
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { wordsOf } from '../../lib/monitor/event-words.js';
+import { wordsOf } from '../../lib/monitor/event-text.js';
 import { EVENTS } from './events.js';
 
 describe('an event in words', () => {

@@ -3,8 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createLog, logEvent } from '../../lib/monitor/log.js';
-import { LogSinks } from '../../lib/monitor/log-sinks.js';
+import { createLog, logEvent, LogSinks } from '../../lib/monitor/log.js';
 import { EVENT_SCHEMA_VERSION } from '../../lib/monitor/event-schema.js';
 import { skip } from '../skipped.js';
 import { mismatches } from './event-mismatches.js';
@@ -21,7 +20,7 @@ describe('the log', () => {
   function errorsOf(program: string): string {
     const imports =
       `import { createLog, logEvent } from ${module('../../lib/monitor/log.js')};\n` +
-      `import { LogSinks } from ${module('../../lib/monitor/log-sinks.js')};\n` +
+      `import { LogSinks } from ${module('../../lib/monitor/log.js')};\n` +
       `import { EVENTS } from ${module('./events.js')};\n`;
     const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', imports + program], {
       cwd: folder,

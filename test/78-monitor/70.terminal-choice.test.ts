@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { wantsAscii, wantsColours, wantsDashboard } from '../../lib/monitor/terminal-choice.js';
-import type { TerminalFacts } from '../../lib/monitor/terminal-choice.js';
+import { wantsAscii, wantsColours, wantsDashboard } from '../../lib/monitor/terminal.js';
+import type { TerminalFacts } from '../../lib/monitor/terminal.js';
 
 const TERMINAL: TerminalFacts = {
   stdout: { isTTY: true, columns: 80, rows: 24 },

@@ -15,7 +15,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDashboard } from '../../lib/monitor/dashboard.js';
-import { wantsDashboard } from '../../lib/monitor/terminal-choice.js';
+import { wantsDashboard } from '../../lib/monitor/terminal.js';
 import { status, workers } from './statuses.js';
 
 const [pidFile, devices, behaviour] = process.argv.slice(2) as [string, string, string];

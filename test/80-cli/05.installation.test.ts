@@ -12,8 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cachedLibtorchFolder } from '../../lib/engine/libtorch.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { cachedLibtorchFolder } from '../../lib/engine/libtorch/find-libtorch.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { TemporaryCheckout, writeLibtorch } from '../90-setup/temporary-checkout.js';
 import { fixture, repositoryRoot } from '../repository.js';
 import { failsWith, succeeds } from './command-line.js';

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findLibtorch } from '../../lib/engine/libtorch.js';
+import { findLibtorch } from '../../lib/engine/libtorch/find-libtorch.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { noCompiler } from '../fake-driver.js';
 import { installGoldenModel, type InstalledModel } from '../golden-model.js';

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { readCheckpoint } from '../../lib/models/checkpoint/checkpoint.js';
 import { importModel } from '../../lib/models/import/import-model.js';
 import { ModelRegistry } from '../../lib/models/registry.js';

@@ -1,7 +1,8 @@
 import { cpSync, existsSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { loadAddon } from '../../lib/engine/load.js';
-import { importModel, type ImportRequest } from '../../lib/models/import/import-model.js';
+import { importModel } from '../../lib/models/import/import-model.js';
+import type { ImportRequest } from '../../lib/models/import/import-model.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { fixture, repositoryRoot } from '../repository.js';
 

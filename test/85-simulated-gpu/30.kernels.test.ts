@@ -159,7 +159,7 @@ describe('kernels of this project on simulated GPUs', () => {
     const environment = gpus.environment({ gpus: alike(1, { fault: 'lost@30' }), kernels: {} });
     const { end, errors } = await predict(input, join(folder!, 'lost'), [], { environment });
     assert.notEqual(end, 0);
-    assert.match(errors, /Expected cuda:0 to run this project's kernels but CUDA error.*VIRNUCPRO_CUDA_KERNELS=0/);
+    assert.match(errors, /cuda:0 failed while it ran this project's kernels: CUDA error.*VIRNUCPRO_CUDA_KERNELS=0/);
   });
 
   it('are compared with what they replace by gpu-check', async () => {

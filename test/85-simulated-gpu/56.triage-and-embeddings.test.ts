@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomModel } from '../../lib/models/random/random-model.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { alike } from '../simulated-gpu/machine.js';
 import { manifestOf, resultsOf, scoreDifference, type Prediction } from '../simulated-gpu/predict.js';
 import { readReport } from '../simulated-gpu/report.js';

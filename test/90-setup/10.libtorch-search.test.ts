@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cacheFolder } from '../../lib/engine/cache-folder.js';
-import { describeSearch, findLibtorch } from '../../lib/engine/libtorch.js';
+import { cacheFolder, describeSearch, findLibtorch } from '../../lib/engine/libtorch/find-libtorch.js';
 import { TemporaryCheckout, writeLibtorch } from './temporary-checkout.js';
 
 /** Changes a field of four bytes. */
@@ -165,7 +164,7 @@ describe('the cache folder', () => {
           { env: environment, encoding: 'utf8' },
         ).trim();
       assert.equal(print(checkout.path('scripts', 'setup', 'cache-folder.mjs')), folders[i]);
-      assert.equal(print(new URL('../../lib/engine/cache-folder.js', import.meta.url).href), folders[i]);
+      assert.equal(print(new URL('../../lib/engine/libtorch/find-libtorch.js', import.meta.url).href), folders[i]);
       assert.equal(cacheFolder({ VIRNUCPRO_CACHE: '/given' }), '/given');
     });
   }

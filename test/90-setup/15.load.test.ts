@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cachedLibtorchFolder, type Libtorch, type LibtorchCandidate } from '../../lib/engine/libtorch.js';
-import { linkerProblem } from '../../lib/engine/linker-words.js';
-import { loadAddon } from '../../lib/engine/load.js';
+import {
+  cachedLibtorchFolder,
+  type Libtorch,
+  type LibtorchCandidate,
+} from '../../lib/engine/libtorch/find-libtorch.js';
+import { linkerProblem } from '../../lib/engine/libtorch/load-failure.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { noCompiler } from '../fake-driver.js';
 import { skip } from '../skipped.js';
 import { TemporaryCheckout, writeLibtorch } from './temporary-checkout.js';
@@ -31,7 +35,7 @@ describe('loading the addon', () => {
   afterEach(() => checkout.remove());
 
   async function load(environment: NodeJS.ProcessEnv): Promise<Record<string, unknown>> {
-    const module = new URL('../../lib/engine/load.js', import.meta.url).href;
+    const module = new URL('../../lib/engine/libtorch/load.js', import.meta.url).href;
     const running = checkout.start(['--input-type=module', '-e', loadTwice, module], environment);
     const { output, errors } = await running.finished;
     assert.equal(errors, '');

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findLibtorch } from '../../lib/engine/libtorch.js';
+import { findLibtorch } from '../../lib/engine/libtorch/find-libtorch.js';
 import { compileFakeDriver, noCompiler } from '../fake-driver.js';
 import { skip } from '../skipped.js';
 import { TemporaryCheckout } from './temporary-checkout.js';

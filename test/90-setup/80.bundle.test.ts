@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
-import { loadAddon } from '../../lib/engine/load.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { packageVersion } from '../../lib/package.js';
 import { fixture, repositoryRoot } from '../repository.js';
 import { compiledLibrary } from './temporary-checkout.js';

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { cacheFolder } from '../../lib/engine/cache-folder.js';
-import { loadAddon } from '../../lib/engine/load.js';
-import { kernelCompiler } from '../../lib/engine/nvrtc.js';
+import { cacheFolder } from '../../lib/engine/libtorch/find-libtorch.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
+import { kernelCompiler } from '../../lib/engine/libtorch/cuda.js';
 import { repositoryRoot } from '../repository.js';
 import { skip } from '../skipped.js';
 

@@ -5,7 +5,7 @@
 // bias, 8n bytes, from the caches.
 #include "element.cuh"
 
-constexpr int kMostChunks = 4;
+constexpr int kMaxChunks = 4;
 constexpr int kWarp = 32;
 
 // What the warps of a block sum up, for two sums.
@@ -27,7 +27,7 @@ __device__ __forceinline__ float team_sum(float value, int team, float (&partial
   return sum;
 }
 
-// A team of threads, whole warps, for a row, which stays in their registers: up to kMostChunks chunks a thread.
+// A team of threads, whole warps, for a row, which stays in their registers: up to kMaxChunks chunks a thread.
 extern "C" __global__ void add_norm(float* hidden, const Element* update, const float* weight, const float* bias,
                                     Element* normal, int rows, int width, int team, float epsilon, int keeps_normal) {
   auto& partial = shared<Partial>();
@@ -37,10 +37,10 @@ extern "C" __global__ void add_norm(float* hidden, const Element* update, const 
   const int end = row < rows ? width : 0;  // who has no row waits with the others
   const size_t begin = static_cast<size_t>(row) * width;
 
-  Chunk sum[kMostChunks];
-  Chunk added[kMostChunks];
+  Chunk sum[kMaxChunks];
+  Chunk added[kMaxChunks];
 #pragma unroll
-  for (int i = 0; i < kMostChunks; ++i) {
+  for (int i = 0; i < kMaxChunks; ++i) {
     const int column = first + i * step;
     if (column >= end) continue;
     sum[i] = load_chunk(hidden + begin + column);
@@ -48,7 +48,7 @@ extern "C" __global__ void add_norm(float* hidden, const Element* update, const 
   }
   float total = 0;
 #pragma unroll
-  for (int i = 0; i < kMostChunks; ++i) {
+  for (int i = 0; i < kMaxChunks; ++i) {
     if (first + i * step >= end) continue;
 #pragma unroll
     for (int k = 0; k < kChunk; ++k) {
@@ -59,7 +59,7 @@ extern "C" __global__ void add_norm(float* hidden, const Element* update, const 
   const float mean = team_sum(total, team, partial.sums[0]) / static_cast<float>(width);
   float squares = 0;
 #pragma unroll
-  for (int i = 0; i < kMostChunks; ++i) {
+  for (int i = 0; i < kMaxChunks; ++i) {
     if (first + i * step >= end) continue;
 #pragma unroll
     for (int k = 0; k < kChunk; ++k) squares += (sum[i].values[k] - mean) * (sum[i].values[k] - mean);
@@ -68,7 +68,7 @@ extern "C" __global__ void add_norm(float* hidden, const Element* update, const 
   const float scale = 1.0f / sqrtf(variance + epsilon);
 
 #pragma unroll
-  for (int i = 0; i < kMostChunks; ++i) {
+  for (int i = 0; i < kMaxChunks; ++i) {
     const int column = first + i * step;
     if (column >= end) continue;
     const Chunk weights = load_chunk(weight + column, true);

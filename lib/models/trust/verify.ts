@@ -4,9 +4,9 @@ import { type FileHandle, mkdir, open, rename, rm, stat, writeFile } from 'node:
 import { dirname, join, resolve } from 'node:path';
 import { expected, reasonOf } from '../../errors.js';
 import { unlessAborted } from '../../unless-aborted.js';
-import { cacheFolder } from '../../engine/cache-folder.js';
 import { isJsonObject, parseStrictJson, property } from '../json.js';
 import { sha256InThread, sha256OfFile } from './sha256.js';
+import { cacheFolder } from '../../engine/libtorch/find-libtorch.js';
 
 /** Files below this size are hashed every time, which takes less than a blink; larger ones once, until they change. */
 const LARGE_BYTES = 2 ** 24;

@@ -1,0 +1,103 @@
+#include "binding/worker_jobs.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace virnucpro {
+
+namespace {
+
+Napi::Float32Array float_array(Napi::Env env, const at::Tensor& tensor) {
+  const auto values = tensor.contiguous();
+  auto array = Napi::Float32Array::New(env, static_cast<size_t>(values.numel()));
+  if (values.numel() > 0) std::memcpy(array.Data(), values.data_ptr<float>(), values.nbytes());
+  return array;
+}
+
+Napi::Array layer_list(Napi::Env env, const std::vector<at::Tensor>& layers) {
+  auto list = Napi::Array::New(env);
+  for (size_t i = 0; i < layers.size(); ++i) list.Set(static_cast<uint32_t>(i), float_array(env, layers[i]));
+  return list;
+}
+
+Napi::Value scores_value(Napi::Env env, const BatchScores& result) {
+  auto value = Napi::Object::New(env);
+  auto seconds = Napi::Object::New(env);
+  seconds.Set("dna", result.dna_seconds);
+  seconds.Set("protein", result.protein_seconds);
+  seconds.Set("classifier", result.classifier_seconds);
+  value.Set("scores", float_array(env, result.scores));
+  value.Set("seconds", seconds);
+  auto faults = Napi::Uint8Array::New(env, static_cast<size_t>(result.faults.numel()));
+  std::copy_n(result.faults.const_data_ptr<uint8_t>(), result.faults.numel(), faults.Data());
+  value.Set("faults", faults);
+  if (result.embeddings.defined()) value.Set("embeddings", float_array(env, result.embeddings));
+  return value;
+}
+
+Napi::Value embeddings_value(Napi::Env env, const EmbedOptions& options, const SequenceEmbeddings& result) {
+  auto value = Napi::Object::New(env);
+  value.Set("mean", float_array(env, result.mean));
+  if (options.layers) value.Set("layers", layer_list(env, result.trace.layers));
+  if (options.measure) {
+    auto seconds = Napi::Object::New(env);
+    seconds.Set("total", result.seconds);
+    seconds.Set("linear", result.trace.linear_seconds);
+    seconds.Set("attention", result.trace.attention_seconds);
+    value.Set("seconds", seconds);
+    value.Set("attentionBackend", result.trace.attention_backend);
+  }
+  return value;
+}
+
+Napi::Value measurement_value(Napi::Env env, const LinearMeasurement& result) {
+  auto value = Napi::Object::New(env);
+  value.Set("seconds", result.seconds);
+  value.Set("operations", result.operations);
+  return value;
+}
+
+}  // namespace
+
+ScoreJob::ScoreJob(std::shared_ptr<Completion> completion, PackedTokens dna, PackedTokens protein, bool embeddings)
+    : PromisedJob(std::move(completion)), dna_(std::move(dna)), protein_(std::move(protein)), embeddings_(embeddings) {}
+
+void ScoreJob::start(PipelineModels& models) { pending_ = models.score(dna_, protein_, embeddings_); }
+
+void ScoreJob::wait() { result_ = std::exchange(pending_, nullptr)(); }
+
+void ScoreJob::deliver() {
+  resolve([result = std::move(result_)](Napi::Env env) { return scores_value(env, result); });
+}
+
+EmbedJob::EmbedJob(std::shared_ptr<Completion> completion, LanguageModel model, PackedTokens sequences,
+                   const EmbedOptions& options)
+    : PromisedJob(std::move(completion)), model_(model), sequences_(std::move(sequences)), options_(options) {}
+
+void EmbedJob::start(PipelineModels& models) { result_ = models.embed(model_, sequences_, options_); }
+
+void EmbedJob::deliver() {
+  resolve([options = options_, result = std::move(result_)](Napi::Env env) {
+    return embeddings_value(env, options, result);
+  });
+}
+
+MeasureLinearJob::MeasureLinearJob(std::shared_ptr<Completion> completion, LanguageModel model, int64_t rows)
+    : PromisedJob(std::move(completion)), model_(model), rows_(rows) {}
+
+void MeasureLinearJob::start(PipelineModels& models) { result_ = models.measure_linear(model_, rows_); }
+
+void MeasureLinearJob::deliver() {
+  resolve([result = result_](Napi::Env env) { return measurement_value(env, result); });
+}
+
+ClassifyJob::ClassifyJob(std::shared_ptr<Completion> completion, std::vector<float> features)
+    : PromisedJob(std::move(completion)), features_(std::move(features)) {}
+
+void ClassifyJob::start(PipelineModels& models) { result_ = models.classify(features_); }
+
+void ClassifyJob::deliver() {
+  resolve([result = std::move(result_)](Napi::Env env) { return float_array(env, result); });
+}
+
+}  // namespace virnucpro

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "binding/completion.h"
+#include "device/job.h"
+#include "device/pipeline_models.h"
+
+namespace virnucpro {
+
+// A job that settles a promise. `deliver` and `fail` only send; the JavaScript value is made of the result on the
+// JavaScript thread.
+class PromisedJob : public Job {
+ public:
+  explicit PromisedJob(std::shared_ptr<Completion> completion) : completion_(std::move(completion)) {}
+
+  // Of a job whose `start` returns only when the device has done it.
+  void wait() override {}
+  void fail(const std::exception_ptr& reason) final { completion_->reject(reason); }
+
+ protected:
+  void resolve(Completion::MakeValue make_value) { completion_->resolve(std::move(make_value)); }
+
+ private:
+  std::shared_ptr<Completion> completion_;
+};
+
+// `run`
+class ScoreJob final : public PromisedJob {
+ public:
+  ScoreJob(std::shared_ptr<Completion> completion, PackedTokens dna, PackedTokens protein, bool embeddings);
+  void start(PipelineModels& models) override;
+  void wait() override;
+  void deliver() override;
+
+ private:
+  const PackedTokens dna_;
+  const PackedTokens protein_;
+  const bool embeddings_;
+  std::function<BatchScores()> pending_;
+  BatchScores result_;
+};
+
+// `embed`
+class EmbedJob final : public PromisedJob {
+ public:
+  EmbedJob(std::shared_ptr<Completion> completion, LanguageModel model, PackedTokens sequences,
+           const EmbedOptions& options);
+  void start(PipelineModels& models) override;
+  void deliver() override;
+
+ private:
+  const LanguageModel model_;
+  const PackedTokens sequences_;
+  const EmbedOptions options_;
+  SequenceEmbeddings result_;
+};
+
+// `measureLinear`
+class MeasureLinearJob final : public PromisedJob {
+ public:
+  MeasureLinearJob(std::shared_ptr<Completion> completion, LanguageModel model, int64_t rows);
+  void start(PipelineModels& models) override;
+  void deliver() override;
+
+ private:
+  const LanguageModel model_;
+  const int64_t rows_;
+  LinearMeasurement result_;
+};
+
+// `classify`
+class ClassifyJob final : public PromisedJob {
+ public:
+  ClassifyJob(std::shared_ptr<Completion> completion, std::vector<float> features);
+  void start(PipelineModels& models) override;
+  void deliver() override;
+
+ private:
+  const std::vector<float> features_;
+  at::Tensor result_;
+};
+
+}  // namespace virnucpro

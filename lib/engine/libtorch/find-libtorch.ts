@@ -1,0 +1,294 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { reasonOf } from '../../errors.js';
+import { libraryProblem } from './elf-file.js';
+import { packageRoot } from '../../package.js';
+
+/** The releases of libtorch that the addon's compiled code fits. */
+export const supportedLibtorch = '2.11';
+
+export type LibtorchSource = 'environment' | 'python' | 'cache';
+
+export interface Libtorch {
+  /** The folder that holds lib/ (and, for builds, include/). */
+  root: string;
+  source: LibtorchSource;
+  /** As libtorch names itself, e.g. `2.11.0+cu130`. */
+  version: string;
+  /** Whether libtorch_cuda.so is there; its own companions may still be missing. */
+  cuda: boolean;
+}
+
+/** One place that was looked at, and what was found there, in words. */
+export interface LibtorchCandidate {
+  source: LibtorchSource;
+  /** The folder, or what was asked when no folder came of it. */
+  place: string;
+  verdict: string;
+  /** It is, or may be, what is looked for, but cannot be used: worth telling even where another one is found. */
+  broken?: true;
+  /** What mends it where the linker's words say so. */
+  next?: string;
+}
+
+/** Why the linker refused a libtorch, and what to do about it. */
+export interface Refusal {
+  reason: string;
+  next: string;
+}
+
+export interface LibtorchSearch {
+  /** Nothing when no place holds a libtorch of a supported release. */
+  chosen: Libtorch | undefined;
+  /** In the order of the search, up to and including the chosen one. */
+  considered: readonly LibtorchCandidate[];
+}
+
+export interface LibtorchSearchOptions {
+  environment?: NodeJS.ProcessEnv;
+  /** Whether a libtorch without CUDA is passed over while another may have it; default: when an NVIDIA driver is present. */
+  cuda?: boolean;
+  /** Folders that the linker has refused. */
+  refused?: ReadonlyMap<string, Refusal>;
+}
+
+/** The folder in the cache that `npm run setup` unpacks this release into. */
+export function cachedLibtorchFolder(version: string, environment: NodeJS.ProcessEnv = process.env): string {
+  return join(cacheFolder(environment), `libtorch-${version}-${process.platform}-${process.arch}`);
+}
+
+/**
+ * Looks for libtorch in $LIBTORCH (which then is the only place asked), in the torch of the `python3` on PATH (which is
+ * located, not imported), and in the cache, in this order. Never throws; what was passed over keeps its reason.
+ */
+export function findLibtorch(options: LibtorchSearchOptions = {}): LibtorchSearch {
+  const environment = options.environment ?? process.env;
+  const cuda = options.cuda ?? nvidiaDriver(environment) !== undefined;
+  const considered: LibtorchCandidate[] = [];
+  const places: Iterable<Place> = environment['LIBTORCH']
+    ? [{ source: 'environment', place: resolve(environment['LIBTORCH']) }]
+    : fallbackPlaces(environment);
+  for (const place of places) {
+    const examined = examine(place, cuda, options.refused?.get(place.place));
+    if ('root' in examined) {
+      considered.push({ ...nameOf(place), verdict: `chosen: libtorch ${examined.version}` });
+      return { chosen: examined, considered };
+    }
+    considered.push({ ...nameOf(place), ...examined });
+  }
+  return { chosen: undefined, considered };
+}
+
+/** The search as lines for a person, one place a line. */
+export function describeSearch(search: LibtorchSearch): string[] {
+  const names = { environment: '$LIBTORCH', python: 'python3 on PATH', cache: 'cache' };
+  return search.considered.map(({ source, place, verdict }) => `${names[source]} (${place}): ${verdict}`);
+}
+
+/** Why a place has nothing to use. */
+type Unusable = Omit<LibtorchCandidate, 'source' | 'place'>;
+
+interface Place {
+  source: LibtorchSource;
+  place: string;
+  /** Set when there is no folder to examine. */
+  absent?: Unusable;
+}
+
+function nameOf({ source, place }: Place): { source: LibtorchSource; place: string } {
+  return { source, place };
+}
+
+/** A generator, so that Python is not started when $LIBTORCH is given, nor the cache read when Python has a torch. */
+function* fallbackPlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
+  yield pythonPlace(environment);
+  yield* cachePlaces(environment);
+}
+
+/** A found spec is not executed: this costs the start of an interpreter, where `import torch` costs seconds. */
+const locateTorch = `
+import importlib.util, sys
+sys.path[:] = [entry for entry in sys.path if entry]
+spec = importlib.util.find_spec("torch")
+print(list(spec.submodule_search_locations)[0] if spec and spec.origin else "")
+`;
+
+/** Enough for an interpreter on a slow file system; more would be silence that nobody understands. */
+const PYTHON_SECONDS = 5;
+
+function pythonPlace(environment: NodeJS.ProcessEnv): Place {
+  const options = { timeout: PYTHON_SECONDS * 1000, killSignal: 'SIGKILL' } as const;
+  const asked = spawnSync('python3', ['-c', locateTorch], { ...options, encoding: 'utf8', env: environment });
+  const place = { source: 'python', place: 'python3' } as const;
+  if ((asked.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT')
+    return { ...place, absent: { verdict: `gave no answer within ${PYTHON_SECONDS} s`, broken: true } };
+  if (asked.error || asked.status !== 0) {
+    const reason = asked.error?.message ?? asked.stderr.trim().split('\n').at(-1) ?? `exit ${asked.status}`;
+    return { ...place, absent: { verdict: `cannot be asked: ${reason}` } };
+  }
+  const folder = asked.stdout.trim();
+  return folder ? { source: 'python', place: folder } : { ...place, absent: { verdict: 'has no torch' } };
+}
+
+function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
+  const folder = cacheFolder(environment);
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    yield {
+      source: 'cache',
+      place: folder,
+      absent: isAbsence(error) ? { verdict: 'holds no libtorch' } : unreadable(error),
+    };
+    return;
+  }
+  const fitting = names
+    .filter((name) => name.startsWith(`libtorch-${supportedLibtorch}.`))
+    .filter((name) => name.endsWith(`-${process.platform}-${process.arch}`))
+    .sort((one, other) => other.localeCompare(one, 'en', { numeric: true }));
+  if (fitting.length === 0) yield { source: 'cache', place: folder, absent: { verdict: 'holds no libtorch' } };
+  for (const name of fitting) yield { source: 'cache', place: join(folder, name, 'torch') };
+}
+
+/** The libtorch in this place, or why there is none to use. */
+function examine(place: Place, cudaWanted: boolean, refused?: Refusal): Libtorch | Unusable {
+  if (place.absent !== undefined) return place.absent;
+  try {
+    return examineFolder(place, cudaWanted, refused);
+  } catch (error) {
+    return unreadable(error);
+  }
+}
+
+function unreadable(cause: unknown): Unusable {
+  const verdict = `cannot be read: ${reasonOf(cause)}`;
+  return { verdict, broken: true, next: 'Set LIBTORCH to the folder of a libtorch that this user can read' };
+}
+
+function isAbsence(cause: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '');
+}
+
+/** @throws where that cannot be known, as in the folder of another user */
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (cause) {
+    if (isAbsence(cause)) return false;
+    throw cause;
+  }
+}
+
+function examineFolder({ source, place }: Place, cudaWanted: boolean, refused?: Refusal): Libtorch | Unusable {
+  if (!isThere(join(place, 'lib', 'libtorch_cpu.so'))) return { verdict: 'has no lib/libtorch_cpu.so' };
+  if (source === 'cache' && !isThere(join(dirname(place), 'nvidia'))) return { verdict: 'is incomplete' };
+  const version = readVersion(place);
+  if (version === undefined) return { verdict: 'does not say its version (version.py or build-version)' };
+  if (!version.startsWith(`${supportedLibtorch}.`))
+    return { verdict: `is libtorch ${version}, not ${supportedLibtorch}.x` };
+  const cuda = isThere(join(place, 'lib', 'libtorch_cuda.so'));
+  if (source === 'python' && cudaWanted && !cuda)
+    return { verdict: `is libtorch ${version} without CUDA, on a machine with a GPU` };
+  const problem = damage(place);
+  if (problem !== undefined) return { verdict: problem, broken: true };
+  if (refused) return { verdict: `does not load: ${refused.reason}`, broken: true, next: refused.next };
+  return { root: place, source, version, cuda };
+}
+
+/**
+ * The CUDA that a libtorch was made for, e.g. `13.0`: from its version's `+cu130`, else from the Python package's
+ * version.py. undefined where neither tells.
+ */
+export function cudaVersionOf({ root, version }: Libtorch): string | undefined {
+  const [, major, minor] = /\+cu(\d+)(\d)$/.exec(version) ?? [];
+  if (major !== undefined && minor !== undefined) return `${major}.${minor}`;
+  const python = join(root, 'version.py');
+  return isThere(python) ? /^cuda\b.*= '([^']+)'/m.exec(readFileSync(python, 'utf8'))?.[1] : undefined;
+}
+
+/** What every run needs of it; the linker finds what else is missing. */
+function damage(root: string): string | undefined {
+  for (const name of ['libc10.so', 'libtorch_cpu.so']) {
+    const problem = libraryProblem(join(root, 'lib', name));
+    if (problem !== undefined) return `is damaged: lib/${name} ${problem}`;
+  }
+  return undefined;
+}
+
+/** From the text of the Python package's version.py, or of the file that a libtorch archive has in its place. */
+function readVersion(root: string): string | undefined {
+  const python = join(root, 'version.py');
+  if (isThere(python)) return /^__version__ = '([^']+)'/m.exec(readFileSync(python, 'utf8'))?.[1];
+  const archive = join(root, 'build-version');
+  return isThere(archive) ? readFileSync(archive, 'utf8').trim() : undefined;
+}
+
+const libraryFolders = [
+  '/usr/lib/x86_64-linux-gnu',
+  '/usr/lib/aarch64-linux-gnu',
+  '/usr/lib64',
+  '/usr/lib',
+  '/usr/local/nvidia/lib64',
+  '/usr/lib/wsl/lib',
+];
+
+/**
+ * What shows that this machine has an NVIDIA driver: the path of its kernel module's folder or of its user library.
+ * Reads the file system only, so that it can be asked before anything native is built.
+ */
+export function nvidiaDriver(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  const searched = (environment['LD_LIBRARY_PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const libraries = [...searched, ...libraryFolders].map((folder) => join(folder, 'libcuda.so.1'));
+  return ['/proc/driver/nvidia', ...libraries].find((path) => existsSync(path));
+}
+
+/** Where downloads are kept between checkouts: $VIRNUCPRO_CACHE, else $XDG_CACHE_HOME/virnucpro, else ~/.cache/virnucpro. */
+export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  if (environment['VIRNUCPRO_CACHE']) return environment['VIRNUCPRO_CACHE'];
+  return join(environment['XDG_CACHE_HOME'] || join(homeFolder(), '.cache'), 'virnucpro');
+}
+
+/** The user's folder; the root where there is none, as containers have it that run as a user without an entry. */
+export function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    return '/';
+  }
+}
+
+/**
+ * The command that fetches libtorch and builds the addon: in a checkout the npm script, in an installed package (which
+ * npm gives no scripts to run) the file behind it. A bundle, which has a MANIFEST.json, brings everything but libtorch.
+ */
+export function setupCommand(): string {
+  if (isBundle()) return `python3 -m pip install 'torch==${supportedLibtorch}.*'`;
+  return isCheckout() ? 'npm run setup' : `node ${join(packageRoot, 'scripts', 'setup.mjs')}`;
+}
+
+function isBundle(): boolean {
+  return existsSync(join(packageRoot, 'MANIFEST.json'));
+}
+
+function isCheckout(): boolean {
+  return existsSync(join(packageRoot, 'tsconfig.json'));
+}
+
+/** What fetches a libtorch for this CUDA, in words that go between brackets. */
+export function setupCommandForCuda(major: number): string {
+  if (isBundle())
+    return `torch ${supportedLibtorch} from PyTorch's own index for it, as the torch of python3 or in LIBTORCH`;
+  const argumentsOf = isCheckout() ? ' --' : '';
+  return `\`${mendingCommand('LIBTORCH')}${argumentsOf} --cuda ${major}\``;
+}
+
+/** As `setupCommand`; variables that name another libtorch or addon are unset first, or they would still be asked. */
+export function mendingCommand(...variables: ('LIBTORCH' | 'VIRNUCPRO_ADDON')[]): string {
+  const setup = setupCommand();
+  const set = variables.filter((name) => process.env[name]);
+  return set.length > 0 ? `unset ${set.join(' ')}; ${setup}` : setup;
+}

@@ -1,0 +1,183 @@
+import { delimiter, dirname } from 'node:path';
+import { readFileSync, realpathSync } from 'node:fs';
+import { reasonOf, VirnucproError } from '../../errors.js';
+import { libraryProblem } from './elf-file.js';
+import { describeSearch, mendingCommand, setupCommand, supportedLibtorch } from './find-libtorch.js';
+import type { Libtorch, LibtorchSearch, Refusal } from './find-libtorch.js';
+
+const ELSEWHERE = 'a file system that is mounted without noexec';
+
+const ALLOW_ADDONS = 'Run it without --no-addons, and with --permission only together with --allow-addons';
+
+/** No place holds a libtorch that can be used. */
+export function libtorchMissing(search: LibtorchSearch): VirnucproError {
+  const broken = search.considered.find((candidate) => candidate.broken);
+  const places = describeSearch(search).join('; ');
+  const isNamed = search.considered.some(({ source }) => source === 'environment');
+  const name = isNamed ? '' : ', or set LIBTORCH to the folder of one';
+  const next = broken?.next ?? `Run \`${mendingCommand('LIBTORCH')}\`${name}`;
+  return failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${places}`, next);
+}
+
+/** Why the linker refused this libtorch, in words, and what mends it. */
+export function libtorchRefusal({ root, source }: Libtorch, cause: unknown): Refusal {
+  const { problem, kind, next } = linkerProblem(reasonOf(cause), root);
+  if (kind === 'noexec') return { reason: problem, next: movedLibtorch(source) };
+  return { reason: problem, next: next ?? mendedLibtorch(root, source) };
+}
+
+function movedLibtorch(source: Libtorch['source']): string {
+  switch (source) {
+    case 'environment':
+      return `Set LIBTORCH to a copy on ${ELSEWHERE}`;
+    case 'python':
+      return `Install torch on ${ELSEWHERE}, or set LIBTORCH to a copy of its folder on one`;
+    case 'cache':
+      return `Set VIRNUCPRO_CACHE to a folder on ${ELSEWHERE}, then run \`${setupCommand()}\``;
+  }
+}
+
+function mendedLibtorch(root: string, source: Libtorch['source']): string {
+  switch (source) {
+    case 'environment':
+      return `Run \`${mendingCommand('LIBTORCH')}\``;
+    case 'python':
+      return `Run \`python3 -m pip install --force-reinstall 'torch==${supportedLibtorch}.*'\``;
+    case 'cache':
+      return `Run \`rm -r ${root}; ${setupCommand()}\``;
+  }
+}
+
+/** @param path of one of the addon's modules */
+export function addonFailure(path: string, folder: string, cause: unknown): VirnucproError {
+  if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED')
+    return failure(`Expected ${path} to load but this Node was told to load no addons`, ALLOW_ADDONS, cause);
+  const { problem, kind, next } = linkerProblem(reasonOf(cause), path);
+  return failure(
+    `Expected ${path} to load but ${problem}`,
+    kind === 'noexec' ? movedAddon(folder) : (next ?? mendedAddon()),
+    cause,
+  );
+}
+
+/** Asked before the linker is, which does not look whether a file is whole. */
+export function refuseDamagedAddon(path: string): void {
+  const problem = libraryProblem(path);
+  if (problem !== undefined) throw failure(`Expected ${path} to be a whole library but it ${problem}`, mendedAddon());
+}
+
+export function addonMissing(folders: readonly string[]): VirnucproError {
+  return failure(`Expected virnucpro.node and its loader in ${folders.join(' or ')}`, mendedAddon());
+}
+
+function movedAddon(folder: string): string {
+  if (process.env['VIRNUCPRO_ADDON']) return `Set VIRNUCPRO_ADDON to a copy of this folder on ${ELSEWHERE}`;
+  return `Install virnucpro on ${ELSEWHERE}, or set VIRNUCPRO_ADDON to a copy of ${folder} on one`;
+}
+
+function mendedAddon(): string {
+  return `Run \`${mendingCommand('VIRNUCPRO_ADDON')}\``;
+}
+
+/** @param next what to do, a sentence without its full stop */
+export function failure(message: string, next: string, cause?: unknown): VirnucproError {
+  return new VirnucproError('VNP_LIBTORCH', `${message}. ${next}`, { cause });
+}
+
+/** Why a library does not load. */
+interface LinkerProblem {
+  /** Follows the library's name and "but". */
+  readonly problem: string;
+  /** `noexec`: it lies where nothing may be run; a copy elsewhere would load. */
+  readonly kind: 'noexec' | 'missing' | 'other';
+  /** What to do about it where that does not depend on whose library it is. */
+  readonly next?: string;
+}
+
+/** Packages of Debian and Ubuntu, and of Fedora and its relatives. */
+const PACKAGES: Readonly<Record<string, readonly [string, string]>> = {
+  'libgomp.so.1': ['libgomp1', 'libgomp'],
+  'libstdc++.so.6': ['libstdc++6', 'libstdc++'],
+  'libgcc_s.so.1': ['libgcc-s1', 'libgcc'],
+};
+
+/** Puts the linker's words on the loading of a file into the user's. @param path the file that was to be loaded */
+export function linkerProblem(words: string, path: string): LinkerProblem {
+  return unmappable(words, path) ?? oldLibrary(words) ?? missingLibrary(words) ?? { problem: words, kind: 'other' };
+}
+
+function unmappable(words: string, path: string): LinkerProblem | undefined {
+  const [, file = path] = /^(\/[^:]*): failed to map segment from shared object/.exec(words) ?? [];
+  if (!words.includes('failed to map segment')) return undefined;
+  const mount = mountOf(file);
+  if (mount?.options.includes('noexec'))
+    return { problem: `${mount.point} is mounted noexec, so that no library there can be loaded`, kind: 'noexec' };
+  return {
+    problem: `the system does not map it: ${words}`,
+    kind: 'other',
+    next: 'Raise the limit of address space (ulimit -v), or see whether SELinux or AppArmor forbids it',
+  };
+}
+
+function oldLibrary(words: string): LinkerProblem | undefined {
+  const found = /(\/[^:\s]*): version `([A-Z]+)_([\d.]+)' not found \(required by ([^)]*)\)/.exec(words);
+  if (!found) return undefined;
+  const [, library = '', name = '', version = '', needing = ''] = found;
+  const problem = `${library} is too old: ${needing} needs ${name} ${version}`;
+  if (name === 'GLIBC') {
+    const next = 'Use a newer system or container, or where the addon asks for it build that here: `npm run setup`';
+    return { problem: problem.replace('GLIBC ', 'glibc '), kind: 'other', next };
+  }
+  const searched = (process.env['LD_LIBRARY_PATH'] ?? '').split(delimiter).includes(dirname(library));
+  return {
+    problem,
+    kind: 'other',
+    next: searched
+      ? `Run \`unset LD_LIBRARY_PATH\`, which puts ${dirname(library)} before the system's libraries`
+      : 'Use a newer system or container, or put a newer libstdc++ first: `conda install -c conda-forge libstdcxx-ng`, ' +
+        'then `export LD_LIBRARY_PATH=$CONDA_PREFIX/lib`',
+  };
+}
+
+function missingLibrary(words: string): LinkerProblem | undefined {
+  const [, name] = /^([^/:]+\.so[^/:]*): cannot open shared object file: No such file/.exec(words) ?? [];
+  if (name === undefined) return undefined;
+  const next = nextForMissing(name);
+  return { problem: `${name} is missing`, kind: 'missing', ...(next !== undefined && { next }) };
+}
+
+/** Nothing for what comes with libtorch. */
+function nextForMissing(name: string): string | undefined {
+  const packages = PACKAGES[name];
+  if (packages) return `Run \`apt-get install ${packages[0]}\` or \`dnf install ${packages[1]}\``;
+  if (/^lib(c10|torch|shm|cu|nv|nccl|caffe2)/.test(name)) return undefined;
+  return `Install the package that has it: \`apt-file search ${name}\` or \`dnf provides '*/${name}'\` names it`;
+}
+
+interface Mount {
+  readonly point: string;
+  /** Of the mount and of its file system, e.g. `rw`, `noexec`. */
+  readonly options: readonly string[];
+}
+
+/** The mount that a path is on; undefined where the system does not say. */
+function mountOf(path: string): Mount | undefined {
+  try {
+    const real = realpathSync(path);
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n').map(parseMount);
+    const holding = mounts.filter(({ point }) => point === '/' || real === point || real.startsWith(`${point}/`));
+    // Of those mounted over one another the last counts.
+    return holding.sort((one, other) => one.point.length - other.point.length).at(-1);
+  } catch {
+    return undefined;
+  }
+}
+
+/** See proc_pid_mountinfo(5): the fifth field is the mount point, the sixth its options; the last field is the file system's. */
+function parseMount(line: string): Mount {
+  const fields = line.split(' ');
+  const point = (fields[4] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(parseInt(octal, 8)),
+  );
+  return { point, options: `${fields[5] ?? ''},${fields.at(-1) ?? ''}`.split(',') };
+}

@@ -1,0 +1,145 @@
+import { setMaxListeners } from 'node:events';
+import { asVirnucproError, codeOf, reasonOf, VirnucproError } from '../../errors.js';
+import type { ErrorCode } from '../../errors.js';
+import { unlessAborted } from '../../unless-aborted.js';
+import { DEFAULT_DEADLINE } from '../addon.js';
+import type { Addon, NativeDevice, NativeWorker, OpenRequest, WorkerMessage } from '../addon.js';
+import { OpeningWatch } from './stall-watch.js';
+import type { PoolEvent } from './pool-events.js';
+import { PoolWorker } from './pool-worker.js';
+
+/** One worker to open. */
+export interface WorkerRequest extends Omit<OpenRequest, 'device' | 'onMessage' | 'signal'> {
+  /** The worker's own name: see WorkerDescription. */
+  readonly id: string;
+  readonly device: NativeDevice;
+  /** Tokens of the larger side of a batch that it takes at a time. Defaults to any number. */
+  readonly tokensThatFit?: number;
+}
+
+export interface OpenPoolOptions {
+  /**
+   * Whether a device that does not open is left out, as long as another opens; an event says so. Default false: when one
+   * fails, all fail.
+   */
+  readonly mayLeaveOut?: boolean;
+  /** Called for every event, also while the pool is being opened. Must not throw. */
+  readonly onEvent?: (event: PoolEvent) => void;
+  /** Ends the opening at once. What a thread is at is finished first, and nobody waits for it. */
+  readonly signal?: AbortSignal;
+}
+
+const LOADING_STEPS = 5;
+
+/** What a device can fail with that another may open without. Anything else would be the same on every one. */
+const OF_THE_DEVICE: readonly ErrorCode[] = [
+  'VNP_DEVICE',
+  'VNP_DEVICE_LOST',
+  'VNP_MEMORY',
+  'VNP_NATIVE',
+  'VNP_WRONG_NUMBERS',
+];
+
+/**
+ * Opens all workers at the same time. When one fails, it is left out where it may be; else those that opened are closed
+ * again.
+ * @throws VirnucproError of the first that failed, or where every one did what each failed with; the signal's reason
+ */
+export async function openWorkers(
+  addon: Addon,
+  requests: readonly WorkerRequest[],
+  { mayLeaveOut = false, onEvent, signal }: OpenPoolOptions,
+): Promise<PoolWorker[]> {
+  const loading = new AbortController();
+  const told = new Set<string>();
+  const deadline = Math.max(...requests.map(({ deadlineSeconds = DEFAULT_DEADLINE }) => deadlineSeconds));
+  const watch = new OpeningWatch(deadline);
+  // One for each worker, however many there are.
+  setMaxListeners(0, loading.signal);
+  const opening = Promise.allSettled(
+    requests.map(({ id, device, tokensThatFit: _, ...request }) => {
+      const listener = onEvent && messageListener(id, onEvent, told);
+      const onMessage = (message: WorkerMessage): void => {
+        watch.hear();
+        listener?.(message);
+      };
+      return watch.during(device, (abandon) =>
+        addon.openWorker({ ...request, device: device.id, onMessage, signal: loading.signal, abandon }),
+      );
+    }),
+  ).finally(() => watch.end());
+  const opened = await unlessAborted(opening, signal).catch((reason: unknown) => {
+    loading.abort();
+    void opening.then(closeAll).catch(() => undefined);
+    throw reason;
+  });
+  const failures = opened.flatMap((outcome, index) =>
+    outcome.status === 'rejected' ? [{ device: requests[index]!.device, error: asVirnucproError(outcome.reason) }] : [],
+  );
+  const isWhole = failures.length === 0;
+  const areLeftOut = mayLeaveOut && failures.every(({ error }) => OF_THE_DEVICE.includes(codeOf(error)));
+  if (!isWhole && !(areLeftOut && failures.length < opened.length)) {
+    await closeAll(opened);
+    throw areLeftOut ? allFailed(failures) : failures[0]!.error;
+  }
+  for (const { device, error } of failures) {
+    onEvent?.({ event: 'device-left-out', device: device.id, name: device.name, reason: failureReason(error) });
+  }
+  return opened.flatMap((outcome, index) =>
+    outcome.status === 'rejected' ? [] : [pooled(outcome.value, requests[index]!)],
+  );
+}
+
+interface OpeningFailure {
+  readonly device: NativeDevice;
+  readonly error: unknown;
+}
+
+function failureReason(error: unknown): string {
+  return `it did not open: ${reasonOf(error)} (${codeOf(error)})`;
+}
+
+/** One that failed alone says best what it was. */
+function allFailed(failures: readonly OpeningFailure[]): unknown {
+  const [first, ...others] = failures;
+  if (others.length === 0) return first!.error;
+  const code = codeOf(first!.error);
+  const isSame = others.every(({ error }) => codeOf(error) === code);
+  const reasons = failures.map(({ device, error }) => `${device.id}: ${failureReason(error)}`);
+  const text = `No GPU can be used. ${reasons.join('; ')}. Choose the CPU (--device cpu)`;
+  return new VirnucproError(isSame ? code : 'VNP_DEVICE', text);
+}
+
+async function closeAll(opened: readonly PromiseSettledResult<NativeWorker>[]): Promise<void> {
+  await Promise.all(opened.map(async (outcome) => outcome.status === 'fulfilled' && outcome.value.close()));
+}
+
+function pooled(native: NativeWorker, { id, device, precision, engine, tokensThatFit }: WorkerRequest): PoolWorker {
+  const { threads, weightBytes } = native;
+  return new PoolWorker(native, engine, { id, device, precision, threads, weightBytes }, tokensThatFit);
+}
+
+/**
+ * Turns a worker's messages into events: its own words as they are, of the loading one for every fifth.
+ * @param told what the workers have said already; what is no warning and the same for all is told of one
+ */
+function messageListener(
+  device: string,
+  onEvent: (event: PoolEvent) => void,
+  told: Set<string>,
+): (message: WorkerMessage) => void {
+  let step = 0;
+  return (message) => {
+    if (message.kind === 'log') {
+      if (message.level === 'info' && told.has(message.text)) return;
+      told.add(message.text);
+      onEvent({ event: 'worker-message', device, level: message.level, text: message.text });
+      return;
+    }
+    const { bytesDone, bytesTotal } = message;
+    const reached = Math.floor((LOADING_STEPS * bytesDone) / bytesTotal);
+    if (reached <= step) return;
+    step = reached;
+    onEvent({ event: 'loading-progress', device, bytesDone, bytesTotal });
+  };
+}

@@ -1,0 +1,64 @@
+import type { ErrorCode } from '../../errors.js';
+import type { WorkerMessage } from '../addon.js';
+
+/** What the pool tells, as it happens. `device` is the id of a worker. */
+export type PoolEvent =
+  | DeviceLeftOutEvent
+  | LoadingProgressEvent
+  | WorkerMessageEvent
+  | BatchSplitEvent
+  | BatchRetriedEvent
+  | DeviceLostEvent;
+
+/** A GPU that is there is not used, though nobody asked for it to be left out. */
+export interface DeviceLeftOutEvent {
+  readonly event: 'device-left-out';
+  /** Id of the device. */
+  readonly device: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** At most one for every fifth of the weights. */
+export interface LoadingProgressEvent {
+  readonly event: 'loading-progress';
+  readonly device: string;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+/** What a worker has to say on its own account. */
+export interface WorkerMessageEvent {
+  readonly event: 'worker-message';
+  readonly device: string;
+  readonly level: Extract<WorkerMessage, { kind: 'log' }>['level'];
+  readonly text: string;
+}
+
+/** A batch failed and is tried again in two halves. */
+export interface BatchSplitEvent {
+  readonly event: 'batch-split';
+  readonly device: string;
+  readonly frames: number;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+/** A batch failed and is tried once on another device. */
+export interface BatchRetriedEvent {
+  readonly event: 'batch-retried';
+  /** Where it failed. */
+  readonly device: string;
+  readonly frames: number;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
+/** A device stopped answering, or only fails; its work goes to the others. */
+export interface DeviceLostEvent {
+  readonly event: 'device-lost';
+  readonly device: string;
+  readonly reason: string;
+  /** Ids of the devices that go on. */
+  readonly left: readonly string[];
+}

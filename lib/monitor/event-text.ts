@@ -1,0 +1,245 @@
+import type {
+  ContinuedEvent,
+  DeviceEvent,
+  MemoryEvent,
+  MemoryPressureEvent,
+  PrecisionEvent,
+  ProgressEvent,
+  RunEvent,
+} from '../predict/events.js';
+import type { WorkerStatus } from '../predict/run-status.js';
+import type { CommandEvent, DeviceSummaryEvent, FinishedEvent } from './command-events.js';
+import { counted } from '../errors.js';
+import { bases, bytes, duration, gibibytes, percent } from './quantities.js';
+
+/** An event as a reader of the log meets it. */
+export interface EventWords {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly text: string;
+}
+
+export const STAGE_NAMES = { idle: 'idle', dna: 'DNABERT-S', protein: 'ESM-2' } as const satisfies Record<
+  WorkerStatus['stage'],
+  string
+>;
+
+const PART_NAMES = { dna: 'DNABERT-S', protein: 'ESM-2', classifier: 'the classifier', batch: 'the batch' } as const;
+
+const LONG_LOADING_BYTES = 2 ** 30;
+
+type Wording = { [E in RunEvent | CommandEvent as E['event']]: (event: E) => EventWords };
+
+const WORDS: Wording = {
+  grant: ({ text }) => info(text),
+  'device-left-out': ({ device, name, reason }) => warn(`${device}: ${name} is not used: ${reason}`),
+  precision: precisionWords,
+  'libtorch-left-out': ({ place, reason, used }) =>
+    warn(`the libtorch of ${place} is not used: it ${reason}. Using the one in ${used}`),
+  'shipped-model': ({ model, card }) =>
+    warn(
+      `no model is installed: using ${model}, which came with this program. It is small, and meant for trying and for ` +
+        `triage, not in place of the published weights${card === null ? '' : `; what it can do is in ${card}`}. ` +
+        'How to install those: virnucpro models import --help',
+    ),
+  loading: ({ model, chunkSize, workers }) =>
+    info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
+  triage: ({ model, othersBelow, virusAtLeast }) =>
+    info(`triage: ${model} decides windows with a virus score below ${othersBelow} or from ${virusAtLeast} on`),
+  checking: ({ model, bytes: size }) => ({
+    level: size >= LONG_LOADING_BYTES ? 'info' : 'debug',
+    text: `checking the files of model ${model}, ${bytes(size)}: once, until they change`,
+  }),
+  'loading-progress': ({ device, bytesDone, bytesTotal }) => ({
+    // What takes a moment only is not worth a line.
+    level: bytesTotal >= LONG_LOADING_BYTES ? 'info' : 'debug',
+    text: `${device}: ${bytes(bytesDone)} of ${bytes(bytesTotal)} of the weights loaded`,
+  }),
+  device: deviceWords,
+  progress: progressWords,
+  memory: memoryWords,
+  'memory-pressure': memoryPressureWords,
+  continued: continuedWords,
+  failure: ({ part, code, reason, frames, sources }) =>
+    error(
+      `${counted(frames, 'frame')} of ${sources.join(', ')} without a score: ${PART_NAMES[part]} failed: ${reason} (${code})`,
+    ),
+  'triage-failure': ({ part, code, reason, frames, sources }) =>
+    warn(
+      `triage could not score ${counted(frames, 'frame')} of ${sources.join(', ')}, whose windows go to the model of the ` +
+        `run: ${PART_NAMES[part]} failed: ${reason} (${code})`,
+    ),
+  'batch-split': ({ device, frames, code, reason }) =>
+    warn(
+      `${device}: a batch of ${counted(frames, 'frame')} failed and is tried again in two halves: ${reason} (${code})`,
+    ),
+  'batch-retried': ({ device, frames, code, reason }) =>
+    warn(
+      `${device}: a batch of ${counted(frames, 'frame')} failed and is tried on another device: ${reason} (${code})`,
+    ),
+  'device-lost': ({ device, reason, left }) =>
+    error(
+      `${device}: lost: ${reason}; ` +
+        (left.length > 0
+          ? `${left.join(', ')} ${left.length === 1 ? 'goes' : 'go'} on without it`
+          : 'no device is left'),
+    ),
+  'worker-message': ({ device, level, text }) => ({ level, text: `${device}: ${text}` }),
+  'random-weights': ({ model }) => warn(`${model}: random weights: not a prediction`),
+  waiting: ({ reason }) => info(reason),
+  resumable: ({ output }) =>
+    info(`what was computed is kept in ${output}: the same command with --resume goes on from there`),
+  'complete-already': ({ output }) => info(`${output} holds the complete results of this run: nothing to do`),
+  stopping: () => warn('stopping after the batches that run; again to stop at once'),
+  completing: () => warn('the results are complete and are being written; again to stop at once'),
+  interrupted: ({ signal, output }) =>
+    warn(`stopped by ${signal}: ${output === null ? 'nothing was written' : `what was finished is in ${output}`}`),
+  aborted: ({ code, reason }) =>
+    error(`ended before the end of the input, what is finished is kept: ${reason} (${code})`),
+  limit: ({ reason }) => warn(`the limit of the devices was not measured: ${reason}`),
+  warning: ({ text }) => warn(text),
+  paused: () => info('paused: what the devices have is finished, then they wait'),
+  resumed: () => info('resumed'),
+  'device-summary': deviceSummaryWords,
+  finished: finishedWords,
+  failed: ({ reason }) => error(reason),
+};
+
+/** What an event says to a reader, and at which level. */
+export function wordsOf(event: RunEvent | CommandEvent): EventWords {
+  // The table has for every event the function that takes it, which the compiler cannot see through an index.
+  return (WORDS[event.event] as (event: RunEvent | CommandEvent) => EventWords)(event);
+}
+
+function deviceWords(event: DeviceEvent): EventWords {
+  const { device, name, pciAddress, capability, driver, precision, threads, weightBytes, batchTokens } = event;
+  const { mig, processes, memoryFree, memoryTotal } = event;
+  const parts = [
+    `${device}: ${name}${pciAddress && ` (${pciAddress})`}`,
+    mig && 'a MIG instance',
+    capability && `capability ${capability}`,
+    driver && `driver ${driver}`,
+    `${precision.toUpperCase()} enabled`,
+    capability === '' && counted(threads, 'thread'),
+    `weights ${bytes(weightBytes)}`,
+    `${batchTokens.esm} ESM-2 and ${batchTokens.dnabert} DNABERT-S tokens a batch`,
+    memoryFree !== null && `${gibibytes(memoryFree)} of ${gibibytes(memoryTotal)} GiB free`,
+    processes > 0 && `shared with ${counted(processes, 'other process')}`,
+  ];
+  const text = parts.filter(Boolean).join(', ');
+  return processes > 0 ? warn(text) : info(text);
+}
+
+function precisionWords({ without, able, fp16 }: PrecisionEvent): EventWords {
+  const names = without.map(({ device, name, capability }) => {
+    return `${device} (${name}${capability && `, capability ${capability}`})`;
+  });
+  const [has, them] = without.length === 1 ? ['has', 'it'] : ['have', 'them'];
+  const where = able.length > 0 ? ' on every device' : '';
+  const parts = [
+    `computing in FP32${where}, because ${names.join(', ')} ${has} no BF16`,
+    able.length > 0 && `${deviceOption(able)} leaves ${them} out and computes in BF16`,
+    fp16.length > 0 && FP16_ADVICE,
+  ];
+  const text = parts.filter(Boolean).join('. ');
+  return able.length > 0 ? warn(text) : info(text);
+}
+
+/** Figures of NVIDIA's data sheet of the Tesla T4: 65 TFLOPS mixed-precision (FP16/FP32), 8.1 TFLOPS single-precision. */
+const FP16_ADVICE =
+  '--precision fp16 uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, ' +
+  '8.1 in FP32). Its range is smaller: a frame whose values leave it stays without a score, and the log says so';
+
+/** The option that takes these devices only. */
+function deviceOption(ids: readonly string[]): string {
+  const gpus = ids.map((id) => /^cuda:(\d+)$/.exec(id)?.[1]);
+  return gpus.includes(undefined) ? `--device ${ids.join(',')}` : `--gpus ${gpus.join(',')}`;
+}
+
+function progressWords(event: ProgressEvent): EventWords {
+  const { fraction, lettersComputed, frames, framesSpared, framesFailed, framesPerSecond, secondsLeft, seconds } =
+    event;
+  const parts = [
+    fraction !== null && `${percent(Math.min(1, fraction), 1)} done`,
+    bases(lettersComputed),
+    `${counted(frames, 'frame')} at ${framesPerSecond.toFixed(1)} a second`,
+    framesSpared > 0 && `${framesSpared} decided by triage`,
+    framesFailed > 0 && `${framesFailed} failed`,
+    secondsLeft !== null && `${duration(secondsLeft)} to go`,
+  ];
+  const devices = event.devices.map((device) => deviceProgress(device, seconds));
+  return info([parts.filter(Boolean).join(', '), ...devices].join('; '));
+}
+
+function deviceProgress(progress: ProgressEvent['devices'][number], seconds: number): string {
+  const { device, stage, fraction, batchFraction, frames, busySeconds, utilisation, temperature } = progress;
+  const parts = [
+    fraction !== null && `${percent(fraction, 1)} of the run`,
+    stage === 'idle' ? STAGE_NAMES.idle : `${STAGE_NAMES[stage]} at ${percent(batchFraction)} of a batch`,
+    counted(frames, 'frame'),
+    seconds > 0 && `${percent(Math.min(1, busySeconds / seconds))} busy`,
+    utilisation !== null && `${percent(utilisation)} utilised`,
+    temperature !== null && `${temperature.toFixed(0)} °C`,
+  ];
+  return `${device} ${parts.filter(Boolean).join(', ')}`;
+}
+
+function memoryWords({ device, allocated, reserved, peak, free, total }: MemoryEvent): EventWords {
+  return info(
+    `${device}: ${gibibytes(allocated)} GiB allocated, ${gibibytes(reserved)} reserved, ${gibibytes(peak)} peak, ` +
+      `${gibibytes(free)} of ${gibibytes(total)} GiB free`,
+  );
+}
+
+function memoryPressureWords({ device, used, total }: MemoryPressureEvent): EventWords {
+  return warn(
+    `${device}: ${percent(used / total)} of its memory is in use (${gibibytes(used)} of ${gibibytes(total)} GiB). ` +
+      `If batches fail for want of memory, lower --esm-batch-size and --dnabert-batch-size, set --max-memory, ` +
+      `or close other programs that use this device`,
+  );
+}
+
+function continuedWords({ frames, framesTriaged, damagedBytes, isOfSameDevices }: ContinuedEvent): EventWords {
+  const parts = [
+    `going on with an earlier run: the scores of ${counted(frames, 'frame')} are there already`,
+    framesTriaged > 0 && `triage has read ${counted(framesTriaged, 'frame')}`,
+    damagedBytes > 0 && `${bytes(damagedBytes)} of its journal are damaged, what they told is computed again`,
+    !isOfSameDevices && 'they come from other devices, whose scores may differ in their last digits',
+  ];
+  return { level: damagedBytes > 0 || !isOfSameDevices ? 'warn' : 'info', text: parts.filter(Boolean).join('; ') };
+}
+
+function deviceSummaryWords(event: DeviceSummaryEvent): EventWords {
+  const { device, batches, frames, tokens, busySeconds, tokensPerSecond, matmulEfficiency, isLost } = event;
+  const text =
+    `${device}: ${counted(frames, 'frame')} in ${counted(batches, 'batch')}, ${tokens} tokens, busy ${busySeconds.toFixed(1)} s, ` +
+    `${tokensPerSecond.toFixed(0)} tokens a second` +
+    (matmulEfficiency === null ? '' : `, ${percent(matmulEfficiency)} of what its matrix products alone reach`) +
+    (isLost ? '; lost during the run' : '');
+  return isLost ? warn(text) : info(text);
+}
+
+function finishedWords({ counts, seconds, model, card, output }: FinishedEvent): EventWords {
+  const { contigsVirus, contigsOther, contigsNone } = counts;
+  const done = contigsVirus + contigsOther + contigsNone;
+  // A run that was stopped has read records that it did not come to the end of.
+  const records = done === counts.records ? counted(done, 'record') : `${done} of ${counts.records} records read`;
+  return info(
+    `${records}: ${contigsVirus} virus, ${contigsOther} other, ` +
+      `${contigsNone} without a verdict; ${counted(counts.windows, 'window')}, ${counts.windowsScored} scored, ` +
+      (counts.windowsTriaged > 0 ? `${counts.windowsTriaged} of them by triage, ` : '') +
+      `${counts.windowsNoFrame} without a frame, ${counts.windowsFailed} failed; ` +
+      `${(seconds['total'] ?? 0).toFixed(1)} s; model ${model}${card === null ? '' : ` (${card})`}; results in ${output}`,
+  );
+}
+
+function info(text: string): EventWords {
+  return { level: 'info', text };
+}
+
+function warn(text: string): EventWords {
+  return { level: 'warn', text };
+}
+
+function error(text: string): EventWords {
+  return { level: 'error', text };
+}
