@@ -5,7 +5,8 @@ import tseslint from 'typescript-eslint';
 
 /**
  * The layers: what the files of each folder of lib/ may import besides their own folder. Whatever is not named here is
- * an error, so that imports run one way: cli, index, predict, models, engine, with the stages of the data beside them.
+ * an error, so that imports run one way: cli, the entries, results, predict, models, engine, with the stages of the data
+ * beside them.
  */
 const layers = {
   input: ['errors.ts', 'disk.ts', 'unless-aborted.ts'],
@@ -25,10 +26,20 @@ const layers = {
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
     'predict/options.ts',
   ],
-  'index.ts': [
-    ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
-    ...['journal', 'scoring', 'predict', 'diagnosis', 'benchmark'],
+  // Brings a prediction into its result files: nothing else knows both.
+  results: [
+    ...['errors.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/pool'],
+    ...['engine/libtorch/load.ts', 'models/folder/model-folder.ts', 'output', 'scoring', 'predict'],
   ],
+  // The entries of the package, and what the command line needs beside them.
+  'index.ts': [
+    ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'engine', 'diagnosis', 'scoring', 'predict'],
+    ...['results', 'output/manifest.ts'],
+  ],
+  'models.ts': ['supported-node.ts', 'models', 'predict/embedding-classifier.ts'],
+  'diagnostics.ts': ['supported-node.ts', 'diagnosis', 'engine'],
+  'benchmark.ts': ['supported-node.ts', 'benchmark', 'engine'],
+  'internal.ts': ['engine', 'models', 'scoring', 'predict', 'results'],
   // Sinks and views know the results and events of a prediction, and nothing of how they came about.
   output: [
     ...['errors.ts', 'disk.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
@@ -44,8 +55,8 @@ const layers = {
     ...['predict/summary.ts', 'scoring'],
   ],
   cli: [
-    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'index.ts', 'output', 'rescore'],
-    'monitor',
+    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
+    ...['index.ts', 'models.ts', 'diagnostics.ts', 'benchmark.ts', 'internal.ts'],
     // For an end without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
   ],

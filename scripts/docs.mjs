@@ -8,7 +8,7 @@
  */
 import { EXIT_MEANINGS } from '../dist/lib/cli/exit-codes.js';
 import { buildProgram } from '../dist/lib/cli/main.js';
-import { BENCHMARK_FIELDS } from '../dist/lib/index.js';
+import { BENCHMARK_FIELDS } from '../dist/lib/benchmark.js';
 import { EVENT_SCHEMA, EVENT_SCHEMA_VERSION } from '../dist/lib/monitor/event-schema.js';
 import { OUTPUT_FILES } from '../dist/lib/output/files.js';
 import { fillPart } from './docs/marked-part.mjs';

@@ -1,4 +1,4 @@
-import type { BenchmarkReport } from '../index.js';
+import type { BenchmarkReport } from '../benchmark.js';
 
 type Row = readonly [label: string, value: string, spread: string, meaning: string];
 

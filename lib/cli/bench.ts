@@ -3,23 +3,21 @@ import {
   BENCHMARK_WINDOWS,
   DEFAULT_BENCHMARK_BATCH_TOKENS,
   DEFAULT_BENCHMARK_SEQUENCES,
-  DEFAULT_CHUNK_SIZE,
-  DEFAULT_DNA_SIZE,
-  DNABERT_SIZES,
-  ESM2_SIZES,
-  MAX_BATCH_TOKENS,
   MAX_BENCHMARK_SEQUENCES,
   MAX_REPEATS,
-  VirnucproError,
   benchmark,
-} from '../index.js';
-import type { BenchmarkOptions, BenchmarkProgress, PrecisionChoice } from '../index.js';
+} from '../benchmark.js';
+import type { BenchmarkOptions, BenchmarkProgress } from '../benchmark.js';
+import { VirnucproError } from '../index.js';
+import type { PrecisionChoice } from '../index.js';
+import { MAX_BATCH_TOKENS } from '../internal.js';
+import { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DNABERT_SIZES, ESM2_SIZES } from '../models.js';
 import { benchTable } from './bench-table.js';
 import { removeTemporaryArchives } from '../benchmark/temporary-archive.js';
 import { leaveNow } from './end-of-process.js';
 import { EXIT_OF_SIGNAL } from './exit-codes.js';
 import { modelsOption, precisionOption, threadsOption, trustOption, wholeNumber } from './option-values.js';
-import { StopSignals } from './stop-signals.js';
+import { Signals } from './signals.js';
 import { bytes as inWords } from '../monitor/quantities.js';
 
 /** What the options of `bench` were given or default to, as commander names them. */
@@ -143,15 +141,16 @@ function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchCommandOpt
 
 /** Ctrl-C removes at once what was written for the time being, and ends the process: there is nothing to wait for. */
 async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
-  const stop = new StopSignals();
-  stop.onStop = (signal) => {
+  const signals = new Signals();
+  signals.stopped.addEventListener('abort', () => {
+    const signal = signals.received!;
     removeTemporaryArchives();
     leaveNow({ code: EXIT_OF_SIGNAL.get(signal)!, signal });
-  };
+  });
   try {
     return await work();
   } finally {
-    stop.ignore();
+    signals.release();
   }
 }
 

@@ -1,23 +1,27 @@
 import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { expected, isAborted } from '../errors.js';
-import { EmbeddingClassifier, packageVersion, VirnucproError } from '../index.js';
+import { packageVersion, VirnucproError } from '../index.js';
+import { describeModel } from '../internal.js';
+import { EmbeddingClassifier } from '../models.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
 import type { RunManifest } from '../output/manifest.js';
 import type { OtherClassifier } from '../rescore/other-classifier.js';
 import { rescore } from '../rescore/rescore.js';
 import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
-import { modelsOption, resultDirectory, threadsOption, trustOption } from './option-values.js';
-import { describeModel } from './run-description.js';
 import {
   calibrationOption,
   logFormatOption,
   logLevelOption,
   minFractionOption,
+  modelsOption,
+  resultDirectory,
   thresholdOption,
-} from './shared-options.js';
-import { StopSignals } from './stop-signals.js';
+  threadsOption,
+  trustOption,
+} from './option-values.js';
+import { Signals } from './signals.js';
 
 /** What the options of `call` were given or default to, as commander names them. */
 interface CallCommandOptions {
@@ -74,28 +78,28 @@ async function call(directory: string, words: CallCommandOptions): Promise<numbe
   const log = createLog({ format: words.logFormat, level: words.logLevel });
   const start = performance.now();
   let classifier: EmbeddingClassifier | undefined;
-  const stop = new StopSignals();
+  const signals = new Signals();
   try {
     const { threshold, minFraction, input: inputs = [], output } = words;
-    classifier = await openClassifier(words, stop.stopped);
+    classifier = await openClassifier(words, signals.stopped);
     const manifest = await rescore({
-      ...{ directory, rule: { threshold, minFraction }, output, inputs, signal: stop.stopped },
+      ...{ directory, rule: { threshold, minFraction }, output, inputs, signal: signals.stopped },
       classifier: classifier && otherClassifier(classifier),
       onWaiting: (reason) => logEvent(log, { event: 'waiting', reason }),
       ...{ version: packageVersion, commandLine: ['virnucpro', ...process.argv.slice(2)] },
     });
     return reportEnd(log, manifest, { output: output ?? directory, total: (performance.now() - start) / 1000 });
   } catch (error) {
-    if (stop.signal && (error === stop.signal || isAborted(error))) {
-      logEvent(log, { event: 'interrupted', signal: stop.signal, output: null });
-      return EXIT_OF_SIGNAL.get(stop.signal)!;
+    if (signals.received && (error === signals.received || isAborted(error))) {
+      logEvent(log, { event: 'interrupted', signal: signals.received, output: null });
+      return EXIT_OF_SIGNAL.get(signals.received)!;
     }
     if (words.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
     logEvent(log, { event: 'failed', code: error.code, reason: error.message });
     return EXIT.failed;
   } finally {
     await classifier?.close();
-    stop.ignore();
+    signals.release();
   }
 }
 

@@ -2,19 +2,12 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { temperatureOf, UNCALIBRATED, VirnucproError } from '../index.js';
-import type { InputFile, InspectedModel, InspectedTriage } from '../index.js';
+import { VirnucproError } from '../index.js';
+import type { RunPlan } from '../index.js';
+import { temperatureOf, UNCALIBRATED } from '../internal.js';
 import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
 import { checkFiles, readManifest, whatChanged } from '../output/finished-run.js';
 import { isFinal, type ManifestModel, type RunManifest } from '../output/manifest.js';
-import type { PredictCommandOptions } from './predict-options.js';
-
-/** What this command is to compute. */
-export interface WantedRun {
-  readonly model: InspectedModel;
-  readonly triage: InspectedTriage | undefined;
-  readonly inputs: readonly InputFile[];
-}
 
 export interface CompleteRun {
   readonly manifest: RunManifest;
@@ -29,20 +22,20 @@ export interface CompleteRun {
  * @param signal ends the hashing
  */
 export async function completeRun(
-  words: PredictCommandOptions,
-  { model, triage, inputs }: WantedRun,
+  directory: string,
+  plan: RunPlan,
   signal: AbortSignal,
 ): Promise<CompleteRun | undefined> {
-  const has = (name: string): boolean => existsSync(join(words.output, name));
+  const has = (name: string): boolean => existsSync(join(directory, name));
   if (has(JOURNAL.name) || !has(RUN_MANIFEST.name)) return undefined;
-  const manifest = await readManifest(words.output);
+  const manifest = await readManifest(directory);
   const isThisRun =
     isFinal(manifest) &&
-    hasSameParameters(manifest, words, temperatureOf(model, words.calibration)) &&
-    hasSameParts(manifest.model, model) &&
-    hasSameTriage(manifest, triage) &&
-    (await hasSameInputs(manifest, inputs, signal));
-  return isThisRun ? { manifest, damage: await damageOf(words.output, manifest, signal) } : undefined;
+    hasSameParameters(manifest, plan) &&
+    hasSameParts(manifest.model, plan.model) &&
+    hasSameTriage(manifest, plan.triage) &&
+    (await hasSameInputs(manifest, plan.files, signal));
+  return isThisRun ? { manifest, damage: await damageOf(directory, manifest, signal) } : undefined;
 }
 
 async function damageOf(directory: string, { files }: RunManifest, signal: AbortSignal): Promise<string | undefined> {
@@ -55,39 +48,34 @@ async function damageOf(directory: string, { files }: RunManifest, signal: Abort
   }
 }
 
-function hasSameParts(known: ManifestModel, { parts }: InspectedModel): boolean {
-  return parts.every(({ part, sha256 }) => known.parts.find(({ role }) => role === part)?.sha256 === sha256);
-}
-
-function hasSameTriage({ triage: known }: RunManifest, wanted: InspectedTriage | undefined): boolean {
-  if (!known || !wanted) return !known === !wanted;
-  return (
-    hasSameParts(known.model, wanted.model) &&
-    known.othersBelow === wanted.othersBelow &&
-    known.virusAtLeast === wanted.virusAtLeast &&
-    known.ruleTemperature === wanted.key.triageTemperature
+function hasSameParts(known: ManifestModel, model: RunPlan['model']): boolean {
+  return (['dna', 'protein', 'classifier'] as const).every(
+    (part) => known.parts.find(({ role }) => role === part)?.sha256 === model[part].sha256,
   );
 }
 
-function hasSameParameters(
-  { parameters, devices }: RunManifest,
-  words: PredictCommandOptions,
-  temperature: number,
-): boolean {
-  const { threshold, minFraction, precision, engine, keepIntermediate = false, saveEmbeddings = false } = words;
-  const wanted = { threshold, minFraction, engine, keepIntermediate, saveEmbeddings };
+function hasSameTriage({ triage: known }: RunManifest, wanted: RunPlan['triage']): boolean {
+  if (!known || !wanted) return !known === !wanted;
+  return (
+    hasSameParts(known.model, wanted.model) &&
+    known.othersBelow === wanted.rule.othersBelow &&
+    known.virusAtLeast === wanted.rule.virusAtLeast &&
+    known.ruleTemperature === temperatureOf(wanted.model, true)
+  );
+}
+
+function hasSameParameters({ parameters, devices }: RunManifest, { model, settings, results }: RunPlan): boolean {
+  const { precision, engine } = settings;
+  const { rule, calibration, sequences: keepIntermediate, embeddings: saveEmbeddings } = results;
+  const wanted = { ...rule, engine, keepIntermediate, saveEmbeddings };
   return (
     (precision === 'auto' || devices.every((device) => device.precision === precision)) &&
-    (parameters.temperature ?? UNCALIBRATED) === temperature &&
+    (parameters.temperature ?? UNCALIBRATED) === temperatureOf(model, calibration) &&
     Object.entries(wanted).every(([name, value]) => parameters[name] === value)
   );
 }
 
-async function hasSameInputs(
-  { inputs }: RunManifest,
-  files: readonly InputFile[],
-  signal: AbortSignal,
-): Promise<boolean> {
+async function hasSameInputs({ inputs }: RunManifest, files: RunPlan['files'], signal: AbortSignal): Promise<boolean> {
   if (inputs.length !== files.length) return false;
   for (const [index, { path, size }] of files.entries()) {
     // Sizes first: they cost nothing. What has none is no file, and cannot be read twice.

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { diagnose } from '../index.js';
-import type { Check } from '../index.js';
+import { diagnose } from '../diagnostics.js';
+import type { Check } from '../diagnostics.js';
 import { EXIT } from './exit-codes.js';
 import { modelsOption } from './option-values.js';
 

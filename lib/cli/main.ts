@@ -6,10 +6,9 @@ import { EXIT } from './exit-codes.js';
 import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
 import { endProcessSoon } from './end-of-process.js';
-import { surviveLostTerminal } from './lost-terminal.js';
 import { modelsCommand } from './models.js';
 import { predictCommand } from './predict.js';
-import { stoppedBy } from './stop-signals.js';
+import { stoppedBy, surviveLostTerminal } from './signals.js';
 
 /** The whole command line; the help texts and docs/cli.md come from here. */
 export function buildProgram(): Command {

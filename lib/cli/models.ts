@@ -11,8 +11,8 @@ import {
   listModels,
   removeModel,
   trustModel,
-} from '../index.js';
-import type { InspectedModel, ModelProgress, TriageThresholds } from '../index.js';
+} from '../models.js';
+import type { InspectedModel, ModelProgress, TriageThresholds } from '../models.js';
 import { EXIT } from './exit-codes.js';
 import { DEFAULT_MODEL, modelsOption, wholeNumber } from './option-values.js';
 import { bytes as inWords } from '../monitor/quantities.js';

@@ -7,8 +7,9 @@ import {
   MAX_DEVICE_TIMEOUT,
   MAX_BATCH_TOKENS,
   MAX_WORKERS,
-} from '../index.js';
-import type { DeviceChoice, PrecisionChoice } from '../index.js';
+} from '../internal.js';
+import { VirnucproError } from '../index.js';
+import type { DeviceChoice, PrecisionChoice, PrepareOptions, TriageChoice } from '../index.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
 import {
   DEFAULT_MODEL,
@@ -24,14 +25,12 @@ import {
   threadsOption,
   trustOption,
   wholeNumber,
-} from './option-values.js';
-import {
   calibrationOption,
   logFormatOption,
   logLevelOption,
   minFractionOption,
   thresholdOption,
-} from './shared-options.js';
+} from './option-values.js';
 
 /** What the options of `predict` were given or default to, as commander names them. */
 export interface PredictCommandOptions {
@@ -52,6 +51,7 @@ export interface PredictCommandOptions {
   memoryWarning: number;
   force?: boolean;
   resume?: boolean;
+  dryRun?: boolean;
   saveEmbeddings?: boolean;
   keepIntermediate?: boolean;
   threshold: number;
@@ -64,6 +64,39 @@ export interface PredictCommandOptions {
   progressInterval: number;
   logFormat: LogFormat;
   logLevel: LogLevel;
+}
+
+/**
+ * The options that decide results, as `prepare` takes them.
+ * @throws VirnucproError VNP_USAGE for thresholds of triage without its model
+ */
+export function prepareOptions(inputs: readonly string[], options: PredictCommandOptions): PrepareOptions {
+  const { model, models, trust, precision, engine, workers, threads, maxMemory, deviceTimeout } = options;
+  const { threshold, minFraction, calibration } = options;
+  return {
+    ...{ inputs, model, models, trust, precision, engine, workers, threads, maxMemory, deviceTimeout },
+    ...{ threshold, minFraction, calibration },
+    triage: triageChoice(options),
+    devices: options.gpus ?? options.device,
+    proteinBatchTokens: options.esmBatchSize,
+    dnaBatchTokens: options.dnabertBatchSize,
+    sequences: options.keepIntermediate,
+    embeddings: options.saveEmbeddings,
+  };
+}
+
+function triageChoice(options: PredictCommandOptions): TriageChoice | undefined {
+  const { triage: model, triageOthersBelow: othersBelow, triageVirusAtLeast: virusAtLeast } = options;
+  if (model !== undefined) {
+    return {
+      model,
+      ...(othersBelow !== undefined && { othersBelow }),
+      ...(virusAtLeast !== undefined && { virusAtLeast }),
+    };
+  }
+  if (othersBelow === undefined && virusAtLeast === undefined) return undefined;
+  const option = othersBelow === undefined ? '--triage-virus-at-least' : '--triage-others-below';
+  throw new VirnucproError('VNP_USAGE', `${option} needs --triage <name>: say which model is to do the triage`);
 }
 
 /** Gives a command the options of `predict`, in the order in which help lists them. */
@@ -143,6 +176,10 @@ function addOutputOptions(command: Command): Command {
         '--resume',
         'continue an interrupted run: what is already in the directory is not computed again',
       ).conflicts('force'),
+    )
+    .option(
+      '--dry-run',
+      'check everything that can be checked without loading the model, print the plan, write nothing',
     )
     .option(
       '--save-embeddings',

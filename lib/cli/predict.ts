@@ -1,26 +1,22 @@
-import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { expected } from '../errors.js';
-import { checkInputs, inputStem, inspectModel, packageVersion, temperatureOf, VirnucproError } from '../index.js';
-import type { InputFile, InspectedModel, InspectedTriage } from '../index.js';
-import { createLog, logEvent, LogSinks } from '../monitor/log.js';
-import { JOURNAL, OUTPUT_FILES, outputFileName } from '../output/files.js';
-import { hasRandomWeights, tableComment } from '../output/manifest.js';
+import { describe, packageVersion, VirnucproError } from '../index.js';
+import type { RunPlan } from '../index.js';
+import { checkResults, continuedPlan, openResults, planOnDevices, planRun } from '../internal.js';
+import { createLog, logEvent } from '../monitor/log.js';
+import { LogSinks } from '../monitor/log.js';
+import { JOURNAL } from '../output/files.js';
 import { finishInterrupted } from '../output/output-directory.js';
-import { openResultDirectory } from '../output/result-directory.js';
 import { unlessAborted } from '../unless-aborted.js';
 import { completeRun } from './complete-run.js';
+import type { CompleteRun } from './complete-run.js';
 import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
-import { addPredictOptions } from './predict-options.js';
+import { addPredictOptions, prepareOptions } from './predict-options.js';
 import type { PredictCommandOptions } from './predict-options.js';
-import { runPrediction, unsaid } from './predict-run.js';
-import { resumedOptions } from './resumed-options.js';
+import { runPrediction, withoutEarlier } from './predict-run.js';
 import { RunScreen } from './run-screen.js';
-import { StateSignal } from './state-signal.js';
-import { StopSignals } from './stop-signals.js';
-import { triageOf } from './triage-words.js';
+import { Signals } from './signals.js';
 
 export function predictCommand(): Command {
   const command = new Command('predict')
@@ -29,27 +25,28 @@ export function predictCommand(): Command {
       '<input...>',
       'FASTA or FASTQ files of DNA, plain or packed with gzip, bzip2, xz or zstd, directories of them, or - for standard input',
     );
-  return addPredictOptions(command).action(async (inputs: string[], words: PredictCommandOptions) => {
-    process.exitCode = await predict(inputs, words);
+  return addPredictOptions(command).action(async (inputs: string[], options: PredictCommandOptions) => {
+    process.exitCode = await predict(inputs, options);
   });
 }
 
-async function predict(inputs: string[], words: PredictCommandOptions): Promise<number> {
+async function predict(inputs: string[], options: PredictCommandOptions): Promise<number> {
   const sinks = new LogSinks();
-  const log = createLog({ format: words.logFormat, level: words.logLevel, sinks });
-  const stop = new StopSignals();
+  const log = createLog({ format: options.logFormat, level: options.logLevel, sinks });
+  const signals = new Signals({ reports: true });
   try {
-    return await checkAndRun(inputs, words, { log, sinks, stop });
+    const surroundings = { log, sinks, signals };
+    return options.dryRun ? await dryRun(inputs, options, surroundings) : await run(inputs, options, surroundings);
   } catch (error) {
-    if (stop.signal !== undefined && error === stop.signal) {
-      logEvent(log, { event: 'interrupted', signal: stop.signal, output: null });
-      return EXIT_OF_SIGNAL.get(stop.signal)!;
+    if (signals.received !== undefined && error === signals.received) {
+      logEvent(log, { event: 'interrupted', signal: signals.received, output: null });
+      return EXIT_OF_SIGNAL.get(signals.received)!;
     }
-    if (words.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
+    if (options.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
     logEvent(log, { event: 'failed', code: error.code, reason: error.message });
     return EXIT.failed;
   } finally {
-    stop.ignore();
+    signals.release();
     sinks.closeFile();
   }
 }
@@ -57,115 +54,88 @@ async function predict(inputs: string[], words: PredictCommandOptions): Promise<
 interface Surroundings {
   readonly log: Logger;
   readonly sinks: LogSinks;
-  readonly stop: StopSignals;
+  readonly signals: Signals;
+}
+
+interface Preparation {
+  readonly plan: RunPlan;
+  /** The run of this very plan whose results are in the output directory. */
+  readonly complete: CompleteRun | undefined;
 }
 
 /**
- * Everything that can be wrong without a model is found before one is loaded.
- * @throws VirnucproError; the name of the signal that stopped it before it had an output directory
+ * Finds everything that can be wrong without a model and libtorch.
+ * @throws VirnucproError; the name of the signal that stopped it
  */
-async function checkAndRun(
+async function prepareRun(
   inputs: string[],
-  given: PredictCommandOptions,
-  { log, sinks, stop }: Surroundings,
-): Promise<number> {
-  const { stopped } = stop;
-  const unlessStopped = <T>(work: Promise<T>): Promise<T> => unlessAborted(work, stopped);
-  const saidFirst: string[] = [];
-  const files = await checkInputs(inputs, { signal: stopped, onWarning: (text) => saidFirst.push(text) });
-  for (const text of saidFirst) logEvent(log, { event: 'warning', text });
-  const model = await unlessStopped(inspectModel(given.model, { models: given.models, trust: given.trust ?? false }));
-  // Without a name that is only where none is installed.
-  if (given.model === undefined && model.shipped) {
-    logEvent(log, { event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
-  }
-  const asked = await unlessStopped(triageOf(given, model));
-  const claiming = { signal: stopped, onWaiting: (reason: string) => logEvent(log, { event: 'waiting', reason }) };
-  if (given.resume) await unlessAborted(finishInterrupted(given.output, claiming), stop.givenUp);
-  const wanted = { model, triage: asked, inputs: files };
-  const complete = given.resume ? await unlessStopped(completeRun(given, wanted, stopped)) : undefined;
-  if (complete && complete.damage === undefined) {
-    for (const text of unsaid(complete.manifest.warnings, saidFirst)) logEvent(log, { event: 'warning', text });
-    logEvent(log, { event: 'complete-already', output: given.output });
-    return EXIT_OF_OUTCOME[complete.manifest.outcome];
-  }
+  options: PredictCommandOptions,
+  { log, signals: { stopped, givenUp } }: Surroundings,
+): Promise<Preparation> {
+  const { models, trust, output, resume, dryRun } = options;
+  const plan = await unlessAborted(
+    planRun({
+      ...prepareOptions(inputs, options),
+      signal: stopped,
+      onEvent: (event) => logEvent(log, event),
+      onWarning: (text) => logEvent(log, { event: 'warning', text }),
+    }),
+    stopped,
+  );
+  if (!resume) return { plan, complete: undefined };
+  if (!dryRun) await unlessAborted(finishInterrupted(output, claiming(log, stopped)), givenUp);
+  const complete = await unlessAborted(completeRun(output, plan, stopped), stopped);
+  if (complete && complete.damage === undefined) return { plan, complete };
   if (complete) {
-    const text = `the results in ${given.output} are not those of their run and are computed again: ${complete.damage}`;
+    const text = `the results in ${output} are not those of their run and are computed again: ${complete.damage}`;
     logEvent(log, { event: 'warning', text });
   }
-  const resuming = { model, triage: asked, journal: join(given.output, JOURNAL.name) };
-  const words = given.resume ? await unlessStopped(resumedOptions(given, resuming)) : given;
-  const triage = asked ?? (await unlessStopped(triageOf(words, model)));
-  const name = inputName(inputs, files);
-  await unlessStopped(refuseOverwriting(files, { output: words.output, name, chunkSize: model.chunkSize }));
-  const opening = openResultDirectory({
-    directory: words.output,
-    force: words.force ?? false,
-    resume: words.resume ?? false,
-    isDamaged: complete !== undefined,
-    keepIntermediate: words.keepIntermediate ?? false,
-    saveEmbeddings: words.saveEmbeddings ?? false,
-    ...claiming,
-    chunkSize: model.chunkSize,
-    inputName: name,
-    inputs: files.map(({ path }) => path).filter((path) => path !== '-'),
-    comment: comment(model, triage, words),
-  });
-  const directory = await unlessAborted(opening, stop.givenUp);
+  const journal = join(output, JOURNAL.name);
+  return { plan: await unlessAborted(continuedPlan(plan, journal, { models, trust }), stopped), complete };
+}
+
+function claiming(log: Logger, signal: AbortSignal) {
+  return { signal, onWaiting: (reason: string) => logEvent(log, { event: 'waiting', reason }) };
+}
+
+async function run(inputs: string[], options: PredictCommandOptions, surroundings: Surroundings): Promise<number> {
+  const { log, sinks, signals } = surroundings;
+  const { output, force = false, resume = false } = options;
+  const reportPreparing = (): void => logEvent(log, { event: 'waiting', reason: 'the run is being prepared' });
+  signals.on('report', reportPreparing);
+  const { plan, complete } = await prepareRun(inputs, options, surroundings);
+  if (complete && complete.damage === undefined) {
+    for (const text of withoutEarlier(complete.manifest.warnings, plan.warnings)) {
+      logEvent(log, { event: 'warning', text });
+    }
+    logEvent(log, { event: 'complete-already', output });
+    return EXIT_OF_OUTCOME[complete.manifest.outcome];
+  }
+  const opening = { force, resume, isDamaged: complete !== undefined, ...claiming(log, signals.stopped) };
+  const directory = await unlessAborted(openResults(plan, output, opening), signals.givenUp);
   sinks.openFile(directory.logPath);
-  const state = new StateSignal();
-  state.onAsked = () => logEvent(log, { event: 'waiting', reason: 'the model is being loaded' });
-  const models = triage ? `${model.name} after ${triage.model.name}` : model.name;
+  const models = plan.triage ? `${plan.model.name} after ${plan.triage.model.name}` : plan.model.name;
   const screen = new RunScreen({
     title: `virnucpro ${packageVersion}, model ${models}, ${inputs.join(' ')}`,
     ...{ log, sinks, readsStandardInput: inputs.includes('-') },
-    isWanted: words.progress && words.logFormat === 'text',
-    onQuit: () => stop.remember('SIGINT'),
+    isWanted: options.progress && options.logFormat === 'text',
+    onQuit: () => signals.stop('SIGINT'),
   });
-  try {
-    return await runPrediction({ inputs, saidFirst, words, model, triage, directory, log, screen, stop, state });
-  } finally {
-    state.ignore();
-  }
+  signals.off('report', reportPreparing);
+  return runPrediction({ plan, options, directory, log, screen, signals });
 }
 
-/** An input may lie in the output directory, but not under the name of a result. @throws VirnucproError VNP_USAGE */
-async function refuseOverwriting(
-  inputs: readonly InputFile[],
-  { output, name, chunkSize }: { output: string; name: string; chunkSize: number },
-): Promise<void> {
-  const real = (path: string): Promise<string> => realpath(path).catch(() => path);
-  const names = OUTPUT_FILES.map((file) => outputFileName(file, name, chunkSize));
-  const results = await Promise.all(names.map((result) => real(join(output, result))));
-  for (const { path } of inputs) {
-    if (!results.includes(await real(path))) continue;
-    const next = 'Choose another output directory, or move the input';
-    throw expected('VNP_USAGE', 'an input that is no result of this run', 'the input', path, next);
-  }
-}
-
-/** The name that the classic intermediate files begin with. */
-function inputName(inputs: readonly string[], files: readonly InputFile[]): string {
-  if (inputs.length > 1 || files.length !== 1) return 'inputs';
-  const [file] = files;
-  if (!file || file.path === '-') return 'stdin';
-  return inputStem(file.path);
-}
-
-function comment(model: InspectedModel, triage: InspectedTriage | undefined, words: PredictCommandOptions): string {
-  const { name, chunkSize, card } = model;
-  const { threshold, minFraction, calibration } = words;
-  return tableComment({
-    version: packageVersion,
-    model: name,
-    random: hasRandomWeights({ model, triage }),
-    parameters: { window: chunkSize, threshold, min_fraction: minFraction, ...triageWords(triage) },
-    optional: { temperature: temperatureOf(model, calibration), card: card?.path ?? null },
-  });
-}
-
-function triageWords(triage: InspectedTriage | undefined): Record<string, string | number> {
-  if (!triage) return {};
-  const { model, othersBelow, virusAtLeast } = triage;
-  return { triage: model.name, triage_others_below: othersBelow, triage_virus_at_least: virusAtLeast };
+/** Prints the plan and writes nothing. */
+async function dryRun(inputs: string[], options: PredictCommandOptions, surroundings: Surroundings): Promise<number> {
+  const { output, force = false, resume = false } = options;
+  const { log, signals } = surroundings;
+  const { plan, complete } = await prepareRun(inputs, options, surroundings);
+  const isDone = complete !== undefined && complete.damage === undefined;
+  const opening = { force, resume, isDamaged: complete !== undefined, ...claiming(log, signals.stopped) };
+  if (!isDone) await unlessAborted(checkResults(plan, output, opening), signals.stopped);
+  const lines = describe(await planOnDevices(plan, signals.stopped));
+  console.log(
+    [...lines, `output        ${output}${isDone ? ', which holds the results of this run already' : ''}`].join('\n'),
+  );
+  return EXIT.done;
 }

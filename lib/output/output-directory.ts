@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import { describeOwner, isElsewhere, lifeOf, readOwner } from './directory-owner.js';
@@ -67,6 +68,31 @@ export async function claimDirectory(directory: string, options: ClaimOptions = 
     if (cause instanceof VirnucproError) throw cause;
     throw outputError('a directory that can be written to', directory, cause);
   }
+}
+
+/**
+ * Refuses what `claimDirectory` would refuse, and changes nothing.
+ *
+ * @throws VNP_OUTPUT; the signal's reason
+ */
+export async function checkClaimable(directory: string, options: ClaimOptions = {}): Promise<void> {
+  const path = resolve(directory);
+  const { system = realSystem } = options;
+  if (await system.files.isFolder(path)) {
+    const names = await system.files.names(path);
+    await new OtherRuns(path, options).refuse(names);
+    const content = names.filter((name) => !UNFINISHED.test(name) && !TAKEN.test(name));
+    if (!options.force && !options.accepts?.(content)) refuseContent(directory, content, options);
+    return;
+  }
+  if (await exists(path)) throw notADirectory(directory);
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**
@@ -202,7 +228,11 @@ async function makeDirectory(system: System, directory: string, path: string): P
   } catch (cause) {
     throw outputError('a directory that can be made', directory, cause);
   }
-  throw expected('VNP_OUTPUT', 'a directory', 'the output', `the file ${directory}`, 'Choose another name');
+  throw notADirectory(directory);
+}
+
+function notADirectory(directory: string): VirnucproError {
+  return expected('VNP_OUTPUT', 'a directory', 'the output', `the file ${directory}`, 'Choose another name');
 }
 
 /**

@@ -1,6 +1,6 @@
 import { constants, existsSync, readFileSync } from 'node:fs';
 import { access, rename, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { expected, VirnucproError } from '../errors.js';
 import { writeToDisk } from '../disk.js';
 import { both, BufferedFile, openNewFile } from './buffered-file.js';
@@ -14,7 +14,7 @@ import { VirusSequencesWriter } from './fasta.js';
 import { hasRandomWeights, isFinal, manifestText, RANDOM_WEIGHTS_WARNING, runManifest } from './manifest.js';
 import type { ManifestFile, RunDescription, RunManifest } from './manifest.js';
 import { EmbeddingsWriter, IntermediateFilesWriter } from './optional-files.js';
-import { claimDirectory, releaseDirectory } from './output-directory.js';
+import { checkClaimable, claimDirectory, releaseDirectory } from './output-directory.js';
 import { outputError } from './output-error.js';
 import type { ClaimedDirectory } from './ownership.js';
 import { putInPlace, REPLACEMENT_FOLDER } from './put-in-place.js';
@@ -93,6 +93,33 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
   } catch (error) {
     await releaseDirectory(claimed, { unused: true });
     throw error;
+  }
+}
+
+/**
+ * Refuses what `openResultDirectory` would refuse, as far as that can be known without changing anything.
+ *
+ * @throws VNP_OUTPUT; the signal's reason
+ */
+export async function checkResultDirectory(options: ResultDirectoryOptions): Promise<void> {
+  const { directory, force = false, inputs = [], onWaiting, signal } = options;
+  checkInputName(options.inputName);
+  const accepts = (names: readonly string[]): boolean => acceptsUnfinished(names, options);
+  await checkClaimable(directory, { force, accepts, ...(onWaiting && { onWaiting }), ...(signal && { signal }) });
+  await checkWritable(directory);
+  for (const name of await earlierFiles(directory, inputs)) {
+    await checkReplaceable({ path: directory, shownDirectory: directory }, name);
+  }
+}
+
+/** The directory, or the one in which it is to be made. */
+async function checkWritable(directory: string): Promise<void> {
+  const path = resolve(directory);
+  try {
+    await access(path, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    if (codeOf(cause) !== 'ENOENT') throw outputError('a directory that can be written to', directory, cause);
+    await checkWritable(dirname(path));
   }
 }
 

@@ -8,8 +8,8 @@ import { checkKind, isFlag } from '../option-checks.js';
 import { unlessAborted } from '../unless-aborted.js';
 import { calibrateAll, temperatureOf } from '../scoring/frame-scores.js';
 import { endedBy } from './open-models.js';
-import { resolveOpenOptions } from './options.js';
-import type { OpenOptions, PredictOptions, ResolvedOpenOptions } from './options.js';
+import { resolveModelSettings, resolveOpenHandlers } from './options.js';
+import type { OpenOptions, PredictOptions } from './options.js';
 
 export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' | 'threads' | 'signal'> &
   Pick<PredictOptions, 'calibration'>;
@@ -37,14 +37,15 @@ export class EmbeddingClassifier {
    */
   static async open({ calibration = true, ...options }: ClassifierOptions = {}): Promise<EmbeddingClassifier> {
     checkKind('calibration', calibration, 'true or false', isFlag);
-    const resolved = resolveOpenOptions(options);
-    return endedBy(resolved.signal, EmbeddingClassifier.#load({ calibration, ...options }, resolved));
+    const { threads } = resolveModelSettings(options);
+    const { signal } = resolveOpenHandlers(options);
+    return endedBy(signal, EmbeddingClassifier.#load({ ...options, calibration, threads }));
   }
 
   static async #load(
-    options: ClassifierOptions & { readonly calibration: boolean },
-    { trust, threads, signal }: ResolvedOpenOptions,
+    options: ClassifierOptions & { readonly calibration: boolean; readonly threads: number },
   ): Promise<EmbeddingClassifier> {
+    const { trust = false, threads, signal } = options;
     const registry = new ModelRegistry(modelsFolder(options.models));
     const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
     const { classifier } = model;

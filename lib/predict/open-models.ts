@@ -1,24 +1,21 @@
 import type { NativeBytePairTokenizer } from '../engine/addon.js';
-import type { OpenedModel } from '../models/folder/model-folder.js';
-import type { BatchTokens, SizedModels } from '../engine/devices/worker-plan.js';
+import type { BatchTokens } from '../engine/devices/worker-plan.js';
 import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
 import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
-import type { LoadedAddon } from '../engine/libtorch/load.js';
 import { DevicePool } from '../engine/pool/pool.js';
 import { precisionOf } from '../engine/devices/choose-devices.js';
 import type { WorkerDescription } from '../engine/pool/pool-worker.js';
-import { ModelRegistry, modelsFolder } from '../models/registry.js';
-import { verifyFiles } from '../models/trust/verify.js';
 import { VirnucproError } from '../errors.js';
-import { packageVersion } from '../package.js';
+import type { OpenedModel } from '../models/folder/model-folder.js';
+import { verifyFiles } from '../models/trust/verify.js';
 import { unlessAborted } from '../unless-aborted.js';
 import type { DeviceEvent, RunEvent } from './events.js';
-import { resolveOpenOptions } from './options.js';
-import type { OpenOptions, ResolvedOpenOptions } from './options.js';
-import { candidateDevices, planRun } from './plan-devices.js';
-import type { CandidateDevices, RunPlan } from './plan-devices.js';
-import type { RunKeyParts } from './run-key.js';
-import { findTriage } from './triage-model.js';
+import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './options.js';
+import type { ModelSettings, OpenHandlers, OpenOptions } from './options.js';
+import { planModels, planOnDevices, sizesOf } from './plan.js';
+import type { ModelPlan, PlannedOnDevices } from './plan.js';
+import { emitPrecision, planOn } from './plan-devices.js';
+import type { DevicePlan } from './plan-devices.js';
 import type { FoundTriage } from './triage-model.js';
 
 /** A model on its devices. */
@@ -32,17 +29,33 @@ export interface LoadedModel {
 export interface OpenedModels extends LoadedModel {
   /** The model that reads before it, on the same devices. */
   readonly triage: (LoadedModel & Pick<FoundTriage, 'rule'>) | undefined;
-  readonly versions: RunKeyParts['versions'];
-  readonly engine: RunKeyParts['engine'];
-  /** Of both. */
-  readonly batchTokens: BatchTokens;
+  /** With the devices that opened. */
+  readonly plan: PlannedOnDevices<ModelPlan>;
+  /** How long the loading took. */
+  readonly seconds: number;
   readonly onEvent: (event: RunEvent) => void;
 }
 
 /** Loads a model on its devices, and where there is to be triage the one for that beside it. */
-export async function openModels(options: OpenOptions): Promise<OpenedModels> {
-  const resolved = resolveOpenOptions(options);
-  return endedBy(resolved.signal, loadModels(options, resolved));
+export async function openModels(given: OpenOptions | ModelPlan, handlers: OpenHandlers = {}): Promise<OpenedModels> {
+  if (isPlan(given)) {
+    checkPlanHandlers('open', handlers);
+    const { onEvent, signal } = resolveOpenHandlers(handlers);
+    return endedBy(
+      signal,
+      loadModels(() => Promise.resolve(given), { onEvent, signal }),
+    );
+  }
+  resolveModelSettings(given);
+  const { onEvent, signal } = resolveOpenHandlers(given);
+  return endedBy(
+    signal,
+    loadModels(() => planModels(given), { onEvent, signal }),
+  );
+}
+
+function isPlan(given: OpenOptions | ModelPlan): given is ModelPlan {
+  return Object.hasOwn(Object(given) as object, 'settings');
 }
 
 /** @throws VirnucproError VNP_ABORTED where the signal ended the loading, whatever that failed with because of it */
@@ -56,73 +69,63 @@ export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promi
   }
 }
 
-async function loadModels(options: OpenOptions, resolved: ResolvedOpenOptions): Promise<OpenedModels> {
-  const { trust, engine, onEvent, triage: choice, signal } = resolved;
+type Handlers = ReturnType<typeof resolveOpenHandlers>;
+
+async function loadModels(found: () => Promise<ModelPlan>, handlers: Handlers): Promise<OpenedModels> {
+  const { onEvent, signal } = handlers;
+  const start = performance.now();
   signal?.throwIfAborted();
   emitGrant(onEvent);
-  const registry = new ModelRegistry(modelsFolder(options.models));
-  const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
-  if (options.model === undefined && model.shipped) {
-    onEvent({ event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
-  }
-  const found = choice && (await unlessAborted(findTriage(registry, choice, model, { trust }), signal));
+  const models = await found();
   await unlessAborted(prepareAddon(), signal);
-  const loaded = loadAddon();
-  for (const { place, verdict } of loaded.passedOver)
-    onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: loaded.libtorch.root });
-  const models = { dna: model.dna, protein: model.protein, beside: found?.model };
-  const candidates = candidateDevices(loaded, options.devices, models, resolved);
-  const opening = { loaded, resolved, model, found, models };
-  const { pool, plan, tokenizer, triage } = await loadOn(candidates, opening);
-  const versions = { virnucpro: packageVersion, libtorch: loaded.libtorch.version };
-  return { model, pool, tokenizer, triage, versions, engine, batchTokens: plan.batchTokens, onEvent };
-}
-
-interface Opening {
-  readonly loaded: LoadedAddon;
-  readonly resolved: ResolvedOpenOptions;
-  readonly model: OpenedModel;
-  readonly found: FoundTriage | undefined;
-  /** All that a device has to have room for. */
-  readonly models: SizedModels;
-}
-
-interface OpenedOnDevices extends LoadedModel {
-  readonly plan: RunPlan;
-  readonly triage: OpenedModels['triage'];
+  const { passedOver, libtorch } = loadAddon();
+  for (const { place, verdict } of passedOver) {
+    onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: libtorch.root });
+  }
+  const plan = await planOnDevices(models, signal);
+  for (const { device, reason } of plan.devices.leftOut) {
+    onEvent({ event: 'device-left-out', device: device.id, name: device.name, reason });
+  }
+  const opened = await loadOn(plan, handlers);
+  return { ...opened, seconds: (performance.now() - start) / 1000, onEvent };
 }
 
 /** Opens both models on the same devices: one that does not open, or has no room for the second, is used for neither. */
-async function loadOn({ devices, mayLeaveOut }: CandidateDevices, opening: Opening): Promise<OpenedOnDevices> {
-  const { resolved, model, found, models } = opening;
-  const plan = planRun(devices, models, resolved);
-  const own = await load(model, plan, { ...opening, mayLeaveOut });
+async function loadOn(
+  plan: PlannedOnDevices<ModelPlan>,
+  handlers: Handlers,
+): Promise<Omit<OpenedModels, 'seconds' | 'onEvent'>> {
+  const { model, triage: found, settings, devices } = plan;
+  emitPrecision(devices, settings, handlers.onEvent);
+  const own = await load(model, devices, settings, handlers);
   let triage: LoadedModel | undefined;
   try {
     if (found) {
-      resolved.onEvent({ event: 'triage', model: found.model.name, ...found.rule });
-      const beside = { ...plan, workers: plan.workers.filter(isOn(own.pool)).map(besideIt) };
-      triage = await load(found.model, beside, { ...opening, mayLeaveOut });
+      handlers.onEvent({ event: 'triage', model: found.model.name, ...found.rule });
+      const beside = { ...devices, workers: devices.workers.filter(isOn(own.pool)).map(besideIt) };
+      triage = await load(found.model, beside, settings, handlers);
       await own.pool.keepOnly(deviceIds(triage.pool));
     }
-    const left = devices.filter(({ id }) => deviceIds(own.pool).includes(id));
-    if (precisionOf(left, resolved.precision) === plan.precision) {
+    const left = devices.devices.filter(({ id }) => deviceIds(own.pool).includes(id));
+    if (precisionOf(left, settings.precision) === devices.precision) {
       return { ...own, plan, triage: triage && { ...triage, rule: found!.rule } };
     }
     // Those that opened compute in a better precision without the others.
     await Promise.all([own.pool.close(), triage?.pool.close()]);
-    return await loadOn({ devices: left, mayLeaveOut }, opening);
+    return await loadOn({ ...plan, devices: planOn(left, devices, sizesOf(plan), settings) }, handlers);
   } catch (error) {
     await Promise.all([own.pool.close(), triage?.pool.close()]);
     throw error;
   }
 }
 
+type PlannedWorker = DevicePlan['workers'][number];
+
 function deviceIds(pool: DevicePool): string[] {
   return pool.descriptions.map(({ device }) => device.id);
 }
 
-function isOn(pool: DevicePool): (plan: RunPlan['workers'][number]) => boolean {
+function isOn(pool: DevicePool): (plan: PlannedWorker) => boolean {
   const opened = deviceIds(pool);
   return ({ device }) => opened.includes(device.id);
 }
@@ -140,24 +143,25 @@ function emitGrant(onEvent: (event: RunEvent) => void): void {
 }
 
 /** The same device's worker for triage: one of its own, with a name of its own. */
-function besideIt(plan: RunPlan['workers'][number]): RunPlan['workers'][number] {
+function besideIt(plan: PlannedWorker): PlannedWorker {
   return { ...plan, id: `triage:${plan.id}` };
 }
 
 async function load(
   model: OpenedModel,
-  { workers, batchTokens }: RunPlan,
-  { loaded, resolved, mayLeaveOut }: Pick<Opening, 'loaded' | 'resolved'> & Pick<CandidateDevices, 'mayLeaveOut'>,
+  { workers, batchTokens, mayLeaveOut }: DevicePlan,
+  { engine, maxMemory, deviceTimeout }: ModelSettings,
+  { onEvent, signal }: Handlers,
 ): Promise<LoadedModel> {
   const { dna, protein, classifier, chunkSize } = model;
-  const { engine, maxMemory, deviceTimeout, onEvent, signal } = resolved;
-  const tokenizer = new loaded.addon.BytePairTokenizer(model.tokenizer);
+  const { addon } = loadAddon();
+  const tokenizer = new addon.BytePairTokenizer(model.tokenizer);
   onEvent({ event: 'loading', model: model.name, chunkSize, workers: workers.map(({ id }) => id) });
   const onRead = (bytes: number): void => onEvent({ event: 'checking', model: model.name, bytes });
   await verifyFiles([dna, protein, classifier], { onRead, signal });
   const limits = { deadlineSeconds: deviceTimeout, ...(maxMemory !== undefined && { maxMemory }) };
   const requests = workers.map((plan) => ({ ...plan, ...limits, engine, dna, protein, classifier }));
-  const pool = await DevicePool.open(loaded.addon, requests, { mayLeaveOut, onEvent, ...(signal && { signal }) });
+  const pool = await DevicePool.open(addon, requests, { mayLeaveOut, onEvent, ...(signal && { signal }) });
   for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
   return { model, pool, tokenizer };
 }

@@ -1,10 +1,11 @@
 import { DEFAULT_DEADLINE } from '../engine/addon.js';
+import { DEFAULT_PRECISION } from '../engine/devices/choose-devices.js';
 import type { DeviceChoice, PrecisionChoice } from '../engine/devices/choose-devices.js';
 import { grantedResources } from '../engine/limits/granted-resources.js';
-import { DEFAULT_PRECISION } from '../engine/devices/choose-devices.js';
 import { expected } from '../errors.js';
 import { checkKind, checkNames, isFlag, namesOf, whole } from '../option-checks.js';
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from '../scoring/calls.js';
+import type { CallRule } from '../scoring/calls.js';
 import type { RunEvent } from './events.js';
 
 /** Seconds between two progress events. */
@@ -72,9 +73,9 @@ export interface OpenOptions {
   /** `packed`: this project's own forward. `torchscript`: the archive's own, for comparison. Defaults to `packed`. */
   readonly engine?: 'packed' | 'torchscript';
   /** Tokens of a batch for ESM-2; a longer sequence runs alone. Defaults to what suits the devices' memory. */
-  readonly esmBatchTokens?: number;
+  readonly proteinBatchTokens?: number;
   /** Tokens of a batch for DNABERT-S; a longer sequence runs alone. Defaults to what suits the devices' memory. */
-  readonly dnabertBatchTokens?: number;
+  readonly dnaBatchTokens?: number;
   /** Called for everything that happens while the model loads and while runs go on. What it throws is ignored. */
   readonly onEvent?: (event: RunEvent) => void;
   /**
@@ -127,8 +128,8 @@ const OPEN_OPTIONS = namesOf<OpenOptions>({
   deviceTimeout: true,
   threads: true,
   engine: true,
-  esmBatchTokens: true,
-  dnabertBatchTokens: true,
+  proteinBatchTokens: true,
+  dnaBatchTokens: true,
   onEvent: true,
   signal: true,
 });
@@ -138,6 +139,15 @@ const PREDICT_OPTIONS = namesOf<PredictOptions>({
   calibration: true,
   sequences: true,
   embeddings: true,
+  journal: true,
+  standardInput: true,
+  signal: true,
+  progressInterval: true,
+  memoryWarning: true,
+});
+
+const OPEN_HANDLERS = namesOf<OpenHandlers>({ onEvent: true, signal: true });
+const RUN_HANDLERS = namesOf<RunHandlers>({
   journal: true,
   standardInput: true,
   signal: true,
@@ -196,49 +206,77 @@ export function defaultThreads(): number {
   return Math.min(grantedResources().cores.granted, MAX_THREADS);
 }
 
+/** Options of which a missing one may be there as undefined. */
+export type OrUndefined<Options> = { readonly [Name in keyof Options]?: Options[Name] | undefined };
+
+/** With what a model is opened, whichever it is: the options of `open` with their defaults. */
+export interface ModelSettings {
+  /** The choice, not what comes of it. */
+  readonly precision: PrecisionChoice;
+  readonly devices: DeviceChoice;
+  readonly threads: number;
+  /** These are undefined where nobody asked for a number. */
+  readonly workers: number | undefined;
+  readonly maxMemory: number | undefined;
+  readonly proteinBatchTokens: number | undefined;
+  readonly dnaBatchTokens: number | undefined;
+  readonly deviceTimeout: number;
+  readonly engine: NonNullable<OpenOptions['engine']>;
+}
+
+/** What a run gives, whatever its inputs are: the options of `predict` that decide results, with their defaults. */
+export interface ResultSettings {
+  readonly rule: CallRule;
+  readonly calibration: boolean;
+  readonly sequences: boolean;
+  readonly embeddings: boolean;
+}
+
+/** What decides no result of a run: also to be given with a plan. */
+export type RunHandlers = Pick<
+  PredictOptions,
+  'journal' | 'standardInput' | 'signal' | 'progressInterval' | 'memoryWarning'
+>;
+
+/** What decides nothing of a model that is opened: also to be given with a plan. */
+export type OpenHandlers = Pick<OpenOptions, 'onEvent' | 'signal'>;
+
 /** @throws VirnucproError VNP_ARGUMENT */
-export function resolveOpenOptions(options: OpenOptions) {
+export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSettings {
   checkNames(OPEN_OPTIONS, options, 'open');
-  const { workers, maxMemory, esmBatchTokens, dnabertBatchTokens } = options;
   checkKind('model', options.model, 'a name', isText);
   checkKind('models', options.models, 'the path of a folder', isText);
   checkKind('trust', options.trust, 'true or false', isFlag);
   checkKind('devices', options.devices, 'auto, cpu, cuda or an array of ids', isDeviceChoice);
-  checkKind('onEvent', options.onEvent, 'a function', (listener: unknown) => typeof listener === 'function');
-  checkKind('signal', options.signal, 'an AbortSignal', isSignal);
+  const optional = (name: 'workers' | 'maxMemory' | 'proteinBatchTokens' | 'dnaBatchTokens', most: number) =>
+    options[name] === undefined ? undefined : whole(name, options[name], most);
   return {
-    trust: options.trust ?? false,
-    triage: options.triage === undefined ? undefined : resolveTriage(options.triage),
     precision: options.precision ?? DEFAULT_PRECISION,
+    devices: options.devices ?? 'auto',
     threads: whole('threads', options.threads ?? defaultThreads(), MAX_THREADS),
-    workers: workers === undefined ? undefined : whole('workers', workers, MAX_WORKERS),
-    maxMemory: maxMemory === undefined ? undefined : whole('maxMemory', maxMemory, Number.MAX_SAFE_INTEGER),
+    workers: optional('workers', MAX_WORKERS),
+    maxMemory: optional('maxMemory', Number.MAX_SAFE_INTEGER),
     deviceTimeout: whole('deviceTimeout', options.deviceTimeout ?? DEFAULT_DEVICE_TIMEOUT, MAX_DEVICE_TIMEOUT),
-    engine: options.engine ?? ('packed' as const),
-    esmBatchTokens:
-      esmBatchTokens === undefined ? undefined : whole('esmBatchTokens', esmBatchTokens, MAX_BATCH_TOKENS),
-    dnabertBatchTokens:
-      dnabertBatchTokens === undefined ? undefined : whole('dnabertBatchTokens', dnabertBatchTokens, MAX_BATCH_TOKENS),
-    onEvent: harmless(options.onEvent),
-    signal: options.signal,
+    engine: options.engine ?? 'packed',
+    proteinBatchTokens: optional('proteinBatchTokens', MAX_BATCH_TOKENS),
+    dnaBatchTokens: optional('dnaBatchTokens', MAX_BATCH_TOKENS),
   };
 }
 
-export type ResolvedOpenOptions = ReturnType<typeof resolveOpenOptions>;
+/** @throws VirnucproError VNP_ARGUMENT */
+export function resolveOpenHandlers(handlers: OrUndefined<OpenHandlers>) {
+  const { onEvent, signal } = handlers;
+  checkKind('onEvent', onEvent, 'a function', (listener: unknown) => typeof listener === 'function');
+  checkKind('signal', signal, 'an AbortSignal', isSignal);
+  return { onEvent: harmless(onEvent), signal };
+}
 
 /** @throws VirnucproError VNP_ARGUMENT */
-export function resolvePredictOptions(options: PredictOptions) {
+export function resolveResultSettings(options: OrUndefined<PredictOptions>): ResultSettings {
   checkNames(PREDICT_OPTIONS, options, 'predict');
-  const { progressInterval = DEFAULT_PROGRESS_INTERVAL } = options;
-  checkKind('signal', options.signal, 'an AbortSignal', isSignal);
-  checkKind('standardInput', options.standardInput, 'an async iterable of bytes', isByteStream);
   checkKind('calibration', options.calibration, 'true or false', isFlag);
   checkKind('sequences', options.sequences, 'true or false', isFlag);
   checkKind('embeddings', options.embeddings, 'true or false', isFlag);
-  checkKind('journal', options.journal, 'the path of a file', isText);
-  if (!(progressInterval >= 0 && progressInterval <= 86_400)) {
-    throw expected('VNP_ARGUMENT', 'seconds from 0 to 86400', 'progressInterval', String(progressInterval));
-  }
   return {
     rule: {
       threshold: fraction('threshold', options.threshold ?? DEFAULT_THRESHOLD),
@@ -247,11 +285,23 @@ export function resolvePredictOptions(options: PredictOptions) {
     calibration: options.calibration ?? true,
     sequences: options.sequences ?? false,
     embeddings: options.embeddings ?? false,
-    journal: options.journal,
-    standardInput: options.standardInput,
-    signal: options.signal,
-    progressInterval,
-    memoryWarning: positiveFraction('memoryWarning', options.memoryWarning ?? DEFAULT_MEMORY_WARNING),
   };
 }
-export type ResolvedPredictOptions = ReturnType<typeof resolvePredictOptions>;
+
+/** @throws VirnucproError VNP_ARGUMENT */
+export function resolveRunHandlers(handlers: RunHandlers) {
+  const { journal, standardInput, signal, progressInterval = DEFAULT_PROGRESS_INTERVAL } = handlers;
+  checkKind('signal', signal, 'an AbortSignal', isSignal);
+  checkKind('standardInput', standardInput, 'an async iterable of bytes', isByteStream);
+  checkKind('journal', journal, 'the path of a file', isText);
+  if (!(progressInterval >= 0 && progressInterval <= 86_400)) {
+    throw expected('VNP_ARGUMENT', 'seconds from 0 to 86400', 'progressInterval', String(progressInterval));
+  }
+  const memoryWarning = positiveFraction('memoryWarning', handlers.memoryWarning ?? DEFAULT_MEMORY_WARNING);
+  return { journal, standardInput, signal, progressInterval, memoryWarning };
+}
+
+/** @throws VirnucproError VNP_ARGUMENT for another option, which the plan has decided already */
+export function checkPlanHandlers(kind: 'open' | 'predict', handlers: OpenHandlers | RunHandlers): void {
+  checkNames(kind === 'open' ? OPEN_HANDLERS : RUN_HANDLERS, handlers, `${kind} with a plan`);
+}

@@ -2,25 +2,28 @@ import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import { loadAddon } from '../engine/libtorch/load.js';
 import type { DevicePool } from '../engine/pool/pool.js';
 import type { WorkerDescription } from '../engine/pool/pool-worker.js';
-import { VirnucproError, expected } from '../errors.js';
+import { expected, VirnucproError } from '../errors.js';
 import { flattened } from '../input/flattened.js';
 import { checkInputs } from '../input/input-files.js';
 import { readRecords } from '../input/records.js';
+import { RunJournal } from '../journal/run-journal.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { PROTEIN_TOKENS } from '../models/tokenizers.js';
-import { RunJournal } from '../journal/run-journal.js';
 import type { TriageRule } from '../scoring/calls.js';
 import { temperatureOf } from '../scoring/frame-scores.js';
 import type { PredictionResult } from '../scoring/results.js';
 import type { BatchFailure } from './batch-failures.js';
 import { openModels } from './open-models.js';
 import type { LoadedModel, OpenedModels } from './open-models.js';
-import { resolvePredictOptions } from './options.js';
-import type { OpenOptions, PredictOptions, ResolvedPredictOptions } from './options.js';
+import { checkPlanHandlers, resolveResultSettings, resolveRunHandlers } from './options.js';
+import type { OpenHandlers, OpenOptions, PredictOptions, ResultSettings, RunHandlers } from './options.js';
 import { Pipeline } from './pipeline.js';
 import type { PipelineOptions } from './pipeline.js';
-import { RunControl } from './run-control.js';
+import { packageVersion } from '../package.js';
 import { runKey } from './run-key.js';
+import { checkEmbeddings, inputPaths } from './plan.js';
+import type { ModelPlan, PlannedOnDevices, RunPlan } from './plan.js';
+import { RunControl } from './run-control.js';
 import { RunMonitor } from './run-monitor.js';
 import type { RunStatus } from './run-status.js';
 import { RunSummary } from './summary.js';
@@ -28,6 +31,13 @@ import { RunSummary } from './summary.js';
 /** One run over some inputs. Iterate it once, before the predictor's next; `summary` is up to date at any moment and final afterwards. */
 export interface Prediction extends AsyncIterable<PredictionResult> {
   readonly summary: RunSummary;
+  /**
+   * All that decides its results. Looks at the inputs first, where `predict` was not given a plan.
+   * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_ABORTED
+   */
+  plan(): Promise<PlannedOnDevices<RunPlan>>;
+  /** How long the model took to be loaded. */
+  readonly loadSeconds: number;
   /** Scores are softmax(logits / temperature): 1 unless they are calibrated. */
   readonly temperature: number;
   /** How far the run is, and what every device does. */
@@ -42,9 +52,12 @@ export interface Prediction extends AsyncIterable<PredictionResult> {
 /** What belongs to one run alone. */
 interface Run {
   readonly inputs: readonly string[];
-  readonly options: ResolvedPredictOptions;
+  readonly results: ResultSettings;
+  readonly handlers: ReturnType<typeof resolveRunHandlers>;
   readonly summary: RunSummary;
   readonly control: RunControl;
+  /** From the first time that it is asked for, unless it was given. */
+  plan: Promise<PlannedOnDevices<RunPlan>> | undefined;
   /** From the first result or status that is asked for. */
   monitor: RunMonitor | undefined;
 }
@@ -64,8 +77,8 @@ export class Predictor {
   }
 
   /** @internal use `open` */
-  static async open(options: OpenOptions): Promise<Predictor> {
-    return new Predictor(await openModels(options));
+  static async open(given: OpenOptions | ModelPlan, handlers?: OpenHandlers): Promise<Predictor> {
+    return new Predictor(await openModels(given, handlers));
   }
 
   /** The model that reads every window first, if any does, and from which of its calibrated scores on it decides. */
@@ -85,12 +98,14 @@ export class Predictor {
   }
 
   /** The most tokens in a batch of each model. */
-  get batchTokens(): { readonly esm: number; readonly dnabert: number } {
-    return this.#opened.batchTokens;
+  get batchTokens(): { readonly protein: number; readonly dna: number } {
+    const { esm: protein, dnabert: dna } = this.#opened.plan.devices.batchTokens;
+    return { protein, dna };
   }
 
   /**
-   * Predicts every record of the inputs: paths of FASTA or FASTQ files, packed or not, directories of them, or `-`.
+   * Predicts every record of the inputs: paths of FASTA or FASTQ files, packed or not, directories of them, or `-`; or of
+   * a plan, which was made for this model and takes the place of all options but RunHandlers.
    * Results come in input order: the windows of a record, then the record. Breaking out of the loop ends the run. Results
    * leave as records come in, and at the end: while a pipe pauses they wait, finished or not.
    *
@@ -100,29 +115,54 @@ export class Predictor {
    *   answering, VNP_SYSTEMIC when three batches in a row had no score at all, VNP_OUTPUT and VNP_OUTPUT_LOST when the
    *   journal cannot be written or was removed
    */
-  predict(inputs: string | readonly string[], options: PredictOptions = {}): Prediction {
-    const resolved = resolvePredictOptions(options);
-    const paths = typeof inputs === 'string' ? [inputs] : inputs;
-    if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) {
-      throw expected('VNP_ARGUMENT', 'a path or an array of paths', 'predict', typeof inputs);
-    }
+  predict(given: string | readonly string[] | RunPlan, options: PredictOptions = {}): Prediction {
     this.#checkIdle();
-    const { triage } = this.#opened;
-    if (triage && resolved.embeddings) throw noEmbeddings(triage.model.name);
-    const usage = this.#pools.flatMap((pool) => pool.countUsage());
-    const summary = new RunSummary(usage, triage?.model.name);
-    const control = new RunControl();
-    const run: Run = { inputs: paths, options: resolved, summary, control, monitor: undefined };
+    const run = isPlan(given) ? this.#runOfPlan(given, options) : this.#runOf(given, options);
     const results = flattened(this.#results(run));
     return {
-      summary,
-      temperature: temperatureOf(this.model, resolved.calibration),
+      summary: run.summary,
+      plan: () => this.#planOf(run),
+      loadSeconds: this.#opened.seconds,
+      temperature: temperatureOf(this.model, run.results.calibration),
       status: () => this.#monitorOf(run).status(),
       emitProgress: () => this.#monitorOf(run).emitProgress(),
-      pause: () => control.pause(),
-      resume: () => control.resume(),
+      pause: () => run.control.pause(),
+      resume: () => run.control.resume(),
       [Symbol.asyncIterator]: () => results,
     };
+  }
+
+  #runOf(given: string | readonly string[], options: PredictOptions): Run {
+    const results = resolveResultSettings(options);
+    checkEmbeddings(this.#opened.plan, results);
+    return this.#newRun(inputPaths(given, 'predict'), results, resolveRunHandlers(options));
+  }
+
+  #runOfPlan(given: RunPlan, options: RunHandlers): Run {
+    checkPlanHandlers('predict', options);
+    checkSameModels(this.#opened.plan, given);
+    const handlers = resolveRunHandlers({ ...(given.journal !== undefined && { journal: given.journal }), ...options });
+    const run = this.#newRun(given.inputs, given.results, handlers);
+    run.plan = Promise.resolve({ ...given, ...this.#opened.plan });
+    return run;
+  }
+
+  #newRun(inputs: readonly string[], results: ResultSettings, handlers: Run['handlers']): Run {
+    const usage = this.#pools.flatMap((pool) => pool.countUsage());
+    const summary = new RunSummary(usage, this.#opened.triage?.model.name);
+    return { inputs, results, handlers, summary, control: new RunControl(), plan: undefined, monitor: undefined };
+  }
+
+  /** Looks at the inputs once. */
+  #planOf(run: Run): Promise<PlannedOnDevices<RunPlan>> {
+    const look = async (): Promise<PlannedOnDevices<RunPlan>> => {
+      const { inputs, results, control } = run;
+      const warnings: string[] = [];
+      const onWarning = (text: string): unknown => warnings.push(text);
+      const files = await checkInputs(inputs, { onWarning, signal: control.ended });
+      return { ...this.#opened.plan, inputs, files, warnings, results, journal: run.handlers.journal };
+    };
+    return (run.plan ??= look());
   }
 
   /**
@@ -168,20 +208,21 @@ export class Predictor {
   }
 
   async *#results(run: Run): AsyncGenerator<Iterable<PredictionResult>> {
-    const { inputs, options, summary, control } = run;
+    const { handlers, summary, control } = run;
     this.#checkIdle();
     this.#run = run;
-    const stopListening = options.signal && control.listenTo(options.signal);
+    const stopListening = handlers.signal && control.listenTo(handlers.signal);
     const monitor = this.#monitorOf(run);
     monitor.begin();
     let journal: RunJournal | undefined;
     try {
-      const onWarning = (text: string): void => summary.input.warn(text);
-      const files = await checkInputs(inputs, { onWarning, signal: control.ended });
+      const { files, warnings } = await this.#planOf(run);
+      for (const text of warnings) summary.input.warn(text);
       monitor.bytesTotal = totalSize(files);
-      const { standardInput } = options;
+      const { standardInput } = handlers;
       const reading = { progress: summary.input, signal: control.ended };
-      const records = readRecords(inputs, { ...reading, ...(standardInput && { standardInput }) });
+      const paths = files.map(({ path }) => path);
+      const records = readRecords(paths, { ...reading, ...(standardInput && { standardInput }) });
       const { pool, onEvent } = this.#opened;
       journal = await this.#openJournal(run);
       const context = {
@@ -191,7 +232,7 @@ export class Predictor {
         onFailure: (failure: BatchFailure) => onEvent({ event: 'failure', ...failure }),
         onTriageFailure: (failure: BatchFailure) => onEvent({ event: 'triage-failure', ...failure }),
       };
-      const pipeline = new Pipeline(records, pool, this.#pipelineOptions(options), context);
+      const pipeline = new Pipeline(records, pool, this.#pipelineOptions(run.results), context);
       try {
         while (await pipeline.advance()) yield pipeline.settled();
       } finally {
@@ -206,12 +247,16 @@ export class Predictor {
     }
   }
 
-  async #openJournal({ options, control }: Run): Promise<RunJournal | undefined> {
-    const { journal: path } = options;
+  async #openJournal({ handlers, results, control }: Run): Promise<RunJournal | undefined> {
+    const { journal: path } = handlers;
     if (path === undefined) return undefined;
-    const { onEvent } = this.#opened;
-    const { embeddings } = options;
-    const key = runKey({ ...this.#opened, workers: this.devices, embeddings });
+    const { plan, triage, onEvent } = this.#opened;
+    const { model, settings, devices } = plan;
+    const key = runKey({
+      versions: { virnucpro: packageVersion, libtorch: loadAddon().libtorch.version },
+      ...{ model, triage, engine: settings.engine, batchTokens: devices.batchTokens },
+      ...{ workers: this.devices, embeddings: results.embeddings },
+    });
     const journal = await RunJournal.open({ path, key, onFailure: (error) => control.stop(error) });
     if (journal.content.batches + journal.content.damagedBytes > 0) {
       onEvent({ event: 'continued', journal: path, ...journal.content });
@@ -219,7 +264,7 @@ export class Predictor {
     return journal;
   }
 
-  #pipelineOptions({ rule, calibration, sequences, embeddings }: ResolvedPredictOptions): PipelineOptions {
+  #pipelineOptions({ rule, calibration, sequences, embeddings }: ResultSettings): PipelineOptions {
     const { triage } = this.#opened;
     const { name, chunkSize } = this.model;
     return {
@@ -236,14 +281,14 @@ export class Predictor {
   }
 
   #batchesOf({ tokenizer }: LoadedModel): FrameBatcherOptions {
-    const { esm: proteinTokens, dnabert: dnaTokens } = this.#opened.batchTokens;
+    const { protein: proteinTokens, dna: dnaTokens } = this.batchTokens;
     return { proteinTokens, dnaTokens, dnaTokenizer: tokenizer, proteinTable: PROTEIN_TOKENS };
   }
 
   #monitorOf(run: Run): RunMonitor {
     const { onEvent, pool: models } = this.#opened;
     const workers = this.#pools.flatMap((pool) => pool.workers);
-    const { progressInterval, memoryWarning } = run.options;
+    const { progressInterval, memoryWarning } = run.handlers;
     const { summary, control } = run;
     const { addon } = loadAddon();
     return (run.monitor ??= new RunMonitor({
@@ -252,13 +297,24 @@ export class Predictor {
   }
 }
 
-function noEmbeddings(triage: string): VirnucproError {
-  const what = 'no embeddings, for those of the windows that it decides would be of another model,';
-  return expected('VNP_ARGUMENT', what, `a run with triage by ${triage}`, 'embeddings: true', 'Leave one of them out');
+function isPlan(given: string | readonly string[] | RunPlan): given is RunPlan {
+  return Object.hasOwn(Object(given) as object, 'results');
+}
+
+/** @throws VirnucproError VNP_ARGUMENT */
+function checkSameModels(opened: ModelPlan, wanted: ModelPlan): void {
+  const names = ({ model, triage }: ModelPlan): string =>
+    [model, ...(triage ? [triage.model] : [])].map(nameAndHash).join(' after ');
+  if (names(opened) === names(wanted)) return;
+  throw expected('VNP_ARGUMENT', `a plan for ${names(opened)}`, 'predict', `one for ${names(wanted)}`, 'Open that one');
+}
+
+function nameAndHash({ name, classifier }: OpenedModel): string {
+  return `${name} (${classifier.sha256.slice(0, 12)})`;
 }
 
 function closedError(): VirnucproError {
-  return new VirnucproError('VNP_CLOSED', 'Expected an open predictor for a run but it was closed');
+  return new VirnucproError('VNP_CLOSED', 'The predictor is closed: open another one');
 }
 
 /** @returns undefined when one of the inputs has no size */

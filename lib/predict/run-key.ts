@@ -1,13 +1,24 @@
-import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import { createHash } from 'node:crypto';
-import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../journal/journal-key.js';
+import type { BatchTokens } from '../engine/devices/worker-plan.js';
+import { PRECISIONS } from '../engine/devices/choose-devices.js';
+import type { WorkerDescription } from '../engine/pool/pool-worker.js';
+import { JOURNAL_FORMAT, NO_TRIAGE, WITHOUT_TRIAGE } from '../journal/journal-key.js';
 import type { RunKey, TriageKey } from '../journal/journal-key.js';
+import { checkJournal } from '../journal/run-journal.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { temperatureOf } from '../scoring/frame-scores.js';
-import type { OpenOptions } from './options.js';
+import type { OpenOptions, OrUndefined } from './options.js';
 import type { TriageRule } from '../scoring/calls.js';
+import { ModelRegistry, modelsFolder } from '../models/registry.js';
+import { packageVersion } from '../package.js';
+import type { RunPlan } from './plan.js';
+import { findTriage } from './triage-model.js';
 
-type PartHashes = Record<'dna' | 'protein' | 'classifier', { readonly sha256: string }>;
+/** What the journal of a run says of it, and how another run goes on with it. */
+
+const PARTS = ['dna', 'protein', 'classifier'] as const;
+
+type PartHashes = Record<(typeof PARTS)[number], { readonly sha256: string }>;
 
 export interface TriageKeyParts {
   readonly model: PartHashes & Pick<OpenedModel, 'name' | 'temperature'>;
@@ -20,7 +31,7 @@ export interface RunKeyParts {
   readonly triage?: TriageKeyParts | undefined;
   readonly engine: NonNullable<OpenOptions['engine']>;
   readonly workers: readonly WorkerDescription[];
-  readonly batchTokens: { readonly esm: number; readonly dnabert: number };
+  readonly batchTokens: BatchTokens;
   readonly embeddings: boolean;
 }
 
@@ -30,9 +41,7 @@ export function runKey({ versions, model, triage, engine, workers, batchTokens, 
     format: JOURNAL_FORMAT,
     virnucpro: versions.virnucpro,
     libtorch: versions.libtorch,
-    dna: model.dna.sha256,
-    protein: model.protein.sha256,
-    classifier: model.classifier.sha256,
+    ...hashesOf(model),
     chunkSize: model.chunkSize,
     precision: each(workers.map(({ precision }) => precision)).join(','),
     engine,
@@ -44,12 +53,16 @@ export function runKey({ versions, model, triage, engine, workers, batchTokens, 
   };
 }
 
+function hashesOf({ dna, protein, classifier }: PartHashes): Pick<RunKey, (typeof PARTS)[number]> {
+  return { dna: dna.sha256, protein: protein.sha256, classifier: classifier.sha256 };
+}
+
 /** What tells runs apart by their triage. The temperature is none of the archives, and decides as the thresholds do. */
 export function triageKey(triage: TriageKeyParts | undefined): TriageKey {
   if (!triage) return WITHOUT_TRIAGE;
   const { model, rule } = triage;
   const hash = createHash('sha256');
-  for (const part of ['dna', 'protein', 'classifier'] as const) hash.update(model[part].sha256);
+  for (const part of PARTS) hash.update(model[part].sha256);
   return {
     triage: hash.digest('hex'),
     triageModel: model.name,
@@ -61,4 +74,44 @@ export function triageKey(triage: TriageKeyParts | undefined): TriageKey {
 
 function each(names: readonly string[]): string[] {
   return [...new Set(names)].sort();
+}
+
+/**
+ * The plan of going on with the run that left this journal: what decides numbers and the plan leaves open is as that run
+ * was begun, whatever this machine would have chosen. Where there is no such run it is the plan itself.
+ * @throws VirnucproError VNP_RESUME naming what differs from the plan, VNP_OUTPUT, and as `findTriage` does
+ */
+export async function continuedPlan(
+  plan: RunPlan,
+  journal: string,
+  { models, trust = false }: OrUndefined<Pick<OpenOptions, 'models' | 'trust'>>,
+): Promise<RunPlan> {
+  const { model, settings, results } = plan;
+  const { precision, engine, proteinBatchTokens, dnaBatchTokens } = settings;
+  const begun = await checkJournal(journal, {
+    ...hashesOf(model),
+    ...{ virnucpro: packageVersion, chunkSize: model.chunkSize, engine },
+    ...(precision !== 'auto' && { precision }),
+    ...(proteinBatchTokens !== undefined && { esmBatchTokens: proteinBatchTokens }),
+    ...(dnaBatchTokens !== undefined && { dnabertBatchTokens: dnaBatchTokens }),
+    ...(results.embeddings && { embeddings: true }),
+    ...(plan.triage && triageKey(plan.triage)),
+  });
+  if (!begun) return plan;
+  const { triageModel, triageOthersBelow: othersBelow, triageVirusAtLeast: virusAtLeast } = begun;
+  const choice = begun.triage === NO_TRIAGE ? undefined : { model: triageModel, othersBelow, virusAtLeast };
+  const registry = new ModelRegistry(modelsFolder(models));
+  return {
+    ...plan,
+    journal,
+    // A model may be called something else by now.
+    triage: plan.triage ?? (choice && (await findTriage(registry, choice, model, { trust }))),
+    settings: {
+      ...settings,
+      precision: PRECISIONS.find((one) => one === begun.precision) ?? precision,
+      proteinBatchTokens: begun.esmBatchTokens,
+      dnaBatchTokens: begun.dnabertBatchTokens,
+    },
+    results: { ...results, embeddings: begun.embeddings },
+  };
 }

@@ -1,12 +1,8 @@
 import { expected } from '../errors.js';
-import type { TriageKey } from '../journal/journal-key.js';
-import { describeModel } from '../models/library.js';
-import type { InspectedModel, InspectOptions } from '../models/library.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
-import { ModelRegistry, modelsFolder, SHIPPED_DEFAULT } from '../models/registry.js';
-import { resolveTriage } from './options.js';
+import { SHIPPED_DEFAULT } from '../models/registry.js';
+import type { ModelRegistry } from '../models/registry.js';
 import type { TriageChoice } from './options.js';
-import { triageKey } from './run-key.js';
 import type { TriageRule } from '../scoring/calls.js';
 
 /** What a model may be called in short, unless one of that very name is installed. */
@@ -63,28 +59,4 @@ function ruleOf(triage: OpenedModel, choice: TriageChoice, chunkSize: number): T
     throw expected('VNP_USAGE', what, 'the score below which a window is none', String(othersBelow));
   }
   return { othersBelow, virusAtLeast };
-}
-
-/** A model that is to do triage, for printing, and what a journal says of it. */
-export interface InspectedTriage extends TriageRule {
-  readonly model: InspectedModel;
-  readonly key: TriageKey;
-}
-
-/**
- * Looks, before any is loaded, whether a model may do the triage of another.
- *
- * @param model the name of that other one; see `describeModel`
- * @throws VirnucproError VNP_USAGE where it is the same model, or nobody says from which scores on it is sure;
- *   VNP_ARGUMENT, VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED
- */
-export async function inspectTriage(
-  triage: string | TriageChoice,
-  model: string | undefined,
-  { models, trust = false }: InspectOptions = {},
-): Promise<InspectedTriage> {
-  const registry = new ModelRegistry(modelsFolder(models));
-  const found = await findTriage(registry, resolveTriage(triage), await registry.find(model), { trust });
-  const inspected = await describeModel(found.model, await registry.isTrusted(found.model));
-  return { model: inspected, ...found.rule, key: triageKey(found) };
 }

@@ -61,11 +61,12 @@ function manual() {
 
 /** Without what only npm reads: there is nothing to install or to build. */
 function packageManifest() {
-  const { name, version, description, license, type, engines, imports, bin, dependencies } = JSON.parse(
+  const { name, version, description, license, type, engines, exports, imports, bin, dependencies } = JSON.parse(
     readFileSync(inRepository('package.json'), 'utf8'),
   );
   for (const header of headerPackages) delete dependencies[header];
-  const exports = { '.': './dist/lib/index.js', './package.json': './package.json' };
+  // A bundle has no types.
+  for (const [entry, target] of Object.entries(exports)) exports[entry] = target.default ?? target;
   const kept = {
     name,
     version,

@@ -1,6 +1,6 @@
 // @ts-check
 /** The program of a child process, see runNative: its words are a task and what it is to do as JSON. */
-import { benchmark } from '../../dist/lib/index.js';
+import { benchmark } from '../../dist/lib/benchmark.js';
 import { measureAttention } from './native-attention.mjs';
 import { compareWithGolden } from './native-golden.mjs';
 import { measureKernels } from './native-kernels.mjs';

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { writeInput } from '../../bench/host/inputs.mjs';
 import { inspectModel } from '../../dist/lib/index.js';
 import { describeEnd } from './command.mjs';
+import { inspectModel } from '../../dist/lib/models.js';
+import { lastWords } from './command.mjs';
 import { named, predict, predictWell, scoreDifference } from './predict.mjs';
 import { checked, within } from './steps.mjs';
 
@@ -67,7 +69,7 @@ function batches(tokens) {
 /**
  * What a token of ESM-2 takes in a layer, in FP32: residual, norm, query, key, value, attention's output and its
  * projection, and both sides of the feed-forward.
- * @param {readonly import('../../dist/lib/index.js').InspectedPart[]} parts
+ * @param {readonly import('../../dist/lib/models.js').InspectedPart[]} parts
  */
 function bytesOfToken(parts) {
   const architecture = parts.find(({ part }) => part === 'protein')?.architecture;

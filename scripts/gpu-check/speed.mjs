@@ -5,7 +5,7 @@ import { runNative } from './command.mjs';
 import { proteinFasta } from './sequences.mjs';
 import { checked, UNJUDGED, within } from './steps.mjs';
 
-/** @typedef {import('../../dist/lib/index.js').BenchmarkReport} BenchmarkReport */
+/** @typedef {import('../../dist/lib/benchmark.js').BenchmarkReport} BenchmarkReport */
 /**
  * `least`: of the speed that the matrix products alone reach; `aim`: what is worth working for, no bar; `residues`: of
  * every protein.

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EmbeddingClassifier, open } from '../../lib/index.js';
+import { open } from '../../lib/index.js';
 import type { FrameScore, PredictOptions, Predictor } from '../../lib/index.js';
 import { calibrated } from '../../lib/scoring/frame-scores.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
+import { EmbeddingClassifier } from '../../lib/predict/embedding-classifier.js';
 
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
 const TEMPERATURE = 2.5;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { matmulEfficiency, open, VirnucproError } from '../../lib/index.js';
+import { matmulEfficiency } from '../../lib/engine/pool/linear-limit.js';
+import { open, VirnucproError } from '../../lib/index.js';
 import type { OpenOptions, Prediction, PredictionResult, Predictor, RunEvent, WindowResult } from '../../lib/index.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
@@ -140,10 +141,10 @@ describe('a predictor', () => {
   });
 
   for (const [what, options] of [
-    ['one frame a batch', { esmBatchTokens: 1, dnabertBatchTokens: 1 }],
-    ['a few frames a batch', { esmBatchTokens: 400, dnabertBatchTokens: 300 }],
-    ['everything in one batch', { esmBatchTokens: 1e6, dnabertBatchTokens: 1e6 }],
-    ['two workers', { workers: 2, esmBatchTokens: 300 }],
+    ['one frame a batch', { proteinBatchTokens: 1, dnaBatchTokens: 1 }],
+    ['a few frames a batch', { proteinBatchTokens: 400, dnaBatchTokens: 300 }],
+    ['everything in one batch', { proteinBatchTokens: 1e6, dnaBatchTokens: 1e6 }],
+    ['two workers', { workers: 2, proteinBatchTokens: 300 }],
     ["the archive's own forward", { engine: 'torchscript' }],
   ] as [string, Partial<OpenOptions>][]) {
     it(`gives the same scores with ${what}`, async () => {
@@ -236,7 +237,7 @@ describe('a predictor', () => {
   });
 
   it('gives what is finished when its signal says so, then says why', async () => {
-    const other = await openGolden({ esmBatchTokens: 1, dnabertBatchTokens: 1 });
+    const other = await openGolden({ proteinBatchTokens: 1, dnaBatchTokens: 1 });
     const enough = new AbortController();
     // More than waits for its turn to leave.
     const inputs = new Array<string>(20).fill(INPUT);
@@ -310,7 +311,7 @@ describe('a predictor', () => {
   });
 
   it('ends with VNP_CLOSED once it is closed', async () => {
-    const other = await openGolden({ esmBatchTokens: 1, dnabertBatchTokens: 1 });
+    const other = await openGolden({ proteinBatchTokens: 1, dnaBatchTokens: 1 });
     const running = other.predict(INPUT);
     let results = 0;
     await assert.rejects(
@@ -350,8 +351,8 @@ describe('a predictor', () => {
       { threads: 0 },
       { threads: 1.5 },
       { threads: 1e6 },
-      { esmBatchTokens: 0 },
-      { dnabertBatchTokens: NaN },
+      { proteinBatchTokens: 0 },
+      { dnaBatchTokens: NaN },
       { devices: [] },
       { devices: ['cpu', 'cpu'] },
       { devices: 'gpu' as 'cpu' },

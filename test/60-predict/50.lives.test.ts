@@ -49,7 +49,7 @@ describe('predictors', () => {
     await (await openGolden({ workers: 4 })).close();
     const before = threads();
     for (const end of ['close', 'abort', 'break', 'error'] as const) {
-      const predictor = await openGolden({ workers: 4, esmBatchTokens: 1, dnabertBatchTokens: 1 });
+      const predictor = await openGolden({ workers: 4, proteinBatchTokens: 1, dnaBatchTokens: 1 });
       assert.ok(threads() > before);
       const enough = new AbortController();
       const prediction = predictor.predict(INPUT, { signal: enough.signal });

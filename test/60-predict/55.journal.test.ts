@@ -2,14 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from '../../lib/index.js';
-import type {
-  ContinuedEvent,
-  OpenOptions,
-  PredictionResult,
-  Predictor,
-  PredictOptions,
-  RunEvent,
-} from '../../lib/index.js';
+import type { ContinuedEvent } from '../../lib/predict/events.js';
+import type { OpenOptions, PredictionResult, Predictor, PredictOptions, RunEvent } from '../../lib/index.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
@@ -37,7 +31,7 @@ describe('a run with a journal', () => {
     open({
       ...{ model: 'golden', models: installed.models, precision: 'fp32', devices: ['cpu'], threads: 1 },
       // Small batches, so that there are many.
-      ...{ esmBatchTokens: 200, dnabertBatchTokens: 200, onEvent: (event) => events.push(event) },
+      ...{ proteinBatchTokens: 200, dnaBatchTokens: 200, onEvent: (event) => events.push(event) },
       ...options,
     });
 
@@ -150,7 +144,7 @@ describe('a run with a journal', () => {
   it('with other tokens a batch, or another precision, is refused and says what differs', async () => {
     await all(INPUT, { journal });
     const wanted: [Partial<OpenOptions>, RegExp][] = [
-      [{ esmBatchTokens: 300 }, /tokens of an ESM-2 batch 200, .*tokens of an ESM-2 batch 300/],
+      [{ proteinBatchTokens: 300 }, /tokens of an ESM-2 batch 200, .*tokens of an ESM-2 batch 300/],
       [{ precision: 'bf16' }, /precision fp32, .*precision bf16/],
       [{ engine: 'torchscript' }, /engine packed, .*engine torchscript/],
     ];

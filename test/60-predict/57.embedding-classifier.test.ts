@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { EmbeddingClassifier, open } from '../../lib/index.js';
+import { open } from '../../lib/index.js';
+import { EmbeddingClassifier } from '../../lib/models.js';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';

@@ -46,7 +46,7 @@ describe('a run with triage', () => {
     open({
       ...{ model: 'large', models: installed.models, precision: 'fp32', devices: ['cpu'], threads: 1 },
       // Small batches, so that there are many.
-      ...{ esmBatchTokens: 200, dnabertBatchTokens: 200, onEvent: (event) => events.push(event) },
+      ...{ proteinBatchTokens: 200, dnaBatchTokens: 200, onEvent: (event) => events.push(event) },
       ...options,
     });
 
@@ -242,7 +242,7 @@ describe('a run with triage', () => {
       message: /spare nothing/,
     });
     assert.throws(() => predictor.predict(INPUT, { embeddings: true }), {
-      code: 'VNP_ARGUMENT',
+      code: 'VNP_USAGE',
       message: /embeddings/,
     });
   });

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Check } from '../../lib/index.js';
+import type { Check } from '../../lib/diagnostics.js';
 import { checkNode } from '../../lib/diagnosis/installation-checks.js';
 import { cachedLibtorchFolder } from '../../lib/engine/libtorch/find-libtorch.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';

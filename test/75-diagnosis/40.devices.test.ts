@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Check, DeviceList } from '../../lib/index.js';
+import type { Check, DeviceList } from '../../lib/diagnostics.js';
 import type { NativeDevice } from '../../lib/engine/addon.js';
 import { listDevices } from '../../lib/diagnosis/device-list.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ListedModel } from '../../lib/index.js';
+import type { ListedModel } from '../../lib/models.js';
 import { fixture } from '../repository.js';
 import { failsWith, succeeds, virnucpro } from './command-line.js';
 

@@ -226,8 +226,8 @@ describe('virnucpro predict --triage', () => {
       [/thresholds for windows of 500 bases .* golden, which has none/, '--triage', 'golden'],
       [/at most 0\.93, .* but received 0\.95/, '--triage', 'small', '--triage-others-below', '0.95'],
       [/a number from 0 to 1/, '--triage', 'small', '--triage-others-below', '1.1'],
-      [/--triage <name> for --triage-virus-at-least/, '--triage-virus-at-least', '0.9'],
-      [/no --save-embeddings for --triage/, '--triage', 'small', '--save-embeddings'],
+      [/--triage-virus-at-least needs --triage <name>/, '--triage-virus-at-least', '0.9'],
+      [/--save-embeddings\) cannot be combined with triage/, '--triage', 'small', '--save-embeddings'],
     ];
     for (const [message, ...more] of refused) {
       await failsWith(message, args('refused', more), { models: installed.models });

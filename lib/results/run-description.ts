@@ -1,42 +1,41 @@
-import { busySeconds, matmulEfficiency, temperatureOf, versions } from '../index.js';
-import type {
-  OpenedModel,
-  Prediction,
-  Predictor,
-  RunSummary,
-  VirnucproError,
-  WorkerStatus,
-  WorkerUsage,
-} from '../index.js';
 import { counted } from '../errors.js';
+import type { VirnucproError } from '../errors.js';
+import { loadAddon } from '../engine/libtorch/load.js';
+import { busySeconds, matmulEfficiency } from '../engine/pool/linear-limit.js';
+import type { WorkerUsage } from '../engine/pool/pool-worker.js';
+import type { OpenedModel } from '../models/folder/model-folder.js';
 import type { RunDescription } from '../output/manifest.js';
+import { packageVersion } from '../package.js';
+import type { PlannedOnDevices, RunPlan } from '../predict/plan.js';
+import type { Prediction } from '../predict/predictor.js';
+import type { WorkerStatus } from '../predict/run-status.js';
+import type { RunSummary } from '../predict/summary.js';
 import { peakResidentBytes } from '../process-memory.js';
-import type { PredictCommandOptions } from './predict-options.js';
+import { temperatureOf } from '../scoring/frame-scores.js';
 
 /** When a run began, and the seconds that two of its stages took. */
 export interface RunTimes {
   readonly started: Date;
   /** The same, in milliseconds of `performance.now()`: clocks are set, and this one is not. */
   readonly start: number;
-  load: number;
+  readonly load: number;
   writing: number;
 }
 
 /** What run.json says of a run that is over. */
 export function describeRun(
-  words: PredictCommandOptions,
-  predictor: Predictor,
+  { model, triage, settings, results, devices }: PlannedOnDevices<RunPlan>,
   prediction: Prediction,
   times: RunTimes,
+  commandLine: readonly string[],
 ): RunDescription {
-  const { model } = predictor;
   const { summary } = prediction;
   const { workers } = prediction.status();
   return {
-    versions: versions(),
+    versions: { virnucpro: packageVersion, libtorch: loadAddon().libtorch.version, node: process.versions.node },
     started: times.started.toISOString(),
     finished: new Date().toISOString(),
-    commandLine: ['virnucpro', ...process.argv.slice(2)],
+    commandLine,
     workingDirectory: process.cwd(),
     outcome: summary.stopped
       ? 'stopped'
@@ -44,17 +43,16 @@ export function describeRun(
         ? 'partial'
         : 'complete',
     model: describeModel(model),
-    triage: describeTriage(words, predictor, summary),
+    triage: triage ? describeTriage(triage, results, summary) : null,
     inputs: summary.inputs,
     parameters: {
-      threshold: words.threshold,
-      minFraction: words.minFraction,
+      ...results.rule,
       temperature: prediction.temperature,
-      batchTokens: { dna: predictor.batchTokens.dnabert, protein: predictor.batchTokens.esm },
-      precision: words.precision,
-      engine: words.engine,
-      keepIntermediate: words.keepIntermediate ?? false,
-      saveEmbeddings: words.saveEmbeddings ?? false,
+      batchTokens: { dna: devices.batchTokens.dnabert, protein: devices.batchTokens.esm },
+      precision: settings.precision,
+      engine: settings.engine,
+      keepIntermediate: results.sequences,
+      saveEmbeddings: results.embeddings,
     },
     devices: summary.devices.map((usage, index) => describeDevice(usage, workers[index]!)),
     counts: summary.counts,
@@ -66,14 +64,12 @@ export function describeRun(
 }
 
 function describeTriage(
-  { calibration }: PredictCommandOptions,
-  { triage }: Predictor,
+  { model, rule }: NonNullable<RunPlan['triage']>,
+  { calibration }: RunPlan['results'],
   { triage: { framesFailed } }: RunSummary,
-): NonNullable<RunDescription['triage']> | null {
-  if (!triage) return null;
-  const { model, othersBelow, virusAtLeast } = triage;
+): NonNullable<RunDescription['triage']> {
   const temperatures = { ruleTemperature: temperatureOf(model, true), temperature: temperatureOf(model, calibration) };
-  return { model: describeModel(model), othersBelow, virusAtLeast, ...temperatures, framesFailed };
+  return { model: describeModel(model), ...rule, ...temperatures, framesFailed };
 }
 
 /** What run.json says of a model. */

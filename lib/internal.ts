@@ -1,0 +1,19 @@
+/** What the command line needs beside the public API. No promise to anybody. */
+export { matmulEfficiency } from './engine/pool/linear-limit.js';
+export { DEFAULT_PRECISION, PRECISIONS } from './engine/devices/choose-devices.js';
+export { SHIPPED_DEFAULT } from './models/registry.js';
+export { temperatureOf, UNCALIBRATED } from './scoring/frame-scores.js';
+export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './scoring/calls.js';
+export { continuedPlan } from './predict/run-key.js';
+export {
+  DEFAULT_DEVICE_TIMEOUT,
+  DEFAULT_MEMORY_WARNING,
+  DEFAULT_PROGRESS_INTERVAL,
+  MAX_BATCH_TOKENS,
+  MAX_DEVICE_TIMEOUT,
+  MAX_THREADS,
+  MAX_WORKERS,
+} from './predict/options.js';
+export { planOnDevices, planRun } from './predict/plan.js';
+export { describeModel } from './results/run-description.js';
+export { checkResults, openResults, writeInto } from './results/write-results.js';

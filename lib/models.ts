@@ -1,0 +1,22 @@
+/** The entry `virnucpro/models`: models to be installed, looked at and removed, and the classifier of one alone. */
+import './supported-node.js';
+
+export { createRandomModel, importModel, inspectModel, listModels, removeModel, trustModel } from './models/library.js';
+export type {
+  ImportOptions,
+  InspectOptions,
+  ListedModel,
+  ModelsLocation,
+  RandomOptions,
+  TrustOptions,
+} from './models/library.js';
+export type { Calibration, TriageThresholds } from './models/folder/annotations.js';
+export type { ModelCard } from './models/folder/annotations.js';
+export type { InspectedModel, InspectedPart } from './models/library.js';
+export type { OpenedModel, OpenedPart } from './models/folder/model-folder.js';
+export { DNABERT_SIZES, ESM2_SIZES } from './models/random/published-sizes.js';
+export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/random/random-model.js';
+export { SHIPPED_DEFAULT } from './models/registry.js';
+export type { ModelProgress, OnModelProgress } from './models/folder/write-model.js';
+export { EmbeddingClassifier } from './predict/embedding-classifier.js';
+export type { ClassifierOptions } from './predict/embedding-classifier.js';

@@ -1,0 +1,181 @@
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expected } from '../errors.js';
+import { inputStem } from '../input/input-files.js';
+import { OUTPUT_FILES, outputFileName } from '../output/files.js';
+import { hasRandomWeights, tableComment } from '../output/manifest.js';
+import type { RunManifest } from '../output/manifest.js';
+import { checkResultDirectory, openResultDirectory } from '../output/result-directory.js';
+import type { ResultDirectory, ResultDirectoryOptions } from '../output/result-directory.js';
+import { packageVersion } from '../package.js';
+import type { RunPlan } from '../predict/plan.js';
+import type { Prediction } from '../predict/predictor.js';
+import { describeRun } from './run-description.js';
+import type { RunTimes } from './run-description.js';
+import { temperatureOf } from '../scoring/frame-scores.js';
+import type { ContigResult } from '../scoring/results.js';
+
+export type OpenResultsOptions = Pick<
+  ResultDirectoryOptions,
+  'force' | 'resume' | 'isDamaged' | 'onWaiting' | 'patience' | 'signal'
+>;
+
+/** What run.json says beside the results. */
+export interface RunFacts {
+  /** What the run was begun with. Defaults to the command line of this process. */
+  readonly commandLine?: readonly string[] | undefined;
+  /** When the run began; `milliseconds` of `performance.now()`. Defaults to now. */
+  readonly started?: { readonly date: Date; readonly milliseconds: number } | undefined;
+  /** Called when the last result is written, before run.json is: what it adds to the prediction's summary is in there. */
+  readonly onWritten?: (() => Promise<void>) | undefined;
+}
+
+export type WriteResultsOptions = OpenResultsOptions & RunFacts;
+
+/** What openResults has to know of a plan. */
+export type ResultsPlan = Pick<RunPlan, 'inputs' | 'files' | 'model' | 'triage' | 'results'>;
+
+/** What the result files of this run are called, and say of it. */
+function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
+  const { rule, calibration, sequences, embeddings } = results;
+  const { name, chunkSize, card } = model;
+  const comment = tableComment({
+    version: packageVersion,
+    model: name,
+    random: hasRandomWeights({ model, triage }),
+    parameters: {
+      ...{ window: chunkSize, threshold: rule.threshold, min_fraction: rule.minFraction },
+      ...(triage && {
+        triage: triage.model.name,
+        triage_others_below: triage.rule.othersBelow,
+        triage_virus_at_least: triage.rule.virusAtLeast,
+      }),
+    },
+    optional: { temperature: temperatureOf(model, calibration), card: card?.path ?? null },
+  });
+  return {
+    ...{ chunkSize, comment, threshold: rule.threshold, keepIntermediate: sequences, saveEmbeddings: embeddings },
+    inputName: inputName(inputs, files),
+    inputs: files.map(({ path }) => path).filter((path) => path !== '-'),
+  };
+}
+
+/** The name that the classic intermediate files begin with. */
+function inputName(inputs: readonly string[], files: RunPlan['files']): string {
+  const [file] = files;
+  if (inputs.length > 1 || files.length !== 1 || !file) return 'inputs';
+  return file.path === '-' ? 'stdin' : inputStem(file.path);
+}
+
+/**
+ * Opens the directory of a run before its model is loaded, so that one that cannot be written to costs nothing.
+ * @throws VirnucproError VNP_USAGE where an input has the name of a result, VNP_OUTPUT
+ */
+export async function openResults(
+  plan: ResultsPlan,
+  directory: string,
+  options: OpenResultsOptions = {},
+): Promise<ResultDirectory> {
+  await refuseOverwriting(plan, directory);
+  return openResultDirectory({ ...options, directory, ...resultFiles(plan) });
+}
+
+/**
+ * Refuses what `openResults` would refuse, as far as that can be known without changing anything.
+ * @throws VirnucproError VNP_USAGE, VNP_OUTPUT
+ */
+export async function checkResults(plan: ResultsPlan, directory: string, options: OpenResultsOptions): Promise<void> {
+  await refuseOverwriting(plan, directory);
+  await checkResultDirectory({ ...options, directory, ...resultFiles(plan) });
+}
+
+/** An input may lie in the output directory, but not under the name of a result. @throws VirnucproError VNP_USAGE */
+async function refuseOverwriting(plan: ResultsPlan, directory: string): Promise<void> {
+  const { inputName, chunkSize } = resultFiles(plan);
+  const real = (path: string): Promise<string> => realpath(path).catch(() => path);
+  const names = OUTPUT_FILES.map((file) => outputFileName(file, inputName, chunkSize));
+  const results = await Promise.all(names.map((result) => real(join(directory, result))));
+  for (const { path } of plan.files) {
+    if (!results.includes(await real(path))) continue;
+    const next = 'Choose another output directory, or move the input';
+    throw expected('VNP_USAGE', 'an input that is no result of this run', 'the input', path, next);
+  }
+}
+
+/**
+ * Runs a prediction and writes its results as `virnucpro predict` does: the tables, the viral sequences, the classic
+ * files, and run.json. Where the windows carry their sequences the classic intermediate files are among them, where frames
+ * carry their embeddings, these. All files appear at the end, or none. A run that is stopped leaves what it had finished,
+ * and its manifest has the outcome `stopped`; `prediction.summary.stopped` says why.
+ *
+ * @param directory made where it is missing
+ * @returns what run.json says
+ * @throws VirnucproError what iterating the prediction throws, where nothing was finished; VNP_USAGE, VNP_OUTPUT,
+ *   VNP_OUTPUT_LOST
+ */
+export async function writeResults(
+  prediction: Prediction,
+  directory: string,
+  options: WriteResultsOptions = {},
+): Promise<RunManifest> {
+  const { commandLine, started, onWritten, ...opening } = options;
+  const opened = await openResults(await prediction.plan(), directory, opening);
+  try {
+    return await writeInto(prediction, opened, { commandLine, started, onWritten });
+  } catch (error) {
+    // The first failure is the one to report: a file system that is gone fails in the clearing up, too.
+    await opened.abort().catch(() => undefined);
+    throw opened.lost.aborted ? opened.lost.reason : error;
+  }
+}
+
+/** `writeResults` into a directory that is open already, and which the caller aborts. */
+export async function writeInto(
+  prediction: Prediction,
+  directory: ResultDirectory,
+  { commandLine = process.argv, started, onWritten }: RunFacts = {},
+): Promise<RunManifest> {
+  const { date = new Date(), milliseconds: start = performance.now() } = started ?? {};
+  const times: RunTimes = { started: date, start, load: prediction.loadSeconds, writing: 0 };
+  const results = await writeAll(prediction, directory, times);
+  directory.lost.throwIfAborted();
+  const { summary } = prediction;
+  if (summary.stopped && (results === 0 || summary.stopped.code === 'VNP_OUTPUT_LOST')) throw summary.stopped;
+  await onWritten?.();
+  for (const { part, reason, sources } of summary.failures) {
+    for (const path of sources) await directory.recordFailure({ path, stage: STAGES[part], message: reason });
+  }
+  return directory.finish(describeRun(await prediction.plan(), prediction, times, commandLine));
+}
+
+/** @returns how many results there were, whether or not the run came to its end */
+async function writeAll(prediction: Prediction, directory: ResultDirectory, times: RunTimes): Promise<number> {
+  let results = 0;
+  try {
+    for await (const result of prediction) {
+      const start = performance.now();
+      const room = directory.write(result);
+      // Mostly there is room, and a promise for each result would cost more than the writing.
+      if (room !== undefined) await room;
+      if (result.kind === 'contig' && result.status === 'invalid') await recordInvalid(directory, result);
+      times.writing += (performance.now() - start) / 1000;
+      results++;
+    }
+  } catch (error) {
+    if (error === undefined || error !== prediction.summary.stopped) throw error;
+  }
+  return results;
+}
+
+const STAGES = { dna: 'DNABERT-S', protein: 'ESM-2', classifier: 'classifier', batch: 'batch' } as const;
+
+async function recordInvalid(
+  directory: ResultDirectory,
+  { record, contig, source, reason }: ContigResult,
+): Promise<void> {
+  await directory.recordFailure({
+    path: source,
+    stage: 'input',
+    message: `record ${record + 1}, ${contig}: ${reason}`,
+  });
+}
