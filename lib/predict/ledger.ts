@@ -164,14 +164,14 @@ export class Ledger {
   }
 
   /** Whether a result can leave now. */
-  get hasSettled(): boolean {
+  hasSettled(): boolean {
     const next = this.#queue[this.#head];
     return next !== undefined && (next.kind === 'contig' || next.unsettled === 0);
   }
 
   /** The oldest result, if it can leave now. A contig's sequence is its taker's to release. */
   next(): PredictionResult | undefined {
-    if (!this.hasSettled) return undefined;
+    if (!this.hasSettled()) return undefined;
     this.#forget();
     const next = this.#queue[this.#head++]!;
     return next.kind === 'window' ? this.#windowResult(next) : next.tally.finish(next.record, this.#rule);

@@ -111,12 +111,12 @@ export class Pipeline {
   async advance(): Promise<boolean> {
     const { control } = this.#context;
     if (this.#turns.isOver) await this.#turns.wait();
-    if (this.#ledger.hasSettled) return true;
+    if (this.#ledger.hasSettled()) return true;
     if (!this.#isRead) {
       if (await this.#readOn()) return true;
       this.#isRead = true;
       await this.#sink.finished();
-      if (this.#ledger.hasSettled) return true;
+      if (this.#ledger.hasSettled()) return true;
     }
     this.#reading.throwFailure();
     if (control.stopped) throw control.stopped;
@@ -167,7 +167,7 @@ export class Pipeline {
         const sending = this.#enterNext(this.#open);
         if (sending) await sending;
         if (this.#turns.isOver) await this.#turns.wait();
-        if (entered % ENTERED_BEFORE_LEAVING === 0 && this.#ledger.hasSettled) return true;
+        if (entered % ENTERED_BEFORE_LEAVING === 0 && this.#ledger.hasSettled()) return true;
       }
       await this.#sink.flush(!this.#reading.hasFailed);
     } catch (error) {

@@ -41,8 +41,8 @@ export class Reading {
     if (stopped) return undefined;
     const coming = this.#records.next();
     try {
-      const { done, value } = await this.#summary.timed('reading', unlessAborted(coming, ended));
-      return done ? undefined : value;
+      const next = await this.#summary.timed('reading', unlessAborted(coming, ended));
+      return next.done ? undefined : next.value;
     } catch (reason) {
       if (reason !== this.#control.stopped) this.#failure = { reason };
       // It may have been on its way.

@@ -1,10 +1,8 @@
 // @ts-check
 import { join } from 'node:path';
 import { writeInput } from '../../bench/host/inputs.mjs';
-import { inspectModel } from '../../dist/lib/index.js';
 import { describeEnd } from './command.mjs';
 import { inspectModel } from '../../dist/lib/models.js';
-import { lastWords } from './command.mjs';
 import { named, predict, predictWell, scoreDifference } from './predict.mjs';
 import { checked, within } from './steps.mjs';
 
@@ -13,7 +11,7 @@ const BATCH_TOKENS = 32_768;
 /** Windows of 500 bases with at least one frame each, of 168 tokens. */
 const MEGABASES = 0.15;
 /** Of what a batch of that size takes: far too little for it, and enough for a part. A CPU computes it in pieces anyway. */
-const SHARE = { cuda: 0.25, cpu: 0.04 };
+const FRACTION = { cuda: 0.25, cpu: 0.04 };
 const SAME = 1e-3;
 
 /**
@@ -39,7 +37,7 @@ export const memoryStep = {
       seconds: left(),
     });
     const { weightBytes } = named(free, 'device')[0] ?? {};
-    const fraction = context.device === 'cpu' ? SHARE.cpu : SHARE.cuda;
+    const fraction = context.device === 'cpu' ? FRACTION.cpu : FRACTION.cuda;
     const most = Math.ceil(weightBytes + fraction * BATCH_TOKENS * bytesOfToken(parts));
     const large = [...words, ...batches(BATCH_TOKENS), '--max-memory', String(most)];
     const full = await predict(context, { name: 'full', model, input, words: large, seconds: left() });

@@ -206,9 +206,9 @@ describe('a run with triage', () => {
       [undefined, /triage model [0-9a-f]{12}.*triage model none/],
       [
         { model: 'small', othersBelow: 0 },
-        /score below which triage decides 0\.\d+ .*score below which triage decides 0\./,
+        /score below which triage decides 0\.\d+, and .*score below which triage decides 0\./,
       ],
-      [{ model: 'golden', ...rule }, /temperature of triage 1\.5 .*temperature of triage 1\./],
+      [{ model: 'golden', ...rule }, /temperature of triage 1\.5, and .*temperature of triage 1\./],
     ];
     for (const [triage, message] of wanted) {
       const other = await openLarge(triage === undefined ? {} : { triage });

@@ -57,7 +57,7 @@ describe('virnucpro predict --dry-run', () => {
       [/a directory for the output but received the file/, dryRun('file')],
       [/one of cpu.* for a device but received cuda:77/, dryRun('new', '--device', 'cuda:77')],
       [/nothing at that path/, dryRun('new').map((word) => (word === INPUT ? path('no such.fa') : word))],
-      [/received nonsense/, dryRun('new', '--model', 'nonsense')],
+      [/The model nonsense is not installed/, dryRun('new', '--model', 'nonsense')],
       [/another model than golden/, dryRun('new', '--triage', 'golden')],
       [/--triage-others-below needs --triage/, dryRun('new', '--triage-others-below', '0.1')],
     ];

@@ -202,7 +202,7 @@ describe('virnucpro predict --triage', () => {
         '--triage-virus-at-least',
         '0.8',
       ],
-      [/score below which triage decides 0\.05 .* 0\.1/, '--triage', 'small', '--triage-others-below', '0.1'],
+      [/score below which triage decides 0\.05, and .* 0\.1/, '--triage', 'small', '--triage-others-below', '0.1'],
     ] as [RegExp, ...string[]][]) {
       await failsWith(message, args('killed', ['--resume', ...more]), { models: installed.models });
     }

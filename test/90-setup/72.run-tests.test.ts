@@ -27,7 +27,7 @@ describe('npm test', () => {
 
   /** @returns the names of the tests that ran, in alphabetical order, the closing line, and the exit code */
   async function run(...words: string[]) {
-    const { code, output, errors } = await checkout.start(['scripts/test.mjs', ...words]).finished;
+    const { code, output, errors } = await checkout.start(['scripts/test.mjs', ...words, '--no-color']).finished;
     const ran = [...output.matchAll(/^ +(?:✔|1\)) (\w+)/gm)].map(([, name]) => name!);
     return { ran: [...new Set(ran)].sort(), summary: output.trimEnd().split('\n').at(-1), code, errors };
   }
