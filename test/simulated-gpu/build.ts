@@ -1,0 +1,110 @@
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
+import type { Libtorch } from '../../lib/engine/libtorch/find-libtorch.js';
+import { compileFakeDriver, noCompiler } from '../fake-driver.js';
+import { repositoryRoot } from '../repository.js';
+
+const SOURCES = join(repositoryRoot, 'test', 'simulated-gpu');
+/** Kept between runs: what has not changed is not compiled again. */
+export const FOLDER = join(repositoryRoot, 'build', 'simulated-gpu');
+/** The fake driver, which belongs on LD_LIBRARY_PATH. */
+export const DRIVER = join(FOLDER, 'driver');
+/** Apart from the driver, where the linker would find it whether or not a libtorch has it. */
+const COMPILER = join(FOLDER, 'compiler');
+/** What makes a kernel for GPUs one for the host. */
+export const EMULATION = join(repositoryRoot, 'test', 'cuda-emulation');
+/** Roots of a libtorch whose CUDA half is simulated, with and without the compiler of kernels. */
+export const LIBTORCH = join(FOLDER, 'libtorch', 'torch');
+export const LIBTORCH_WITHOUT_COMPILER = join(FOLDER, 'libtorch-without-compiler', 'torch');
+
+/** Says which sources the folder was built from. */
+const STAMP = join(FOLDER, 'built-from');
+/** Beside the folder, which a build may remove. */
+const LOCK = `${FOLDER}.lock`;
+
+/** What GPUs cannot be simulated without; undefined when all is there. */
+export function missingTools(): string | undefined {
+  const { root } = loadAddon().libtorch;
+  const headers = existsSync(join(root, 'include')) ? undefined : `${root} has no headers to compile with`;
+  return noCompiler() ?? noProgram('cmake') ?? noProgram('flock') ?? headers;
+}
+
+function noProgram(name: string): string | undefined {
+  const { error } = spawnSync(name, ['--version']);
+  return error && `${name} is missing: install it with the package manager of this system`;
+}
+
+/**
+ * Builds what has changed; all of it takes most of a minute. Of several processes that ask at once one builds and the
+ * others wait: tests run several at a time, and a library must not change under one that has loaded it.
+ */
+export function ensureBuilt(): void {
+  if (isBuilt()) return;
+  mkdirSync(dirname(FOLDER), { recursive: true });
+  run('flock', [LOCK, process.execPath, fileURLToPath(import.meta.url)]);
+}
+
+function isBuilt(): boolean {
+  return existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stamp();
+}
+
+/** A hash of everything that the build reads. */
+function stamp(): string {
+  const hash = createHash('sha256').update(`${repositoryRoot}\n${loadAddon().libtorch.root}\n`);
+  for (const folder of [SOURCES, EMULATION, join(repositoryRoot, 'test', 'fixtures', 'fake-driver')]) {
+    for (const name of readdirSync(folder).sort()) hash.update(`${name}\n`).update(readFileSync(join(folder, name)));
+  }
+  return hash.digest('hex');
+}
+
+function build(): void {
+  if (isBuilt()) return;
+  const { libtorch } = loadAddon();
+  rmSync(STAMP, { force: true });
+  compile(libtorch.root);
+  compileFakeDriver(DRIVER, ['cuda', 'nvml']);
+  compileFakeDriver(COMPILER, ['nvrtc']);
+  makeLibtorch(libtorch, LIBTORCH, true);
+  makeLibtorch(libtorch, LIBTORCH_WITHOUT_COMPILER, false);
+  writeFileSync(STAMP, stamp());
+}
+
+function compile(libtorch: string): void {
+  const cache = join(FOLDER, 'CMakeCache.txt');
+  // CMake refuses what was configured before the checkout was moved or copied.
+  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${SOURCES}\n`)) {
+    rmSync(FOLDER, { recursive: true });
+  }
+  const generator = spawnSync('ninja', ['--version']).error ? [] : ['-G', 'Ninja'];
+  run('cmake', ['-S', SOURCES, '-B', FOLDER, ...generator, `-DLIBTORCH=${libtorch}`]);
+  run('cmake', ['--build', FOLDER, '--parallel', '2']);
+}
+
+function run(program: string, args: readonly string[]): void {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', maxBuffer: 2 ** 26 });
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}\n${stderr}`);
+}
+
+/** All of this libtorch's files but for its CUDA half. The version says CUDA, whether or not this one has it. */
+function makeLibtorch({ root, version }: Libtorch, made: string, hasCompiler: boolean): void {
+  const folder = dirname(made);
+  rmSync(folder, { recursive: true, force: true });
+  linkAll(join(root, 'lib'), join(made, 'lib'), (name) => name !== 'libtorch_cuda.so');
+  cpSync(join(FOLDER, 'libtorch_cuda.so'), join(made, 'lib', 'libtorch_cuda.so'));
+  const companions = join(folder, 'nvidia', 'cu13', 'lib');
+  linkAll(join(dirname(root), 'nvidia', 'cu13', 'lib'), companions, (name) => !name.startsWith('libnvrtc'));
+  if (hasCompiler) symlinkSync(join(COMPILER, 'libnvrtc.so.13'), join(companions, 'libnvrtc.so.13'));
+  writeFileSync(join(made, 'build-version'), `${version.split('+')[0]}+cu130\n`);
+}
+
+function linkAll(from: string, to: string, isWanted: (name: string) => boolean): void {
+  mkdirSync(to, { recursive: true });
+  if (!existsSync(from)) return;
+  for (const name of readdirSync(from).filter(isWanted)) symlinkSync(join(from, name), join(to, name));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) build();
