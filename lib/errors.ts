@@ -26,7 +26,7 @@ export type ErrorCode =
   | 'VNP_ARGUMENT' // a wrong argument to a library or native call
   | 'VNP_NATIVE'; // a failure inside libtorch that has no code of its own
 
-/** An error that is meant for the user: its message says what was expected, what came, and what to do next. */
+/** An error that is meant for the user: its message says what is wrong, and what to do next. */
 export class VirnucproError extends Error {
   override readonly name = 'VirnucproError';
   readonly code: ErrorCode;
@@ -37,7 +37,7 @@ export class VirnucproError extends Error {
   }
 }
 
-/** The one way in which this project words a mismatch: "Expected X for Y but received Z. What to do next". */
+/** How this project words a wrong argument or option: "Expected X for Y but received Z. What to do next". */
 export function expected(code: ErrorCode, what: string, forWhat: string, received: string, next = ''): VirnucproError {
   return new VirnucproError(code, `Expected ${what} for ${forWhat} but received ${received}${next && `. ${next}`}`);
 }

@@ -1,4 +1,4 @@
-import { expected } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import { readRecords } from '../input/records.js';
 import { PROTEIN_LETTERS } from '../models/tokenizers.js';
 import { derivedSeed, seededNumbers } from '../models/random/random-contents.js';
@@ -58,29 +58,28 @@ export async function fastaSequences(path: string, { part, limit, window }: Sequ
     if (sequences.length === limit) return sequences;
   }
   if (sequences.length > 0) return sequences;
-  throw expected('VNP_INPUT_FORMAT', 'at least one sequence', `a benchmark of ${path}`, 'none');
+  throw new VirnucproError(
+    'VNP_INPUT_FORMAT',
+    `There is no sequence in ${path}. Give a file with at least one sequence`,
+  );
 }
 
 function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array {
   const upper = letters.map((letter) => UPPER_CASE[letter]!);
   const protein = upper.at(-1) === STOP ? upper.subarray(0, -1) : upper;
   if (protein.length > MAX_NUCLEOTIDE_LETTERS && protein.every((letter) => NUCLEOTIDES.includes(letter))) {
-    throw expected(
+    throw new VirnucproError(
       'VNP_INPUT_FORMAT',
-      'a protein',
-      `record ${JSON.stringify(id.slice(0, 80))} of ${path}`,
-      `${protein.length} letters of DNA`,
-      'Give proteins for ESM-2; --dna measures DNABERT on contigs',
+      `The record ${JSON.stringify(id.slice(0, 80))} of ${path} is no protein: it has ${protein.length} letters of DNA. ` +
+        'Give proteins for ESM-2; --dna measures DNABERT on contigs',
     );
   }
   const strange = protein.find((letter) => !PROTEIN_LETTERS.includes(String.fromCharCode(letter)));
   if (strange === undefined) return protein;
-  throw expected(
+  throw new VirnucproError(
     'VNP_INPUT_FORMAT',
-    `letters of proteins (${PROTEIN_LETTERS})`,
-    `record ${JSON.stringify(id.slice(0, 80))} of ${path}`,
-    JSON.stringify(String.fromCharCode(strange)),
-    'Give proteins for ESM-2, DNA for DNABERT',
+    `The record ${JSON.stringify(id.slice(0, 80))} of ${path} has ${JSON.stringify(String.fromCharCode(strange))}, ` +
+      `which is not one of the letters of proteins (${PROTEIN_LETTERS}). Give proteins for ESM-2, DNA for DNABERT`,
   );
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { expected, reasonOf, VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import { parameterCount } from '../models/parameters.js';
 import type { DnabertArchitecture, Esm2Architecture } from '../engine/addon.js';
 import type { ErrorCode } from '../errors.js';
@@ -76,12 +76,10 @@ async function checkRoom(bytes: number): Promise<void> {
   const { bavail, bsize } = room;
   const free = bavail * bsize;
   if (free >= bytes) return;
-  throw expected(
+  throw new VirnucproError(
     'VNP_OUTPUT',
-    `${megabytes(bytes)} of free space`,
-    `a temporary model in ${folder}`,
-    megabytes(free),
-    'Free space there, or name another folder in TMPDIR',
+    `A temporary model in ${folder} takes ${megabytes(bytes)}, but only ${megabytes(free)} are free. ` +
+      'Free space there, or name another folder in TMPDIR',
   );
 }
 
@@ -94,8 +92,10 @@ function makeFolder(): string {
 }
 
 function unusable(folder: string, cause: unknown): Error {
-  const reason = reasonOf(cause);
-  return expected('VNP_OUTPUT', 'a temporary folder', folder, reason, 'Name another folder in TMPDIR');
+  return new VirnucproError(
+    'VNP_OUTPUT',
+    `The temporary folder ${folder} cannot be used: ${reasonOf(cause)}. Name another one in TMPDIR`,
+  );
 }
 
 function megabytes(bytes: number): string {
@@ -137,7 +137,10 @@ function startArchiveWriter(path: string, architecture: EncoderArchitecture): Ar
       else if (failure) reject(new VirnucproError(failure.code, failure.message));
       else
         reject(
-          new VirnucproError('VNP_NATIVE', `Expected an archive at ${path} but its writer ${ending(code, signal)}`),
+          new VirnucproError(
+            'VNP_NATIVE',
+            `The archive ${path} was not written: its writer ${ending(code, signal)}. Run the benchmark again`,
+          ),
         );
     });
   });

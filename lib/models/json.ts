@@ -1,4 +1,4 @@
-import { type ErrorCode, expected, type VirnucproError } from '../errors.js';
+import { type ErrorCode, VirnucproError } from '../errors.js';
 import { escaped, quoted } from './checkpoint/checkpoint-file.js';
 
 /** A JSON object as parsed. Keys are own properties only: read it with `Object.entries` or `property`. */
@@ -103,7 +103,7 @@ export class JsonFields {
   ) {}
 
   static of(value: unknown, where: string, fault = DAMAGED_MODEL): JsonFields {
-    if (!isJsonObject(value)) throw expected(fault.code, 'a JSON object', where, show(value), fault.next);
+    if (!isJsonObject(value)) throw notAs(where, 'a JSON object', value, fault);
     return new JsonFields(value, where, fault);
   }
 
@@ -128,7 +128,10 @@ export class JsonFields {
     const unknown = Object.keys(this.object).find((name) => !names.includes(name));
     if (unknown === undefined) return;
     const { code, next } = this.fault;
-    throw expected(code, `fields named ${names.join(', ')}`, this.where, show(unknown), next);
+    throw new VirnucproError(
+      code,
+      `${this.where} has the unknown field ${show(unknown)}. Its fields are ${names.join(', ')}. ${next}`,
+    );
   }
 
   text(name: string): string {
@@ -181,10 +184,14 @@ export class JsonFields {
 
   /** The error for a field that holds something else than it should. */
   wrong(name: string, what: string, value: unknown): VirnucproError {
-    return expected(this.fault.code, what, `${name} of ${this.where}`, show(value), this.fault.next);
+    return notAs(`${name} of ${this.where}`, what, value, this.fault);
   }
 }
 
+function notAs(where: string, what: string, value: unknown, { code, next }: FieldFault): VirnucproError {
+  return new VirnucproError(code, `${where} must be ${what} but is ${show(value)}. ${next}`);
+}
+
 function show(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 80);
+  return value === undefined ? 'missing' : JSON.stringify(value).slice(0, 80);
 }

@@ -1,5 +1,5 @@
 import type { BytePairVocabulary } from '../engine/addon.js';
-import { expected, VirnucproError } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import { isJsonObject, parseStrictJson, property } from './json.js';
 import type { JsonObject } from './json.js';
 import { escaped } from './checkpoint/checkpoint-file.js';
@@ -203,7 +203,7 @@ function unsupported(
   value: string,
   next = 'The ids would differ from those that the model was trained on',
 ): Error {
-  return expected('VNP_CHECKPOINT', 'a tokenizer as DNABERT-2 has it', what, value, next);
+  return new VirnucproError('VNP_CHECKPOINT', `This is not a tokenizer as DNABERT-2 has it: ${what} is ${value}. ${next}`);
 }
 
 /** The letters that ESM-2 has tokens for; lower case, `J` and `*` have none. */

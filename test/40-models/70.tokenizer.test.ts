@@ -54,24 +54,16 @@ describe('a byte-pair tokenizer', () => {
   const withModel = (changes: Json): Json => ({ ...file, model: { ...model, ...changes } });
 
   const refused: [string, RegExp, unknown][] = [
-    ['a normalizer', /the normalizer but received Lowercase/, { ...file, normalizer: { type: 'Lowercase' } }],
-    [
-      'another pre_tokenizer',
-      /the pre_tokenizer but received ByteLevel/,
-      { ...file, pre_tokenizer: { type: 'ByteLevel' } },
-    ],
-    ['no pre_tokenizer', /the pre_tokenizer but received none/, { ...file, pre_tokenizer: null }],
-    ['another model', /the model type but received "WordPiece"/, withModel({ type: 'WordPiece' })],
-    ['dropout', /dropout but received 0\.1/, withModel({ dropout: 0.1 })],
-    ['byte_fallback', /byte_fallback but received true/, withModel({ byte_fallback: true })],
-    ['ignore_merges', /ignore_merges but received 1/, withModel({ ignore_merges: 1 })],
+    ['a normalizer', /the normalizer is Lowercase/, { ...file, normalizer: { type: 'Lowercase' } }],
+    ['another pre_tokenizer', /the pre_tokenizer is ByteLevel/, { ...file, pre_tokenizer: { type: 'ByteLevel' } }],
+    ['no pre_tokenizer', /the pre_tokenizer is none/, { ...file, pre_tokenizer: null }],
+    ['another model', /the model type is "WordPiece"/, withModel({ type: 'WordPiece' })],
+    ['dropout', /dropout is 0\.1/, withModel({ dropout: 0.1 })],
+    ['byte_fallback', /byte_fallback is true/, withModel({ byte_fallback: true })],
+    ['ignore_merges', /ignore_merges is 1/, withModel({ ignore_merges: 1 })],
     ['words of no length', /words of the length 0/, { ...file, pre_tokenizer: { type: 'FixedLength', length: 0 } }],
-    ['fuse_unk', /fuse_unk but received true/, withModel({ fuse_unk: true })],
-    [
-      'a prefix of subwords',
-      /continuing_subword_prefix but received "##"/,
-      withModel({ continuing_subword_prefix: '##' }),
-    ],
+    ['fuse_unk', /fuse_unk is true/, withModel({ fuse_unk: true })],
+    ['a prefix of subwords', /continuing_subword_prefix is "##"/, withModel({ continuing_subword_prefix: '##' })],
     ['a suffix of words', /end_of_word_suffix/, withModel({ end_of_word_suffix: '</w>' })],
     ['no unknown token', /no token for unknown letters/, withModel({ unk_token: null })],
     ['no vocabulary', /has no vocab/, withModel({ vocab: undefined })],
@@ -81,7 +73,7 @@ describe('a byte-pair tokenizer', () => {
     ['a merge of unknown tokens', /merges to "N"/, withModel({ merges: [['N', 'A']] })],
     ['a merge to an unknown token', /which is no token/, withModel({ merges: [['ATGACC', 'ATGACC']] })],
     ['a merge that is no pair', /is no pair/, withModel({ merges: ['A C G'] })],
-    ['no post_processor', /the post_processor but received none/, { ...file, post_processor: null }],
+    ['no post_processor', /the post_processor is none/, { ...file, post_processor: null }],
     ['another template', /the template/, { ...file, post_processor: { ...template, single: single.slice(1) } }],
     [
       'an unknown special token',
@@ -90,7 +82,7 @@ describe('a byte-pair tokenizer', () => {
     ],
     [
       'an added token spelled like a sequence',
-      /the added token but received "AC"/,
+      /the added token is "AC"/,
       { ...file, added_tokens: [{ id: 5, content: 'AC' }] },
     ],
     ['an added token with another id', /two ids/, { ...file, added_tokens: [{ id: 9, content: '[CLS]' }] }],

@@ -196,11 +196,11 @@ describe('a model that is opened', () => {
   });
 
   const damages: [string, RegExp, (pipeline: Json) => unknown][] = [
-    ['another format', /1 for format .* 2/, (pipeline) => ({ ...pipeline, format: 2 })],
-    ['no chunk size', /chunkSize .* nothing/, ({ chunkSize: _, ...rest }) => rest],
+    ['another format', /format of .* must be 1 but is 2/, (pipeline) => ({ ...pipeline, format: 2 })],
+    ['no chunk size', /chunkSize .* is missing/, ({ chunkSize: _, ...rest }) => rest],
     ['a chunk size that is no number', /chunkSize/, (pipeline) => ({ ...pipeline, chunkSize: '500' })],
-    ['no flag for random weights', /true or false for random/, (pipeline) => ({ ...pipeline, random: 1 })],
-    ['no classifier', /a JSON object for classifier/, (pipeline) => ({ ...pipeline, classifier: null })],
+    ['no flag for random weights', /random of .* must be true or false/, (pipeline) => ({ ...pipeline, random: 1 })],
+    ['no classifier', /classifier of .* must be a JSON object/, (pipeline) => ({ ...pipeline, classifier: null })],
     [
       'an archive elsewhere',
       /path of a file in the folder/,
@@ -259,8 +259,8 @@ describe('a model that is opened', () => {
       ['"width": 64', '"width": 65', /^The classifier in .* has 128 inputs, .* 129 values|65/],
       ['"layers": 2', '"layers": 0', /layers of architecture/],
       ['"dtype": "float32"', '"dtype": "float99"', /"float32" or "float16"/],
-      ['"format": 1', '"format": 7', /1 for format/],
-      ['"family": "esm2"', '"family": "esm9"', /for family/],
+      ['"format": 1', '"format": 7', /format of .* must be 1/],
+      ['"family": "esm2"', '"family": "esm9"', /family of .* must be /],
       ['"random": true', '"random": null', /true or false/],
       ['virnucpro.json', 'virnucpro.jsoX', /was not written by virnucpro/],
     ];

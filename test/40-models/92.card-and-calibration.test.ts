@@ -80,25 +80,33 @@ describe('a model with a card and a calibration', () => {
   const wrong: [string, object | string, RegExp][] = [
     ['no JSON', '{', /^The calibration .* is /],
     ['a key twice', '{"temperature": 1, "temperature": 2}', /^The calibration .* is /],
-    ['no object', '[]', /a JSON object for .*calibration\.json/],
+    ['no object', '[]', /calibration\.json must be a JSON object/],
     ['nothing', {}, / has neither a temperature nor triage thresholds/],
     ['no thresholds', { triage: [] }, / has neither a temperature nor/],
-    ['a misspelt name', { temperatur: 1 }, /fields named temperature, triage .* "temperatur"/],
-    ['a temperature of 0', { temperature: 0 }, /a positive number for temperature of/],
+    ['a misspelt name', { temperatur: 1 }, /unknown field "temperatur"\. Its fields are temperature, triage\./],
+    ['a temperature of 0', { temperature: 0 }, /^temperature of .* must be a positive number/],
     ['a temperature below 0', { temperature: -1 }, /a positive number/],
     ['an infinite temperature', '{"temperature": 1e999}', /a positive number/],
     ['a temperature in words', { temperature: '1.3' }, /a positive number/],
-    ['a temperature of null', { temperature: null }, /a positive number .* received null/],
+    ['a temperature of null', { temperature: null }, /a positive number but is null/],
     ['thresholds that are no list', { triage: TRIAGE[0] }, /a list of at most 100/],
     ['too many thresholds', triage(...Array.from({ length: 101 }, (_, at) => ({ chunkSize: 3 + at }))), /at most 100/],
-    ['a threshold that is no object', { triage: [0.5] }, /a JSON object for triage 1 of/],
-    ['a threshold above 1', triage({ virusAtLeast: 1.01 }), /a number from 0.02 to 1 for virusAtLeast of triage 1 of/],
-    ['a threshold below 0', triage({ othersBelow: -0.1 }), /a number from 0 to 1 for othersBelow/],
+    ['a threshold that is no object', { triage: [0.5] }, /triage 1 of .* must be a JSON object/],
+    [
+      'a threshold above 1',
+      triage({ virusAtLeast: 1.01 }),
+      /virusAtLeast of triage 1 of .* must be a number from 0.02 to 1/,
+    ],
+    ['a threshold below 0', triage({ othersBelow: -0.1 }), /othersBelow of .* must be a number from 0 to 1/],
     ['thresholds that cross', triage({ othersBelow: 0.6, virusAtLeast: 0.4 }), /a number from 0.6 to 1/],
-    ['a chunk size twice', triage({}, {}), /one entry for each chunk size .* received \[300,300\]/],
+    ['a chunk size twice', triage({}, {}), /one entry for each chunk size but is \[300,300\]/],
     ['no chunk size', triage({ chunkSize: 2 }), /a whole number from 3 to 1000000/],
-    ['an unknown field', triage({ virusAbove: 1 }), /fields named chunkSize, othersBelow, virusAtLeast .*"virusAbove"/],
-    ['a missing field', triage({ virusAtLeast: undefined }), /virusAtLeast of triage 1 .* received nothing/],
+    [
+      'an unknown field',
+      triage({ virusAbove: 1 }),
+      /field "virusAbove"\. Its fields are chunkSize, othersBelow, virusAtLeast\./,
+    ],
+    ['a missing field', triage({ virusAtLeast: undefined }), /virusAtLeast of triage 1 .* but is missing/],
   ];
   for (const [what, content, words] of wrong) {
     it(`is refused with a calibration of ${what}, and nothing is written`, async () => {
@@ -132,11 +140,11 @@ describe('a model with a card and a calibration', () => {
       writeFileSync(path, JSON.stringify({ ...before, ...change }));
       await fails('VNP_MODEL_INVALID', words, () => openModel(place));
     };
-    await refuses({ temperature: 0 }, /a positive number for temperature of .*pipeline\.json/);
-    await refuses({ triage: {} }, /a list of at most 100 for triage of/);
+    await refuses({ temperature: 0 }, /^temperature of .*pipeline\.json must be a positive number/);
+    await refuses({ triage: {} }, /^triage of .* must be a list of at most 100/);
     await refuses({ card: '../card.md' }, /^card of .* is not the path of a file in the folder/);
     await refuses({ card: '/etc/passwd' }, / is not the path of a file in the folder/);
-    await refuses({ card: 7 }, /a text for card/);
+    await refuses({ card: 7 }, /^card of .* must be a text/);
     await refuses({ card: 'none.md' }, /^The model card .*ENOENT/);
     await refuses({ card: 'dna' }, /something that is no file/);
     rmSync(card!.path);

@@ -93,7 +93,7 @@ describe('the choice of devices', () => {
     });
 
     it('refuses one that was asked for, and all where there is no other', () => {
-      const message = /cuda:2, which is too old for this libtorch: its capability is 7\.0/;
+      const message = /cuda:2 is too old for this libtorch: its capability is 7\.0/;
       assert.throws(() => choose(['cuda:4', 'cuda:2'], [cpu, volta, ada], cuda), { code: 'VNP_DEVICE', message });
       assert.throws(() => choose('auto', [cpu, volta], cuda), { code: 'VNP_DEVICE', message });
       assert.deepEqual(idsOf(choose(['cpu'], [cpu, volta], cuda)), ['cpu']);
@@ -101,7 +101,7 @@ describe('the choice of devices', () => {
   });
 
   it('takes no CPU in silence when no GPU is to be had', () => {
-    const message = /cuda:2, which is .*prohibited.*; cuda:3, which is busy.*--device cpu/i;
+    const message = /^No GPU can be used: cuda:2 is .*prohibited.*; cuda:3 is busy.*--device cpu/i;
     for (const asked of ['auto', 'cuda'] as const) {
       assert.throws(() => choose(asked, [cpu, prohibited, taken]), { code: 'VNP_DEVICE', message });
     }
@@ -109,15 +109,18 @@ describe('the choice of devices', () => {
 
   it('says why one that was asked for cannot be had', () => {
     for (const [wanted, message] of [
-      [prohibited, /cuda:2, which is .*prohibited/i],
-      [taken, /cuda:3, which is busy: another process/],
+      [prohibited, /^The device cuda:2 is .*prohibited/i],
+      [taken, /^The device cuda:3 is busy: another process/],
     ] as const) {
       assert.throws(() => choose([wanted.id], [cpu, prohibited, taken]), { code: 'VNP_DEVICE', message });
     }
   });
 
   it('is an error where GPUs are wanted and libtorch cannot use the driver; the CPU can be named', () => {
-    const failure = { code: 'VNP_LIBTORCH', message: /it is old\. Run `mend`, or .*--device cpu/ };
+    const failure = {
+      code: 'VNP_LIBTORCH',
+      message: /libtorch cannot use .* driver: it is old\. Run `mend`, or .*--device cpu/,
+    };
     for (const asked of ['auto', undefined, 'cuda', ['cuda:0'], ['cpu', 'cuda:0']] as const) {
       assert.throws(() => choose(asked, [cpu, ...gpus], UNUSABLE), failure);
     }

@@ -57,7 +57,7 @@ describe('virnucpro devices', () => {
     const { exitCode, stdout, stderr } = await virnucpro(['devices'], { LIBTORCH: '/nonexistent' });
     assert.equal(exitCode, 1);
     assert.equal(stdout, '');
-    assert.match(stderr, /^virnucpro: Expected libtorch .*\/nonexistent.* Run `unset LIBTORCH; npm run setup`\n$/);
+    assert.match(stderr, /^virnucpro: No libtorch .*\/nonexistent.* Run `unset LIBTORCH; npm run setup`\n$/);
   });
 
   it('says loudly that there is a driver which libtorch cannot use; so does the doctor', async () => {

@@ -70,7 +70,7 @@ describe('virnucpro models', () => {
     const { output } = await succeeds(['models', 'list'], { models });
     assert.match(output, /\tinstalled\ttemperature 1\.25\tcard .*golden\/card\.md\n/);
     const wrong = write('wrong.json', '{"temperature": 0}');
-    await failsWith(/a positive number for temperature of/, [...importArgs('other'), '--calibration', wrong], {
+    await failsWith(/temperature of .* must be a positive number/, [...importArgs('other'), '--calibration', wrong], {
       models,
     });
     await failsWith(/--card but received .*ENOENT/, [...importArgs('other'), '--card', 'none.md'], { models });

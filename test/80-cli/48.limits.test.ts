@@ -66,7 +66,7 @@ describe('virnucpro in a process with little', () => {
 
   it('refuses an address space that libtorch would end the process in', () => {
     const message =
-      /Expected 1024 MiB of address space for libtorch but \d+ MiB are left of a limit of \d+ MiB \(ulimit -v\)/;
+      /libtorch needs 1024 MiB of address space, but only \d+ MiB are left of a limit of \d+ MiB \(ulimit -v\)/;
     refuses(message, within('ulimit -v 1700000', predict()));
   });
 

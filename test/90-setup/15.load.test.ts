@@ -63,7 +63,7 @@ describe('loading the addon', () => {
     assert.equal(code, 'VNP_LIBTORCH');
     assert.match(
       String(message),
-      /^Expected virnucpro\.node and its loader in .*\. Run `unset VIRNUCPRO_ADDON; npm run setup`$/,
+      /^There is no virnucpro\.node with its loader in .*\. Run `unset VIRNUCPRO_ADDON; npm run setup`$/,
     );
   });
 
@@ -82,7 +82,10 @@ describe('loading the addon', () => {
     assert.equal(code, 'VNP_LIBTORCH');
     assert.match(String(message), /is damaged: lib\/libtorch_cpu\.so is empty\. Run `unset LIBTORCH; npm run setup`$/);
     const refused = await load({ LIBTORCH: writeLibtorch(checkout.path('other'), '2.11.0') });
-    assert.match(String(refused['message']), /to load but .*libtorch_cpu\.so.*\. Run `unset LIBTORCH; npm run setup`$/);
+    assert.match(
+      String(refused['message']),
+      /does not load: .*libtorch_cpu\.so.*\. Run `unset LIBTORCH; npm run setup`$/,
+    );
   });
 
   it('goes on to the cache from a torch of python3 that the linker refuses, and says so', async () => {
@@ -123,7 +126,7 @@ describe('loading the addon', () => {
     checkout.writeProgram('python3', `echo "${torch}"`);
     cacheHas(realLibtorch);
     const { message } = await load({ LD_PRELOAD: join(torch, 'lib', 'libc10.so') });
-    assert.match(String(message), /^Expected libtorch in .*python\/torch to load but .*--force-reinstall/);
+    assert.match(String(message), /^libtorch in .*python\/torch does not load: .*--force-reinstall/);
   });
 
   it('names what is missing, and the package that has it', async function () {
@@ -134,7 +137,10 @@ describe('loading the addon', () => {
     const needing = 'void odd(void); void use(void) { odd(); }';
     compileLibrary(join(given, 'lib', 'libtorch_cpu.so'), needing, [checkout.path('libodd.so.7')]);
     const { message } = await load({ LIBTORCH: given });
-    assert.match(String(message), /to load but libodd\.so\.7 is missing\. Install .*`apt-file search libodd\.so\.7`/);
+    assert.match(
+      String(message),
+      /does not load: libodd\.so\.7 is missing\. Install .*`apt-file search libodd\.so\.7`/,
+    );
     // This machine has these.
     const words = 'libgomp.so.1: cannot open shared object file: No such file or directory';
     assert.deepEqual(linkerProblem(words, '/torch/lib/libtorch_cpu.so'), {
@@ -176,7 +182,7 @@ describe('loading the addon', () => {
     assert.equal(code, 'VNP_LIBTORCH');
     assert.match(
       String(message),
-      /virnucpro_loader\.node to be a whole library but it is empty\. Run `unset VIRNUCPRO_ADDON; npm run setup`$/,
+      /virnucpro_loader\.node cannot be loaded: it is empty\. Run `unset VIRNUCPRO_ADDON; npm run setup`$/,
     );
   });
 

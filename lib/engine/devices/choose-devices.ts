@@ -34,7 +34,7 @@ export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice 
   if (cuda.state === 'unusable' && (ids === undefined || ids.some((id) => id !== 'cpu'))) {
     throw new VirnucproError(
       'VNP_LIBTORCH',
-      `Expected a libtorch that can use this machine's NVIDIA driver but ${cuda.reason}. ${cuda.next}, ` +
+      `libtorch cannot use this machine's NVIDIA driver: ${cuda.reason}. ${cuda.next}, ` +
         'or choose the CPU by name (--device cpu)',
     );
   }
@@ -54,8 +54,10 @@ export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice 
 
 /** @param code defaults to VNP_DEVICE */
 export function noneLeft(leftOut: readonly LeftOutDevice[], code: ErrorCode = 'VNP_DEVICE'): VirnucproError {
-  const received = leftOut.map(({ device, reason }) => `${device.id}, which is ${reason}`).join('; ') || 'none';
-  return expected(code, 'a usable GPU', 'the run', received, 'Choose the CPU (--device cpu)');
+  const next = 'Choose the CPU (--device cpu)';
+  if (leftOut.length === 0) return new VirnucproError(code, `No GPU was found. ${next}`);
+  const reasons = leftOut.map(({ device, reason }) => `${device.id} is ${reason}`).join('; ');
+  return new VirnucproError(code, `No GPU can be used: ${reasons}. ${next}`);
 }
 
 /** @returns undefined where the machine decides */
@@ -78,7 +80,10 @@ function deviceOf(id: string, present: readonly NativeDevice[], cuda: CudaState)
   }
   const reason = unusableReason(device, cuda);
   if (reason === undefined) return device;
-  throw expected('VNP_DEVICE', 'a usable GPU', 'the run', `${id}, which is ${reason}`);
+  throw new VirnucproError(
+    'VNP_DEVICE',
+    `The device ${id} is ${reason}. Choose another one, or the CPU (--device cpu)`,
+  );
 }
 
 /** Why this libtorch cannot compute on it, in words that follow "which is"; undefined when it can. */

@@ -16,7 +16,7 @@ export function libtorchMissing(search: LibtorchSearch): VirnucproError {
   const isNamed = search.considered.some(({ source }) => source === 'environment');
   const name = isNamed ? '' : ', or set LIBTORCH to the folder of one';
   const next = broken?.next ?? `Run \`${mendingCommand('LIBTORCH')}\`${name}`;
-  return failure(`Expected libtorch ${supportedLibtorch}.x but found none: ${places}`, next);
+  return failure(`No libtorch ${supportedLibtorch}.x was found: ${places}`, next);
 }
 
 /** Why the linker refused this libtorch, in plain words, and what mends it. */
@@ -51,10 +51,10 @@ function mendedLibtorch(root: string, source: Libtorch['source']): string {
 /** @param path of one of the addon's modules */
 export function addonFailure(path: string, folder: string, cause: unknown): VirnucproError {
   if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED')
-    return failure(`Expected ${path} to load but this Node was told to load no addons`, ALLOW_ADDONS, cause);
+    return failure(`${path} does not load: this Node was told to load no addons`, ALLOW_ADDONS, cause);
   const { problem, kind, next } = linkerProblem(reasonOf(cause), path);
   return failure(
-    `Expected ${path} to load but ${problem}`,
+    `${path} does not load: ${problem}`,
     kind === 'noexec' ? movedAddon(folder) : (next ?? mendedAddon()),
     cause,
   );
@@ -63,11 +63,11 @@ export function addonFailure(path: string, folder: string, cause: unknown): Virn
 /** Asked before the linker is, which does not look whether a file is whole. */
 export function refuseDamagedAddon(path: string): void {
   const problem = libraryProblem(path);
-  if (problem !== undefined) throw failure(`Expected ${path} to be a whole library but it ${problem}`, mendedAddon());
+  if (problem !== undefined) throw failure(`${path} cannot be loaded: it ${problem}`, mendedAddon());
 }
 
 export function addonMissing(folders: readonly string[]): VirnucproError {
-  return failure(`Expected virnucpro.node and its loader in ${folders.join(' or ')}`, mendedAddon());
+  return failure(`There is no virnucpro.node with its loader in ${folders.join(' or ')}`, mendedAddon());
 }
 
 function movedAddon(folder: string): string {
@@ -86,7 +86,7 @@ export function failure(message: string, next: string, cause?: unknown): Virnucp
 
 /** Why a library does not load. */
 interface LinkerProblem {
-  /** Follows the library's name and "but". */
+  /** Follows "PATH does not load: ". */
   readonly problem: string;
   /** `noexec`: it lies where nothing may be run; a copy elsewhere would load. */
   readonly kind: 'noexec' | 'missing' | 'other';

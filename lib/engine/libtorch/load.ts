@@ -183,7 +183,7 @@ function loadLibtorch(loader: Loader): Pick<LoadedAddon, 'libtorch' | 'passedOve
       const refusal = libtorchRefusal(libtorch, cause);
       // The linker takes back what it had mapped. If anything stayed, parts of two libtorchs would be mixed.
       if (libtorch.source === 'environment' || hasLoadedFrom(libtorch.root))
-        throw failure(`Expected libtorch in ${libtorch.root} to load but ${refusal.reason}`, refusal.next, cause);
+        throw failure(`libtorch in ${libtorch.root} does not load: ${refusal.reason}`, refusal.next, cause);
       refused.set(libtorch.root, refusal);
     }
   }

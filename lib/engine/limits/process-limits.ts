@@ -44,7 +44,7 @@ function refuseSmallAddressSpace(): void {
   const mib = (bytes: number): string => `${Math.floor(bytes / MIB)} MiB`;
   throw new VirnucproError(
     'VNP_MEMORY',
-    `Expected ${mib(MIN_ADDRESS_SPACE)} of address space for libtorch but ${mib(left)} are left of a limit of ` +
+    `libtorch needs ${mib(MIN_ADDRESS_SPACE)} of address space, but only ${mib(left)} are left of a limit of ` +
       `${mib(limit)} (ulimit -v). Raise that limit, or ask the batch system for more`,
   );
 }

@@ -1,5 +1,5 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { expected, VirnucproError } from '../../errors.js';
+import { VirnucproError } from '../../errors.js';
 import type { DataType } from '../../engine/addon.js';
 
 /** A file that is read in parts: checkpoints of 12 GB never come into memory whole. */
@@ -14,7 +14,10 @@ export class CheckpointFile {
   /** Opens the file, hands it to `use`, and closes it whatever happens. */
   static async use<T>(path: string, use: (file: CheckpointFile) => Promise<T>): Promise<T> {
     // Looked at before it is opened: opening a pipe would wait for ever.
-    if (!(await regular(path))) throw expected('VNP_CHECKPOINT', 'a regular file', path, 'something else');
+    if (!(await regular(path))) {
+      const message = `${path} is not a regular file. Give the file or folder that holds the weights`;
+      throw new VirnucproError('VNP_CHECKPOINT', message);
+    }
     const handle = await open(path, 'r').catch((error: unknown) => {
       throw unreadable(path, error);
     });
@@ -63,7 +66,8 @@ async function regular(path: string): Promise<boolean> {
 }
 
 function unreadable(path: string, error: unknown): Error {
-  return expected('VNP_CHECKPOINT', 'a readable file', path, (error as Error).message);
+  const message = `The file ${path} cannot be read: ${(error as Error).message}. Check its path and permissions`;
+  return new VirnucproError('VNP_CHECKPOINT', message);
 }
 
 /** Every element type that a checkpoint may hold; only those of DataType can become parameters of an archive. */

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { expected } from '../../errors.js';
+import { expected, VirnucproError } from '../../errors.js';
 import { CheckpointFile, damaged, quoted, type StoredTensor } from './checkpoint-file.js';
 import type { PickledValue } from './pickle-values.js';
 import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
@@ -67,7 +67,10 @@ async function readFolder(folder: string): Promise<Weights> {
     if (!(await exists(path))) continue;
     return name.endsWith('.json') ? await readShards(folder, path) : await readWeights(path);
   }
-  throw expected('VNP_CHECKPOINT', `one of ${FOLDER_FILES.join(', ')}`, `the folder ${folder}`, 'none of them');
+  throw new VirnucproError(
+    'VNP_CHECKPOINT',
+    `The folder ${folder} has no weights: none of ${FOLDER_FILES.join(', ')} is in it. Give the folder that has them`,
+  );
 }
 
 /** A shard named by the index must lie in the folder itself: a name with a path in it would reach any file. */
@@ -109,12 +112,15 @@ function readWeights(path: string): Promise<Weights> {
 
 async function unknownKind(file: CheckpointFile): Promise<Error> {
   const start = (await file.read(0, Math.min(file.size, 64), 'the start of the file')).toString('latin1');
-  let received = 'something else';
-  if (file.size === 0) received = 'an empty file';
-  else if (start.startsWith('version https://git-lfs'))
-    received = 'a Git LFS pointer (run "git lfs pull" to get the file)';
-  else if (/^\s*<(!doctype|html)/i.test(start)) received = 'an HTML page';
-  return expected('VNP_CHECKPOINT', 'a safetensors file or a file of torch.save', file.path, received);
+  let kind = 'something else';
+  let next = 'Download it again, or give the file that holds the weights';
+  if (file.size === 0) kind = 'an empty file';
+  else if (start.startsWith('version https://git-lfs')) {
+    kind = 'a Git LFS pointer';
+    next = 'Run "git lfs pull" to get the file';
+  } else if (/^\s*<(!doctype|html)/i.test(start)) kind = 'an HTML page';
+  const message = `${file.path} is not a safetensors file or a file of torch.save, but ${kind}. ${next}`;
+  return new VirnucproError('VNP_CHECKPOINT', message);
 }
 
 /** A JSON object; undefined when there is no such file. */

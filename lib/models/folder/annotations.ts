@@ -49,7 +49,7 @@ function triageOf(fields: JsonFields): TriageThresholds[] {
   });
   const lengths = entries.map(({ chunkSize }) => chunkSize);
   if (new Set(lengths).size === lengths.length) return entries;
-  throw fields.wrong('triage', 'one entry for each chunk size', lengths);
+  throw fields.wrong('triage', 'a list with one entry for each chunk size', lengths);
 }
 
 /**

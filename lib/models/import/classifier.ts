@@ -1,8 +1,8 @@
 import type { ClassifierArchitecture } from '../../engine/addon.js';
-import { expected } from '../../errors.js';
+import { VirnucproError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { kindOf, PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js';
-import { familyOf, type ImportedPart, mapParameters, wrongFamily } from './source-checkpoint.js';
+import { ANOTHER_CHECKPOINT, familyOf, type ImportedPart, mapParameters, missingWeight, wrongFamily } from './source-checkpoint.js';
 
 const OPTION = '--classifier';
 const WANTED = 'a VirNucPro classifier (MLPClassifier)';
@@ -37,12 +37,7 @@ export function importClassifier(checkpoint: Checkpoint): ImportedPart<Classifie
   if (familyOf(checkpoint) !== 'classifier') throw wrongFamily(checkpoint, WANTED, OPTION);
   const [hidden, inputs] = checkpoint.tensors.get('hidden_layer.weight')?.shape ?? [];
   if (hidden === undefined || inputs === undefined) {
-    throw expected(
-      'VNP_CHECKPOINT',
-      'the weight hidden_layer.weight [hidden, inputs]',
-      checkpoint.path,
-      'no such weight',
-    );
+    throw missingWeight(checkpoint, 'hidden_layer.weight [hidden, inputs]');
   }
   const architecture: ClassifierArchitecture = {
     family: 'classifier',
@@ -64,22 +59,26 @@ function renamed(name: string): string {
 function batchNormEpsilon({ root, path }: Checkpoint): number {
   if (!(root instanceof PickledRecord)) return DEFAULT_EPSILON;
   const modules = root.attributes.get('_modules');
-  if (!(modules instanceof Map)) throw expected('VNP_CHECKPOINT', 'a module of torch', path, kindOf(modules));
+  if (!(modules instanceof Map)) throw wrongModule(`${path} has ${kindOf(modules)} instead of the parts of a torch module`);
   for (const [name, module] of modules) checkModule(path, name, module);
   const norm = modules.get('bn1');
   const epsilon = norm instanceof PickledRecord ? norm.attributes.get('eps') : undefined;
   if (typeof epsilon === 'number' && epsilon > 0 && Number.isFinite(epsilon)) return epsilon;
-  throw expected('VNP_CHECKPOINT', 'a positive eps', `bn1 of ${path}`, kindOf(epsilon));
+  throw wrongModule(`bn1 of ${path} has ${kindOf(epsilon)} instead of a positive eps`);
 }
 
 function checkModule(path: string, name: PickledValue, module: PickledValue): void {
   const type = module instanceof PickledRecord ? module.type.path : kindOf(module);
   const wanted = typeof name === 'string' ? MODULE_CLASSES.get(name) : undefined;
   if (wanted === undefined ? HARMLESS_CLASSES.has(type) : type === wanted) return;
-  throw expected(
-    'VNP_CHECKPOINT',
-    wanted ?? 'no further layer',
-    `${typeof name === 'string' ? name.slice(0, 40) : kindOf(name)} of ${path}`,
-    type,
+  const layer = `${typeof name === 'string' ? name.slice(0, 40) : kindOf(name)} of ${path}`;
+  throw wrongModule(
+    wanted === undefined
+      ? `${layer} is a layer too many, of the type ${type}`
+      : `${layer} is of the type ${type} instead of ${wanted}`,
   );
+}
+
+function wrongModule(problem: string): VirnucproError {
+  return new VirnucproError('VNP_CHECKPOINT', `${problem}. ${ANOTHER_CHECKPOINT}`);
 }

@@ -1,7 +1,7 @@
 import type { DnabertArchitecture } from '../../engine/addon.js';
-import { expected } from '../../errors.js';
+import { VirnucproError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { familyOf, type ImportedPart, mapParameters, MAX_LAYERS, Settings, wrongFamily } from './source-checkpoint.js';
+import { ANOTHER_CHECKPOINT, familyOf, type ImportedPart, mapParameters, MAX_LAYERS, missingConfig, Settings, wrongFamily } from './source-checkpoint.js';
 
 const WANTED = 'a DNABERT-2 or DNABERT-S checkpoint';
 const OPTION = '--dna';
@@ -27,7 +27,7 @@ const MODULES: ReadonlyMap<string, string> = new Map([
 export function importDnabert(checkpoint: Checkpoint): ImportedPart<DnabertArchitecture> {
   if (familyOf(checkpoint) !== 'dnabert2') throw wrongFamily(checkpoint, WANTED, OPTION);
   if (checkpoint.config === undefined) {
-    throw expected('VNP_CHECKPOINT', 'config.json', `${OPTION} ${checkpoint.path}`, 'no such file beside the weights');
+    throw missingConfig(checkpoint, OPTION);
   }
   const settings = Settings.ofJson(`config.json of ${checkpoint.path}`, checkpoint.config);
   settings.require('model_type', 'bert');
@@ -43,8 +43,11 @@ export function importDnabert(checkpoint: Checkpoint): ImportedPart<DnabertArchi
     layerNormEpsilon: settings.positive('layer_norm_eps'),
   };
   if (architecture.width % architecture.heads !== 0) {
-    const received = `${architecture.width} values for ${architecture.heads} heads`;
-    throw expected('VNP_CHECKPOINT', 'a whole number of values per head', `${OPTION} ${checkpoint.path}`, received);
+    throw new VirnucproError(
+      'VNP_CHECKPOINT',
+      `The checkpoint of ${OPTION} ${checkpoint.path} has ${architecture.width} values for ${architecture.heads} heads, ` +
+        `which is no whole number of values per head. ${ANOTHER_CHECKPOINT}`,
+    );
   }
   const prefix = checkpoint.tensors.has('bert.embeddings.word_embeddings.weight') ? 'bert.' : '';
   return mapParameters(checkpoint, architecture, {

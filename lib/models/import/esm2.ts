@@ -1,9 +1,9 @@
 import type { Esm2Architecture } from '../../engine/addon.js';
-import { expected } from '../../errors.js';
+import { expected, VirnucproError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js';
 import { PROTEIN_VOCABULARY } from '../tokenizers.js';
-import { familyOf, type ImportedPart, mapParameters, MAX_LAYERS, type ParameterNames, Settings, wrongFamily } from './source-checkpoint.js';
+import { ANOTHER_CHECKPOINT, familyOf, type ImportedPart, mapParameters, MAX_LAYERS, missingConfig, missingWeight, type ParameterNames, Settings, wrongFamily } from './source-checkpoint.js';
 
 const WANTED = 'an ESM-2 checkpoint';
 const OPTION = '--esm';
@@ -71,7 +71,7 @@ function importFair(checkpoint: Checkpoint): ImportedPart<Esm2Architecture> {
 
 function importTransformers(checkpoint: Checkpoint): ImportedPart<Esm2Architecture> {
   if (checkpoint.config === undefined) {
-    throw expected('VNP_CHECKPOINT', 'config.json', `${OPTION} ${checkpoint.path}`, 'no such file beside the weights');
+    throw missingConfig(checkpoint, OPTION);
   }
   const settings = Settings.ofJson(`config.json of ${checkpoint.path}`, checkpoint.config);
   settings.require('model_type', 'esm');
@@ -117,12 +117,10 @@ function fairSettings(checkpoint: Checkpoint): Settings {
   const model: PickledValue | undefined = configuration instanceof Map ? configuration.get('model') : undefined;
   const attributes = model instanceof PickledRecord ? model.attributes : model;
   if (!(attributes instanceof Map)) {
-    throw expected(
+    throw new VirnucproError(
       'VNP_CHECKPOINT',
-      'the settings of the model (cfg.model)',
-      `${OPTION} ${checkpoint.path}`,
-      'none in the file',
-      'Give the .pt file of fair-esm itself, or a folder of transformers',
+      `The checkpoint of ${OPTION} ${checkpoint.path} has no settings of the model (cfg.model). ` +
+        'Give the .pt file of fair-esm itself, or a folder of transformers',
     );
   }
   return Settings.ofAttributes(`cfg.model of ${checkpoint.path}`, attributes);
@@ -146,23 +144,25 @@ function refuseOlderEsm(checkpoint: Checkpoint): void {
 }
 
 function checkArchitecture(checkpoint: Checkpoint, { width, heads, vocabulary }: Esm2Architecture): void {
-  const where = `${OPTION} ${checkpoint.path}`;
+  const where = `The checkpoint of ${OPTION} ${checkpoint.path}`;
   if (width % (2 * heads) !== 0) {
-    throw expected('VNP_CHECKPOINT', 'an even number of values per head', where, `${width} values for ${heads} heads`);
+    const message = `${where} has ${width} values for ${heads} heads, which is no even number of values per head`;
+    throw new VirnucproError('VNP_CHECKPOINT', `${message}. ${ANOTHER_CHECKPOINT}`);
   }
   if (vocabulary !== PROTEIN_VOCABULARY) {
-    throw expected('VNP_CHECKPOINT', `the ESM alphabet of ${PROTEIN_VOCABULARY} tokens`, where, `${vocabulary} tokens`);
+    const message = `${where} has ${vocabulary} tokens instead of the ESM alphabet of ${PROTEIN_VOCABULARY} tokens`;
+    throw new VirnucproError('VNP_CHECKPOINT', `${message}. ${ANOTHER_CHECKPOINT}`);
   }
 }
 
 function rowsOf(checkpoint: Checkpoint, name: string): number {
   const rows = checkpoint.tensors.get(name)?.shape[0];
-  if (rows === undefined) throw expected('VNP_CHECKPOINT', `the weight ${name}`, checkpoint.path, 'no such weight');
+  if (rows === undefined) throw missingWeight(checkpoint, name);
   return rows;
 }
 
 function prefixBefore(checkpoint: Checkpoint, name: string, prefixes: readonly string[]): string {
   const prefix = prefixes.find((one) => checkpoint.tensors.has(one + name));
-  if (prefix === undefined) throw expected('VNP_CHECKPOINT', `the weight ${name}`, checkpoint.path, 'no such weight');
+  if (prefix === undefined) throw missingWeight(checkpoint, name);
   return prefix;
 }

@@ -119,12 +119,17 @@ async function readTokenizer({ folder }: Checkpoint, { vocabulary }: DnabertArch
   } catch (error) {
     throw new VirnucproError(
       'VNP_CHECKPOINT',
-      `Expected ${TOKENIZER_FILE} beside the weights for --dna but received: ${(error as Error).message}`,
+      `There is no readable ${TOKENIZER_FILE} beside the weights of --dna: ${(error as Error).message}. ` +
+        'Add the file that was published with them',
     );
   }
   const { tokens } = parseTokenizer(text, path);
   if (tokens.length <= vocabulary) return text;
-  throw expected('VNP_CHECKPOINT', `at most ${vocabulary} tokens, as the weights have`, path, String(tokens.length));
+  throw new VirnucproError(
+    'VNP_CHECKPOINT',
+    `${path} has ${tokens.length} tokens, more than the ${vocabulary} of the weights. ` +
+      'Take the file that was published with them',
+  );
 }
 
 function checkInputs(

@@ -1,4 +1,4 @@
-import { expected, type VirnucproError } from '../../errors.js';
+import { counted, expected, VirnucproError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { type JsonObject, property } from '../json.js';
 import type { PickledValue } from '../checkpoint/pickle-values.js';
@@ -46,6 +46,21 @@ function someNames({ tensors }: Checkpoint): string {
     .join(', ')}`;
 }
 
+/** What to do about a checkpoint that is damaged, or of a kind that is not supported. */
+export const ANOTHER_CHECKPOINT = 'Download the checkpoint again, or use one that is supported';
+
+export function missingWeight({ path }: Checkpoint, weight: string): VirnucproError {
+  return new VirnucproError('VNP_CHECKPOINT', `${path} has no weight ${weight}. ${ANOTHER_CHECKPOINT}`);
+}
+
+/** @param option that the path was given as, e.g. `--esm` */
+export function missingConfig({ path }: Checkpoint, option: string): VirnucproError {
+  return new VirnucproError(
+    'VNP_CHECKPOINT',
+    `There is no config.json beside the weights of ${option} ${path}. Add the file that was published with them`,
+  );
+}
+
 /** More than any model has. */
 export const MAX_LAYERS = 1000;
 
@@ -69,34 +84,32 @@ export class Settings {
   size(name: string, largest = 1_000_000): number {
     const value = this.valueOf(name);
     if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= largest) return value;
-    throw expected('VNP_CHECKPOINT', `a whole number from 1 to ${largest}`, `${name} in ${this.where}`, show(value));
+    throw this.wrong(name, `a whole number from 1 to ${largest}`, value, ANOTHER_CHECKPOINT);
   }
 
   positive(name: string): number {
     const value = this.valueOf(name);
     if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
-    throw expected('VNP_CHECKPOINT', 'a positive number', `${name} in ${this.where}`, show(value));
+    throw this.wrong(name, 'a positive number', value, ANOTHER_CHECKPOINT);
   }
 
   /** Refuses any value but those given, because the model would compute something else. */
   require(name: string, ...allowed: readonly unknown[]): void {
     const value = this.valueOf(name);
     if (allowed.includes(value)) return;
-    throw expected(
-      'VNP_CHECKPOINT',
-      allowed
-        .filter((one) => one !== undefined)
-        .map(show)
-        .join(' or '),
-      `${name} in ${this.where}`,
-      show(value),
-      'This is another model, which would compute something else; it is not supported',
-    );
+    const supported = allowed.filter((one) => one !== undefined).map(show);
+    const next = 'This is another model, which would compute something else; it is not supported';
+    throw this.wrong(name, supported.join(' or '), value, next);
+  }
+
+  private wrong(name: string, what: string, value: unknown, next: string): VirnucproError {
+    const message = `${name} in ${this.where} must be ${what} but is ${show(value)}. ${next}`;
+    return new VirnucproError('VNP_CHECKPOINT', message);
   }
 }
 
 function show(value: unknown): string {
-  if (value === undefined) return 'nothing';
+  if (value === undefined) return 'missing';
   if (value === null || ['string', 'number', 'boolean'].includes(typeof value))
     return JSON.stringify(value).slice(0, 80);
   return typeof value === 'bigint' ? String(value).slice(0, 80) : 'something else';
@@ -152,15 +165,12 @@ export function mapParameters<A extends Architecture>(
 function findTensor(checkpoint: Checkpoint, source: string, { shape }: ParameterShape): StoredTensor {
   const tensor = checkpoint.tensors.get(source);
   const wanted = `[${shape.join(', ')}]`;
-  if (tensor === undefined) {
-    throw expected('VNP_CHECKPOINT', `the weight ${source} ${wanted}`, checkpoint.path, 'no such weight');
-  }
+  if (tensor === undefined) throw missingWeight(checkpoint, `${source} ${wanted}`);
   if (tensor.shape.length !== shape.length || tensor.shape.some((size, axis) => size !== shape[axis])) {
-    throw expected(
+    throw new VirnucproError(
       'VNP_CHECKPOINT',
-      `the shape ${wanted}`,
-      `${source} of ${checkpoint.path}`,
-      `[${tensor.shape.join(', ')}]`,
+      `${source} of ${checkpoint.path} has the shape [${tensor.shape.join(', ')}] instead of ${wanted}. ` +
+        ANOTHER_CHECKPOINT,
     );
   }
   return tensor;
@@ -168,17 +178,19 @@ function findTensor(checkpoint: Checkpoint, source: string, { shape }: Parameter
 
 function parameterType(checkpoint: Checkpoint, source: string, dtype: StoredType): DataType {
   if (dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16') return dtype;
-  throw expected('VNP_CHECKPOINT', 'float32, float16 or bfloat16', `${source} of ${checkpoint.path}`, dtype);
+  throw new VirnucproError(
+    'VNP_CHECKPOINT',
+    `${source} of ${checkpoint.path} has the type ${dtype}. Convert the checkpoint to float32, float16 or bfloat16`,
+  );
 }
 
 function refuseUnknown(checkpoint: Checkpoint, names: readonly string[]): void {
   if (names.length === 0) return;
   const some = names.slice(0, 5).map(quoted).join(', ');
-  throw expected(
+  throw new VirnucproError(
     'VNP_CHECKPOINT',
-    'only the weights of the architecture',
-    checkpoint.path,
-    `${names.length} more: ${some}${names.length > 5 ? ', …' : ''}`,
-    'A model with more weights computes something else, so it is not imported',
+    `${checkpoint.path} has ${counted(names.length, 'weight')} too many for its architecture: ` +
+      `${some}${names.length > 5 ? ', …' : ''}. ` +
+      'A model with more weights computes something else, so it is not imported',
   );
 }
