@@ -76,10 +76,7 @@ describe('virnucpro call', () => {
       skip(this, 'other users may not read this repository');
     const ended = spawnSync('setpriv', [...asOther, program, 'call', directory], { encoding: 'utf8' });
     assert.equal(ended.status, 1);
-    assert.match(
-      ended.stderr,
-      /^virnucpro: Expected a file that can be replaced .* another user .* sticky bit[^\n]*\n$/,
-    );
+    assert.match(ended.stderr, /^virnucpro: [^\n]* cannot be replaced: .* another user .* sticky bit[^\n]*\n$/);
     assert.deepEqual(readdirSync(directory).sort(), readdirSync(path('earlier')).sort());
     await call(directory);
   });
@@ -164,7 +161,7 @@ describe('virnucpro call', () => {
   });
 
   it('refuses in one line what are no results, and other inputs', async () => {
-    await failsWith(/a finished run for .*nothing but received ENOENT/, ['call', path('nothing')]);
+    await failsWith(/nothing cannot be read: ENOENT/, ['call', path('nothing')]);
     await failsWith(/received no run\.json\. Name a directory that predict has written/, ['call', folder]);
     const directory = results('strict');
     await call(directory, '--threshold', '1');
