@@ -100,7 +100,7 @@ export async function checkReplaceable(
   const found = await stat(join(path, name)).catch(() => undefined);
   if (!found?.isFile()) return;
   const reason = (await isOfOthers(path, found.uid))
-    ? 'it belongs to another user, in a directory with the sticky bit, where only its owner may replace it'
+    ? 'it belongs to another user in a directory with the sticky bit, where only its owner may replace it'
     : (await isImmutable(join(path, name)))
       ? 'its attributes keep it from being changed (see lsattr)'
       : undefined;

@@ -272,7 +272,7 @@ describe('virnucpro predict --resume', () => {
       refuses(/holds a run that is not finished\. Resume it with --resume, or start over with --force/, []));
 
     it('what decides a number, naming what differs', async () => {
-      await refuses(/precision fp32 .* precision bf16/, ['--resume', '--precision', 'bf16']);
+      await refuses(/precision fp32, .* precision bf16/, ['--resume', '--precision', 'bf16']);
       const batches = ['--resume', '--esm-batch-size', '601', '--dnabert-batch-size', '77'];
       await refuses(/ESM-2 batch 600, .*ESM-2 batch 601, tokens of a DNABERT-S batch 77/, batches);
     });
