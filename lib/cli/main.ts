@@ -83,7 +83,10 @@ function messageOf(error: unknown): string {
   if (error instanceof CommanderError) return error.message.replace(/^error: /, '');
   if (error instanceof VirnucproError) return error.message;
   if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd') {
-    return `The working directory, which a relative path needs, is gone: ${error.message}. Change to another directory`;
+    return (
+      `The working directory was removed, or its path is too long (${error.message}), and a relative path needs it. ` +
+      'Change to another directory'
+    );
   }
   // Anything else is a defect of this program: its trace is what a report needs.
   return error instanceof Error ? `internal error: ${error.stack ?? error.message}` : String(error);

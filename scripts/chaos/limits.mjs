@@ -23,7 +23,7 @@ export function limits(times) {
     fault(OUT_OF_MEMORY, outOfMemory),
     fault('limit on open files: refused', refusedUnder('ulimit -n 64', /limit of at least 128 open files/)),
     fault('limit on the address space: refused', refusedUnder('ulimit -v 1700000', /address space for libtorch/)),
-    fault('working directory removed: refused', refusedUnder(noFolder, /working directory that can be told/)),
+    fault('working directory removed: refused', refusedUnder(noFolder, /working directory was removed/)),
   ];
 }
 
