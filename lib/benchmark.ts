@@ -1,7 +1,7 @@
 /** The entry `virnucpro/benchmark`: how fast a language model runs on a device, beside what the device can do. */
 import './supported-node.js';
 
-export { benchmark } from './benchmark/benchmark.js';
+export { benchmark } from './benchmark/run-benchmark.js';
 export {
   BENCHMARK_WINDOWS,
   DEFAULT_BENCHMARK_BATCH_TOKENS,

@@ -11,7 +11,7 @@ export interface Owner extends Omit<ProcessIdentity, Unsaid>, Partial<Pick<Proce
 
 export const OWNER_FILE = 'owner.json';
 const BEAT_DIGITS = 12;
-const LONGEST_NAME = 80;
+const MAX_NAME_LENGTH = 80;
 
 /** The record of an owner at one of its heartbeats; it keeps its length. */
 export function ownerText(owner: Owner, beat: number): string {
@@ -63,6 +63,6 @@ export function describeOwner(owner: Owner | undefined): string {
 /** Anybody may have written it. */
 function printable(text: unknown): string {
   return String(text)
-    .slice(0, LONGEST_NAME)
+    .slice(0, MAX_NAME_LENGTH)
     .replaceAll(/[^\x20-\x7e]/g, '?');
 }

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 
 /** Milliseconds of work after which others get their turn: answers of devices, signals, a line of progress. */
-const LONGEST_TURN = 10;
+const MAX_TURN = 10;
 
 /** Cuts long work on the event loop's thread into turns. */
 export class EventLoopTurns {
@@ -9,7 +9,7 @@ export class EventLoopTurns {
 
   /** Whether it is time to `wait`. */
   get isOver(): boolean {
-    return performance.now() - this.#started > LONGEST_TURN;
+    return performance.now() - this.#started > MAX_TURN;
   }
 
   /** Resolves when everything else that was ready has had its turn. */

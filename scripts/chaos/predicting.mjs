@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { inRepository } from '../setup/repository.mjs';
 
 /** A run that takes longer than this hangs. */
-const LONGEST_SECONDS = 240;
+const MAX_SECONDS = 240;
 const LOOKING_MILLISECONDS = 2;
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
@@ -61,7 +61,7 @@ export class Running {
     child.stdin.on('error', () => undefined);
     this.feed = () => child.stdin.end(input);
     if (!isFedLater) this.feed();
-    const limit = setTimeout(() => child.kill('SIGKILL'), LONGEST_SECONDS * 1000);
+    const limit = setTimeout(() => child.kill('SIGKILL'), MAX_SECONDS * 1000);
     this.ended = new Promise((resolve) => {
       /** @param {number | null} code @param {NodeJS.Signals | null} signal */
       const end = (code, signal) => {

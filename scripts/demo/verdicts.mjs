@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 /** @typedef {Record<string, string>} Row cells of contigs.tsv by their column's name */
 /** @typedef {{ title: string, right?: boolean, cell: (row: Row) => string }} Column */
 
-const LONGEST_NAME = 40;
+const MAX_NAME_LENGTH = 40;
 
 /** @type {Column[]} */
 const columns = [
@@ -66,5 +66,5 @@ export function verdictTable(rows) {
 
 /** @param {string} name */
 function shortened(name) {
-  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
+  return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH - 1)}…` : name;
 }

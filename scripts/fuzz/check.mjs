@@ -1,6 +1,6 @@
 // @ts-check
 
-const LONGEST_MESSAGE = 1000;
+const MAX_MESSAGE_LENGTH = 1000;
 
 /** @param {boolean} holds @param {string} what */
 export function check(holds, what) {
@@ -9,6 +9,6 @@ export function check(holds, what) {
 
 /** What a user gets to read about a file that may be anyone's. @param {string} message */
 export function checkMessage(message) {
-  check(message.length < LONGEST_MESSAGE, `a message of ${message.length} letters`);
+  check(message.length < MAX_MESSAGE_LENGTH, `a message of ${message.length} letters`);
   check(!/\p{Cc}/u.test(message), `a message on one line, without control characters: ${JSON.stringify(message)}`);
 }

@@ -7,7 +7,7 @@ import { isReaderSource, READER_SOURCES } from './reader-targets.mjs';
 
 /** Milliseconds: no input of a few thousand bytes takes a thousandth of it, however busy the machine is. */
 const HANGS_AFTER = 60_000;
-const LONGEST_INPUT = 1 << 20;
+const MAX_INPUT_BYTES = 1 << 20;
 
 /**
  * Searches with one of the readers' targets.
@@ -19,7 +19,7 @@ export function fuzzReader(target, { seconds, seed, minimise, corpus }) {
   mkdirSync(inRepository('build', 'fuzz'), { recursive: true });
   const folder = mkdtempSync(inRepository('build', 'fuzz', 'readers-'));
   const instrumented = instrument(folder, READER_SOURCES, isReaderSource);
-  const progress = new SharedArrayBuffer(8 + LONGEST_INPUT);
+  const progress = new SharedArrayBuffer(8 + MAX_INPUT_BYTES);
   /** @type {import('./reader-thread.mjs').Order} */
   const order = { target, folder, instrumented, corpus: corpus.filter(existsSync), seconds, seed, minimise, progress };
   const worker = new Worker(new URL('reader-thread.mjs', import.meta.url), {

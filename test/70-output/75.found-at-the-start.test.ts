@@ -8,7 +8,7 @@ import { optionsIn, temporaryFolder } from './results.js';
 
 const OTHER_USER = 12_345;
 const NOBODY = 65_534;
-const LONGEST_NAME = 255;
+const MAX_NAME_LENGTH = 255;
 const SUFFIX = '_identified_nucleotide.fa';
 
 describe('Before a run is begun it is found', () => {
@@ -19,8 +19,8 @@ describe('Before a run is begun it is found', () => {
   };
 
   for (const [what, inputName] of [
-    ['too many letters', 'n'.repeat(LONGEST_NAME - SUFFIX.length + 1)],
-    ['few letters of many bytes', 'ü'.repeat((LONGEST_NAME - SUFFIX.length + 2) / 2)],
+    ['too many letters', 'n'.repeat(MAX_NAME_LENGTH - SUFFIX.length + 1)],
+    ['few letters of many bytes', 'ü'.repeat((MAX_NAME_LENGTH - SUFFIX.length + 2) / 2)],
   ] as const) {
     it(`that the classic files would have a name that is too long: ${what}`, async () => {
       await refuses(/ENAMETOOLONG.*named after the input.*leave out --keep-intermediate/, {
@@ -35,7 +35,7 @@ describe('Before a run is begun it is found', () => {
   }
 
   it('that the longest name is one that there can be', async () => {
-    const inputName = 'n'.repeat(LONGEST_NAME - SUFFIX.length);
+    const inputName = 'n'.repeat(MAX_NAME_LENGTH - SUFFIX.length);
     const directory = await openResultDirectory(optionsIn(folder.path, { inputName, keepIntermediate: true }));
     const tried = readdirSync(dirname(directory.logPath)).filter((name) => name.includes(inputName));
     assert.deepEqual(tried, []);
