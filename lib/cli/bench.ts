@@ -18,7 +18,7 @@ import { leaveNow } from './end-of-process.js';
 import { EXIT_OF_SIGNAL } from './exit-codes.js';
 import { modelsOption, precisionOption, threadsOption, trustOption, wholeNumber } from './option-values.js';
 import { Signals } from './signals.js';
-import { bytes as inWords } from '../monitor/quantities.js';
+import { bytes as bytesText } from '../monitor/quantities.js';
 
 /** What the options of `bench` were given or default to, as commander names them. */
 interface BenchCommandOptions {
@@ -156,7 +156,7 @@ async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
 
 function printProgress(progress: BenchmarkProgress): void {
   if (progress.step === 'check') {
-    console.error(`checking the model's file, ${inWords(progress.bytes)}: once, until it changes`);
+    console.error(`checking the model's file, ${bytesText(progress.bytes)}: once, until it changes`);
     return;
   }
   // Only this step leaves anything on the disk, and may take minutes.

@@ -55,7 +55,7 @@ async function run(words: readonly string[]): Promise<number> {
     if (error.code === 'EPIPE') process.exit(EXIT.done);
     // The terminal was closed: SIGHUP says what to do about it.
     if (error.code === 'EIO') return;
-    console.error(`virnucpro: Expected to write to standard output but received: ${error.message}`);
+    console.error(`virnucpro: Standard output cannot be written: ${error.message}`);
     process.exit(EXIT.failed);
   });
   try {
@@ -83,7 +83,10 @@ function messageOf(error: unknown): string {
   if (error instanceof CommanderError) return error.message.replace(/^error: /, '');
   if (error instanceof VirnucproError) return error.message;
   if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd') {
-    return `Expected a working directory for a relative path but received: ${error.message}. Change to another directory`;
+    return (
+      `The working directory was removed, or its path is too long (${error.message}), and a relative path needs it. ` +
+      'Change to another directory'
+    );
   }
   // Anything else is a defect of this program: its trace is what a report needs.
   return error instanceof Error ? `internal error: ${error.stack ?? error.message}` : String(error);

@@ -15,7 +15,7 @@ import {
 import type { InspectedModel, ModelProgress, TriageThresholds } from '../models.js';
 import { EXIT } from './exit-codes.js';
 import { DEFAULT_MODEL, modelsOption, wholeNumber } from './option-values.js';
-import { bytes as inWords } from '../monitor/quantities.js';
+import { bytes as bytesText } from '../monitor/quantities.js';
 
 const DATA_TYPES = ['float32', 'float16', 'bfloat16'] as const;
 type DataType = (typeof DATA_TYPES)[number];
@@ -36,7 +36,7 @@ export function modelsCommand(): Command {
 }
 
 function importCommand(): Command {
-  interface Words extends Location {
+  interface Options extends Location {
     name: string;
     esm: string;
     dna: string;
@@ -63,14 +63,14 @@ function importCommand(): Command {
     .option('--card <file>', "the model's card in Markdown: what it was trained on and what it can do")
     .option('--calibration <file>', 'JSON with a "temperature", "triage" thresholds or both, as training writes it')
     .option('-f, --force', 'replace an installed model of that name')
-    .action(async ({ force = false, ...words }: Words) => {
-      const model = await importModel({ ...words, overwrite: force, onProgress: printProgress });
+    .action(async ({ force = false, ...options }: Options) => {
+      const model = await importModel({ ...options, overwrite: force, onProgress: printProgress });
       console.log(`installed ${model.name} in ${model.folder}`);
     });
 }
 
 function randomCommand(): Command {
-  interface Words extends Location {
+  interface Options extends Location {
     name: string;
     esm: string;
     dna: string;
@@ -96,8 +96,8 @@ function randomCommand(): Command {
       ).choices(DATA_TYPES),
     )
     .option('-f, --force', 'replace an installed model of that name')
-    .action(async ({ force = false, ...words }: Words) => {
-      const model = await createRandomModel({ ...words, overwrite: force, onProgress: printProgress });
+    .action(async ({ force = false, ...options }: Options) => {
+      const model = await createRandomModel({ ...options, overwrite: force, onProgress: printProgress });
       console.log(`installed ${model.name} in ${model.folder} (random weights: what it predicts means nothing)`);
     });
 }
@@ -142,7 +142,7 @@ function trustCommand(): Command {
     )
     .argument('<name>', 'the model')
     .action(async (name: string, location: Location) => {
-      const onRead = (bytes: number): void => console.error(`checking the model's files, ${inWords(bytes)}`);
+      const onRead = (bytes: number): void => console.error(`checking the model's files, ${bytesText(bytes)}`);
       const model = await trustModel(name, { ...location, onRead });
       console.log(`trusted ${name}, sha256 of its pipeline.json ${model.pipelineSha256}`);
     });

@@ -94,7 +94,7 @@ export class BufferedFile {
 
   /** Closes without writing what is left; never fails. */
   async abandon(): Promise<void> {
-    this.#failure ??= outputError('an open file', this.shownPath, new Error('a write after the run was given up'));
+    this.#failure ??= outputError('cannot be written', this.shownPath, new Error('the run was given up'));
     await this.#writing;
     await this.#closeHandle(false);
   }
@@ -124,7 +124,7 @@ export class BufferedFile {
     this.#pending = 0;
     this.#writing = this.#writeWhole(block)
       .catch((cause: unknown) => {
-        this.#failure ??= outputError('a complete write', this.shownPath, cause);
+        this.#failure ??= outputError('cannot be written', this.shownPath, cause);
       })
       .then(() => {
         this.#writing = undefined;
@@ -149,10 +149,10 @@ export class BufferedFile {
       // Network file systems and quotas report a full disk only here.
       if (durable && this.#failure === undefined) await forcedToDisk(() => handle.sync());
     } catch (cause) {
-      this.#failure ??= outputError('a complete write', this.shownPath, cause);
+      this.#failure ??= outputError('cannot be written', this.shownPath, cause);
     }
     await handle.close().catch((cause: unknown) => {
-      this.#failure ??= outputError('a complete write', this.shownPath, cause);
+      this.#failure ??= outputError('cannot be written', this.shownPath, cause);
     });
   }
 }

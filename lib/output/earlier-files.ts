@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { lstat, open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expected } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import { isResultName, JOURNAL, OUTPUT_FILES, type OutputFile, outputFileName, RUN_MANIFEST } from './files.js';
 import { outputError } from './output-error.js';
 
@@ -79,13 +79,11 @@ async function checkName({ unfinished, shownDirectory }: ResultFilesToCheck, fil
     await rm(path);
   } catch (cause) {
     const shown = join(shownDirectory, name);
-    if (file.when !== 'keep-intermediate') throw outputError('a file that can be made', shown, cause);
-    throw expected(
+    if (file.when !== 'keep-intermediate') throw outputError('cannot be made', shown, cause);
+    throw new VirnucproError(
       'VNP_OUTPUT',
-      'a file that can be made',
-      shown,
-      (cause as Error).message,
-      'It is named after the input: give that a shorter or simpler name, or leave out --keep-intermediate',
+      `${shown} cannot be made: ${reasonOf(cause)}. It is named after the input: give that a shorter or simpler name, ` +
+        'or leave out --keep-intermediate',
     );
   }
 }
@@ -102,13 +100,13 @@ export async function checkReplaceable(
   const found = await stat(join(path, name)).catch(() => undefined);
   if (!found?.isFile()) return;
   const reason = (await isOfOthers(path, found.uid))
-    ? 'a file of another user in a directory with the sticky bit, where only its owner may replace it'
+    ? 'it belongs to another user in a directory with the sticky bit, where only its owner may replace it'
     : (await isImmutable(join(path, name)))
-      ? 'a file that its attributes keep from being changed (see lsattr)'
+      ? 'its attributes keep it from being changed (see lsattr)'
       : undefined;
   if (reason === undefined) return;
   const shown = join(shownDirectory, name);
-  throw expected('VNP_OUTPUT', 'a file that can be replaced', shown, reason, 'Choose another output directory');
+  throw new VirnucproError('VNP_OUTPUT', `${shown} cannot be replaced: ${reason}. Choose another output directory`);
 }
 
 async function isOfOthers(directory: string, owner: number): Promise<boolean> {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expected, reasonOf, type VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import type { FileSummary } from './buffered-file.js';
 import { CONTIGS_TABLE, JOURNAL, RUN_MANIFEST, VIRUS_SEQUENCES, WINDOWS_TABLE } from './files.js';
 import { MANIFEST_FORMAT_VERSION, type ManifestFile, type RunManifest } from './manifest.js';
@@ -22,14 +22,17 @@ export async function readManifest(directory: string): Promise<RunManifest> {
   const path = join(directory, RUN_MANIFEST.name);
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw outputError('a readable file', path, cause);
+    throw outputError('cannot be read', path, cause);
   });
   if (text === undefined) throw await withoutManifest(directory);
   const manifest = parse(text, path);
   const { formatVersion } = manifest;
   if (formatVersion !== MANIFEST_FORMAT_VERSION) {
-    const what = `format version ${MANIFEST_FORMAT_VERSION}`;
-    throw expected('VNP_OUTPUT', what, path, `version ${String(formatVersion)}`, 'Use the version that wrote it');
+    throw new VirnucproError(
+      'VNP_OUTPUT',
+      `${path} has format version ${String(formatVersion)}, but this release reads version ` +
+        `${MANIFEST_FORMAT_VERSION}. Use the release that wrote it`,
+    );
   }
   const problem = problemOf(manifest);
   if (problem !== undefined) throw damaged(path, problem);
@@ -38,24 +41,25 @@ export async function readManifest(directory: string): Promise<RunManifest> {
 
 async function withoutManifest(directory: string): Promise<VirnucproError> {
   const names = await readdir(directory).catch((cause: unknown) => {
-    throw outputError('the directory of a finished run', directory, cause);
+    throw outputError('cannot be read', directory, cause);
   });
-  const [received, next] = whatIsThere(names);
-  return expected('VNP_OUTPUT', 'the results of a finished run', directory, received, next);
+  const [found, next] = whatIsThere(names);
+  const message = `${directory} does not hold the results of a finished run: ${found}. ${next}`;
+  return new VirnucproError('VNP_OUTPUT', message);
 }
 
 /** What is there instead, and what to do about it. */
 function whatIsThere(names: readonly string[]): [string, string] {
   if (names.includes(REPLACEMENT_FOLDER)) {
     return [
-      'results that are being put in place',
+      'its results are being put in place',
       'Wait for that, or where it was interrupted call once without --output, which ends it',
     ];
   }
   if (names.some((name) => name === JOURNAL.name || name.startsWith('.unfinished-'))) {
-    return ['an unfinished run', 'Go on with it by predict --resume first'];
+    return ['its run is unfinished', 'Resume it with predict --resume first'];
   }
-  return ['no run.json', 'Name a directory that predict has written'];
+  return ['it has no run.json', 'Name a directory that predict has written'];
 }
 
 function parse(text: string, path: string): Partial<RunManifest> {
@@ -65,11 +69,12 @@ function parse(text: string, path: string): Partial<RunManifest> {
   } catch (error) {
     throw damaged(path, reasonOf(error));
   }
-  throw damaged(path, 'something else');
+  throw damaged(path, 'it is not an object');
 }
 
-function damaged(path: string, received: string): VirnucproError {
-  return expected('VNP_OUTPUT', 'the description of a run as predict writes it', path, received, 'Predict again');
+function damaged(path: string, problem: string): VirnucproError {
+  const message = `${path} does not describe a run as predict writes it: ${problem}. Predict again`;
+  return new VirnucproError('VNP_OUTPUT', message);
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -107,10 +112,10 @@ function problemOf(manifest: Fields): string | undefined {
     rescored: manifest['rescored'] === undefined || Array.isArray(manifest['rescored']),
   };
   const wrong = Object.keys(checks).find((name) => !checks[name]);
-  if (wrong !== undefined) return `no right "${wrong}"`;
+  if (wrong !== undefined) return `it has no valid "${wrong}"`;
   const names = new Set((manifest['files'] as readonly Fields[]).map(({ name }) => name));
   const missing = RESCORED_FILES.find((name) => !names.has(name));
-  return missing === undefined ? undefined : `no ${missing} among its files`;
+  return missing === undefined ? undefined : `its files lack ${missing}`;
 }
 
 const READ_BYTES = 1024 * 1024;
@@ -136,8 +141,9 @@ export async function checkFiles(
   for (const file of files) {
     const path = join(directory, file.name);
     const { size } = await stat(path).catch((cause: unknown) => {
-      if (codeOf(cause) !== 'ENOENT') throw outputError('the file that run.json names', path, cause);
-      throw expected('VNP_OUTPUT', `${file.bytes} bytes, as run.json says,`, path, 'no such file (ENOENT)', NEXT);
+      if (codeOf(cause) !== 'ENOENT') throw outputError('cannot be read', path, cause);
+      const message = `${path} does not exist (ENOENT), but run.json says ${file.bytes} bytes. ${NEXT}`;
+      throw new VirnucproError('VNP_OUTPUT', message);
     });
     checkFile(directory, file, { bytes: size, sha256: file.sha256 });
   }
@@ -153,7 +159,7 @@ export async function checkFiles(
       }
     } catch (cause) {
       signal?.throwIfAborted();
-      throw outputError('a readable file', join(directory, file.name), cause);
+      throw outputError('cannot be read', join(directory, file.name), cause);
     }
     checkFile(directory, file, { bytes, sha256: hash.digest('hex') });
   }
@@ -162,12 +168,11 @@ export async function checkFiles(
 /** @throws VirnucproError VNP_OUTPUT where what was found is not what run.json says */
 export function checkFile(directory: string, file: ManifestFile, found: FileSummary): void {
   if (found.bytes === file.bytes && found.sha256 === file.sha256) return;
-  throw expected(
+  const hash = found.sha256 === file.sha256 ? '' : ` with the SHA-256 ${found.sha256}`;
+  throw new VirnucproError(
     'VNP_OUTPUT',
-    `${file.bytes} bytes with the SHA-256 ${file.sha256}, as run.json says,`,
-    join(directory, file.name),
-    `${found.bytes} bytes${found.sha256 === file.sha256 ? '' : ` with ${found.sha256}`}`,
-    NEXT,
+    `${join(directory, file.name)} has ${found.bytes} bytes${hash}, but run.json says ${file.bytes} bytes with the ` +
+      `SHA-256 ${file.sha256}. ${NEXT}`,
   );
 }
 

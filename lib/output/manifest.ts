@@ -190,11 +190,11 @@ export interface CommentFields {
   readonly random: boolean;
   /** Further words, e.g. `threshold: 0.5`; written as `name=value`. */
   readonly parameters?: Readonly<Record<string, string | number>>;
-  readonly optional?: OptionalWords;
+  readonly optional?: OptionalParameters;
 }
 
 /** What the comment of a table says last, where there is something to say. */
-export interface OptionalWords {
+export interface OptionalParameters {
   /** Of the scores; left out where it is 1, so that they are as the model gives them. */
   readonly temperature: number;
   /** Path of the model's card; left out where there is none. */
@@ -204,11 +204,11 @@ export interface OptionalWords {
 /** The comment of the tables, without its `#`: `virnucpro 0.1.0 model=NAME threshold=0.5 …`. */
 export function tableComment({ version, model, random, parameters = {}, optional }: CommentFields): string {
   const words = Object.entries({ model, ...parameters }).map(([name, value]) => ` ${name}=${value}`);
-  const last = optional ? optionalWords(optional) : '';
+  const last = optional ? optionalText(optional) : '';
   return `virnucpro ${version}${words.join('')}${last}${random ? `; ${RANDOM_WEIGHTS_WARNING}` : ''}`;
 }
 
-function optionalWords({ temperature, card }: OptionalWords): string {
+function optionalText({ temperature, card }: OptionalParameters): string {
   // A word ends at a blank, and the words at a semicolon: in a path they are written as in an address of a file.
   // eslint-disable-next-line no-control-regex
   const path = card?.replace(/[\x00-\x20;%\x7f]/g, encodeURIComponent);
@@ -220,9 +220,9 @@ function optionalWords({ temperature, card }: OptionalWords): string {
  *
  * @param comment in any encoding of its bytes, which is that of `card`, too
  */
-export function commentWithOptional(comment: string, optional: OptionalWords): string {
+export function commentWithOptional(comment: string, optional: OptionalParameters): string {
   const [words = '', ...rest] = comment.split('; ');
-  return [words.replace(/ (?:temperature|card)=[^ ]+/g, '') + optionalWords(optional), ...rest].join('; ');
+  return [words.replace(/ (?:temperature|card)=[^ ]+/g, '') + optionalText(optional), ...rest].join('; ');
 }
 
 /**

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { expected, VirnucproError } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import { describeOwner, isElsewhere, lifeOf, readOwner } from './directory-owner.js';
 import type { Owner } from './directory-owner.js';
 import { outputError } from './output-error.js';
@@ -66,7 +66,7 @@ export async function claimDirectory(directory: string, options: ClaimOptions = 
     if (made !== undefined) await removeEmpty(system, path, made);
     options.signal?.throwIfAborted();
     if (cause instanceof VirnucproError) throw cause;
-    throw outputError('a directory that can be written to', directory, cause);
+    throw outputError('cannot be written to', directory, cause);
   }
 }
 
@@ -226,13 +226,13 @@ async function makeDirectory(system: System, directory: string, path: string): P
     const made = await makeWithParents(system, path);
     if (made !== undefined || (await system.files.isFolder(path))) return made;
   } catch (cause) {
-    throw outputError('a directory that can be made', directory, cause);
+    throw outputError('cannot be made', directory, cause);
   }
   throw notADirectory(directory);
 }
 
 function notADirectory(directory: string): VirnucproError {
-  return expected('VNP_OUTPUT', 'a directory', 'the output', `the file ${directory}`, 'Choose another name');
+  return new VirnucproError('VNP_OUTPUT', `The output ${directory} is a file, not a directory. Choose another name`);
 }
 
 /**
@@ -255,12 +255,10 @@ function refuseContent(directory: string, names: readonly string[], { whatNext }
   if (names.length === 0) return;
   const shown = [...names].sort().slice(0, NAMES_SHOWN).join(', ');
   const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
-  throw expected(
+  const next = whatNext ?? 'Choose another one, or replace its results with --force';
+  throw new VirnucproError(
     'VNP_OUTPUT',
-    'an empty or new directory',
-    'the output',
-    `${directory}, which holds ${shown}${more}`,
-    whatNext ?? 'Choose another directory, or replace the results of an earlier run with --force',
+    `The output directory ${directory} is not empty: it holds ${shown}${more}. ${next}`,
   );
 }
 

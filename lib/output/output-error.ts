@@ -1,5 +1,5 @@
 import { makingRoom } from '../disk.js';
-import { expected, reasonOf, type VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
   EACCES: 'Choose a directory that you may write to',
@@ -11,15 +11,17 @@ const ADVICE: Readonly<Record<string, string>> = {
   EIO: 'Check the disk',
 };
 
-/** Turns a failure of the file system into the user's error, which names the file as the user knows it. */
-export function outputError(what: string, path: string, cause: unknown): VirnucproError {
+/**
+ * Turns a failure of the file system into the user's error.
+ *
+ * @param problem follows the path in the sentence, such as `cannot be read`
+ * @param path as the user knows it
+ */
+export function outputError(problem: string, path: string, cause: unknown): VirnucproError {
   const code = (cause as NodeJS.ErrnoException).code ?? '';
-  const received = reasonOf(cause);
   const room = makingRoom(cause, path);
   const advice = room
     ? `${room}, or choose another output directory, then run again`
     : (ADVICE[code] ?? 'Choose another output directory or mend this one, then run again');
-  const error = expected('VNP_OUTPUT', what, path, received, advice);
-  error.cause = cause;
-  return error;
+  return new VirnucproError('VNP_OUTPUT', `${path} ${problem}: ${reasonOf(cause)}. ${advice}`, { cause });
 }

@@ -46,8 +46,7 @@ export async function putInPlace(claimed: ClaimedDirectory, placing: Placing): P
     if (placing.isFinal) await moveAway(claimed, JOURNAL.name, folder);
     await clearUp(claimed, folder).catch(() => undefined);
   } catch (cause) {
-    const error =
-      cause instanceof VirnucproError ? cause : outputError('results that can be put in place', shownPath, cause);
+    const error = cause instanceof VirnucproError ? cause : outputError('cannot be put in place', shownPath, cause);
     throw await ownership.causeOf(error);
   }
 }

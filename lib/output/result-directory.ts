@@ -86,7 +86,7 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
     for (const file of files.OUTPUT_FILES) {
       const path = join(options.directory, files.outputFileName(file, options.inputName, options.chunkSize));
       if ((await stat(path).catch(() => undefined))?.isDirectory() === true) {
-        throw expected('VNP_OUTPUT', 'a file or nothing', path, 'a directory', 'Move it away');
+        throw new VirnucproError('VNP_OUTPUT', `${path} is a directory, where the run writes a file. Move it away`);
       }
     }
     return new ResultDirectory(options, claimed);
@@ -118,7 +118,7 @@ async function checkWritable(directory: string): Promise<void> {
   try {
     await access(path, constants.W_OK | constants.X_OK);
   } catch (cause) {
-    if (codeOf(cause) !== 'ENOENT') throw outputError('a directory that can be written to', directory, cause);
+    if (codeOf(cause) !== 'ENOENT') throw outputError('cannot be written to', directory, cause);
     await checkWritable(dirname(path));
   }
 }
@@ -140,8 +140,7 @@ async function makeJournalOwn(
       await system.files.rename(own, journal);
     }
   } catch (cause) {
-    if (codeOf(cause) !== 'ENOENT')
-      throw outputError('a journal that can be moved', join(directory, files.JOURNAL.name), cause);
+    if (codeOf(cause) !== 'ENOENT') throw outputError('cannot be moved', join(directory, files.JOURNAL.name), cause);
   }
 }
 
@@ -162,21 +161,17 @@ function acceptsUnfinished(
     if (resume !== true || isDamaged === true || isUnfinished(directory)) return resume === true;
     // What others have put there, such as a log of the command, is in nobody's way.
     if (!names.includes(files.RUN_MANIFEST.name)) return !names.some(isOfARun);
-    throw expected(
+    throw new VirnucproError(
       'VNP_OUTPUT',
-      'an unfinished run, or the results of this command,',
-      '--resume',
-      `${directory}, which holds the results of other inputs, another model or other options`,
-      'Choose another directory, or replace them by --force',
+      `The output directory ${directory} holds the results of other inputs, another model or other options, which ` +
+        '--resume cannot continue. Choose another directory, or replace them with --force',
     );
   }
   if (resume === true) return true;
-  throw expected(
+  throw new VirnucproError(
     'VNP_OUTPUT',
-    'an empty or new directory',
-    'the output',
-    `${directory}, which holds a run that is not finished`,
-    'Go on with it by --resume, or begin anew by --force: what was computed is lost then',
+    `The output directory ${directory} holds a run that is not finished. Resume it with --resume, or start over with ` +
+      '--force, which discards what it has computed',
   );
 }
 
@@ -294,7 +289,7 @@ export class ResultDirectory {
     this.#state = 'aborted';
     await Promise.all(this.#files.map((file) => file.abandon()));
     await releaseDirectory(this.#claimed, { unused: true }).catch((cause: unknown) => {
-      throw outputError('an unfinished folder that can be removed', this.#claimed.unfinished, cause);
+      throw outputError('cannot be removed', this.#claimed.unfinished, cause);
     });
   }
 
@@ -355,7 +350,7 @@ export class ResultDirectory {
       await writeToDisk(join(results, files.RUN_MANIFEST.name), manifestText(manifest));
       if (existsSync(this.logPath)) await rename(this.logPath, join(results, files.RUN_LOG.name));
     } catch (cause) {
-      throw outputError('a finished file that can be put in place', join(directory, files.RUN_MANIFEST.name), cause);
+      throw outputError('cannot be put in place', join(directory, files.RUN_MANIFEST.name), cause);
     }
     const log = existsSync(join(results, files.RUN_LOG.name)) ? [files.RUN_LOG.name] : [];
     const names = [...manifest.files.map((file) => file.name), ...log];

@@ -65,7 +65,7 @@ export class FileRun implements SortedSource {
 
   static async open(path: string): Promise<FileRun> {
     const handle = await open(path).catch((cause: unknown) => {
-      throw outputError('a readable temporary file', path, cause);
+      throw outputError('cannot be read', path, cause);
     });
     const run = new FileRun(path, handle);
     try {
@@ -98,7 +98,7 @@ export class FileRun implements SortedSource {
 
   async #readOn(): Promise<void> {
     const { bytesRead } = await this.#handle.read(this.#block, 0, READ_BYTES).catch((cause: unknown) => {
-      throw outputError('a readable temporary file', this.#path, cause);
+      throw outputError('cannot be read', this.#path, cause);
     });
     if (bytesRead === 0) {
       this.current = undefined;

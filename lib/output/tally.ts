@@ -1,4 +1,4 @@
-import { expected } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import type { ContigResult, WindowResult } from '../scoring/results.js';
 import { noCounts } from '../predict/run-counts.js';
 import type { RunCounts } from '../predict/run-counts.js';
@@ -70,6 +70,9 @@ export class Tally {
 
 function compare(name: string, counted: number, written: number, mayBeLess: boolean): void {
   if (counted === written || (mayBeLess && counted > written)) return;
-  const next = 'Results were lost or doubled, so the files were not put in place; please report this defect';
-  throw expected('VNP_OUTPUT', `${name} = ${counted}`, 'the counts of the run', `${written} in the result files`, next);
+  throw new VirnucproError(
+    'VNP_OUTPUT',
+    `The run counted ${name} = ${counted}, but its result files have ${written}. Results were lost or doubled, so the ` +
+      'files were not put in place; please report this defect',
+  );
 }

@@ -198,12 +198,9 @@ export class Predictor {
   #checkIdle(): void {
     this.#checkOpen();
     if (!this.#run && !this.#isMeasuring) return;
-    throw expected(
+    throw new VirnucproError(
       'VNP_ARGUMENT',
-      'one run at a time',
-      'a predictor',
-      'a second',
-      'Await the first, or open another one',
+      'The predictor is busy: it makes one run at a time. Await the first, or open another predictor',
     );
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
-import { expected, type VirnucproError } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import type { BufferedFile, FileSummary } from '../output/buffered-file.js';
 import { wrappedBytes } from '../output/fasta.js';
 import { outputError } from '../output/output-error.js';
@@ -35,7 +35,7 @@ export class EarlierSequences {
   /** @throws VirnucproError VNP_OUTPUT */
   static async open(options: EarlierSequencesOptions): Promise<EarlierSequences> {
     const handle = await open(options.path).catch((cause: unknown) => {
-      throw outputError('a readable file', options.shownPath, cause);
+      throw outputError('cannot be read', options.shownPath, cause);
     });
     return new EarlierSequences(options, handle);
   }
@@ -61,7 +61,7 @@ export class EarlierSequences {
 
   /** The size and hash of the file, of which every record has been gone over. @throws VirnucproError VNP_OUTPUT */
   async end(): Promise<FileSummary> {
-    if (this.#block.length > 0 || (await this.#read())) throw this.#damaged('its end', 'more');
+    if (this.#block.length > 0 || (await this.#read())) throw this.#damaged('goes on after its last record');
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 
@@ -73,7 +73,7 @@ export class EarlierSequences {
   async #pass(take: () => { bytes: number; isEnd: boolean }, file: BufferedFile | undefined): Promise<void> {
     for (;;) {
       if (this.#block.length === 0 && !(await this.#read())) {
-        throw this.#damaged(`record ${this.#records}`, 'its end');
+        throw this.#damaged(`ends before the end of record ${this.#records}`);
       }
       const { bytes, isEnd } = take();
       const wait = file?.appendBytes(this.#block.subarray(0, bytes));
@@ -88,7 +88,7 @@ export class EarlierSequences {
     // What was passed on belongs to the file that it goes to, so every block is a new one.
     const block = Buffer.allocUnsafe(READ_BYTES);
     const { bytesRead } = await this.#handle.read(block, 0, READ_BYTES).catch((cause: unknown) => {
-      throw outputError('a readable file', this.#options.shownPath, cause);
+      throw outputError('cannot be read', this.#options.shownPath, cause);
     });
     this.#block = block.subarray(0, bytesRead);
     this.#hash.update(this.#block);
@@ -96,8 +96,8 @@ export class EarlierSequences {
     return bytesRead > 0;
   }
 
-  #damaged(what: string, received: string): VirnucproError {
+  #damaged(problem: string): VirnucproError {
     const next = 'The file was changed or damaged after the run: predict again';
-    return expected('VNP_OUTPUT', what, this.#options.shownPath, received, next);
+    return new VirnucproError('VNP_OUTPUT', `${this.#options.shownPath} ${problem}. ${next}`);
   }
 }

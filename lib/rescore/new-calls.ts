@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expected } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import { BufferedFile, openNewFile, type Wait } from '../output/buffered-file.js';
 import { utf8Key } from '../output/classic-files.js';
 import { CONTIGS_TABLE, VIRUS_SEQUENCES, WINDOWS_TABLE } from '../output/files.js';
@@ -196,12 +196,11 @@ function head({ comment, header }: TableReader, job: NewCallsJob, name: string):
   const { triage = null } = job.earlier;
   const random = hasRandomWeights({ model, triage });
   if (now !== undefined) return `${commentWithWarning(withOptional(now, job), { random })}\n${header}\n`;
-  throw expected(
+  const found = JSON.stringify(Buffer.from(comment, 'latin1').toString('utf8'));
+  throw new VirnucproError(
     'VNP_OUTPUT',
-    'a comment that names the model, the threshold and min_fraction',
-    join(directory, name),
-    JSON.stringify(Buffer.from(comment, 'latin1').toString('utf8')),
-    'It was written by another version or changed after the run: predict again',
+    `The comment of ${join(directory, name)} does not name the model, the threshold and min_fraction: ${found}. The ` +
+      'table was written by another version or changed after the run: predict again',
   );
 }
 
@@ -222,11 +221,10 @@ function checkCounts({ directory, earlier }: NewCallsJob, counts: RescoredCounts
   for (const name of ['records', 'windows', 'windowsScored'] as const) {
     const counted = earlier.counts[name];
     if (counts[name] === counted || (isStopped && name === 'records' && counts[name] < counted)) continue;
-    throw expected(
+    throw new VirnucproError(
       'VNP_OUTPUT',
-      `${name} = ${counted}, as run.json says,`,
-      `the tables in ${directory}`,
-      String(counts[name]),
+      `The tables in ${directory} have ${name} = ${counts[name]}, but run.json says ${counted}. They were changed or ` +
+        'damaged after the run: predict again',
     );
   }
 }

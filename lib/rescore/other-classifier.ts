@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { expected, type VirnucproError } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import { EMBEDDINGS, HIGHEST_SCORE, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
 import type { ManifestModel, RunManifest } from '../output/manifest.js';
 
@@ -30,20 +30,25 @@ const NEEDED_FILES = [PREDICTION_RESULTS, HIGHEST_SCORE, EMBEDDINGS].map(({ name
 export function checkClassifier(directory: string, earlier: RunManifest, { model, width }: OtherClassifier): void {
   const { name, chunkSize, parts } = model;
   if (earlier.triage) {
-    const received = `one of triage by ${earlier.triage.model.name}`;
-    const again = 'Two models have decided its windows: predict again without --triage, with --save-embeddings';
-    throw expected('VNP_OUTPUT', 'a run of one model', directory, received, again);
+    throw new VirnucproError(
+      'VNP_OUTPUT',
+      `${directory} holds a run with triage by ${earlier.triage.model.name}. Two models have decided its windows: ` +
+        'predict again without --triage, with --save-embeddings',
+    );
   }
   const next = `Its classifier can be applied to embeddings of its own language models: name a model that shares those of ${earlier.model.name}`;
-  const refuse = (what: string, received: string): VirnucproError =>
-    expected('VNP_RESUME', `${what}, as in the run,`, `the model ${name}`, received, next);
+  const refuse = (former: string, present: string): VirnucproError =>
+    new VirnucproError('VNP_RESUME', `The run used ${former}, but the model ${name} has ${present}. ${next}`);
   if (chunkSize !== earlier.model.chunkSize) {
     throw refuse(`windows of ${earlier.model.chunkSize} bases`, `windows of ${chunkSize}`);
   }
   for (const part of ['dna', 'protein'] as const) {
     const [known, own] = [earlier.model.parts, parts].map((all) => all.find(({ role }) => role === part)?.sha256);
     if (known === undefined || known !== own) {
-      throw refuse(`a ${part} part with the SHA-256 ${known ?? '(none)'}`, own ?? 'none');
+      throw refuse(
+        `a ${part} part with the SHA-256 ${known ?? '(none)'}`,
+        own === undefined ? 'none' : `one with ${own}`,
+      );
     }
   }
   const embeddings = earlier.files.find((file) => file.name === EMBEDDINGS.name);
@@ -51,12 +56,10 @@ export function checkClassifier(directory: string, earlier: RunManifest, { model
   if (embeddings === undefined || missing !== undefined) throw withoutFile(directory, earlier, missing!);
   const bytes = earlier.counts.framesScored * width * Float32Array.BYTES_PER_ELEMENT;
   if (embeddings.bytes === bytes) return;
-  throw expected(
+  throw new VirnucproError(
     'VNP_OUTPUT',
-    `${bytes} bytes, ${earlier.counts.framesScored} frames of ${width} numbers,`,
-    join(directory, EMBEDDINGS.name),
-    `${embeddings.bytes} as run.json says`,
-    'Predict again with --save-embeddings',
+    `${join(directory, EMBEDDINGS.name)} has ${embeddings.bytes} bytes, as run.json says, but ` +
+      `${earlier.counts.framesScored} frames of ${width} numbers need ${bytes}. Predict again with --save-embeddings`,
   );
 }
 
@@ -65,5 +68,6 @@ function withoutFile(directory: string, { parameters }: RunManifest, missing: st
   const next = wasSaved
     ? 'These are what a call has written elsewhere: name the directory of the run itself'
     : 'Another classifier needs the embeddings of the frames: predict again with --save-embeddings';
-  return expected('VNP_OUTPUT', missing, join(directory, RUN_MANIFEST.name), 'none among its files', next);
+  const message = `${join(directory, RUN_MANIFEST.name)} has no ${missing} among its files. ${next}`;
+  return new VirnucproError('VNP_OUTPUT', message);
 }

@@ -128,7 +128,7 @@ async function writeFolder(
     rescored: [...(earlier.rescored ?? []), entry(earlier, { classifier, ...options })],
   };
   await writeToDisk(join(folder, RUN_MANIFEST.name), manifestText(manifest)).catch((cause: unknown) => {
-    throw outputError('a complete write', join(shownOutput, RUN_MANIFEST.name), cause);
+    throw outputError('cannot be written', join(shownOutput, RUN_MANIFEST.name), cause);
   });
   return { names: [...calls.files.keys()], manifest };
 }

@@ -115,12 +115,12 @@ class TablesRescore {
     for (let number = 1; number <= windows; number++) {
       let isMore = this.#job.windows.advance();
       if (typeof isMore !== 'boolean') isMore = await isMore;
-      if (!isMore) throw contigs.damaged(`${windows} rows in windows.tsv`, String(number - 1));
+      if (!isMore) throw contigs.damaged(`says ${windows} windows, but windows.tsv has ${number - 1}`);
       const wait = this.#rewriteWindow(cell, number, found);
       if (wait !== undefined) await wait;
     }
     if (cells[at.scored] !== String(found.scored)) {
-      throw contigs.damaged(`${found.scored} scored windows, as many as windows.tsv has`, shown(cells[at.scored]!));
+      throw contigs.damaged(`says ${shown(cells[at.scored]!)} scored windows, but windows.tsv has ${found.scored}`);
     }
     const verdict = found.verdict(rule);
     cells[at.verdict] = verdict;
@@ -140,7 +140,7 @@ class TablesRescore {
       if (typeof isMore !== 'boolean') isMore = await isMore;
       if (!isMore) return;
       const own = windows.cells[this.#window.contig]!;
-      if (!isStopped) throw windows.damaged('a window of a record in contigs.tsv', `one more of ${shown(own)}`);
+      if (!isStopped) throw windows.damaged(`is one more window of ${shown(own)} than contigs.tsv says`);
       cell ??= own;
       const wait = this.#rewriteWindow(cell, number, new ScoreSums());
       if (wait !== undefined) await wait;
@@ -153,8 +153,8 @@ class TablesRescore {
     const at = this.#window;
     if (cells[at.contig] !== contig || cells[at.number] !== String(number)) {
       throw windows.damaged(
-        `window ${number} of ${shown(contig)}`,
-        `window ${shown(cells[at.number]!)} of ${shown(cells[at.contig]!)}`,
+        `is window ${shown(cells[at.number]!)} of ${shown(cells[at.contig]!)} instead of window ${number} of ` +
+          shown(contig),
       );
     }
     this.counts.windows++;
@@ -185,6 +185,6 @@ class TablesRescore {
 
   #count(text: string, what: string): number {
     if (COUNT.test(text)) return Number(text);
-    throw this.#job.contigs.damaged(what, shown(text));
+    throw this.#job.contigs.damaged(`has ${shown(text)} instead of ${what}`);
   }
 }

@@ -4,7 +4,7 @@ import { filesOf, STANDARD_INPUT } from '../input/input-files.js';
 import { InputProgress } from '../input/input-progress.js';
 import type { SequenceRecord } from '../input/record.js';
 import { readRecords } from '../input/records.js';
-import { inputName } from '../input/text.js';
+import { inputName, sentenceInputName } from '../input/text.js';
 import type { BufferedFile } from '../output/buffered-file.js';
 import { escapeCell, unescapeCell } from '../output/cell.js';
 import { utf8Key } from '../output/classic-files.js';
@@ -48,7 +48,7 @@ export async function writeSequencesFromInputs(job: InputsJob): Promise<void> {
   if (manifest.outcome === 'stopped' && reading.hasRow) {
     await reading.read({ path: further ?? inputOfRow(job), known: undefined });
   }
-  if (reading.hasRow) throw contigs.damaged('no row without a record of the inputs', 'this one');
+  if (reading.hasRow) throw contigs.damaged('has no record in the inputs');
 }
 
 interface PresentInputs {
@@ -110,7 +110,8 @@ async function formerInputs({ inputs, workingDirectory }: InputsJob['manifest'])
 /** @throws VirnucproError VNP_INPUT_MISSING for standard input */
 function formerPath(path: string, workingDirectory: string | undefined): string {
   if (path !== STANDARD_INPUT) return resolve(workingDirectory ?? '.', path);
-  throw expected('VNP_INPUT_MISSING', 'a file that can be read again', 'virus.fna', 'standard input', GIVE_INPUTS);
+  const message = `virus.fna cannot be written: the run read standard input, which cannot be read again. ${GIVE_INPUTS}`;
+  throw new VirnucproError('VNP_INPUT_MISSING', message);
 }
 
 /** Where the input of the current row was. */
@@ -175,7 +176,9 @@ class InputsReading {
 }
 
 function otherInput(path: string, known: ManifestInput | undefined, received: string, what: string): Error {
-  const former =
-    known === undefined || known.path === path ? 'as in the run' : `as ${inputName(known.path)} in the run`;
-  return expected('VNP_RESUME', what, `${inputName(path)}, ${former},`, received, GIVE_INPUTS);
+  const former = known === undefined || known.path === path ? 'it' : inputName(known.path);
+  return new VirnucproError(
+    'VNP_RESUME',
+    `${sentenceInputName(path)} is not what ${former} was in the run: it has ${received} instead of ${what}. ${GIVE_INPUTS}`,
+  );
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expected } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import type { FileSummary } from '../output/buffered-file.js';
 import { EMBEDDINGS, PREDICTION_RESULTS } from '../output/files.js';
 import { checkFile } from '../output/finished-run.js';
@@ -34,7 +34,7 @@ export class StoredEmbeddings {
   /** @throws VirnucproError VNP_OUTPUT where it cannot be read */
   static async open(options: StoredEmbeddingsOptions): Promise<StoredEmbeddings> {
     const handle = await open(options.path).catch((cause: unknown) => {
-      throw outputError('readable embeddings', options.path, cause);
+      throw outputError('cannot be read', options.path, cause);
     });
     return new StoredEmbeddings(options, handle);
   }
@@ -50,11 +50,14 @@ export class StoredEmbeddings {
     const bytes = new Uint8Array(wanted.buffer, 0, wanted.byteLength);
     for (let filled = 0; filled < bytes.length;) {
       const { bytesRead } = await this.#handle.read(bytes, filled, bytes.length - filled).catch((cause: unknown) => {
-        throw outputError('readable embeddings', path, cause);
+        throw outputError('cannot be read', path, cause);
       });
       if (bytesRead === 0) {
-        const next = 'The file was changed or damaged after the run: predict again';
-        throw expected('VNP_OUTPUT', `an embedding for each of ${rows} more frames`, path, 'its end', next);
+        throw new VirnucproError(
+          'VNP_OUTPUT',
+          `${path} ends before the embeddings of ${rows} more frames. The file was changed or damaged after the run: ` +
+            'predict again',
+        );
       }
       filled += bytesRead;
     }
@@ -140,7 +143,8 @@ export class StoredFrames {
       // An id may hold anything that another one ends with: that it is this window's is known from the whole.
       const frame = frameId.startsWith(id) ? FRAMES.get(frameId.slice(id.length)) : undefined;
       const isNext = frame !== undefined && FRAME_NAMES.indexOf(frame) > lastOf(scores);
-      if (!isNext) throw this.#table.damaged(`the next frame of the window ${shown(id)}`, shown(frameId), line);
+      if (!isNext)
+        throw this.#table.damaged(`has ${shown(frameId)} instead of the next frame of the window ${shown(id)}`, line);
       scores.push({ frame, others, virus });
     }
     return scores;
@@ -152,7 +156,7 @@ export class StoredFrames {
     const isMore = this.#position < this.#frames.length || (await this.#table.advance());
     if (isMore) {
       const { id, line } = this.#frames[this.#position] ?? { id: this.#table.cells[0]!, line: this.#table.line };
-      throw this.#table.damaged('no frame without a window in windows.tsv', shown(id), line);
+      throw this.#table.damaged(`has ${shown(id)}, a frame of no window in windows.tsv`, line);
     }
     for (const [file, found] of [
       [PREDICTION_RESULTS, this.#table.summary()],
@@ -180,7 +184,7 @@ export class StoredFrames {
       if (!isMore) break;
       read.push({ id: table.cells[0]!, line: table.line });
     }
-    if (read.length === 0) throw table.damaged(`a frame more of the window ${shown(window)}`, 'the end of the table');
+    if (read.length === 0) throw table.damaged(`is the last, but the window ${shown(window)} has another frame`);
     const { classifier, signal } = this.#options;
     const scores = await classifier.classify(await this.#embeddings.read(read.length));
     signal?.throwIfAborted();
@@ -204,6 +208,9 @@ function lastOf(scores: readonly FrameScore[]): number {
 
 /** What was stored got a number from the classifier of the run, so that this one is to blame. */
 function withoutNumber(id: string, { model }: OtherClassifier): Error {
-  const next = 'Its weights may be damaged; nothing was changed';
-  return expected('VNP_NATIVE', `numbers from the classifier of ${model.name}`, `the frame ${shown(id)}`, 'none', next);
+  return new VirnucproError(
+    'VNP_NATIVE',
+    `The classifier of ${model.name} gave no number for the frame ${shown(id)}. Its weights may be damaged; nothing was ` +
+      'changed',
+  );
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
-import { expected, type VirnucproError } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import type { FileSummary } from '../output/buffered-file.js';
 import { outputError } from '../output/output-error.js';
 
@@ -49,7 +49,7 @@ export class TableReader {
   /** @throws VirnucproError VNP_OUTPUT where it cannot be read or is no such table */
   static async open(options: TableReaderOptions): Promise<TableReader> {
     const handle = await open(options.path).catch((cause: unknown) => {
-      throw outputError('a readable table', options.shownPath, cause);
+      throw outputError('cannot be read', options.shownPath, cause);
     });
     const table = new TableReader(options, handle);
     try {
@@ -77,19 +77,21 @@ export class TableReader {
     this.#position = end + 1;
     this.line++;
     if (this.cells.length !== this.#columns.length) {
-      throw this.damaged(`${this.#columns.length} cells`, String(this.cells.length));
+      throw this.damaged(`has ${this.cells.length} cells instead of ${this.#columns.length}`);
     }
     return true;
   }
 
-  /** The error for something that cannot be right, in the current row or one before. */
-  damaged(what: string, received: string, line = this.line): VirnucproError {
-    return expected(
+  /**
+   * The error for something that cannot be right, in the current row or one before.
+   *
+   * @param problem follows the place in the sentence, such as `has 13 cells instead of 14`
+   */
+  damaged(problem: string, line = this.line): VirnucproError {
+    return new VirnucproError(
       'VNP_OUTPUT',
-      what,
-      `line ${line} of ${this.#options.shownPath}`,
-      received,
-      'The table was changed or damaged after the run: predict again',
+      `Line ${line} of ${this.#options.shownPath} ${problem}. The table was changed or damaged after the run: predict ` +
+        'again',
     );
   }
 
@@ -109,12 +111,11 @@ export class TableReader {
     this.#columns = this.header.split('\t');
     const missing = this.#options.columns.filter((name) => !this.#columns.includes(name));
     if (this.comment.startsWith('# ') === hasComment && missing.length === 0) return;
-    throw expected(
+    throw new VirnucproError(
       'VNP_OUTPUT',
-      `a ${hasComment ? 'comment and a ' : ''}header with the columns ${this.#options.columns.join(', ')}`,
-      this.#options.shownPath,
-      missing.length === 0 ? 'no comment' : `none named ${missing.join(', ')}`,
-      'It was written by another version or changed after the run: predict again',
+      `${this.#options.shownPath} has ${missing.length === 0 ? 'no comment' : `no column ${missing.join(', ')}`}. It ` +
+        `should begin with a ${hasComment ? 'comment and a ' : ''}header with the columns ` +
+        `${this.#options.columns.join(', ')}, but was written by another version or changed after the run: predict again`,
     );
   }
 
@@ -135,13 +136,13 @@ export class TableReader {
   async #readOn(): Promise<boolean> {
     this.#options.signal?.throwIfAborted();
     const { bytesRead } = await this.#handle.read(this.#block, 0, READ_BYTES).catch((cause: unknown) => {
-      throw outputError('a readable table', this.#options.shownPath, cause);
+      throw outputError('cannot be read', this.#options.shownPath, cause);
     });
     const rest = this.#text.slice(this.#position);
     if (bytesRead === 0) {
       if (rest === '') return false;
       this.line++;
-      throw this.damaged('a line end', 'the end of the file');
+      throw this.damaged('ends without a line end');
     }
     this.#hash.update(this.#block.subarray(0, bytesRead));
     this.#bytes += bytesRead;

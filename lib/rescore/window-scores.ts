@@ -42,7 +42,7 @@ export class StoredScores implements WindowScores {
     // The text is the shortest that reads back to the float32; as a double it would be another number.
     const score = Math.fround(Number(text));
     if (SCORE.test(text) && score <= 1) return score;
-    throw this.#windows.damaged('a virus_score from 0 to 1', shown(text));
+    throw this.#windows.damaged(`has ${shown(text)} instead of a virus_score from 0 to 1`);
   }
 }
 
@@ -92,10 +92,10 @@ export class NewScores implements WindowScores {
   ofWindow(cell: string, number: number): number | undefined | Promise<number | undefined> {
     const { windows, frames } = this.#options;
     const text = windows.cells[this.#position.frames]!;
-    if (!FRAMES.test(text)) throw windows.damaged('a number of frames from 0 to 6', shown(text));
+    if (!FRAMES.test(text)) throw windows.damaged(`has ${shown(text)} instead of a number of frames from 0 to 6`);
     const count = Number(text);
     const isScored = windows.cells[this.#position.score] !== '';
-    if (isScored && count === 0) throw windows.damaged('frames of a window that has a score', text);
+    if (isScored && count === 0) throw windows.damaged(`has a score but ${text} frames`);
     if (count === 0) return undefined;
     if (cell !== this.#cell) {
       this.#cell = cell;

@@ -68,7 +68,7 @@ async function secondContainer(laboratory) {
   const first = laboratory.begin(standardInput, directory, [], { wrapper: CONTAINER, isFedLater: true });
   await first.until(() => journalBytes(directory) > 0);
   const second = laboratory.begin(plain, directory, ['--resume'], { wrapper: CONTAINER });
-  checkEnd(await second.ended, /no other run writes to.*process 1 on .*Wait for that run/);
+  checkEnd(await second.ended, /Another run writes to.*process 1 on .*Wait for that run/);
   first.feed();
   const ended = await first.ended;
   if (ended.code !== 0) throw new NotSurvived(`the first run: ${describeEnd(ended)}`);

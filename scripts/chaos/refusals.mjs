@@ -23,9 +23,9 @@ export function refusals(times) {
   return [
     fault('a letter of the input changed: refused', changedInput),
     fault('another model: refused', refused(['--model', OTHER_MODEL], /DNABERT-S model .*ESM-2 model/)),
-    fault('another precision: refused', refused(['--precision', 'bf16'], /precision fp32 .*precision bf16/)),
+    fault('another precision: refused', refused(['--precision', 'bf16'], /precision fp32, .*precision bf16/)),
     fault('another batch size: refused', refused(otherBatches, /tokens of an ESM-2 batch 1200/)),
-    fault('another engine: refused', refused(['--engine', 'torchscript'], /engine packed .*engine torchscript/)),
+    fault('another engine: refused', refused(['--engine', 'torchscript'], /engine packed, .*engine torchscript/)),
     fault('without --resume: refused, with an offer', refused([], /not finished.*--resume.*--force/, false)),
     fault('a second run in the directory: refused', secondRun),
   ];
@@ -88,7 +88,7 @@ async function secondRun(laboratory, random) {
   // What is already running stays: a second run takes longer to load than the first one to end on a quick machine.
   run.send('SIGSTOP');
   for (const word of ['--resume', '--force']) {
-    checkRefusal(await laboratory.begin(plain, directory, [word]).ended, /no other run writes to.*Wait for that run/);
+    checkRefusal(await laboratory.begin(plain, directory, [word]).ended, /Another run writes to.*Wait for that run/);
   }
   run.send('SIGCONT');
   const ended = await run.ended;

@@ -105,7 +105,7 @@ describe('The result directory', () => {
   it('is refused when something is in it, with names and the way out', async () => {
     mkdirSync(out());
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) writeFileSync(out(name), '');
-    await refuses(/which holds a, b, c, d, e and 2 more\. .*--force/);
+    await refuses(/is not empty: it holds a, b, c, d, e and 2 more\. .*--force/);
     assert.equal(readdirSync(out()).length, 7);
   });
 
@@ -219,7 +219,7 @@ describe('The result directory', () => {
 
   it('is refused when a file has its name, or that of a directory above it', async () => {
     writeFileSync(out(), '');
-    await refuses(/Expected a directory .* the file .*out/);
+    await refuses(/The output .*out is a file, not a directory/);
     await refuses(/out\/deeper/, { directory: out('deeper') });
   });
 
@@ -229,7 +229,7 @@ describe('The result directory', () => {
 
   it('is refused when a directory has the name of a result file', async () => {
     mkdirSync(out('contigs.tsv'), { recursive: true });
-    await refuses(/contigs\.tsv but received a directory/, { force: true });
+    await refuses(/contigs\.tsv is a directory/, { force: true });
     assert.deepEqual(readdirSync(out()), ['contigs.tsv']);
   });
 
@@ -335,23 +335,23 @@ describe('The result directory', () => {
   it('is refused with an offer where a run is not finished', async () => {
     mkdirSync(out());
     writeFileSync(out('.journal'), 'scores');
-    await refuses(/a run that is not finished\. Go on with it by --resume/);
+    await refuses(/a run that is not finished\. Resume it with --resume/);
     assert.equal(readFileSync(out('.journal'), 'utf8'), 'scores');
   });
 
   it('begins a new one where there is nothing to resume, but not among files of strangers', async () => {
     await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
-    await refuses(/which holds the results of other inputs, another model or other options/, { resume: true });
+    await refuses(/holds the results of other inputs, another model or other options/, { resume: true });
   });
 
   it('takes with resume what others have put there, such as a log, but no file of a run', async () => {
     mkdirSync(out());
     writeFileSync(out('log.txt'), 'a log');
     mkdirSync(out('folder'));
-    await refuses(/which holds folder, log\.txt/);
+    await refuses(/is not empty: it holds folder, log\.txt/);
     for (const name of ['contigs.tsv', 'embeddings.f32', 'x_chunked500.fa', 'run.log']) {
       writeFileSync(out(name), 'of a run');
-      await refuses(new RegExp(`which holds .*${name}`), { resume: true });
+      await refuses(new RegExp(`is not empty: it holds .*${name}`), { resume: true });
       rmSync(out(name));
     }
     await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
@@ -361,9 +361,9 @@ describe('The result directory', () => {
 
   it('takes a run that was stopped before it had computed anything', async () => {
     await writeRun(optionsIn(folder.path), RESULTS, { outcome: 'stopped' });
-    await refuses(/which holds contigs\.tsv/);
+    await refuses(/is not empty: it holds contigs\.tsv/);
     await writeRun(optionsIn(folder.path, { resume: true }), RESULTS);
-    await refuses(/which holds the results of other inputs, another model or other options/, { resume: true });
+    await refuses(/holds the results of other inputs, another model or other options/, { resume: true });
   });
 
   it('loses its journal to a forced run', async () => {

@@ -39,7 +39,7 @@ describe('A disk that fails', () => {
       await openFailing(name);
       const results = [windowResult('a', 1), { ...contig, windows: 1 }];
       for (const result of results) await directory.write(result);
-      const message = new RegExp(`out/${name.replaceAll('.', '\\.')} but received .*ENOSPC.*Free some space`);
+      const message = new RegExp(`out/${name.replaceAll('.', '\\.')} cannot be written: .*ENOSPC.*Free some space`);
       await assert.rejects(directory.finish(runOf(results)), { code: 'VNP_OUTPUT', message });
     });
   }

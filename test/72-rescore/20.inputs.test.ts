@@ -89,24 +89,27 @@ describe('The sequences of a call', () => {
     writeFileSync(path('one.fa'), `${INPUTS['one.fa']}\n`);
     await refuses({
       code: 'VNP_RESUME',
-      message: /39 bytes for input .*one\.fa, as in the run, but received 40 bytes/,
+      message: /Input .*one\.fa is not what it was in the run: it has 40 bytes instead of 39 bytes/,
     });
     renameSync(path('one.fa'), path('other.fa'));
     const inputs = [path('other.fa'), path('two.fa')];
-    await refuses({ code: 'VNP_RESUME', message: /other\.fa, as input .*one\.fa in the run,/ }, { inputs });
+    await refuses({ code: 'VNP_RESUME', message: /other\.fa is not what input .*one\.fa was in the run:/ }, { inputs });
   });
 
   it('are refused from an input of other content, by its hash or by the first record that is another', async () => {
     await begin(LAX);
     writeFileSync(path('two.fa'), INPUTS['two.fa'].replace('ACGTA', 'CCGTA'));
-    await refuses({ code: 'VNP_RESUME', message: /SHA-256 [0-9a-f]{64} for input .*two\.fa, .* SHA-256 [0-9a-f]{64}/ });
+    await refuses({
+      code: 'VNP_RESUME',
+      message: /Input .*two\.fa .* SHA-256 [0-9a-f]{64} instead of SHA-256 [0-9a-f]{64}/,
+    });
     writeFileSync(path('two.fa'), INPUTS['two.fa'].replace('>long', '>song'));
     await refuses({
       code: 'VNP_RESUME',
-      message: /"long" of 65000 .*two\.fa, .* "song" of 65000 letters as record 1/,
+      message: /two\.fa .* "song" of 65000 letters as record 1 instead of "long" of 65000/,
     });
     const inputs = [path('two.fa'), path('one.fa')];
-    await refuses({ code: 'VNP_RESUME', message: /two\.fa, as input .*one\.fa in the run/ }, { inputs });
+    await refuses({ code: 'VNP_RESUME', message: /two\.fa is not what input .*one\.fa was in the run/ }, { inputs });
   });
 
   it('are refused from more or fewer inputs than the run had', async () => {
@@ -139,7 +142,10 @@ describe('The sequences of a call', () => {
     const manifest = JSON.parse(readFileSync(path('out', 'run.json'), 'utf8')) as { inputs: { path: string }[] };
     manifest.inputs[0]!.path = '-';
     writeFileSync(path('out', 'run.json'), JSON.stringify(manifest));
-    await refuses({ code: 'VNP_INPUT_MISSING', message: /received standard input\. .*--input/ });
+    await refuses({
+      code: 'VNP_INPUT_MISSING',
+      message: /virus\.fna cannot be written: the run read standard input, .*--input/,
+    });
     const standardInput = Readable.from([Buffer.from(INPUTS['one.fa'])]);
     await rescoreIn(run, 'out', LAX, { inputs: ['-'], standardInput });
     assert.deepEqual(called(), wanted);

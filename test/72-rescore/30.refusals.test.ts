@@ -47,47 +47,47 @@ describe('A call refuses', () => {
 
   it('a directory that does not exist, and makes none', async () => {
     rmSync(out(), { recursive: true });
-    await refuses(/the directory of a finished run for .*out but received ENOENT/);
+    await refuses(/out cannot be read: ENOENT/);
     assert.ok(!existsSync(out()));
   });
   it('a directory without results', async () => {
     rmSync(out(), { recursive: true });
     mkdirSync(out());
     writeFileSync(out('mine.txt'), 'mine');
-    await refuses(/the results of a finished run .* received no run\.json\. Name a directory that predict/);
+    await refuses(
+      /out does not hold the results of a finished run: it has no run\.json\. Name a directory that predict/,
+    );
   });
   it('an unfinished run, with the way out', async () => {
     rmSync(out('run.json'));
     writeFileSync(out('.journal'), '');
-    await refuses(/received an unfinished run\. Go on with it by predict --resume/);
+    await refuses(/its run is unfinished\. Resume it with predict --resume/);
   });
   it('a run.json that is none', async () => {
     writeFileSync(out('run.json'), '{"outcome":');
-    await refuses(/description of a run .*run\.json but received/);
+    await refuses(/run\.json does not describe a run .*: /);
     writeFileSync(out('run.json'), '"text"');
-    await refuses(/description of a run .*run\.json but received/);
+    await refuses(/run\.json does not describe a run .*: /);
   });
   it('a run.json of another format version', async () => {
     changeRun(() => ({ formatVersion: 2 }));
-    await refuses(/format version 1 for .*run\.json but received version 2/);
+    await refuses(/run\.json has format version 2, but this release reads version 1\./);
   });
   for (const name of ['outcome', 'model', 'inputs', 'parameters', 'counts', 'files']) {
     it(`a run.json without ${name}`, async () => {
       changeRun(() => ({ [name]: undefined }));
-      await refuses(new RegExp(`received no right "${name}"`));
+      await refuses(new RegExp(`it has no valid "${name}"`));
     });
   }
   it('a run.json that names files elsewhere', async () => {
     changeRun(({ files }) => ({ files: [...files, { ...files[0]!, name: '../../mine' }] }));
-    await refuses(/received no right "files"/);
+    await refuses(/it has no valid "files"/);
   });
 
   for (const name of ['contigs.tsv', 'windows.tsv', 'virus.fna', 'prediction_results.txt']) {
     it(`a changed ${name}, and says which`, async () => {
       change(name, name === 'virus.fna' ? 'ACGTACG' : '0.9', name === 'virus.fna' ? 'CCGTACG' : '0.8');
-      await refuses(
-        new RegExp(`as run\\.json says, for .*${name.replace('.', '\\.')} but received .* The file was changed`),
-      );
+      await refuses(new RegExp(`${name.replace('.', '\\.')} has .* but run\\.json says .* The file was changed`));
     });
     it(`results without ${name}`, async () => {
       rmSync(out(name));
@@ -96,7 +96,7 @@ describe('A call refuses', () => {
   }
   it('a file of another length', async () => {
     change('prediction_results.txt', /$/, 'more\n');
-    await refuses(/prediction_results\.txt but received \d+ bytes/);
+    await refuses(/prediction_results\.txt has \d+ bytes, but run\.json says \d+ bytes/);
   });
 
   it('embeddings of another length, but does not read terabytes for their hash', async () => {
@@ -109,69 +109,87 @@ describe('A call refuses', () => {
         ],
       }));
     withEmbeddings(12);
-    await refuses(/12 bytes .*embeddings\.f32 but received 8 bytes/);
+    await refuses(/embeddings\.f32 has 8 bytes, but run\.json says 12 bytes/);
     withEmbeddings(8);
     const { files } = await rescoreIn(stored(), 'out', OTHER_RULE);
     assert.ok(files.some(({ name, sha256 }) => name === 'embeddings.f32' && sha256 === 'of other numbers'));
   });
 
   const damages: [what: string, name: string, from: string | RegExp, to: string, message: RegExp][] = [
-    ['a row of too few cells', 'windows.tsv', 'a\t2\t', 'a\t', /14 cells for line 4 of .*windows\.tsv but received 13/],
-    ['a window out of its order', 'windows.tsv', 'a\t2\t', 'a\t3\t', /window 2 of "a" for line 4 .*window "3" of "a"/],
-    ['a window of another record', 'windows.tsv', 'a\t2\t', 'x\t2\t', /window 2 of "a" for line 4 .*window "2" of "x"/],
-    ['a score that is no number', 'windows.tsv', '\t0.6\t', '\tnan\t', /virus_score .* line 4 .* received "nan"/],
-    ['a score that none can be', 'windows.tsv', '\t0.6\t', '\t1.6\t', /virus_score .* line 4 .* received "1\.6"/],
-    ['a last line without its end', 'windows.tsv', /\n$/, '', /a line end for line 8 of .*windows\.tsv/],
+    ['a row of too few cells', 'windows.tsv', 'a\t2\t', 'a\t', /Line 4 of .*windows\.tsv has 13 cells instead of 14/],
+    [
+      'a window out of its order',
+      'windows.tsv',
+      'a\t2\t',
+      'a\t3\t',
+      /Line 4 .* is window "3" of "a" instead of window 2 of "a"/,
+    ],
+    [
+      'a window of another record',
+      'windows.tsv',
+      'a\t2\t',
+      'x\t2\t',
+      /Line 4 .* is window "2" of "x" instead of window 2 of "a"/,
+    ],
+    ['a score that is no number', 'windows.tsv', '\t0.6\t', '\tnan\t', /Line 4 .* has "nan" instead of a virus_score/],
+    ['a score that none can be', 'windows.tsv', '\t0.6\t', '\t1.6\t', /Line 4 .* has "1\.6" instead of a virus_score/],
+    ['a last line without its end', 'windows.tsv', /\n$/, '', /Line 8 of .*windows\.tsv ends without a line end/],
     [
       'windows of no record',
       'windows.tsv',
       /$/,
       `=d\t1${'\t'.repeat(12)}\n`,
-      /in contigs\.tsv for line 9 .* one more of "=d"/,
+      /Line 9 .* is one more window of "=d" than contigs\.tsv says/,
     ],
     [
       'a missing window',
       'windows.tsv',
       /[^\n]*\n$/,
       '',
-      /3 rows in windows\.tsv for line 5 of .*contigs\.tsv .* received 2/,
+      /Line 5 of .*contigs\.tsv says 3 windows, but windows\.tsv has 2\./,
     ],
     [
       'a number of windows that is none',
       'contigs.tsv',
       'b\t4\t0\tother\t1\t',
       'b\t4\t0\tother\tx\t',
-      /line 4 .* received "x"/,
+      /Line 4 .* has "x" instead of a number of windows/,
     ],
     [
       'a wrong number of scores',
       'contigs.tsv',
       'b\t4\t0\tother\t1\t1',
       'b\t4\t0\tother\t1\t0',
-      /1 scored windows.* line 4/,
+      /Line 4 .* says "0" scored windows, but windows\.tsv has 1\./,
     ],
     [
       'a length that is not that of the sequence',
       'contigs.tsv',
       'a\t15\t',
       'a\t150\t',
-      /record 1 for .*virus\.fna but received its end/,
+      /virus\.fna ends before the end of record 1\./,
     ],
     [
       'a header without a column',
       'windows.tsv',
       'virus_score',
       'score',
-      /columns .*windows\.tsv but received none named virus_score/,
+      /windows\.tsv has no column virus_score\. .* columns /,
     ],
     [
       'a comment without the threshold',
       'contigs.tsv',
       ' threshold=',
       ' limit=',
-      /names the model, the threshold .*contigs\.tsv/,
+      /The comment of .*contigs\.tsv does not name the model, the threshold /,
     ],
-    ['a table without its comment', 'contigs.tsv', /^#[^\n]*\n/, '', /a comment and a header .*contigs\.tsv/],
+    [
+      'a table without its comment',
+      'contigs.tsv',
+      /^#[^\n]*\n/,
+      '',
+      /contigs\.tsv has no (comment|column)\b.* a comment and a header /,
+    ],
   ];
   for (const [what, name, from, to, message] of damages) {
     it(`${what}, with its place`, async () => {
@@ -182,7 +200,7 @@ describe('A call refuses', () => {
   it('tables from which a record is gone, windows and all', async () => {
     change('contigs.tsv', /^b\t.*\n/m, '', { isKnown: true });
     change('windows.tsv', /^b\t.*\n/m, '', { isKnown: true });
-    await refuses(/records = 3, as run\.json says, .* received 2/);
+    await refuses(/records = 2, but run\.json says 3/);
   });
 
   it('a directory that another run writes to', async () => {
@@ -194,7 +212,7 @@ describe('A call refuses', () => {
     const output = join(folder.path, 'holds something');
     mkdirSync(output);
     writeFileSync(join(output, 'mine.txt'), 'mine');
-    await refuses(/which holds mine\.txt\. Choose another directory$/, { output });
+    await refuses(/is not empty: it holds mine\.txt\. Choose another directory$/, { output });
   });
   it('the directory of the results as that of the output, whatever it is called', async () => {
     symlinkSync(out(), join(folder.path, 'link'));

@@ -127,7 +127,7 @@ describe('A call that is killed', () => {
     const output = path('elsewhere');
     await assert.rejects(rescoreIn(stored(), 'out', EARLIER, { output }), {
       code: 'VNP_OUTPUT',
-      message: /results that are being put in place/,
+      message: /its results are being put in place/,
     });
     assert.ok(!existsSync(output));
     await rescoreIn(stored(), 'out', EARLIER);

@@ -60,8 +60,8 @@ describe('A call with another classifier refuses', () => {
       refuses(
         'VNP_RESUME',
         new RegExp(
-          `a ${part} part with the SHA-256 ${part === 'dna' ? 'aa' : 'bb'}, as in the run, for the model else ` +
-            'but received ff\\. .*a model that shares those of tiny$',
+          `a ${part} part with the SHA-256 ${part === 'dna' ? 'aa' : 'bb'}, but the model else ` +
+            'has one with ff\\. .*a model that shares those of tiny$',
         ),
         otherClassifier(model('else', { [part]: 'ff' })),
       ));
@@ -69,34 +69,37 @@ describe('A call with another classifier refuses', () => {
   it('a model with windows of another length', () =>
     refuses(
       'VNP_RESUME',
-      /windows of 10 bases, as in the run, for the model else but received windows of 300\./,
+      /The run used windows of 10 bases, but the model else has windows of 300\./,
       otherClassifier(model('else', { chunkSize: 300 })),
     ));
   it('a run.json that does not say which parts the model had', async () => {
     changeRun(({ model }) => ({ model: { ...model, parts: [] } }));
-    await refuses('VNP_RESUME', /a dna part with the SHA-256 \(none\), as in the run, .* received aa/);
+    await refuses('VNP_RESUME', /a dna part with the SHA-256 \(none\), but the model .* has one with aa/);
     changeRun(({ model }) => ({ model: { ...model, parts: 'none' } }));
-    await refuses('VNP_OUTPUT', /received no right "model"/);
+    await refuses('VNP_OUTPUT', /it has no valid "model"/);
   });
 
   it('a run without embeddings, and says how to get them', async () => {
     rmSync(out(), { recursive: true });
     await predictStored({ ...run(), saveEmbeddings: false }, 'out', RULE);
-    await refuses('VNP_OUTPUT', /embeddings\.f32 for .*run\.json .* predict again with --save-embeddings$/);
+    await refuses(
+      'VNP_OUTPUT',
+      /run\.json has no embeddings\.f32 among its files\. .* predict again with --save-embeddings$/,
+    );
   });
   it('embeddings of another width', () =>
-    refuses('VNP_OUTPUT', /128 bytes, 8 frames of 4 numbers, for .*embeddings\.f32 but received 96 as run\.json says/, {
+    refuses('VNP_OUTPUT', /embeddings\.f32 has 96 bytes, as run\.json says, but 8 frames of 4 numbers need 128\./, {
       ...otherClassifier(),
       width: 4,
     }));
   it('embeddings that are gone, cut off or changed', async () => {
     const whole = readFileSync(out('embeddings.f32'));
     writeFileSync(out('embeddings.f32'), Buffer.concat([whole.subarray(0, -1), Buffer.of(1)]));
-    await refuses('VNP_OUTPUT', /96 bytes with the SHA-256 .*embeddings\.f32 but received 96 bytes with /);
+    await refuses('VNP_OUTPUT', /embeddings\.f32 has 96 bytes with the SHA-256 .*, but run\.json says 96 bytes with /);
     truncateSync(out('embeddings.f32'), 95);
-    await refuses('VNP_OUTPUT', /an embedding for each of 8 more frames for .*embeddings\.f32 but received its end/);
+    await refuses('VNP_OUTPUT', /embeddings\.f32 ends before the embeddings of 8 more frames\./);
     rmSync(out('embeddings.f32'));
-    await refuses('VNP_OUTPUT', /readable embeddings .*embeddings\.f32.*ENOENT/);
+    await refuses('VNP_OUTPUT', /embeddings\.f32 cannot be read: .*ENOENT/);
   });
 
   it('a changed prediction_results.txt', async () => {
@@ -104,15 +107,30 @@ describe('A call with another classifier refuses', () => {
       out('prediction_results.txt'),
       readFileSync(out('prediction_results.txt'), 'utf8').replace('0.9', '0.8'),
     );
-    await refuses('VNP_OUTPUT', /as run\.json says, for .*prediction_results\.txt but received/);
+    await refuses('VNP_OUTPUT', /prediction_results\.txt has .*, but run\.json says /);
   });
   const damages: [what: string, from: string | RegExp, to: string, message: RegExp][] = [
-    ['a frame of another window', 'a_chunk_2F2', 'a_chunk_3F2', /window "a_chunk_2" for line 4 .* "a_chunk_3F2"/],
-    ['a frame that is none', 'a_chunk_1R3', 'a_chunk_1R4', /window "a_chunk_1" for line 3 .* "a_chunk_1R4"/],
-    ['a frame twice', 'a_chunk_1R3', 'a_chunk_1F1', /next frame of the window "a_chunk_1" for line 3 .* "a_chunk_1F1"/],
-    ['too few frames', /[^\n]*\n$/, '', /a frame more of the window "=c_chunk_3" for line 8 .* the end of the table/],
-    ['too few cells', /\t0\.9\n/, '\n', /4 cells for line 2 of .*prediction_results\.txt but received 3/],
-    ['no header', /^[^\n]*\n/, '', /a header with the columns Sequence_ID.* but received none named Sequence_ID/],
+    [
+      'a frame of another window',
+      'a_chunk_2F2',
+      'a_chunk_3F2',
+      /Line 4 .* "a_chunk_3F2" instead of .* window "a_chunk_2"/,
+    ],
+    ['a frame that is none', 'a_chunk_1R3', 'a_chunk_1R4', /Line 3 .* "a_chunk_1R4" instead of .* window "a_chunk_1"/],
+    [
+      'a frame twice',
+      'a_chunk_1R3',
+      'a_chunk_1F1',
+      /Line 3 .* "a_chunk_1F1" instead of the next frame of the window "a_chunk_1"/,
+    ],
+    ['too few frames', /[^\n]*\n$/, '', /Line 8 .* is the last, but the window "=c_chunk_3" has another frame/],
+    ['too few cells', /\t0\.9\n/, '\n', /Line 2 of .*prediction_results\.txt has 3 cells instead of 4/],
+    [
+      'no header',
+      /^[^\n]*\n/,
+      '',
+      /has no column Sequence_ID.*\. It should begin with a header with the columns Sequence_ID/,
+    ],
   ];
   for (const [what, from, to, message] of damages) {
     it(`${what} in it, with its place`, async () => {
@@ -125,11 +143,11 @@ describe('A call with another classifier refuses', () => {
     writeFileSync(out('windows.tsv'), text.replace(/\t1\tfailed(.*)\n$/, '\t0\tfailed$1\n'));
     know('windows.tsv');
     assert.notEqual(readFileSync(out('windows.tsv'), 'utf8'), text);
-    await refuses('VNP_OUTPUT', /no frame without a window in windows\.tsv for line 9 .* received "=c_chunk_/);
+    await refuses('VNP_OUTPUT', /Line 9 .* has "=c_chunk_.* a frame of no window in windows\.tsv/);
   });
 
   it('a classifier that gives no number, naming the frame', () =>
-    refuses('VNP_NATIVE', /numbers from the classifier of other_1\.2 for the frame "a_chunk_1R3" but received none\./, {
+    refuses('VNP_NATIVE', /The classifier of other_1\.2 gave no number for the frame "a_chunk_1R3"\./, {
       ...otherClassifier(),
       classify: () => Promise.resolve(Float32Array.of(0.1, 0.9, 0.5, NaN, 0, 1, 0, 1, 0, 1)),
     }));

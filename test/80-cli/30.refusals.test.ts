@@ -85,14 +85,14 @@ describe('virnucpro predict refuses in one line', () => {
     const full = join(folder, 'full');
     mkdirSync(full);
     writeFileSync(join(full, 'mine.txt'), 'mine');
-    await failsWith(/full, which holds mine\.txt\..*--force/, ['predict', INPUT, '-o', full], {
+    await failsWith(/full is not empty: it holds mine\.txt\..*--force/, ['predict', INPUT, '-o', full], {
       models: installed.models,
     });
     assert.deepEqual(readdirSync(full), ['mine.txt']);
   });
   it('a file for a directory', async () => {
     const path = file('result', 'mine');
-    await failsWith(/Expected a directory for the output/, ['predict', INPUT, '-o', path], {
+    await failsWith(/The output .* is a file, not a directory/, ['predict', INPUT, '-o', path], {
       models: installed.models,
     });
     await failsWith(/result/, ['predict', INPUT, '-o', join(path, 'below')], { models: installed.models });

@@ -53,8 +53,8 @@ describe('virnucpro predict --dry-run', () => {
     writeFileSync(path('full', 'notes.txt'), 'mine');
     writeFileSync(path('file'), '');
     const wrong: [RegExp, string[]][] = [
-      [/which holds notes\.txt/, dryRun('full')],
-      [/a directory for the output but received the file/, dryRun('file')],
+      [/is not empty: it holds notes\.txt/, dryRun('full')],
+      [/The output .* is a file, not a directory/, dryRun('file')],
       [/one of cpu.* for a device but received cuda:77/, dryRun('new', '--device', 'cuda:77')],
       [/nothing at that path/, dryRun('new').map((word) => (word === INPUT ? path('no such.fa') : word))],
       [/The model nonsense is not installed/, dryRun('new', '--model', 'nonsense')],
@@ -82,7 +82,7 @@ describe('virnucpro predict --dry-run', () => {
     const before = contentOf('done');
     const { output } = await succeeds(dryRun('done', '--resume'), options());
     assert.match(output, /^output .* holds the results of this run already$/m);
-    await failsWith(/which holds contigs\.tsv/, dryRun('done'), options());
+    await failsWith(/is not empty: it holds contigs\.tsv/, dryRun('done'), options());
     await failsWith(
       /results of other inputs, another model or other options/,
       dryRun('done', '--resume', '--threshold', '0.9'),

@@ -76,10 +76,7 @@ describe('virnucpro call', () => {
       skip(this, 'other users may not read this repository');
     const ended = spawnSync('setpriv', [...asOther, program, 'call', directory], { encoding: 'utf8' });
     assert.equal(ended.status, 1);
-    assert.match(
-      ended.stderr,
-      /^virnucpro: Expected a file that can be replaced .* another user .* sticky bit[^\n]*\n$/,
-    );
+    assert.match(ended.stderr, /^virnucpro: [^\n]* cannot be replaced: .* another user .* sticky bit[^\n]*\n$/);
     assert.deepEqual(readdirSync(directory).sort(), readdirSync(path('earlier')).sort());
     await call(directory);
   });
@@ -129,7 +126,10 @@ describe('virnucpro call', () => {
 
     it('wants the input once a record is virus that was none', async () => {
       const before = content('stdin', 'run.json');
-      await failsWith(/received standard input\. Give the inputs of the run, .* --input/, ['call', path('stdin')]);
+      await failsWith(
+        /the run read standard input, which cannot be read again\. Give the inputs of the run, .* --input/,
+        ['call', path('stdin')],
+      );
       assert.equal(content('stdin', 'run.json'), before);
       assert.deepEqual(
         readdirSync(path('stdin')).filter((name) => name.startsWith('.')),
@@ -164,14 +164,14 @@ describe('virnucpro call', () => {
   });
 
   it('refuses in one line what are no results, and other inputs', async () => {
-    await failsWith(/a finished run for .*nothing but received ENOENT/, ['call', path('nothing')]);
-    await failsWith(/received no run\.json\. Name a directory that predict has written/, ['call', folder]);
+    await failsWith(/nothing cannot be read: ENOENT/, ['call', path('nothing')]);
+    await failsWith(/it has no run\.json\. Name a directory that predict has written/, ['call', folder]);
     const directory = results('strict');
     await call(directory, '--threshold', '1');
     await failsWith(/1 inputs? as in the run .* received 2/, ['call', directory, '--input', INPUT, INPUT]);
     const other = path('other.fa');
     writeFileSync(other, readFileSync(INPUT, 'utf8').replace(/[ACGT]\n/, 'N\n'));
-    await failsWith(/SHA-256 .* input .*other\.fa, as input .*input\.fa in the run/, [
+    await failsWith(/Input .*other\.fa is not what input .*input\.fa was in the run: it has SHA-256 /, [
       'call',
       directory,
       '--input',

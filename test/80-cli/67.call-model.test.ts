@@ -146,7 +146,7 @@ describe('virnucpro call --model', () => {
     await succeeds(['models', 'random', '--name', 'random', ...args], { models: installed.models });
     const before = statSync(path('earlier', 'run.json')).mtimeMs;
     await refuses(
-      /a dna part with the SHA-256 [0-9a-f]{64}, as in the run, for the model random but received [0-9a-f]{64}\. /,
+      /a dna part with the SHA-256 [0-9a-f]{64}, but the model random has one with [0-9a-f]{64}\. /,
       ...['call', path('earlier'), '--model', 'random'],
     );
     assert.equal(statSync(path('earlier', 'run.json')).mtimeMs, before);

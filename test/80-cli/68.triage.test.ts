@@ -217,7 +217,7 @@ describe('virnucpro predict --triage', () => {
     await predict('wanted', '--triage', 'small', ...rule);
     for (const file of FILES) assert.equal(content('called', file), content('wanted', file), file);
     const call = ['call', path('called'), '--model', 'large'];
-    await failsWith(/a run of one model .* triage by small.*without --triage/, call, { models: installed.models });
+    await failsWith(/holds a run with triage by small.*without --triage/, call, { models: installed.models });
   });
 
   it('is refused with a reason', async () => {
