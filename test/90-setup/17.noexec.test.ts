@@ -48,7 +48,7 @@ describe('a file system that is mounted noexec', () => {
     assert.equal(status, 1);
     assert.match(
       stderr,
-      /^virnucpro: Expected [^\n]* is mounted noexec, so that no library there can be loaded[^\n]*\n$/,
+      /^virnucpro: [^\n]*does not load: [^\n]* is mounted noexec, so that no library there can be loaded[^\n]*\n$/,
     );
     return stderr;
   }
@@ -59,7 +59,7 @@ describe('a file system that is mounted noexec', () => {
     const text = version(this, { VIRNUCPRO_ADDON: checkout.path('place') });
     assert.match(
       text,
-      /but \S*\/place is mounted noexec.*\. Set VIRNUCPRO_ADDON to a copy of this folder on a file system/,
+      /does not load: \S*\/place is mounted noexec.*\. Set VIRNUCPRO_ADDON to a copy of this folder on a file system/,
     );
     assert.doesNotMatch(text, /npm run setup/);
   });
@@ -67,7 +67,7 @@ describe('a file system that is mounted noexec', () => {
   it('is named when $LIBTORCH lies there', function () {
     makeLibtorch(checkout.path('parts'));
     const text = version(this, { LIBTORCH: checkout.path('place') });
-    assert.match(text, /but \S*\/place is mounted noexec.*\. Set LIBTORCH to a copy on a file system/);
+    assert.match(text, /does not load: \S*\/place is mounted noexec.*\. Set LIBTORCH to a copy on a file system/);
     assert.doesNotMatch(text, /npm run setup/);
   });
 
