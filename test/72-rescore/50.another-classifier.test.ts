@@ -157,7 +157,8 @@ describe('A call with another classifier', () => {
     assert.deepEqual(readdirSync(path('elsewhere')).sort(), [...Object.keys(wanted), 'run.json'].sort());
     await assert.rejects(rescoreIn(run, 'elsewhere', RULE, { classifier: otherClassifier(RUN_MODEL) }), {
       code: 'VNP_OUTPUT',
-      message: /embeddings\.f32 among its files\. These are what a call has written elsewhere: name the directory of the run/,
+      message:
+        /embeddings\.f32 among its files\. These are what a call has written elsewhere: name the directory of the run/,
     });
   });
 });
