@@ -58,7 +58,7 @@ describe('virnucpro predict, when simulated GPUs fail', () => {
     const machine = { gpus: alike(1, { fault: 'lost@2500' }) };
     const run = await runs!.predict('all-lost', machine, input, [...EXACT, ...SMALL_BATCHES]);
     assert.equal(run.end, 1);
-    assert.match(run.errors, /the last one is lost/);
+    assert.match(run.errors, /No device is left\. The last one was lost/);
     // However many batches were under way, the end says it once.
     assert.equal(manifestOf(run).warnings.filter((warning) => warning.includes('without a score')).length, 1);
     const done = manifestOf(run).devices[0]!.frames;
