@@ -48,8 +48,8 @@ describe('virnucpro predict on many simulated GPUs', () => {
   });
 
   it('gives a GPU that is slower less to do, so that all end together', async () => {
-    // Delays that outweigh what the host computes.
-    const machine = { gpus: [{ delay: 100 }, { delay: 100 }, { delay: 800 }] };
+    // Delays that outweigh what the host computes, also beside other programs.
+    const machine = { gpus: [{ delay: 100 }, { delay: 100 }, { delay: 4000 }] };
     const run = await runs!.predict('unequal', machine, input, SMALL_BATCHES);
     assert.equal(run.end, 0, run.errors);
     const [fast, alsoFast, slow] = named(run, 'device-summary').map(({ frames }) => frames as number);
