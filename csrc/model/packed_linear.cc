@@ -1,5 +1,6 @@
 #include "model/packed_linear.h"
 
+#include <ATen/Context.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 
 #include <optional>
