@@ -224,22 +224,22 @@ std::shared_ptr<Job> DeviceWorker::next(bool wait) {
 }
 
 void DeviceWorker::finish(Started started, const PipelineModels& models, DeviceHealth& health) {
-  auto& [job, memory, failure] = started;
+  const auto& job = started.job;
   try {
-    if (failure) std::rethrow_exception(failure);
+    if (started.failure) std::rethrow_exception(started.failure);
     health.expect_alive();
     job->wait();
   } catch (...) {
-    failure = judged(std::current_exception(), models, health);
+    started.failure = judged(std::current_exception(), models, health);
   }
-  memory.reset();  // rule 3
+  started.memory.reset();  // rule 3
   memory_.look();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     running_.erase(std::find(running_.begin(), running_.end(), job));
   }
   // Rule 4.
-  failure ? job->fail(failure) : job->deliver();
+  started.failure ? job->fail(started.failure) : job->deliver();
 }
 
 std::exception_ptr DeviceWorker::judged(std::exception_ptr failure, const PipelineModels& models,
