@@ -83,7 +83,7 @@ const MAX_ON_GPU = 16_384;
 /** So that a few bytes more or less of free memory do not change the batches, and with them the last digits. */
 const STEP = 1024;
 /** Of the memory that the weights leave: the rest is for others, for fragments, and for an estimate that is too low. */
-const SHARE = 0.5;
+const MEMORY_FRACTION = 0.5;
 const BYTES_OF = { float32: 4, float16: 2, bfloat16: 2, fp32: 4, fp16: 2, bf16: 2 } as const;
 
 /**
@@ -135,7 +135,7 @@ function roomOf({ device, precision }: BatchTokensRequest['plans'][number], requ
   const available = Math.min(maxMemory ?? Infinity, (device.memoryFree ?? device.memoryTotal) / sharing);
   const most = device.id === 'cpu' ? MAX_ON_CPU : MAX_ON_GPU;
   const tokens = (models: readonly SizedModel[]): number => {
-    const fitting = (SHARE * (available - weights)) / bytesOfTokens(models, precision);
+    const fitting = (MEMORY_FRACTION * (available - weights)) / bytesOfTokens(models, precision);
     return Math.max(LEAST[precision], Math.min(most, STEP * Math.floor(fitting / STEP)));
   };
   return { esm: tokens(esm), dnabert: tokens(dnabert) };
