@@ -7,10 +7,10 @@ import { checkResults, continuedPlan, openResults, planOnDevices, planRun } from
 import { createLog, logEvent } from '../monitor/log.js';
 import { LogSinks } from '../monitor/log.js';
 import { JOURNAL } from '../output/files.js';
+import type { RunManifest } from '../output/manifest.js';
 import { finishInterrupted } from '../output/output-directory.js';
 import { unlessAborted } from '../unless-aborted.js';
 import { completeRun } from './complete-run.js';
-import type { CompleteRun } from './complete-run.js';
 import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
 import { addPredictOptions, prepareOptions } from './predict-options.js';
 import type { PredictCommandOptions } from './predict-options.js';
@@ -59,8 +59,10 @@ interface Surroundings {
 
 interface Preparation {
   readonly plan: RunPlan;
-  /** The run of this very plan whose results are in the output directory. */
-  readonly complete: CompleteRun | undefined;
+  /** What run.json says where the output directory has the results of this very plan, whole. */
+  readonly complete: RunManifest | undefined;
+  /** It has them, but not as the run left them. */
+  readonly isDamaged: boolean;
 }
 
 /**
@@ -82,16 +84,26 @@ async function prepareRun(
     }),
     stopped,
   );
-  if (!resume) return { plan, complete: undefined };
+  if (!resume) return { plan, complete: undefined, isDamaged: false };
   if (!dryRun) await unlessAborted(finishInterrupted(output, claiming(log, stopped)), givenUp);
-  const complete = await unlessAborted(completeRun(output, plan, stopped), stopped);
-  if (complete && complete.damage === undefined) return { plan, complete };
-  if (complete) {
-    const text = `the results in ${output} are not those of their run and are computed again: ${complete.damage}`;
+  const found = await unlessAborted(completeRun(output, plan, stopped), stopped);
+  if (found && found.damage === undefined) return { plan, complete: found.manifest, isDamaged: false };
+  if (found) {
+    const text = `the results in ${output} are not those of their run and are computed again: ${found.damage}`;
     logEvent(log, { event: 'warning', text });
   }
   const journal = join(output, JOURNAL.name);
-  return { plan: await unlessAborted(continuedPlan(plan, journal, { models, trust }), stopped), complete };
+  const continued = await unlessAborted(continuedPlan(plan, journal, { models, trust }), stopped);
+  return { plan: continued, complete: undefined, isDamaged: found !== undefined };
+}
+
+/** How the output directory is opened, or looked at. */
+function opening(
+  { force = false, resume = false }: PredictCommandOptions,
+  { isDamaged }: Preparation,
+  { log, signals }: Surroundings,
+) {
+  return { force, resume, isDamaged, ...claiming(log, signals.stopped) };
 }
 
 function claiming(log: Logger, signal: AbortSignal) {
@@ -100,19 +112,20 @@ function claiming(log: Logger, signal: AbortSignal) {
 
 async function run(inputs: string[], options: PredictCommandOptions, surroundings: Surroundings): Promise<number> {
   const { log, sinks, signals } = surroundings;
-  const { output, force = false, resume = false } = options;
+  const { output } = options;
   const reportPreparing = (): void => logEvent(log, { event: 'waiting', reason: 'the run is being prepared' });
   signals.on('report', reportPreparing);
-  const { plan, complete } = await prepareRun(inputs, options, surroundings);
-  if (complete && complete.damage === undefined) {
-    for (const text of withoutEarlier(complete.manifest.warnings, plan.warnings)) {
+  const preparation = await prepareRun(inputs, options, surroundings);
+  const { plan, complete } = preparation;
+  if (complete) {
+    for (const text of withoutEarlier(complete.warnings, plan.warnings)) {
       logEvent(log, { event: 'warning', text });
     }
     logEvent(log, { event: 'complete-already', output });
-    return EXIT_OF_OUTCOME[complete.manifest.outcome];
+    return EXIT_OF_OUTCOME[complete.outcome];
   }
-  const opening = { force, resume, isDamaged: complete !== undefined, ...claiming(log, signals.stopped) };
-  const directory = await unlessAborted(openResults(plan, output, opening), signals.givenUp);
+  const opened = openResults(plan, output, opening(options, preparation, surroundings));
+  const directory = await unlessAborted(opened, signals.givenUp);
   sinks.openFile(directory.logPath);
   const models = plan.triage ? `${plan.model.name} after ${plan.triage.model.name}` : plan.model.name;
   const screen = new RunScreen({
@@ -127,15 +140,17 @@ async function run(inputs: string[], options: PredictCommandOptions, surrounding
 
 /** Prints the plan and writes nothing. */
 async function dryRun(inputs: string[], options: PredictCommandOptions, surroundings: Surroundings): Promise<number> {
-  const { output, force = false, resume = false } = options;
-  const { log, signals } = surroundings;
-  const { plan, complete } = await prepareRun(inputs, options, surroundings);
-  const isDone = complete !== undefined && complete.damage === undefined;
-  const opening = { force, resume, isDamaged: complete !== undefined, ...claiming(log, signals.stopped) };
-  if (!isDone) await unlessAborted(checkResults(plan, output, opening), signals.stopped);
+  const { output } = options;
+  const { signals } = surroundings;
+  const preparation = await prepareRun(inputs, options, surroundings);
+  const { plan, complete } = preparation;
+  if (!complete) {
+    const checked = checkResults(plan, output, opening(options, preparation, surroundings));
+    await unlessAborted(checked, signals.stopped);
+  }
   const lines = describe(await planOnDevices(plan, signals.stopped));
   console.log(
-    [...lines, `output        ${output}${isDone ? ', which holds the results of this run already' : ''}`].join('\n'),
+    [...lines, `output        ${output}${complete ? ', which holds the results of this run already' : ''}`].join('\n'),
   );
   return EXIT.done;
 }
