@@ -78,14 +78,14 @@ class Checks {
     }
     double worst = 0;
     for (size_t i = 0; i < outputs.size(); ++i) {
-      const auto share = (outputs[i].to(at::kDouble) - expected[i]).abs() / allowed[i];
+      const auto fraction = (outputs[i].to(at::kDouble) - expected[i]).abs() / allowed[i];
       // A number where none belongs, or the other way round, is infinitely far.
       const auto lost = outputs[i].isnan().logical_xor(expected[i].isnan());
-      const auto far = share.nan_to_num(0).masked_fill(lost, INFINITY);
+      const auto far = fraction.nan_to_num(0).masked_fill(lost, INFINITY);
       worst = std::max(worst, far.max().item<double>());
     }
     std::printf(
-        "{\"what\": \"%s\", \"shareOfAllowed\": %s, \"sameInEveryOrder\": %s, \"moved\": [%ld, %ld, %ld], "
+        "{\"what\": \"%s\", \"fractionOfAllowed\": %s, \"sameInEveryOrder\": %s, \"moved\": [%ld, %ld, %ld], "
         "\"stated\": [%ld, %ld, %ld]}\n",
         what.c_str(), std::isfinite(worst) ? std::to_string(worst).c_str() : "1e300", same ? "true" : "false",
         traffic.read, traffic.reused, traffic.written, stated.read, stated.reused, stated.written);
