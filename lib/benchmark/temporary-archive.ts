@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { reasonOf, VirnucproError } from '../errors.js';
-import { parameterCount } from '../models/parameters.js';
+import { loadAddon } from '../engine/libtorch/load.js';
 import type { DnabertArchitecture, Esm2Architecture } from '../engine/addon.js';
 import type { ErrorCode } from '../errors.js';
 
@@ -39,7 +39,7 @@ export async function withRandomArchive<T>(
   onWrite: (announcement: ArchiveAnnouncement) => void,
   use: (path: string) => Promise<T>,
 ): Promise<T> {
-  const bytes = parameterCount(architecture) * VALUE_BYTES + MORE_BYTES;
+  const bytes = valuesOf(architecture) * VALUE_BYTES + MORE_BYTES;
   await checkRoom(bytes);
   let writer: ArchiveWriter | undefined;
   // No turn of the event loop between these two: a signal then would leave the folder behind.
@@ -63,6 +63,11 @@ export async function withRandomArchive<T>(
       process.off('exit', remove);
     });
   }
+}
+
+function valuesOf(architecture: EncoderArchitecture): number {
+  const sizes = loadAddon().addon.parametersOf(architecture);
+  return sizes.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
 }
 
 async function checkRoom(bytes: number): Promise<void> {

@@ -12,7 +12,7 @@ import type {
   ModelPart,
   OpenRequest,
 } from '../engine/addon.js';
-import { parametersOf } from '../models/parameters.js';
+import { loadAddon } from '../engine/libtorch/load.js';
 import { derivedSeed, seededNumbers } from '../models/random/random-contents.js';
 
 const SEED = 1;
@@ -65,13 +65,15 @@ export interface KnownParameter {
  * the same.
  */
 export function knownParameters(architecture: Architecture): KnownParameter[] {
-  return parametersOf(architecture).map(({ name, shape }) => {
-    const next = seededNumbers(derivedSeed(SEED, `${architecture.family}.${name}`));
-    const { centre, reach } = rangeOf(name);
-    const size = shape.reduce((product, one) => product * one, 1);
-    const values = Float32Array.from({ length: size }, () => centre + (((next() >>> 16) - 32_768) / 32_768) * reach);
-    return { name, shape, values };
-  });
+  return loadAddon()
+    .addon.parametersOf(architecture)
+    .map(({ name, shape }) => {
+      const next = seededNumbers(derivedSeed(SEED, `${architecture.family}.${name}`));
+      const { centre, reach } = rangeOf(name);
+      const size = shape.reduce((product, one) => product * one, 1);
+      const values = Float32Array.from({ length: size }, () => centre + (((next() >>> 16) - 32_768) / 32_768) * reach);
+      return { name, shape, values };
+    });
 }
 
 function rangeOf(name: string): { centre: number; reach: number } {

@@ -61,10 +61,13 @@ export type ParameterSource =
   | { kind: 'normal'; mean: number; standardDeviation: number; seed: number }
   | { kind: 'constant'; value: number };
 
-export interface ArchiveParameter {
+export interface ParameterShape {
   /** Dotted path of the parameter in the archive, e.g. `layers.0.query.weight`. */
   name: string;
   shape: readonly number[];
+}
+
+export interface ArchiveParameter extends ParameterShape {
   source: ParameterSource;
 }
 
@@ -329,8 +332,8 @@ export interface Addon {
   sensors(ids: readonly string[]): Promise<NativeSensors[]>;
   /** For the workers that open from now on; without it libtorch's operators compute everything. @throws VNP_ARGUMENT */
   setKernelCompiler(compiler: KernelCompiler): void;
-  /** Names and shapes of the parameters that an archive of this architecture holds, in their order. */
-  parametersOf(architecture: Architecture): { name: string; shape: number[] }[];
+  /** Every parameter of an archive of this architecture, in the order in which the data meets them. @throws VNP_ARGUMENT */
+  parametersOf(architecture: Architecture): ParameterShape[];
   writeArchive(request: ArchiveRequest): Promise<void>;
   BytePairTokenizer: new (vocabulary: BytePairVocabulary) => NativeBytePairTokenizer;
   /**

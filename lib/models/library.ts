@@ -11,7 +11,6 @@ import { ModelRegistry, modelsFolder } from './registry.js';
 import type { ModelPlace } from './registry.js';
 import type { VerifyOptions } from './trust/verify.js';
 import type { ModelCard, TriageThresholds } from './folder/annotations.js';
-import { parameterCount } from './parameters.js';
 import { PART_NAMES } from './folder/model-folder.js';
 import type { OpenedModel, PartName } from './folder/model-folder.js';
 
@@ -158,12 +157,12 @@ export async function describeModel(model: OpenedModel, trusted: boolean): Promi
 }
 
 function inspectPart(model: OpenedModel, part: PartName): InspectedPart {
-  const { architecture, dtype, source, path, sha256, bytes, createdBy } = model[part];
+  const { architecture, parameters, dtype, source, path, sha256, bytes, createdBy } = model[part];
   return {
     part,
     family: architecture.family,
     architecture,
-    parameters: parameterCount(architecture),
+    parameters,
     dtype,
     source: source.name,
     sourceSha256: source.sha256,

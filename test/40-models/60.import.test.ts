@@ -5,7 +5,7 @@ import { readCheckpoint } from '../../lib/models/checkpoint/checkpoint.js';
 import { importClassifier } from '../../lib/models/import/classifier.js';
 import { importDnabert } from '../../lib/models/import/dnabert.js';
 import { importEsm2 } from '../../lib/models/import/esm2.js';
-import { parametersOf } from '../../lib/models/parameters.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { fixture } from '../repository.js';
 import { valuesOf } from './checkpoint-values.js';
 import { fails } from './failures.js';
@@ -66,7 +66,7 @@ describe('importing ESM-2', () => {
     }
     assert.deepEqual(
       fair.parameters.map(({ name, shape }) => ({ name, shape })),
-      parametersOf(fair.architecture),
+      loadAddon().addon.parametersOf(fair.architecture),
     );
   });
 

@@ -4,7 +4,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } fro
 import { basename, join } from 'node:path';
 import type { ArchiveRequest } from '../../lib/engine/addon.js';
 import { importModel, type ImportRequest } from '../../lib/models/import/import-model.js';
-import { parametersOf } from '../../lib/models/parameters.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { ESM2_SIZES } from '../../lib/models/random/published-sizes.js';
 import { randomModel } from '../../lib/models/random/random-model.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
@@ -46,7 +46,7 @@ describe('importing a model', () => {
     for (const { architecture, parameters, dtype } of requests) {
       assert.deepEqual(
         parameters.map(({ name, shape }) => ({ name, shape })),
-        parametersOf(architecture),
+        loadAddon().addon.parametersOf(architecture),
       );
       assert.equal(dtype, 'float32');
     }

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Addon, Architecture, DataType, ModelPart, NativeWorker } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
-import { parametersOf } from '../../lib/models/parameters.js';
+import { METADATA_FILE, readArchiveMetadata } from '../../lib/models/folder/archive.js';
+import { describeModel } from '../../lib/models/library.js';
 import type { OpenedModel } from '../../lib/models/folder/model-folder.js';
 import { randomModel } from '../../lib/models/random/random-model.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
@@ -37,6 +38,8 @@ const architectures: fc.Arbitrary<Architecture> = fc.oneof(
   }),
 );
 
+const dataTypes = fc.constantFrom<DataType>('float32', 'float16', 'bfloat16');
+
 describe('archives', () => {
   let addon: Addon;
   let golden: InstalledModel;
@@ -53,12 +56,32 @@ describe('archives', () => {
   const hashes = ({ dna, protein, classifier }: OpenedModel): string[] =>
     [dna, protein, classifier].map(({ sha256 }) => sha256);
 
-  it('hold the parameters that the models are described with', () =>
+  const parameterSizes = (architecture: Architecture): number[] =>
+    addon.parametersOf(architecture).map(({ shape }) => shape.reduce((product, size) => product * size, 1));
+
+  it('are counted without libtorch', () =>
     fc.assert(
-      fc.property(architectures, (architecture) => {
-        assert.deepEqual(addon.parametersOf(architecture), parametersOf(architecture));
+      fc.asyncProperty(architectures, dataTypes, async (architecture, dtype) => {
+        const path = join(golden.models, 'counted.pt');
+        const source = { name: 'random', sha256: null };
+        const metadata = { format: 1, architecture, dtype, source, random: true, createdBy: 'virnucpro' };
+        const extraFiles = { [METADATA_FILE]: JSON.stringify(metadata) };
+        const parameters = randomParameters(architecture, 1);
+        await addon.writeArchive({ path, architecture, dtype, parameters, extraFiles });
+        const counted = await readArchiveMetadata(path);
+        assert.equal(
+          counted.parameters,
+          parameterSizes(architecture).reduce((sum, size) => sum + size, 0),
+        );
       }),
+      { numRuns: 30 },
     ));
+
+  it('of random weights have as many values as their architecture says', async () => {
+    const { parts } = await describeModel(await random('counted', 7), false);
+    // 33*64 + 2*(4*(64*64+64) + 2*2*64 + 256*64+256 + 64*256+64) + 2*64
+    assert.equal(parts[1]!.parameters, 102_208);
+  });
 
   it('of random weights depend on the seed alone', async () => {
     const [one, again, another] = [await random('one', 5), await random('again', 5), await random('another', 6)];
@@ -118,7 +141,7 @@ describe('archives', () => {
       return worker.weightBytes;
     };
     const values = [golden.model.dna, golden.model.protein, golden.model.classifier].flatMap(({ architecture }) =>
-      parametersOf(architecture).map(({ shape }) => shape.reduce((product, size) => product * size, 1)),
+      parameterSizes(architecture),
     );
     const bytes = 4 * values.reduce((sum, count) => sum + count, 0);
     const [exact, rounded] = [await weightBytes('fp32'), await weightBytes('bf16')];

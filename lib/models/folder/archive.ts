@@ -11,6 +11,8 @@ export const TOKENIZER_FILE = 'tokenizer.json';
 
 const MAX_EXTRA_FILE = 50_000_000;
 
+const VALUE_BYTES: Readonly<Record<DataType, number>> = { float32: 4, float16: 2, bfloat16: 2 };
+
 /** What an archive says of itself, in its extra file `virnucpro.json`. */
 export interface ArchiveMetadata {
   readonly format: 1;
@@ -31,6 +33,8 @@ export interface ArchiveMetadata {
 
 export interface ArchiveContents {
   readonly metadata: ArchiveMetadata;
+  /** Number of values in its parameters. */
+  readonly parameters: number;
   /** Text of `tokenizer.json`, where the archive has one. */
   readonly tokenizer?: string;
   /** Text of `card.md`, where the archive has one: what the model is, for whoever has nothing but this file. */
@@ -46,12 +50,14 @@ export async function readArchiveMetadata(path: string): Promise<ArchiveContents
   try {
     return await CheckpointFile.use(path, async (file) => {
       const zip = await ZipFile.open(file);
-      const metadata = await readExtra(zip, METADATA_FILE);
-      if (metadata === undefined) throw damaged(path, `has no ${METADATA_FILE}: it was not written by virnucpro`);
+      const text = await readExtra(zip, METADATA_FILE);
+      if (text === undefined) throw damaged(path, `has no ${METADATA_FILE}: it was not written by virnucpro`);
+      const metadata = parseMetadata(text, path);
       const tokenizer = await readExtra(zip, TOKENIZER_FILE);
       const card = await readExtra(zip, CARD_FILE, MAX_CARD);
       return {
-        metadata: parseMetadata(metadata, path),
+        metadata,
+        parameters: tensorBytes(zip) / VALUE_BYTES[metadata.dtype],
         ...(tokenizer !== undefined && { tokenizer }),
         ...(card !== undefined && { card }),
       };
@@ -62,6 +68,12 @@ export async function readArchiveMetadata(path: string): Promise<ArchiveContents
       cause: error,
     });
   }
+}
+
+/** TorchScript keeps each tensor at `NAME/data/NUMBER`. */
+function tensorBytes(zip: ZipFile): number {
+  const tensors = [...zip.entries.values()].filter(({ name }) => /^[^/]+\/data\/\d+$/.test(name));
+  return tensors.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** TorchScript keeps extra files at `NAME/extra/FILE`, NAME being the archive's own. */

@@ -50,6 +50,8 @@ export interface OpenedPart<A extends Architecture> {
   readonly path: string;
   readonly architecture: A;
   readonly dtype: DataType;
+  /** Number of values. */
+  readonly parameters: number;
   readonly sha256: string;
   /** Bytes. */
   readonly bytes: number;
@@ -105,9 +107,9 @@ export async function openModel(folder: string, { shipped = false } = {}): Promi
     ...(temperature !== undefined && { temperature }),
     ...(card !== undefined && { card: await openCard(folder, card) }),
     triage,
-    dna: openPart(folder, pipeline.dna, dna.metadata, isDnabert, 'a DNABERT archive'),
-    protein: openPart(folder, pipeline.protein, protein.metadata, isEsm2, 'an ESM-2 archive'),
-    classifier: openPart(folder, pipeline.classifier, classifier.metadata, isClassifier, 'a classifier archive'),
+    dna: openPart(folder, pipeline.dna, dna, isDnabert, 'a DNABERT archive'),
+    protein: openPart(folder, pipeline.protein, protein, isEsm2, 'an ESM-2 archive'),
+    classifier: openPart(folder, pipeline.classifier, classifier, isClassifier, 'a classifier archive'),
     tokenizer: readTokenizer(join(folder, pipeline.dna.archive), dna),
   };
   checkFit(model);
@@ -182,13 +184,14 @@ const isClassifier = (one: Architecture): one is ClassifierArchitecture => one.f
 function openPart<A extends Architecture>(
   folder: string,
   { archive, sha256, bytes }: PipelinePart,
-  { architecture, dtype, source, createdBy }: ArchiveMetadata,
+  { metadata, parameters }: ArchiveContents,
   isRight: (architecture: Architecture) => architecture is A,
   what: string,
 ): OpenedPart<A> {
   const path = join(folder, archive);
+  const { architecture, dtype, source, createdBy } = metadata;
   if (!isRight(architecture)) throw invalid(`The archive ${path} is one of ${architecture.family}, not ${what}`);
-  return { path, architecture, dtype, sha256, bytes, source, createdBy };
+  return { path, architecture, dtype, parameters, sha256, bytes, source, createdBy };
 }
 
 function readTokenizer(path: string, { tokenizer }: ArchiveContents): BytePairVocabulary {

@@ -2,9 +2,9 @@ import { counted, expected, VirnucproError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { type JsonObject, property } from '../json.js';
 import type { PickledValue } from '../checkpoint/pickle-values.js';
-import type { Architecture, ArchiveParameter, DataType } from '../../engine/addon.js';
+import type { Architecture, ArchiveParameter, DataType, ParameterShape } from '../../engine/addon.js';
+import { loadAddon } from '../../engine/libtorch/load.js';
 import { quoted, type StoredTensor, type StoredType } from '../checkpoint/checkpoint-file.js';
-import { type ParameterShape, parametersOf } from '../parameters.js';
 
 /** What a checkpoint can be, as its weights' names tell. */
 export type CheckpointFamily = 'fair-esm' | 'transformers-esm' | 'dnabert2' | 'bert' | 'classifier';
@@ -146,7 +146,7 @@ export function mapParameters<A extends Architecture>(
 ): ImportedPart<A> {
   const used = new Set<string>();
   const types = new Set<DataType>();
-  const parameters = parametersOf(architecture).map((parameter): ArchiveParameter => {
+  const parameters = loadAddon().addon.parametersOf(architecture).map((parameter): ArchiveParameter => {
     const source = names.sourceName(parameter.name);
     used.add(source);
     const { path, offset, strides, ...tensor } = findTensor(checkpoint, source, parameter);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Architecture, ArchiveParameter, ParameterSource } from '../../engine/addon.js';
-import { type ParameterShape, parametersOf } from '../parameters.js';
+import type { Architecture, ArchiveParameter, ParameterShape, ParameterSource } from '../../engine/addon.js';
+import { loadAddon } from '../../engine/libtorch/load.js';
 
 /**
  * How large the classifier's weights are, in units of one over the root of the inputs. Embeddings of different sequences
@@ -19,7 +19,7 @@ const FINAL_NORM_WEIGHT = 0.25;
  * have, norms at 1 and 0. The same seed gives the same weights on every machine.
  */
 export function randomParameters(architecture: Architecture, seed: number): ArchiveParameter[] {
-  return parametersOf(architecture).map((parameter) => ({
+  return loadAddon().addon.parametersOf(architecture).map((parameter) => ({
     name: parameter.name,
     shape: parameter.shape,
     source: randomSource(architecture, parameter, derivedSeed(seed, `${architecture.family}.${parameter.name}`)),
