@@ -28,7 +28,7 @@ export async function installGoldenModel(changes: Partial<ImportRequest> = {}): 
 export async function importGolden(models: string, changes: Partial<ImportRequest> = {}): Promise<OpenedModel> {
   return importModel({
     name: 'golden',
-    esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
+    protein: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
     dna: fixture('golden', 'dnabert'),
     classifier: fixture('golden', 'classifier.pth'),
     chunkSize: 500,

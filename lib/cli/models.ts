@@ -63,8 +63,8 @@ function importCommand(): Command {
     .option('--card <file>', "the model's card in Markdown: what it was trained on and what it can do")
     .option('--calibration <file>', 'JSON with a "temperature", "triage" thresholds or both, as training writes it')
     .option('-f, --force', 'replace an installed model of that name')
-    .action(async ({ force = false, ...options }: Options) => {
-      const model = await importModel({ ...options, overwrite: force, onProgress: printProgress });
+    .action(async ({ force = false, esm: protein, ...options }: Options) => {
+      const model = await importModel({ ...options, protein, overwrite: force, onProgress: printProgress });
       console.log(`installed ${model.name} in ${model.folder}`);
     });
 }
@@ -96,8 +96,8 @@ function randomCommand(): Command {
       ).choices(DATA_TYPES),
     )
     .option('-f, --force', 'replace an installed model of that name')
-    .action(async ({ force = false, ...options }: Options) => {
-      const model = await createRandomModel({ ...options, overwrite: force, onProgress: printProgress });
+    .action(async ({ force = false, esm: protein, ...options }: Options) => {
+      const model = await createRandomModel({ ...options, protein, overwrite: force, onProgress: printProgress });
       console.log(`installed ${model.name} in ${model.folder} (random weights: what it predicts means nothing)`);
     });
 }

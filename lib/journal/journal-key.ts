@@ -15,8 +15,8 @@ export interface RunKey {
   readonly precision: string;
   readonly engine: string;
   /** They decide which frames are computed together, and so the last digits of a score. */
-  readonly esmBatchTokens: number;
-  readonly dnabertBatchTokens: number;
+  readonly proteinBatchTokens: number;
+  readonly dnaBatchTokens: number;
   /** Whether the embeddings are kept with the scores. */
   readonly embeddings: boolean;
   /** SHA-256 of all archives of the model that triage is done by, else NO_TRIAGE. */
@@ -54,8 +54,8 @@ const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices' | 'triageModel'>, s
   chunkSize: 'chunk size',
   precision: 'precision',
   engine: 'engine',
-  esmBatchTokens: 'tokens of an ESM-2 batch',
-  dnabertBatchTokens: 'tokens of a DNABERT-S batch',
+  proteinBatchTokens: 'tokens of an ESM-2 batch',
+  dnaBatchTokens: 'tokens of a DNABERT-S batch',
   embeddings: 'keeping of embeddings',
   triage: 'triage model',
   triageOthersBelow: 'score below which triage decides',

@@ -150,7 +150,7 @@ export const EVENT_SCHEMA: EventSchema = {
       batchTokens: {
         type: 'object',
         meaning: 'maximum of tokens in a batch',
-        fields: { esm: count('for ESM-2', 'tokens'), dnabert: count('for DNABERT-S', 'tokens') },
+        fields: { dna: count('for DNABERT-S', 'tokens'), protein: count('for ESM-2', 'tokens') },
       },
     },
   },

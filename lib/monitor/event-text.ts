@@ -121,7 +121,7 @@ function deviceText(event: DeviceEvent): EventText {
     `${precision.toUpperCase()} enabled`,
     capability === '' && counted(threads, 'thread'),
     `weights ${bytes(weightBytes)}`,
-    `${batchTokens.esm} ESM-2 and ${batchTokens.dnabert} DNABERT-S tokens a batch`,
+    `${batchTokens.protein} ESM-2 and ${batchTokens.dna} DNABERT-S tokens a batch`,
     memoryFree !== null && `${gibibytes(memoryFree)} of ${gibibytes(memoryTotal)} GiB free`,
     processes > 0 && `shared with ${counted(processes, 'other process')}`,
   ];

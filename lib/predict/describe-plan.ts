@@ -58,6 +58,6 @@ function devicesText({ workers, leftOut, precision, batchTokens }: DevicePlan): 
     ...workers.map(({ id, device, threads }) => line('device', `${id}: ${device.name}, ${counted(threads, 'thread')}`)),
     ...leftOut.map(({ device, reason }) => line('left out', `${device.id}: ${device.name}, which is ${reason}`)),
     line('precision', precision),
-    line('batches', `${batchTokens.dnabert} tokens of DNABERT-S, ${batchTokens.esm} of ESM-2`),
+    line('batches', `${batchTokens.dna} tokens of DNABERT-S, ${batchTokens.protein} of ESM-2`),
   ];
 }

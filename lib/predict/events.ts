@@ -1,4 +1,5 @@
 import type { Precision } from '../engine/addon.js';
+import type { BatchTokens } from '../engine/devices/worker-plan.js';
 import type { PoolEvent } from '../engine/pool/pool-events.js';
 import type { ErrorCode } from '../errors.js';
 import type { JournalContent } from '../journal/run-journal.js';
@@ -110,7 +111,7 @@ export interface DeviceEvent {
   readonly threads: number;
   readonly weightBytes: number;
   /** The most tokens in a batch of each model. */
-  readonly batchTokens: { readonly esm: number; readonly dnabert: number };
+  readonly batchTokens: BatchTokens;
 }
 
 /** How far the run is, at intervals. */

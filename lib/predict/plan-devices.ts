@@ -51,13 +51,13 @@ export function planOn(
   const defaults = defaultBatchTokens(request);
   // Who asks for a size knows better than an estimate.
   const estimated = {
-    esm: proteinBatchTokens === undefined ? defaults.esm : 0,
-    dnabert: dnaBatchTokens === undefined ? defaults.dnabert : 0,
+    protein: proteinBatchTokens === undefined ? defaults.protein : 0,
+    dna: dnaBatchTokens === undefined ? defaults.dna : 0,
   };
   return {
     ...{ devices, leftOut, mayLeaveOut, precision },
     workers: plans.map((plan) => ({ ...plan, tokensThatFit: tokensThatFit(plan, request, estimated) })),
-    batchTokens: { esm: proteinBatchTokens ?? defaults.esm, dnabert: dnaBatchTokens ?? defaults.dnabert },
+    batchTokens: { dna: dnaBatchTokens ?? defaults.dna, protein: proteinBatchTokens ?? defaults.protein },
   };
 }
 

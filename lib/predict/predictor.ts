@@ -1,5 +1,6 @@
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import { loadAddon } from '../engine/libtorch/load.js';
+import type { BatchTokens } from '../engine/devices/worker-plan.js';
 import type { DevicePool } from '../engine/pool/pool.js';
 import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import { expected, VirnucproError } from '../errors.js';
@@ -98,9 +99,8 @@ export class Predictor {
   }
 
   /** The most tokens in a batch of each model. */
-  get batchTokens(): { readonly protein: number; readonly dna: number } {
-    const { esm: protein, dnabert: dna } = this.#opened.plan.devices.batchTokens;
-    return { protein, dna };
+  get batchTokens(): BatchTokens {
+    return this.#opened.plan.devices.batchTokens;
   }
 
   /**

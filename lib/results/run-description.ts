@@ -48,7 +48,7 @@ export function describeRun(
     parameters: {
       ...results.rule,
       temperature: prediction.temperature,
-      batchTokens: { dna: devices.batchTokens.dnabert, protein: devices.batchTokens.esm },
+      batchTokens: devices.batchTokens,
       precision: settings.precision,
       engine: settings.engine,
       keepIntermediate: results.sequences,

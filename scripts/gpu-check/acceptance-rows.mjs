@@ -54,9 +54,9 @@ export async function batchRows({ context, model, words, usual, left }) {
   const checks = named(usual, 'device').map(({ device, capability, precision, batchTokens }) => {
     const least = precision === 'fp32' ? 2048 : 3072;
     const fits =
-      batchTokens.esm >= least &&
+      batchTokens.protein >= least &&
       (precision === 'bf16') === (device === 'cpu' ? precision === 'bf16' : Number.parseFloat(capability) >= 8);
-    const found = `${precision}, capability ${capability || 'none'}, ${batchTokens.esm} ESM-2 tokens a batch`;
+    const found = `${precision}, capability ${capability || 'none'}, ${batchTokens.protein} ESM-2 tokens a batch`;
     return checked(`4: ${device} computes in BF16 where it can, at least ${least} tokens a batch`, fits, found);
   });
   const sizes = ['--esm-batch-size', '64', '--dnabert-batch-size', '4096'];
@@ -66,7 +66,7 @@ export async function batchRows({ context, model, words, usual, left }) {
     words: [...words, ...sizes],
     seconds: left(),
   });
-  const tokens = named(small, 'device').map(({ batchTokens }) => batchTokens.esm);
+  const tokens = named(small, 'device').map(({ batchTokens }) => batchTokens.protein);
   const isAsked = tokens.length > 0 && tokens.every((count) => count === 64);
   const scored = bytesOf(small, 'windows.tsv').toString().split('\tscored\t').length - 1;
   const wanted = bytesOf(usual, 'windows.tsv').toString().split('\tscored\t').length - 1;

@@ -34,7 +34,7 @@ export async function compareWithGolden({ device, models, runs }) {
   const { addon } = loadAddon();
   const { dna, protein, classifier, tokenizer } = await importModel({
     name: 'golden',
-    esm: join(golden, 'esm2', 'esm2_t3_tiny.pt'),
+    protein: join(golden, 'esm2', 'esm2_t3_tiny.pt'),
     dna: join(golden, 'dnabert'),
     classifier: join(golden, 'classifier.pth'),
     chunkSize: 500,

@@ -22,7 +22,7 @@ function suite() {
     install: (name: string, options: { overwrite?: boolean; seed?: number; addon?: ArchiveWriter } = {}) => {
       const { overwrite = false, seed = 1, addon = fakeAddon() } = options;
       const registry = new ModelRegistry(join(folder.path, 'models'));
-      return randomModel({ name, esm: 'esm2_tiny', dna: 'dnabert_tiny', seed, registry, addon, overwrite });
+      return randomModel({ name, protein: 'esm2_tiny', dna: 'dnabert_tiny', seed, registry, addon, overwrite });
     },
   };
 }

@@ -28,7 +28,15 @@ describe('a model that is to be loaded', () => {
   const at = (models: string): ModelRegistry => new ModelRegistry(join(folder.path, models));
   const install = (name: string, options: { overwrite?: boolean; seed?: number; addon?: ArchiveWriter } = {}) => {
     const { overwrite = false, seed = 1, addon = fakeAddon() } = options;
-    return randomModel({ name, esm: 'esm2_tiny', dna: 'dnabert_tiny', seed, registry: at('models'), addon, overwrite });
+    return randomModel({
+      name,
+      protein: 'esm2_tiny',
+      dna: 'dnabert_tiny',
+      seed,
+      registry: at('models'),
+      addon,
+      overwrite,
+    });
   };
   const records = (): string[] => readdirSync(join(folder.path, 'models', TRUST_FOLDER));
   const refused = (registry: ModelRegistry, name: string, words: RegExp): Promise<void> =>

@@ -17,7 +17,7 @@ describe('models that come with the program', () => {
   const install = (name: string, options: { models?: string; seed?: number; overwrite?: boolean } = {}) => {
     const { models = 'models', seed = 1, overwrite = false } = options;
     const target = new ModelRegistry(join(folder.path, models), join(folder.path, 'shipped'));
-    const size = { esm: 'esm2_tiny', dna: 'dnabert_tiny', seed };
+    const size = { protein: 'esm2_tiny', dna: 'dnabert_tiny', seed };
     return randomModel({ name, ...size, registry: target, addon: fakeAddon(), overwrite });
   };
 

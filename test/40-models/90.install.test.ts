@@ -20,7 +20,7 @@ const sha256 = (path: string): string => createHash('sha256').update(readFileSyn
 describe('importing a model', () => {
   const folder = temporaryFolder();
   const paths = {
-    esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
+    protein: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
     dna: fixture('golden', 'dnabert'),
     classifier: fixture('golden', 'classifier.pth'),
   };
@@ -52,7 +52,7 @@ describe('importing a model', () => {
     }
     assert.equal(model.chunkSize, 300);
     assert.equal(model.random, false);
-    assert.deepEqual(model.protein.source, { name: basename(paths.esm), sha256: sha256(paths.esm) });
+    assert.deepEqual(model.protein.source, { name: basename(paths.protein), sha256: sha256(paths.protein) });
     assert.deepEqual(model.dna.source, { name: 'dnabert', sha256: sha256(`${paths.dna}/model.safetensors`) });
     assert.equal(model.dna.sha256, sha256(model.dna.path));
     assert.match(model.dna.createdBy, /^virnucpro \d/);
@@ -97,7 +97,7 @@ describe('importing a model', () => {
   });
 
   const refused: [string, RegExp, () => Partial<ImportRequest>, ('VNP_CHECKPOINT' | 'VNP_USAGE')?][] = [
-    ['the wrong family', /an ESM-2 checkpoint for --esm .* \(--dna\)/, () => ({ esm: paths.dna })],
+    ['the wrong family', /an ESM-2 checkpoint for --esm .* \(--dna\)/, () => ({ protein: paths.dna })],
     ['a file that is missing', /checkpoint file or folder/, () => ({ classifier: '/nowhere/500_model.pth' })],
     ['no tokenizer', /tokenizer\.json beside the weights/, () => ({ dna: withoutTokenizer() })],
     [
@@ -147,7 +147,7 @@ describe('making a random model', () => {
     const registry = new ModelRegistry(folder.path);
     const model = await randomModel({
       name: 'random',
-      esm: 'esm2_tiny',
+      protein: 'esm2_tiny',
       dna: 'dnabert_tiny',
       seed: 1,
       registry,
@@ -159,7 +159,7 @@ describe('making a random model', () => {
   };
 
   it('has the sizes of the published one', async () => {
-    const { model } = await make({ esm: 'esm2_t36_3B_UR50D', dna: 'dnabert_s' });
+    const { model } = await make({ protein: 'esm2_t36_3B_UR50D', dna: 'dnabert_s' });
     assert.deepEqual(model.protein.architecture, {
       family: 'esm2',
       layers: 36,
@@ -200,7 +200,7 @@ describe('making a random model', () => {
   });
 
   it('is refused with an unknown size, seed or chunk size', async () => {
-    await fails('VNP_USAGE', /one of esm2_tiny, esm2_t6_8M_UR50D, .* received "esm3"/, () => make({ esm: 'esm3' }));
+    await fails('VNP_USAGE', /one of esm2_tiny, esm2_t6_8M_UR50D, .* received "esm3"/, () => make({ protein: 'esm3' }));
     await fails('VNP_USAGE', /one of dnabert_tiny, dnabert_s/, () => make({ dna: 'toString' }));
     await fails('VNP_USAGE', /the seed/, () => make({ seed: -1 }));
     await fails('VNP_USAGE', /the seed/, () => make({ seed: 1.5 }));

@@ -23,7 +23,7 @@ describe('a model with a card and a calibration', () => {
   const install = (changes: Partial<ImportRequest> = {}): Promise<OpenedModel> =>
     importModel({
       name: 'golden',
-      esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
+      protein: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
       dna: fixture('golden', 'dnabert'),
       classifier: fixture('golden', 'classifier.pth'),
       chunkSize: 500,

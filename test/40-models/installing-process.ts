@@ -12,7 +12,7 @@ const registry = new ModelRegistry(folder);
 const seedOfProcess = 100 * Number(prefix.slice(1));
 
 async function install(name: string, seed: number): Promise<void> {
-  const request = { name, esm: 'esm2_tiny', dna: 'dnabert_tiny', seed, registry, addon: fakeAddon() };
+  const request = { name, protein: 'esm2_tiny', dna: 'dnabert_tiny', seed, registry, addon: fakeAddon() };
   await randomModel({ ...request, overwrite: true });
 }
 

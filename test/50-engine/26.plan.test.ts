@@ -103,12 +103,12 @@ describe('the default tokens of a batch', () => {
     });
 
   it('are many where there is memory, and enough where there is little', () => {
-    assert.deepEqual(chosen([gpu(0)], 'bf16'), { esm: 16_384, dnabert: 16_384 });
-    assert.deepEqual(chosen([gpu(0, 8)], 'bf16').esm, 12_288);
-    assert.deepEqual(chosen([gpu(0, 6)], 'bf16').esm, 3072);
-    assert.deepEqual(chosen([gpu(0, 6)], 'fp16').esm, 3072);
-    assert.deepEqual(chosen([gpu(0, 12)], 'fp32').esm, 2048);
-    assert.deepEqual(chosen([cpu], 'bf16'), { esm: 4096, dnabert: 4096 });
+    assert.deepEqual(chosen([gpu(0)], 'bf16'), { protein: 16_384, dna: 16_384 });
+    assert.deepEqual(chosen([gpu(0, 8)], 'bf16').protein, 12_288);
+    assert.deepEqual(chosen([gpu(0, 6)], 'bf16').protein, 3072);
+    assert.deepEqual(chosen([gpu(0, 6)], 'fp16').protein, 3072);
+    assert.deepEqual(chosen([gpu(0, 12)], 'fp32').protein, 2048);
+    assert.deepEqual(chosen([cpu], 'bf16'), { protein: 4096, dna: 4096 });
   });
 
   it('are those of the device with the least, among devices of one kind', () => {
@@ -127,7 +127,7 @@ describe('the default tokens of a batch', () => {
     const request = { plans, dna: dnabert, protein: esm3b, maxMemory: undefined };
     const fitting = plans.map((plan) => tokensThatFit(plan, request, tokens));
     assert.deepEqual(fitting, [Infinity, 12_288, 6144]);
-    const asked = plans.map((plan) => tokensThatFit(plan, request, { ...tokens, esm: 0 }));
+    const asked = plans.map((plan) => tokensThatFit(plan, request, { ...tokens, protein: 0 }));
     assert.deepEqual(asked, [Infinity, Infinity, Infinity]);
   });
 
@@ -143,11 +143,11 @@ describe('the default tokens of a batch', () => {
         ...{ dna: dnabert, protein: esm3b, maxMemory: undefined },
         ...(protein && { beside: { dna: sized(128, 512, 1e6), protein } }),
       });
-    assert.deepEqual(beside(80, sized(128, 512, 1e6)), { esm: 16_384, dnabert: 16_384 });
+    assert.deepEqual(beside(80, sized(128, 512, 1e6)), { protein: 16_384, dna: 16_384 });
     // As much less room as its weights take, and as many fewer tokens as its own need.
-    assert.deepEqual(beside(8), { esm: 12_288, dnabert: 16_384 });
-    assert.equal(beside(8, sized(128, 512, 2 * GIB)).esm, 6144);
-    assert.equal(beside(8, esm3b).esm, 3072);
+    assert.deepEqual(beside(8), { protein: 12_288, dna: 16_384 });
+    assert.equal(beside(8, sized(128, 512, 2 * GIB)).protein, 6144);
+    assert.equal(beside(8, esm3b).protein, 3072);
   });
 
   it('never fall below what keeps a device busy, nor grow beyond what is of use, whatever there is', () =>
@@ -159,7 +159,7 @@ describe('the default tokens of a batch', () => {
         (memories, precision, limit) => {
           const devices = memories.map((gib, ordinal) => gpu(ordinal, gib));
           const tokens = chosen(devices, precision, limit === undefined ? undefined : limit * GIB);
-          for (const count of [tokens.esm, tokens.dnabert]) {
+          for (const count of [tokens.protein, tokens.dna]) {
             assert.ok(count >= (precision === 'fp32' ? 2048 : 3072) && count <= 16_384 && count % 1024 === 0);
           }
         },

@@ -52,7 +52,7 @@ describe('archives', () => {
   after(() => golden.remove());
 
   const random = (name: string, seed: number, dtype?: DataType): Promise<OpenedModel> =>
-    randomModel({ name, esm: 'esm2_tiny', dna: 'dnabert_tiny', seed, registry, addon, ...(dtype && { dtype }) });
+    randomModel({ name, protein: 'esm2_tiny', dna: 'dnabert_tiny', seed, registry, addon, ...(dtype && { dtype }) });
   const hashes = ({ dna, protein, classifier }: OpenedModel): string[] =>
     [dna, protein, classifier].map(({ sha256 }) => sha256);
 

@@ -11,17 +11,17 @@ import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
 import { largestDifference } from '../safetensors.js';
 
-type Sources = Pick<ImportRequest, 'esm' | 'dna' | 'classifier'>;
+type Sources = Pick<ImportRequest, 'protein' | 'dna' | 'classifier'>;
 
 const golden: Sources = {
-  esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
+  protein: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
   dna: fixture('golden', 'dnabert'),
   classifier: fixture('golden', 'classifier.pth'),
 };
 
 const others: [string, Partial<Sources>][] = [
-  ['the safetensors of ESM-2', { esm: fixture('golden', 'esm2', 'hf') }],
-  ['the pytorch_model.bin of ESM-2', { esm: fixture('golden', 'esm2', 'hf', 'pytorch_model.bin') }],
+  ['the safetensors of ESM-2', { protein: fixture('golden', 'esm2', 'hf') }],
+  ['the pytorch_model.bin of ESM-2', { protein: fixture('golden', 'esm2', 'hf', 'pytorch_model.bin') }],
   ['the pytorch_model.bin of DNABERT', { dna: fixture('golden', 'dnabert', 'pytorch_model.bin') }],
   ['the older file of the classifier', { classifier: fixture('golden', 'classifier_legacy.pth') }],
 ];

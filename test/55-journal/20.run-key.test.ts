@@ -13,8 +13,8 @@ describe('what a run was begun with', () => {
     { chunkSize: 300 },
     { precision: 'bf16' },
     { engine: 'torchscript' },
-    { esmBatchTokens: 1 },
-    { dnabertBatchTokens: 1 },
+    { proteinBatchTokens: 1 },
+    { dnaBatchTokens: 1 },
     { embeddings: true },
   ];
 

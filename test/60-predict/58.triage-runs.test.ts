@@ -68,7 +68,7 @@ describe('a run with triage', () => {
     installed = await installGoldenModel();
     const registry = new ModelRegistry(installed.models);
     const { addon } = loadAddon();
-    await randomModel({ name: 'large', esm: 'esm2_tiny', dna: 'dnabert_tiny', dtype: 'float32', registry, addon });
+    await randomModel({ name: 'large', protein: 'esm2_tiny', dna: 'dnabert_tiny', dtype: 'float32', registry, addon });
     const scores = (await windowsOf('golden')).flatMap(({ virusScore, bestFrame }) =>
       virusScore === undefined ? [] : [calibrated(bestFrame!.others, virusScore, TEMPERATURE)[1]],
     );
@@ -250,7 +250,7 @@ describe('a run with triage', () => {
   it('is refused for windows of a length that nobody has measured', async () => {
     const registry = new ModelRegistry(installed.models);
     const { addon } = loadAddon();
-    await randomModel({ name: 'short', esm: 'esm2_tiny', dna: 'dnabert_tiny', chunkSize: 300, registry, addon });
+    await randomModel({ name: 'short', protein: 'esm2_tiny', dna: 'dnabert_tiny', chunkSize: 300, registry, addon });
     await assert.rejects(openLarge({ model: 'short', triage: 'small' }), {
       code: 'VNP_USAGE',
       message: /windows of 300 bases .* small, which has those for windows of 500/,

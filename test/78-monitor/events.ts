@@ -67,7 +67,7 @@ export const EVENTS: EventsByName = {
     precision: 'bf16',
     threads: 2,
     weightBytes: 5.6 * GIB,
-    batchTokens: { esm: 16384, dnabert: 16384 },
+    batchTokens: { protein: 16384, dna: 16384 },
   },
   progress: {
     event: 'progress',

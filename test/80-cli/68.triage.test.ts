@@ -66,7 +66,7 @@ describe('virnucpro predict --triage', () => {
     writeFileSync(calibration, JSON.stringify(CALIBRATION));
     await importGolden(installed.models, { name: 'small', calibration });
     await randomModel({
-      ...{ name: 'large', esm: 'esm2_tiny', dna: 'dnabert_tiny', dtype: 'float32' },
+      ...{ name: 'large', protein: 'esm2_tiny', dna: 'dnabert_tiny', dtype: 'float32' },
       ...{ registry: new ModelRegistry(installed.models), addon: loadAddon().addon },
     });
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-triage-'));

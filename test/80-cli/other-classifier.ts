@@ -30,7 +30,7 @@ export async function installOtherClassifier(name: string, models: string, folde
   writeFileSync(classifier, packSafetensors(state));
   await importModel({
     ...{ name, classifier, chunkSize: 500 },
-    esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
+    protein: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
     dna: fixture('golden', 'dnabert'),
     registry: new ModelRegistry(models),
     addon: loadAddon().addon,

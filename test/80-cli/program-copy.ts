@@ -21,7 +21,7 @@ export async function shipGoldenModel(program: string, name: string, changes: Pa
   const root = dirname(dirname(program));
   const { folder } = await importModel({
     name,
-    esm: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
+    protein: fixture('golden', 'esm2', 'esm2_t3_tiny.pt'),
     dna: fixture('golden', 'dnabert'),
     classifier: fixture('golden', 'classifier.pth'),
     chunkSize: 500,

@@ -47,8 +47,8 @@ describe('the precision of a run', () => {
       const prediction = await run([{ capability, memory: 0.1 }], ['--max-memory', '40M']);
       const [device] = named(prediction, 'device');
       assert.deepEqual([device!['capability'], device!['precision']], [capability, precision]);
-      const tokens = device!['batchTokens'] as { esm: number; dnabert: number };
-      assert.ok(tokens.esm >= least && tokens.dnabert >= least);
+      const tokens = device!['batchTokens'] as { protein: number; dna: number };
+      assert.ok(tokens.protein >= least && tokens.dna >= least);
       assert.match(
         String(device!['msg']),
         new RegExp(`capability ${capability}, .*${precision.toUpperCase()} enabled`),

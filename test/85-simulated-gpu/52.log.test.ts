@@ -107,7 +107,7 @@ describe('the log of virnucpro predict on simulated GPUs', () => {
     const sizes = ['--esm-batch-size', '64', '--dnabert-batch-size', '64'];
     const run = await runs!.predict('small', { gpus: alike(1) }, runs!.input(4), sizes);
     assert.equal(run.end, 0, run.errors);
-    assert.deepEqual(named(run, 'device')[0]!['batchTokens'], { esm: 64, dnabert: 64 });
+    assert.deepEqual(named(run, 'device')[0]!['batchTokens'], { protein: 64, dna: 64 });
     const [summary] = named(run, 'device-summary');
     assert.deepEqual([summary!['batches'], summary!['frames']], [24, 24]);
   });

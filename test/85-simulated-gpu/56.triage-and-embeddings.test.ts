@@ -27,7 +27,7 @@ describe('virnucpro predict on simulated GPUs', () => {
     runs = await SimulatedRuns.open(this);
     input = runs.input(RECORDS);
     await randomModel({
-      ...{ name: 'small', esm: 'esm2_tiny', dna: 'dnabert_tiny', dtype: 'float32' },
+      ...{ name: 'small', protein: 'esm2_tiny', dna: 'dnabert_tiny', dtype: 'float32' },
       ...{ registry: new ModelRegistry(runs.models), addon: loadAddon().addon },
     });
   });

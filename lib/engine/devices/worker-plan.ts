@@ -71,8 +71,8 @@ export interface BatchTokensRequest extends SizedModels {
 
 /** Tokens of a batch of either model. */
 export interface BatchTokens {
-  readonly esm: number;
-  readonly dnabert: number;
+  readonly protein: number;
+  readonly dna: number;
 }
 
 /** Fewer tokens would leave a device waiting for the host; with half the bytes more of them fit. */
@@ -99,10 +99,10 @@ export function defaultBatchTokens(request: BatchTokensRequest): BatchTokens {
     const kind = `${name} ${capability}`;
     const own = roomOf(plan, request);
     const others = kinds.get(kind) ?? own;
-    kinds.set(kind, { esm: Math.min(own.esm, others.esm), dnabert: Math.min(own.dnabert, others.dnabert) });
+    kinds.set(kind, { protein: Math.min(own.protein, others.protein), dna: Math.min(own.dna, others.dna) });
   }
   const rooms = [...kinds.values()];
-  return { esm: Math.max(...rooms.map(({ esm }) => esm)), dnabert: Math.max(...rooms.map(({ dnabert }) => dnabert)) };
+  return { protein: Math.max(...rooms.map(({ protein }) => protein)), dna: Math.max(...rooms.map(({ dna }) => dna)) };
 }
 
 /**
@@ -115,35 +115,35 @@ export function tokensThatFit(
   tokens: BatchTokens,
 ): number {
   const room = roomOf(plan, request);
-  const sides = (['esm', 'dnabert'] as const).filter((side) => room[side] < tokens[side]);
+  const sides = (['protein', 'dna'] as const).filter((side) => room[side] < tokens[side]);
   return Math.min(Infinity, ...sides.map((side) => room[side]));
 }
 
 /** What a device has to have free for the weights and the least batch, in bytes. */
 export function leastMemory(models: SizedModels, precision: Precision): number {
-  const { esm, dnabert } = sidesOf(models);
+  const { protein, dna } = sidesOf(models);
   // A worker computes one model after the other.
-  const ofToken = Math.max(bytesOfTokens(esm, precision), bytesOfTokens(dnabert, precision));
-  return weightBytes([...esm, ...dnabert], precision) + LEAST[precision] * ofToken;
+  const ofToken = Math.max(bytesOfTokens(protein, precision), bytesOfTokens(dna, precision));
+  return weightBytes([...protein, ...dna], precision) + LEAST[precision] * ofToken;
 }
 
 function roomOf({ device, precision }: BatchTokensRequest['plans'][number], request: BatchTokensRequest): BatchTokens {
   const { plans, maxMemory } = request;
-  const { esm, dnabert } = sidesOf(request);
+  const { protein, dna } = sidesOf(request);
   const sharing = plans.filter((other) => other.device.id === device.id).length;
-  const weights = weightBytes([...esm, ...dnabert], precision);
+  const weights = weightBytes([...protein, ...dna], precision);
   const available = Math.min(maxMemory ?? Infinity, (device.memoryFree ?? device.memoryTotal) / sharing);
   const most = device.id === 'cpu' ? MAX_ON_CPU : MAX_ON_GPU;
   const tokens = (models: readonly SizedModel[]): number => {
     const fitting = (MEMORY_FRACTION * (available - weights)) / bytesOfTokens(models, precision);
     return Math.max(LEAST[precision], Math.min(most, STEP * Math.floor(fitting / STEP)));
   };
-  return { esm: tokens(esm), dnabert: tokens(dnabert) };
+  return { protein: tokens(protein), dna: tokens(dna) };
 }
 
 /** The models that a device computes at the same time. */
 function sidesOf({ dna, protein, beside }: SizedModels): Record<keyof BatchTokens, readonly SizedModel[]> {
-  return beside ? { esm: [protein, beside.protein], dnabert: [dna, beside.dna] } : { esm: [protein], dnabert: [dna] };
+  return beside ? { protein: [protein, beside.protein], dna: [dna, beside.dna] } : { protein: [protein], dna: [dna] };
 }
 
 function sum(numbers: readonly number[]): number {

@@ -19,7 +19,7 @@ export interface ImportRequest {
   /** The name to install the model under. */
   readonly name: string;
   /** An ESM-2 checkpoint: a `.pt` of fair-esm, or a folder of transformers. */
-  readonly esm: string;
+  readonly protein: string;
   /** A DNABERT-S or DNABERT-2 checkpoint: a folder of transformers with `tokenizer.json`. */
   readonly dna: string;
   /** A classifier of VirNucPro: `300_model.pth` or `500_model.pth`. */
@@ -59,7 +59,7 @@ export async function importModel(request: ImportRequest): Promise<OpenedModel> 
     request.calibration === undefined ? undefined : await readCalibration(resolve(request.calibration));
   const dna = await readPart(request.dna, importDnabert);
   const tokenizer = await readTokenizer(dna.checkpoint, dna.imported.architecture);
-  const protein = await readPart(request.esm, importEsm2);
+  const protein = await readPart(request.protein, importEsm2);
   const classifier = await readPart(request.classifier, importClassifier);
   checkInputs(dna.imported.architecture, protein.imported.architecture, classifier);
   const parts = {

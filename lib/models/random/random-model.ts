@@ -18,7 +18,7 @@ export interface RandomRequest {
   /** The name to install the model under. */
   readonly name: string;
   /** A name in ESM2_SIZES, e.g. `esm2_t36_3B_UR50D`, or `esm2_tiny`. */
-  readonly esm: string;
+  readonly protein: string;
   /** A name in DNABERT_SIZES. Defaults to `dnabert_s`. */
   readonly dna?: string;
   /** A whole number; the same seed gives the same weights. Defaults to DEFAULT_SEED. */
@@ -48,7 +48,7 @@ export async function randomModel(request: RandomRequest): Promise<OpenedModel> 
     throw expected('VNP_USAGE', 'a whole number from 0', 'the seed', String(seed));
   const dnaName = request.dna ?? DEFAULT_DNA_SIZE;
   const dna = sizeOf(DNABERT_SIZES, dnaName, '--dna');
-  const protein = sizeOf(ESM2_SIZES, request.esm, '--esm');
+  const protein = sizeOf(ESM2_SIZES, request.protein, '--esm');
   const classifier: ClassifierArchitecture = {
     family: 'classifier',
     inputs: dna.architecture.width + protein.architecture.width,
@@ -64,7 +64,7 @@ export async function randomModel(request: RandomRequest): Promise<OpenedModel> 
   });
   const parts = {
     dna: { ...part(dna.architecture, dnaName, dtype ?? dna.dtype), extraFiles: { [TOKENIZER_FILE]: tokenizer } },
-    protein: part(protein.architecture, request.esm, dtype ?? protein.dtype),
+    protein: part(protein.architecture, request.protein, dtype ?? protein.dtype),
     classifier: part(classifier, 'random classifier', 'float32'),
   };
   const options = { registry, addon, overwrite, ...(onProgress && { onProgress }) };
