@@ -31,7 +31,7 @@ export interface RunKey {
   readonly devices: readonly string[];
 }
 
-export const JOURNAL_FORMAT = 1;
+export const JOURNAL_FORMAT = 2;
 export const NO_TRIAGE = 'none';
 
 /** The part of a key that tells of triage. */
