@@ -6,7 +6,7 @@ import { EXIT } from './exit-codes.js';
 import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
 import { endProcessSoon } from './end-of-process.js';
-import { modelsCommand } from './models.js';
+import { modelsCommand } from './models-command.js';
 import { predictCommand } from './predict.js';
 import { stoppedBy, surviveLostTerminal } from './signals.js';
 
