@@ -4,6 +4,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { repositoryRoot } from '../repository.js';
+import { forgetMovedBuild } from '../simulated-gpu/build.js';
 import { skip } from '../skipped.js';
 import type { NvrtcLibraries } from './nvrtc.js';
 
@@ -63,6 +64,7 @@ export class CudaEmulation {
     const generator = spawnSync('ninja', ['--version']).error ? [] : ['-G', 'Ninja'];
     // Tests run several at a time: one builds, and the others find it done.
     mkdirSync(dirname(FOLDER), { recursive: true });
+    forgetMovedBuild(FOLDER, SOURCES);
     const alone = [`${FOLDER}.lock`, 'cmake'];
     run('flock', [...alone, '-S', SOURCES, '-B', FOLDER, ...generator, `-DLIBTORCH=${root}`]);
     run('flock', [...alone, '--build', FOLDER, '--parallel', '2']);

@@ -74,14 +74,18 @@ function build(): void {
 }
 
 function compile(libtorch: string): void {
-  const cache = join(FOLDER, 'CMakeCache.txt');
-  // CMake refuses what was configured before the checkout was moved or copied.
-  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${SOURCES}\n`)) {
-    rmSync(FOLDER, { recursive: true });
-  }
+  forgetMovedBuild(FOLDER, SOURCES);
   const generator = spawnSync('ninja', ['--version']).error ? [] : ['-G', 'Ninja'];
   run('cmake', ['-S', SOURCES, '-B', FOLDER, ...generator, `-DLIBTORCH=${libtorch}`]);
   run('cmake', ['--build', FOLDER, '--parallel', '2']);
+}
+
+/** CMake refuses a folder that was configured before the checkout was moved or copied. */
+export function forgetMovedBuild(folder: string, sources: string): void {
+  const cache = join(folder, 'CMakeCache.txt');
+  if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${sources}\n`)) {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 function run(program: string, args: readonly string[]): void {
