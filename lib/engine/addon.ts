@@ -16,7 +16,7 @@ export type DataType = 'float32' | 'float16' | 'bfloat16';
 export type Precision = 'fp32' | 'fp16' | 'bf16';
 
 /**
- * ESM-2: pre-norm transformer with rotary positions; token embeddings are scaled by 0.88 (token dropout in inference).
+ * ESM-2: pre-norm transformer with rotary positions; token embeddings are scaled by 0.88 (token dropout at inference).
  */
 export interface Esm2Architecture {
   family: 'esm2';
@@ -179,7 +179,7 @@ export interface NativeProgress {
   stage: 'idle' | 'dna' | 'protein';
   /**
    * Layers (transformer blocks) of both models that are done, and the total for that job; 0 of 0 when idle. On a CPU
-   * the layers count again for every piece of a batch.
+   * they count once for each piece of a batch.
    */
   layersDone: number;
   layers: number;
@@ -200,7 +200,7 @@ export interface ModelPart<A extends Architecture> {
   architecture: A;
 }
 
-/** Seconds. On the slowest GPU the first layers of a batch alone take some. */
+/** Seconds. The first layers of a batch alone take several on the slowest GPU. */
 export const DEFAULT_DEADLINE = 120;
 
 export interface OpenRequest {
@@ -252,7 +252,7 @@ export interface BatchResult {
   faults: Uint8Array;
   /** [frames, dna width + protein width]; only on request. */
   embeddings?: Float32Array;
-  /** Seconds: on the CPU of the worker's thread, on a GPU by the device's own clock. */
+  /** Seconds: those of the worker's thread on the CPU, those of the device's own clock on a GPU. */
   seconds: { dna: number; protein: number; classifier: number };
 }
 

@@ -88,7 +88,7 @@ const BYTES_OF = { float32: 4, float16: 2, bfloat16: 2, fp32: 4, fp16: 2, bf16: 
 
 /**
  * Tokens of a run's batches: as many as fit the devices' memory, within useful limits. All workers get the same
- * batches. Devices of one kind compute them whole, so that results do not depend on which of them does; so the one with
+ * batches. Devices of one kind compute them whole, so that results do not depend on which of them does: the one with
  * the least room decides. A kind with less room than another does not make the batches smaller, but takes them in parts
  * (`tokensThatFit`): between kinds the last digits differ anyway.
  */

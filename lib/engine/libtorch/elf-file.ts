@@ -10,7 +10,7 @@ const LOADED_SEGMENT = 1;
 
 /**
  * Why a file is not a complete library for this processor, in words that follow its name; undefined if it is. To be
- * called before the linker: that maps a truncated file without complaint, and the process dies once the missing part is
+ * called before the linker, which maps a truncated file without complaint; the process dies once the missing part is
  * accessed.
  */
 export function libraryProblem(path: string): string | undefined {

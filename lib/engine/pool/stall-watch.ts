@@ -18,7 +18,7 @@ interface Place {
 /** Milliseconds. */
 const INTERVAL = 1000;
 /**
- * After this many deadlines without progress, the worker cannot be able to report it: its thread is stuck inside the
+ * After this many deadlines without progress, the worker is evidently unable to give up: its thread is stuck inside the
  * driver.
  */
 const DEADLINES = 1.5;
