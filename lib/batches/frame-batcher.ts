@@ -2,16 +2,16 @@ import { expected } from '../errors.js';
 import { encodeDna, encodeProteins, joinRanges } from './tokens.js';
 import type { DnaTokenizer, PackedTokens } from './tokens.js';
 
-/** Bases that are tokenized in one call, since a call costs more than a frame does. */
+/** Bases to tokenize in one call, since a call costs more than a frame. */
 const TOKENIZED_AT_ONCE = 64 * 1024;
 
 const NONE: readonly FrameBatch[] = [];
 
 /** What a device embeds in one job. */
 export interface FrameBatch {
-  /** The callers' tags of the frames, in the order in which they were added. */
+  /** The caller's tags of the frames, in the order of `add`. */
   readonly tags: readonly number[];
-  /** Pair i of the two is frame i. */
+  /** Sequence i of each is frame i. */
   readonly tokens: { readonly dna: PackedTokens; readonly protein: PackedTokens };
 }
 
@@ -40,8 +40,8 @@ interface BatchPiece {
 }
 
 /**
- * Packs frames into batches: each holds, in the order of arrival, as many frames as fit both budgets; a frame that is
- * longer than a budget goes alone. Batches depend on nothing but the frames, their order and where `flush` was called.
+ * Packs frames into batches: each holds, in the order of arrival, as many frames as fit both budgets; a frame that
+ * exceeds a budget gets a batch of its own. Batches depend only on the frames, their order and the calls of `flush`.
  */
 export class FrameBatcher {
   readonly #options: FrameBatcherOptions;
@@ -63,9 +63,9 @@ export class FrameBatcher {
   }
 
   /**
-   * @param tag the caller's name for the frame, given back with its batch
+   * @param tag the caller's name for the frame, returned with its batch
    * @param frame kept by reference until it is in a batch
-   * @returns the batches that are complete now, mostly none
+   * @returns the batches that are now complete, usually none
    */
   add(tag: number, frame: { readonly protein: Uint8Array; readonly nucleotide: Uint8Array }): readonly FrameBatch[] {
     this.#tags.push(tag);
@@ -75,7 +75,7 @@ export class FrameBatcher {
     return this.#bases < TOKENIZED_AT_ONCE ? NONE : this.#pack();
   }
 
-  /** @returns the batches of all frames that are not in one yet; the batcher can be used on */
+  /** @returns batches of all remaining frames; the batcher stays usable */
   flush(): readonly FrameBatch[] {
     const batches = [...this.#pack()];
     if (this.#pieces.length > 0) batches.push(this.#close());

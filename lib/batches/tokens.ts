@@ -3,18 +3,18 @@ import { expected } from '../errors.js';
 /** Sequences of token ids laid end to end: sequence i is `tokens[offsets[i]..offsets[i+1]]`. */
 export interface PackedTokens {
   tokens: Int32Array;
-  /** One more than there are sequences; the first is 0. */
+  /** One more than the number of sequences; the first is 0. */
   offsets: Int32Array;
 }
 
-/** Some sequences of a PackedTokens: [first, last). */
+/** Sequences [first, last) of a PackedTokens. */
 interface PackedRange {
   readonly packed: PackedTokens;
   readonly first: number;
   readonly last: number;
 }
 
-/** The sequences of several ranges, one after another, in memory of their own. */
+/** Copies the sequences of several ranges, one after another. */
 export function joinRanges(ranges: readonly PackedRange[]): PackedTokens {
   let sequences = 0;
   let size = 0;
@@ -37,7 +37,7 @@ export function joinRanges(ranges: readonly PackedRange[]): PackedTokens {
   return { tokens, offsets };
 }
 
-/** What turns bases into tokens; one call for many sequences. */
+/** Turns bases into tokens, many sequences in one call. */
 export interface DnaTokenizer {
   /**
    * @param text the sequences end to end, as ASCII letters
@@ -46,7 +46,7 @@ export interface DnaTokenizer {
   encode(text: Uint8Array, offsets: Int32Array): PackedTokens;
 }
 
-/** Encodes sequences that lie apart. */
+/** Encodes sequences that are not contiguous in memory. */
 export function encodeDna(sequences: readonly Uint8Array[], tokenizer: DnaTokenizer): PackedTokens {
   const offsets = new Int32Array(sequences.length + 1);
   for (let index = 0; index < sequences.length; index++)
@@ -60,16 +60,16 @@ export function encodeDna(sequences: readonly Uint8Array[], tokenizer: DnaTokeni
 const BEGIN_TOKEN = 0;
 const END_TOKEN = 2;
 
-/** Tokens that a protein has besides its letters. */
+/** Tokens of a protein in addition to its letters. */
 const PROTEIN_EXTRA_TOKENS = 2;
 
-/** Ids from this one on, and those below 0, mean in a table of letters that the letter is not in the alphabet. */
+/** In a table of ids, this value or more, or a negative one, marks a letter that is not in the alphabet. */
 export const NOT_IN_ALPHABET = 0xff;
 
 /**
  * Token ids of proteins: BEGIN_TOKEN, one token a letter, END_TOKEN.
  * @param proteins ASCII letters
- * @param table id of every byte, 256 of them; NOT_IN_ALPHABET or more, or less than 0, for a byte without one
+ * @param table 256 ids, one for each byte; NOT_IN_ALPHABET or more, or negative, for a byte without one
  * @throws VirnucproError VNP_ARGUMENT for a letter that is not in the alphabet
  */
 export function encodeProteins(proteins: readonly Uint8Array[], table: ArrayLike<number>): PackedTokens {

@@ -1,4 +1,4 @@
-/** The program of the child process: its words are a path and an architecture as JSON, see temporary-archive.ts. */
+/** Program of the child process. Arguments: a path, and an architecture as JSON. See temporary-archive.ts. */
 import { rmSync } from 'node:fs';
 import { asVirnucproError, reasonOf, VirnucproError } from '../errors.js';
 import { DEFAULT_SEED } from '../models/random/random-model.js';
@@ -6,16 +6,16 @@ import { randomParameters } from '../models/random/random-contents.js';
 import type { EncoderArchitecture, WriterFailure } from './temporary-archive.js';
 import { loadAddon } from '../engine/libtorch/load.js';
 
-// Ctrl-C and a closed terminal go to both processes; the parent removes what was written, and ends this one.
+// Ctrl-C and a closed terminal reach both processes; the parent removes the archive and ends this one.
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
 const [path = '', words = ''] = process.argv.slice(2);
 const endWithoutParent = (): void => {
   rmSync(path, { force: true });
-  // An exit would wait for the thread that writes.
+  // `process.exit` would wait for the writing thread.
   process.kill(process.pid, 'SIGKILL');
 };
 process.once('disconnect', endWithoutParent);
-// It may have ended while this was loaded.
+// The parent may have ended while this module was loaded.
 if (!process.connected) endWithoutParent();
 try {
   const architecture = JSON.parse(words) as EncoderArchitecture;
@@ -31,7 +31,7 @@ try {
   process.disconnect();
 }
 
-/** Resolves when the message is out: what is still waiting when the channel closes would be lost. */
+/** Resolves when the message is sent: messages still queued when the channel closes would be lost. */
 function answer(failure: WriterFailure): Promise<void> {
   return new Promise((resolve) => process.send?.(failure, undefined, {}, () => resolve()));
 }

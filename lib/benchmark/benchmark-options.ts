@@ -4,56 +4,57 @@ import { expected } from '../errors.js';
 import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
 import { defaultThreads, MAX_BATCH_TOKENS, MAX_THREADS } from '../predict/options.js';
 
-/** Sequences that a benchmark embeds unless told otherwise. */
+/** Default number of sequences to embed. */
 export const DEFAULT_BENCHMARK_SEQUENCES = 64;
-/** Tokens of a benchmark's batches unless told otherwise. */
+/** Default tokens of a batch. */
 export const DEFAULT_BENCHMARK_BATCH_TOKENS = 4096;
 export const MAX_BENCHMARK_SEQUENCES = 1_000_000;
 export const MAX_REPEATS = 1_000_000;
 
 const PARTS = ['dna', 'protein'] as const;
 
-/** The windows of the published classifiers, in bases. */
+/** Window lengths of the published classifiers, in bases. */
 export const BENCHMARK_WINDOWS = [300, 500] as const;
 
 export interface BenchmarkOptions {
   /** Which language model: `protein` is ESM-2, `dna` DNABERT-S. */
   readonly part: (typeof PARTS)[number];
   /**
-   * With random weights of a published size: its name in ESM2_SIZES or DNABERT_SIZES, or the word in it that says the
-   * size, e.g. `150M`. Defaults, where no model is named, to `dnabert_s` for `dna`; `protein` needs one.
+   * Measures random weights of a published size: its name in ESM2_SIZES or DNABERT_SIZES, or the part of the name that
+   * gives the size, e.g. `150M`. If no model is named, defaults to `dnabert_s` for `dna`, and is required for
+   * `protein`.
    */
   readonly size?: string;
-  /** Name of an installed model, to measure that one's part. Not together with `size`. */
+  /** Name of an installed model whose part is measured. Excludes `size`. */
   readonly model?: string;
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
   readonly models?: string;
   /**
-   * Whether an installed model is opened even if it was not made here; see OpenOptions.trust. Defaults to false.
+   * Whether to open an installed model even if it was not made here; see OpenOptions.trust. Defaults to false.
    */
   readonly trust?: boolean;
   /**
-   * A FASTA file to embed: proteins as they are, or DNA, cut into windows as a prediction does. Defaults to generated
-   * sequences of the lengths that windows without ambiguous letters have.
+   * A FASTA file to embed: proteins unchanged, or DNA, cut into windows as in a prediction. Defaults to generated
+   * sequences with the lengths of windows without ambiguous letters.
    */
   readonly fasta?: string;
-  /** The first so many sequences are embedded. Defaults to DEFAULT_BENCHMARK_SEQUENCES. */
+  /** Embeds only the first sequences, at most this many. Defaults to DEFAULT_BENCHMARK_SEQUENCES. */
   readonly limit?: number;
   /** Defaults to `auto`. */
   readonly precision?: PrecisionChoice;
-  /** `cpu` or `cuda:N`. Defaults to the first CUDA device there is, else the CPU. */
+  /** `cpu` or `cuda:N`. Defaults to the first usable CUDA device, else the CPU. */
   readonly device?: string;
   /** CPU threads for matrix work. Defaults to all cores that this process may use. */
   readonly threads?: number;
-  /** `packed`: this project's own forward. `torchscript`: the archive's own, for comparison. Defaults to `packed`. */
+  /** `packed`: this project's own forward pass. `torchscript`: the archive's, for comparison. Defaults to `packed`. */
   readonly engine?: 'packed' | 'torchscript';
   /** Tokens of a batch. Defaults to DEFAULT_BENCHMARK_BATCH_TOKENS; a longer sequence runs alone. */
   readonly batchTokens?: number;
-  /** Bases of a window: 300 or 500. Defaults to those of the installed model, else 500. */
+  /** Bases of a window: 300 or 500. Defaults to the chunk size of the installed model, else 500. */
   readonly window?: number;
-  /** Times that everything is embedded and timed. Defaults to what takes 10 seconds, at least 3. */
+  /** Number of timed repeats. Defaults to as many as take 10 seconds, at least 3. */
   readonly repeats?: number;
-  /** Called when a step that may take long begins. */
+  /** Called when a potentially long step begins. */
   readonly onProgress?: (progress: BenchmarkProgress) => void;
 }
 
@@ -82,7 +83,7 @@ export function resolveBenchmarkOptions(options: BenchmarkOptions) {
   checkNames(BENCHMARK_OPTIONS, options, 'benchmark');
   const { part, size, model, models, trust = false, fasta, device, window, repeats } = options;
   checkKind('trust', trust, 'true or false', (value: unknown) => typeof value === 'boolean');
-  // Whatever is not `protein` would be measured as DNA.
+  // Anything other than `protein` would be measured as DNA.
   if (!PARTS.includes(part)) throw expected('VNP_ARGUMENT', PARTS.join(' or '), 'part', JSON.stringify(part));
   if (size !== undefined && model !== undefined) {
     throw expected('VNP_USAGE', 'a size or a model', 'a benchmark', 'both', 'Name one of them');
@@ -109,19 +110,19 @@ function checkWindow(window: number): number {
   throw expected('VNP_ARGUMENT', BENCHMARK_WINDOWS.join(' or '), 'window', String(window));
 }
 
-/** A step of a benchmark that may take long. */
+/** A potentially long step of a benchmark. */
 export type BenchmarkProgress =
   | {
       readonly step: 'write';
-      /** Of the archive with random weights. */
+      /** Size of the archive with random weights. */
       readonly bytes: number;
-      /** The temporary folder that it is written to, and that is removed when the model is loaded. */
+      /** The temporary folder that it is written to, and that is removed once the model is loaded. */
       readonly folder: string;
     }
   | {
-      /** The installed model's archive is compared with its hash, for it was not since it changed. */
+      /** The installed model's archive is verified against its hash, since it has changed since the last time. */
       readonly step: 'check';
-      /** To read. */
+      /** Bytes to read. */
       readonly bytes: number;
     }
   | { readonly step: 'load' | 'warm up' | 'measure' };

@@ -2,41 +2,41 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import type { PackedTokens } from '../batches/tokens.js';
 import type { EmbeddingResult, NativeWorker } from '../engine/addon.js';
 
-/** What the repeats take together, and how many there are at least, unless their number is given. */
+/** Unless their number is given: total time of the repeats, and their minimum number. */
 const SECONDS = 10;
 const MIN_REPEATS = 3;
 /**
- * What is embedded in one go, between two measurements of the limit, takes at least this long: less is noise, and on a
- * GPU mostly the first batch's start.
+ * Minimum time for the batches embedded between two measurements of the limit: shorter ones measure noise, and on a GPU
+ * mostly the start of the first batch.
  */
 const SECONDS_A_GROUP = 0.5;
-/** The limit between them, and the parts of the forward at the end, are measured for this long, at least once. */
+/** Time for each measurement of the limit, and of the parts of the forward pass at the end; each runs at least once. */
 const SECONDS_BESIDE = 0.25;
 const MAX_RUNS = 10_000;
-/** What `measureLinear` takes at most. */
+/** Maximum rows of `measureLinear`. */
 const MAX_ROWS = 2 ** 20;
 
-/** One language model, opened, and what it embeds. */
+/** An opened language model and what it embeds. */
 export interface Workload {
   readonly worker: Pick<NativeWorker, 'embed' | 'measureLinear'>;
   readonly part: 'dna' | 'protein';
   readonly batches: readonly PackedTokens[];
-  /** Whether the linear layers can be measured alone: with the packed engine only. */
+  /** Whether the linear layers can be measured alone: packed engine only. */
   readonly hasLimit: boolean;
-  /** Seconds from any start. */
+  /** Seconds since an arbitrary start. */
   readonly clock: () => number;
 }
 
 /** One repeat. */
 export interface SpeedSample {
   readonly tokensPerSecond: number;
-  /** Of the linear layers alone, meanwhile: operations a second. */
+  /** Speed of the linear layers alone during the same repeat, in operations a second. */
   readonly limit?: number;
 }
 
 export interface Speed {
   readonly samples: readonly SpeedSample[];
-  /** How often every repeat embedded all sequences. */
+  /** How often each repeat embedded all sequences. */
   readonly passes: number;
   /** Multiplications and additions of the linear layers for one token. */
   readonly operationsPerToken?: number;
@@ -44,7 +44,7 @@ export interface Speed {
 
 export type ForwardSeconds = NonNullable<EmbeddingResult['seconds']>;
 
-/** Embeds every batch once. Gives the seconds that it took. */
+/** Embeds every batch `passes` times. @returns seconds */
 export async function embedAll({ worker, part, batches, clock }: Workload, passes = 1): Promise<number> {
   const start = clock();
   for (let pass = 0; pass < passes; pass++) {
@@ -52,17 +52,17 @@ export async function embedAll({ worker, part, batches, clock }: Workload, passe
     const embedWaiting = async (): Promise<void> => {
       for (const batch of waiting) await worker.embed(part, batch, { layers: false });
     };
-    // One job runs and one is ready.
+    // Two at a time: one job runs and one is ready.
     await Promise.all([embedWaiting(), embedWaiting()]);
   }
   return clock() - start;
 }
 
 /**
- * Times the model in repeats. Every half second, or where that takes longer before every batch, its linear layers alone
- * are measured, so that both see the same machine. The caller has warmed the model up.
- * @param passSeconds that embedding everything once took
- * @param repeats undefined: as many as take 10 seconds together, at least 3
+ * Times the model in repeats. Every half second, or before every batch that takes longer, measures its linear layers
+ * alone, so that both see the machine in the same state. The caller must have warmed the model up.
+ * @param passSeconds seconds that embedding everything once took
+ * @param repeats number of repeats; undefined: as many as take 10 seconds in total, at least 3
  */
 export async function measureSpeed(
   workload: Workload,
@@ -97,7 +97,7 @@ async function measureOnce(
   return { tokensPerSecond, ...(limit && { limit: (tokens * limit.operationsPerToken) / linearSeconds }) };
 }
 
-/** The batches in as many parts as take SECONDS_A_GROUP each. */
+/** Divides the batches into groups of about SECONDS_A_GROUP each. */
 function groupsOf(workload: Workload, passSeconds: number): Workload[] {
   const { batches } = workload;
   const count = Math.min(batches.length, Math.max(1, Math.floor(passSeconds / SECONDS_A_GROUP)));
@@ -108,7 +108,7 @@ function groupsOf(workload: Workload, passSeconds: number): Workload[] {
   }));
 }
 
-/** Where the time of a forward of the largest batch goes: the median by total of a few. */
+/** Times the parts of a forward pass of the largest batch: of several passes, the one with the median total. */
 export async function measureForward({ worker, part, batches, clock }: Workload): Promise<ForwardSeconds | undefined> {
   const batch = largest(batches);
   const measured: ForwardSeconds[] = [];
@@ -159,28 +159,28 @@ class LinearLayers {
   }
 }
 
-/** What a device's memory held. */
+/** Use of a device's memory. */
 export interface PeakMemory {
-  /** Bytes when the model was loaded, before its first batch. */
+  /** Bytes once the model was loaded, before its first batch. */
   readonly loaded: number;
-  /** The most bytes since then. */
+  /** Peak bytes since then. */
   readonly peak: number;
-  /** Whether the peak may be that of loading: it could not be reset. */
+  /** Whether the peak may stem from loading, because it could not be reset. */
   readonly includesLoading: boolean;
 }
 
-/** Watches the memory of one device: on the CPU that of this process, on a GPU what libtorch takes there. */
+/** Watches the memory of one device: of this process on the CPU, of libtorch on a GPU. */
 export interface MemoryWatch {
   /** The figures so far. */
   read(): PeakMemory;
 }
 
-/** Begins to watch; to call when the model is loaded. */
+/** Begins to watch. To be called once the model is loaded. */
 export function watchMemory(device: string, worker: Pick<NativeWorker, 'memory'>): MemoryWatch {
   return device === 'cpu' ? new ResidentMemory() : new DeviceMemory(worker);
 }
 
-/** The resident size of this process, which the kernel keeps the peak of. */
+/** The resident size of this process; the kernel tracks its peak. */
 class ResidentMemory implements MemoryWatch {
   readonly #loaded: number;
   readonly #isReset: boolean;
@@ -188,11 +188,11 @@ class ResidentMemory implements MemoryWatch {
   constructor() {
     let isReset = false;
     try {
-      // The kernel's word for "forget the peak", see proc(5).
+      // Resets the peak, see proc(5).
       writeFileSync('/proc/self/clear_refs', '5');
       isReset = true;
     } catch {
-      // Said in what is read.
+      // `includesLoading` reports it.
     }
     this.#isReset = isReset;
     this.#loaded = statusBytes('VmRSS');
@@ -208,7 +208,7 @@ function statusBytes(field: string): number {
   return Number(kilobytes?.[1]) * 1024;
 }
 
-/** What libtorch has taken of a GPU, used or kept for what comes. */
+/** Memory that libtorch has reserved on a GPU, in use or kept for later tensors. */
 class DeviceMemory implements MemoryWatch {
   readonly #worker: Pick<NativeWorker, 'memory'>;
   readonly #loaded: number;

@@ -7,8 +7,8 @@ import type { Subject } from './subject.js';
 import type { PackedTokens } from '../batches/tokens.js';
 
 /**
- * What a benchmark found, as `virnucpro bench --json` prints it. The fields are a promise: one keeps its name and its
- * meaning between releases. BENCHMARK_FIELDS says what each means. But for `card`, what can be null is so with the
+ * The results of a benchmark, as `virnucpro bench --json` prints them. The fields are a promise: each keeps its name
+ * and meaning across releases. BENCHMARK_FIELDS documents them. Nullable fields other than `card` are null with the
  * TorchScript engine, whose linear layers cannot be measured alone.
  */
 export interface BenchmarkReport {
@@ -68,7 +68,7 @@ export interface BenchmarkField {
 
 const field = (meaning: string, unit = ''): BenchmarkField => ({ meaning, unit });
 
-/** What every field of the report means, in its order. */
+/** The meaning of every field of the report, in its order. */
 export const BENCHMARK_FIELDS: Readonly<Record<keyof BenchmarkReport, BenchmarkField>> = {
   model: field('Name of the published size, or of the installed model'),
   card: field('Path of the model card; null if there is none'),
@@ -131,7 +131,7 @@ export const BENCHMARK_FIELDS: Readonly<Record<keyof BenchmarkReport, BenchmarkF
   ),
 };
 
-/** What of a benchmark is known before a model is loaded. */
+/** The part of a benchmark that is known before a model is loaded. */
 export interface Plan {
   readonly options: ResolvedBenchmarkOptions;
   readonly subject: Subject;
@@ -141,7 +141,7 @@ export interface Plan {
   readonly sequences: number;
 }
 
-/** What was measured then. */
+/** What is measured with the model. */
 export interface Measured {
   readonly weightBytes: number;
   readonly memory: PeakMemory;
@@ -149,7 +149,7 @@ export interface Measured {
   readonly forward: ForwardSeconds | undefined;
 }
 
-/** @param libtorch its version */
+/** @param libtorch version of libtorch */
 export function reportOf(plan: Plan, measured: Measured, libtorch: string): BenchmarkReport {
   const { options, subject, device, precision, batches } = plan;
   const { weightBytes, memory, speed, forward } = measured;
@@ -228,7 +228,7 @@ function forwardFields(forward: ForwardSeconds | undefined, tokens: number) {
   };
 }
 
-/** What repeats of a measurement gave. */
+/** Median and range of repeated measurements. */
 export interface Spread {
   readonly median: number;
   readonly least: number;

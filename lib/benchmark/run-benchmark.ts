@@ -19,8 +19,9 @@ import { withRandomArchive } from './temporary-archive.js';
 const LONG_PASS_SECONDS = 1;
 
 /**
- * Measures one language model on one device: its speed beside that of its linear layers alone, where the time goes, and
- * memory. Without an installed model, random weights are written to a temporary folder and removed.
+ * Measures one language model on one device: its speed compared with that of its linear layers alone, where the time
+ * goes, and memory. Without an installed model, random weights are written to a temporary folder and removed
+ * afterwards.
  * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE, VNP_INPUT_MISSING, VNP_INPUT_FORMAT, VNP_MODEL_MISSING,
  *   VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_DEVICE, VNP_OUTPUT, VNP_MEMORY
  */
@@ -69,9 +70,9 @@ async function measure(plan: Plan, addon: Addon): Promise<Measured> {
     const workload: Workload = { worker, part: subject.part, batches, hasLimit, clock };
     onProgress({ step: 'warm up' });
     let seconds = await embedAll(workload);
-    // A slow model's first pass is long enough to tell how long one takes.
+    // Only a slow model's first pass is a good estimate of the time that one takes.
     if (seconds < LONG_PASS_SECONDS) seconds = await embedAll(workload);
-    // What comes after needs memory that a prediction does not.
+    // The later measurements need memory that a prediction does not.
     const peak = memory.read();
     onProgress({ step: 'measure' });
     const speed = await measureSpeed(workload, seconds, options.repeats);

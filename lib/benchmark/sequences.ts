@@ -10,21 +10,21 @@ import type { PackedTokens } from '../batches/tokens.js';
 const SEED = 1;
 const BASES = 'ACGT';
 const NUCLEOTIDES = Buffer.from('ACGTUN');
-/** The letters of the genetic code's products: what the proteins of windows are made of. */
+/** The amino acids of the genetic code, which the proteins of windows consist of. */
 const AMINO_ACIDS = 'ACDEFGHIKLMNPQRSTVWY';
 const STOP = '*'.charCodeAt(0);
-/** Longer than this, no protein is made of the letters of nucleotides alone. */
+/** No longer protein consists of the letters of nucleotides alone. */
 const MAX_NUCLEOTIDE_LETTERS = 200;
 
 export interface SequenceRequest {
   readonly part: 'dna' | 'protein';
-  /** At most so many. */
+  /** Maximum number of sequences. */
   readonly limit: number;
   /** Bases of a window. */
   readonly window: number;
 }
 
-/** Random sequences, the same on every machine: windows of DNA, or proteins as long as the three frames of a window. */
+/** Random sequences, the same on every machine: windows of DNA, or proteins with the lengths of a window's frames. */
 export function generatedSequences({ part, limit, window }: SequenceRequest): Uint8Array[] {
   const next = seededNumbers(derivedSeed(SEED, part));
   const letters = part === 'dna' ? BASES : AMINO_ACIDS;
@@ -35,8 +35,8 @@ export function generatedSequences({ part, limit, window }: SequenceRequest): Ui
 }
 
 /**
- * The first sequences of a FASTA file, in upper case: the windows of every record as a prediction cuts them, or every
- * protein whole, without the `*` that may stand at its end. Records without letters are passed over.
+ * The first sequences of a FASTA file, in upper case: the windows of every record, cut as in a prediction, or every
+ * protein whole, without a trailing `*`. Skips records without letters.
  * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT
  */
 export async function fastaSequences(path: string, { part, limit, window }: SequenceRequest): Promise<Uint8Array[]> {
@@ -84,8 +84,8 @@ function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array
 }
 
 /**
- * Cuts sequences into batches as a prediction does: each holds, in their order, as many as fit the budget; one that is
- * longer than the budget goes alone.
+ * Divides sequences into batches as a prediction does: each holds, in order, as many as fit the budget; one that
+ * exceeds the budget gets a batch of its own.
  * @param budget tokens, at least 1
  */
 export function tokenBatches(packed: PackedTokens, budget: number): PackedTokens[] {

@@ -8,7 +8,7 @@ import { parseTokenizer } from '../models/tokenizers.js';
 import { verifyFiles } from '../models/trust/verify.js';
 import type { ResolvedBenchmarkOptions } from './benchmark-options.js';
 
-/** The language model that is measured. */
+/** The language model to measure. */
 export type Subject = SubjectOf<'protein', Esm2Architecture> | DnaSubject;
 
 interface DnaSubject extends SubjectOf<'dna', DnabertArchitecture> {
@@ -17,13 +17,13 @@ interface DnaSubject extends SubjectOf<'dna', DnabertArchitecture> {
 
 interface SubjectOf<Part, A> {
   readonly part: Part;
-  /** Of the published size, or of the installed model. */
+  /** Name of the published size, or of the installed model. */
   readonly name: string;
   readonly architecture: A;
-  /** Archive of the installed model; undefined for random weights, which have none yet. */
+  /** Archive of the installed model; undefined for random weights, whose archive is not written yet. */
   readonly path: string | undefined;
   readonly random: boolean;
-  /** Path of the model's card; null for random weights, and where nobody has written one. */
+  /** Path of the model's card; null for random weights, and if there is none. */
   readonly card: string | null;
   /** Bases of a window. */
   readonly window: number;
@@ -60,7 +60,7 @@ function publishedSize({
   return { ...common, part, ...chosen, tokenizer: parseTokenizer(text, 'the random tokenizer') };
 }
 
-/** The size of this name, or with this word in its name: `150M` is `esm2_t30_150M_UR50D`. */
+/** The size with this name, or with this word in its name: `150M` is `esm2_t30_150M_UR50D`. */
 function named<A>(
   sizes: ReadonlyMap<string, { readonly architecture: A }>,
   word: string,

@@ -11,13 +11,13 @@ import type { ErrorCode } from '../errors.js';
 
 /** Bytes of a bfloat16. */
 const VALUE_BYTES = 2;
-/** What an archive has besides its values: names, shapes, the forward's source, and the padding of every entry. */
+/** Bytes of an archive beyond its values: names, shapes, the source of the forward pass, padding of every entry. */
 const MORE_BYTES = 2 ** 22;
 
-/** What removes the folders that there are now. */
+/** Functions that remove the existing folders. */
 const removers = new Set<() => void>();
 
-/** Removes at once what `withRandomArchive` has written, for a process that ends before that could. */
+/** Removes at once what `withRandomArchive` has written. For a process that ends before that can clean up. */
 export function removeTemporaryArchives(): void {
   for (const remove of [...removers]) remove();
 }
@@ -29,10 +29,10 @@ export interface ArchiveAnnouncement {
 }
 
 /**
- * Writes an archive of random weights into a temporary folder ($TMPDIR), gives its path to `use`, and removes it: after
- * `use` is done or has failed, and also when the process exits meanwhile.
+ * Writes an archive of random weights into a temporary folder ($TMPDIR), passes its path to `use`, and removes it once
+ * `use` has succeeded or failed, or when the process exits meanwhile.
  * @param onWrite called before anything is written
- * @throws VirnucproError VNP_OUTPUT when there is no room for it
+ * @throws VirnucproError VNP_OUTPUT if there is no room for it
  */
 export async function withRandomArchive<T>(
   architecture: EncoderArchitecture,
@@ -42,7 +42,7 @@ export async function withRandomArchive<T>(
   const bytes = valuesOf(architecture) * VALUE_BYTES + MORE_BYTES;
   await checkRoom(bytes);
   let writer: ArchiveWriter | undefined;
-  // No turn of the event loop between these two: a signal then would leave the folder behind.
+  // No `await` until the remover is registered: a signal in between would leave the folder behind.
   const folder = makeFolder();
   const remove = (): void => {
     writer?.kill();
@@ -57,7 +57,7 @@ export async function withRandomArchive<T>(
     await writer.written;
     return await use(path);
   } finally {
-    // Until it is gone, for the process may also end while a large file is being removed.
+    // The remover stays registered until the folder is gone: the process may end while a large file is being removed.
     await rm(folder, { recursive: true, force: true }).finally(() => {
       removers.delete(remove);
       process.off('exit', remove);
@@ -73,7 +73,7 @@ function valuesOf(architecture: EncoderArchitecture): number {
 async function checkRoom(bytes: number): Promise<void> {
   const folder = tmpdir();
   const room = await statfs(folder).catch((cause: unknown) => {
-    // Not every file system, nor every sandbox, tells it; whether there is room the writing shows.
+    // Not every file system or sandbox reports free space. Writing will show whether there is room.
     if (['ENOSYS', 'EPERM', 'EOPNOTSUPP'].includes((cause as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw unusable(folder, cause);
   });
@@ -109,7 +109,7 @@ function megabytes(bytes: number): string {
 
 export type EncoderArchitecture = Esm2Architecture | DnabertArchitecture;
 
-/** What the child says when it failed. */
+/** Message of the child when it has failed. */
 export interface WriterFailure {
   readonly code: ErrorCode;
   readonly message: string;
@@ -117,15 +117,15 @@ export interface WriterFailure {
 
 /** A child process that writes an archive. */
 export interface ArchiveWriter {
-  /** Resolves when the archive is whole. Rejects with VirnucproError. */
+  /** Resolves when the archive is complete. Rejects with VirnucproError. */
   readonly written: Promise<void>;
-  /** Ends it at once. */
+  /** Ends the process at once. */
   kill(): void;
 }
 
 /**
- * Writes an archive of random weights, as bfloat16, in a process of its own: what the allocator keeps of the work would
- * otherwise be counted as memory that the model needs.
+ * Writes an archive of random weights, as bfloat16, in a process of its own: otherwise memory that the allocator keeps
+ * after the work would be counted as needed by the model.
  */
 function startArchiveWriter(path: string, architecture: EncoderArchitecture): ArchiveWriter {
   const program = fileURLToPath(new URL('archive-writer-child.js', import.meta.url));

@@ -1,15 +1,15 @@
 export type CheckStatus = 'ok' | 'warning' | 'failed';
 
-/** One thing that was checked about this machine and this installation. */
+/** The result of one check of this machine and this installation. */
 export interface Check {
   /** What was checked, e.g. `libtorch` or `known answer on cuda:0`. */
   readonly name: string;
   readonly status: CheckStatus;
   /** What was found, in one line. */
   readonly found: string;
-  /** What more there is to know, a line each. */
+  /** Further details, one a line. */
   readonly details: readonly string[];
-  /** The command, or the step, that mends it; always there when the status is not `ok`. */
+  /** The command or step that fixes it; always present unless the status is `ok`. */
   readonly next?: string;
 }
 

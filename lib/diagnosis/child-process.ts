@@ -9,15 +9,15 @@ const STDERR_CHARACTERS = 10_000;
 export interface ChildOutcome {
   /** Everything that the child sent before it ended. */
   readonly messages: readonly unknown[];
-  /** How the child ended, when it did not end by itself with exit code 0. */
+  /** How the child ended, unless it exited by itself with code 0. */
   readonly problem?: string;
-  /** The last lines that the child wrote to its standard error. */
+  /** The last lines of the child's standard error. */
   readonly stderr: readonly string[];
 }
 
 /**
- * Runs a compiled module in a Node process of its own, so that whatever it meets in native code (an illegal instruction,
- * a missing symbol, a hang) ends that process and not this one. Never rejects.
+ * Runs a compiled module in a Node process of its own, so that a failure in native code (an illegal instruction, a
+ * missing symbol, a hang) ends that process and not this one. Never rejects.
  */
 export function runChild(path: string, words: readonly string[], timeoutSeconds: number): Promise<ChildOutcome> {
   return new Promise((resolve) => {
@@ -60,23 +60,23 @@ function lastLines(text: string): string[] {
     .slice(-STDERR_LINES);
 }
 
-/** What the native child answers, over its channel to the doctor. */
+/** Messages of the native child to the doctor. */
 
-/** To `load`: that the addon works so far as to list the devices. */
+/** Answer to `load`: the addon works, at least for listing the devices. */
 export interface LoadedMessage {
   readonly kind: 'loaded';
   readonly addon: string;
   readonly compiledAgainst: string;
   readonly libtorch: string;
-  /** The folder that it was loaded from. */
+  /** The folder that libtorch was loaded from. */
   readonly libtorchRoot: string;
-  /** What was come upon before and could not be used. */
+  /** Places found earlier in the search whose libtorch could not be used. */
   readonly passedOver: readonly LibtorchCandidate[];
   readonly cuda: CudaState;
   readonly devices: readonly NativeDevice[];
 }
 
-/** To `known-answer DEVICE FOLDER PRECISION...`: one for every run that ended well. */
+/** Answer to `known-answer DEVICE FOLDER PRECISION...`: one for every successful run. */
 export interface KnownRunMessage {
   readonly kind: 'run';
   readonly engine: OpenRequest['engine'];
@@ -87,10 +87,10 @@ export interface KnownRunMessage {
   readonly embeddings: readonly number[];
 }
 
-/** The first failure that was an error and not a crash; nothing comes after it. */
+/** The first failure, if an error rather than a crash; the last message. */
 export interface FailureMessage {
   readonly kind: 'failure';
-  /** While doing what, e.g. `the packed engine in fp32`. */
+  /** What failed, e.g. `the packed engine in fp32`. */
   readonly during: string;
   readonly message: string;
 }

@@ -6,25 +6,30 @@ import { loadAddon } from '../engine/libtorch/load.js';
 import type { CudaState } from '../engine/libtorch/load.js';
 
 export interface ListedDevice extends NativeDevice {
-  /** Whether a model can be opened on it: this libtorch can use the driver, and nobody has the device for itself. */
+  /**
+   * Whether a model can be opened on it: libtorch can use the driver and the device, and no process has it exclusively.
+   */
   readonly usable: boolean;
-  /** Whether this libtorch has kernels for it; true where it does not tell. */
+  /** Whether this libtorch has kernels for it; true if unknown. */
   readonly hasKernels: boolean;
-  /** What the precision `auto` is on this device. */
+  /** The precision that `auto` chooses on this device. */
   readonly automaticPrecision: Precision;
-  /** What a user should know of it before choosing it: which part of the CPU is granted, that it is a slice of a GPU, busy, closed, or not of those that this libtorch has kernels for. */
+  /**
+   * What a user should know before choosing it: the granted part of the CPU; that it is a slice of a GPU, busy, closed
+   * to other processes, or without kernels in this libtorch.
+   */
   readonly notes: readonly string[];
 }
 
 export interface DeviceList {
   /** The CPU first, then the CUDA devices in nvidia-smi's order, within CUDA_VISIBLE_DEVICES. */
   readonly devices: readonly ListedDevice[];
-  /** Whether CUDA can be used, and if a driver is there that cannot be: why, and what to do. */
+  /** Whether CUDA can be used; if there is a driver that cannot be used: why, and what to do. */
   readonly cuda: CudaState;
 }
 
 /**
- * Every device of this machine, and what is known of it.
+ * Lists every device of this machine.
  * @throws VirnucproError VNP_LIBTORCH
  */
 export function devices(): DeviceList {

@@ -10,16 +10,16 @@ import { mendingCommand } from '../engine/libtorch/find-libtorch.js';
 export interface DiagnoseOptions {
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
   readonly models?: string;
-  /** Called with each check as soon as it is done. */
+  /** Called with each check once it is done. */
   readonly onCheck?: (check: Check) => void;
 }
 
 /**
- * Checks everything that a prediction needs: Node, libtorch, the addon, CUDA, that every device computes what it should,
- * the models and the folders. Native code runs in child processes only. Takes some seconds; never rejects: what goes
- * wrong is a check that failed.
+ * Checks everything that a prediction needs: Node, libtorch, the addon, CUDA, correct results on every device, the
+ * models and the folders. Native code runs only in child processes. Takes several seconds. Never rejects: an error
+ * becomes a failed check.
  *
- * @returns the checks in their order
+ * @returns the checks, in order
  */
 export async function diagnose({ models, onCheck }: DiagnoseOptions = {}): Promise<Check[]> {
   const checks: Check[] = [];

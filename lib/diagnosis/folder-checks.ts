@@ -10,7 +10,7 @@ import { failed, passed, warned, type Check } from './check.js';
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-/** Which models are there, and which of them are damaged, or came from elsewhere. */
+/** Lists the models, and reports those that are damaged or not trusted. */
 export async function checkModels(option?: string): Promise<Check> {
   const folder = modelsFolder(option);
   const models = await listModels({ models: folder });
@@ -45,7 +45,7 @@ function modelLine({ name, shipped, model, problem }: ListedModel): string {
   return [`${name}: windows of ${chunkSize} bases`, size, ...remarks.filter(Boolean)].join(', ');
 }
 
-/** A setup writes there; a run only what it can do without: which models it has checked. */
+/** Only a warning: setup needs this folder, but a run only records there which models it has verified. */
 export async function checkCacheFolder(): Promise<Check> {
   const folder = resolve(cacheFolder());
   const next = 'Set XDG_CACHE_HOME to a folder that can be written to';
@@ -67,7 +67,7 @@ export async function checkTemporaryFolder(): Promise<Check> {
   }
 }
 
-/** The folder, or where it does not exist the one that it would be made in. Nothing is left behind. */
+/** The folder, or if it does not exist its closest existing parent. Leaves nothing behind. */
 async function writableFolder(folder: string): Promise<string> {
   try {
     await stat(folder);
@@ -81,7 +81,7 @@ async function writableFolder(folder: string): Promise<string> {
   return folder;
 }
 
-/** Permissions alone do not say it: the disk may be full, or mounted to be read only. */
+/** Tries it, since permissions do not reveal a full disk or a read-only mount. */
 async function writeInto(folder: string): Promise<void> {
   const probe = await mkdtemp(join(folder, '.virnucpro-doctor-'));
   try {

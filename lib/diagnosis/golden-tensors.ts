@@ -4,7 +4,7 @@ interface Header {
   [name: string]: { dtype: string; shape: number[]; data_offsets: [number, number] };
 }
 
-/** The float32 tensors of a golden file, which is in the format safetensors, by name. */
+/** The float32 tensors, by name, of a golden file in the safetensors format. */
 export function goldenTensors(path: string): Map<string, { shape: number[]; values: Float32Array }> {
   const bytes = readFileSync(path);
   const headerLength = Number(bytes.readBigUInt64LE(0));
@@ -20,7 +20,7 @@ export function goldenTensors(path: string): Map<string, { shape: number[]; valu
   return tensors;
 }
 
-/** The largest absolute difference; infinite when the lengths differ or a value is no number. */
+/** The largest absolute difference; Infinity if the lengths differ or a value is NaN. */
 export function largestDifference(actual: ArrayLike<number>, golden: ArrayLike<number>): number {
   if (actual.length !== golden.length) return Infinity;
   let largest = 0;

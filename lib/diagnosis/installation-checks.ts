@@ -25,7 +25,7 @@ export function checkNode(version = process.versions.node): Check {
     : failed('Node', found, `Install a newer Node, then ${mendingCommand()}`);
 }
 
-/** Every place that is looked at for libtorch, in order, and what came of it. */
+/** Reports every place that is searched for libtorch, in order, and the result. */
 export function checkLibtorch(): Check {
   const problem = libcProblem();
   if (problem !== undefined) return failed('libtorch', problem, 'Use a system or container with glibc');
@@ -46,17 +46,17 @@ export function checkLibtorch(): Check {
 }
 
 const LOAD_TIMEOUT_SECONDS = 120;
-/** Node and the libraries that it loads here take a fifth of these. */
+/** Node and the libraries that it loads here use a fifth of these. */
 const FEW_PROCESSES = 100;
 const GIB = 2 ** 30;
 
 export interface NativeState {
   readonly addon: Check;
-  /** What the child said of the addon, libtorch and the devices; nothing when it does not load. */
+  /** What the child reported about the addon, libtorch and the devices; absent if the addon does not load. */
   readonly loaded?: LoadedMessage;
 }
 
-/** Loads the addon in a child process, so that a crash is reported and not suffered. */
+/** Loads the addon in a child process, so that a crash can be reported. */
 export async function checkAddon(): Promise<NativeState> {
   const program = fileURLToPath(new URL('native-child.js', import.meta.url));
   const { messages, problem, stderr } = await runChild(program, ['load'], LOAD_TIMEOUT_SECONDS);
@@ -73,7 +73,7 @@ export async function checkAddon(): Promise<NativeState> {
   return { addon: judgeAddon(message), loaded: message };
 }
 
-/** What to do where so few processes and threads are allowed that native code may have ended for want of one. */
+/** The remedy if so few processes and threads are allowed that native code may have failed for lack of one. */
 function fewProcesses(): string | undefined {
   const [, own = 'unlimited'] = /^Max processes +(\S+)/m.exec(textOf('/proc/self/limits')) ?? [];
   const limits = [own, ...cgroupLevels('pids').map(({ folder }) => textOf(join(folder, 'pids.max')).trim())];
@@ -83,8 +83,8 @@ function fewProcesses(): string | undefined {
 }
 
 /**
- * The engine ends such a message with what to do. Where that is to set up again, it knows of one variable; the check names
- * the command for this environment.
+ * Splits off the remedy that the engine appends to such a message. If that is to run setup again, drops it: it unsets
+ * one variable at most, while the check names the command for the whole environment.
  */
 function withoutAdvice(message: string): [found: string, advice?: string] {
   const [, found, advice] = /^(.*)\. ((?:Run|Set|Install|Use|Raise) .*)$/s.exec(message) ?? [];
@@ -94,7 +94,7 @@ function withoutAdvice(message: string): [found: string, advice?: string] {
 
 function judgeAddon({ addon, compiledAgainst, libtorch, libtorchRoot, passedOver }: LoadedMessage): Check {
   const compiled = `compiled against libtorch ${compiledAgainst}`;
-  // A release is the first two numbers; what follows the third names the build (`+cu130`).
+  // A release is the first two numbers of a version.
   const release = (version: string): string => version.split('.').slice(0, 2).join('.');
   const [broken] = passedOver;
   if (release(compiledAgainst) === release(libtorch)) {
@@ -110,7 +110,7 @@ function judgeAddon({ addon, compiledAgainst, libtorch, libtorchRoot, passedOver
   );
 }
 
-/** Whether a GPU that is there can be used. */
+/** Whether existing GPUs can be used. */
 export function checkCuda({ cuda, devices }: LoadedMessage): Check {
   const driver = nvidiaDriver();
   switch (cuda.state) {

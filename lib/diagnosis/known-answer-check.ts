@@ -13,25 +13,26 @@ import { largestDifference } from './golden-tensors.js';
 import { EMBEDDING_STRIDE, KNOWN_VALUES } from './known-model.js';
 import { mendingCommand } from '../engine/libtorch/find-libtorch.js';
 
-/** The first use of a GPU compiles and loads a lot. */
+/** The first use of a GPU compiles and loads a lot of code. */
 const TIMEOUT_SECONDS = 180;
 
-/** The largest absolute differences that are let pass. */
+/** The largest tolerated absolute differences. */
 interface Bounds {
   readonly embeddings: number;
   readonly scores: number;
 }
 
 /**
- * In float32 what the order of the sums makes. In half the digits four to seven times what the packed engine was measured
- * at on a CPU (bf16: 0.020 for embeddings, 0.004 for scores), and half of what reading a sequence backwards makes.
+ * In float32: the effect of the order of summation. In 16 bits: four to seven times the differences measured with the
+ * packed engine on a CPU (bf16: 0.020 for embeddings, 0.004 for scores), and half of what reading a sequence backwards
+ * causes.
  */
 export function boundsFor(device: string, precision: Precision): Bounds {
   if (precision !== 'fp32') return { embeddings: 0.08, scores: 0.03 };
   return device === 'cpu' ? { embeddings: 1e-5, scores: 1e-5 } : { embeddings: 1e-4, scores: 1e-4 };
 }
 
-/** Runs the known model on a device, in a child process, and compares with the stored values. */
+/** Runs the known model on a device, in a child process, and compares the results with the stored values. */
 export async function checkKnownAnswer({ id, automaticPrecision }: ListedDevice): Promise<Check> {
   const name = `known answer on ${id}`;
   const precisions = [...new Set<Precision>(['fp32', automaticPrecision])];
@@ -76,7 +77,7 @@ export interface Comparison {
 
 type Run = Pick<KnownRunMessage, 'engine' | 'precision' | 'scores' | 'embeddings'>;
 
-/** Every run against the stored values, and in float32 the engines against each other. */
+/** Compares every run with the stored values, and in float32 the engines with each other. */
 export function judge(device: string, runs: readonly Run[]): Comparison[] {
   const comparisons = runs.map((run) => {
     const frames = KNOWN_VALUES.virusScores.length;

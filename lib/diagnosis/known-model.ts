@@ -17,7 +17,7 @@ import { derivedSeed, seededNumbers } from '../models/random/random-contents.js'
 
 const SEED = 1;
 
-/** Small, with the head width of the published sizes, so that devices take the same kernels as for those. */
+/** Small, but with the head width of the published sizes, so that devices use the same kernels. */
 const protein: Esm2Architecture = {
   family: 'esm2',
   layers: 2,
@@ -27,7 +27,7 @@ const protein: Esm2Architecture = {
   vocabulary: 33,
 };
 
-/** A number of heads that is no power of two, as DNABERT-2 has: the slopes of its positions depend on it. */
+/** The number of heads is not a power of two, as in DNABERT-2: the ALiBi slopes depend on that. */
 const dna: DnabertArchitecture = {
   family: 'dnabert2',
   layers: 2,
@@ -61,8 +61,8 @@ export interface KnownParameter {
 }
 
 /**
- * The weights: whole numbers of 16 bits times a power of two, which float32 holds exactly, so that every machine has
- * the same.
+ * The weights: 16-bit integers times a power of two, which float32 represents exactly, so that they are the same on
+ * every machine.
  */
 export function knownParameters(architecture: Architecture): KnownParameter[] {
   return loadAddon()
@@ -80,13 +80,13 @@ function rangeOf(name: string): { centre: number; reach: number } {
   if (name.endsWith('running_var')) return { centre: 1, reach: 1 / 2 };
   if (/norm\.weight$/.test(name)) return { centre: 1, reach: 1 / 4 };
   if (name.includes('embed')) return { centre: 0, reach: 1 };
-  // Attention that is sharp enough for positions to matter.
+  // Makes attention sharp enough for positions to matter.
   if (/query|key/.test(name)) return { centre: 0, reach: 1 / 4 };
-  // Large enough for scores that are neither 0 nor 1 to depend on every embedding.
+  // Large enough for the scores to depend on every embedding, but not so large that they are 0 or 1.
   return { centre: 0, reach: name.startsWith('output') ? 1 / 2 : 1 / 8 };
 }
 
-/** Three frames of unequal lengths, in one packed batch. */
+/** Three frames of different lengths in one packed batch. */
 export function knownBatch(): FrameBatchTokens {
   return {
     dna: packSequences([5, 18, 43], { first: 1, last: 2, letters: { from: 5, count: 59 } }),
@@ -111,7 +111,7 @@ function packSequences(lengths: readonly number[], { first, last, letters }: Seq
   return { tokens: Int32Array.from(tokens), offsets };
 }
 
-/** Writes the archives of the known model into a folder, from raw files of weights as an import does. */
+/** Writes the archives of the known model into a folder, from raw weight files, like an import. */
 export async function writeKnownModel(folder: string, addon: Pick<Addon, 'writeArchive'>): Promise<KnownModel> {
   return {
     dna: await writePart(folder, dna, addon),
@@ -146,7 +146,7 @@ function littleEndian(values: Float32Array): Buffer {
   return bytes;
 }
 
-/** Enough to go through the threaded ways of the matrix work. */
+/** Enough to exercise the threaded code paths of the matrix work. */
 const THREADS = 2;
 
 /** Runs the known batch through the known model. Throws what the addon throws. */
@@ -168,14 +168,14 @@ export async function runKnownModel(
 export const EMBEDDING_STRIDE = 13;
 
 /**
- * What the known batch gives, to seven decimals: computed in float64 from the published definitions, apart from either
- * engine, which the tests repeat; both engines confirm it in float32. It belongs to the weights and tokens of
- * known-model.ts and changes with them only.
+ * The results for the known batch, to seven decimals: computed in float64 from the published definitions, independently
+ * of either engine. The tests repeat this computation; both engines confirm it in float32. The values depend only on
+ * the weights and tokens in this file.
  */
 export const KNOWN_VALUES = {
   /** Virus score of each frame. */
   virusScores: [0.1208936, 0.6706378, 0.1873108],
-  /** Of each frame's embeddings (DNA, then protein) the entries 0, EMBEDDING_STRIDE, 2 * EMBEDDING_STRIDE, … */
+  /** Entries 0, EMBEDDING_STRIDE, 2 * EMBEDDING_STRIDE, … of each frame's embeddings (DNA, then protein). */
   embeddings: [
     [
       -0.0891617, 0.9997123, -0.1371651, 0.0305174, -0.3647018, -0.9205441, 0.5603659, -0.1325565, -1.4657832,

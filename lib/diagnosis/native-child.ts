@@ -1,6 +1,6 @@
 /**
- * The program of the doctor's child process: everything that runs native code. Its words are `load`, or `known-answer`
- * with a device, a folder to write to and the precisions; it answers in NativeMessages. See child-process.ts.
+ * Program of the doctor's child process, which runs all native code. Arguments: `load`, or `known-answer` with a
+ * device, a folder to write to and the precisions. It answers with NativeMessages, see child-process.ts.
  */
 import { loadAddon } from '../engine/libtorch/load.js';
 import type { Precision } from '../engine/addon.js';
@@ -8,7 +8,7 @@ import { reasonOf } from '../errors.js';
 import { runKnownModel, writeKnownModel } from './known-model.js';
 import type { NativeMessage } from './child-process.js';
 
-/** Resolves when the message is out: what is still waiting when the channel closes would be lost. */
+/** Resolves when the message is sent: messages still queued when the channel closes would be lost. */
 function send(message: NativeMessage): Promise<void> {
   return new Promise((resolve) => process.send?.(message, undefined, {}, () => resolve()));
 }
@@ -41,5 +41,5 @@ try {
 } catch (error) {
   await send({ kind: 'failure', during, message: reasonOf(error) });
 }
-// The process ends by itself, so that a crash at the end of native threads is seen as well.
+// Lets the process end by itself, so that a crash while native threads end is noticed as well.
 process.disconnect();

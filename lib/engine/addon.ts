@@ -1,11 +1,13 @@
 /**
- * The native contract: everything that csrc/addon.cc exports, one declaration for each export, and nothing else.
- * No call blocks the event loop for longer than its docstring says; whatever a native thread throws reaches the promise
- * (or the caller, for a synchronous call) as an Error whose `code` is one of ErrorCode. The errors of `run` name the
- * `part` that failed, `dna` or `protein`, where it was one of these.
- * Arguments are read, checked and copied at the call: what becomes of their memory afterwards, or what another thread
- * writes to it meanwhile, is of no matter. A value of another kind is answered with VNP_ARGUMENT; what a getter throws
- * comes back as it is; a method that is called on another object is refused by V8 itself, with a TypeError.
+ * The native contract: one declaration for each export of csrc/addon.cc, and nothing else.
+ *
+ * No call blocks the event loop for longer than its docstring says. Whatever a native thread throws reaches the promise
+ * (or the caller, for a synchronous call) as an Error whose `code` is one of ErrorCode. Errors of `run` name the `part`
+ * that failed, if it was `dna` or `protein`.
+ *
+ * Arguments are read, checked and copied at the call: neither later changes to their memory nor concurrent writes by
+ * another thread matter. A value of the wrong type fails with VNP_ARGUMENT; an exception from a getter passes through
+ * unchanged; a method called on a foreign object is refused by V8 itself, with a TypeError.
  */
 
 import type { PackedTokens } from '../batches/tokens.js';
@@ -13,7 +15,9 @@ import type { PackedTokens } from '../batches/tokens.js';
 export type DataType = 'float32' | 'float16' | 'bfloat16';
 export type Precision = 'fp32' | 'fp16' | 'bf16';
 
-/** ESM-2: pre-norm transformer with rotary positions; token embeddings are scaled by 0.88 (token dropout at inference). */
+/**
+ * ESM-2: pre-norm transformer with rotary positions; token embeddings are scaled by 0.88 (token dropout at inference).
+ */
 export interface Esm2Architecture {
   family: 'esm2';
   layers: number;
@@ -49,7 +53,7 @@ export type Architecture = Esm2Architecture | DnabertArchitecture | ClassifierAr
 /** Where the values of one parameter come from when an archive is written. */
 export type ParameterSource =
   | {
-      /** A strided tensor inside a file; the file is mapped, its bytes are not copied. */
+      /** A strided tensor inside a file, which is mapped rather than copied. */
       kind: 'file';
       path: string;
       /** Byte offset of element 0. */
@@ -72,14 +76,14 @@ export interface ArchiveParameter extends ParameterShape {
 }
 
 export interface ArchiveRequest {
-  /** Written whole at this path; the caller gives a temporary name and renames. */
+  /** The archive is written straight to this path; the caller passes a temporary name and renames the file. */
   path: string;
   architecture: Architecture;
   /** Data type of the parameters in the archive. */
   dtype: DataType;
-  /** Must be exactly those that the architecture asks for (see csrc/archive/parameters.h). */
+  /** Exactly the parameters of the architecture (see csrc/archive/parameters.h). */
   parameters: readonly ArchiveParameter[];
-  /** Extra files of the archive: name to text, e.g. `virnucpro.json`, `tokenizer.json`. */
+  /** Extra files in the archive, text by name, e.g. `virnucpro.json`, `tokenizer.json`. */
   extraFiles: Readonly<Record<string, string>>;
 }
 
@@ -87,14 +91,14 @@ export interface ArchiveRequest {
 export interface BytePairVocabulary {
   /** Text of every token, by id. */
   tokens: readonly string[];
-  /** Flat triples left id, right id, merged id; a merge's rank is its position. */
+  /** Flat triples (left id, right id, merged id); a merge's rank is its position. */
   merges: Int32Array;
   unknown: number;
-  /** Characters of a word, whatever they are; 0 for words as white space parts them. */
+  /** Characters per word, whatever they are; 0: words are separated by white space. */
   wordLength: number;
-  /** Whether a word that is a token is that token, whatever the merges make of its letters. */
+  /** Whether a word that is itself a token becomes that token, without applying the merges. */
   wholeWords: boolean;
-  /** Ids put before and after every sequence ([CLS], [SEP]). */
+  /** Ids added before and after every sequence ([CLS], [SEP]). */
   prefix: number;
   suffix: number;
 }
@@ -111,81 +115,81 @@ export interface NativeBytePairTokenizer {
 
 /** The NVIDIA driver of this machine. */
 export interface NativeDriver {
-  /** e.g. `580.65.06`; empty where NVML is missing. */
+  /** e.g. `580.65.06`; empty without NVML. */
   version: string;
-  /** The newest CUDA that it runs, e.g. `13.0`. */
+  /** The newest CUDA version that it supports, e.g. `13.0`. */
   cuda: string;
 }
 
-/** A device as it is found, before anything is made on it: asking takes no memory there. */
+/** A device before anything is allocated on it: querying it takes no device memory. */
 export interface NativeDevice {
-  /** `cpu`, or `cuda:N`: N counts in PCI bus order, as nvidia-smi does, among the devices of CUDA_VISIBLE_DEVICES. */
+  /** `cpu`, or `cuda:N`: N counts the devices in CUDA_VISIBLE_DEVICES in PCI bus order, as nvidia-smi does. */
   id: string;
   name: string;
   /** Compute capability, e.g. `9.0`; empty for the CPU. */
   capability: string;
   /** Bytes. */
   memoryTotal: number;
-  /** null where nothing tells without using the device: a GPU without NVML. */
+  /** Bytes; null where finding out would mean using the device: a GPU without NVML. */
   memoryFree: number | null;
   /** Whether bf16 is computed natively (AVX512-BF16 or AMX on a CPU, capability >= 8 on CUDA). */
   bf16: boolean;
-  /** Of the NVIDIA driver, e.g. `580.65.06`; empty for the CPU and where NVML is missing. */
+  /** Version of the NVIDIA driver, e.g. `580.65.06`; empty for the CPU and without NVML. */
   driver: string;
-  /** As nvidia-smi shows it, e.g. `00000000:3B:00.0`; empty for the CPU. */
+  /** In the notation of nvidia-smi, e.g. `00000000:3B:00.0`; empty for the CPU. */
   pciAddress: string;
   /** Whether it is a slice of a GPU (multi-instance GPU). */
   mig: boolean;
   /**
-   * Who may compute on it; `default` is everybody, and all that is known of a device without NVML. A device that CUDA's
-   * multi-process service shares is everybody's.
+   * Who may compute on it. `default`: every process; also reported without NVML, and for a device that is shared
+   * through CUDA's multi-process service.
    */
   computeMode: 'default' | 'exclusive' | 'prohibited';
-  /** Other processes that compute on it now; 0 where it is not known. */
+  /** Other processes computing on it now; 0 when unknown. */
   processes: number;
 }
 
-/** What a GPU's sensors say; null where NVML does not tell. */
+/** Readings of a GPU's sensors; null where NVML does not report one. */
 export interface NativeSensors {
-  /** Bytes of the whole device, whoever uses them. */
+  /** Bytes of the whole device, across all processes. */
   memoryTotal: number | null;
   memoryFree: number | null;
-  /** Fraction of the last moments in which it computed, 0 to 1. */
+  /** Fraction of the last sampling period during which it computed, 0 to 1. */
   utilisation: number | null;
   /** Degrees Celsius. */
   temperature: number | null;
 }
 
 /**
- * Bytes that one worker's tensors take, its weights included, also those that it shares. On a GPU: of the process, as it
- * was when the last job was started or ended.
+ * Bytes taken by one worker's tensors, including all its weights, even shared ones. On a GPU: the figures of the whole
+ * process when the last job started or ended.
  */
 export interface NativeMemory {
   allocated: number;
-  /** Allocated or kept for the next ones; on the CPU the same as `allocated`. */
+  /** Allocated, or kept by the allocator for later tensors; on the CPU the same as `allocated`. */
   reserved: number;
-  /** The most so far. */
+  /** Peaks so far. */
   peakAllocated: number;
   peakReserved: number;
 }
 
-/** How far a device is with the oldest of its jobs. */
+/** Progress of a device through its oldest job. */
 export interface NativeProgress {
-  /** What it computes at this moment. */
+  /** What it is computing now. */
   stage: 'idle' | 'dna' | 'protein';
   /**
-   * Layers (blocks of the transformer) of both models that it is through with, and all of that job; 0 of 0 when idle. A
-   * CPU goes through them anew for every piece of a batch.
+   * Layers (transformer blocks) of both models that are done, and the total for that job; 0 of 0 when idle. On a CPU
+   * they count once for each piece of a batch.
    */
   layersDone: number;
   layers: number;
-  /** Fraction of that job's multiplications that it is through with, 0 to 1; 0 when idle. */
+  /** Fraction of that job's multiplications that are done, 0 to 1; 0 when idle. */
   fraction: number;
 }
 
-/** What a worker has to say on its own account. */
+/** What a worker sends unprompted. */
 export type WorkerMessage =
-  /** Of the weights, in the archives' bytes; the last one has them all. */
+  /** Progress of loading the weights, in bytes of the archives; the last message has bytesDone = bytesTotal. */
   | { kind: 'loading'; bytesDone: number; bytesTotal: number }
   /** One line of text, such as a warning of libtorch. */
   | { kind: 'log'; level: 'info' | 'warn'; text: string };
@@ -196,34 +200,37 @@ export interface ModelPart<A extends Architecture> {
   architecture: A;
 }
 
-/** Seconds; the first layers of a batch take some on the slowest GPU. */
+/** Seconds. The first layers of a batch alone take several on the slowest GPU. */
 export const DEFAULT_DEADLINE = 120;
 
 export interface OpenRequest {
   /** `cpu` or `cuda:N`. */
   device: string;
   precision: Precision;
-  /** Threads for the CPU's matrix work, on CUDA host threads; fewer are used where OpenMP allows no more. */
+  /** Threads for matrix work on the CPU; on CUDA, host threads. Fewer are used where OpenMP allows fewer. */
   threads: number;
-  /** `packed`: this addon's own forward. `torchscript`: the archive's forward, padded, for comparison. */
+  /** `packed`: this addon's own forward pass. `torchscript`: the archive's own, padded, for comparison. */
   engine: 'packed' | 'torchscript';
   /**
-   * The most bytes that the worker's tensors may take, weights included; more is answered with VNP_MEMORY. On CUDA it
-   * holds for the whole process on that device. Defaults to what the device has.
+   * Maximum bytes for the worker's tensors, weights included; exceeding it fails with VNP_MEMORY. On CUDA the limit
+   * holds for the whole process on that device. Defaults to the device's memory.
    */
   maxMemory?: number;
   /**
-   * Whole seconds, 1 to 1,000,000: a GPU that comes no further for so long counts as lost (VNP_DEVICE_LOST). Time in which
-   * the process is stopped does not count. Defaults to DEFAULT_DEADLINE.
+   * Whole seconds, 1 to 1,000,000: a GPU that makes no progress for this long counts as lost (VNP_DEVICE_LOST). Time
+   * during which the process is stopped does not count. Defaults to DEFAULT_DEADLINE.
    */
   deadlineSeconds?: number;
   /** Called on the JavaScript thread, until the worker is closed. */
   onMessage?: (message: WorkerMessage) => void;
-  /** Ends the loading at its next step: the promise rejects with VNP_ABORTED. Of an open worker it means nothing. */
+  /** Aborts loading at its next step: the promise rejects with VNP_ABORTED. No effect once the worker is open. */
   signal?: AbortSignal;
-  /** Aborted later, it gives the worker up as `NativeWorker.abandon` does: its opening rejects with VNP_DEVICE_LOST. */
+  /**
+   * Aborting it after the call gives the worker up as `NativeWorker.abandon` does: an opening still in progress rejects
+   * with VNP_DEVICE_LOST.
+   */
   abandon?: AbortSignal;
-  /** A part that is left out takes no memory; a call that needs it is answered with VNP_ARGUMENT. */
+  /** A part that is left out takes no memory; a call that needs it fails with VNP_ARGUMENT. */
   dna?: ModelPart<DnabertArchitecture>;
   protein?: ModelPart<Esm2Architecture>;
   classifier?: ModelPart<ClassifierArchitecture>;
@@ -231,7 +238,7 @@ export interface OpenRequest {
 
 export interface FrameBatchTokens {
   dna: PackedTokens;
-  /** Same number of sequences as `dna`: pair i is one frame. */
+  /** As many sequences as `dna`: pair i is one frame. */
   protein: PackedTokens;
 }
 
@@ -241,107 +248,113 @@ export const PROTEIN_FAULT = 2;
 export interface BatchResult {
   /** [frames, 2]: others, virus. */
   scores: Float32Array;
-  /** [frames]: 0 when sound; DNA_FAULT or PROTEIN_FAULT when that embedding holds a value that is no finite number. */
+  /** [frames]: 0, or DNA_FAULT or PROTEIN_FAULT when that embedding contains a value that is not finite. */
   faults: Uint8Array;
-  /** [frames, dna width + protein width] when asked for. */
+  /** [frames, dna width + protein width]; only on request. */
   embeddings?: Float32Array;
-  /** Seconds of the device: on the CPU its thread's, on a GPU by its own clock. */
+  /** Seconds: those of the worker's thread on the CPU, those of the device's own clock on a GPU. */
   seconds: { dna: number; protein: number; classifier: number };
 }
 
 export interface EmbeddingResult {
   /** [sequences, width]: the mean that the classifier reads. */
   mean: Float32Array;
-  /** When asked for: layers+1 tensors of [tokens, width]; the first is the scaled token embedding, the last is after the final norm. */
+  /**
+   * Only on request: layers+1 tensors of [tokens, width]; the first is the scaled token embedding, the last is after
+   * the final norm.
+   */
   layers?: Float32Array[];
-  /** When asked to measure: where the seconds of the forward went. What is left of `total` went to everything else. */
+  /** Only when measuring: seconds of the forward pass. The rest of `total` went to everything else. */
   seconds?: { total: number; linear: number; attention: number };
   /**
-   * When asked to measure: how attention was computed. `kernel`: by a kernel of this project; `flash`: by libtorch's
-   * kernel for packed sequences, on a GPU; `padded`: sequences of like length together, padded to the longest.
+   * Only when measuring: how attention was computed. `kernel`: by a kernel of this project; `flash`: by libtorch's
+   * kernel for packed sequences, on a GPU; `padded`: sequences of similar length together, padded to the longest.
    */
   attentionBackend?: 'kernel' | 'flash' | 'padded';
 }
 
-/** What the linear layers of one model alone cost: no forward of it on this device can be faster. */
+/** The cost of one model's linear layers alone: no forward pass of it on this device can be faster. */
 export interface LinearMeasurement {
-  /** Seconds of every layer's matrix products, one after the other, with nothing fused into them. */
+  /** Seconds for the matrix products of every layer, one after another, with nothing fused into them. */
   seconds: number;
-  /** Their multiplications and additions for all rows together. */
+  /** Multiplications and additions in these products, for all rows together. */
   operations: number;
 }
 
 /**
- * One worker thread that owns the models on one device; CPU workers of the same archives, precision and engine share
- * their weights. A device that does not answer any more (a CUDA error that stays, or a GPU that hangs) rejects with
- * VNP_DEVICE_LOST from then on. At most three jobs wait or run; a fourth call is answered with a
- * rejected promise (VNP_ARGUMENT), so that the caller's own back-pressure is never hidden here.
+ * One worker thread that owns the models on one device. CPU workers with the same archives, precision and engine share
+ * their weights. Once a device stops answering (a CUDA error that persists, or a GPU that hangs), every job rejects
+ * with VNP_DEVICE_LOST. At most three jobs wait or run; a fourth call rejects with VNP_ARGUMENT, so that back-pressure
+ * stays visible to the caller.
  */
 export interface NativeWorker {
-  /** A batch of no frames gives no scores. */
+  /** An empty batch gives no scores. */
   run(batch: FrameBatchTokens, options: { embeddings: boolean }): Promise<BatchResult>;
-  /** `layers` and `measure` (default false): of the packed engine only. Measured, a forward on a GPU takes longer than otherwise. */
+  /** `layers` and `measure` (default false): packed engine only. Measuring slows a forward pass on a GPU down. */
   embed(
     part: 'dna' | 'protein',
     tokens: PackedTokens,
     options: { layers: boolean; measure?: boolean },
   ): Promise<EmbeddingResult>;
   /**
-   * Of the packed engine only.
+   * Packed engine only.
    * @param rows tokens in a batch, 1 to 1,048,576
    */
   measureLinear(part: 'dna' | 'protein', rows: number): Promise<LinearMeasurement>;
   /** @param features [rows, inputs] @returns [rows, 2]: others, virus */
   classify(features: Float32Array): Promise<Float32Array>;
-  /** Bytes: what the weights take on the device. */
+  /** Bytes that the weights take on the device. */
   readonly weightBytes: number;
   /** Threads that share the CPU's work. */
   readonly threads: number;
-  /** Never waits for the device, nor does `memory`. */
+  /** Like `memory`, never waits for the device. */
   progress(): NativeProgress;
   memory(): NativeMemory;
-  /** Rejects the jobs that wait with VNP_ABORTED; those that run are finished, and the worker stays open. */
+  /** Rejects waiting jobs with VNP_ABORTED; running jobs finish, and the worker stays open. */
   cancel(): void;
   /**
-   * Gives up a GPU whose driver does not come back from a call, so that no deadline of its own reaches the worker: all its
-   * jobs reject with VNP_DEVICE_LOST, and it counts as closed. Its thread and all that it holds stay.
+   * Gives up a GPU whose driver never returns from a call, where the worker's own deadline cannot take effect: all its
+   * jobs reject with VNP_DEVICE_LOST, and it counts as closed. Its thread and everything that it holds are leaked.
    */
   abandon(): void;
-  /** Waits for the jobs that run (a GPU may have two), rejects those that wait (VNP_CLOSED), joins the thread. Closing twice is harmless. */
+  /**
+   * Waits for running jobs (a GPU may have two), rejects waiting ones (VNP_CLOSED) and joins the thread. Closing twice
+   * is harmless.
+   */
   close(): Promise<void>;
 }
 
-/** What the kernels for NVIDIA GPUs (csrc/cuda_kernels) are compiled with when a worker opens, and where they are kept. */
+/** The compiler for the CUDA kernels (csrc/cuda_kernels), which are compiled when a worker opens, and their cache. */
 export interface KernelCompiler {
   /** Path or name of CUDA's compiler, libnvrtc. */
   nvrtc: string;
-  /** Path of the library that goes with it; left out: it finds that by itself. */
+  /** Path of its builtins library. Default: nvrtc finds it by itself. */
   builtins?: string;
-  /** The folder of what was compiled before; made where it is missing. */
+  /** Folder of the compiled kernels; created if missing. */
   cache: string;
 }
 
 export interface Addon {
-  /** What the addon was compiled against and with. */
+  /** The libtorch that the addon was compiled against, and the compiler. */
   readonly versions: { libtorch: string; compiler: string };
-  /** null without an NVIDIA driver. Asks no device. */
+  /** null without an NVIDIA driver. Touches no device. */
   driver(): NativeDriver | null;
-  /** The CPU first, then the CUDA devices in their order. The first call starts the driver: a second or so where it slept. */
+  /** The CPU first, then the CUDA devices in order. The first call may wake the driver, which takes about a second. */
   devices(): NativeDevice[];
-  /** Reads the sensors of these CUDA devices, on another thread. @throws VNP_DEVICE for another id */
+  /** Reads the sensors of these CUDA devices, on another thread. @throws VNP_DEVICE for any other id */
   sensors(ids: readonly string[]): Promise<NativeSensors[]>;
-  /** For the workers that open from now on; without it libtorch's operators compute everything. @throws VNP_ARGUMENT */
+  /** Applies to workers opened from now on; without it libtorch's operators compute everything. @throws VNP_ARGUMENT */
   setKernelCompiler(compiler: KernelCompiler): void;
-  /** Every parameter of an archive of this architecture, in the order in which the data meets them. @throws VNP_ARGUMENT */
+  /** Every parameter of an archive of this architecture, in the order of the forward pass. @throws VNP_ARGUMENT */
   parametersOf(architecture: Architecture): ParameterShape[];
   writeArchive(request: ArchiveRequest): Promise<void>;
   BytePairTokenizer: new (vocabulary: BytePairVocabulary) => NativeBytePairTokenizer;
   /**
-   * Loads the archives on a thread of its own. Rejects with VNP_THREADS when the system or OpenMP gives fewer threads than
-   * the work needs, and with VNP_WRONG_NUMBERS when the device does not compute a known answer, which a small model of
-   * the same kind, precision, engine and number of threads is asked for first.
+   * Loads the archives on a thread of its own. Before that, a small model of the same kind, precision, engine and
+   * number of threads computes a known answer. Rejects with VNP_WRONG_NUMBERS when the device gets that wrong, and with
+   * VNP_THREADS when the system or OpenMP grants fewer threads than the work needs.
    */
   openWorker(request: OpenRequest): Promise<NativeWorker>;
-  /** Whether a device of this process hangs: the libraries' own end would then wait for it. */
+  /** Whether a device of this process hangs: a normal exit would never finish, since the libraries wait for it. */
   deviceHangs(): boolean;
 }

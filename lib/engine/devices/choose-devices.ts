@@ -9,24 +9,24 @@ import type { SizedModels } from './worker-plan.js';
 /** `auto`: every GPU, else the CPU. `cuda`: every GPU. Or ids, `cpu` and `cuda:N`. */
 export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | readonly string[];
 
-/** A GPU that is there and cannot be had. */
+/** A GPU that exists but cannot be used. */
 export interface LeftOutDevice {
   readonly device: NativeDevice;
   readonly reason: string;
 }
 
 export interface ChosenDevices {
-  /** In their order, or in the order in which they were asked for; never none. */
+  /** In device order, or in the order of the requested ids; never empty. */
   readonly devices: readonly NativeDevice[];
-  /** Only where nobody asked for them by id. */
+  /** Empty if devices were requested by id. */
   readonly leftOut: readonly LeftOutDevice[];
-  /** Whether others may be left out later: they are GPUs, and nobody asked for them by id. */
+  /** Whether more may be left out later: they are GPUs, and were not requested by id. */
   readonly mayLeaveOut: boolean;
 }
 
 /**
- * Checks the choice against what there is, before anything is loaded.
- * @throws VirnucproError VNP_LIBTORCH when GPUs are wanted and there is a driver that cannot be used, VNP_DEVICE,
+ * Checks the choice against the available devices, before any model is loaded.
+ * @throws VirnucproError VNP_LIBTORCH if GPUs are wanted and there is a driver, but it cannot be used; VNP_DEVICE;
  *   VNP_ARGUMENT
  */
 export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice = 'auto'): ChosenDevices {
@@ -47,7 +47,7 @@ export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice 
     return reason === undefined ? [] : [{ device, reason }];
   });
   if (devices.length > 0) return { devices, leftOut, mayLeaveOut: true };
-  // A GPU that is not to be had is no reason to take the CPU in silence.
+  // With a GPU that cannot be used, falling back to the CPU must not happen silently.
   if (asked === 'auto' && gpus.length === 0) return { devices: present, leftOut, mayLeaveOut: false };
   throw noneLeft(leftOut);
 }
@@ -60,7 +60,7 @@ export function noneLeft(leftOut: readonly LeftOutDevice[], code: ErrorCode = 'V
   return new VirnucproError(code, `No GPU can be used: ${reasons}. ${next}`);
 }
 
-/** @returns undefined where the machine decides */
+/** @returns undefined if the choice is left to the machine */
 function idsOf(asked: DeviceChoice): readonly string[] | undefined {
   if (asked === 'auto' || asked === 'cuda') return undefined;
   if (asked === 'cpu') return ['cpu'];
@@ -86,12 +86,12 @@ function deviceOf(id: string, present: readonly NativeDevice[], cuda: CudaState)
   );
 }
 
-/** Why this libtorch cannot compute on it, in words that follow "which is"; undefined when it can. */
+/** Why this libtorch cannot compute on it, in words that follow "which is"; undefined if it can. */
 export function unusableReason(device: NativeDevice, cuda: CudaState): string | undefined {
   return closedReason(device) ?? kernelReason(device, cuda);
 }
 
-/** Why this libtorch has nothing to run on it; undefined when it has. */
+/** Why this libtorch has no kernels for it; undefined if it has some. */
 export function kernelReason({ id, capability }: NativeDevice, cuda: CudaState): string | undefined {
   const kernels = cuda.state === 'loaded' ? cuda.kernels : undefined;
   if (id === 'cpu' || kernels === undefined || hasKernelsFor(capability, kernels)) return undefined;
@@ -106,10 +106,10 @@ export function kernelReason({ id, capability }: NativeDevice, cuda: CudaState):
   return `too old for this libtorch: its capability is ${capability}, and the kernels are for ${kernels[0]} and newer${older}`;
 }
 
-/** That a wheel of libtorch 2.11 has kernels for: the one for CUDA 12.6 (PyTorch's RELEASE.md, "CUDA Support Matrix"). */
+/** Oldest capability of any libtorch 2.11 wheel: the CUDA 12.6 one (PyTorch's RELEASE.md, "CUDA Support Matrix"). */
 const OLDEST_CAPABILITY = 5;
 
-/** Why nobody else can compute on it; undefined when one can. */
+/** Why its compute mode keeps this process off it; undefined if it does not. */
 function closedReason({ computeMode, processes }: NativeDevice): string | undefined {
   if (computeMode === 'prohibited') return 'closed to all programs (compute mode Prohibited)';
   if (computeMode === 'exclusive' && processes > 0) return 'busy: another process has it for itself';
@@ -117,8 +117,8 @@ function closedReason({ computeMode, processes }: NativeDevice): string | undefi
 }
 
 /**
- * Parts GPUs with room for the models' weights and the least batch from those that are full. A GPU is asked in its own
- * precision first, so that a full one does not decide in which the others compute.
+ * Separates GPUs with room for the models' weights and the smallest batch from full ones. Each GPU is checked in its
+ * own precision first, so that a full one has no say in the precision of the others.
  */
 export function devicesWithRoom(
   devices: readonly NativeDevice[],
@@ -144,18 +144,18 @@ function sizeText(bytes: number): string {
   return bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
-/** What can be asked for. `auto`: bf16 where every device of the run computes it natively, else fp32. */
+/** Choices of precision. `auto`: bf16 if every device of the run computes it natively, else fp32. */
 export const PRECISIONS = ['auto', 'fp32', 'bf16', 'fp16'] as const;
 export type PrecisionChoice = (typeof PRECISIONS)[number];
 export const DEFAULT_PRECISION: PrecisionChoice = 'auto';
 
-/** The one precision of a run on these devices: which of them computes a frame is chance, and must not show. */
+/** The precision of a run, the same on all devices: which of them computes a frame is chance, and must not show. */
 export function precisionOf(devices: readonly NativeDevice[], choice: PrecisionChoice): Precision {
   if (choice !== 'auto') return choice;
   return devices.every(({ bf16 }) => bf16) ? 'bf16' : 'fp32';
 }
 
-/** Whether it has tensor cores for fp16 and none for bf16: Volta and Turing. */
+/** Whether it has tensor cores for fp16 but none for bf16: Volta and Turing. */
 export function hasFastFp16Only({ capability, bf16 }: NativeDevice): boolean {
   return !bf16 && capability.startsWith('7.');
 }

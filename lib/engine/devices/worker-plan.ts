@@ -1,18 +1,18 @@
 import { expected } from '../../errors.js';
 import type { DataType, NativeDevice, Precision } from '../addon.js';
 
-/** One worker to be: which device, under which name, with how many threads. */
+/** A worker to open. */
 export interface WorkerPlan {
-  /** `cuda:0`, `cpu`; `cpu:0`, `cpu:1` … where several share the CPU. */
+  /** `cuda:0`, `cpu`; `cpu:0`, `cpu:1` … if several share the CPU. */
   readonly id: string;
   readonly device: NativeDevice;
   readonly threads: number;
 }
 
 /**
- * One worker for every GPU, and `workers` (default 1) for the CPU, which share its threads. The results do not depend on
- * it: batches are packed before anyone takes them, and a frame's score does not depend on the number of threads.
- * @param threads of all CPU workers together
+ * One worker for every GPU, and `workers` (default 1) for the CPU, which share its threads. Results do not depend on
+ * the plan: batches are packed before a worker takes them, and scores do not depend on the number of threads.
+ * @param threads number of threads of all CPU workers together
  * @throws VirnucproError VNP_ARGUMENT for several workers without the CPU
  */
 export function planWorkers(
@@ -42,55 +42,55 @@ function onCpu(device: NativeDevice, threads: number, workers: number): WorkerPl
   }));
 }
 
-/** Nothing of a GPU's work is done by host threads but its giving out. */
+/** One thread suffices: for a GPU, host threads only submit the work. */
 function onGpu(device: NativeDevice): WorkerPlan[] {
   return [{ id: device.id, device, threads: 1 }];
 }
 
-/** What the memory of a batch depends on. */
+/** The properties of a model that the memory of a batch depends on. */
 export interface SizedModel {
   readonly architecture: { readonly width: number; readonly feedForward: number };
   readonly dtype: DataType;
-  /** Of the archive. */
+  /** Size of the archive. */
   readonly bytes: number;
 }
 
-/** All models that a worker and the one beside it have on a device at the same time. */
+/** All models that a worker and the one beside it keep on a device at the same time. */
 export interface SizedModels {
   readonly dna: SizedModel;
   readonly protein: SizedModel;
-  /** The models of other workers, one beside each of these, which have batches of as many tokens at the same time. */
+  /** Models of a second worker beside each of these, which runs equally large batches at the same time. */
   readonly beside?: { readonly dna: SizedModel; readonly protein: SizedModel } | undefined;
 }
 
 export interface BatchTokensRequest extends SizedModels {
   readonly plans: readonly (WorkerPlan & { readonly precision: Precision })[];
-  /** Bytes that one worker may take; undefined where only the device limits it. */
+  /** Bytes that one worker may take; undefined if only the device limits it. */
   readonly maxMemory: number | undefined;
 }
 
-/** Tokens of a batch of either model. */
+/** Tokens of a batch, for either model. */
 export interface BatchTokens {
   readonly protein: number;
   readonly dna: number;
 }
 
-/** Fewer tokens would leave a device waiting for the host; with half the bytes more of them fit. */
+/** With fewer tokens a device would wait for the host. At half the bytes a value, more tokens fit. */
 const LEAST = { fp32: 2048, fp16: 3072, bf16: 3072 } as const;
-/** More were no faster: on the CPU a batch is computed in pieces anyway, and a GPU's matrix units are full by then. */
+/** Larger batches were no faster: a CPU computes them in pieces anyway, and these fill a GPU's matrix units. */
 const MAX_ON_CPU = 4096;
 const MAX_ON_GPU = 16_384;
-/** So that a few bytes more or less of free memory do not change the batches, and with them the last digits. */
+/** Keeps a few bytes more or less of free memory from changing the batches, and with them the last digits. */
 const STEP = 1024;
-/** Of the memory that the weights leave: the rest is for others, for fragments, and for an estimate that is too low. */
+/** Of the memory that the weights leave. The rest covers other processes, fragmentation and too low an estimate. */
 const MEMORY_FRACTION = 0.5;
 const BYTES_OF = { float32: 4, float16: 2, bfloat16: 2, fp32: 4, fp16: 2, bf16: 2 } as const;
 
 /**
- * Tokens of a batch of a run: as many as the memory of the devices has room for, within what is of use. All workers get the
- * same batches. Devices of one kind compute them whole, so that the results do not depend on which of them does: the one
- * with the least room decides. A kind that has less room than another does not make that one's batches smaller; it takes
- * them in parts (`tokensThatFit`), for between kinds the last digits differ anyway.
+ * Tokens of a run's batches: as many as fit the devices' memory, within useful limits. All workers get the same
+ * batches. Devices of one kind compute them whole, so that results do not depend on which of them does: the one with
+ * the least room decides. A kind with less room than another does not make the batches smaller, but takes them in parts
+ * (`tokensThatFit`): between kinds the last digits differ anyway.
  */
 export function defaultBatchTokens(request: BatchTokensRequest): BatchTokens {
   const kinds = new Map<string, BatchTokens>();
@@ -106,8 +106,8 @@ export function defaultBatchTokens(request: BatchTokensRequest): BatchTokens {
 }
 
 /**
- * Tokens of the larger side of a batch that a worker takes at a time; Infinity where the run's batches suit it.
- * @param tokens of the run's batches, 0 for a side that is not to be taken in parts
+ * Maximum tokens on the larger side of a batch that a worker takes at once; Infinity if the run's batches fit.
+ * @param tokens tokens of the run's batches; 0 for a side that is not to be taken in parts
  */
 export function tokensThatFit(
   plan: BatchTokensRequest['plans'][number],
@@ -119,10 +119,10 @@ export function tokensThatFit(
   return Math.min(Infinity, ...sides.map((side) => room[side]));
 }
 
-/** What a device has to have free for the weights and the least batch, in bytes. */
+/** Bytes that a device must have free for the weights and the smallest batch. */
 export function leastMemory(models: SizedModels, precision: Precision): number {
   const { protein, dna } = sidesOf(models);
-  // A worker computes one model after the other.
+  // The larger, not the sum: a worker computes one model after the other.
   const ofToken = Math.max(bytesOfTokens(protein, precision), bytesOfTokens(dna, precision));
   return weightBytes([...protein, ...dna], precision) + LEAST[precision] * ofToken;
 }
@@ -155,8 +155,8 @@ function weightBytes(models: readonly SizedModel[], precision: Precision): numbe
 }
 
 /**
- * What a token of each takes while it goes through a layer: the residual and its norm in float32, query, key, value,
- * attention's output and the projection in the computed type, and both sides of the feed-forward.
+ * Bytes that one token takes in a layer, summed over the models: the residual and its norm in float32; query, key,
+ * value, attention's output and the projection in the computed type; both sides of the feed-forward.
  */
 function bytesOfTokens(models: readonly SizedModel[], precision: Precision): number {
   return sum(

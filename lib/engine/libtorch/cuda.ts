@@ -6,8 +6,8 @@ import type { Libtorch } from './find-libtorch.js';
 import { sectionOf } from './elf-file.js';
 
 /**
- * The oldest NVIDIA driver for any CUDA of a major version: within one, a driver runs what was made for newer minor
- * versions too (NVIDIA's CUDA Compatibility, "Minor Version Compatibility").
+ * The oldest NVIDIA driver by major version of CUDA: within a major version, a driver also runs code built for newer
+ * minor versions (NVIDIA's CUDA Compatibility, "Minor Version Compatibility").
  */
 const OLDEST_DRIVERS: ReadonlyMap<number, number> = new Map([
   [11, 450],
@@ -15,7 +15,7 @@ const OLDEST_DRIVERS: ReadonlyMap<number, number> = new Map([
   [13, 580],
 ]);
 
-/** Why the driver cannot run what this libtorch was made for, and what to do; undefined where it can, or nobody knows. */
+/** Why the driver cannot run the CUDA version of this libtorch, and the remedy; undefined if it can, or if unknown. */
 export function driverProblem(
   { version, cuda }: NativeDriver,
   libtorch: Libtorch,
@@ -25,22 +25,22 @@ export function driverProblem(
   const reason = `driver ${version && `${version} `}runs CUDA up to ${cuda}, and libtorch ${libtorch.version} is made for CUDA ${made}`;
   const driver = OLDEST_DRIVERS.get(parseInt(made, 10));
   const newer = driver === undefined ? 'a newer NVIDIA driver' : `NVIDIA driver ${driver} or newer`;
-  // CUDA 12 is the oldest that this release of libtorch is made for.
+  // CUDA 12 is the oldest that this release of libtorch is built for.
   const other = parseInt(cuda, 10) >= 12 ? `, or a libtorch for CUDA 12 (${setupCommandForCuda(12)})` : '';
   return { reason, next: `Install ${newer}${other}` };
 }
 
-/** Of a region of kernels, as cuobjdump and libtorch's own builds have them: 0xBA55ED50, little-endian. */
+/** Magic number of a region of kernels, as found in libtorch's own builds and read by cuobjdump; little-endian. */
 const REGION_MAGIC = 0xba55ed50;
 const REGION_BYTES = 16;
 const ENTRY_BYTES = 32;
 const PTX = 1;
 
 /**
- * Which compute capabilities a CUDA library has kernels for, in the notation of TORCH_CUDA_ARCH_LIST: `8.6` for code of
- * that capability, `12.0+PTX` for code that the driver compiles anew for newer ones. From the library's first region of
- * kernels: libtorch compiles every source for all of them, and some for more.
- * @returns undefined where the library does not tell
+ * The compute capabilities that a CUDA library has kernels for, in the notation of TORCH_CUDA_ARCH_LIST: `8.6` for
+ * machine code of that capability, `12.0+PTX` for code that the driver can recompile for newer ones. Read from the
+ * library's first region of kernels: libtorch compiles every source for all of these, and some for more.
+ * @returns undefined if they cannot be read from the library
  */
 export function kernelTargets(path: string): string[] | undefined {
   const section = sectionOf(path, '.nv_fatbin');
@@ -74,8 +74,8 @@ function targetsOfRegion(file: number, start: number): string[] | undefined {
 }
 
 /**
- * Code of a capability runs on those of the same first number and the same or a higher second one; PTX on every one that is
- * not lower (CUDA C++ Programming Guide, "Binary Compatibility" and "PTX Compatibility").
+ * Machine code runs on capabilities with the same major number and the same or a higher minor one; PTX runs on every
+ * capability that is not lower (CUDA C++ Programming Guide, "Binary Compatibility" and "PTX Compatibility").
  * @param capability e.g. `8.9`
  */
 export function hasKernelsFor(capability: string, targets: readonly string[]): boolean {
@@ -93,8 +93,8 @@ function numbersOf(capability: string): [major: number, minor: number] {
 }
 
 /**
- * What this project's kernels for NVIDIA GPUs are compiled with, and where they are kept; nothing where
- * `VIRNUCPRO_CUDA_KERNELS` is 0: then libtorch's operators compute everything.
+ * The compiler for this project's CUDA kernels, and their cache; undefined if `VIRNUCPRO_CUDA_KERNELS` is 0: then
+ * libtorch's operators compute everything.
  */
 export function kernelCompiler(
   libtorch: Pick<Libtorch, 'root' | 'version'>,
@@ -107,7 +107,7 @@ export function kernelCompiler(
 const LIBRARY = /^libnvrtc(-[0-9a-f]+)?\.so(\.\d+)*$/;
 const BUILTINS = /^libnvrtc-builtins(-[0-9a-f]+)?\.so(\.\d+)*$/;
 
-/** CUDA's own compiler beside this libtorch; else the name that the system may know it by. Never fails. */
+/** CUDA's compiler next to this libtorch, else the name that the system's linker may find it by. Never fails. */
 function findNvrtc({ root, version }: Pick<Libtorch, 'root' | 'version'>): { nvrtc: string; builtins?: string } {
   for (const folder of folders(root)) {
     const names = namesIn(folder);
@@ -120,7 +120,7 @@ function findNvrtc({ root, version }: Pick<Libtorch, 'root' | 'version'>): { nvr
   return { nvrtc: cuda === undefined ? 'libnvrtc.so' : `libnvrtc.so.${cuda}` };
 }
 
-/** The packages of CUDA 13, those of CUDA 12, and what comes inside a libtorch archive. */
+/** Folders of the CUDA 13 packages, of the CUDA 12 packages, and of a libtorch archive itself. */
 function folders(root: string): string[] {
   const companions = join(dirname(root), 'nvidia');
   const toolkits = namesIn(companions).filter((name) => /^cu\d+$/.test(name));

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { reasonOf } from '../../errors.js';
 
-/** What a header says in the field of its processor, by Node's name for it. */
+/** Values of the ELF header's machine field (e_machine), by Node's name for the processor. */
 const MACHINES: Readonly<Partial<Record<NodeJS.Architecture, number>>> = { x64: 62, arm64: 183, ppc64: 21, s390x: 22 };
 const MAGIC = Buffer.from([0x7f, 0x45, 0x4c, 0x46, /* 64 bits */ 2, /* little-endian */ 1]);
 const HEADER_BYTES = 64;
@@ -9,9 +9,9 @@ const SEGMENT_BYTES = 56;
 const LOADED_SEGMENT = 1;
 
 /**
- * Why a file is no whole library for this processor, in words that follow its name; undefined when nothing is wrong. To be
- * asked before the linker is: a file that was cut short is mapped without a complaint, and ends the process when what is
- * missing is touched.
+ * Why a file is not a complete library for this processor, in words that follow its name; undefined if it is. To be
+ * called before the linker, which maps a truncated file without complaint; the process dies once the missing part is
+ * accessed.
  */
 export function libraryProblem(path: string): string | undefined {
   let file: number;
@@ -55,7 +55,7 @@ function segmentsEnd(file: number, header: Buffer): number {
   return Math.max(0, ...ends);
 }
 
-/** Where a section of a 64-bit library lies in its file, in bytes; undefined where it has none of that name. */
+/** Byte range of a section in the file of a 64-bit library; undefined if it has none of that name. */
 export function sectionOf(path: string, name: string): { offset: number; size: number } | undefined {
   const file = openSync(path, 'r');
   try {
@@ -75,7 +75,7 @@ export function sectionOf(path: string, name: string): { offset: number; size: n
   }
 }
 
-/** Zeros where the file ends before: they ask for nothing, and what is missing shows in the file's size. */
+/** Zeros past the end of the file. As header fields they require nothing; the file's size reveals what is missing. */
 function readAt(file: number, position: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
   readSync(file, bytes, 0, length, position);

@@ -6,51 +6,54 @@ import { reasonOf } from '../../errors.js';
 import { libraryProblem } from './elf-file.js';
 import { packageRoot } from '../../package.js';
 
-/** The releases of libtorch that the addon's compiled code fits. */
+/** The libtorch release that the addon's compiled code is compatible with. */
 export const supportedLibtorch = '2.11';
 
 export type LibtorchSource = 'environment' | 'python' | 'cache';
 
 export interface Libtorch {
-  /** The folder that holds lib/ (and, for builds, include/). */
+  /** The folder with lib/ (and, for builds, include/). */
   root: string;
   source: LibtorchSource;
   /** As libtorch names itself, e.g. `2.11.0+cu130`. */
   version: string;
-  /** Whether libtorch_cuda.so is there; its own companions may still be missing. */
+  /** Whether libtorch_cuda.so exists; libraries that it needs may still be missing. */
   cuda: boolean;
 }
 
-/** One place that was looked at, and what was found there, in words. */
+/** One place that was searched, and what was found there. */
 export interface LibtorchCandidate {
   source: LibtorchSource;
-  /** The folder, or what was asked when no folder came of it. */
+  /** The folder, or what was searched if that yielded no folder. */
   place: string;
   verdict: string;
-  /** It is, or may be, what is looked for, but cannot be used: worth telling even where another one is found. */
+  /** It is, or may be, a suitable libtorch, but cannot be used: worth reporting even if another one is found. */
   broken?: true;
-  /** What mends it where the linker's words say so. */
+  /** The remedy, if the linker's message implies one. */
   next?: string;
 }
 
-/** Why the linker refused a libtorch, and what to do about it. */
+/** Why the linker refused a libtorch, and the remedy. */
 export interface Refusal {
   reason: string;
   next: string;
 }
 
 export interface LibtorchSearch {
-  /** Nothing when no place holds a libtorch of a supported release. */
+  /** undefined if no place has a libtorch of the supported release. */
   chosen: Libtorch | undefined;
-  /** In the order of the search, up to and including the chosen one. */
+  /** In search order, up to and including the chosen one. */
   considered: readonly LibtorchCandidate[];
 }
 
 export interface LibtorchSearchOptions {
   environment?: NodeJS.ProcessEnv;
-  /** Whether a libtorch without CUDA is passed over while another may have it; default: when an NVIDIA driver is present. */
+  /**
+   * Whether to skip a `python3` torch without CUDA, since the cache may have one with it. Defaults to whether an NVIDIA
+   * driver is present.
+   */
   cuda?: boolean;
-  /** Folders that the linker has refused. */
+  /** By folder: those that the linker has refused. */
   refused?: ReadonlyMap<string, Refusal>;
 }
 
@@ -60,8 +63,8 @@ export function cachedLibtorchFolder(version: string, environment: NodeJS.Proces
 }
 
 /**
- * Looks for libtorch in $LIBTORCH (which then is the only place asked), in the torch of the `python3` on PATH (which is
- * located, not imported), and in the cache, in this order. Never throws; what was passed over keeps its reason.
+ * Looks for libtorch in this order: $LIBTORCH (if set, the only place searched), the torch of the `python3` on PATH
+ * (located, not imported), the cache. Never throws; the reason for each skipped place is kept.
  */
 export function findLibtorch(options: LibtorchSearchOptions = {}): LibtorchSearch {
   const environment = options.environment ?? process.env;
@@ -81,19 +84,19 @@ export function findLibtorch(options: LibtorchSearchOptions = {}): LibtorchSearc
   return { chosen: undefined, considered };
 }
 
-/** The search as lines for a person, one place a line. */
+/** The search as readable lines, one for each place. */
 export function describeSearch(search: LibtorchSearch): string[] {
   const names = { environment: '$LIBTORCH', python: 'python3 on PATH', cache: 'cache' };
   return search.considered.map(({ source, place, verdict }) => `${names[source]} (${place}): ${verdict}`);
 }
 
-/** Why a place has nothing to use. */
+/** Why a place has no usable libtorch. */
 type Unusable = Omit<LibtorchCandidate, 'source' | 'place'>;
 
 interface Place {
   source: LibtorchSource;
   place: string;
-  /** Set when there is no folder to examine. */
+  /** Set if there is no folder to examine. */
   absent?: Unusable;
 }
 
@@ -101,13 +104,13 @@ function nameOf({ source, place }: Place): { source: LibtorchSource; place: stri
   return { source, place };
 }
 
-/** A generator, so that Python is not started when $LIBTORCH is given, nor the cache read when Python has a torch. */
+/** A generator, so that the cache is not read if Python has a torch. */
 function* fallbackPlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
   yield pythonPlace(environment);
   yield* cachePlaces(environment);
 }
 
-/** A found spec is not executed: this costs the start of an interpreter, where `import torch` costs seconds. */
+/** Finding a spec does not execute it: this costs only the interpreter's start, while `import torch` takes seconds. */
 const locateTorch = `
 import importlib.util, sys
 sys.path[:] = [entry for entry in sys.path if entry]
@@ -115,7 +118,7 @@ spec = importlib.util.find_spec("torch")
 print(list(spec.submodule_search_locations)[0] if spec and spec.origin else "")
 `;
 
-/** Enough for an interpreter on a slow file system; more would be silence that nobody understands. */
+/** Enough for an interpreter on a slow file system; a longer wait would look like a hang. */
 const PYTHON_SECONDS = 5;
 
 function pythonPlace(environment: NodeJS.ProcessEnv): Place {
@@ -153,7 +156,7 @@ function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
   for (const name of fitting) yield { source: 'cache', place: join(folder, name, 'torch') };
 }
 
-/** The libtorch in this place, or why there is none to use. */
+/** The libtorch in this place, or why it has no usable one. */
 function examine(place: Place, cudaWanted: boolean, refused?: Refusal): Libtorch | Unusable {
   if (place.absent !== undefined) return place.absent;
   try {
@@ -172,7 +175,7 @@ function isAbsence(cause: unknown): boolean {
   return ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '');
 }
 
-/** @throws where that cannot be known, as in the folder of another user */
+/** @throws if that cannot be determined, as in another user's folder */
 function isThere(path: string): boolean {
   try {
     statSync(path);
@@ -200,8 +203,8 @@ function examineFolder({ source, place }: Place, cudaWanted: boolean, refused?: 
 }
 
 /**
- * The CUDA that a libtorch was made for, e.g. `13.0`: from its version's `+cu130`, else from the Python package's
- * version.py. undefined where neither tells.
+ * The CUDA version that a libtorch was built for, e.g. `13.0`: from its version's `+cu130`, else from the Python
+ * package's version.py; undefined if neither states it.
  */
 export function cudaVersionOf({ root, version }: Libtorch): string | undefined {
   const [, major, minor] = /\+cu(\d+)(\d)$/.exec(version) ?? [];
@@ -210,7 +213,7 @@ export function cudaVersionOf({ root, version }: Libtorch): string | undefined {
   return isThere(python) ? /^cuda\b.*= '([^']+)'/m.exec(readFileSync(python, 'utf8'))?.[1] : undefined;
 }
 
-/** What every run needs of it; the linker finds what else is missing. */
+/** Checks only what every run needs; the linker reports what else is missing. */
 function damage(root: string): string | undefined {
   for (const name of ['libc10.so', 'libtorch_cpu.so']) {
     const problem = libraryProblem(join(root, 'lib', name));
@@ -219,7 +222,7 @@ function damage(root: string): string | undefined {
   return undefined;
 }
 
-/** From the text of the Python package's version.py, or of the file that a libtorch archive has in its place. */
+/** Read from the Python package's version.py, or from the build-version file of a libtorch archive. */
 function readVersion(root: string): string | undefined {
   const python = join(root, 'version.py');
   if (isThere(python)) return /^__version__ = '([^']+)'/m.exec(readFileSync(python, 'utf8'))?.[1];
@@ -237,8 +240,8 @@ const libraryFolders = [
 ];
 
 /**
- * What shows that this machine has an NVIDIA driver: the path of its kernel module's folder or of its user library.
- * Reads the file system only, so that it can be asked before anything native is built.
+ * Evidence that this machine has an NVIDIA driver: the path of its kernel module's folder or of its user library. Reads
+ * only the file system, so that it works before anything native is built.
  */
 export function nvidiaDriver(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   const searched = (environment['LD_LIBRARY_PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
@@ -246,13 +249,13 @@ export function nvidiaDriver(environment: NodeJS.ProcessEnv = process.env): stri
   return ['/proc/driver/nvidia', ...libraries].find((path) => existsSync(path));
 }
 
-/** Where downloads are kept between checkouts: $VIRNUCPRO_CACHE, else $XDG_CACHE_HOME/virnucpro, else ~/.cache/virnucpro. */
+/** Folder of downloads shared by checkouts: $VIRNUCPRO_CACHE, $XDG_CACHE_HOME/virnucpro or ~/.cache/virnucpro. */
 export function cacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
   if (environment['VIRNUCPRO_CACHE']) return environment['VIRNUCPRO_CACHE'];
   return join(environment['XDG_CACHE_HOME'] || join(homeFolder(), '.cache'), 'virnucpro');
 }
 
-/** The user's folder; the root where there is none, as containers have it that run as a user without an entry. */
+/** The user's home, or `/` if there is none, as in a container that runs as a user without a passwd entry. */
 export function homeFolder(): string {
   try {
     return homedir();
@@ -262,8 +265,8 @@ export function homeFolder(): string {
 }
 
 /**
- * The command that fetches libtorch and builds the addon: in a checkout the npm script, in an installed package (which
- * npm gives no scripts to run) the file behind it. A bundle, which has a MANIFEST.json, brings everything but libtorch.
+ * The command that fetches libtorch and builds the addon: the npm script in a checkout, or the file behind it in an
+ * installed package, where npm offers no scripts. A bundle, recognised by its MANIFEST.json, lacks only libtorch.
  */
 export function setupCommand(): string {
   if (isBundle()) return `python3 -m pip install 'torch==${supportedLibtorch}.*'`;
@@ -278,7 +281,7 @@ function isCheckout(): boolean {
   return existsSync(join(packageRoot, 'tsconfig.json'));
 }
 
-/** What fetches a libtorch for this CUDA, in words that go between brackets. */
+/** How to get a libtorch for this CUDA version, worded to stand in parentheses. */
 export function setupCommandForCuda(major: number): string {
   if (isBundle())
     return `torch ${supportedLibtorch} from PyTorch's own index for it, as the torch of python3 or in LIBTORCH`;
@@ -286,7 +289,7 @@ export function setupCommandForCuda(major: number): string {
   return `\`${mendingCommand('LIBTORCH')}${argumentsOf} --cuda ${major}\``;
 }
 
-/** As `setupCommand`; variables that name another libtorch or addon are unset first, or they would still be asked. */
+/** Like `setupCommand`, but first unsets variables that name another libtorch or addon, since they take precedence. */
 export function mendingCommand(...variables: ('LIBTORCH' | 'VIRNUCPRO_ADDON')[]): string {
   const setup = setupCommand();
   const set = variables.filter((name) => process.env[name]);

@@ -9,7 +9,7 @@ const ELSEWHERE = 'a file system that is mounted without noexec';
 
 const ALLOW_ADDONS = 'Run it without --no-addons, and with --permission only together with --allow-addons';
 
-/** No place holds a libtorch that can be used. */
+/** No place has a usable libtorch. */
 export function libtorchMissing(search: LibtorchSearch): VirnucproError {
   const broken = search.considered.find((candidate) => candidate.broken);
   const places = describeSearch(search).join('; ');
@@ -19,7 +19,7 @@ export function libtorchMissing(search: LibtorchSearch): VirnucproError {
   return failure(`No libtorch ${supportedLibtorch}.x was found: ${places}`, next);
 }
 
-/** Why the linker refused this libtorch, in plain words, and what mends it. */
+/** Why the linker refused this libtorch, in plain words, and the remedy. */
 export function libtorchRefusal({ root, source }: Libtorch, cause: unknown): Refusal {
   const { problem, kind, next } = linkerProblem(reasonOf(cause), root);
   if (kind === 'noexec') return { reason: problem, next: movedLibtorch(source) };
@@ -48,7 +48,7 @@ function mendedLibtorch(root: string, source: Libtorch['source']): string {
   }
 }
 
-/** @param path of one of the addon's modules */
+/** @param path path of one of the addon's modules */
 export function addonFailure(path: string, folder: string, cause: unknown): VirnucproError {
   if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED')
     return failure(`${path} does not load: this Node was told to load no addons`, ALLOW_ADDONS, cause);
@@ -60,7 +60,7 @@ export function addonFailure(path: string, folder: string, cause: unknown): Virn
   );
 }
 
-/** Asked before the linker is, which does not look whether a file is whole. */
+/** To be called before loading: the linker does not check whether a file is complete. */
 export function refuseDamagedAddon(path: string): void {
   const problem = libraryProblem(path);
   if (problem !== undefined) throw failure(`${path} cannot be loaded: it ${problem}`, mendedAddon());
@@ -88,20 +88,20 @@ export function failure(message: string, next: string, cause?: unknown): Virnucp
 interface LinkerProblem {
   /** Follows "PATH does not load: ". */
   readonly problem: string;
-  /** `noexec`: it lies where nothing may be run; a copy elsewhere would load. */
+  /** `noexec`: its file system forbids execution; a copy elsewhere would load. */
   readonly kind: 'noexec' | 'missing' | 'other';
-  /** What to do about it where that does not depend on whose library it is. */
+  /** The remedy, if it is the same for every library. */
   readonly next?: string;
 }
 
-/** Packages of Debian and Ubuntu, and of Fedora and its relatives. */
+/** Package names: Debian and Ubuntu, then Fedora and its relatives. */
 const PACKAGES: Readonly<Record<string, readonly [string, string]>> = {
   'libgomp.so.1': ['libgomp1', 'libgomp'],
   'libstdc++.so.6': ['libstdc++6', 'libstdc++'],
   'libgcc_s.so.1': ['libgcc-s1', 'libgcc'],
 };
 
-/** Puts the linker's words on the loading of a file into the user's. @param path the file that was to be loaded */
+/** Translates the linker's message into the user's terms. @param path the file that was to be loaded */
 export function linkerProblem(message: string, path: string): LinkerProblem {
   return (
     unmappable(message, path) ?? oldLibrary(message) ?? missingLibrary(message) ?? { problem: message, kind: 'other' }
@@ -148,7 +148,7 @@ function missingLibrary(message: string): LinkerProblem | undefined {
   return { problem: `${name} is missing`, kind: 'missing', ...(next !== undefined && { next }) };
 }
 
-/** Nothing for what comes with libtorch. */
+/** undefined for libraries that come with libtorch. */
 function nextForMissing(name: string): string | undefined {
   const packages = PACKAGES[name];
   if (packages) return `Run \`apt-get install ${packages[0]}\` or \`dnf install ${packages[1]}\``;
@@ -158,24 +158,26 @@ function nextForMissing(name: string): string | undefined {
 
 interface Mount {
   readonly point: string;
-  /** Of the mount and of its file system, e.g. `rw`, `noexec`. */
+  /** Options of the mount and of its file system, e.g. `rw`, `noexec`. */
   readonly options: readonly string[];
 }
 
-/** The mount that a path is on; undefined where the system does not say. */
+/** The mount that a path is on; undefined if the system does not report it. */
 function mountOf(path: string): Mount | undefined {
   try {
     const real = realpathSync(path);
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n').map(parseMount);
     const holding = mounts.filter(({ point }) => point === '/' || real === point || real.startsWith(`${point}/`));
-    // Of those mounted over one another the last counts.
+    // Of mounts stacked on one point, the last is in effect.
     return holding.sort((one, other) => one.point.length - other.point.length).at(-1);
   } catch {
     return undefined;
   }
 }
 
-/** See proc_pid_mountinfo(5): the fifth field is the mount point, the sixth its options; the last field is the file system's. */
+/**
+ * See proc_pid_mountinfo(5): field 5 is the mount point, field 6 its options; the last has the file system's options.
+ */
 function parseMount(line: string): Mount {
   const fields = line.split(' ');
   const point = (fields[4] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) =>

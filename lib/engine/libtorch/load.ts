@@ -29,16 +29,16 @@ import {
 } from './load-failure.js';
 import { refuseUnfitProcess } from '../limits/process-limits.js';
 
-/** Whether libtorch's CUDA half could be brought in. `absent`: this machine has no NVIDIA driver. */
+/** Whether libtorch's CUDA half could be loaded. `absent`: this machine has no NVIDIA driver. */
 export type CudaState =
   | { state: 'absent' }
   | {
       state: 'loaded';
-      /** Compute capabilities that this libtorch has kernels for: see `kernelTargets`. Left out where it does not tell. */
+      /** Compute capabilities that this libtorch has kernels for: see `kernelTargets`. Absent if unknown. */
       kernels?: readonly string[];
     }
   | {
-      /** There is a driver and it cannot be used: never to be passed over in silence. */
+      /** There is a driver, but it cannot be used: never to be ignored silently. */
       state: 'unusable';
       reason: string;
       /** What to do about it. */
@@ -47,22 +47,22 @@ export type CudaState =
 
 export interface LoadedAddon {
   addon: Addon;
-  /** The path of virnucpro.node. */
+  /** Path of virnucpro.node. */
   path: string;
   libtorch: Libtorch;
-  /** What the search came upon before, and could not use though it should be of use. */
+  /** Places found earlier in the search whose libtorch should have been usable, but was not. */
   passedOver: readonly LibtorchCandidate[];
   cuda: CudaState;
 }
 
 interface Loader {
-  /** Sets a variable of the process's environment unless it is set: native libraries do not look into `process.env`. */
+  /** Sets a variable of the C environment unless it is set: native libraries do not see changes to `process.env`. */
   setDefault(name: string, value: string): void;
-  /** dlopen with RTLD_NOW | RTLD_GLOBAL; throws with the linker's words. */
+  /** dlopen with RTLD_NOW | RTLD_GLOBAL; throws with the linker's message. */
   load(path: string): void;
-  /** The same on another thread. */
+  /** `load` on another thread. */
   loadAside(path: string): Promise<void>;
-  /** Ends the process at once with this exit code, whatever its threads do. */
+  /** Ends the process at once with this exit code, whatever its threads are doing. */
   leave(code: number): never;
 }
 
@@ -71,12 +71,13 @@ const ADDON = 'virnucpro.node';
 
 const require = createRequire(import.meta.url);
 let loaded: LoadedAddon | undefined;
-/** What `prepareAddon` has found. */
+/** Result of the search by `prepareAddon`. */
 let prepared: LibtorchSearch | undefined;
 
 /**
- * Brings libtorch into the process on another thread: half a second, or many where the disk is slow, in which this one is
- * free for other things, such as a signal. What is wrong is found by `loadAddon`, which has to come after it. Never fails.
+ * Loads libtorch into the process on another thread, so that this one can handle signals and other events meanwhile. It
+ * takes half a second, or many seconds from a slow disk. Never fails: call `loadAddon` afterwards, which reports
+ * problems.
  */
 export async function prepareAddon(): Promise<void> {
   if (loaded) return;
@@ -93,13 +94,13 @@ export async function prepareAddon(): Promise<void> {
     const driver = (nativeModule(addonFolder(), ADDON) as Addon).driver();
     if (cudaProblem(driver, chosen) === undefined) await loader.loadAside(cudaLibrary(chosen));
   } catch {
-    // `loadAddon` meets it again, and has words for it.
+    // `loadAddon` runs into it again and reports it.
   }
 }
 
 /**
  * Loads libtorch and the addon into this process; later calls return the same. Takes about half a second.
- * @throws VNP_LIBTORCH with the command that mends it when either is missing or does not fit; see also process-limits.ts
+ * @throws VNP_LIBTORCH with the command that helps, if either is missing or incompatible; see also process-limits.ts
  */
 export function loadAddon(): LoadedAddon {
   if (!loaded) {
@@ -110,15 +111,15 @@ export function loadAddon(): LoadedAddon {
 }
 
 /**
- * Ends the process at once with this exit code: nothing is waited for, no listener of its end is told, and what native
- * threads compute is lost. Loads nothing of libtorch.
- * @throws VNP_LIBTORCH where the addon's loader is missing or damaged
+ * Ends the process at once with this exit code: waits for nothing, calls no `exit` listener, and loses what native
+ * threads are computing. Does not load libtorch.
+ * @throws VNP_LIBTORCH if the addon's loader is missing or damaged
  */
 export function leaveProcess(code: number): never {
   return (nativeModule(addonFolder(), LOADER) as Loader).leave(code);
 }
 
-/** Whoever asks for the devices hears of the memory that this process may use, not of all that the machine has. */
+/** Makes `devices` report the memory that this process may use instead of all that the machine has. */
 function withinGrant({ addon: native, ...others }: LoadedAddon): LoadedAddon {
   return { ...others, addon: { ...native, devices: () => native.devices().map(grantedDevice) } };
 }
@@ -127,7 +128,7 @@ function load(): LoadedAddon {
   try {
     return loadBoth();
   } catch (error) {
-    // Whatever it says: with another C library nothing of it can be mended. Asked late, because asking takes a while.
+    // With an unsupported C library nothing else can help, whatever the error says. Checked late because it is slow.
     const problem = libcProblem();
     throw problem === undefined ? error : new VirnucproError('VNP_LIBTORCH', problem, { cause: error });
   }
@@ -146,11 +147,11 @@ function loadBoth(): LoadedAddon {
   return { addon, path: join(folder, ADDON), libtorch, passedOver, cuda };
 }
 
-/** The end of a process waits for the GPUs that it used, for ever where one hangs. */
+/** A process waits for the GPUs that it used before it exits: forever, if one hangs. */
 function leaveWhereDeviceHangs(loader: Loader, addon: Addon): void {
   const leave = (code: number): void => {
     if (!addon.deviceHangs()) return;
-    // Nobody calls those behind this one any more.
+    // Leaving from here would skip the listeners behind this one.
     const all = process.rawListeners('exit') as ((code: number) => void)[];
     try {
       for (const listener of all.slice(all.indexOf(leave) + 1)) listener.call(process, code);
@@ -161,7 +162,7 @@ function leaveWhereDeviceHangs(loader: Loader, addon: Addon): void {
   process.on('exit', leave);
 }
 
-/** What libraries read once, when they are loaded or initialised. */
+/** Variables that libraries read once, when they are loaded or initialised. */
 function setDefaults(loader: Loader): void {
   limitBusyWaiting(loader);
   limitInstructions(loader);
@@ -169,7 +170,7 @@ function setDefaults(loader: Loader): void {
   loader.setDefault('CUDA_DEVICE_ORDER', 'PCI_BUS_ID');
 }
 
-/** The first libtorch of the search that the linker takes. */
+/** The first libtorch of the search that the linker accepts. */
 function loadLibtorch(loader: Loader): Pick<LoadedAddon, 'libtorch' | 'passedOver'> {
   const refused = new Map<string, Refusal>();
   for (;;) {
@@ -181,7 +182,7 @@ function loadLibtorch(loader: Loader): Pick<LoadedAddon, 'libtorch' | 'passedOve
       return { libtorch, passedOver: search.considered.filter(({ broken }) => broken) };
     } catch (cause) {
       const refusal = libtorchRefusal(libtorch, cause);
-      // The linker takes back what it had mapped. If anything stayed, parts of two libtorchs would be mixed.
+      // The linker unmaps what it had mapped. Were anything left, the next attempt would mix parts of two libtorchs.
       if (libtorch.source === 'environment' || hasLoadedFrom(libtorch.root))
         throw failure(`libtorch in ${libtorch.root} does not load: ${refusal.reason}`, refusal.next, cause);
       refused.set(libtorch.root, refusal);
@@ -189,26 +190,27 @@ function loadLibtorch(loader: Loader): Pick<LoadedAddon, 'libtorch' | 'passedOve
   }
 }
 
-/** Whether code of this folder is in the process; what the linker gave up on may leave mappings of data behind. */
+/** Whether code from this folder is mapped. Only code counts, since a failed load may leave data mappings behind. */
 function hasLoadedFrom(root: string): boolean {
-  // Without /proc nobody can know.
+  // Without /proc, assume the worst.
   if (!existsSync('/proc/self/maps')) return true;
   const mappings = readFileSync('/proc/self/maps', 'utf8').split('\n');
   return mappings.some((line) => /^\S+ ..x/.test(line) && line.includes(` ${realpathSync(root)}/`));
 }
 
 /**
- * The threads of libtorch's OpenMP spin while they wait for each other, by default so long that a run takes several times
- * as long on a machine with anything else to do. This many rounds cost nothing there and nothing on an idle one
- * (measured, see bench/results). The library reads it once, when it is loaded.
+ * The threads of libtorch's OpenMP spin while they wait for each other. By default they spin so long that a run takes
+ * several times as long on a busy machine. This many rounds cost nothing on a busy or an idle one (measured, see
+ * bench/results). The library reads the variable once, when it is loaded.
  */
 function limitBusyWaiting(loader: Loader): void {
   if (process.env['OMP_WAIT_POLICY'] === undefined) loader.setDefault('GOMP_SPINCOUNT', '2000');
 }
 
 /**
- * Who has libtorch do without AVX-512 means its matrix library (oneDNN), too, which goes by the processor alone: libtorch's
- * attention would lay out 16-bit values for matrix units that it finds (AMX), and then miss AVX-512.
+ * Disabling AVX-512 in libtorch has to disable it in its matrix library (oneDNN) too, which looks only at the
+ * processor: otherwise libtorch's attention would lay out 16-bit values for the matrix units that it finds (AMX), and
+ * then lack AVX-512.
  */
 function limitInstructions(loader: Loader): void {
   const capability = process.env['ATEN_CPU_CAPABILITY'];
@@ -242,7 +244,7 @@ function cudaLibrary({ root }: Libtorch): string {
   return join(root, 'lib', 'libtorch_cuda.so');
 }
 
-/** What can be told before the CUDA half is loaded, which takes a while. */
+/** Problems that can be detected before loading the CUDA half, which is slow. */
 function cudaProblem(driver: NativeDriver | null, libtorch: Libtorch): { reason: string; next: string } | undefined {
   const next = `Run \`${mendingCommand('LIBTORCH')}\``;
   if (!libtorch.cuda) return { reason: `libtorch ${libtorch.version} in ${libtorch.root} has no CUDA`, next };
@@ -262,7 +264,7 @@ function nativeModule(folder: string, name: string): unknown {
   }
 }
 
-/** $VIRNUCPRO_ADDON (for those who build the addon elsewhere), what was built here, what came with the package. */
+/** $VIRNUCPRO_ADDON (for an addon built elsewhere), else the local build, else the prebuilt addon of the package. */
 function addonFolder(): string {
   const given = process.env['VIRNUCPRO_ADDON'];
   const folders = given

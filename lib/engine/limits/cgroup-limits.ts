@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the control groups of this process allow; Infinity where they set no limit. */
+/** Limits that the control groups set for this process; Infinity where they set none. */
 export interface CgroupLimits {
   /** Bytes. */
   readonly memory: number;
-  /** Bytes that are left within it: what the kernel can drop, pages of files that nobody uses, counts as left. */
+  /** Bytes left within the limit. File pages that are not in use, which the kernel can drop, count as left. */
   readonly memoryFree: number;
-  /** CPUs' worth of time, such as 1.5. */
+  /** Quota of CPU time in CPUs, such as 1.5. */
   readonly cpus: number;
 }
 
@@ -22,16 +22,16 @@ export interface CgroupLevel {
 interface Mount {
   readonly version: 1 | 2;
   readonly controllers: readonly string[];
-  /** The cgroup that is at the mount point. */
+  /** The cgroup at the mount point. */
   readonly root: string;
   readonly point: string;
 }
 
 /**
- * Reads the limits of every cgroup from the process's own to the uppermost that can be seen: a batch system sets that of
- * a job on a parent of the process's. A file that cannot be read sets no limit.
+ * Reads the limits of every cgroup from the process's own up to the topmost visible one: a batch system sets a job's
+ * limit on an ancestor of the process's cgroup. A file that cannot be read sets no limit.
  *
- * @param root of the tree with `proc` and the mounted hierarchies; for tests
+ * @param root root of the tree with `proc` and the mounted hierarchies; for tests
  */
 export function cgroupLimits(root = '/'): CgroupLimits {
   const memory = cgroupLevels('memory', root).map(memoryLimit);
@@ -43,7 +43,7 @@ export function cgroupLimits(root = '/'): CgroupLimits {
   };
 }
 
-/** Upwards. A hybrid system has hierarchies of both versions, and a controller is in one of them. */
+/** Innermost first. A hybrid system has hierarchies of both versions; each controller is in one of them. */
 export function cgroupLevels(controller: Controller, root = '/'): CgroupLevel[] {
   const memberships = linesOf(join(root, 'proc/self/cgroup')).map(parseMembership);
   const mounts = linesOf(join(root, 'proc/self/mountinfo')).flatMap(parseMount);
@@ -53,13 +53,13 @@ export function cgroupLevels(controller: Controller, root = '/'): CgroupLevel[] 
     if (path === undefined) return [];
     const fitting = mounts.filter((mount) => mount.version === version && isMember(mount.controllers));
     const folders = fitting.flatMap((mount) => foldersUpwards(mount, path));
-    // The path is one of another namespace. What is mounted is then the container's own cgroup, or one above it.
+    // If nothing matches, the path is from another namespace; the mount is the container's own cgroup, or one above it.
     const known = folders.length > 0 ? folders : fitting.slice(0, 1).map(({ point }) => point);
     return known.map((folder) => ({ folder: join(root, folder), version }));
   });
 }
 
-/** The folder of the cgroup, and those above it up to the mount point; none where the mount does not have it. */
+/** The folder of the cgroup, and those above it up to the mount point; empty if the mount does not contain it. */
 function foldersUpwards({ root, point }: Mount, path: string): string[] {
   const base = root === '/' ? '' : root;
   if (path !== root && !path.startsWith(`${base}/`)) return [];
@@ -71,7 +71,7 @@ function foldersUpwards({ root, point }: Mount, path: string): string[] {
   return Array.from({ length: names.length + 1 }, (_, up) => join(point, ...names.slice(0, names.length - up)));
 }
 
-/** `4:cpu,cpuacct:/some/path`; of version 2 `0::/some/path`. */
+/** Version 1: `4:cpu,cpuacct:/some/path`; version 2: `0::/some/path`. */
 function parseMembership(line: string): Pick<Mount, 'version' | 'controllers'> & { path: string } {
   const [, hierarchy = '', controllers = '', path = ''] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? [];
   return { version: hierarchy === '0' ? 2 : 1, controllers: controllers.split(','), path };
@@ -86,7 +86,7 @@ function parseMount(line: string): Mount[] {
   return [{ version: type === 'cgroup' ? 1 : 2, controllers: options.split(','), root, point }];
 }
 
-/** A blank is `\040` there. */
+/** mountinfo writes a blank as `\040`. */
 function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
 }
@@ -98,7 +98,7 @@ function memoryLimit({ folder, version }: CgroupLevel): { limit: number; used: n
   const droppable = numberOf(statistics, version === 1 ? 'total_inactive_file' : 'inactive_file');
   const limits =
     version === 1
-      ? // The second one also knows of cgroups that a container does not see.
+      ? // The second one also covers cgroups that a container does not see.
         [number('memory.limit_in_bytes'), numberOf(statistics, 'hierarchical_memory_limit')]
       : [number('memory.max'), number('memory.high')];
   return {
@@ -115,17 +115,17 @@ function cpuLimit({ folder, version }: CgroupLevel): number {
   return quota !== undefined && period !== undefined && period > 0 ? quota / period : Infinity;
 }
 
-/** @returns undefined for what is no number, such as `max`, or below 0, such as the -1 of no quota */
+/** @returns undefined if it is not a number, such as `max`, or negative, such as the -1 for no quota */
 function numberIn(text: string): number | undefined {
   return /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-/** The number behind a name at the beginning of a line. */
+/** The number after a name at the start of a line. */
 function numberOf(text: string, name: string): number | undefined {
   return numberIn(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? '');
 }
 
-/** What a file of the kernel says; empty where it cannot be read. */
+/** Trimmed content of a kernel file; empty if it cannot be read. */
 export function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8').trim();

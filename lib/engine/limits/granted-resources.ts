@@ -8,7 +8,7 @@ export interface Grant {
   /** At most `machine`. */
   readonly granted: number;
   readonly machine: number;
-  /** What sets the limit, such as `cgroup`; undefined where all of the machine is granted. */
+  /** What sets the limit, such as `cgroup`; undefined if the whole machine is granted. */
   readonly by: string | undefined;
 }
 
@@ -16,24 +16,24 @@ export interface Grant {
 export interface GrantedResources {
   /** Logical CPUs, at least 1. */
   readonly cores: Grant;
-  /** Bytes; `free` of them are not in use. */
+  /** Bytes; `free`: those not in use. */
   readonly memory: Grant & { readonly free: number };
 }
 
 export interface GrantSources {
-  /** Of the tree with `proc` and `sys`; for tests. Default `/`. */
+  /** Root of the tree with `proc` and `sys`; for tests. Defaults to `/`. */
   readonly root?: string;
-  /** Default that of the process. */
+  /** Defaults to the process's environment. */
   readonly environment?: NodeJS.ProcessEnv;
 }
 
 const GIB = 2 ** 30;
 
 /**
- * Asks the system at each call: limits can be changed while a process runs, and free memory does.
+ * Queries the system at each call: limits can change while a process runs, and free memory does.
  *
- * A quota of CPU time is rounded up: under one of 1.5 CPUs two threads use all of it, and one would leave a third unused.
- * OMP_NUM_THREADS counts as well, since it is how users and workflow engines tell a program its share of a machine.
+ * A quota of CPU time is rounded up: with 1.5 CPUs two threads use all of it, while one would leave a third unused.
+ * OMP_NUM_THREADS counts too, since users and workflow engines use it to tell a program its part of a machine.
  */
 export function grantedResources({ root = '/', environment = process.env }: GrantSources = {}): GrantedResources {
   const proc = (name: string): string => textOf(join(root, 'proc', name));
@@ -60,14 +60,14 @@ export function grantedResources({ root = '/', environment = process.env }: Gran
   return { cores, memory: { ...memory, free } };
 }
 
-/** Bytes of addresses that this process may map in all, and those that it has left; Infinity where nothing limits them. */
+/** Bytes of address space that this process may map in total, and has left; Infinity without a limit. */
 export function addressSpaceOf(root = '/'): { limit: number; left: number } {
   const limit = Number(/^Max address space +(\d+) /m.exec(textOf(join(root, 'proc/self/limits')))?.[1] ?? Infinity);
   const used = kibibytes(textOf(join(root, 'proc/self/status')), 'VmSize') ?? 0;
   return { limit, left: Math.max(0, limit - used) };
 }
 
-/** The device with this process's share of the machine's memory in place of all of it; a GPU as it is. */
+/** The CPU with the memory granted to this process in place of the machine's; a GPU unchanged. */
 export function grantedDevice(device: NativeDevice): NativeDevice {
   if (device.id !== 'cpu') return device;
   const { granted, free } = grantedResources().memory;
@@ -75,7 +75,7 @@ export function grantedDevice(device: NativeDevice): NativeDevice {
   return { ...device, memoryTotal, memoryFree: Math.min(device.memoryFree ?? Infinity, free, memoryTotal) };
 }
 
-/** What is granted beside what the machine has; undefined where that is the same. */
+/** The grant next to what the machine has; undefined if they are the same. */
 export function grantText({ cores, memory }: GrantedResources): string | undefined {
   const gib = (bytes: number): string => (bytes / GIB).toFixed(1);
   const parts = [
@@ -91,13 +91,13 @@ function smallest(machine: number, limits: readonly { limit: number; by: string 
   return least;
 }
 
-/** CPUs that this process may run on; the list of those allowed also has CPUs that are not there. */
+/** Number of CPUs that this process may run on; the allowed list also names CPUs that do not exist. */
 function affinity(status: string, online: readonly number[]): number {
   const allowed = cpuNumbers(/^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? '');
   return online.filter((cpu) => allowed.includes(cpu)).length || availableParallelism();
 }
 
-/** `0-3,8`; none for what is no such list. */
+/** `0-3,8`; empty if it is not such a list. */
 function cpuNumbers(text: string): number[] {
   if (!/^\d+(-\d+)?(,\d+(-\d+)?)*$/.test(text)) return [];
   return text.split(',').flatMap((range) => {
@@ -106,7 +106,7 @@ function cpuNumbers(text: string): number[] {
   });
 }
 
-/** `4`, or `4,2` for regions inside each other; no limit for what OpenMP would not accept either. */
+/** `4`, or `4,2` for nested regions; no limit for a value that OpenMP would not accept either. */
 function threadsIn(value: string | undefined): number {
   const threads = Number(/^\s*(\d+)\s*(,|$)/.exec(value ?? '')?.[1] ?? Infinity);
   return threads > 0 ? threads : Infinity;

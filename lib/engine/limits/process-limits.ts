@@ -3,17 +3,17 @@ import { expected, reasonOf, VirnucproError } from '../../errors.js';
 import { addressSpaceOf } from './granted-resources.js';
 
 const MIB = 2 ** 20;
-/** With less, libtorch cannot be mapped, or ends the process when a thread or a buffer finds no room (measured). */
+/** With less, libtorch cannot be mapped, or aborts the process when a thread or a buffer does not fit (measured). */
 const MIN_ADDRESS_SPACE = 1024 * MIB;
 
-/** What the kernels of each value of ATEN_CPU_CAPABILITY are compiled for, by the names of /proc/cpuinfo. */
+/** CPU flags of /proc/cpuinfo that the kernels for each value of ATEN_CPU_CAPABILITY need. */
 const CAPABILITIES: Readonly<Record<string, readonly string[]>> = {
   avx2: ['avx2', 'fma'],
   avx512: ['avx512f', 'avx512bw', 'avx512dq', 'avx512vl', 'fma'],
 };
 
 /**
- * Refuses, before libtorch is loaded, what its libraries end a process for.
+ * Refuses, before libtorch is loaded, conditions under which its libraries would end the process.
  *
  * @throws VirnucproError VNP_LIBTORCH, VNP_MEMORY
  */
@@ -24,7 +24,7 @@ export function refuseUnfitProcess(): void {
   refuseMalformedThreads();
 }
 
-/** The matrix library looks for its parts relative to it. */
+/** The matrix library looks for its parts relative to the working directory. */
 function refuseLostWorkingDirectory(): void {
   try {
     process.cwd();
@@ -49,7 +49,7 @@ function refuseSmallAddressSpace(): void {
   );
 }
 
-/** libtorch does as it is told, and the system ends the process at the first instruction that the processor does not have. */
+/** libtorch obeys the variable, and the process dies at the first instruction that the processor does not have. */
 function refuseMissingInstructions(): void {
   const wanted = process.env['ATEN_CPU_CAPABILITY'] ?? '';
   const needed = process.arch === 'x64' ? CAPABILITIES[wanted] : undefined;
@@ -69,7 +69,7 @@ function cpuFlags(): ReadonlySet<string> {
   return new Set(flags.trim().split(' '));
 }
 
-/** GCC's OpenMP ignores what is no number, after a warning; LLVM's and Intel's end the process, or never answer. */
+/** GCC's OpenMP warns and ignores a value that is not a number; LLVM's and Intel's end the process, or hang. */
 function refuseMalformedThreads(): void {
   const { OMP_NUM_THREADS: threads, LD_PRELOAD: libraries = '' } = process.env;
   if (threads === undefined || !/lib(omp|iomp5)\b[^/:\s]*\.so/.test(libraries)) return;

@@ -2,25 +2,25 @@ import { joinRanges } from '../../batches/tokens.js';
 import type { PackedTokens } from '../../batches/tokens.js';
 import type { BatchResult, FrameBatchTokens } from '../addon.js';
 
-/** Frames [first, last) of a batch that have no score, and what they failed with. */
+/** Frames [first, last) of a batch that have no score, and their error. */
 export interface FailedFrames {
   readonly first: number;
   readonly last: number;
   readonly error: unknown;
 }
 
-/** What became of a batch: every frame has its scores, a fault, or is named in `failures`. */
+/** The outcome of a batch: every frame has scores, has a fault, or is listed in `failures`. */
 export interface BatchOutcome {
   /** [frames, 2]: others, virus; NaN where a frame failed. */
   readonly scores: Float32Array;
   /** [frames]: see BatchResult. */
   readonly faults: Uint8Array;
-  /** [frames, dna width + protein width], NaN where a frame failed; absent unless asked for, and where all failed. */
+  /** [frames, dna width + protein width], NaN where a frame failed; absent if not requested, or if all failed. */
   readonly embeddings?: Float32Array;
   readonly failures: readonly FailedFrames[];
 }
 
-/** A batch on its way through the pool: gathers what its parts come to. */
+/** A batch on its way through the pool: collects the results of its parts. */
 class BatchInProgress {
   readonly outcome: Promise<BatchOutcome>;
   readonly #scores: Float32Array;
@@ -45,7 +45,7 @@ class BatchInProgress {
     });
   }
 
-  /** Frames of which it is known what becomes of them. */
+  /** Frames that have a score, have failed or were dropped. */
   get settled(): number {
     return this.#faults.length - this.#unsettled;
   }
@@ -68,12 +68,12 @@ class BatchInProgress {
   }
 
   #embed(first: number, rows: Float32Array, width: number): void {
-    // Mostly a batch comes back in one part, which then needs no copy.
+    // Most batches come back whole, and then need no copy.
     if (rows.length === width * this.#faults.length) this.#embeddings = rows;
     else (this.#embeddings ??= new Float32Array(width * this.#faults.length).fill(NaN)).set(rows, width * first);
   }
 
-  /** Only when no device has any part of it any more, whatever became of the others. */
+  /** Settles the batch only when no device still has a part of it, whatever happened to the other parts. */
   #settle(frames: number): void {
     this.#unsettled -= frames;
     if (this.#unsettled > 0) return;
@@ -87,13 +87,13 @@ class BatchInProgress {
   }
 }
 
-/** A batch, or a part of one, that a device is to run. `Device` names where it failed. */
+/** A batch, or a part of one, for a device to run. `Device`: the type that identifies where it failed. */
 export class BatchTask<Device> {
   readonly tokens: FrameBatchTokens;
-  /** Where it failed, when it is to be tried on another device. */
+  /** Where it failed, if it is to be retried on another device. */
   readonly failedOn: Device | undefined;
   readonly #batch: BatchInProgress;
-  /** Position of its first frame in the batch. */
+  /** Index of its first frame in the batch. */
   readonly #first: number;
 
   private constructor(tokens: FrameBatchTokens, batch: BatchInProgress, first: number, failedOn?: Device) {
@@ -107,12 +107,12 @@ export class BatchTask<Device> {
     return new BatchTask<Device>(tokens, new BatchInProgress(tokens.dna.offsets.length - 1, wantsEmbeddings), 0);
   }
 
-  /** Whether its embeddings come with its scores. */
+  /** Whether embeddings are returned with its scores. */
   get wantsEmbeddings(): boolean {
     return this.#batch.wantsEmbeddings;
   }
 
-  /** Of the whole batch, once all its parts are settled. Rejects when it was dropped. */
+  /** Outcome of the whole batch, once all its parts are settled. Rejects if it was dropped. */
   get outcome(): Promise<BatchOutcome> {
     return this.#batch.outcome;
   }
@@ -121,24 +121,24 @@ export class BatchTask<Device> {
     return this.tokens.dna.offsets.length - 1;
   }
 
-  /** Frames of the whole batch that are through, with a score or without. */
+  /** Frames of the whole batch that are done, with or without a score. */
   get settledOfBatch(): number {
     return this.#batch.settled;
   }
 
-  /** Of the larger of its two sides: what its memory grows with. */
+  /** Tokens of its larger side, which its memory grows with. */
   get size(): number {
     return Math.max(this.tokens.dna.tokens.length, this.tokens.protein.tokens.length);
   }
 
-  /** The same, to be tried on another device. */
+  /** The same task, to be retried on a device other than this one. */
   retriedAfter(device: Device): BatchTask<Device> {
     return new BatchTask(this.tokens, this.#batch, this.#first, device);
   }
 
   /**
-   * Two tasks of half its frames each; of at least two frames. Either gets its own try on another device, so that no
-   * frame is given up because of where it happened to be.
+   * Two tasks with half of its frames each; needs at least two frames. Each half gets its own retry on another device,
+   * so that no frame is given up because of the device that it happened to be on.
    */
   halves(): [BatchTask<Device>, BatchTask<Device>] {
     const middle = Math.ceil(this.frames / 2);
@@ -155,7 +155,7 @@ export class BatchTask<Device> {
     this.#batch.fail(this.#first, this.#first + this.frames, error);
   }
 
-  /** Gives it up, and with it the whole batch. */
+  /** Gives up the task, and with it the whole batch. */
   drop(reason: unknown): void {
     this.#batch.drop(this.frames, reason);
   }

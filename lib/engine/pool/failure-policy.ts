@@ -1,100 +1,100 @@
 import type { ErrorCode } from '../../errors.js';
 
-// What follows a failure is decided here and nowhere else, without side effects: for a batch and the device that it failed
-// on, for a device that fails again and again, for the run, and for a device that does not open. The pool, `openWorkers`
-// and the dispatcher carry it out.
+// Decides what follows a failure, without side effects and in no other place: for a batch and the device that it failed
+// on, for a device that fails repeatedly, for the run, and for a device that does not open. The pool, `openWorkers` and
+// the dispatcher carry the decisions out.
 
-/** A batch, or a part of one, that a device gave back without scores. */
+/** A batch, or a part of one, that a device returned without scores. */
 export interface FailedBatch {
-  /** What the device reported. */
+  /** The error that the device reported. */
   readonly code: ErrorCode;
   readonly frames: number;
-  /** It failed on another device before. */
+  /** It has already failed on another device. */
   readonly wasRetried: boolean;
   /** Another device could take it. */
   readonly hasOthers: boolean;
-  /** The pool had asked the device to hand back what waits there. */
+  /** The pool had asked the device to return its waiting batches. */
   readonly isReclaimed: boolean;
-  /** The device was taken out while it had the batch. */
+  /** The device was removed from the run while it had the batch. */
   readonly isDeviceLost: boolean;
 }
 
 export type BatchStep =
-  /** Nobody waits for it any more. */
+  /** Its result is no longer wanted. */
   | 'drop'
-  /** It was not at fault: it goes to the front of the queue as if nothing had happened. */
+  /** It was not at fault: it returns to the front of the queue as if nothing had happened. */
   | 'requeue'
   /** Once more, on another device. */
   | 'retry'
-  /** In two halves, to make it fit, or to find the frame that is at fault. */
+  /** In two halves, to make it fit, or to isolate the faulty frame. */
   | 'split'
-  /** Its frames stay without a score, with a reason. */
+  /** Its frames get a reason instead of a score. */
   | 'fail';
 
 export type DeviceStep =
   | 'keep'
-  /** It takes no batch as large as this one any more. */
+  /** From now on it takes only smaller batches than this one. */
   | 'limit'
-  /** It is out of the run. */
+  /** It leaves the run. */
   | 'remove';
 
 type Rule = readonly [when: (failed: FailedBatch) => boolean, batch: BatchStep, device: DeviceStep];
 
-/** The first rule that holds decides. */
+/** The first matching rule decides. */
 const RULES: readonly Rule[] = [
   [({ code }) => code === 'VNP_CLOSED', 'drop', 'keep'],
   [({ code, isReclaimed }) => code === 'VNP_ABORTED' && isReclaimed, 'requeue', 'keep'],
   [({ code }) => code === 'VNP_ABORTED', 'drop', 'keep'],
   [({ code }) => code === 'VNP_DEVICE_LOST', 'requeue', 'remove'],
-  // Whatever else the batches of a lost device fail with, they are not at fault.
+  // The batches of a lost device are not at fault, whatever else they fail with.
   [({ isDeviceLost }) => isDeviceLost, 'requeue', 'keep'],
   // Another device of the same kind has no more memory than this one.
   [({ code, frames }) => code === 'VNP_MEMORY' && frames > 1, 'split', 'limit'],
   [({ code }) => code === 'VNP_MEMORY', 'fail', 'keep'],
-  // A second device tells a bad device from a bad batch.
+  // A second device distinguishes a bad device from a bad batch.
   [({ wasRetried, hasOthers }) => !wasRetried && hasOthers, 'retry', 'keep'],
   [({ frames }) => frames > 1, 'split', 'keep'],
   [() => true, 'fail', 'keep'],
 ];
 
-/** What becomes of a failed batch and of the device that it failed on. */
+/** What happens to a failed batch and to the device that it failed on. */
 export function afterFailure(failed: FailedBatch): { readonly batch: BatchStep; readonly device: DeviceStep } {
   const [, batch, device] = RULES.find(([when]) => when(failed))!;
   return { batch, device };
 }
 
-/** Batches in a row that failed on a device and went well on another, after which the device is taken out. */
+/** After this many batches in a row that failed on a device but succeeded on another, the device is removed. */
 export const MAX_BLAMES = 3;
 
-/** Blames in a row: one more for each batch that another device scored, none after a batch that this one scored. */
+/** Blames in a row: one more for each batch that another device scored, 0 after a batch that this one scored. */
 export function blamesAfter(blames: number, scoredBy: 'this' | 'another'): number {
   return scoredBy === 'another' ? blames + 1 : 0;
 }
 
-/** Whether a device with so many blames in a row leaves the run. */
+/** Whether a device with this many blames in a row leaves the run. */
 export function isToBeRemoved(blames: number): boolean {
   return blames >= MAX_BLAMES;
 }
 
-/** Batches in a row without a single score, after which the run ends: more of them would only cost time. */
+/** After this many batches in a row without a single score the run ends: more would only waste time. */
 export const MAX_UNSCORED_BATCHES = 3;
 
-/** Batches without a single score in a row, after one more batch with so many frames of which so many failed. */
+/** Batches in a row without a single score, after one more batch: its frames, and how many of them failed. */
 export function unscoredAfter(unscored: number, { frames, failed }: { frames: number; failed: number }): number {
   return failed === frames ? unscored + 1 : 0;
 }
 
-/** Whether the run ends after so many batches in a row without a single score. */
+/** Whether the run ends after this many batches in a row without a single score. */
 export function isToEnd(unscored: number): boolean {
   return unscored >= MAX_UNSCORED_BATCHES;
 }
 
-/** What becomes of the batches that wait when the pool ends: nobody waits for those of a closed pool. */
+/** What happens to waiting batches when the pool ends: those of a closed pool are no longer wanted. */
 export function whenPoolEnds(code: ErrorCode): Extract<BatchStep, 'drop' | 'fail'> {
   return code === 'VNP_CLOSED' ? 'drop' : 'fail';
 }
 
-/** What a device can fail with when it is opened that another may open without. Anything else would fail on every one. */
+/** Failures on opening that may be limited to one device. Any other would occur on every device. */
 const FAILURES_OF_ONE_DEVICE: readonly ErrorCode[] = [
   'VNP_DEVICE',
   'VNP_DEVICE_LOST',
@@ -105,7 +105,7 @@ const FAILURES_OF_ONE_DEVICE: readonly ErrorCode[] = [
 
 /**
  * Whether the devices that did not open may be left out.
- * @param codes what each of them failed with
+ * @param codes the error code of each of them
  */
 export function mayBeLeftOut(codes: readonly ErrorCode[]): boolean {
   return codes.every((code) => FAILURES_OF_ONE_DEVICE.includes(code));

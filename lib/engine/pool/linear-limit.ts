@@ -1,12 +1,12 @@
 import type { NativeWorker } from '../addon.js';
 
-/** Tokens a second of each model if its linear layers were all there is to compute. */
+/** Tokens a second of each model if its linear layers were the only work. */
 export interface LinearLimit {
   readonly dna: number;
   readonly protein: number;
 }
 
-/** What a worker did in a run, as far as the limit asks. */
+/** A worker's work in a run, as far as the limit depends on it. */
 export interface LinearWork {
   readonly batches: number;
   readonly dnaTokens: number;
@@ -16,22 +16,22 @@ export interface LinearWork {
 }
 
 /**
- * A measurement may take this fraction of the run, or this many seconds where that is more, if the linear layers take as
- * long as the whole model did; they take less.
+ * Cost limits of a measurement: this fraction of the run, or this many seconds if that is more. Both assume that the
+ * linear layers take as long as the whole model did, and so are upper bounds.
  */
 const COST_SHARE = 0.02;
 const COST_SECONDS = 0.6;
-/** Rows are a multiple of this. With fewer, reading the weights takes most of the time, and the limit would be too low. */
+/** Rows are a multiple of this. With fewer, reading the weights dominates, and the limit would be too low. */
 const ROW_STEP = 256;
-/** The first run makes what a new number of rows needs. */
+/** The first run sets up what a new number of rows needs. */
 const RUNS = 2;
 const PARTS = ['dna', 'protein'] as const;
 type Part = (typeof PARTS)[number];
 
 /**
- * Measures the linear layers of a worker's models alone, with about as many rows as its batches had tokens, after a run
- * that tells what this will cost.
- * @returns undefined when the run was too short to spend the time
+ * Measures the linear layers of a worker's models alone, with about as many rows as its batches had tokens. Comes after
+ * a run, whose `work` predicts what the measurement will cost.
+ * @returns undefined if the affordable time is too short
  */
 export async function measureLimit(
   worker: Pick<NativeWorker, 'measureLinear'>,
@@ -44,7 +44,7 @@ export async function measureLimit(
   return { dna: await ofPart('dna'), protein: await ofPart('protein') };
 }
 
-/** The seconds that the linear layers alone would have taken, as a fraction of those that the device was busy. */
+/** Seconds that the linear layers alone would have taken, as a fraction of the seconds that the device was busy. */
 export function matmulEfficiency({ dnaTokens, proteinTokens, seconds }: LinearWork, limit: LinearLimit): number {
   return (dnaTokens / limit.dna + proteinTokens / limit.protein) / busySeconds(seconds);
 }
@@ -53,7 +53,7 @@ export function busySeconds({ dna, protein, classifier }: LinearWork['seconds'])
   return dna + protein + classifier;
 }
 
-/** Rows that the measurement can afford for both models; 0 when that is less than ROW_STEP, or nothing was computed. */
+/** Rows that the measurement can afford for both models; 0 if fewer than ROW_STEP, or if nothing was computed. */
 function affordableRows(work: LinearWork): number {
   if (PARTS.some((part) => tokensOf(work, part) === 0)) return 0;
   const secondsOfRow = PARTS.reduce((sum, part) => sum + work.seconds[part] / tokensOf(work, part), 0);
@@ -61,7 +61,7 @@ function affordableRows(work: LinearWork): number {
   return ROW_STEP * Math.floor(secondsToSpend / secondsOfRow / ROW_STEP);
 }
 
-/** About the tokens of a batch. */
+/** Mean tokens of a batch, rounded up to ROW_STEP. */
 function rowsOfBatch(work: LinearWork, part: Part): number {
   return ROW_STEP * Math.ceil(tokensOf(work, part) / work.batches / ROW_STEP);
 }

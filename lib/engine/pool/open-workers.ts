@@ -10,31 +10,32 @@ import { PoolWorker } from './pool-worker.js';
 
 /** One worker to open. */
 export interface WorkerRequest extends Omit<OpenRequest, 'device' | 'onMessage' | 'signal'> {
-  /** The worker's own name: see WorkerDescription. */
+  /** The worker's name: see WorkerDescription. */
   readonly id: string;
   readonly device: NativeDevice;
-  /** Tokens of the larger side of a batch that it takes at a time. Defaults to any number. */
+  /** Maximum tokens on the larger side of a batch that it takes at once. Defaults to no limit. */
   readonly tokensThatFit?: number;
 }
 
 export interface OpenPoolOptions {
   /**
-   * Whether a device that does not open is left out, as long as another opens; an event says so. Default false: when one
-   * fails, all fail.
+   * Whether a device that does not open is left out, with an event, as long as another one opens. Defaults to false: if
+   * one fails, all fail.
    */
   readonly mayLeaveOut?: boolean;
-  /** Called for every event, also while the pool is being opened. Must not throw. */
+  /** Called for every event, including those during opening. Must not throw. */
   readonly onEvent?: (event: PoolEvent) => void;
-  /** Ends the opening at once. What a thread is at is finished first, and nobody waits for it. */
+  /** Aborts the opening at once; threads finish their current step in the background. */
   readonly signal?: AbortSignal;
 }
 
 const LOADING_STEPS = 5;
 
 /**
- * Opens all workers at the same time. When one fails, it is left out where it may be; else those that opened are closed
- * again.
- * @throws VirnucproError of the first that failed, or where every one did what each failed with; the signal's reason
+ * Opens all workers at the same time. One that fails is left out where that is allowed; otherwise those that opened are
+ * closed again.
+ * @throws VirnucproError of the first failure, or listing all of them if every worker failed and might have been left
+ *   out; the signal's reason
  */
 export async function openWorkers(
   addon: Addon,
@@ -45,7 +46,7 @@ export async function openWorkers(
   const emitted = new Set<string>();
   const deadline = Math.max(...requests.map(({ deadlineSeconds = DEFAULT_DEADLINE }) => deadlineSeconds));
   const watch = new OpeningWatch(deadline);
-  // One for each worker, however many there are.
+  // Each worker adds a listener; any number of them is fine.
   setMaxListeners(0, loading.signal);
   const opening = Promise.allSettled(
     requests.map(({ id, device, tokensThatFit: _, ...request }) => {
@@ -90,7 +91,7 @@ function failureReason(error: unknown): string {
   return `it did not open: ${reasonOf(error)} (${codeOf(error)})`;
 }
 
-/** One that failed alone says best what it was. */
+/** A single failure is reported as it is. */
 function allFailed(failures: readonly OpeningFailure[]): unknown {
   const [first, ...others] = failures;
   if (others.length === 0) return first!.error;
@@ -111,8 +112,8 @@ function pooled(native: NativeWorker, { id, device, precision, engine, tokensTha
 }
 
 /**
- * Turns a worker's messages into events: a log line as it is, and loading progress for every fifth.
- * @param emitted texts that workers have sent already: what is no warning and the same for all is emitted once
+ * Turns a worker's messages into events: each log line, and loading progress at every fifth.
+ * @param emitted texts that workers have already sent; an `info` text that they share is emitted only once
  */
 function messageListener(
   device: string,

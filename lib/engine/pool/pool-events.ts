@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../errors.js';
 import type { WorkerMessage } from '../addon.js';
 
-/** What the pool tells, as it happens. `device` is the id of a worker. */
+/** Events of the pool. `device` is the id of a worker. */
 export type PoolEvent =
   | DeviceLeftOutEvent
   | LoadingProgressEvent
@@ -10,7 +10,7 @@ export type PoolEvent =
   | BatchRetriedEvent
   | DeviceLostEvent;
 
-/** A GPU that is there is not used, though nobody asked for it to be left out. */
+/** A GPU that exists is not used, although nobody excluded it. */
 export interface DeviceLeftOutEvent {
   readonly event: 'device-left-out';
   /** Id of the device. */
@@ -27,7 +27,7 @@ export interface LoadingProgressEvent {
   readonly bytesTotal: number;
 }
 
-/** What a worker has to say on its own account. */
+/** A log line that a worker sends unprompted. */
 export interface WorkerMessageEvent {
   readonly event: 'worker-message';
   readonly device: string;
@@ -35,7 +35,7 @@ export interface WorkerMessageEvent {
   readonly text: string;
 }
 
-/** A batch failed and is tried again in two halves. */
+/** A batch failed and is retried in two halves. */
 export interface BatchSplitEvent {
   readonly event: 'batch-split';
   readonly device: string;
@@ -44,7 +44,7 @@ export interface BatchSplitEvent {
   readonly reason: string;
 }
 
-/** A batch failed and is tried once on another device. */
+/** A batch failed and is retried once on another device. */
 export interface BatchRetriedEvent {
   readonly event: 'batch-retried';
   /** Where it failed. */
@@ -54,11 +54,11 @@ export interface BatchRetriedEvent {
   readonly reason: string;
 }
 
-/** A device stopped answering, or only fails; its work goes to the others. */
+/** A device stopped answering, or fails repeatedly; its work goes to the others. */
 export interface DeviceLostEvent {
   readonly event: 'device-lost';
   readonly device: string;
   readonly reason: string;
-  /** Ids of the devices that go on. */
+  /** Ids of the remaining devices. */
   readonly left: readonly string[];
 }

@@ -12,28 +12,29 @@ import { blamesAfter, isToBeRemoved } from './failure-policy.js';
 import type { LinearLimit } from './linear-limit.js';
 
 /**
- * What keeps a device busy and results near their input: on the CPU one job runs and one is ready. A GPU is given a batch
- * while it computes the one before, and a third is ready for when that one's result is handed over.
+ * Just enough jobs to keep a device busy, so that results follow their input closely. On the CPU one job runs and one
+ * is ready. A GPU is given a batch while it computes the previous one, and a third is ready for the moment when that
+ * one's result is delivered.
  */
 export function jobsAtATime(deviceId: string): number {
   return deviceId === 'cpu' ? 2 : 3;
 }
 
-/** One worker of the pool, with what the pool has to remember of it. */
+/** One worker of the pool, with the pool's state about it. */
 export class PoolWorker {
   readonly native: NativeWorker;
   readonly engine: OpenRequest['engine'];
   usage: WorkerUsage;
-  /** What it was given and has not given back, the oldest first: that one runs. */
+  /** Tasks given to it and not returned yet, oldest first: that one runs. */
   readonly #tasks = new Set<BatchTask<PoolWorker>>();
-  /** Tokens of the larger side of a batch that fit its memory, as far as is known. */
+  /** Tokens of the larger side of a batch that are known, or assumed, to fit its memory. */
   tokensThatFit: number;
-  /** The jobs that wait here were taken back for other devices: their end is no failure. */
+  /** Its waiting jobs were taken back for other devices: that they abort is no failure. */
   isReclaimed = false;
-  /** Batches that it has given back, whatever became of them. */
+  /** Batches that it has returned, with or without success. */
   jobsEnded = 0;
   #blames = 0;
-  /** Over the oldest task. */
+  /** Watches the oldest task. */
   #watch: BatchWatch | undefined;
 
   constructor(
@@ -65,7 +66,7 @@ export class PoolWorker {
     return !this.isLost && this.jobs > 0 && this.usage.device.id !== 'cpu';
   }
 
-  /** What waits for its turn here, as far as the caller can know. */
+  /** Tasks that wait here behind the oldest; one of them may in fact have started. */
   get ready(): readonly BatchTask<PoolWorker>[] {
     return [...this.#tasks].slice(1);
   }
@@ -74,7 +75,7 @@ export class PoolWorker {
     return !this.isLost && this.jobs < jobsAtATime(this.usage.device.id);
   }
 
-  /** The batch that it computes, as far as it has come; undefined without one. */
+  /** The batch that it is computing, with its progress; undefined if there is none. */
   running(): RunningBatch | undefined {
     return this.isLost ? undefined : this.#watch?.see(this.native.progress());
   }
@@ -99,19 +100,19 @@ export class PoolWorker {
     if (this.#watch?.task !== oldest) this.#watch = oldest && new BatchWatch(oldest);
   }
 
-  /** A batch that failed here went well on another device. @returns whether this one leaves the run */
+  /** Records that a batch that failed here succeeded on another device. @returns whether this one leaves the run */
   blame(): boolean {
     this.#blames = blamesAfter(this.#blames, 'another');
     return isToBeRemoved(this.#blames);
   }
 
-  /** Takes back what waits here, to be given out again. */
+  /** Takes waiting jobs back, to be distributed again. */
   reclaim(): void {
     this.isReclaimed = true;
     this.native.cancel();
   }
 
-  /** Counts from zero again; a device that is lost stays so. */
+  /** Restarts counting from zero; a lost device stays lost. */
   countUsage(): WorkerUsage {
     const { lost } = this.usage;
     this.usage = unused(this.usage);
@@ -122,7 +123,7 @@ export class PoolWorker {
 
 /** One opened worker. */
 export interface WorkerDescription {
-  /** `cuda:0`, `cpu`; `cpu:0`, `cpu:1` … where several share the CPU; `triage:` before it for one of triage. */
+  /** `cuda:0`, `cpu`; `cpu:0`, `cpu:1` … if several share the CPU; with the prefix `triage:` for a triage worker. */
   readonly id: string;
   readonly device: NativeDevice;
   readonly precision: Precision;
@@ -139,7 +140,7 @@ export interface WorkerUsage extends WorkerDescription {
   proteinTokens: number;
   /** Seconds on the device's thread. */
   seconds: { dna: number; protein: number; classifier: number };
-  /** Why it was taken out of the run; undefined as long as it was not. */
+  /** Why it was removed from the run; undefined if it was not. */
   lost: string | undefined;
   /** See `measureLimits`. */
   limit?: LinearLimit;
@@ -169,17 +170,17 @@ function countBatch(usage: WorkerUsage, batch: FrameBatchTokens, result: BatchRe
   for (const part of ['dna', 'protein', 'classifier'] as const) usage.seconds[part] += result.seconds[part];
 }
 
-/** A batch that a worker computes, as far as it has come. */
+/** A batch that a worker is computing, with its progress. */
 export interface RunningBatch {
   /** See NativeProgress. */
   readonly layersDone: number;
   readonly layers: number;
   /** Fraction of its multiplications that are done, 0 to 1. */
   readonly fraction: number;
-  /** Of the whole batch; tokens of both models. */
+  /** Frames, and tokens of both models, of the whole batch. */
   readonly frames: number;
   readonly tokens: number;
-  /** Since it began. */
+  /** Seconds since it began. */
   readonly seconds: number;
 }
 
@@ -189,7 +190,7 @@ interface WatchedTask {
   readonly tokens: FrameBatchTokens;
 }
 
-/** Watches the oldest batch of a worker, from the moment at which it became the oldest. */
+/** Watches a worker's oldest batch, from the moment when it became the oldest. */
 class BatchWatch {
   readonly task: WatchedTask;
   readonly #begin = performance.now();
@@ -201,8 +202,8 @@ class BatchWatch {
   }
 
   /**
-   * @param progress of the worker's oldest job. That is the next batch already where the end of this one was not heard
-   *   of yet, so that what was seen once stands.
+   * @param progress progress of the worker's oldest job. That may already be the next batch, before the end of this one
+   *   is known here; so the furthest progress seen is kept.
    */
   see({ layersDone, layers, fraction }: NativeProgress): RunningBatch {
     this.#layersDone = Math.max(this.#layersDone, layersDone);

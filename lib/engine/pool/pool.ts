@@ -12,9 +12,9 @@ import type { PoolEvent } from './pool-events.js';
 import type { PoolWorker, WorkerDescription, WorkerUsage } from './pool-worker.js';
 import { StallWatch } from './stall-watch.js';
 
-/** One batch's way through the pool: accepted now, its outcome later. */
+/** A batch that the pool has accepted; its outcome follows later. */
 export interface AcceptedBatch {
-  /** Rejects only when the batch was cancelled (VNP_ABORTED) or the pool closed (VNP_CLOSED). */
+  /** Rejects only if the batch is cancelled (VNP_ABORTED) or the pool is closed (VNP_CLOSED). */
   readonly outcome: Promise<BatchOutcome>;
 }
 
@@ -24,19 +24,19 @@ interface WaitingTask {
 }
 
 /**
- * All devices behind one queue: `submit` waits until a device has room, so a device takes the next batch when it is ready
- * for it and the load balances by itself. What fails is tried again as failure-policy.ts says, before anything new.
+ * All devices behind one queue. `submit` waits until a device has room: each takes a batch when it is ready for one,
+ * which balances the load. What fails is retried according to failure-policy.ts, before anything new.
  */
 export class DevicePool {
   #workers: readonly PoolWorker[];
   readonly #onEvent: (event: PoolEvent) => void;
-  /** Batches and parts of batches that no device has taken yet; those that failed before come first. */
+  /** Batches and parts of batches that no device has; those that have failed come first. */
   readonly #waiting: WaitingTask[] = [];
   readonly #stallWatch: StallWatch;
-  /** Every batch that is not back yet, by the task that it came as. */
+  /** Every batch without an outcome yet, as the task that it was submitted as. */
   readonly #underway = new Set<BatchTask<PoolWorker>>();
   #isHeld = false;
-  /** Why nothing is taken any more. */
+  /** Why the pool accepts nothing more. */
   #ended: VirnucproError | undefined;
 
   private constructor(workers: readonly PoolWorker[], deadline: number, onEvent: (event: PoolEvent) => void) {
@@ -46,8 +46,8 @@ export class DevicePool {
   }
 
   /**
-   * Opens a worker for every request, at the same time: see `openWorkers`.
-   * @throws what opening failed with
+   * Opens a worker for every request, all at the same time: see `openWorkers`.
+   * @throws the errors of `openWorkers`
    */
   static async open(
     addon: Addon,
@@ -69,8 +69,8 @@ export class DevicePool {
   }
 
   /**
-   * What is done of the batches that are not back yet, as a number of frames: of their parts that are through, and of
-   * those that run.
+   * Progress through the batches without an outcome yet, in frames: those of finished parts, plus the finished fraction
+   * of running ones.
    */
   get framesUnderway(): number {
     let frames = 0;
@@ -82,22 +82,22 @@ export class DevicePool {
     return frames;
   }
 
-  /** Before the first batch: closes the workers on devices that are not to be used after all. */
+  /** Closes the workers on all other devices. To be called before the first batch. */
   async keepOnly(deviceIds: readonly string[]): Promise<void> {
     const dropped = this.#workers.filter(({ usage }) => !deviceIds.includes(usage.device.id));
     this.#workers = this.#workers.filter((worker) => !dropped.includes(worker));
     await Promise.all(dropped.map(({ native }) => native.close()));
   }
 
-  /** Counts from zero again; what it gives back is kept up to date until the next call. */
+  /** Restarts counting from zero; the returned usage is kept up to date until the next call. */
   countUsage(): readonly WorkerUsage[] {
     return this.#workers.map((worker) => worker.countUsage());
   }
 
   /**
-   * After a run: measures the linear layers of every device alone, all at the same time as in a run, and enters the
-   * limits into the usage that was counted. Takes a fiftieth of the run or about half a second; where that is too
-   * little, and with the TorchScript engine, there is no limit.
+   * Measures the linear layers alone after a run, on all devices at the same time as in the run, and adds the limits to
+   * the counted usage. Takes a fiftieth of the run or about half a second; if that is too little, and with the
+   * TorchScript engine, there is no limit.
    */
   async measureLimits(): Promise<void> {
     const measuring = this.#healthy().map(async ({ native, engine, usage }) => {
@@ -105,15 +105,15 @@ export class DevicePool {
       const limit = await measureLimit(native, usage);
       if (limit) usage.limit = limit;
     });
-    // Nothing measures any more once this has ended, however it ended.
+    // Wait for all, so that nothing is still measuring when this settles.
     const outcomes = await Promise.allSettled(measuring);
     const failure = outcomes.find((outcome) => outcome.status === 'rejected');
     if (failure) throw asVirnucproError(failure.reason);
   }
 
   /**
-   * Resolves when a device has taken the batch. `embeddings` (default false): whether they come with the scores.
-   * @throws VNP_DEVICE_LOST when none is left, VNP_ABORTED when it was cancelled, VNP_CLOSED
+   * Resolves when a device has taken the batch. `embeddings` (default false): whether to return them with the scores.
+   * @throws VNP_DEVICE_LOST if no device is left, VNP_ABORTED if the batch is cancelled, VNP_CLOSED
    */
   async submit(batch: FrameBatchTokens, { embeddings = false } = {}): Promise<AcceptedBatch> {
     if (this.#ended) throw this.#ended;
@@ -122,7 +122,7 @@ export class DevicePool {
     const isBack = (): void => void this.#underway.delete(task);
     task.outcome.then(isBack, isBack);
     await new Promise<void>((taken, refused) => {
-      // Taken or not, whoever waits for room hears of the end; afterwards this rejects nobody.
+      // A batch can end before it is taken: the caller must learn of it. After that, the rejection has no effect.
       task.outcome.catch(refused);
       this.#waiting.push({ task, onTaken: taken });
       this.#dispatch();
@@ -131,8 +131,8 @@ export class DevicePool {
   }
 
   /**
-   * While it holds, what the devices compute is finished and nothing else begins: what they had ready waits, and so does
-   * `submit`.
+   * While held, the devices finish what they are computing and begin nothing else: batches ready on them go back to the
+   * queue, and `submit` waits.
    */
   hold(isHeld: boolean): void {
     if (this.#isHeld === isHeld) return;
@@ -141,7 +141,7 @@ export class DevicePool {
     else this.#dispatch();
   }
 
-  /** Gives up all that no device computes yet; what runs is finished, and the pool stays open. */
+  /** Drops all batches that no device is computing yet; running ones finish, and the pool stays open. */
   cancel(): void {
     this.#dropWaiting(new VirnucproError('VNP_ABORTED', 'The batch was cancelled before a device took it'));
     for (const worker of this.#healthy()) {
@@ -150,7 +150,7 @@ export class DevicePool {
     }
   }
 
-  /** Frees the models and ends their threads, after the jobs that run. */
+  /** Frees the models and ends their threads, once running jobs are done. */
   async close(): Promise<void> {
     this.#ended = new VirnucproError(
       'VNP_CLOSED',
@@ -169,7 +169,7 @@ export class DevicePool {
     for (const { task } of this.#waiting.splice(0)) task.drop(reason);
   }
 
-  /** Hands waiting tasks to devices that have room, in their order, as long as both are there. */
+  /** Hands waiting tasks, in order, to devices that have room. */
   #dispatch(): void {
     if (this.#ended) {
       this.#endWaiting(this.#ended);
@@ -181,7 +181,7 @@ export class DevicePool {
       const { task, onTaken } = this.#waiting[position]!;
       const worker = this.#workerFor(task);
       if (!worker) {
-        // Only a task that must not go to where it failed can be stuck while another could go on.
+        // Only a task that must not return to where it failed can be stuck while later ones can proceed.
         if (!task.failedOn) return;
         position++;
         continue;
@@ -196,7 +196,7 @@ export class DevicePool {
     }
   }
 
-  /** The least busy one that has room, but not where the task failed as long as there are others. */
+  /** The least busy worker with room, excluding the one where the task failed if there are others. */
   #workerFor(task: BatchTask<PoolWorker>): PoolWorker | undefined {
     const healthy = this.#healthy();
     let least: PoolWorker | undefined;
@@ -220,14 +220,14 @@ export class DevicePool {
   }
 
   /**
-   * Where nothing waits and a device stands still, it gets what another has ready: towards the end of a run no device
-   * then works for longer than its last batch while another has nothing to do.
+   * When nothing waits and a device is idle, gives it what another has ready: at the end of a run no device then has
+   * more than one batch left to compute while another is idle.
    */
   #spreadOut(): void {
     if (this.#ended || this.#isHeld) return;
     const healthy = this.#healthy();
     for (const idle of healthy.filter(({ jobs }) => jobs === 0)) {
-      // Never what failed on this very device: it would go back at once.
+      // Excludes what failed on the idle device: it would be handed back at once.
       const donor = healthy.find(({ ready }) => ready.some(({ failedOn }) => failedOn !== idle));
       if (!donor) continue;
       donor.reclaim();
@@ -285,7 +285,7 @@ export class DevicePool {
     this.#lose(worker, 'batch after batch failed here and went well on another device');
   }
 
-  /** Takes a device out. Its jobs come back by themselves; with the last one everything that waits fails. */
+  /** Removes a device. Its jobs reject on their own; without any device left, everything that waits fails. */
   #lose(worker: PoolWorker, reason: string): void {
     if (worker.isLost) return;
     worker.usage.lost = reason;

@@ -1,28 +1,31 @@
 import type { NativeDevice, NativeWorker } from '../addon.js';
 
-/** What the watch has to know of a worker. */
+/** What the watch needs to know about a worker. */
 export interface WatchedWorker {
   /** Whether it has work, on a device that can hang. */
   readonly isAtWork: boolean;
-  /** Changes with every job that ends. */
+  /** Changes whenever a job ends. */
   readonly jobsEnded: number;
   readonly native: Pick<NativeWorker, 'progress' | 'abandon'>;
 }
 
 interface Place {
   readonly at: string;
-  /** Seconds for which it has been there. */
+  /** Seconds without progress. */
   still: number;
 }
 
 /** Milliseconds. */
 const INTERVAL = 1000;
-/** So many deadlines without any progress say that the worker cannot tell of it: its thread does not come back from the driver. */
+/**
+ * After this many deadlines without progress, the worker is evidently unable to give up: its thread is stuck inside the
+ * driver.
+ */
 const DEADLINES = 1.5;
 
 /**
- * Gives up workers whose thread is stuck inside the driver. Everything else that hangs the worker notices by itself,
- * earlier; this keeps no process alive.
+ * Gives up workers whose thread is stuck inside the driver. Any other hang is noticed earlier, by the worker itself.
+ * Does not keep the process alive.
  */
 export class StallWatch {
   readonly #workers: readonly WatchedWorker[];
@@ -30,7 +33,7 @@ export class StallWatch {
   readonly #places = new Map<WatchedWorker, Place>();
   readonly #timer: NodeJS.Timeout;
 
-  /** @param deadline seconds after which a worker itself gives its device up */
+  /** @param deadline seconds after which a worker gives its device up by itself */
   constructor(workers: readonly WatchedWorker[], deadline: number) {
     this.#workers = workers;
     this.#deadline = deadline;
@@ -54,37 +57,38 @@ export class StallWatch {
         this.#places.set(worker, { at, still: 0 });
         continue;
       }
-      // However late the timer is: a process that was stopped finds the device as it was.
+      // Counts ticks, not time: a process that was stopped must not blame the device for it.
       place.still += INTERVAL / 1000;
       if (place.still > DEADLINES * this.#deadline) worker.native.abandon();
     }
   }
 }
 
-/** Seconds: the driver alone may need half a minute where it starts eight GPUs. */
+/** Seconds: the driver alone may need half a minute to start eight GPUs. */
 const LEAST = 90;
 
 /**
- * Gives up GPUs that hang while they are opened, inside the driver, where no deadline of the worker's own reaches its
- * thread. As long as any worker gives a sign all are waited for: one that waits for weights which another reads gives none.
+ * Gives up GPUs that hang inside the driver while they are opened, where the worker's own deadline cannot reach its
+ * thread. Waits for all workers as long as any gives a sign of life: one that waits for weights which another reads
+ * gives none.
  */
 export class OpeningWatch {
   readonly #patience: number;
   readonly #opening = new Set<AbortController>();
   readonly #timer: NodeJS.Timeout;
-  /** Seconds without a sign. */
+  /** Seconds without a sign of life. */
   #still = 0;
 
   /**
-   * @param deadline seconds after which a worker itself gives its device up
-   * @param least seconds without a sign that say nothing
+   * @param deadline seconds after which a worker gives its device up by itself
+   * @param least minimum patience: seconds without a sign of life that are never taken for a hang
    */
   constructor(deadline: number, least = LEAST) {
     this.#patience = Math.max(least, DEADLINES * deadline);
     this.#timer = setInterval(() => this.#look(), INTERVAL).unref();
   }
 
-  /** @param open opens a worker on this device, and is given what tells it to give the device up */
+  /** @param open opens a worker on this device; its signal says to give the device up */
   async during<T>(device: NativeDevice, open: (abandon: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
     if (device.id !== 'cpu') this.#opening.add(controller);
@@ -96,7 +100,7 @@ export class OpeningWatch {
     }
   }
 
-  /** A worker has given a sign. */
+  /** A worker has given a sign of life. */
   hear(): void {
     this.#still = 0;
   }
@@ -106,7 +110,7 @@ export class OpeningWatch {
   }
 
   #look(): void {
-    // However late the timer is: a process that was stopped finds the devices as they were.
+    // Counts ticks, not time: a process that was stopped must not blame the devices for it.
     this.#still += INTERVAL / 1000;
     if (this.#still <= this.#patience) return;
     for (const controller of this.#opening) controller.abort();

@@ -5,18 +5,18 @@ import type { PoolWorker } from './pool-worker.js';
 
 /** Memory of one worker, in bytes. */
 export interface WorkerMemory {
-  /** By the worker's tensors; on the CPU the whole process's resident memory, since its workers share the weights. */
+  /** Taken by the worker's tensors; on the CPU the process's resident memory, since its workers share the weights. */
   readonly allocated: number;
-  /** Allocated, or kept by the allocator for the next batch. */
+  /** Allocated, or kept by the allocator for later batches. */
   readonly reserved: number;
-  /** The most that was reserved so far. */
+  /** Peak of `reserved` so far. */
   readonly peak: number;
-  /** Of the device, whoever uses the rest; for the CPU what is left of this process's share of the machine. */
+  /** Free on the device, across all processes; on the CPU what is left of the memory granted to this process. */
   readonly free: number;
   readonly total: number;
 }
 
-/** What is known of a worker's device at a moment; undefined where nothing measures it. */
+/** State of a worker's device at one moment; undefined where nothing measures it. */
 export interface WorkerReading {
   readonly memory: WorkerMemory;
   /** 0 to 1. */
@@ -25,7 +25,7 @@ export interface WorkerReading {
   readonly temperature: number | undefined;
 }
 
-/** Reads all workers, in their order. */
+/** A reading for each worker, in order. */
 export async function readWorkers(
   addon: Pick<Addon, 'sensors'>,
   workers: readonly PoolWorker[],
