@@ -26,7 +26,7 @@ const BASE_CODES = UPPER_CASE.map((letter) => {
 /** Code of a letter's complement in either case: 0..3, or NO_BASE. */
 const COMPLEMENT_CODES = COMPLEMENT.map((letter) => BASE_CODES[letter]!);
 
-/** Entries of a table by codon: the index is the codon's three codes, 3 bits each, the first base highest. */
+/** Size of the codon tables: a codon's index is its three base codes, 3 bits each, the first base highest. */
 const CODONS = 512;
 
 /** The amino acid of a codon; 0 for a codon outside the 64. */
@@ -61,7 +61,7 @@ export interface Orf {
   readonly name: FrameName;
   /** One-letter amino acids, never empty. */
   readonly protein: Uint8Array;
-  /** Upper-case bases of the frame's strand: `strand[f .. f + 3*P + 1]` for offset f and P amino acids, clipped. */
+  /** Upper-case `strand[f .. f + 3*P + 1]` for frame offset f and P amino acids, clipped at the strand's end. */
   readonly nucleotide: Uint8Array;
 }
 
