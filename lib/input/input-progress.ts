@@ -109,7 +109,7 @@ class RepeatedContents {
     return this.#bytes;
   }
 
-  /** The input ends. @returns the first input with the same content; undefined for empty content */
+  /** The input ends. @returns the first input with the same content, if there is one and content at all */
   end(path: string): string | undefined {
     if (this.#bytes === 0) return undefined;
     const content = `${this.#bytes} ${this.#checksum}`;

@@ -21,9 +21,7 @@ export interface ReadOptions {
   readonly temporaryFolder?: string;
   /** What `-` reads. Default the process's standard input. */
   readonly standardInput?: AsyncIterable<Uint8Array>;
-  /**
-   * `dna` refuses an input of protein. `protein` accepts it, but in FASTQ such a record has a `problem`. Default `dna`.
-   */
+  /** `dna` refuses an input of protein; `protein` accepts it, but FASTQ then has a `problem`. Default `dna`. */
   readonly letters?: LetterKind;
   /** Aborts the reading at once, whatever it waits for. What `-` reads is destroyed then, if it is a Node stream. */
   readonly signal?: AbortSignal;
