@@ -89,7 +89,7 @@ export async function loadDecompress(compression: Exclude<Compression, 'gzip'>):
   }
 }
 
-/** To the thread: continue, with the next block of the input, with its end, or with what is there. */
+/** To the thread: continue, with the next block of the input, with its end, or with neither. */
 export interface ThreadRequest {
   readonly block?: Uint8Array;
   readonly isEnd?: boolean;
@@ -99,7 +99,7 @@ export interface ThreadRequest {
 export interface ThreadAnswer {
   readonly content: Uint8Array;
   readonly next: 'input' | 'request' | 'nothing';
-  /** Why the work ended, after `content`. */
+  /** Why the work ended; `content` precedes the failure. */
   readonly failure?: { readonly isDamage: boolean; readonly message: string };
 }
 

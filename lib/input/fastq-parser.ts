@@ -17,7 +17,7 @@ interface PossibleHeader {
   readonly lastByte: number;
   /** What is wrong with the record if its quality ends before this line. */
   readonly problem: string;
-  /** The bytes since this line's `@`: those of earlier blocks, and where the rest begins in the current block. */
+  /** The bytes from this line's `@` on: those of earlier blocks, then where the rest begins in the current block. */
   readonly bytes: Uint8Array[];
   from: number;
 }
@@ -173,7 +173,7 @@ export class FastqParser implements RecordParser {
     return position;
   }
 
-  /** Ends the `+` line. Its caption, if any, must be that of the record. */
+  /** Ends the `+` line. Its caption, if any, must be the record's header or its first word. */
   #endCaption(): void {
     const caption = this.#caption.take();
     const isSame = caption === '' || caption === this.#title || caption === this.#title.split(/\s/, 1)[0];
@@ -222,7 +222,7 @@ export class FastqParser implements RecordParser {
   }
 
   /**
-   * Ends the record before the possible header, which is one, and reads on from there again.
+   * Ends the record before the possible header, which proved to be one, and reads again from there.
    * @param block the part of the current block that was read
    */
   #goBack(block: Uint8Array): void {

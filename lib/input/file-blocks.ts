@@ -24,8 +24,7 @@ export function unreadable(path: string, cause: unknown): VirnucproError {
  * @throws VirnucproError VNP_INPUT_MISSING while iterating; the signal's reason
  */
 export async function* fileBlocks(path: string, blockSize: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  // Non-blocking, because a pipe without a writer would hold a thread, and with it the exit of the process, until one
-  // comes.
+  // Non-blocking: otherwise a pipe would hold a thread, and the exit of the process, until a writer comes.
   const opening = system.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const descriptor = await unlessAborted(opening, signal).catch((cause: unknown) => {
     if (!signal?.aborted) throw unreadable(path, cause);

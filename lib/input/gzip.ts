@@ -101,7 +101,7 @@ function archiveDamage(error: NodeJS.ErrnoException): unknown {
 /** The start of a member, up to and including the length of its extra field. */
 const FIXED_BYTES = 12;
 const HAS_EXTRA_FIELD = 0x04;
-/** The length of the content ends a member. */
+/** A member ends with the length of its content. */
 const CONTENT_LENGTH_BYTES = 4;
 
 /**

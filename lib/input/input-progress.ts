@@ -7,7 +7,7 @@ import { inputName, printablePath } from './text.js';
 export interface ReadInput {
   readonly path: string;
   readonly bytes: number;
-  /** SHA-256 of all its bytes as they lie in the file, in hexadecimal. */
+  /** SHA-256 of all its bytes as stored in the file, in hexadecimal. */
   readonly sha256: string;
 }
 

@@ -48,9 +48,7 @@ function kindsOf(): Uint8Array {
   return kinds;
 }
 
-/**
- * Kind of each byte. One table for all formats: the reader's loop is faster when its table is known at compile time.
- */
+/** Kind of each byte. One table for all formats: the reader's loop is faster when the compiler knows its table. */
 export const BYTE_KINDS = kindsOf();
 
 export function isLineEnd(byte: number): boolean {

@@ -21,7 +21,7 @@ export interface ReadOptions {
   readonly temporaryFolder?: string;
   /** What `-` reads. Default the process's standard input. */
   readonly standardInput?: AsyncIterable<Uint8Array>;
-  /** `dna` refuses an input of protein; `protein` accepts it, but FASTQ then has a `problem`. Default `dna`. */
+  /** `dna` refuses protein inputs. `protein` accepts them; in FASTQ, their records have a `problem`. Default `dna`. */
   readonly letters?: LetterKind;
   /** Aborts the reading at once, whatever it waits for. What `-` reads is destroyed then, if it is a Node stream. */
   readonly signal?: AbortSignal;
@@ -93,7 +93,7 @@ class InputParsing {
     try {
       this.#parse(this.#gate.end(false));
     } catch (error) {
-      // Cut-off content may fail the detection of its format, which says nothing; an error of the parser counts.
+      // The format may be undetectable because the content is cut off. Only an error of the parser counts.
       if (this.#parser) return error as Error;
     }
     return archiveError(this.#reading.path, message, this.#parser?.place ?? 'before its first record');

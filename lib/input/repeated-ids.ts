@@ -31,8 +31,7 @@ function hashInto(halves: Int32Array, id: string): void {
 
 /**
  * Finds the ids that more than one record has, in one input or several. Hashes are compared in a table that doubles as
- * it fills, with at least 16 bytes for each id. Past the maximum number of ids, or when memory runs out, no more are
- * compared.
+ * it fills, with at least 16 bytes for each id. Past the maximum number of ids, or out of memory, comparing stops.
  */
 export class RepeatedIds {
   #mostIds: number;

@@ -14,7 +14,7 @@ import type { StoredSequence } from './record.js';
 import { DROP, DROP_LINE, END_SEQUENCE, KEEP } from './sequence-forms.js';
 import type { SequenceForms, StrangeByte } from './sequence-forms.js';
 
-/** Room for letters, at first and again after a long sequence. */
+/** Initial room for letters, restored after a long sequence. */
 const INITIAL_ROOM = 64 * 1024;
 
 const ANY_BASE = 'N'.charCodeAt(0);
@@ -97,7 +97,7 @@ export class SequenceBuilder {
     let used = this.#used;
     let others = 0;
     let uracil = 0;
-    // The LF of a CRLF that two blocks divide: its CR has counted the line.
+    // The LF of a CRLF split between two blocks: its CR has counted the line.
     let lines = this.#lastByte === CARRIAGE_RETURN && block[from] === LINE_FEED ? -1 : 0;
     let lineStart = from - this.#bytesOnLine;
     let usedBeforeLine = used - this.#lettersOnLine;

@@ -17,7 +17,7 @@ function untransferableArray(length: number): Uint8Array<ArrayBuffer> {
   return array;
 }
 
-/** Longer arrays have memory of their own: their cost is in their letters. */
+/** Longer arrays get memory of their own: processing their letters outweighs its cost. */
 const MAX_IN_SLAB = 16 * 1024;
 const SLAB_LETTERS = 4 * MAX_IN_SLAB;
 

@@ -47,7 +47,7 @@ export class LineCounter {
   line = 1;
   lastByte = LINE_FEED;
 
-  /** @returns whether the byte ends a line; the LF of a CRLF does not, because its CR has */
+  /** @returns whether the byte ends a line; the LF of a CRLF does not, because its CR does */
   pass(byte: number): boolean {
     const isEnd = byte === CARRIAGE_RETURN || (byte === LINE_FEED && this.lastByte !== CARRIAGE_RETURN);
     if (isEnd) this.line++;

@@ -127,7 +127,7 @@ function decode(work: () => void): void {
 
 /** A literals section with a Huffman tree of its own. */
 const WITH_TREE = 2;
-/** A tree whose first byte is at least this has weights that are not compressed themselves. */
+/** A tree's weights are not compressed themselves if its first byte is at least this. */
 const PLAIN_WEIGHTS = 128;
 
 /**
