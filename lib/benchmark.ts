@@ -1,4 +1,4 @@
-/** The entry `virnucpro/benchmark`: how fast a language model runs on a device, beside what the device can do. */
+/** The entry `virnucpro/benchmark`: how fast a language model runs on a device, compared with the device's limits. */
 import './supported-node.js';
 
 export { benchmark } from './benchmark/run-benchmark.js';

@@ -3,8 +3,9 @@ import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * What a system answers that cannot force this file to a disk: a pipe, a device, a file system in user space or of an odd
- * server. Nothing is lost by it that could be kept. Anything else is a failure: a full disk may be told only here.
+ * Codes that a system returns when it cannot force this file to disk: a pipe, a device, a file system in user space or
+ * of an unusual server. Nothing is lost that could have been kept. Any other code is a failure: a full disk may be
+ * reported only here.
  */
 const CANNOT_BE_FORCED = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
@@ -18,8 +19,8 @@ export async function forcedToDisk(force: () => Promise<void>): Promise<void> {
 }
 
 /**
- * Writes a whole file that is on the disk then, as far as that can be.
- * @param flags `wx` refuses a file that is there already
+ * Writes a whole file and forces it to disk, as far as the system can.
+ * @param flags `wx` refuses an existing file
  */
 export async function writeToDisk(path: string, text: string, flags: 'w' | 'wx' = 'w'): Promise<void> {
   const file = await open(path, flags);
@@ -31,7 +32,7 @@ export async function writeToDisk(path: string, text: string, flags: 'w' | 'wx' 
   }
 }
 
-/** What makes room where a write was refused for want of it, as the beginning of a sentence; undefined for other failures. */
+/** How to make room after a write failed for lack of it, to begin a sentence; undefined for other failures. */
 export function makingRoom(cause: unknown, path: string): string | undefined {
   const { code } = cause as NodeJS.ErrnoException;
   if (code === 'EDQUOT') return 'Free some of your quota, of space or of files (`quota -s`, on Lustre `lfs quota`)';
@@ -41,7 +42,7 @@ export function makingRoom(cause: unknown, path: string): string | undefined {
     : 'Free some space';
 }
 
-/** What failed may have been cleaned up since: a few inodes that are free, or blocks, are none that would have been enough. */
+/** Fewer free inodes or blocks than these count as none: clean-up after the failed write may have freed a few. */
 const FEW_INODES = 64;
 const FEW_BLOCKS = 16;
 
@@ -49,10 +50,10 @@ function lacksInodes(path: string): boolean {
   for (let existing = path; ; existing = dirname(existing)) {
     try {
       const { files, ffree, bavail } = statfsSync(existing);
-      // File systems that make inodes as needed tell of none at all.
+      // File systems that create inodes on demand report a total of 0.
       return files > 0 && ffree < FEW_INODES && bavail >= FEW_BLOCKS;
     } catch {
-      // Not there, or not told: asked of the folder that it would be in.
+      // The path does not exist or cannot be queried: ask its parent folder.
       if (existing === dirname(existing)) return false;
     }
   }

@@ -1,32 +1,32 @@
 /**
- * Every failure that a user can cause or meet has one of these codes. They are a promise: a code keeps its meaning
- * between releases, the text of its message may change.
+ * Every failure that a user can cause or meet has one of these codes. They are stable: a code keeps its meaning between
+ * releases, while the text of its message may change.
  */
 export type ErrorCode =
-  | 'VNP_NODE' // a release of Node that lacks what is used here
+  | 'VNP_NODE' // a Node release that lacks features used here
   | 'VNP_USAGE' // a wrong option or argument
   | 'VNP_INPUT_MISSING' // an input path that does not exist or cannot be read
-  | 'VNP_INPUT_FORMAT' // an input that is no FASTA or FASTQ of DNA, or a damaged archive
+  | 'VNP_INPUT_FORMAT' // an input that is not FASTA or FASTQ of DNA, or a damaged archive
   | 'VNP_OUTPUT' // the output directory cannot be used or written
-  | 'VNP_OUTPUT_LOST' // the output directory was taken over by another run, or cleaned up, while the run went on
-  | 'VNP_RESUME' // a run to go on with that was begun with other input, another model or other options
+  | 'VNP_OUTPUT_LOST' // another run took over the output directory, or it was cleaned up, during the run
+  | 'VNP_RESUME' // the run to resume was begun with other input, another model or other options
   | 'VNP_MODEL_MISSING' // no such model, or none installed
   | 'VNP_MODEL_INVALID' // a model folder or archive that is damaged or of another kind
-  | 'VNP_MODEL_UNTRUSTED' // a model that was not made here and that nobody has said to trust
+  | 'VNP_MODEL_UNTRUSTED' // a model that was not made on this machine and is not trusted
   | 'VNP_CHECKPOINT' // a published checkpoint that cannot be read: truncated, corrupt, hostile, of another family
   | 'VNP_LIBTORCH' // libtorch or the addon cannot be found or loaded
   | 'VNP_DEVICE' // a device that does not exist or cannot be used
   | 'VNP_MEMORY' // a device or the machine ran out of memory
-  | 'VNP_DEVICE_LOST' // a device that stopped answering for good, and no other is left to take its work
-  | 'VNP_THREADS' // fewer threads than the work needs, by a limit of the system or of OpenMP
-  | 'VNP_WRONG_NUMBERS' // a device that computes other numbers than it should
-  | 'VNP_SYSTEMIC' // batch after batch failed whole: something is wrong that more batches would not mend
-  | 'VNP_ABORTED' // the caller ended a run before its end
-  | 'VNP_CLOSED' // a call on something that was closed
+  | 'VNP_DEVICE_LOST' // a device stopped answering for good, and no other is left to take its work
+  | 'VNP_THREADS' // fewer threads than the work needs, because of a limit of the system or of OpenMP
+  | 'VNP_WRONG_NUMBERS' // a device computes wrong numbers
+  | 'VNP_SYSTEMIC' // batch after batch failed entirely: something is wrong that more batches would not fix
+  | 'VNP_ABORTED' // the caller ended a run early
+  | 'VNP_CLOSED' // a call on something already closed
   | 'VNP_ARGUMENT' // a wrong argument to a library or native call
   | 'VNP_NATIVE'; // a failure inside libtorch that has no code of its own
 
-/** An error that is meant for the user: its message says what is wrong, and what to do next. */
+/** An error meant for the user: its message says what is wrong and what to do next. */
 export class VirnucproError extends Error {
   override readonly name = 'VirnucproError';
   readonly code: ErrorCode;
@@ -37,22 +37,22 @@ export class VirnucproError extends Error {
   }
 }
 
-/** How this project words a wrong argument or option: "Expected X for Y but received Z. What to do next". */
+/** The error for a wrong argument or option: "Expected X for Y but received Z. What to do next". */
 export function expected(code: ErrorCode, what: string, forWhat: string, received: string, next = ''): VirnucproError {
   return new VirnucproError(code, `Expected ${what} for ${forWhat} but received ${received}${next && `. ${next}`}`);
 }
 
-/** Whether it says that the caller has ended something. */
+/** Whether the error means that the caller aborted the work. */
 export function isAborted(thrown: unknown): boolean {
   return thrown instanceof VirnucproError && thrown.code === 'VNP_ABORTED';
 }
 
-/** What was thrown, in its own words, whatever it is. */
+/** The message of whatever was thrown, an Error or not. */
 export function reasonOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** The addon's errors carry a code of ErrorCode already; only their class is the runtime's. Other errors stay as they are. */
+/** Turns errors of the addon, which carry an ErrorCode, into VirnucproErrors. Leaves other errors alone. */
 export function asVirnucproError(error: unknown): unknown {
   if (error instanceof VirnucproError || !(error instanceof Error) || !('code' in error)) return error;
   // Node's own errors have codes too, such as ENOENT.
@@ -60,13 +60,13 @@ export function asVirnucproError(error: unknown): unknown {
   return new VirnucproError(error.code as ErrorCode, error.message, { cause: error });
 }
 
-/** The code of whatever was thrown: VNP_NATIVE for what has none of ErrorCode. */
+/** The code of whatever was thrown; VNP_NATIVE if it has no ErrorCode. */
 export function codeOf(error: unknown): ErrorCode {
   const known = asVirnucproError(error);
   return known instanceof VirnucproError ? known.code : 'VNP_NATIVE';
 }
 
-/** A number of things in a message, for every layer: `1 frame`, `2 frames`, `3 entries`. */
+/** A count with its noun, for messages: `1 frame`, `2 frames`, `3 entries`. */
 export function counted(count: number, noun: string): string {
   if (count === 1) return `1 ${noun}`;
   if (/[^aeiou]y$/.test(noun)) return `${count} ${noun.slice(0, -1)}ies`;

@@ -1,6 +1,6 @@
 /**
- * The public API: the only module that a user imports. `virnucpro/models`, `virnucpro/diagnostics` and
- * `virnucpro/benchmark` have the rest.
+ * The public API: users import this module and, for the rest, `virnucpro/models`, `virnucpro/diagnostics` and
+ * `virnucpro/benchmark`.
  *
  * ```ts
  * const predictor = await open({ model: 'virnucpro-500' });
@@ -19,9 +19,8 @@ import type { RunPlan } from './predict/plan.js';
 import { Predictor } from './predict/predictor.js';
 
 /**
- * Loads a model on its devices: by options, or by a plan of `prepare`, which leaves only OpenHandlers to be given. Takes as
- * long as reading the weights does. Close the predictor to have the memory back; one that is left open does not keep the
- * process alive.
+ * Loads a model on its devices, by options or by a plan from `prepare`, which leaves only OpenHandlers to choose. Takes
+ * as long as reading the weights. Close the predictor to free its memory; an open one does not keep the process alive.
  * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_DEVICE,
  *   VNP_MEMORY, VNP_ARGUMENT, VNP_USAGE, VNP_ABORTED
  */
@@ -32,7 +31,7 @@ export async function open(given: OpenOptions | RunPlan = {}, handlers?: OpenHan
 }
 
 /**
- * The versions of this program and of the libtorch that it runs on.
+ * The versions of this program, its libtorch and Node.
  * @throws VirnucproError VNP_LIBTORCH
  */
 export function versions(): { virnucpro: string; libtorch: string; node: string } {

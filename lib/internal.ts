@@ -1,4 +1,4 @@
-/** What the command line needs beside the public API. No promise to anybody. */
+/** What the command line needs beyond the public API. Not stable: it may change in any release. */
 export { matmulEfficiency } from './engine/pool/linear-limit.js';
 export { DEFAULT_PRECISION, PRECISIONS } from './engine/devices/choose-devices.js';
 export { SHIPPED_DEFAULT } from './models/registry.js';

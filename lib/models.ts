@@ -1,4 +1,4 @@
-/** The entry `virnucpro/models`: models to be installed, looked at and removed, and the classifier of one alone. */
+/** The entry `virnucpro/models`: installs, inspects and removes models, and runs a model's classifier on its own. */
 import './supported-node.js';
 
 export { createRandomModel, importModel, inspectModel, listModels, removeModel, trustModel } from './models/library.js';

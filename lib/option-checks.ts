@@ -1,12 +1,12 @@
 import { expected } from './errors.js';
 
-/** Every name of an interface's properties: the compiler asks for one that is missing here, and refuses another. */
+/** The names of an interface's properties. The compiler rejects a missing or an unknown name. */
 export function namesOf<T>(names: Record<keyof T, true>): string[] {
   return Object.keys(names);
 }
 
 /**
- * A misspelt name would otherwise leave its default in force without a word.
+ * Rejects unknown names: a misspelt one would otherwise silently leave its default in force.
  * @throws VirnucproError VNP_ARGUMENT
  */
 export function checkNames(names: readonly string[], options: object, call: string): void {
@@ -17,7 +17,7 @@ export function checkNames(names: readonly string[], options: object, call: stri
 }
 
 /**
- * For a caller whom no compiler has checked: what is missing is right.
+ * Checks an argument for callers without a compiler. `undefined` passes.
  * @throws VirnucproError VNP_ARGUMENT
  */
 export function checkKind(name: string, value: unknown, kind: string, isRight: (value: never) => boolean): void {

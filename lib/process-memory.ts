@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Bytes of this process in memory; 0 where the system does not say. */
+/** Resident memory of this process in bytes; 0 where the system does not report it. */
 export function residentBytes(): number {
   try {
     return process.memoryUsage.rss();
@@ -9,7 +9,7 @@ export function residentBytes(): number {
   }
 }
 
-/** The most that there were so far; 0 where the system does not say. */
+/** Peak resident memory so far in bytes; 0 where the system does not report it. */
 export function peakResidentBytes(): number {
   try {
     return process.resourceUsage().maxRSS * 1024;

@@ -1,5 +1,5 @@
 /**
- * The same as the promise, unless the signal is aborted first: what comes of the promise is dropped then.
+ * Settles as the promise does, unless the signal is aborted first; the promise's outcome is dropped then.
  * @throws the signal's reason
  */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

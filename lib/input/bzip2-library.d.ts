@@ -1,5 +1,5 @@
 declare module 'unbzip2-stream/lib/bzip2.js' {
-  /** Reads so many bits (at most 32) as a number, the first the highest; null goes on to the next whole byte. */
+  /** Reads `count` bits (at most 32) as a number, the first the highest; null skips to the next whole byte. */
   type ReadBits = (count: number | null) => number;
 
   const bzip2: {
@@ -7,8 +7,8 @@ declare module 'unbzip2-stream/lib/bzip2.js' {
     header(bits: ReadBits): number;
     /**
      * Reads one block, or the end of the stream.
-     * @param checksum of the blocks so far
-     * @returns the checksum with this block's; null at the end of the stream
+     * @param checksum checksum of the blocks so far
+     * @returns the checksum including this block; null at the end of the stream
      */
     decompress(
       bits: ReadBits,

@@ -4,10 +4,10 @@ import { ArchiveDamage, damaged, endsEarly } from './compression.js';
 import type { CompressedInput, Decompression } from './compression.js';
 
 const NAME = 'a bzip2';
-/** Bytes of a stream's header, and of a block of no size: its end. */
+/** Bytes of a stream's header. */
 const HEADER_BYTES = 4;
 
-/** Bits of an input; those of a byte that is in part used are kept when the input's bytes move. */
+/** Reads the bits of an input. The bits left of a partly used byte are kept when the input's bytes move. */
 class BitReader {
   readonly #input: CompressedInput;
   #bytes = new Uint8Array(0) as Uint8Array;
@@ -34,19 +34,19 @@ class BitReader {
     return (this.#held >>> this.#heldBits) & ((1 << count) - 1);
   };
 
-  /** Bits are read from the input's bytes as they are now. */
+  /** Starts reading from the input's current bytes. */
   begin(): void {
     this.#bytes = this.#input.bytes;
     this.#position = 0;
   }
 
-  /** Gives back what was not read; the bits that are held count as read. */
+  /** Leaves the unread bytes in the input; held bits count as read. */
   end(): void {
     this.#input.skip(this.#position);
   }
 }
 
-/** The bytes of one block: the library gives them one by one. */
+/** Collects the bytes of one block, which the library writes one by one. */
 class BlockContent {
   #bytes = new Uint8Array(1024 * 1024);
   #used = 0;
@@ -69,8 +69,8 @@ class BlockContent {
 }
 
 /**
- * The content of bzip2 streams, one after another. The library checks the checksum of every block and stream. It reads a
- * block at once, so as many bytes are waited for as one can have.
+ * The content of concatenated bzip2 streams. The library verifies the checksum of every block and stream. It reads a
+ * block in one go, so this first waits for as many bytes as a block can have.
  */
 export function* bzip2Content(input: CompressedInput): Decompression {
   const bits = new BitReader(input);
@@ -96,7 +96,7 @@ function readAtOnce<T>(bits: BitReader, read: () => T, otherwise = 'no such data
   try {
     return read();
   } catch (error) {
-    // The library's words for what is wrong are no help to anyone, but for those about the checksum.
+    // The library's messages help no one, except those about the checksum.
     const isChecksum = /crc/.test(reasonOf(error));
     throw error instanceof ArchiveDamage ? error : damaged(NAME, isChecksum ? 'its checksum differs' : otherwise);
   } finally {

@@ -1,13 +1,13 @@
 import { VirnucproError } from '../errors.js';
 import { sentenceInputName } from './text.js';
 
-/** What an input can be packed with. All but gzip are unpacked by libraries in JavaScript. */
+/** How an input can be compressed. JavaScript libraries decompress all but gzip. */
 export type Compression = 'gzip' | 'bzip2' | 'xz' | 'zstd';
 
-/** The endings of files that are packed so. What a file is packed with is told by its content. */
+/** File name endings of compressed files. The actual compression is detected from content. */
 export const COMPRESSION_EXTENSIONS = ['.gz', '.bgz', '.bz2', '.xz', '.zst'] as const;
 
-/** How many of an input's first bytes tell what it is packed with. */
+/** Number of an input's first bytes from which its compression is detected. */
 export const SIGNATURE_BYTES = 6;
 
 const SIGNATURES: readonly { readonly compression: Compression; readonly bytes: readonly number[] }[] = [
@@ -17,27 +17,30 @@ const SIGNATURES: readonly { readonly compression: Compression; readonly bytes: 
   { compression: 'zstd', bytes: [0x28, 0xb5, 0x2f, 0xfd] },
 ];
 
-/** A zstd archive can begin with a frame to skip; the lower half of its first byte is free. */
+/** A zstd archive can begin with a skippable frame, whose first byte, 0x50 to 0x5f, is not listed here. */
 const SKIPPABLE_FRAME = [0x2a, 0x4d, 0x18];
 
 export function startsWith(head: Uint8Array, bytes: readonly number[]): boolean {
   return head.length >= bytes.length && bytes.every((byte, position) => head[position] === byte);
 }
 
-/** @param head the first SIGNATURE_BYTES bytes, or all */
+/** @param head the first SIGNATURE_BYTES bytes, or all if there are fewer */
 export function compressionOf(head: Uint8Array): Compression | undefined {
   const signature = SIGNATURES.find(({ bytes }) => startsWith(head, bytes));
   if (signature) return signature.compression;
   return (head[0] ?? 0) >>> 4 === 5 && startsWith(head.subarray(1), SKIPPABLE_FRAME) ? 'zstd' : undefined;
 }
 
-/** @param received in what state the archive is, see ArchiveDamage; @param place where in the content, such as `in record 3` */
+/**
+ * @param received the archive's state, see ArchiveDamage
+ * @param place where in the content, such as `in record 3`
+ */
 export function archiveError(path: string, received: string, place: string): VirnucproError {
   const next = 'Copy or download it again, or decompress it with the program that made it';
   return new VirnucproError('VNP_INPUT_FORMAT', `${sentenceInputName(path)} is ${received}, ${place}. ${next}`);
 }
 
-/** An archive that cannot be read to its end. The message says in what state it is, as it follows "the input is". */
+/** An archive that cannot be read to its end. The message is its state, worded to follow "the input is". */
 export class ArchiveDamage extends Error {
   override readonly name = 'ArchiveDamage';
 }
@@ -51,13 +54,13 @@ export function damaged(archive: string, reason: string): ArchiveDamage {
   return new ArchiveDamage(`${archive} archive that is damaged (${reason})`);
 }
 
-/** Content piece by piece, each valid until the next is asked for; undefined where more input has to be added first. */
+/** Content in pieces, each valid until the next is requested; undefined when more input must be added first. */
 export type Decompression = Generator<Uint8Array | undefined, void, void>;
 
-/** Decompresses what is added to the input until that has ended. @throws ArchiveDamage while iterating */
+/** Decompresses what is added to the input until the input ends. @throws ArchiveDamage while iterating */
 export type Decompress = (input: CompressedInput) => Decompression;
 
-/** The compressed bytes that were read and not yet used. */
+/** Compressed bytes that have been read but not used. */
 export class CompressedInput {
   #bytes = new Uint8Array(0);
   #start = 0;
@@ -73,7 +76,7 @@ export class CompressedInput {
     return this.#isEnded;
   }
 
-  /** The bytes that there are, valid until the next `add`. */
+  /** The available bytes, valid until the next `add`. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(this.#start, this.#end);
   }
@@ -93,14 +96,14 @@ export class CompressedInput {
     this.#start += count;
   }
 
-  /** Uses that many of the bytes that there are. Valid until the next `add`. */
+  /** Takes `count` of the available bytes. Valid until the next `add`. */
   take(count: number): Uint8Array {
     const taken = this.#bytes.subarray(this.#start, this.#start + count);
     this.#start += count;
     return taken;
   }
 
-  /** Waits for at least that many bytes. @returns whether there are so many; else the input has ended */
+  /** Waits for at least `count` bytes. @returns whether they are there; if not, the input has ended */
   *waitFor(count: number): Generator<undefined, boolean, void> {
     while (this.length < count && !this.#isEnded) yield undefined;
     return this.length >= count;

@@ -7,14 +7,14 @@ import { FastaParser } from './fasta-parser.js';
 import { FastqParser } from './fastq-parser.js';
 import type { RecordParser, RecordParserOptions } from './record.js';
 
-/** How many of an input's first bytes, decompressed, are looked at to tell what it is. */
+/** Number of an input's first bytes, decompressed, from which its format is detected. */
 export const CONTENT_BYTES = 64 * 1024;
 
 export type RecordFormat = 'fasta' | 'fastq';
 
 const ZIP = [0x50, 0x4b, 0x03, 0x04];
 
-/** Control characters that no text has are at least so many, and that fraction, of what is no text. */
+/** Content is binary if it has at least this many, and this fraction of, control characters that no text has. */
 const MIN_CONTROLS = 8;
 const CONTROL_FRACTION = 0.05;
 
@@ -46,7 +46,7 @@ function controlProblem(text: string, firstHeader: number): ContentProblem | und
   return { received: `binary data (${controls} control characters)`, next: WRONG_FILE };
 }
 
-/** Where the first line that starts with `mark` begins, be it behind blanks and a byte order mark; infinity where none does. */
+/** Position of the first line that starts with `mark`, ignoring blanks and a byte order mark; Infinity if none does. */
 function lineStartingWith(text: string, mark: string): number {
   const found = new RegExp(`(?:^|[\\r\\n])[ \\t\\v\\f\\xef\\xbb\\xbf]*\\${mark}`).exec(text);
   return found === null ? Infinity : found.index;
@@ -54,11 +54,11 @@ function lineStartingWith(text: string, mark: string): number {
 
 /** Text before the first `>` is skipped in FASTA, so an `@` at the start alone does not make it FASTQ. */
 function isFastq(text: string, firstHeader: number): boolean {
-  // A quality line of FASTQ can start with `>`, so the `+` line that comes before it decides.
+  // A quality line of FASTQ can start with `>`, so a `+` line before it decides.
   return /^[\s\xef\xbb\xbf]*@/.test(text) && (firstHeader === Infinity || lineStartingWith(text, '+') < firstHeader);
 }
 
-/** Letters of every record that the text holds, or begins. */
+/** Letters of every record in the text, the last of which may be incomplete. */
 function sequencesOf(text: string, format: RecordFormat): string[] {
   if (format === 'fasta') {
     return text
@@ -69,10 +69,10 @@ function sequencesOf(text: string, format: RecordFormat): string[] {
   return fastqSequences(text);
 }
 
-/** The length of a sequence says where its quality ends, for a line of quality can start with `@`, too. */
+/** The length of a sequence says where its quality ends, because a quality line can start with `@`, too. */
 function fastqSequences(text: string): string[] {
   const sequences: string[] = [];
-  // A header, the lines of the sequence, and the line of the `+` as far as they are there.
+  // A header, the sequence lines and the `+` line, as far as the text has them.
   const header = /[\s\xef\xbb\xbf]*@[^\r\n]*[\r\n]+([^+]*)(?:\+[^\r\n]*[\r\n]+)?/y;
   for (let found = header.exec(text); found !== null; found = header.exec(text)) {
     const letters = found[1]!.replace(/\s/g, '');
@@ -86,7 +86,7 @@ function fastqSequences(text: string): string[] {
 
 const PROTEIN = new RegExp(`[${PROTEIN_LETTERS}]`, 'g');
 
-/** Judged by most of the records, so that a record of protein among DNA stays one record's problem. */
+/** Decided by a majority of records, so that a protein record among DNA makes only itself invalid. */
 function proteinProblem(text: string, format: RecordFormat): ContentProblem | undefined {
   const sequences = sequencesOf(text, format)
     .map((sequence) => sequence.replace(/\s/g, ''))
@@ -110,11 +110,11 @@ function textProblem(head: Uint8Array, text: string, firstHeader: number, whole:
 export type LetterKind = 'dna' | 'protein';
 
 /**
- * Tells how an input is to be read, by the start of its content.
- * @param head its first CONTENT_BYTES bytes, decompressed, or all of it
- * @param whole whether that is all of it
- * @param letters what is wanted; DNA is not told from protein where protein is
- * @throws VirnucproError VNP_INPUT_FORMAT where it cannot be read, or where it is protein and DNA is wanted
+ * Detects an input's format from the start of its content.
+ * @param head its first CONTENT_BYTES bytes, decompressed, or all if it has fewer
+ * @param whole whether `head` is all of it
+ * @param letters what the input should hold; `protein` accepts DNA, too
+ * @throws VirnucproError VNP_INPUT_FORMAT when it is neither FASTA nor FASTQ, or is protein where DNA is expected
  */
 export function recordFormat(
   path: string,
@@ -157,7 +157,7 @@ export function parserFor(format: RecordFormat, options: RecordParserOptions): R
 
 const NO_BLOCKS: readonly Uint8Array[] = [];
 
-/** Holds back the start of an input's content until there is enough of it to tell what it is. */
+/** Holds back the start of an input's content until it is enough to detect the format. */
 export class ContentGate {
   readonly #path: string;
   readonly #letters: LetterKind;
@@ -170,18 +170,18 @@ export class ContentGate {
     this.#letters = letters;
   }
 
-  /** Undefined until it is known. */
+  /** Undefined until it is detected. */
   get format(): RecordFormat | undefined {
     return this.#format;
   }
 
-  /** What was held back, valid until the next `add`. */
+  /** The bytes held back, valid until the next `add`. */
   get held(): Uint8Array {
     return this.#head?.subarray(0, this.#filled) ?? new Uint8Array(0);
   }
 
   /**
-   * @returns what can be parsed now, none while the format is not known
+   * @returns the blocks that can be parsed now, none until the format is known
    * @throws VirnucproError VNP_INPUT_FORMAT
    */
   add(block: Uint8Array): readonly Uint8Array[] {
@@ -199,8 +199,8 @@ export class ContentGate {
   }
 
   /**
-   * Nothing more comes.
-   * @param whole whether that is because the input is at its end
+   * Ends the content.
+   * @param whole whether it ends because the input is at its end
    */
   end(whole: boolean): readonly Uint8Array[] {
     return this.#format === undefined ? this.#open(whole) : NO_BLOCKS;

@@ -5,19 +5,19 @@ import type { Compression, Decompress } from './compression.js';
 import { gzipContent } from './gzip.js';
 
 export interface DecompressionOptions {
-  /** Whether a thread of its own may do the work. For a short look at an input's start that is not worth it. */
+  /** Whether a separate thread may do the work. A short look at an input's start is not worth one. */
   readonly inThread: boolean;
   /**
-   * Told of an archive that was read to its end, but may have been longer: its state, so that it can follow the name of the
-   * input.
+   * Called for an archive that was read to its end but may have been longer. `doubt` is its state, worded to follow the
+   * input's name.
    */
   readonly onDoubt?: (doubt: string) => void;
 }
 
 /**
- * The content of an input: unpacked where its first bytes say that it is packed with gzip, bzip2, xz or zstd, else as it
- * is. Blocks are asked for as content is, so memory does not grow with the input.
- * @param blocks each valid until the next is asked for; so is what this gives
+ * The content of an input: decompressed if its first bytes are those of gzip, bzip2, xz or zstd, otherwise unchanged.
+ * Blocks are requested only as content is, so memory does not grow with the input.
+ * @param blocks each valid until the next is requested, as are the blocks yielded here
  * @throws ArchiveDamage while iterating, after the content before the damage
  */
 export async function* decompressed(
@@ -38,7 +38,7 @@ export async function* decompressed(
   }
 }
 
-/** Blocks until they are enough to know a signature, in one: a pipe may give its bytes one by one. */
+/** Joins blocks until they are enough for a signature: a pipe may yield its bytes one by one. */
 async function firstBlock(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
   let head: Uint8Array = new Uint8Array(0);
   while (head.length < SIGNATURE_BYTES) {
@@ -77,7 +77,7 @@ async function* contentHere(
   }
 }
 
-/** Loads a library only where an input needs it. */
+/** Loads a library only when an input needs it. */
 export async function loadDecompress(compression: Exclude<Compression, 'gzip'>): Promise<Decompress> {
   switch (compression) {
     case 'bzip2':
@@ -89,23 +89,23 @@ export async function loadDecompress(compression: Exclude<Compression, 'gzip'>):
   }
 }
 
-/** To the thread: go on, with the next block of the input if there is one, or with its end. */
+/** To the thread: continue, with the next block of the input, with its end, or with neither. */
 export interface ThreadRequest {
   readonly block?: Uint8Array;
   readonly isEnd?: boolean;
 }
 
-/** From the thread, one for each request: some content, and what it needs for more. */
+/** From the thread, one for each request: some content, and what the thread needs to continue. */
 export interface ThreadAnswer {
   readonly content: Uint8Array;
   readonly next: 'input' | 'request' | 'nothing';
-  /** What ended the work; the content before it was given. */
+  /** Why the work ended; `content` precedes the failure. */
   readonly failure?: { readonly isDamage: boolean; readonly message: string };
 }
 
 /**
- * The content of an input that is unpacked in JavaScript, in a thread of its own: the main thread feeds the devices. The
- * thread is one answer ahead, no more.
+ * The content of an input, decompressed in a separate thread, because the main thread feeds the devices. The thread is
+ * at most one answer ahead.
  * @throws ArchiveDamage while iterating
  */
 async function* contentFromThread(
@@ -125,7 +125,7 @@ async function* contentFromThread(
       const { content, next, failure } = await answered;
       if (next !== 'nothing') {
         answered = proceed(next);
-        // Its failure is met when it is waited for.
+        // A failure is thrown where the answer is awaited.
         answered.catch(() => undefined);
       }
       if (content.length > 0) yield content;
@@ -144,7 +144,7 @@ class DecompressionThread {
 
   constructor(compression: Compression) {
     this.#worker = new Worker(new URL('./decompression-thread.js', import.meta.url), { workerData: compression });
-    // It keeps the process only while it is waited for.
+    // The thread keeps the process alive only while an answer is awaited.
     this.#worker.unref();
     this.#worker.on('message', (answer: ThreadAnswer) => {
       this.#worker.unref();
@@ -159,7 +159,7 @@ class DecompressionThread {
       this.#settle = { resolve, reject };
       if (this.#failure) reject(this.#failure);
       this.#worker.ref();
-      // The block's memory is used again, so the message is a copy in any case; its own is handed over.
+      // Copied, because the block's memory is reused; the copy's memory is transferred.
       const copy = block && new Uint8Array(block);
       this.#worker.postMessage({ ...(copy && { block: copy }), isEnd }, copy ? [copy.buffer] : []);
     });

@@ -5,10 +5,10 @@ import type { Compression, Decompression } from './compression.js';
 import { loadDecompress } from './decompressed.js';
 import type { ThreadAnswer, ThreadRequest } from './decompressed.js';
 
-/** Bytes of content from which an answer leaves; one that is larger is a single piece of the library's. */
+/** Bytes of content from which an answer is sent. Pieces of the library are not split, so an answer may be larger. */
 const ANSWER_BYTES = 256 * 1024;
 
-/** Gathers content until there is enough of it for an answer, or nothing more to be had from what there is. */
+/** Gathers content until it is enough for an answer, or the input so far yields no more. */
 function proceed(pieces: Decompression): ThreadAnswer {
   const gathered: Uint8Array[] = [];
   let size = 0;

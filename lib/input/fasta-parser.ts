@@ -11,7 +11,7 @@ export class FastaParser implements RecordParser {
   readonly #header: HeaderLine;
   readonly #lines = new LineCounter();
   #state: State = 'preamble';
-  /** Whether nothing but blanks and byte order marks was on the line so far. */
+  /** Whether the line has had only blanks and byte order marks so far. */
   #isAtLineStart = true;
   #skippedLines = 0;
 

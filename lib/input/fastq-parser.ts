@@ -11,22 +11,22 @@ const SEPARATOR_MARK = '+'.charCodeAt(0);
 
 type State = 'between' | 'header' | 'sequence' | 'caption' | 'quality';
 
-/** A line that begins the next record if the quality before it is too short, and is one of its lines if it is not. */
+/** A line that begins the next record if the quality before it proves too short; otherwise a line of that quality. */
 interface PossibleHeader {
   readonly line: number;
   readonly lastByte: number;
-  /** What is wrong with the quality, if it ended before. */
+  /** What is wrong with the record if its quality ends before this line. */
   readonly problem: string;
-  /** What was read since, its `@` first, of earlier blocks, and where the rest begins in this one. */
+  /** The bytes from this line's `@` on: those of earlier blocks, then where the rest begins in the current block. */
   readonly bytes: Uint8Array[];
   from: number;
 }
 
 /**
- * FASTQ as Cock et al. define it (Nucleic Acids Research 38, 1767, 2010): sequence and quality may each be of one line or of
- * several, and a quality line may begin with any sign, so the length of the sequence says where the quality ends. Where the
- * end that it says cannot be right, the quality ends before the first line that began with `@` behind as many lines as the
- * sequence has: so one damaged record costs no other.
+ * FASTQ as Cock et al. define it (Nucleic Acids Research 38, 1767, 2010): sequence and quality may each have one line
+ * or several, and a quality line may begin with any character, so the length of the sequence says where the quality
+ * ends. If that end cannot be right, the quality ends before the first line that begins with `@` after as many lines as
+ * the sequence has, so that one damaged record costs no other.
  */
 export class FastqParser implements RecordParser {
   readonly #source: string;
@@ -41,7 +41,7 @@ export class FastqParser implements RecordParser {
   #quality = new FastqQuality(0);
   #captionProblem = '';
   #possible: PossibleHeader | undefined;
-  /** Whether what was read since that line was no quality. */
+  /** Whether the bytes since that line proved not to be quality. */
   #isMistaken = false;
 
   constructor(options: RecordParserOptions) {
@@ -173,7 +173,7 @@ export class FastqParser implements RecordParser {
     return position;
   }
 
-  /** The line of the `+` is read: its caption, if there is one, is that of the record. */
+  /** Ends the `+` line. Its caption, if any, must be the record's header or its first word. */
   #endCaption(): void {
     const caption = this.#caption.take();
     const isSame = caption === '' || caption === this.#title || caption === this.#title.split(/\s/, 1)[0];
@@ -204,11 +204,11 @@ export class FastqParser implements RecordParser {
         this.#isMistaken = true;
         return position;
       }
-      // The LF of a CRLF ends no line.
+      // The LF of a CRLF does not end another line.
       if (!this.#lines.pass(block[position++]!)) continue;
       quality.endLine();
       if (!quality.isWhole) continue;
-      // Only what follows shows whether that is where the quality ends.
+      // Only what follows shows whether the quality ends here.
       if (this.#possible) this.#state = 'between';
       else this.#endRecord(this.#problem);
       return position;
@@ -221,7 +221,10 @@ export class FastqParser implements RecordParser {
     this.#possible = { line, lastByte, problem: this.#problem, bytes: [], from };
   }
 
-  /** The record ended before the line that may begin the next: it does, and is read again. @param block what was read of it */
+  /**
+   * Ends the record before the possible header, which proved to be one, and reads again from there.
+   * @param block the part of the current block that was read
+   */
   #goBack(block: Uint8Array): void {
     const { line, lastByte, problem, bytes, from } = this.#possible!;
     this.#isMistaken = false;
@@ -247,14 +250,14 @@ export class FastqParser implements RecordParser {
 const LOWEST = 33;
 const HIGHEST = 126;
 
-/** The quality of one FASTQ record, as far as it was read. */
+/** The quality of one FASTQ record, as far as it has been read. */
 class FastqQuality {
   /** Values that it should have: one for each character of the sequence. */
   readonly expected: number;
   #values = 0;
   #lines = 0;
   #column = 0;
-  /** Blanks since the last value; at the end of a line they mean nothing. */
+  /** Blanks since the last value; ignored at the end of a line. */
   #blanks = 0;
   #blank: StrangeByte | undefined;
   #strange: StrangeByte | undefined;
@@ -263,7 +266,7 @@ class FastqQuality {
     this.expected = expected;
   }
 
-  /** Lines that are at their end. */
+  /** Number of complete lines. */
   get lines(): number {
     return this.#lines;
   }
@@ -276,7 +279,7 @@ class FastqQuality {
     return this.#values >= this.expected;
   }
 
-  /** What is wrong with it, should it be at its end; empty when nothing is. @param headerLine of its record */
+  /** What is wrong if the quality ends here; empty when nothing is. @param headerLine line of the record's header */
   problem(headerLine: number): string {
     if (this.#strange) return `a byte that no quality has (${nameOf(this.#strange.byte)}) in ${placeOf(this.#strange)}`;
     if (this.#values === this.expected) return '';
@@ -284,9 +287,9 @@ class FastqQuality {
   }
 
   /**
-   * Reads on in a line.
-   * @param line its number
-   * @param most of the values that may be read in all
+   * Continues a line.
+   * @param line number of the line
+   * @param most maximum number of values in total
    * @returns the position of the line end, of the value that would be one too many, or the length of the block
    */
   read(block: Uint8Array, from: number, line: number, most: number): number {
@@ -321,7 +324,7 @@ class FastqQuality {
   }
 }
 
-/** @returns the position behind the values, at most so many, that come one after another */
+/** @returns the position after a run of values, at most `most` of them */
 function endOfValues(block: Uint8Array, from: number, most: number): number {
   const end = Math.min(block.length, from + most);
   let position = from;

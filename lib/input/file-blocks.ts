@@ -18,13 +18,13 @@ export function unreadable(path: string, cause: unknown): VirnucproError {
 }
 
 /**
- * The bytes of a file, pipe or terminal. A block is valid until the next is asked for.
- * @param blockSize the most bytes of a block
- * @param signal ends the reading, whatever is waited for
+ * The bytes of a file, pipe or terminal. A block is valid until the next is requested.
+ * @param blockSize maximum bytes of a block
+ * @param signal aborts the reading, whatever it waits for
  * @throws VirnucproError VNP_INPUT_MISSING while iterating; the signal's reason
  */
 export async function* fileBlocks(path: string, blockSize: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-  // A pipe without a writer would otherwise hold a thread until there is one, and with it the end of the process.
+  // Non-blocking: otherwise a pipe would hold a thread, and the exit of the process, until a writer comes.
   const opening = system.open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const descriptor = await unlessAborted(opening, signal).catch((cause: unknown) => {
     if (!signal?.aborted) throw unreadable(path, cause);
@@ -40,12 +40,12 @@ export async function* fileBlocks(path: string, blockSize: number, signal?: Abor
   }
 }
 
-/** What is waited for without a thread: a pipe or a terminal. It has the descriptor then. */
+/** A stream for a pipe or terminal, which can be waited for without a thread. It owns the descriptor then. */
 async function streamOf(descriptor: number, signal: AbortSignal | undefined): Promise<Socket | ReadStream | undefined> {
   const looking = system.fstat(descriptor);
   try {
     const status = await unlessAborted(looking, signal);
-    // Nothing comes, and no end, before there was a writer.
+    // A socket yields nothing, not even an end, before the pipe has had a writer.
     if (status.isFIFO()) return new Socket({ fd: descriptor, readable: true, writable: false });
     if (status.isCharacterDevice() && isatty(descriptor)) return new ReadStream(descriptor);
     return undefined;
@@ -72,7 +72,7 @@ async function* readBlocks(
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
-    // A thread that still reads needs the descriptor.
+    // A thread that is still reading needs the descriptor.
     if (signal?.aborted) closeAfter(reading, descriptor);
     else await system.close(descriptor);
   }
@@ -86,9 +86,9 @@ function closeAfter(work: Promise<unknown>, descriptor: number): void {
 }
 
 /**
- * The bytes of a stream. Whoever writes to it may pause for as long as it likes, so one that is abandoned is destroyed.
- * @param signal ends the reading at once
- * @throws what the stream fails with; the signal's reason
+ * The bytes of a stream. Its writer may pause for any length of time, so an abandoned stream is destroyed.
+ * @param signal aborts the reading at once
+ * @throws the stream's error; the signal's reason
  */
 export async function* streamBlocks(
   stream: AsyncIterable<Uint8Array> & { destroy?: () => void },
@@ -104,7 +104,7 @@ export async function* streamBlocks(
   } finally {
     const ending = iterator.return?.();
     if (signal?.aborted) {
-      // What is no stream of Node ends with what it waits for.
+      // An iterable that is not a Node stream ends with what it waits for.
       stream.destroy?.();
       ending?.catch(() => undefined);
     } else await ending;

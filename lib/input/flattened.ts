@@ -1,9 +1,9 @@
 /**
- * The items of all groups, one by one. What an async generator does for each item (three promises and a turn of the
- * microtask queue for each) took a third of the time of a run's host side; here that is paid once a group.
+ * The items of all groups, one by one. An async generator's work for each item (three promises, and a turn of the
+ * microtask queue for each) took a third of the host's time in a run; here it is done once per group.
  *
- * Items are given in the order of the calls, also when `next` is called again before the last answer. Returning early
- * ends the group that is open, then the groups.
+ * Items come in the order of the calls, even when `next` is called again before the last answer. Returning early ends
+ * the current group, then the groups.
  */
 export function flattened<T>(groups: AsyncGenerator<Iterable<T>>): AsyncIterableIterator<T, undefined> {
   return new Flattened(groups);
@@ -12,7 +12,7 @@ export function flattened<T>(groups: AsyncGenerator<Iterable<T>>): AsyncIterable
 class Flattened<T> implements AsyncIterableIterator<T, undefined> {
   readonly #groups: AsyncGenerator<Iterable<T>>;
   #group: Iterator<T> | undefined;
-  /** The last answer that needed the next group, until it is given: what is asked meanwhile comes after it. */
+  /** The last answer that is still awaited, such as the next group; later calls are answered after it. */
   #pending: Promise<unknown> | undefined;
 
   constructor(groups: AsyncGenerator<Iterable<T>>) {
@@ -76,7 +76,7 @@ class Flattened<T> implements AsyncIterableIterator<T, undefined> {
     }
   }
 
-  /** A group that fails ends everything, as an error within a generator does. */
+  /** A failing group ends everything, as an error within a generator does. */
   async #fail(error: unknown): Promise<never> {
     this.#group = undefined;
     await this.#groups.return(undefined);

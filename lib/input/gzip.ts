@@ -3,13 +3,13 @@ import type { Gunzip } from 'node:zlib';
 import { damaged, endsEarly } from './compression.js';
 
 const NAME = 'a gzip';
-/** Bytes of content that are given at a time, and so those that zlib keeps for itself at most when it fails. */
+/** Bytes of content in a block, and so the most that zlib holds back when it fails. */
 const CONTENT_BLOCK = 64 * 1024;
 
-/** What is said of an archive that was read to its end, and of which more may have been there. */
+/** The doubt about an archive that was read to its end but may have been longer. */
 export const NO_END_BLOCK = 'has no BGZF end block: it may be cut off';
 
-/** What zlib does not look at: whether BGZF has its end, and what lies behind the last member. */
+/** Checks what zlib does not: whether BGZF has its end block, and what follows the last member. */
 class Edges {
   readonly #chain = new BgzfChain();
   /** Bytes up to the last one that is not 0. */
@@ -25,19 +25,19 @@ class Edges {
   }
 
   /**
-   * @returns what the user should know of the archive, if anything
+   * @returns what the user should know about the archive, if anything
    * @throws ArchiveDamage
    */
   check(bytesUsed: number): string | undefined {
-    // As gzip does it, zeros behind the last member are padding, such as tapes have.
+    // As in gzip, zeros after the last member are padding, such as tapes have.
     if (bytesUsed < this.#bytesBeforePadding) throw damaged(NAME, 'other data behind its end');
     return this.#chain.endsWithContent ? NO_END_BLOCK : undefined;
   }
 }
 
 /**
- * The content of gzip members, one after another, unpacked in the threads of Node. A block is valid for as long as
- * anyone likes. Length and checksum of every member are checked.
+ * The content of concatenated gzip members, decompressed in Node's threads. Blocks stay valid. The length and checksum
+ * of every member are verified.
  * @param onDoubt see DecompressionOptions
  * @throws ArchiveDamage while iterating
  */
@@ -65,15 +65,15 @@ export async function* gzipContent(
   if (doubt !== undefined) onDoubt(doubt);
 }
 
-/** Reads the input to its end, also where the archive ends before. */
+/** Reads the input to its end, even when the archive ends earlier. */
 async function feed(gunzip: Gunzip, blocks: AsyncIterable<Uint8Array>, edges: Edges): Promise<void> {
-  // A failure is told to who reads the content.
+  // Whoever reads the content receives the failure.
   gunzip.on('error', () => undefined);
   for await (const block of blocks) {
     edges.add(block);
     if (gunzip.readableEnded) continue;
     if (gunzip.destroyed) return;
-    // The block's memory is used again while zlib still reads it.
+    // Copied, because the block's memory is reused while zlib still reads it.
     if (!gunzip.write(new Uint8Array(block))) await roomOrEnd(gunzip);
   }
   gunzip.end();
@@ -92,21 +92,21 @@ function roomOrEnd(gunzip: Gunzip): Promise<void> {
 
 function archiveDamage(error: NodeJS.ErrnoException): unknown {
   if (error.code === 'Z_BUF_ERROR') return endsEarly(NAME);
-  // Only behind a member: what an input starts with was looked at.
+  // Only after a member: the start of the input has been checked.
   if (error.message === 'incorrect header check') return damaged(NAME, 'other data behind its end');
   if (error.code?.startsWith('Z_')) return damaged(NAME, error.message);
   return error;
 }
 
-/** What a member begins with, up to the length of its extra field. */
+/** The start of a member, up to and including the length of its extra field. */
 const FIXED_BYTES = 12;
 const HAS_EXTRA_FIELD = 0x04;
-/** The length of the content, the last of a member. */
+/** A member ends with the length of its content. */
 const CONTENT_LENGTH_BYTES = 4;
 
 /**
- * BGZF is gzip in members of at most 64 KiB that say how long they are; one without content marks the end. So the members
- * can be followed from one to the next without unpacking them, which tells whether the archive has that mark.
+ * BGZF is gzip in members of at most 64 KiB that give their length; one without content marks the end. Following the
+ * members by their lengths, without decompressing them, shows whether the archive has that mark.
  */
 class BgzfChain {
   readonly #walk = this.#members();
@@ -120,7 +120,7 @@ class BgzfChain {
     this.#proceed(this.#gathered);
   }
 
-  /** Whether all members are BGZF's, and the last has content: a part of the archive may be missing. */
+  /** Whether all members are BGZF and the last has content: a part of the archive may be missing. */
   get endsWithContent(): boolean {
     return this.#endsWithContent;
   }
@@ -147,11 +147,11 @@ class BgzfChain {
     this.#gathered = Buffer.alloc(0);
   }
 
-  /** Asks for the bytes that it has to see. Ends at the first member that is not BGZF's, and at padding. */
+  /** Requests the bytes that it needs to see. Ends at the first member that is not BGZF, and at padding. */
   *#members(): Generator<{ skip: number; take: number }, undefined, Buffer> {
     for (;;) {
       const first = yield { skip: 0, take: 1 };
-      // Zeros behind the last member belong to none.
+      // Zeros after the last member belong to none.
       if (first[0] === 0) return;
       this.#endsWithContent = false;
       const fixed = Buffer.concat([first, yield { skip: 0, take: FIXED_BYTES - 1 }]);
@@ -166,7 +166,7 @@ class BgzfChain {
   }
 }
 
-/** By the subfield BC of a header's extra field, which may have others. */
+/** The bytes of a member, from subfield BC of its header's extra field, which may have other subfields. */
 function memberSize(extra: Buffer): number | undefined {
   for (let start = 0; start + 4 <= extra.length; start += 4 + extra.readUInt16LE(start + 2)) {
     const isSize = extra.toString('latin1', start, start + 2) === 'BC' && extra.readUInt16LE(start + 2) === 2;

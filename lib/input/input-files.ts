@@ -15,8 +15,8 @@ import { printablePath } from './text.js';
 export const STANDARD_INPUT = '-';
 
 /**
- * The files of a directory that are read, also with one of COMPRESSION_EXTENSIONS behind. Upper-case endings count too,
- * hidden files do not.
+ * Endings of the files that are read from a directory, in either case, alone or followed by one of
+ * COMPRESSION_EXTENSIONS. Hidden files are not read.
  */
 export const SEQUENCE_EXTENSIONS: readonly string[] = [
   ...['.fa', '.fasta', '.fna', '.ffn', '.fas', '.fsa'],
@@ -26,23 +26,23 @@ export const SEQUENCE_EXTENSIONS: readonly string[] = [
 /** One input to read: a file, a pipe, or `-` for standard input. */
 export interface InputFile {
   readonly path: string;
-  /** Bytes; undefined for what is no regular file. */
+  /** Bytes; undefined unless it is a regular file. */
   readonly size: number | undefined;
 }
 
 export interface FilesOptions {
-  /** Told what stops nothing but should be known, a sentence each: what of a directory is not read. Default nobody. */
+  /** Receives warnings, a sentence each, about the entries of a directory that are not read. Default none. */
   readonly onWarning?: ((text: string) => void) | undefined;
-  /** Ends the looking at once, whatever a file system does. */
+  /** Aborts at once, even when a file system hangs. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface CheckOptions extends FilesOptions {
-  /** What the inputs should hold: protein is refused where DNA is wanted, and not the other way round. Default `dna`. */
+  /** What the inputs should hold: `dna` refuses protein, `protein` accepts both. Default `dna`. */
   readonly letters?: LetterKind;
 }
 
-/** Whether a name in a directory, no hidden one, is that of a file to read, see SEQUENCE_EXTENSIONS. */
+/** Whether a name that is not hidden is that of a file to read, see SEQUENCE_EXTENSIONS. */
 function isSequenceFile(name: string): boolean {
   return SEQUENCE_EXTENSIONS.includes(extname(withoutCompression(name)).toLowerCase());
 }
@@ -52,7 +52,7 @@ function withoutCompression(name: string): string {
   return packed ? name.slice(0, -extname(name).length) : name;
 }
 
-/** The name of a file without its folder, and without its endings: `x` for `in/x.fa` and `in/x.fa.gz`. */
+/** The name of a file without its folder and endings: `x` for `in/x.fa` and `in/x.fa.gz`. */
 export function inputStem(path: string): string {
   const name = withoutCompression(basename(path));
   return name.slice(0, name.length - extname(name).length);
@@ -94,7 +94,7 @@ async function filesOfDirectory(directory: string, { onWarning, signal }: FilesO
 }
 
 /**
- * The files that one input stands for: itself, or the sequence files in a directory by code point.
+ * The files that one input stands for: itself, or the sequence files of a directory, by code point.
  * @throws VirnucproError VNP_INPUT_MISSING; the signal's reason
  */
 export async function filesOf(input: string, options: FilesOptions = {}): Promise<InputFile[]> {
@@ -110,7 +110,7 @@ export async function filesOf(input: string, options: FilesOptions = {}): Promis
   }
 }
 
-/** Looks at the start of a regular file; what a pipe gives can be read only once, so it is left for the reader. */
+/** Checks the start of a regular file. A pipe can be read only once, so it is left to the reader. */
 async function fileProblem(
   { path, size }: InputFile,
   letters: LetterKind,
@@ -132,7 +132,7 @@ async function fileProblem(
   }
 }
 
-/** Where in an input its first bytes end. */
+/** The place in an input where `head` ends. */
 function placeBehind(head: Uint8Array, path: string): string {
   const options = { source: path, firstIndex: 0, memoryLimit: CONTENT_BYTES, temporaryFolder: undefined };
   try {
@@ -145,11 +145,10 @@ function placeBehind(head: Uint8Array, path: string): string {
 }
 
 /**
- * Finds out, before anything is loaded, whether the inputs can be read: every one of them exists, is readable and looks
- * like FASTA or FASTQ of DNA, judged by the first 64 KiB of its content, decompressed where it is compressed. Standard
- * input and pipes are judged when they are read.
+ * Checks, before anything is loaded, that every input exists, is readable and looks like FASTA or FASTQ of DNA, by the
+ * first 64 KiB of its decompressed content. Standard input and pipes are checked when they are read.
  * @param inputs files, directories (see `SEQUENCE_EXTENSIONS`), or `-`
- * @param options `onWarning` is also told of files that are given more than once, and of nothing where an error is thrown
+ * @param options `onWarning` also receives files that are given more than once, and nothing when an error is thrown
  * @returns the files in the order in which they are read
  * @throws VirnucproError VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the code of the
  *   first; the signal's reason
@@ -187,7 +186,7 @@ export async function checkInputs(
 }
 
 /**
- * Finds files that are the same one, by whatever paths: before they are read, and by what the system says of them.
+ * Finds inputs that are the same file, whatever their paths, by device, inode and size, before they are read.
  * @returns the warnings, in the order of the files
  */
 async function sameFileWarnings(files: readonly InputFile[]): Promise<string[]> {
@@ -195,7 +194,7 @@ async function sameFileWarnings(files: readonly InputFile[]): Promise<string[]> 
   const warnings: string[] = [];
   for (const { path, size } of files) {
     if (size === undefined || size === 0) continue;
-    // One that is gone by now is named when it is read.
+    // A file that has vanished is reported when it is read.
     const status = await stat(path, { bigint: true }).catch(() => undefined);
     if (!status) continue;
     const file = `${status.dev} ${status.ino} ${size}`;
@@ -209,10 +208,10 @@ async function sameFileWarnings(files: readonly InputFile[]): Promise<string[]> 
 const MAX_NAMES = 5;
 
 /**
- * The warning of what lies in an input directory and is not read.
- * @param entries by code point, without hidden ones
+ * The warning about entries of an input directory that are not read.
+ * @param entries sorted by code point, without hidden ones
  * @param isSequenceFile whether a name is that of a file to read
- * @returns undefined where there is nothing to say
+ * @returns undefined when there are none to report
  */
 async function unreadEntriesWarning(
   directory: string,
@@ -249,7 +248,7 @@ async function isFolder(entry: Dirent, path: string): Promise<boolean> {
   );
 }
 
-/** Results may well lie beside their inputs: of a run that is over, or, under a name of its own, of one that is not. */
+/** Results may well lie beside their inputs: of a finished run, or of one that is not, under `.unfinished-…`. */
 async function holdsResults(folder: string): Promise<boolean> {
   const names = await readdir(folder).catch(() => []);
   return names.some((name) => name === 'run.json' || name.startsWith('.unfinished-'));

@@ -7,11 +7,11 @@ import { inputName, printablePath } from './text.js';
 export interface ReadInput {
   readonly path: string;
   readonly bytes: number;
-  /** SHA-256 of all its bytes as they lie in the file, in hexadecimal. */
+  /** SHA-256 of all its bytes as stored in the file, in hexadecimal. */
   readonly sha256: string;
 }
 
-/** How far the reading of all inputs has come; kept up to date by the reader, looked at by anyone. */
+/** Progress through all inputs, kept up to date by the reader. */
 export class InputProgress {
   readonly #finished: ReadInput[] = [];
   readonly #warnings = new Set<string>();
@@ -19,10 +19,10 @@ export class InputProgress {
   #bytesRead = 0;
   #bytesOfCurrent = 0;
   #hash: Hash = createHash('sha256');
-  /** Bytes of the records' headers and letters so far, of all inputs: what the bytes of the inputs came to. */
+  /** Bytes of all records' headers and letters so far: what the bytes of the inputs amounted to. */
   recordBytes = 0;
 
-  /** Bytes of all inputs so far, as they lie in their files: compressed where they are. */
+  /** Bytes of all inputs so far, as stored in their files, compressed or not. */
   get bytesRead(): number {
     return this.#bytesRead;
   }
@@ -32,12 +32,12 @@ export class InputProgress {
     return this.#finished;
   }
 
-  /** What the user should know of the inputs, a sentence each, in the order of reading. */
+  /** Warnings about the inputs, a sentence each, in the order of reading. */
   get warnings(): readonly string[] {
     return [...this.#warnings];
   }
 
-  /** Something that the user should know, and that stops nothing; what was said before is not said again. */
+  /** Adds a warning, unless it was given before. */
   warn(text: string): void {
     this.#warnings.add(text);
   }
@@ -49,21 +49,21 @@ export class InputProgress {
     this.#hash = createHash('sha256');
   }
 
-  /** For the reader: a block of the input that was begun. */
+  /** For the reader: a block of the current input. */
   add(block: Uint8Array): void {
     this.#hash.update(block);
     this.#bytesOfCurrent += block.length;
     this.#bytesRead += block.length;
   }
 
-  /** For the reader: a block of its content, which is what was packed. */
+  /** For the reader: a block of the current input's decompressed content. */
   addContent(content: Uint8Array): void {
     this.#contents.add(content);
   }
 
   /**
-   * For the reader: the input that was begun is at its end.
-   * @param records that were in it
+   * For the reader: the current input ends.
+   * @param records number of records in it
    */
   end(path: string, records: number): void {
     const earlier = this.#contents.end(path);
@@ -78,14 +78,14 @@ function noRecordsWarning(path: string, bytes: number): string {
   return `no records in ${path === '-' ? inputName(path) : printablePath(path)}: ${why}`;
 }
 
-/** The warning of an input that holds what an earlier one holds. */
+/** The warning about an input with the content of an earlier one. */
 export function sameContentWarning(path: string, earlier: string): string {
   return path === earlier
     ? `${inputName(path)} is given more than once, so that its records come more than once`
     : `${inputName(path)} has the same content as ${inputName(earlier)}, so that its records come more than once`;
 }
 
-/** Finds inputs of the same content, packed or not, by its length and checksum. */
+/** Finds inputs with the same content, compressed or not, by its length and CRC-32. */
 class RepeatedContents {
   /** Paths by content. */
   readonly #earlier = new Map<string, string>();
@@ -109,7 +109,7 @@ class RepeatedContents {
     return this.#bytes;
   }
 
-  /** It is at its end. @returns the first input of the same content, if there is content */
+  /** The input ends. @returns the first input with the same content, if there is one and content at all */
   end(path: string): string | undefined {
     if (this.#bytes === 0) return undefined;
     const content = `${this.#bytes} ${this.#checksum}`;

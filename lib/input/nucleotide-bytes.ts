@@ -1,11 +1,11 @@
 export const LINE_FEED = 10;
 export const CARRIAGE_RETURN = 13;
 
-/** What a byte between the headers is. Those before LINE_END are letters of a sequence, whatever the format. */
+/** Kinds of bytes between headers. Those below LINE_END are letters of a sequence in every format. */
 export const BASE = 0;
-/** IUPAC's letters for more than one base, and X, which masks one as N does. */
+/** IUPAC letters for more than one base, and X, which masks a base as N does. */
 export const AMBIGUOUS = 1;
-/** What RNA has for T. */
+/** U, which RNA has in place of T. */
 export const URACIL = 2;
 export const LINE_END = 3;
 export const RETURN = 4;
@@ -21,10 +21,10 @@ export const ORDER_MARK = 11;
 export const PROTEIN_LETTER = 12;
 const STRANGE = 13;
 
-/** The letters that stand for amino acids and for no nucleotide, nor for one that is not known (X). */
+/** Letters that stand for amino acids only, not for a nucleotide or an unknown one (X). */
 export const PROTEIN_LETTERS = 'EFIJLOPQZefijlopqz';
 
-/** UTF-8's, in their order. */
+/** The bytes of UTF-8's byte order mark, in order. */
 export const BYTE_ORDER_MARK: readonly number[] = [0xef, 0xbb, 0xbf];
 
 function kindsOf(): Uint8Array {
@@ -48,7 +48,7 @@ function kindsOf(): Uint8Array {
   return kinds;
 }
 
-/** What each byte is. One table for all formats: the reader's loop is faster over one that is known when it is compiled. */
+/** Kind of each byte. One table for all formats: the reader's loop is faster when the compiler knows its table. */
 export const BYTE_KINDS = kindsOf();
 
 export function isLineEnd(byte: number): boolean {

@@ -9,9 +9,9 @@ import { HEADER_SIGN } from './sequence-forms.js';
 export interface StoredSequence {
   /** Number of letters. */
   readonly length: number;
-  /** Letters [start, end) as they were read, without white space, gaps and what else is no letter. Valid until `release`. */
+  /** Letters [start, end) as read, without white space, gaps and other non-letters. Valid until `release`. */
   read(start: number, end: number): Uint8Array;
-  /** Gives back the memory or the temporary file. Reading afterwards is an error. */
+  /** Frees the memory or the temporary file. Reading afterwards throws VNP_CLOSED. */
   release(): void;
 }
 
@@ -21,19 +21,19 @@ export interface SequenceRecord {
   readonly index: number;
   /** The first whitespace-delimited word of the header; empty when the header is. */
   readonly id: string;
-  /** The header line without its sign, right-stripped. */
+  /** The header line without its `>` or `@`, right-stripped. */
   readonly header: string;
   /** The path that it was read from, `-` for standard input. */
   readonly source: string;
   /** Letters other than A, C, G, T, U, in either case. */
   readonly ambiguous: number;
-  /** Letters U, in either case. They are among the letters as they came; windows have T in their place. */
+  /** Letters U, in either case. The sequence keeps them; windows have T in their place. */
   readonly uracil: number;
-  /** Gap characters, `-` and `.`, which were left out of the letters. */
+  /** Gap characters, `-` and `.`, which are left out of the letters. */
   readonly gaps: number;
-  /** What is wrong with it, and in which line, so that nothing is computed for it. Absent when it is sound. */
+  /** Why the record is invalid, and in which line. Nothing is computed for it then. Absent when it is valid. */
   readonly problem?: string;
-  /** The reader of records must release it. */
+  /** Whoever receives the record must release it. */
   readonly sequence: StoredSequence;
 }
 
@@ -42,32 +42,32 @@ export interface RecordParserOptions extends SequenceBuilderOptions {
   readonly source: string;
   /** The `index` of the first record. */
   readonly firstIndex: number;
-  /** What the letters of FASTA are. Default `dna`. */
+  /** What the letters of FASTA stand for. Default `dna`. */
   readonly letters?: LetterKind;
 }
 
-/** Turns the bytes of one input, cut into blocks anywhere, into its records. */
+/** Parses one input, in blocks that may be cut anywhere, into records. */
 export interface RecordParser {
   /**
-   * The block is not kept: its memory can be used again afterwards.
-   * @throws VirnucproError VNP_INPUT_FORMAT; the records before can be taken then
+   * The block is not kept: its memory can be reused afterwards.
+   * @throws VirnucproError VNP_INPUT_FORMAT; the records before the error can still be taken
    */
   push(block: Uint8Array): void;
   /** The end of the input. @throws VirnucproError VNP_INPUT_FORMAT */
   finish(): void;
   /** The records completed since the last call; the caller must release them. */
   take(): SequenceRecord[];
-  /** Gives back what was not taken. */
+  /** Releases the records that were not taken. */
   abandon(): void;
-  /** Where in the input it is, for a message, such as `in record 3 (line 12)`. */
+  /** The current place in the input, for a message, such as `in record 3 (line 12)`. */
   readonly place: string;
-  /** Lines before the first record that were read over, but for comments. */
+  /** Lines skipped before the first record, except comments and blank lines. */
   readonly skippedLines: number;
   /** Bytes of headers and letters so far, see ComputedInput.bytes. */
   readonly recordBytes: number;
 }
 
-/** Puts records together from their headers and sequences; both parsers end here. */
+/** Assembles records from their headers and sequences, for both parsers. */
 export class RecordAssembler {
   readonly #options: RecordParserOptions;
   readonly builder: SequenceBuilder;
@@ -82,7 +82,7 @@ export class RecordAssembler {
     this.builder = new SequenceBuilder(options, forms);
   }
 
-  /** Records that were ended. */
+  /** Number of finished records. */
   get count(): number {
     return this.#count;
   }
@@ -97,19 +97,19 @@ export class RecordAssembler {
   }
 
   /**
-   * A record begins.
-   * @param line of its header
-   * @param lastByte that ended the header
+   * Begins a record.
+   * @param line line of its header
+   * @param lastByte byte that ended the header
    */
   begin(header: string, line: number, lastByte: number): void {
     this.#header = header;
     this.#line = line;
-    // The sign before it and the line end behind it.
+    // Plus the sign before it and the line end after it.
     this.#bytesOfEarlier += header.length + 2;
     this.builder.begin(line + 1, lastByte);
   }
 
-  /** @param problem what is wrong with it apart from its letters */
+  /** @param problem what is wrong with the record apart from its letters */
   end(problem = ''): void {
     const { sequence, ambiguous, uracil, gaps, protein, strangeByte } = this.builder.finish();
     const { length } = sequence;
@@ -139,8 +139,8 @@ export class RecordAssembler {
 }
 
 /**
- * The fraction of letters that stand for amino acids only from which a sequence is taken for protein: a third of a protein's
- * are such, while in DNA there are none but by mistake.
+ * Minimum fraction of amino-acid-only letters for a sequence to be taken for protein: they make up a third of a
+ * protein, and occur in DNA only by mistake.
  */
 const PROTEIN_FRACTION = 0.1;
 
@@ -157,8 +157,8 @@ interface SequenceFindings {
 }
 
 /**
- * What is wrong with a record's letters so that nothing can be computed for it; empty when they are sound.
- * @param line of its header
+ * Why a record's letters make it invalid; empty when they are valid.
+ * @param line line of its header
  */
 function sequenceProblem({ length, protein, strangeByte }: SequenceFindings, line: number): string {
   if (!strangeByte) return '';
@@ -172,7 +172,7 @@ function sequenceProblem({ length, protein, strangeByte }: SequenceFindings, lin
   return `a ">" within a line, in ${place}: a line end may be missing before it, where files were put together`;
 }
 
-/** A byte as a message shows it: its character, if that can be seen, and its number. */
+/** A byte for a message: its character, if printable, and its number. */
 export function nameOf(byte: number): string {
   const number = `0x${byte.toString(16).padStart(2, '0')}`;
   return byte > 0x20 && byte < 0x7f ? `${String.fromCharCode(byte)}, ${number}` : number;

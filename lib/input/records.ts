@@ -13,24 +13,24 @@ import { inputName } from './text.js';
 export interface ReadOptions {
   /** Kept up to date while reading. */
   readonly progress?: InputProgress;
-  /** Letters of one record that are kept in memory; a longer one goes to a temporary file. 1 Mi unless given. */
+  /** Maximum letters of one record in memory; a longer record goes to a temporary file. Default 1 Mi. */
   readonly memoryLimit?: number;
-  /** Bytes read at a time. 512 KiB unless given. */
+  /** Bytes read at a time. Default 512 KiB. */
   readonly blockSize?: number;
-  /** Folder of the temporary files. The system's (TMPDIR) unless given. */
+  /** Folder of the temporary files. Default the system's (TMPDIR). */
   readonly temporaryFolder?: string;
-  /** What `-` reads. The process's standard input unless given. */
+  /** What `-` reads. Default the process's standard input. */
   readonly standardInput?: AsyncIterable<Uint8Array>;
-  /** Protein is refused where DNA is wanted. `dna` unless given; where `protein` is, a record's `problem` may be that it is one. */
+  /** `dna` refuses protein inputs. `protein` accepts them; in FASTQ, their records have a `problem`. Default `dna`. */
   readonly letters?: LetterKind;
-  /** Ends the reading at once, whatever is waited for. What `-` reads is destroyed then, where it is a stream of Node. */
+  /** Aborts the reading at once, whatever it waits for. What `-` reads is destroyed then, if it is a Node stream. */
   readonly signal?: AbortSignal;
 }
 
-/** Counts what is read of an input, as it lies in its file. */
+/** Counts the bytes read of an input, as stored in its file. */
 async function* countedBlocks(blocks: AsyncIterable<Uint8Array>, progress: InputProgress): AsyncGenerator<Uint8Array> {
   for await (const block of blocks) {
-    // A stream with an encoding gives texts, from which the bytes cannot be told any more.
+    // A stream with an encoding yields strings, from which the bytes cannot be recovered.
     if (!((block as unknown) instanceof Uint8Array)) {
       throw expected('VNP_ARGUMENT', 'blocks of bytes', 'standard input', typeof block, 'Leave out setEncoding');
     }
@@ -47,7 +47,7 @@ interface InputReading {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The bytes of one input on their way to its records. */
+/** Parses one input: detects its format, then feeds the parser for it. */
 class InputParsing {
   readonly #reading: InputReading;
   readonly #gate: ContentGate;
@@ -74,7 +74,7 @@ class InputParsing {
     return records;
   }
 
-  /** Records that were taken so far. */
+  /** Number of records taken so far. */
   get taken(): number {
     return this.#taken;
   }
@@ -83,17 +83,17 @@ class InputParsing {
     this.#parser?.abandon();
   }
 
-  /** Lines before the first record that were read over, but for comments. */
+  /** Lines skipped before the first record, except comments and blank lines. */
   get skippedLines(): number {
     return this.#parser?.skippedLines ?? 0;
   }
 
-  /** The error for an archive that cannot be read on; what came before it can still be taken. */
+  /** The error for an archive that is damaged from here on. The content before can still be taken. */
   damaged({ message }: ArchiveDamage): Error {
     try {
       this.#parse(this.#gate.end(false));
     } catch (error) {
-      // Content that is cut off may look like anything, but for what was parsed before.
+      // The format may be undetectable because the content is cut off. Only an error of the parser counts.
       if (this.#parser) return error as Error;
     }
     return archiveError(this.#reading.path, message, this.#parser?.place ?? 'before its first record');
@@ -136,7 +136,7 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
     signal?.throwIfAborted();
     const { skippedLines } = parsing;
     if (skippedLines > 0) progress.warn(skippedLinesWarning(skippedLines, path));
-    // What was whole before a failure is as good as ever.
+    // Records completed before a failure are valid.
     const last = parsing.take();
     if (failure === undefined) progress.end(path, parsing.taken);
     if (doubt !== undefined) {
@@ -156,15 +156,15 @@ function skippedLinesWarning(lines: number, path: string): string {
 }
 
 /**
- * Reads the records of all inputs, in order: FASTA or FASTQ, plain or packed with gzip, bzip2, xz or zstd, all told by
- * content. Text before the first `>` is skipped, with a warning in `progress`; lines end with LF, CRLF or CR; white space,
- * gaps and what else is no letter are removed from sequences (docs/input.md), case and letters are kept. An input of no
- * bytes has no records. A record that is not sound has a `problem`; what breaks an input as a whole is thrown, after the
- * records before it. Memory does not grow with the inputs.
+ * Reads the records of all inputs, in order: FASTA or FASTQ, plain or compressed with gzip, bzip2, xz or zstd. Formats
+ * are detected from content. Text before the first `>` is skipped, with a warning in `progress`. Lines end with LF,
+ * CRLF or CR. White space, gaps and other non-letters are removed from sequences (docs/input.md); letters keep their
+ * case. An empty input has no records. An invalid record has a `problem`; an error that affects a whole input is thrown
+ * after the records before it. Memory does not grow with the inputs.
  * @param inputs files, directories (their sequence files by code point), or `-` for standard input
- * @returns the records; whoever takes one must release its sequence
- * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_OUTPUT when a temporary file cannot be made or written;
- *   the signal's reason
+ * @returns the records; the caller must release the sequence of each
+ * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_OUTPUT when a temporary file cannot be made or
+ *   written; the signal's reason
  */
 export function readRecords(
   inputs: readonly string[],
@@ -201,7 +201,7 @@ async function* recordGroups(
   }
 }
 
-/** Gives the records one by one; when the taker stops early, those that it never saw are released. */
+/** Yields the records one by one. When the consumer stops early, releases those that it never received. */
 function* released(records: readonly SequenceRecord[]): Generator<SequenceRecord, void, undefined> {
   let given = 0;
   try {

@@ -1,17 +1,17 @@
 import { counted } from '../errors.js';
 import { inputName, printablePath } from './text.js';
 
-/** Three quarters of a table of 192 MiB. */
+/** Three quarters of the slots of a 192 MiB table. */
 const MAX_IDS = 12 * 1024 * 1024;
 const FIRST_SLOTS = 1024;
-/** The two halves of the hash, then the number of the source from 1, negative for an id that repeats; 0 where none is. */
+/** A slot: both halves of the hash, then the source's number from 1, negative for a repeated id, 0 in a free slot. */
 const SLOT_WORDS = 3;
 
 const MAX_EXAMPLES = 5;
 const MAX_SOURCES = 3;
 const MAX_CHARACTERS = 80;
 
-/** 64 bits for an id, in two halves: among the most ids, two share them once in 200,000 runs. */
+/** Hashes an id to 64 bits, in two halves. With MAX_IDS ids, two collide once in 200,000 runs. */
 function hashInto(halves: Int32Array, id: string): void {
   const { length } = id;
   let low = Math.imul(length, 0x165667b1);
@@ -30,9 +30,8 @@ function hashInto(halves: Int32Array, id: string): void {
 }
 
 /**
- * Finds the ids of records that come more than once, of one input or of several. Ids are compared by hashes in a table
- * that doubles, of 16 bytes for each id and more; past the most ids, or where there is no memory for them, no more are
- * compared.
+ * Finds the ids that more than one record has, in one input or several. Hashes are compared in a table that doubles as
+ * it fills, with at least 16 bytes for each id. Past the maximum number of ids, or out of memory, comparing stops.
  */
 export class RepeatedIds {
   #mostIds: number;
@@ -40,23 +39,23 @@ export class RepeatedIds {
   #table = new Int32Array(0);
   #mask = 0;
   #ids = 0;
-  /** Ids that the table can have, a quarter of its slots being free. */
+  /** Ids that the table can hold: a quarter of its slots stays free. */
   #room = 0;
   #records = 0;
-  /** The record from which on ids are not compared, from 1. */
+  /** The first record, from 1, whose id is not compared. */
   #uncompared = Infinity;
   #repeated = 0;
   readonly #sources: string[] = [];
-  /** The first ids that repeat, with the sources of their records. */
+  /** The first repeated ids, with the sources of their records. */
   readonly #examples = new Map<string, Set<string>>();
 
-  /** @param mostIds different ids that are compared */
+  /** @param mostIds maximum number of different ids to compare */
   constructor(mostIds = MAX_IDS) {
     this.#mostIds = mostIds;
     this.end();
   }
 
-  /** Enters the next record. */
+  /** Adds the next record. */
   enter(id: string, source: string): void {
     if (++this.#records >= this.#uncompared) return;
     if (source !== this.#sources.at(-1)) this.#sources.push(source);
@@ -72,7 +71,7 @@ export class RepeatedIds {
     }
   }
 
-  /** No more records come: gives the table back. */
+  /** Ends the records: frees the table. */
   end(): void {
     this.#table = new Int32Array(FIRST_SLOTS * SLOT_WORDS);
     this.#mask = FIRST_SLOTS - 1;
@@ -80,7 +79,7 @@ export class RepeatedIds {
     this.#room = Math.min(this.#mostIds, (FIRST_SLOTS / 4) * 3);
   }
 
-  /** What the user should know, a sentence each. */
+  /** Warnings, a sentence each. */
   get warnings(): readonly string[] {
     const warnings: string[] = [];
     if (this.#repeated > 0) warnings.push(this.#repeatedWarning());
@@ -93,7 +92,7 @@ export class RepeatedIds {
     return warnings;
   }
 
-  /** Where the table has this hash, or the free slot for it. */
+  /** Position of this hash in the table, or of the free slot for it. */
   #find(low: number, high: number): number {
     let slot = low & this.#mask;
     for (;;) {
@@ -125,7 +124,7 @@ export class RepeatedIds {
     try {
       this.#table = new Int32Array(slots * SLOT_WORDS);
     } catch {
-      // There is no memory for more.
+      // No memory for a larger table: it stays at this size.
       this.#mostIds = this.#room;
       return;
     }

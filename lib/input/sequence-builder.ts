@@ -14,15 +14,15 @@ import type { StoredSequence } from './record.js';
 import { DROP, DROP_LINE, END_SEQUENCE, KEEP } from './sequence-forms.js';
 import type { SequenceForms, StrangeByte } from './sequence-forms.js';
 
-/** Letters that there is room for at first, and again after a long sequence. */
+/** Initial room for letters, restored after a long sequence. */
 const INITIAL_ROOM = 64 * 1024;
 
 const ANY_BASE = 'N'.charCodeAt(0);
 
 export interface SequenceBuilderOptions {
-  /** Letters that one sequence may take in memory; a longer one is spooled. */
+  /** Maximum letters of a sequence in memory; a longer one is spooled. */
   readonly memoryLimit: number;
-  /** Folder of the temporary files; the system's unless given. */
+  /** Folder of the temporary files. Default the system's. */
   readonly temporaryFolder: string | undefined;
 }
 
@@ -58,7 +58,7 @@ export class SequenceBuilder {
   #spool: SequenceSpool | undefined;
   readonly #slab = new LetterSlab();
 
-  /** @param forms what the format's lines may have but letters */
+  /** @param forms what the format's lines may have besides letters */
   constructor(options: SequenceBuilderOptions, forms: SequenceForms) {
     this.#options = options;
     this.#forms = forms;
@@ -69,7 +69,7 @@ export class SequenceBuilder {
     return this.#spooled + this.#used;
   }
 
-  /** Characters of the record so far that have a quality in FASTQ. Final behind a line end. */
+  /** Characters of the record so far that have a quality in FASTQ. Final after a line end. */
   get characters(): number {
     return this.length + this.#forms.unread;
   }
@@ -79,7 +79,7 @@ export class SequenceBuilder {
     return this.#line;
   }
 
-  /** The sequence begins in this line, behind this byte: its line end. */
+  /** Begins a sequence in `line`, after the header's line end, `lastByte`. */
   begin(line: number, lastByte: number): void {
     this.#line = line;
     this.#lastByte = lastByte;
@@ -97,7 +97,7 @@ export class SequenceBuilder {
     let used = this.#used;
     let others = 0;
     let uracil = 0;
-    // The LF of a CRLF that was cut in two: the line was counted with the CR.
+    // The LF of a CRLF split between two blocks: its CR has counted the line.
     let lines = this.#lastByte === CARRIAGE_RETURN && block[from] === LINE_FEED ? -1 : 0;
     let lineStart = from - this.#bytesOnLine;
     let usedBeforeLine = used - this.#lettersOnLine;
@@ -148,7 +148,7 @@ export class SequenceBuilder {
     return position;
   }
 
-  /** Ends the record and is ready for the next, which starts at the start of a line. */
+  /** Ends the record and prepares for the next, which begins at the start of a line. */
   finish(): BuiltSequence {
     const forms = this.#forms;
     forms.endRecord(this.length);
@@ -160,7 +160,7 @@ export class SequenceBuilder {
     return built;
   }
 
-  /** Drops the record that was begun. */
+  /** Drops the unfinished record. */
   abandon(): void {
     this.#spool?.close();
     this.#reset();
@@ -178,7 +178,7 @@ export class SequenceBuilder {
     this.#forms.reset();
   }
 
-  /** @returns the position of the line's end, or the length of the block: then the next begins in this line */
+  /** @returns the position of the line's end, or the length of the block, when the next block begins in this line */
   #dropLine(block: Uint8Array, from: number): number {
     const position = endOfLine(block, from);
     this.#isDroppingLine = position === block.length;
@@ -216,8 +216,8 @@ export class SequenceBuilder {
 }
 
 /**
- * Copies bases, four at a time, for as long as there are four: nearly every byte is one, and so it took half as long.
- * @returns how many
+ * Copies bases for as long as the next four bytes are bases. Nearly every byte is, so this halved the time.
+ * @returns how many were copied
  */
 function copyBases(block: Uint8Array, from: number, letters: Uint8Array, to: number): number {
   const last = block.length - 4;

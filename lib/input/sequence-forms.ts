@@ -22,22 +22,22 @@ export interface StrangeByte extends Place {
   readonly byte: number;
 }
 
-/** What becomes of a byte that is no letter of a nucleotide sequence. */
+/** What to do with a byte that is not a letter of a nucleotide sequence. */
 export const DROP = 0;
-/** It stays among the letters, of a record that is not sound. */
+/** It stays among the letters, and makes a nucleotide record invalid. */
 export const KEEP = 1;
-/** A base that was not called. */
+/** An uncalled base. */
 const KEEP_AS_N = 2;
-/** It begins a line of another kind: the sequence has ended. */
+/** It begins a line of another kind, so the sequence ends. */
 export const END_SEQUENCE = 3;
 export const DROP_LINE = 4;
 export type Effect = typeof DROP | typeof KEEP | typeof KEEP_AS_N | typeof END_SEQUENCE | typeof DROP_LINE;
 
-/** A byte and what the builder of the sequence knows of its place. */
+/** A byte and what the sequence builder knows of its place. */
 export interface OddByte extends StrangeByte {
   /** See BYTE_KINDS. */
   readonly kind: number;
-  /** Letters of the sequence before it, and of these on its line. */
+  /** Letters of the sequence before this byte, and those of them on its line. */
   readonly letters: number;
   readonly lettersOnLine: number;
   /** The byte before it. */
@@ -45,17 +45,17 @@ export interface OddByte extends StrangeByte {
 }
 
 /**
- * What else than letters the lines of a sequence may have in one format, and what it means. One record after another;
- * docs/input.md lists the decisions.
+ * What the lines of a sequence may have besides letters in one format, and what it means. Handles one record after
+ * another. docs/input.md lists the decisions.
  */
 export abstract class SequenceForms {
-  /** Whether the current line has anything but letters, and blanks where they say nothing: then `endLine` is to be told. */
+  /** Whether the current line has anything but letters and meaningless blanks, so that `endLine` must be called. */
   isOdd = false;
   /** Gap characters of the record. */
   gaps = 0;
   /** Letters of the record that stand for amino acids only. */
   protein = 0;
-  /** Characters of a FASTQ record that have a quality and are no letters. */
+  /** Characters of a FASTQ record that have a quality but are not letters. */
   unread = 0;
   protected strange: StrangeByte | undefined;
 
@@ -67,10 +67,10 @@ export abstract class SequenceForms {
   /** @param odd a byte that is neither a letter nor a line end */
   abstract take(odd: OddByte): Effect;
 
-  /** The current line is at its end, with so many letters of the record so far. */
+  /** Ends the current line. @param letters letters of the record so far */
   abstract endLine(letters: number): void;
 
-  /** The record is at its end, which its last line is, too. */
+  /** Ends the record, and its last line with it. */
   endRecord(letters: number): void {
     this.endLine(letters);
   }
@@ -83,7 +83,7 @@ export abstract class SequenceForms {
     this.strange = undefined;
   }
 
-  /** The first in the order of the text counts, whenever it is noticed. */
+  /** Keeps the first in the order of the text, which may be noticed later. */
   protected note({ byte, line, column }: StrangeByte): void {
     const known = this.strange;
     if (known && (known.line < line || (known.line === line && known.column <= column))) return;
@@ -103,13 +103,13 @@ interface Begun extends StrangeByte {
 }
 
 /**
- * FASTA: comment lines, GenBank's and EMBL's numbers at either end of a line, gap characters, a `*` behind the last letter
- * and a byte order mark at the start of a line mean something; blanks mean nothing.
+ * FASTA. Comment lines, the numbers of GenBank and EMBL at either end of a line, gap characters, a `*` after the last
+ * letter and a byte order mark at the start of a line have a meaning; blanks have none.
  */
 export class FastaForms extends SequenceForms {
   /** The first `*` of the record. */
   #star: Begun | undefined;
-  /** Numbers before and behind the letters of the current line. */
+  /** Numbers before and after the letters of the current line. */
   #leading: Begun | undefined;
   #isLeadingWhole = false;
   #trailing: Begun | undefined;
@@ -144,7 +144,7 @@ export class FastaForms extends SequenceForms {
     if (!this.isOdd) return;
     const leading = this.#leading;
     const trailing = this.#trailing;
-    // A number is before letters, with a blank between, or behind them and before nothing.
+    // A number must come before letters, with a blank between, or after the last letter of the line.
     if (leading && (!this.#isLeadingWhole || letters === leading.letters)) this.note(leading);
     if (trailing && letters !== trailing.letters) this.note(trailing);
     if (this.#orderMark) this.note(this.#orderMark);
@@ -176,7 +176,7 @@ export class FastaForms extends SequenceForms {
     return DROP;
   }
 
-  /** A gap or a star, behind which no header, comment or first number can be. */
+  /** A gap or a star: no header, comment or leading number can follow it on its line. */
   #behindLetters(): Effect {
     if (this.#trailing) this.note(this.#trailing);
     this.isOdd = true;
@@ -197,7 +197,7 @@ export class FastaForms extends SequenceForms {
     const continues = this.#orderMark !== undefined && odd.previous === BYTE_ORDER_MARK[this.#orderMarkBytes - 1];
     if (continues && odd.byte === BYTE_ORDER_MARK[this.#orderMarkBytes]) {
       this.#orderMarkBytes++;
-      // Whole, it is as if it were not there: what comes behind it is at the start of the line.
+      // A whole mark is ignored: what follows it is at the start of the line.
       if (this.#orderMarkBytes === BYTE_ORDER_MARK.length) this.#endLineState();
       return DROP;
     }
@@ -209,7 +209,7 @@ export class FastaForms extends SequenceForms {
   }
 }
 
-/** FASTA of proteins: blanks mean nothing, and everything else is for whoever wants the letters to judge. */
+/** FASTA of proteins: blanks are ignored, and the consumer of the letters judges everything else. */
 export class ProteinForms extends SequenceForms {
   take({ kind, byte, lettersOnLine }: OddByte): Effect {
     if (kind === MARK && byte === HEADER_SIGN && lettersOnLine === 0) return END_SEQUENCE;
@@ -222,11 +222,11 @@ export class ProteinForms extends SequenceForms {
 }
 
 /**
- * FASTQ: each character of the sequence has a quality, and so none is left out but blanks at the end of a line. A `.` is
- * how early sequencers wrote a base that they could not call.
+ * FASTQ: each character of the sequence has a quality, so only blanks at the end of a line are ignored. Early
+ * sequencers wrote `.` for a base that they could not call.
  */
 export class FastqForms extends SequenceForms {
-  /** The first blank of the current line, and those since the last letter. */
+  /** The first blank of the current line, and the number of blanks since the last letter. */
   #blank: StrangeByte | undefined;
   #blanks = 0;
   #lettersBeforeBlanks = 0;
@@ -270,7 +270,7 @@ export class FastqForms extends SequenceForms {
     return DROP;
   }
 
-  /** They were not at the end of the line. */
+  /** Counts the blanks, which are not at the end of the line. */
   #countBlanks(): void {
     this.note(this.#blank!);
     this.unread += this.#blanks;
@@ -278,7 +278,7 @@ export class FastqForms extends SequenceForms {
   }
 }
 
-/** What begins a FASTA header; within a line of letters it is one that has lost the line end before it. */
+/** Begins a FASTA header. Within a line of letters, it begins one that has lost the line end before it. */
 export const HEADER_SIGN = '>'.charCodeAt(0);
 const DOT = '.'.charCodeAt(0);
 

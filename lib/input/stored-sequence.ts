@@ -8,8 +8,8 @@ import { makingRoom } from '../disk.js';
 import type { StoredSequence } from './record.js';
 
 /**
- * An array of zeros that others are cut out of. No message can transfer its memory: that would empty every view into it,
- * also those that are still to be read.
+ * An array of zeros to cut others out of. No message can transfer its memory: that would empty every view of it, even
+ * those still to be read.
  */
 function untransferableArray(length: number): Uint8Array<ArrayBuffer> {
   const array = new Uint8Array(length);
@@ -17,13 +17,13 @@ function untransferableArray(length: number): Uint8Array<ArrayBuffer> {
   return array;
 }
 
-/** Arrays of more letters than this have memory of their own: their cost is in their letters. */
+/** Longer arrays get memory of their own: processing their letters outweighs its cost. */
 const MAX_IN_SLAB = 16 * 1024;
 const SLAB_LETTERS = 4 * MAX_IN_SLAB;
 
 /**
- * Cuts small arrays of letters out of large ones. An array's own memory lies outside the garbage collector's space, and
- * to give it out and take it back costs several times what is done to the letters of one frame. A slab lives as long as
+ * Cuts small arrays of letters out of large ones. An array's own memory lies outside the garbage collector's space:
+ * allocating and freeing it costs several times as much as processing the letters of one frame. A slab lives as long as
  * any array that was cut out of it.
  */
 export class LetterSlab {
@@ -52,7 +52,7 @@ function checkRange(start: number, end: number, length: number, open: boolean): 
   }
 }
 
-/** A sequence whose letters are in memory; what it reads are views, no copies. */
+/** A sequence in memory; `read` returns views, not copies. */
 export class MemorySequence implements StoredSequence {
   readonly length: number;
   #letters: Uint8Array | undefined;
@@ -83,13 +83,13 @@ function temporaryFailure(folder: string, doing: string, cause: unknown): Virnuc
   return new VirnucproError('VNP_OUTPUT', message, { cause });
 }
 
-/** Letters that are too many for memory, in a file that has no name: nothing is left behind, however the process ends. */
+/** Letters that are too many for memory, in a file without a name: nothing is left behind, however the process ends. */
 export class SequenceSpool {
   readonly #folder: string;
   #descriptor: number;
   #length = 0;
 
-  /** @param folder where the file is made; the system's temporary folder (TMPDIR) unless given */
+  /** @param folder folder of the file. Default the system's temporary folder (TMPDIR) */
   constructor(folder = tmpdir()) {
     this.#folder = folder;
     const path = join(folder, `virnucpro-${randomUUID()}`);

@@ -3,7 +3,7 @@ import { CARRIAGE_RETURN, isLineEnd, LINE_FEED } from './nucleotide-bytes.js';
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Text as UTF-8 or, where it is not valid UTF-8, as Latin-1: every byte stays a character, none is replaced. */
+/** Decodes UTF-8 or, if it is not valid, Latin-1: every byte remains a character, none is replaced. */
 function decodeText(bytes: Uint8Array): string {
   try {
     return strictUtf8.decode(bytes);
@@ -47,7 +47,7 @@ export class LineCounter {
   line = 1;
   lastByte = LINE_FEED;
 
-  /** @returns whether the byte ends a line; the LF of a CRLF does not, for its CR has done so */
+  /** @returns whether the byte ends a line; the LF of a CRLF does not, because its CR does */
   pass(byte: number): boolean {
     const isEnd = byte === CARRIAGE_RETURN || (byte === LINE_FEED && this.lastByte !== CARRIAGE_RETURN);
     if (isEnd) this.line++;
@@ -55,23 +55,23 @@ export class LineCounter {
     return isEnd;
   }
 
-  /** Goes on from where another has counted to. */
+  /** Continues from the position of another counter. */
   moveTo(line: number, lastByte: number): void {
     this.line = line;
     this.lastByte = lastByte;
   }
 }
 
-/** Bytes that one header line may have. */
+/** Maximum bytes of a header line. */
 const HEADER_LIMIT = 1024 * 1024;
 
-/** Gathers a header, which may come in many blocks. */
+/** Collects a header, which may span many blocks. */
 export class HeaderLine {
   readonly #source: string;
-  /** What earlier blocks had of the line. */
+  /** The line's bytes from earlier blocks. */
   #pieces: Uint8Array[] = [];
   #text = '';
-  /** The block that was read last, as text can be taken from it. */
+  /** The last block from which text was taken, and a view of it. */
   #block: Uint8Array | undefined;
   #view: Buffer = Buffer.alloc(0);
   #bytes = 0;
@@ -81,14 +81,14 @@ export class HeaderLine {
     this.#source = source;
   }
 
-  /** The line end's first byte; undefined until it was there. */
+  /** First byte of the line end; undefined until it is read. */
   get ending(): number | undefined {
     return this.#ending;
   }
 
   /**
-   * @param number of the record, for an error
-   * @returns the position behind the line end, or the length of the block
+   * @param number number of the record, for an error
+   * @returns the position after the line end, or the length of the block
    * @throws VirnucproError VNP_INPUT_FORMAT for a line that is too long
    */
   read(block: Uint8Array, from: number, number: number): number {
@@ -116,9 +116,9 @@ export class HeaderLine {
     return end + 1;
   }
 
-  /** The header, right-stripped. The next one can begin. */
+  /** Returns the header, right-stripped, and prepares for the next. */
   take(): string {
-    // The input has ended within the line.
+    // The input ended within the line.
     const text = this.#ending === undefined ? decodeText(Buffer.concat(this.#pieces)) : this.#text;
     this.#pieces = [];
     this.#bytes = 0;
@@ -126,7 +126,7 @@ export class HeaderLine {
     return text.trimEnd();
   }
 
-  /** A view for each header took as long as reading it. */
+  /** Reuses the view: creating one for each header took as long as reading the header. */
   #viewOf(block: Uint8Array): Buffer {
     if (this.#block !== block) {
       this.#block = block;

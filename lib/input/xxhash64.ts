@@ -1,9 +1,9 @@
 /**
- * XXH64 with seed 0, of which a zstd frame ends with the lower half. 64-bit numbers are two unsigned halves here: BigInt
- * would take longer than the decompression.
+ * XXH64 with seed 0; a zstd frame ends with its lower half. A 64-bit number is two unsigned halves here: BigInt would
+ * take longer than the decompression.
  */
 export class XxHash64 {
-  /** Four lanes, each its lower and upper half. */
+  /** Four lanes, each as lower and upper half. */
   readonly #lanes = new Uint32Array(8);
   readonly #stripe = new Uint8Array(STRIPE);
   #inStripe = 0;
@@ -115,7 +115,7 @@ function upperProduct(a: number, b: number): number {
   const highA = a >>> 16;
   const lowB = b & 0xffff;
   const highB = b >>> 16;
-  // 16 bits by 16 bits and a carry stay within what a double holds exactly.
+  // 16 bits times 16 bits plus a carry is exact in a double.
   const middle = highA * lowB + ((lowA * lowB) >>> 16);
   const other = lowA * highB + (middle & 0xffff);
   return (highA * highB + Math.floor(middle / 0x10000) + (other >>> 16)) >>> 0;

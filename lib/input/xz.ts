@@ -4,18 +4,18 @@ import type { CompressedInput, Decompress, Decompression } from './compression.j
 
 const NAME = 'an xz';
 
-/** What the library's WebAssembly exports: xz-embedded, for streams one after another. */
+/** Exports of the library's WebAssembly: xz-embedded, for concatenated streams. */
 interface XzExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   create_context(): number;
   destroy_context(context: number): void;
-  /** That many bytes lie in the context's input buffer; none means the end of the input. */
+  /** Announces `count` bytes in the context's input buffer; 0 means the end of the input. */
   supply_input(context: number, count: number): void;
   /** Fills the context's output buffer. @returns an `xz_ret` of xz-embedded */
   get_next_output(context: number): number;
 }
 
-/** Words of a context, as the library's own script reads them. */
+/** Positions of words in a context, as in the library's own script. */
 const BUFFER_SIZE = 0;
 const INPUT_ADDRESS = 1;
 const INPUT_POSITION = 2;
@@ -32,7 +32,7 @@ const FORMAT_ERROR = 5;
 const OPTIONS_ERROR = 6;
 const BUFFER_ERROR = 8;
 
-/** Its stream has no room for two archives in turn, nor does it say where one ended early; the module beneath does. */
+/** The library's stream cannot read two archives in turn, nor say where one ended early; the module beneath can. */
 async function loadExports(): Promise<XzExports> {
   const stream = library.XzReadableStream as unknown as {
     _moduleInstance?: { readonly exports: XzExports };
@@ -42,7 +42,7 @@ async function loadExports(): Promise<XzExports> {
   return stream._moduleInstance!.exports;
 }
 
-/** The content of xz streams, one after another. CRC32 and CRC64 are checked; an archive with SHA-256 is refused. */
+/** The content of concatenated xz streams. CRC32 and CRC64 are verified; an archive with SHA-256 is refused. */
 export async function loadXz(): Promise<Decompress> {
   const exports = await loadExports();
   return (input) => xzContent(exports, input);
@@ -50,7 +50,7 @@ export async function loadXz(): Promise<Decompress> {
 
 function* xzContent(exports: XzExports, input: CompressedInput): Decompression {
   const context = exports.create_context();
-  // The memory is another one after it has grown.
+  // Growing the memory replaces its buffer.
   const words = (): Uint32Array => new Uint32Array(exports.memory.buffer, context, CONTEXT_WORDS);
   try {
     for (;;) {

@@ -7,7 +7,7 @@ const NAME = 'a zstd';
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
 const MAX_BLOCK = 128 * 1024;
-/** As the zstd program has it unless told otherwise: a frame may ask for any amount of memory. */
+/** The default of the zstd program. Without a limit, a frame could ask for any amount of memory. */
 const MAX_WINDOW = 128 * 1024 * 1024;
 const CHECKSUM_FLAG = 4;
 const RUN_BLOCK = 1;
@@ -15,8 +15,8 @@ const COMPRESSED_BLOCK = 2;
 const RESERVED_BLOCK = 3;
 
 /**
- * The content of zstd frames, one after another. The library decodes the blocks; it looks neither at checksums nor, in
- * streams, at where a frame ends, so the frames are taken apart here.
+ * The content of concatenated zstd frames. The library decodes the blocks, but it ignores checksums and, in streams,
+ * does not notice where a frame ends, so frames are divided into blocks here.
  */
 export function* zstdContent(input: CompressedInput): Decompression {
   while (yield* input.waitFor(1)) {
@@ -38,7 +38,7 @@ function* skipFrame(input: CompressedInput): Decompression {
 }
 
 interface FrameHeader {
-  /** With the magic number. */
+  /** Including the magic number. */
   readonly bytes: Uint8Array;
   readonly hasChecksum: boolean;
   /** Bytes of content; undefined where the header does not say. */
@@ -81,7 +81,7 @@ function* frameHeader(input: CompressedInput): Generator<undefined, FrameHeader,
   const size = littleEndian(fields.subarray(windowBytes + idBytes)) + (sizeBytes === 2 ? 256 : 0);
   const window = isSingleSegment ? size : windowSize(fields[0]!);
   if (window > MAX_WINDOW) throw new ArchiveDamage(`${NAME} archive with a window of ${window} bytes (--long)`);
-  // The library would wait for the checksum, and not look at it.
+  // The library would wait for the checksum and ignore it.
   const bytes = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, descriptor & ~CHECKSUM_FLAG, ...fields);
   const hasChecksum = (descriptor & CHECKSUM_FLAG) !== 0;
   return { bytes, hasChecksum, contentSize: sizeBytes > 0 ? size : undefined };
@@ -95,7 +95,7 @@ function windowSize(byte: number): number {
 /** One block with its header, in memory of its own. */
 function* blockOf(input: CompressedInput): Generator<undefined, Uint8Array, void> {
   if (!(yield* input.waitFor(3))) throw endsEarly(NAME);
-  // Looked at, not taken: the block is given whole.
+  // Peeked at, not taken: the block is returned with its header.
   const header = littleEndian(input.bytes.subarray(0, 3));
   const type = (header >>> 1) & 3;
   const size = header >>> 3;
@@ -105,7 +105,7 @@ function* blockOf(input: CompressedInput): Generator<undefined, Uint8Array, void
   return block;
 }
 
-/** Exactly so many bytes, valid until the input is added to. */
+/** Takes exactly `count` bytes, valid until more input is added. */
 function* taken(input: CompressedInput, count: number): Generator<undefined, Uint8Array, void> {
   if (!(yield* input.waitFor(count))) throw endsEarly(NAME);
   return input.take(count);
@@ -119,7 +119,7 @@ function decode(work: () => void): void {
   try {
     work();
   } catch (error) {
-    // It says what is wrong in its own errors, and in those of the language where it did not expect something.
+    // The library's own errors, which have a code, say what is wrong; others come from data that it did not expect.
     const isKnown = error instanceof Error && 'code' in error;
     throw damaged(NAME, isKnown ? error.message : 'no such data');
   }
@@ -127,13 +127,13 @@ function decode(work: () => void): void {
 
 /** A literals section with a Huffman tree of its own. */
 const WITH_TREE = 2;
-/** A tree's first byte from which its weights are not packed themselves. */
+/** A tree's weights are not compressed themselves if its first byte is at least this. */
 const PLAIN_WEIGHTS = 128;
 
 /**
- * Whether the weights of a block's Huffman tree are packed with a code of one symbol: that takes no bits, so a decoder that
- * reads weights until the bits are used up, as the library does, would go on for ever. No program writes this, and no sound
- * block has it.
+ * Whether the weights of a block's Huffman tree are compressed with a code of one symbol. That takes no bits, so a
+ * decoder that reads weights until the bits are used up, as the library does, would never end. No program writes this,
+ * and no sound block has it.
  * @param block a compressed block without its header
  */
 function hasEndlessWeights(block: Uint8Array): boolean {
@@ -143,7 +143,7 @@ function hasEndlessWeights(block: Uint8Array): boolean {
   const tree = sizeFormat < 2 ? 3 : sizeFormat + 2;
   if ((block[tree] ?? PLAIN_WEIGHTS) >= PLAIN_WEIGHTS) return false;
   const accuracy = ((block[tree + 1] ?? 0) & 15) + 5;
-  // The probabilities of the symbols: as long as they are 0, the next may still be the whole.
+  // The probabilities of the symbols: while they are 0, the next may still be the whole.
   for (let position = 8 * (tree + 1) + 4; position < 8 * block.length;) {
     const longest = bitsAt(block, position, accuracy + 1);
     if (longest === 2 ** (accuracy + 1) - 1) return true;
@@ -159,7 +159,7 @@ function hasEndlessWeights(block: Uint8Array): boolean {
   return false;
 }
 
-/** So many bits, the first the lowest; 0 behind the end. */
+/** Reads `count` bits, the first the lowest; 0 past the end. */
 function bitsAt(bytes: Uint8Array, position: number, count: number): number {
   let bits = 0;
   for (let bit = 0; bit < count; bit++) {

@@ -2,21 +2,21 @@ import type { FileHandle } from 'node:fs/promises';
 import { stat } from 'node:fs/promises';
 import { forcedToDisk } from '../disk.js';
 
-/** Time between two syncs: their own time costs the disk, so there are at most so many seconds of them in a hundred. */
+/** Fraction of the time that may go to syncs, because they slow the disk down. */
 const SYNC_FRACTION = 0.01;
-/** What a power cut may cost, with the time of the sync itself, stays below 30 seconds. */
+/** Milliseconds. With the time of the sync itself, a power cut then costs less than 30 seconds of work. */
 const MAX_INTERVAL = 20_000;
 const MIN_INTERVAL = 1_000;
-/** Bytes that wait for the disk, from which whoever makes more of them is to wait too. */
+/** Unwritten bytes above which producers have to wait, see `room`. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
-/** What this needs of a FileHandle; it appends, wherever the file ends. */
+/** The part of a FileHandle that is used here. It appends, wherever the file ends. */
 export type AppendedHandle = Pick<FileHandle, 'appendFile' | 'datasync' | 'close'>;
 
 /**
- * A file that grows by whole records: each is handed to the system at once, so that it outlives this process, and forced
- * to the disk at intervals, so that it outlives the machine. Never two writes at a time. A failure is told once, to
- * `onFailure`, and nothing is written after it.
+ * A file that grows by whole records. Each goes to the system at once, so that it survives this process, and is forced
+ * to disk at intervals, so that it survives the machine. Writes never overlap. The first failure is reported to
+ * `onFailure`; nothing is written after it.
  */
 export class AppendingFile {
   readonly #handle: AppendedHandle;
@@ -36,7 +36,7 @@ export class AppendingFile {
     this.#onFailure = onFailure;
   }
 
-  /** The bytes are taken over. */
+  /** Takes ownership of the bytes. */
   append(record: Uint8Array): void {
     if (this.#failed) return;
     this.#waiting.push(record);
@@ -44,17 +44,17 @@ export class AppendingFile {
     this.#writing ??= this.#write();
   }
 
-  /** Records that the system has taken. */
+  /** Number of records that the system has accepted. */
   get written(): number {
     return this.#written;
   }
 
-  /** Resolves when there is room for more; at once, mostly. */
+  /** Resolves when there is room for more; usually undefined, because there is room. */
   get room(): Promise<void> | undefined {
     return this.#waitingBytes > MAX_WAITING_BYTES ? this.#writing : undefined;
   }
 
-  /** Everything is on the disk then, unless it failed. */
+  /** Resolves when everything is on disk, unless writing failed. */
   async close(): Promise<void> {
     await this.#writing;
     clearTimeout(this.#syncTimer);
@@ -115,12 +115,12 @@ export class AppendingFile {
   }
 }
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks. */
 export const LOOKING_INTERVAL = 5_000;
 
 /**
- * Whether an open file is still the one that its name stands for: writing to a file that was removed or replaced succeeds
- * for ever, and is worth nothing.
+ * Checks that an open file is still the one under its name. Writes to a removed or replaced file succeed for ever, but
+ * are worthless.
  */
 export class NameWatch {
   readonly #path: string;
@@ -128,7 +128,7 @@ export class NameWatch {
   readonly #timer: NodeJS.Timeout;
   #isOver = false;
 
-  /** @param onLost told once */
+  /** @param onLost called at most once */
   constructor(path: string, file: FileHandle, onLost: () => void) {
     this.#path = path;
     this.#file = file;
@@ -141,7 +141,7 @@ export class NameWatch {
     }, LOOKING_INTERVAL).unref();
   }
 
-  /** A file system that fails or hangs for a moment says nothing about it. */
+  /** A file system that fails or hangs for a moment does not count as a loss. */
   async isLost(): Promise<boolean> {
     try {
       const [named, open] = await Promise.all([stat(this.#path, { bigint: true }), this.#file.stat({ bigint: true })]);

@@ -6,22 +6,22 @@ import { parseKey } from './journal-key.js';
 import type { RunKey } from './journal-key.js';
 
 /**
- * A record of the journal, all numbers little-endian: eight bytes that begin every record, its kind, the number of its
- * batch, frames, bytes of its payload, 16 bytes of digest, CRC-32 of the payload, CRC-32 of the 44 bytes before; then the
- * payload. The two sums are apart, so that a reader can go from head to head without reading what lies between.
+ * A record of the journal: MARK, kind, batch number, frames, payload bytes, 16 bytes of digest, CRC-32 of the payload,
+ * CRC-32 of the 44 bytes before; then the payload. All numbers are 32 bits, little-endian. The two checksums are
+ * separate, so that a reader can go from head to head without reading the payloads.
  */
 export const HEAD_BYTES = 48;
 export const DIGEST_BYTES = 16;
 
-/** Of a PNG's kind: a byte above ASCII, a name, both line ends; text tools and transfers that change bytes break it. */
+/** Like a PNG's signature: a non-ASCII byte, a name, both line ends. Tools that change text or bytes break it. */
 export const MARK = Buffer.from([0x89, 0x56, 0x4e, 0x50, 0x4a, 0x0d, 0x0a, 0x1a]);
 
-/** What a record holds: what its run is, or the results of one batch, of the models or of triage before them. */
+/** Kinds of records: the run key, and the results of one batch, of the models or of triage before them. */
 export const KEY_RECORD = 1;
 export const BATCH_RECORD = 2;
 export const TRIAGE_RECORD = 3;
 
-/** More than any batch makes; what claims to be longer is damaged. */
+/** More than any batch makes; a record that claims to be longer is damaged. */
 const MAX_PAYLOAD = 2 ** 31 - 1;
 
 export interface RecordHead {
@@ -30,12 +30,12 @@ export interface RecordHead {
   readonly batch: number;
   readonly frames: number;
   readonly payloadBytes: number;
-  /** Of what the batch was computed from, DIGEST_BYTES long; of a decoded head a part of its bytes. */
+  /** See `batchDigest`; DIGEST_BYTES long, zeros for the key. In a decoded head, a view of its bytes. */
   readonly digest: Uint8Array;
   readonly payloadSum: number;
 }
 
-/** The head and the payload, to be written one after the other. */
+/** Returns the head followed by the payload. */
 export function encodeRecord(
   { kind, batch, frames, digest }: Omit<RecordHead, 'payloadBytes' | 'payloadSum'>,
   payload: Uint8Array,
@@ -53,7 +53,7 @@ export function encodeRecord(
   return record;
 }
 
-/** @returns undefined when these HEAD_BYTES are no sound head */
+/** @returns undefined when these HEAD_BYTES are not a sound head */
 export function decodeHead(bytes: Buffer): RecordHead | undefined {
   if (!bytes.subarray(0, MARK.length).equals(MARK) || bytes.readUInt32LE(44) !== zlib.crc32(bytes.subarray(0, 44))) {
     return undefined;
@@ -74,7 +74,7 @@ export function isSoundPayload({ payloadSum }: RecordHead, payload: Uint8Array):
   return zlib.crc32(payload) === payloadSum;
 }
 
-/** Tells batches apart by all that the models read of them: the start of a SHA-256 over their tokens and where each sequence ends. */
+/** Identifies a batch by all that the models read: the start of a SHA-256 over its tokens and sequence offsets. */
 export function batchDigest({ dna, protein }: FrameBatchTokens): Uint8Array {
   const hash = createHash('sha256');
   // The offsets come first: they say how many tokens follow.
@@ -86,25 +86,25 @@ function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
-/** Batches of one page: numbers of batches follow each other, so that pages are full but for the last ones. */
+/** Batches per page. Batch numbers are consecutive, so nearly all pages are full. */
 const PAGE = 512;
 
 interface Page {
-  /** Where the record of a batch begins, plus 1; 0 where there is none. */
+  /** Where a batch's record begins, plus 1; 0 where there is none. */
   readonly starts: Float64Array;
   readonly frames: Uint32Array;
 }
 
 /**
- * Where the batches of a journal are, by their numbers: 12 bytes a batch, since a long run has millions of them. All else
- * is read again from the record when it is asked for.
+ * Where the batches of a journal are, by number. Only 12 bytes a batch, because a long run has millions; everything
+ * else is read again from the record when needed.
  */
 export class RecordPlaces {
   readonly #pages = new Map<number, Page>();
   #batches = 0;
   #frames = 0;
 
-  /** Of several records of one batch the last counts. */
+  /** If a batch has several records, the last counts. */
   set(batch: number, start: number, frames: number): void {
     const page = this.#pages.get(Math.floor(batch / PAGE)) ?? this.#newPage(Math.floor(batch / PAGE));
     const index = batch % PAGE;
@@ -114,7 +114,7 @@ export class RecordPlaces {
     page.frames[index] = frames;
   }
 
-  /** @returns undefined where there is none */
+  /** @returns undefined when the batch has no record */
   startOf(batch: number): number | undefined {
     const start = this.#pages.get(Math.floor(batch / PAGE))?.starts[batch % PAGE] ?? 0;
     return start === 0 ? undefined : start - 1;
@@ -144,24 +144,24 @@ export interface FoundRecord extends RecordHead {
 export interface Scan {
   /** Undefined when both copies of it are damaged, or there is none. */
   readonly key: RunKey | undefined;
-  /** Their payloads were not looked at yet. */
+  /** Batches of the models; their payloads are not checked yet. */
   readonly batches: RecordPlaces;
-  /** The same of triage. */
+  /** The same for triage. */
   readonly triage: RecordPlaces;
-  /** Where the last whole record ends: what follows was torn off in the middle of a write. */
+  /** Where the last whole record ends. Anything after it was cut off in mid-write. */
   readonly end: number;
-  /** Bytes between records that belong to none. */
+  /** Bytes before `end` that belong to no record. */
   readonly damagedBytes: number;
-  /** Whether it is a journal at all, whole, damaged or just begun: an empty file is. */
+  /** Whether the file is a journal, be it whole, damaged or just begun. An empty file counts as one. */
   readonly isJournal: boolean;
 }
 
 const SEARCH_BYTES = 64 * 1024;
 const BLOCK_BYTES = 256 * 1024;
-/** A key is some hundred bytes; a journal of one that claims more is damaged. */
+/** A key has some hundred bytes; one that claims more than this is damaged. */
 const MAX_KEY = 64 * 1024;
 
-/** Goes through a journal from head to head. */
+/** Scans a journal, from head to head. */
 export async function scanJournal(file: FileHandle): Promise<Scan> {
   const batches = new RecordPlaces();
   const triage = new RecordPlaces();
@@ -178,7 +178,7 @@ export async function scanJournal(file: FileHandle): Promise<Scan> {
   return { key, batches, triage, ...walked };
 }
 
-/** The key of a journal, without what comes behind it. */
+/** Reads the key of a journal without scanning what follows. */
 export async function scanKey(file: FileHandle): Promise<Pick<Scan, 'key' | 'isJournal'>> {
   let key: RunKey | undefined;
   const { isJournal } = await walkRecords(file, (record) => {
@@ -191,11 +191,12 @@ export async function scanKey(file: FileHandle): Promise<Pick<Scan, 'key' | 'isJ
   return { key, isJournal };
 }
 
-/** Called with every whole record; whether that is enough. A promise is waited for, and millions of records need none. */
+/** Called with every whole record; resolving to true ends the walk. Undefined spares most records a promise. */
 type Visit = (record: FoundRecord) => Promise<boolean> | undefined;
 
 /**
- * A head that is damaged is passed over to the next record that is whole: what it told is missing, and computed again.
+ * Visits every whole record. After a damaged head it continues at the next whole record: what lies between is missing,
+ * and is computed again.
  */
 export async function walkRecords(
   file: FileHandle,
@@ -210,7 +211,7 @@ export async function walkRecords(
     const bytes = reader.held(position, HEAD_BYTES) ?? (await reader.read(position, HEAD_BYTES));
     const head = bytes.length === HEAD_BYTES ? decodeHead(bytes) : undefined;
     if (!head || position + HEAD_BYTES + head.payloadBytes > size) {
-      // Damaged only if something whole follows; else it is the torn end.
+      // Damage only if a whole record follows; otherwise it is the torn end.
       position = await nextMark(reader, position + 1, size);
       continue;
     }
@@ -224,15 +225,15 @@ export async function walkRecords(
   return { end, damagedBytes, isJournal };
 }
 
-/** The first write of a journal may have been cut off anywhere. */
+/** The first write of a journal may have been cut off anywhere, so the start of MARK is enough. */
 async function beginsAsJournal(file: BlockReader, size: number): Promise<boolean> {
   const begin = await file.read(0, Math.min(size, MARK.length));
   return begin.equals(MARK.subarray(0, begin.length));
 }
 
 /**
- * Reads a record that was found.
- * @param guess bytes that its payload probably has, so that one call to the system is enough
+ * Reads and checks a record that a scan has found.
+ * @param guess likely bytes of its payload; if they are enough, so is one system call
  * @returns undefined when it is damaged or cut off
  */
 export async function readRecord(
@@ -256,20 +257,20 @@ async function readKey(file: FileHandle, { start, payloadBytes }: FoundRecord): 
   return record && parseKey(record.payload.toString('utf8'));
 }
 
-/** Where the next MARK at or after `from` begins; the size where there is none. */
+/** Position of the next MARK at or after `from`; `size` if there is none. */
 async function nextMark(file: BlockReader, from: number, size: number): Promise<number> {
   for (let start = from; start < size; start += SEARCH_BYTES) {
-    // A mark may lie across two blocks.
+    // A mark may straddle two blocks.
     const found = (await file.read(start, SEARCH_BYTES + MARK.length - 1)).indexOf(MARK);
     if (found >= 0) return start + found;
   }
   return size;
 }
 
-/** Reads more than is asked for, which is at most BLOCK_BYTES, so that the next head is mostly there already. */
+/** Reads ahead, so that the next head is usually in memory. Requests are at most BLOCK_BYTES. */
 class BlockReader {
   readonly #file: FileHandle;
-  /** Always the same memory: a long journal would leave gigabytes for the collector. */
+  /** Reused for every block: a long journal would leave gigabytes for the garbage collector. */
   readonly #memory = Buffer.allocUnsafe(BLOCK_BYTES);
   #block: Buffer = this.#memory.subarray(0, 0);
   #start = 0;
@@ -278,13 +279,13 @@ class BlockReader {
     this.#file = file;
   }
 
-  /** @returns valid until the next `read`; undefined where it has to be read first */
+  /** @returns the bytes, valid until the next `read`; undefined when they must be read first */
   held(position: number, length: number): Buffer | undefined {
     const from = position - this.#start;
     return from < 0 || from + length > this.#block.length ? undefined : this.#block.subarray(from, from + length);
   }
 
-  /** @returns valid until the next call; shorter only at the end of the file */
+  /** @returns the bytes, valid until the next call; fewer only at the end of the file */
   async read(position: number, length: number): Promise<Buffer> {
     const held = this.held(position, length);
     if (held) return held;
@@ -294,7 +295,7 @@ class BlockReader {
   }
 }
 
-/** Fills the memory from the file. @returns what was filled: less at the end of the file */
+/** Fills `memory` from the file. @returns the part that was filled: all of it, except at the end of the file */
 async function readAt(file: FileHandle, position: number, memory: Buffer): Promise<Buffer> {
   let filled = 0;
   while (filled < memory.length) {

@@ -1,49 +1,52 @@
 import { VirnucproError } from '../errors.js';
 
-/** Everything that a score depends on, but for the input: that is looked at batch by batch. */
+/** Everything that a score depends on except the input, which is compared batch by batch. */
 export interface RunKey {
-  /** Of the journal itself. */
+  /** Version of the journal's format. */
   readonly format: number;
   readonly virnucpro: string;
   readonly libtorch: string;
-  /** SHA-256 of the archives, and the chunk size in bases. */
+  /** SHA-256 of each archive, then the chunk size in bases. */
   readonly dna: string;
   readonly protein: string;
   readonly classifier: string;
   readonly chunkSize: number;
-  /** Of the workers, each once, sorted, with commas. */
+  /** The workers' precisions: each once, sorted, separated by commas. */
   readonly precision: string;
   readonly engine: string;
-  /** They decide which frames are computed together, and so the last digits of a score. */
+  /** Maximum tokens of a batch. They decide which frames are computed together, and so the last digits of a score. */
   readonly proteinBatchTokens: number;
   readonly dnaBatchTokens: number;
   /** Whether the embeddings are kept with the scores. */
   readonly embeddings: boolean;
-  /** SHA-256 of all archives of the model that triage is done by, else NO_TRIAGE. */
+  /** SHA-256 of all archives of the triage model; NO_TRIAGE without triage. */
   readonly triage: string;
-  /** See TriageRule, and the temperature that it is for: with others other windows are left for the models. */
+  /** See TriageRule. With another rule or temperature, triage would leave other windows to the models. */
   readonly triageOthersBelow: number;
   readonly triageVirusAtLeast: number;
   readonly triageTemperature: number;
-  /** What that model is called here, else NO_TRIAGE. Another name is no reason to refuse it. */
+  /** Local name of the triage model; NO_TRIAGE without triage. A different name does not prevent a resume. */
   readonly triageModel: string;
-  /** What computes, each once, sorted. Another one may make the last digits others, which is no reason to refuse it. */
+  /**
+   * Names of the devices, with their threads: each once, sorted. Other devices may change the last digits, which does
+   * not prevent a resume.
+   */
   readonly devices: readonly string[];
 }
 
 export const JOURNAL_FORMAT = 2;
 export const NO_TRIAGE = 'none';
 
-/** The part of a key that tells of triage. */
+/** The part of a key about triage. */
 export type TriageKey = Pick<RunKey, Extract<keyof RunKey, `triage${string}`>>;
 
 export const WITHOUT_TRIAGE: TriageKey = {
   ...{ triage: NO_TRIAGE, triageModel: NO_TRIAGE },
-  // A rule by which nothing is decided.
+  // A rule that decides nothing.
   ...{ triageOthersBelow: 0, triageVirusAtLeast: 1, triageTemperature: 1 },
 };
 
-/** What each part of a key is called. */
+/** What messages call each part of a key. */
 const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices' | 'triageModel'>, string>> = {
   format: 'version of the journal',
   virnucpro: 'version of virnucpro',
@@ -63,7 +66,7 @@ const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices' | 'triageModel'>, s
   triageTemperature: 'temperature of triage',
 };
 
-/** @throws VirnucproError VNP_RESUME naming everything that differs; what `wanted` does not say is left open */
+/** @throws VirnucproError VNP_RESUME naming everything that differs; parts missing from `wanted` are not compared */
 export function checkSameRun(path: string, begun: RunKey, wanted: Partial<RunKey>): void {
   const names =
     begun.format === JOURNAL_FORMAT ? (Object.keys(NAMES) as (keyof typeof NAMES)[]) : (['format'] as const);
@@ -78,12 +81,12 @@ export function checkSameRun(path: string, begun: RunKey, wanted: Partial<RunKey
   );
 }
 
-/** A hash by its beginning: as much as a reader compares. */
+/** Shortens a hash to as much as a reader compares. */
 function shown(value: string | number | boolean): string {
   return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value) ? value.slice(0, 12) : String(value);
 }
 
-/** @returns undefined when this is no key of this format; one of another format has `format` alone to go by */
+/** @returns undefined when the text is not a key; of a key of another format, only `format` can be relied on */
 export function parseKey(text: string): RunKey | undefined {
   let value: unknown;
   try {
@@ -92,7 +95,7 @@ export function parseKey(text: string): RunKey | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null || !('format' in value)) return undefined;
-  // Keys that were written before there was triage do not speak of it.
+  // Keys written before triage existed lack this part.
   return { ...WITHOUT_TRIAGE, ...(value as Omit<RunKey, keyof TriageKey>) };
 }
 

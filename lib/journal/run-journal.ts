@@ -25,34 +25,34 @@ import { forcedToDisk, makingRoom } from '../disk.js';
 export interface RunJournalOptions {
   readonly path: string;
   readonly key: RunKey;
-  /** Told when nothing can be written any more (VNP_OUTPUT), or nobody will find it (VNP_OUTPUT_LOST). */
+  /** Called when the journal can no longer be written (VNP_OUTPUT), or was removed or replaced (VNP_OUTPUT_LOST). */
   readonly onFailure: (error: VirnucproError) => void;
 }
 
-/** What an earlier run has left in a journal. */
+/** What an earlier run left in a journal. */
 export interface JournalContent {
   readonly batches: number;
   readonly frames: number;
-  /** Frames that triage has read, which are not among `frames`; 0 in a run without triage. */
+  /** Frames that triage has read, not included in `frames`; 0 without triage. */
   readonly framesTriaged: number;
-  /** Bytes that hold no record any more: what they told is computed again. */
+  /** Bytes that belong to no record any more; the results they held are computed again. */
   readonly damagedBytes: number;
-  /** Whether it was computed on the devices of this run, so that not even the last digits can differ. */
+  /** Whether it was computed on the same devices as this run, so that not even the last digits can differ. */
   readonly isOfSameDevices: boolean;
 }
 
 /**
- * The results of a run, batch by batch, in a file that only grows: what is in it need not be computed again. In a run with
- * triage both stages have their own batches. Those of the models then depend on what triage decided as well as on the
- * input, which is looked at in triage's batches: they have every window.
+ * The results of a run, batch by batch, in a file that only grows, so that a resumed run need not compute them again.
+ * With triage, each stage has its own batches. The models' batches then depend on triage's decisions as well as on the
+ * input, so the input is compared in triage's batches, which have every window.
  */
 export class RunJournal {
   readonly path: string;
-  /** What was there when it was opened. */
+  /** What the file held when it was opened. */
   readonly content: JournalContent;
-  /** The batches of the models that the run is for. */
+  /** Batches of the run's models. */
   readonly models: BatchRecords;
-  /** Those of the model that reads before them; none in a run without triage. */
+  /** Batches of the triage model; none without triage. */
   readonly triage: BatchRecords;
   readonly #appending: AppendingFile;
   readonly #watch: NameWatch;
@@ -84,8 +84,8 @@ export class RunJournal {
   }
 
   /**
-   * Makes the file where there is none. What an earlier run was killed in the middle of writing is cut off; a file of
-   * which the key is lost is begun anew.
+   * Creates the file if there is none. Cuts off a record that an earlier run was killed while writing. Starts over a
+   * file whose key is lost.
    *
    * @throws VirnucproError VNP_RESUME when it is another run's, VNP_OUTPUT
    */
@@ -100,7 +100,7 @@ export class RunJournal {
       await file.truncate(scan.end);
       const appending = new AppendingFile(file, (cause) => onFailure(journalFailure(path, cause)));
       if (scan.end === 0) {
-        // Twice: without it all the others are worth nothing.
+        // Twice: without the key, all other records are worthless.
         await file.appendFile(Buffer.concat([keyRecord(key), keyRecord(key)]));
         const created = file;
         await forcedToDisk(() => created.datasync());
@@ -114,7 +114,7 @@ export class RunJournal {
     }
   }
 
-  /** Everything is on the disk then; a journal that nothing can be gone on from is removed. */
+  /** Resolves when everything is on disk. Removes a journal without batches, since nothing can resume from it. */
   async close(): Promise<void> {
     this.#watch.end();
     const isLost = await this.#watch.isLost();
@@ -124,9 +124,9 @@ export class RunJournal {
 }
 
 /**
- * Looks, before a model is loaded, whether a run can go on from a journal.
- * @param wanted what is known of the run; what is left out may be anything
- * @returns what it was begun with; undefined when there is no journal, or none whose key can be read
+ * Checks, before a model is loaded, whether a run can resume from a journal.
+ * @param wanted what is known of the run; missing parts are not compared
+ * @returns the key of the run that began it; undefined when there is no journal, or none whose key can be read
  * @throws VirnucproError VNP_RESUME naming everything that differs, VNP_OUTPUT when it cannot be read
  */
 export async function checkJournal(path: string, wanted: Partial<RunKey> = {}): Promise<RunKey | undefined> {
@@ -155,7 +155,7 @@ function keyRecord(key: RunKey): Buffer {
   return encodeRecord({ kind: KEY_RECORD, batch: 0, frames: 0, digest }, Buffer.from(JSON.stringify(key)));
 }
 
-/** A file is found after a power cut only when its folder is on the disk too. Not every file system can do that. */
+/** After a power cut, a file is found only if its folder is on disk too. Not every file system can sync a folder. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path);
   try {
@@ -172,11 +172,11 @@ function foreignFile(path: string): VirnucproError {
   );
 }
 
-/** What is kept of a batch. */
+/** What the journal keeps of a batch. */
 export interface JournaledBatch {
   /** [frames, 2]: others, virus. */
   readonly scores: Float32Array;
-  /** [frames, width]; absent unless the run keeps them. */
+  /** [frames, width]; absent unless the run keeps embeddings. */
   readonly embeddings?: Float32Array;
 }
 
@@ -185,17 +185,17 @@ interface BatchRecordsOptions {
   readonly path: string;
   /** BATCH_RECORD or TRIAGE_RECORD. */
   readonly kind: number;
-  /** What an earlier run has left. */
+  /** Records of an earlier run. */
   readonly places: RecordPlaces;
   readonly reading: FileHandle;
   readonly appending: AppendingFile;
-  /** Whether a batch that was computed from something else means that the input is another one. */
+  /** Whether batches depend on the input alone, so that a batch computed from other tokens means another input. */
   readonly isOfInputAlone: boolean;
 }
 
 /**
- * The batches of one stage of a run in its journal. A batch is known by its number and by all that the models read of it;
- * the batches of a run are the same each time, as long as its key and its input are.
+ * The batches of one stage of a run in its journal. A batch is identified by its number and by all that the models read
+ * of it. Runs with the same key and input have the same batches.
  */
 export class BatchRecords {
   readonly #options: BatchRecordsOptions;
@@ -204,17 +204,18 @@ export class BatchRecords {
     this.#options = options;
   }
 
-  /** Whether there may be something for this batch; only then `find` is worth its while. */
+  /** Whether there may be results for this batch; if not, `find` need not be called. */
   has(batch: number): boolean {
     return this.#options.places.startOf(batch) !== undefined;
   }
 
   /**
-   * The results of a batch, in the numbers' own bits.
+   * The results of a batch, bit for bit.
    * @param whence where the batch begins in the input, for the error
-   * @returns undefined when there are none, or when they are damaged; where batches do not depend on the input alone, also
-   *   when this batch was computed from something else
-   * @throws VirnucproError VNP_RESUME when this batch was computed from something else, so that the input is another one
+   * @returns undefined when there are none or they are damaged; also, unless batches depend on the input alone, when
+   *   this batch was computed from other tokens
+   * @throws VirnucproError VNP_RESUME when this batch was computed from other tokens, so that the input differs;
+   *   VNP_OUTPUT when the journal cannot be read
    */
   async find(batch: number, tokens: FrameBatchTokens, whence: string): Promise<JournaledBatch | undefined> {
     const { path, places, reading, isOfInputAlone } = this.#options;
@@ -238,7 +239,7 @@ export class BatchRecords {
     return record.head.frames === frames ? decodeBatch(frames, record.payload) : undefined;
   }
 
-  /** Enters the results of a batch. They are copied. */
+  /** Adds the results of a batch. They are copied. */
   add(batch: number, tokens: FrameBatchTokens, { scores, embeddings }: JournaledBatch): void {
     const { kind, appending } = this.#options;
     const payload = Buffer.concat([scores, ...(embeddings ? [embeddings] : [])].map(bytesOf));
@@ -246,7 +247,7 @@ export class BatchRecords {
     appending.append(encodeRecord({ kind, batch, frames, digest: batchDigest(tokens) }, payload));
   }
 
-  /** To be awaited before more is computed; mostly there is nothing to wait for. */
+  /** To be awaited before more is computed; usually undefined. */
   get room(): Promise<void> | undefined {
     return this.#options.appending.room;
   }
@@ -257,20 +258,20 @@ function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
 }
 
 function decodeBatch(frames: number, payload: Buffer): JournaledBatch {
-  // A copy of its own: a view of floats has to begin at a multiple of four.
+  // Copied, because a Float32Array must begin at a multiple of four bytes.
   const values = new Float32Array(Uint8Array.from(payload).buffer);
   const scores = values.slice(0, 2 * frames);
   return values.length === scores.length ? { scores } : { scores, embeddings: values.slice(2 * frames) };
 }
 
-/** What a journal that cannot be read or written comes to. */
+/** The error for a journal that cannot be read or written. */
 function journalFailure(path: string, cause: unknown): VirnucproError {
   const advice = `${makingRoom(cause, path) ?? 'Mend that'}, then go on with --resume`;
   const message = `The journal ${path} cannot be read or written: ${reasonOf(cause)}. ${advice}`;
   return new VirnucproError('VNP_OUTPUT', message, { cause });
 }
 
-/** What it comes to that a journal was removed or replaced while it was written to. */
+/** The error for a journal that was removed or replaced while it was in use. */
 function journalLost(path: string): VirnucproError {
   const text = `The journal ${path} was removed or replaced while the run went on. The run was stopped, because it could not be resumed without it. Keep clean-ups and other runs away from it, and begin the run again`;
   return new VirnucproError('VNP_OUTPUT_LOST', text);

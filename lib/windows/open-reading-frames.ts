@@ -1,17 +1,17 @@
 import { LetterSlab } from '../input/stored-sequence.js';
 
-/** The standard genetic code with the bases in this order: first base slowest, third base fastest. */
+/** The order of bases in AMINO_ACIDS, the standard genetic code: first base slowest, third base fastest. */
 const BASES = 'TCAG';
 const AMINO_ACIDS = 'FFLLSSSSYY**CC*WLLLLPPPPHHQQRRRRIIIMTTTTNNKKSSRRVVVVAAAADDEEGGGG';
 const STOP = '*'.charCodeAt(0);
 
-/** The code of every letter that is not A, C, G, T. */
+/** The code of any letter other than A, C, G, T. */
 const NO_BASE = 4;
 
-/** Upper case of ASCII letters; every other byte is itself. */
+/** Maps ASCII letters to upper case, every other byte to itself. */
 export const UPPER_CASE = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 97 && byte <= 122 ? byte - 32 : byte));
 
-/** Upper case, and A, C, G, T complemented; every other letter is only put in upper case. */
+/** Maps letters to upper case and complements A, C, G, T. */
 const COMPLEMENT = UPPER_CASE.map((letter) => {
   const position = 'ACGT'.indexOf(String.fromCharCode(letter));
   return position < 0 ? letter : 'TGCA'.charCodeAt(position);
@@ -26,16 +26,16 @@ const BASE_CODES = UPPER_CASE.map((letter) => {
 /** Code of a letter's complement in either case: 0..3, or NO_BASE. */
 const COMPLEMENT_CODES = COMPLEMENT.map((letter) => BASE_CODES[letter]!);
 
-/** Three codes of 3 bits each, the first base highest, are the position of a codon in the tables. */
+/** Size of the codon tables: a codon's index is its three base codes, 3 bits each, the first base highest. */
 const CODONS = 512;
 
-/** The amino acid of a codon; 0 for a codon that is not of the 64. */
+/** The amino acid of a codon; 0 for a codon outside the 64. */
 const AMINO_ACID_OF_CODON = new Uint8Array(CODONS);
 
 const FORWARD_STOP = 1;
 const REVERSE_STOP = 2;
 
-/** Whether a codon is a stop where it stands (FORWARD_STOP), and on the opposite strand (REVERSE_STOP). */
+/** Whether a codon is a stop as read (FORWARD_STOP) or on the opposite strand (REVERSE_STOP). No codon is both. */
 const STOP_OF_CODON = new Uint8Array(CODONS);
 
 function codon(first: number, second: number, third: number): number {
@@ -56,12 +56,12 @@ for (let index = 0; index < 64; index++) {
 export const FRAME_NAMES = ['F1', 'F2', 'F3', 'R1', 'R2', 'R3'] as const;
 export type FrameName = (typeof FRAME_NAMES)[number];
 
-/** A reading frame without a stop codon: what both models embed. */
+/** A reading frame without a stop codon: what both language models embed. */
 export interface Orf {
   readonly name: FrameName;
   /** One-letter amino acids, never empty. */
   readonly protein: Uint8Array;
-  /** Upper-case bases of the frame's strand: `strand[f .. f + 3*P + 1]`, clipped at the end of the strand. */
+  /** Upper-case `strand[f .. f + 3*P + 1]` for frame offset f and P amino acids, clipped at the strand's end. */
   readonly nucleotide: Uint8Array;
 }
 
@@ -69,7 +69,7 @@ const ALL_FRAMES = 0b111111;
 
 const slab = new LetterSlab();
 
-/** By a codon's place modulo three in forward frames and in reverse frames: the frames that each kind of stop closes. */
+/** The frames that each kind of stop closes, by where its codon starts, modulo three, on either strand. */
 const CLOSED_BY_STOP = [0, 1, 2].map((forward) =>
   [0, 1, 2].map((reverse) => {
     const closed = [0, 0, 0];
@@ -79,20 +79,20 @@ const CLOSED_BY_STOP = [0, 1, 2].map((forward) =>
   }),
 );
 
-/** @param start of the codons, modulo three */
+/** @param start start of the codons, modulo three */
 function closedByStop(length: number, start: number): readonly number[] {
-  // The reverse strand reads a codon's last letter first: its place there is counted from the end of the letters.
+  // The reverse strand reads a codon's last letter first: its start there counts from the end of the letters.
   return CLOSED_BY_STOP[start]![(length - start) % 3]!;
 }
 
 /**
- * The frames that have no stop codon, as bits: F1, F2, F3 are bits 0 to 2, R1, R2, R3 bits 3 to 5. Both strands are looked
- * at in one pass, which ends as soon as every frame has its stop.
+ * The frames without a stop codon, as bits: F1, F2, F3 are bits 0 to 2, R1, R2, R3 bits 3 to 5. One pass covers both
+ * strands and ends as soon as every frame has a stop.
  */
 function framesWithoutStop(letters: Uint8Array): number {
   const length = letters.length;
   if (length < 3) return 0;
-  // Codons that start at a multiple of three, one after it, two after it: what a stop closes on either strand.
+  // What a stop closes on either strand, for codons that start at 0, 1 and 2 modulo three.
   const closed0 = closedByStop(length, 0);
   const closed1 = closedByStop(length, 1);
   const closed2 = closedByStop(length, 2);
@@ -118,7 +118,7 @@ function framesWithoutStop(letters: Uint8Array): number {
   return open;
 }
 
-/** The protein of the strand's frame that starts at `first`; its bases are those of `codes`, read in steps of `step`. */
+/** Translates the frame that starts at `first`, in steps of `step`, with the base codes of its strand. */
 function translate(letters: Uint8Array, codes: Uint8Array, first: number, step: 1 | -1, codons: number): Uint8Array {
   const protein = slab.take(codons);
   let count = 0;
@@ -127,7 +127,7 @@ function translate(letters: Uint8Array, codes: Uint8Array, first: number, step: 
     const aminoAcid = AMINO_ACID_OF_CODON[codon]!;
     if (aminoAcid !== 0) protein[count++] = aminoAcid;
   }
-  // A codon outside the 64 yields nothing, the protein closes up over it.
+  // A codon outside the 64 yields no amino acid and leaves no gap in the protein.
   return count === codons ? protein : protein.subarray(0, count);
 }
 
@@ -138,10 +138,10 @@ function copyStrand(letters: Uint8Array, table: Uint8Array, first: number, step:
 }
 
 /**
- * The reading frames without a stop codon of both strands, in the classic order F1, F2, F3, R1, R2, R3. A frame of which
- * no codon can be translated is not kept. The nucleotides of a frame are as many as its protein asks for, and one more,
- * from the start of the frame: they are not realigned after codons that yield nothing.
- * @param letters of one window, in either case
+ * The ORFs of both strands, in the classic order F1, F2, F3, R1, R2, R3. A frame without a translatable codon is
+ * dropped. An ORF of P amino acids has the first 3*P + 1 bases of its frame, or all: they are not realigned after
+ * codons that yield no amino acid.
+ * @param letters letters of one window, in either case
  */
 export function openReadingFrames(letters: Uint8Array): Orf[] {
   const open = framesWithoutStop(letters);

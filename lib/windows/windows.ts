@@ -27,9 +27,9 @@ export interface WindowSpan {
 }
 
 /**
- * The classic windows of a record: as few as cover it, all of `chunkSize` letters but perhaps the last, the overlap dealt
- * out evenly. The last ends at the end of the record.
- * @param length letters of the record; 0 has no windows
+ * The classic windows of a record: the fewest that cover it, with the overlap spread evenly. All have `chunkSize`
+ * letters except perhaps the last, which ends with the record.
+ * @param length letters of the record; 0 gives no windows
  * @param chunkSize letters of a window, at least 1
  * @throws VirnucproError VNP_ARGUMENT
  */
@@ -41,7 +41,7 @@ export function* windowsOf(length: number, chunkSize: number): Generator<WindowS
   const count = Math.ceil(length / chunkSize);
   const surplus = count * chunkSize - length;
   const overlap = Math.floor(surplus / count);
-  // The overlaps of `overlap` letters fall short of the surplus by this much: the first ones get one letter more each.
+  // Overlaps of `overlap` letters fall short of the surplus by this much: each of the first ones gets one more letter.
   const longerOverlaps = surplus - overlap * (count - 1);
   for (let index = 0; index < count; index++) {
     const start = index * (chunkSize - overlap) - Math.min(index, longerOverlaps);
@@ -49,14 +49,14 @@ export function* windowsOf(length: number, chunkSize: number): Generator<WindowS
   }
 }
 
-/** RNA's letters in those of DNA. */
+/** Maps U to T, every other byte to itself. */
 const WITH_THYMINE = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 WITH_THYMINE['U'.charCodeAt(0)] = 'T'.charCodeAt(0);
 WITH_THYMINE['u'.charCodeAt(0)] = 't'.charCodeAt(0);
 
 /**
- * The windows of a record, read one by one: U is T in them.
- * @param record only its sequence is used, and not released
+ * Reads the windows of a record one by one, with T for U.
+ * @param record only its sequence is read; it is not released
  * @param chunkSize letters of a window, at least 1
  */
 export function* readWindows(
