@@ -49,7 +49,7 @@ export function planOn(
   const plans = planWorkers(devices, { threads, workers }).map((plan) => ({ ...plan, precision }));
   const request = { ...models, plans, maxMemory };
   const defaults = defaultBatchTokens(request);
-  // A size that was asked for overrides the estimate: no worker takes such batches in parts because of it.
+  // A size that was asked for overrides the estimate, so no worker takes its batches in parts.
   const estimated = {
     protein: proteinBatchTokens === undefined ? defaults.protein : 0,
     dna: dnaBatchTokens === undefined ? defaults.dna : 0,

@@ -1,5 +1,5 @@
 /**
- * Everything that went into a run and came out of it. In a run that reached its end these hold (a stopped run has read
+ * Everything that went into a run and came out of it. In a run that reached its end, these hold (a stopped run has read
  * more than it has results for):
  * records = contigsVirus + contigsOther + contigsNone; windows = windowsScored + windowsNoFrame + windowsFailed;
  * framesScored <= framesFound.

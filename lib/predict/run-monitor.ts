@@ -12,7 +12,7 @@ import type { RunSummary } from './summary.js';
 
 /** Seconds between two readings of memory and sensors. */
 const READING_INTERVAL = 2;
-/** Use must fall this far below the limit before the next warning, so that a device at the edge warns only once. */
+/** Fraction of memory by which use must fall below the limit before the next warning: use at the limit may waver. */
 const RELIEF = 0.05;
 
 export interface RunMonitorOptions {

@@ -56,7 +56,7 @@ export interface RunStatus {
   /** Frames that are done, scored or failed, and frames found so far. */
   readonly frames: number;
   readonly framesFound: number;
-  /** The finished part of running batches, as a number of frames, which need not be whole; not included in `frames`. */
+  /** The finished part of batches that are not back yet, in frames (need not be whole); not included in `frames`. */
   readonly framesUnderway: number;
   /** Of `frames`, those whose scores an earlier run computed. */
   readonly framesJournaled: number;

@@ -18,7 +18,7 @@ export interface FoundTriage {
  * Finds the model that does triage before another.
  *
  * @throws VirnucproError VNP_USAGE if it is the same model, or has no thresholds for this chunk size and none are
- *   given, or the thresholds contradict each other; and what `ModelRegistry.findTrusted` throws
+ *   given, or `othersBelow` is above `virusAtLeast`; and what `ModelRegistry.findTrusted` throws
  */
 export async function findTriage(
   registry: ModelRegistry,
