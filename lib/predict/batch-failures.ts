@@ -6,12 +6,12 @@ import type { ErrorCode } from '../errors.js';
 /** What failed: a language model, the classifier, or the batch before it reached any of them. */
 export type FailedPart = 'dna' | 'protein' | 'classifier' | 'batch';
 
-/** A batch that the engine could not score, or not all of it. */
+/** A batch that the engine could not score completely. */
 export interface BatchFailure {
   readonly part: FailedPart;
   readonly code: ErrorCode;
   readonly reason: string;
-  /** Frames without a score because of it. */
+  /** Number of frames without a score because of it. */
   readonly frames: number;
   /** The inputs that these frames come from. */
   readonly sources: readonly string[];

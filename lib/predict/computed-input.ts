@@ -2,20 +2,20 @@ import type { InputProgress } from '../input/input-progress.js';
 import type { SequenceRecord } from '../input/record.js';
 
 /**
- * How much of the inputs is computed, by the frames that the devices are through with: results leave in order and so
- * later, in leaps. Letters without a frame are done with as soon as they are entered; of the others, the same fraction as of
- * their frames.
+ * How much of the inputs is computed, measured by the frames that are done: results are yielded in order, and so later
+ * and in bursts. Letters without a frame count as done as soon as they are entered; of the other letters, the same
+ * fraction counts as of their frames.
  */
 export class ComputedInput {
   #letters = 0;
   #lettersWithoutFrame = 0;
   #frames = 0;
-  /** Bytes of the headers of the records so far, with the sign before and the line end behind each. */
+  /** Bytes of the headers so far, including the sign before and the line end after each. */
   #headerBytes = 0;
-  /** Where the window that was entered last ends in its record. */
+  /** Where the window entered last ends in its record. */
   #end = 0;
 
-  /** A record was read. One that is not sound has no windows, and is done with at once. */
+  /** A record was read. An invalid one has no windows, and counts as done at once. */
   enterRecord({ header, problem, sequence }: SequenceRecord): void {
     this.#headerBytes += Buffer.byteLength(header) + 2;
     this.#end = 0;
@@ -24,7 +24,7 @@ export class ComputedInput {
     this.#lettersWithoutFrame += sequence.length;
   }
 
-  /** A window of the record that was read last: its end, from the record's start, and its open reading frames. */
+  /** A window of the record read last: its end, from the record's start, and its number of ORFs. */
   enterWindow(end: number, orfs: number): void {
     const letters = end - this.#end;
     this.#end = end;
@@ -33,21 +33,21 @@ export class ComputedInput {
     if (orfs === 0) this.#lettersWithoutFrame += letters;
   }
 
-  /** Letters that are done with when so many frames are, or parts of frames. */
+  /** Letters that are done when this many frames are; the number need not be whole. */
   letters(framesDone: number): number {
     return this.#lettersWithoutFrame + this.#lettersOf(framesDone);
   }
 
   /**
-   * The same with the headers, in bytes of the inputs: compressed, with line ends and qualities, in the proportion that
-   * these have had so far.
+   * The same with the headers, in bytes of the inputs: scaled by the effect of compression, line ends and qualities so
+   * far.
    */
   bytes(framesDone: number, input: InputProgress): number {
     const bytes = this.#letters === 0 ? this.#headerBytes : this.#withHeaders(this.letters(framesDone));
     return bytes * proportionOf(input);
   }
 
-  /** Bytes of the inputs that so many frames stand for. */
+  /** Bytes of the inputs that this many frames stand for. */
   bytesOf(frames: number, input: InputProgress): number {
     return this.#withHeaders(this.#lettersOf(frames)) * proportionOf(input);
   }
@@ -57,13 +57,13 @@ export class ComputedInput {
     return (this.#letters - this.#lettersWithoutFrame) * Math.min(1, frames / this.#frames);
   }
 
-  /** With their part of the headers. */
+  /** Adds the letters' part of the headers. */
   #withHeaders(letters: number): number {
     return letters === 0 ? 0 : letters + (letters * this.#headerBytes) / this.#letters;
   }
 }
 
-/** Bytes of the files for every byte of a header or a letter. */
+/** Bytes of the files for each byte of headers and letters. */
 function proportionOf({ bytesRead, recordBytes }: InputProgress): number {
   return recordBytes === 0 ? 1 : bytesRead / recordBytes;
 }

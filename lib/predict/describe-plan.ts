@@ -3,7 +3,7 @@ import type { RunPlan } from './plan.js';
 import type { DevicePlan } from './plan-devices.js';
 import { temperatureOf, UNCALIBRATED } from '../scoring/frame-scores.js';
 
-/** A plan in words, a line for each thing that it decides: what `predict --dry-run` prints. */
+/** A plan in words, one line for each decision: what `predict --dry-run` prints. */
 export function describe(plan: RunPlan): string[] {
   const { model, triage, settings, results, devices, journal } = plan;
   const { rule, calibration, sequences, embeddings } = results;

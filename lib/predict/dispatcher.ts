@@ -13,19 +13,19 @@ import type { RunSummary, ScoredBatches } from './summary.js';
 const NEXT = 'Check the model and the devices with `virnucpro doctor`, then resume the run';
 
 /**
- * Windows between two batches. A batch that waits for more frames holds up the results behind it; where hardly any
- * window has a frame it is sent half full after this many, so that what is on its way stays bounded.
+ * Maximum windows between two batches. A batch that waits for more frames holds up the results after it. If hardly any
+ * window has a frame, it is sent partly filled after this many, so that the number of pending windows stays bounded.
  */
 const WINDOWS_A_BATCH = 20_000;
 
-/** What batches are settled in. */
+/** Takes the outcomes of batches. */
 export interface ScoreBook {
-  /** Where the frame with this tag is in the input, in words; only while it is not settled. */
+  /** Where the frame with this tag is in the input, in words; only while the frame is unsettled. */
   placeOf(tag: number): string;
   /**
-   * Enters what became of a batch.
-   * @param isJournaled whether an earlier run had computed it
-   * @returns its failures, those for the same reason together
+   * Enters the outcome of a batch.
+   * @param isJournaled whether an earlier run computed it
+   * @returns its failures, one for each reason
    */
   settle(batch: FrameBatch, outcome: BatchOutcome, isJournaled: boolean): readonly BatchFailure[];
 }
@@ -33,18 +33,18 @@ export interface ScoreBook {
 /** Takes windows in input order, to be scored. */
 export interface WindowSink {
   /**
-   * Adds the frames of a window, the first with this tag of the ledger, the others with those that follow. Where a promise
-   * comes back, await it before the next window.
+   * Adds the frames of a window. The first has this tag of the ledger, the others the tags that follow. If it returns a
+   * promise, await it before the next window.
    * @throws why the run was stopped
    */
   addWindow(firstTag: number, frames: readonly Orf[]): Promise<void> | undefined;
   /**
-   * Sends what waits for more frames. Resolves when devices have taken it, which is a while after where the run is paused.
-   * @param isWhole whether a run over the same input always makes this batch: not where the input broke off. Default true
+   * Sends what waits for more frames. Resolves when devices have taken it, which waits for the end of a pause.
+   * @param isWhole whether any run over the same input makes this batch: false if the input broke off. Default true
    * @throws why the run was stopped
    */
   flush(isWhole?: boolean): Promise<void>;
-  /** Resolves when every batch that was sent is back. */
+  /** Resolves when every batch sent has come back. */
   finished(): Promise<void>;
 }
 
@@ -53,19 +53,19 @@ export interface DispatcherOptions {
   readonly scores: ScoreBook;
   /** Where batches are counted. */
   readonly counts: ScoredBatches;
-  /** For the time that is waited. */
+  /** Adds up the time spent waiting. */
   readonly summary: Pick<RunSummary, 'timed'>;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
-  /** What is in it is not computed again, and what is computed goes into it. */
+  /** Batches in it are not computed again; computed batches are added to it. */
   readonly journal?: BatchRecords | undefined;
-  /** What has no scores, in an error. Default `scores`. */
+  /** What an error says is missing. Default `scores`. */
   readonly what?: string;
   /** Whether the frames' embeddings come with their scores. Default false. */
   readonly embeddings?: boolean;
 }
 
-/** Sends frames to the devices, in batches, and settles what comes back. */
+/** Sends frames to the devices in batches, and settles what comes back. */
 export class Dispatcher implements WindowSink {
   readonly #pool: DevicePool;
   readonly #options: DispatcherOptions;
@@ -73,7 +73,7 @@ export class Dispatcher implements WindowSink {
   #batches = 0;
   readonly #running = new Set<Promise<void>>();
   #windowsSinceBatch = 0;
-  /** Batches in a row without a single score. */
+  /** Consecutive batches without a single score. */
   #unscored = 0;
 
   constructor(pool: DevicePool, options: DispatcherOptions) {
@@ -110,10 +110,10 @@ export class Dispatcher implements WindowSink {
     const settling = outcome
       .then(
         (scored) => {
-          // What failed is tried anew when the run is gone on with.
+          // A batch with failures stays out of the journal, so that a resumed run tries it again.
           if (this.#settle(batch, scored)) journal?.add(number, batch.tokens, scored);
         },
-        // Cancelled: its windows stay open, and nothing behind them leaves.
+        // Cancelled: its windows stay unsettled, and no result after them is yielded.
         () => undefined,
       )
       .finally(() => this.#running.delete(settling));
@@ -129,13 +129,13 @@ export class Dispatcher implements WindowSink {
     try {
       return await this.#pool.submit(batch.tokens, { embeddings });
     } catch (error) {
-      // The pool's end is the run's; a batch that was cancelled says nothing new.
+      // A failing pool stops the run. A cancelled batch means that the run is stopped already: the first reason counts.
       if (error instanceof VirnucproError) control.stop(error);
       throw control.stopped ?? error;
     }
   }
 
-  /** @returns whether the batch is done with */
+  /** @returns whether the batch is settled */
   async #settleFrom(journal: BatchRecords, number: number, batch: FrameBatch): Promise<boolean> {
     const { scores, counts } = this.#options;
     const known = await journal.find(number, batch.tokens, scores.placeOf(batch.tags[0]!));

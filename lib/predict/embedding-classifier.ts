@@ -15,11 +15,11 @@ export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' |
   Pick<PredictOptions, 'calibration'>;
 
 /**
- * The classifier of a model alone, for embeddings that were computed before: it takes megabytes and seconds where the
- * language models take gigabytes and days. In float32 on the CPU.
+ * A model's classifier alone, for embeddings computed earlier: it takes megabytes and seconds where the language models
+ * take gigabytes and days. Computes in float32 on the CPU.
  */
 export class EmbeddingClassifier {
-  /** What it was taken from. */
+  /** The model that the classifier belongs to. */
   readonly model: OpenedModel;
   /** Scores are softmax(logits / temperature): 1 unless they are calibrated. */
   readonly temperature: number;
@@ -32,8 +32,8 @@ export class EmbeddingClassifier {
   }
 
   /**
-   * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_ARGUMENT; VNP_ABORTED
-   *   where the signal ended the loading
+   * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_ARGUMENT;
+   *   VNP_ABORTED if the signal ended loading
    */
   static async open({ calibration = true, ...options }: ClassifierOptions = {}): Promise<EmbeddingClassifier> {
     checkKind('calibration', calibration, 'true or false', isFlag);
@@ -65,13 +65,13 @@ export class EmbeddingClassifier {
     }
   }
 
-  /** Numbers of an embedding: the widths of both language models. */
+  /** Numbers in an embedding: the widths of both language models together. */
   get width(): number {
     return this.model.classifier.architecture.inputs;
   }
 
   /**
-   * @param embeddings [frames, width], as FrameScore has them; one call at a time
+   * @param embeddings [frames, width], as in FrameScore; one call at a time
    * @returns [frames, 2]: others, virus
    * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED, VNP_NATIVE
    */

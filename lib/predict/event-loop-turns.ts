@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Milliseconds of work after which others get their turn: answers of devices, signals, a line of progress. */
+/** Milliseconds of work before everything else gets a turn: results from devices, signals, progress output. */
 const MAX_TURN = 10;
 
-/** Cuts long work on the event loop's thread into turns. */
+/** Splits long work on the event loop's thread into turns. */
 export class EventLoopTurns {
   #started = performance.now();
 

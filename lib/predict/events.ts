@@ -7,7 +7,7 @@ import type { WorkerMemory, WorkerStatus } from './run-status.js';
 import type { TriageRule } from '../scoring/calls.js';
 import type { FailedPart } from './batch-failures.js';
 
-/** What a predictor tells while it loads and runs, as it happens. `event` says which it is. */
+/** What a predictor reports as it happens, while it loads and runs. `event` names the kind. */
 export type RunEvent =
   | GrantEvent
   | PrecisionEvent
@@ -25,7 +25,7 @@ export type RunEvent =
   | TriageFailureEvent
   | PoolEvent;
 
-/** This process may use a part of its machine only: see GrantedResources. */
+/** This process may use only part of its machine: see GrantedResources. */
 export interface GrantEvent {
   readonly event: 'grant';
   readonly cores: number;
@@ -37,58 +37,58 @@ export interface GrantEvent {
   readonly text: string;
 }
 
-/** The run computes in FP32, by itself, though a device of it could do better: see PrecisionChoice. */
+/** `auto` chose FP32 although some of the devices could do better: see PrecisionChoice. */
 export interface PrecisionEvent {
   readonly event: 'precision';
   readonly precision: Precision;
-  /** Those that compute no BF16 natively; for them all compute in FP32. */
+  /** Devices without native BF16; because of them all devices compute in FP32. */
   readonly without: readonly { readonly device: string; readonly name: string; readonly capability: string }[];
-  /** Ids of those that do. */
+  /** Ids of the devices with native BF16. */
   readonly able: readonly string[];
-  /** Ids of those whose tensor cores compute FP16 only. */
+  /** Ids of the devices in `without` whose tensor cores compute FP16 only. */
   readonly fp16: readonly string[];
 }
 
-/** A libtorch that the search came upon first cannot be used; another one is. */
+/** A libtorch that the search found earlier cannot be used, so another one is. */
 export interface LibtorchLeftOutEvent {
   readonly event: 'libtorch-left-out';
-  /** The folder, or the program that was asked for it. */
+  /** Its folder, or the program that was asked for it. */
   readonly place: string;
   readonly reason: string;
   /** The folder of the one that is used. */
   readonly used: string;
 }
 
-/** No model was named and none is installed: the one that came with this program is used. */
+/** No model was named and none is installed, so the one shipped with this program is used. */
 export interface ShippedModelEvent {
   readonly event: 'shipped-model';
   readonly model: string;
-  /** Path of its card, which says what it can do; null where it has none. */
+  /** Path of its card, which says what it can do; null if it has none. */
   readonly card: string | null;
 }
 
-/** The devices are chosen, and the model begins to be loaded on them. */
+/** The devices are chosen, and loading of the model begins. */
 export interface LoadingEvent {
   readonly event: 'loading';
   readonly model: string;
-  /** Bases a window. */
+  /** Bases in a window. */
   readonly chunkSize: number;
   /** Ids of the workers. */
   readonly workers: readonly string[];
 }
 
-/** A second model is loaded to read every window first, and decides those that it is sure of. */
+/** A second model is loaded, which reads every window first and decides those it is sure of. */
 export interface TriageEvent extends TriageRule {
   readonly event: 'triage';
   /** Its name. */
   readonly model: string;
 }
 
-/** The model's files are compared with their hashes before they are loaded, for they were not since they changed. */
+/** The model's large files are hashed before loading, because they are new or have changed since the last check. */
 export interface CheckingEvent {
   readonly event: 'checking';
   readonly model: string;
-  /** To read. */
+  /** Total bytes to be read. */
   readonly bytes: number;
 }
 
@@ -110,7 +110,7 @@ export interface DeviceEvent {
   readonly precision: Precision;
   readonly threads: number;
   readonly weightBytes: number;
-  /** The most tokens in a batch of each model. */
+  /** Maximum tokens in a batch of each language model. */
   readonly batchTokens: BatchTokens;
 }
 
@@ -127,10 +127,10 @@ export interface ProgressEvent {
   readonly records: number;
   readonly windows: number;
   readonly frames: number;
-  /** Of these, those of windows that triage has decided. */
+  /** Of `frames`, those in windows that triage decided. */
   readonly framesSpared: number;
   readonly framesFailed: number;
-  /** Since the run began, with what is done of the batches that run. */
+  /** Average since the run began, including the finished part of running batches. */
   readonly framesPerSecond: number;
   readonly tokensPerSecond: number;
   readonly devices: readonly {
@@ -138,7 +138,7 @@ export interface ProgressEvent {
     readonly stage: WorkerStatus['stage'];
     /** See WorkerStatus.fraction. */
     readonly fraction: number | null;
-    /** What is done of the batch that runs, 0 to 1; its layers that are done, and all of them. 0 without one. */
+    /** Finished fraction of the running batch, 0 to 1; its finished layers, and all its layers. 0 without one. */
     readonly batchFraction: number;
     readonly layersDone: number;
     readonly layers: number;
@@ -150,13 +150,13 @@ export interface ProgressEvent {
   }[];
 }
 
-/** Memory of one worker, in bytes: at intervals with the progress, and at the end. */
+/** Memory of one worker, in bytes: emitted with progress events, and at the end. */
 export interface MemoryEvent extends WorkerMemory {
   readonly event: 'memory';
   readonly device: string;
 }
 
-/** A device has little memory left: once, and again after it was better for a while. */
+/** A device has little memory left: emitted once, and again only if its use rises back after a drop. */
 export interface MemoryPressureEvent {
   readonly event: 'memory-pressure';
   readonly device: string;
@@ -164,14 +164,14 @@ export interface MemoryPressureEvent {
   readonly total: number;
 }
 
-/** The run goes on from the journal of an earlier one. */
+/** The run resumes from the journal of an earlier one. */
 export interface ContinuedEvent extends JournalContent {
   readonly event: 'continued';
   /** Path of the journal. */
   readonly journal: string;
 }
 
-/** Frames that stay without a score. */
+/** Frames that will have no score. */
 export interface FailureEvent {
   readonly event: 'failure';
   readonly part: FailedPart;
@@ -182,7 +182,7 @@ export interface FailureEvent {
   readonly sources: readonly string[];
 }
 
-/** Frames that triage could not score: their windows go to the model of the run, and no result is missing because of it. */
+/** Frames that triage could not score: their windows go to the run's model, so no result is lost. */
 export interface TriageFailureEvent extends Omit<FailureEvent, 'event'> {
   readonly event: 'triage-failure';
 }

@@ -19,17 +19,17 @@ interface PendingWindow {
   readonly number: number;
   readonly start: number;
   readonly end: number;
-  /** Its frames have the tags from this one on. */
+  /** Tag of its first frame; the others have the tags that follow. */
   readonly firstTag: number;
   readonly frames: readonly FrameName[];
   /** Two for each frame, others and virus; NaN until scored. */
   readonly scores: number[];
-  /** Of each frame, where asked for and scored. */
+  /** By frame, for scored frames and only if asked for. */
   embeddings: (Float32Array | undefined)[] | undefined;
   unsettled: number;
   reason: string;
   readonly sequences: WindowResult['sequences'];
-  /** The name of the one that decides it. */
+  /** Name of the model that decides it. */
   model: string;
 }
 
@@ -44,24 +44,24 @@ const NO_SCORES: number[] = [];
 
 export interface LedgerOptions {
   readonly rule: CallRule;
-  /** Whether window results carry their letters and frames. */
+  /** Whether window results carry their letters and ORFs. */
   readonly sequences: boolean;
-  /** Of the scores in results; those that are settled are as the classifier gives them. Default UNCALIBRATED. */
+  /** Temperature of the scores in results; `settle` takes the classifier's own scores. Default UNCALIBRATED. */
   readonly temperature?: number;
-  /** The name of the model whose scores are settled. */
+  /** Name of the model whose scores `settle` takes. */
   readonly model: string;
 }
 
 /**
- * Every window and record that is on its way, in input order. Scores arrive in any order; results leave in input order,
- * each exactly once: nothing that was entered can vanish.
+ * Every pending window and record, in input order. Scores arrive in any order; results leave in input order, each
+ * exactly once: nothing that was entered can get lost.
  */
 export class Ledger {
   readonly #rule: CallRule;
   readonly #keepSequences: boolean;
   readonly #temperature: number;
   readonly #model: string;
-  /** By the tags of the frames that are not settled. */
+  /** By the tags of their unsettled frames. */
   readonly #windows = new Map<number, PendingWindow>();
   #queue: (PendingWindow | PendingContig)[] = [];
   #head = 0;
@@ -74,7 +74,7 @@ export class Ledger {
     this.#model = model;
   }
 
-  /** Enters a window; gives the tag of its first frame, the others follow in order. */
+  /** Enters a window. @returns the tag of its first frame; the others follow in order */
   enterWindow(record: SequenceRecord, tally: ContigTally, window: SequenceWindow, orfs: readonly Orf[]): number {
     const pending: PendingWindow = {
       kind: 'window',
@@ -102,13 +102,13 @@ export class Ledger {
     this.#queue.push({ kind: 'contig', record, tally });
   }
 
-  /** Where the frame with this tag is in the input, in words; only while it is not settled. */
+  /** Where the frame with this tag is in the input, in words; only while the frame is unsettled. */
   placeOf(tag: number): string {
     const { number, record } = this.#windows.get(tag)!;
     return `window ${number} of ${record.id} in ${inputName(record.source)}`;
   }
 
-  /** Enters what became of a batch. @returns its failures, those for the same reason together */
+  /** Enters the outcome of a batch. @returns its failures, one for each reason */
   settle(batch: FrameBatch, outcome: BatchOutcome): BatchFailure[] {
     const { scores, embeddings } = outcome;
     const width = embeddings ? embeddings.length / batch.tags.length : 0;
@@ -131,8 +131,8 @@ export class Ledger {
   }
 
   /**
-   * Enters the scores that another model has decided a window with, of which nothing was settled.
-   * @param scores of each of its frames others and virus, as they are to be in the results
+   * Enters the scores with which another model decided a window, none of whose frames is settled.
+   * @param scores others and virus of each of its frames, as they will appear in the results
    */
   decide(firstTag: number, scores: readonly number[], model: string): void {
     const window = this.#windows.get(firstTag)!;
@@ -141,10 +141,10 @@ export class Ledger {
     window.model = model;
   }
 
-  /** Frames that have no score, in words; only while they are not settled. */
+  /** Describes frames without a score; only while they are unsettled. */
   describeFailure(tags: readonly number[], { part, code, reason }: Omit<UnscoredFrames, 'rows'>): BatchFailure {
     const sources = new Set(tags.map((tag) => this.#windows.get(tag)!.record.source));
-    // One that failed alone was the reason itself: whoever mends it has to find it.
+    // A frame that failed alone is itself the cause: name it, so that it can be found.
     const name = tags.length === 1 ? this.#nameOf(tags[0]!) : '';
     return { part, code, reason: name + reason, frames: tags.length, sources: [...sources] };
   }
@@ -163,13 +163,13 @@ export class Ledger {
     return failure;
   }
 
-  /** Whether a result can leave now. */
+  /** Whether a result is ready. */
   hasSettled(): boolean {
     const next = this.#queue[this.#head];
     return next !== undefined && (next.kind === 'contig' || next.unsettled === 0);
   }
 
-  /** The oldest result, if it can leave now. A contig's sequence is its taker's to release. */
+  /** The oldest result, if it is ready. The caller must release a contig's sequence. */
   next(): PredictionResult | undefined {
     if (!this.hasSettled()) return undefined;
     this.#forget();
@@ -177,7 +177,7 @@ export class Ledger {
     return next.kind === 'window' ? this.#windowResult(next) : next.tally.finish(next.record, this.#rule);
   }
 
-  /** Releases the sequences of the records whose end was entered but which have not left: for a run that is given up. */
+  /** For a run that ends early: releases the sequences of records whose end was entered but which have not left. */
   release(): void {
     for (const entry of this.#queue.slice(this.#head)) if (entry.kind === 'contig') entry.record.sequence.release();
     this.#queue = [];
@@ -214,7 +214,7 @@ export class Ledger {
       end: pending.end,
       status,
       reason: pending.reason || (status === 'no_frame' ? 'no reading frame without a stop codon' : ''),
-      // Of a failed window, the frames that were scored all the same.
+      // A failed window keeps the frames that were scored.
       frames: status === 'scored' ? frames : frames.filter(({ others, virus }) => Number.isFinite(others + virus)),
       ...(best && { bestFrame: best, virusScore: best.virus, call: windowCall(best.virus, this.#rule) }),
       model: status === 'scored' ? pending.model : '',
@@ -224,7 +224,7 @@ export class Ledger {
     return result;
   }
 
-  /** Drops what has left, now and then, so that the queue stays as long as what is on its way. */
+  /** Drops what has left now and then, so that the queue grows only with what is pending. */
   #forget(): void {
     if (this.#head < 1024 || this.#head * 2 < this.#queue.length) return;
     this.#queue = this.#queue.slice(this.#head);

@@ -27,16 +27,16 @@ export interface LoadedModel {
 
 /** What a predictor was opened with. */
 export interface OpenedModels extends LoadedModel {
-  /** The model that reads before it, on the same devices. */
+  /** The model that reads every window first, on the same devices. */
   readonly triage: (LoadedModel & Pick<FoundTriage, 'rule'>) | undefined;
-  /** With the devices that opened. */
+  /** Its devices are those that opened. */
   readonly plan: PlannedOnDevices<ModelPlan>;
-  /** How long the loading took. */
+  /** How long loading took. */
   readonly seconds: number;
   readonly onEvent: (event: RunEvent) => void;
 }
 
-/** Loads a model on its devices, and where there is to be triage the one for that beside it. */
+/** Loads a model on its devices and, for triage, a second one beside it. */
 export async function openModels(given: OpenOptions | ModelPlan, handlers: OpenHandlers = {}): Promise<OpenedModels> {
   if (isPlan(given)) {
     checkPlanHandlers('open', handlers);
@@ -58,7 +58,7 @@ function isPlan(given: OpenOptions | ModelPlan): given is ModelPlan {
   return Object.hasOwn(Object(given) as object, 'settings');
 }
 
-/** @throws VirnucproError VNP_ABORTED where the signal ended the loading, whatever that failed with because of it */
+/** @throws VirnucproError VNP_ABORTED if the signal ended loading, whatever error that caused */
 export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promise<T>): Promise<T> {
   try {
     return await loading;
@@ -90,7 +90,7 @@ async function loadModels(found: () => Promise<ModelPlan>, handlers: Handlers): 
   return { ...opened, seconds: (performance.now() - start) / 1000, onEvent };
 }
 
-/** Opens both models on the same devices: one that does not open, or has no room for the second, is used for neither. */
+/** Opens both models on the same devices: a device that fails to open either, or has no room, is used for neither. */
 async function loadOn(
   plan: PlannedOnDevices<ModelPlan>,
   handlers: Handlers,
@@ -110,7 +110,7 @@ async function loadOn(
     if (precisionOf(left, settings.precision) === devices.precision) {
       return { ...own, plan, triage: triage && { ...triage, rule: found!.rule } };
     }
-    // Those that opened compute in a better precision without the others.
+    // Without the others, the devices that opened can compute in a better precision.
     await Promise.all([own.pool.close(), triage?.pool.close()]);
     return await loadOn({ ...plan, devices: planOn(left, devices, sizesOf(plan), settings) }, handlers);
   } catch (error) {
@@ -142,7 +142,7 @@ function emitGrant(onEvent: (event: RunEvent) => void): void {
   });
 }
 
-/** The same device's worker for triage: one of its own, with a name of its own. */
+/** The triage worker on the same device: a separate worker with its own id. */
 function besideIt(plan: PlannedWorker): PlannedWorker {
   return { ...plan, id: `triage:${plan.id}` };
 }

@@ -10,108 +10,109 @@ import type { RunEvent } from './events.js';
 
 /** Seconds between two progress events. */
 export const DEFAULT_PROGRESS_INTERVAL = 30;
-/** Fraction of a device's memory from which there is a warning. */
+/** Fraction of a device's memory at which a warning is emitted. */
 export const DEFAULT_MEMORY_WARNING = 0.9;
 export const DEFAULT_DEVICE_TIMEOUT = DEFAULT_DEADLINE;
 export const MAX_DEVICE_TIMEOUT = 1_000_000;
-/** More tokens than this in a batch fit no device. */
+/** No device has room for a batch of more tokens. */
 export const MAX_BATCH_TOKENS = 2 ** 24;
 export const MAX_THREADS = 1024;
-/** More workers than this on one CPU gain nothing. */
+/** More workers on one CPU bring no further gain. */
 export const MAX_WORKERS = 64;
 
-/** A model that reads every window first and decides those that it is sure of; the others go to the model of the run. */
+/** A model that reads every window first and decides those it is sure of; the rest go to the run's model. */
 export interface TriageChoice {
   /** Its name; `mini` is short for virnucpro-mini. */
   readonly model: string;
   /**
-   * It decides windows with a calibrated virus score below this, 0 to 1. Defaults to what was measured for it and the
-   * length of a window.
+   * It decides windows whose calibrated virus score is below this, 0 to 1. Defaults to the value measured for this
+   * model and the run's chunk size.
    */
   readonly othersBelow?: number;
-  /** It decides windows with at least this calibrated virus score, 0 to 1. Defaults likewise. */
+  /** It decides windows whose calibrated virus score is at least this, 0 to 1. Same default. */
   readonly virusAtLeast?: number;
 }
 
 export interface OpenOptions {
   /**
-   * Name of a model. Defaults to the only one that is installed, or where none is to SHIPPED_DEFAULT, which came with this
-   * program.
+   * Name of a model. Defaults to the only installed one; if none is installed, to SHIPPED_DEFAULT, which comes with
+   * this program.
    */
   readonly model?: string;
-  /** Triage before the model, by another one on the same devices: see TriageChoice. A name alone is its `model`. Defaults to none. */
+  /** Triage by another model on the same devices: see TriageChoice. A string is its `model`. Defaults to none. */
   readonly triage?: string | TriageChoice;
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
   readonly models?: string;
   /**
-   * Opens the model even if it was neither made on this machine nor recorded by `trustModel`. A model's archives are code
-   * that runs with all your rights: only for one whose maker you know. Their hashes are checked all the same. Defaults to
-   * false.
+   * Opens the model even if it was neither made on this machine nor recorded by `trustModel`. A model's archives are
+   * code that runs with your full permissions, so use this only if you know who made the model. Hashes are checked
+   * regardless. Defaults to false.
    */
   readonly trust?: boolean;
   /** Defaults to `auto`. */
   readonly precision?: PrecisionChoice;
   /**
-   * `auto`: every CUDA device there is, else the CPU. `cuda`: every CUDA device. `cpu`. Or a list of ids, `cpu` and
-   * `cuda:N`: N counts in nvidia-smi's order (of the PCI bus) among the devices of CUDA_VISIBLE_DEVICES. Defaults to `auto`.
+   * `auto`: every CUDA device, or the CPU if there is none. `cuda`: every CUDA device. `cpu`: the CPU. Or a list of
+   * ids, `cpu` and `cuda:N`, where N counts the devices of CUDA_VISIBLE_DEVICES in nvidia-smi's order (of the PCI bus).
+   * Defaults to `auto`.
    */
   readonly devices?: DeviceChoice;
-  /** Workers on the CPU, which share its threads; the results do not depend on it. Defaults to 1. */
+  /** Number of workers on the CPU, which share its threads; results do not depend on it. Defaults to 1. */
   readonly workers?: number;
-  /** The most bytes that one worker may take on its device, weights included. Defaults to what the device has. */
+  /** Maximum bytes that one worker may use on its device, weights included. Defaults to what the device has. */
   readonly maxMemory?: number;
   /**
-   * Whole seconds, up to a million: a GPU that comes no further for so long counts as lost, and the others do its work.
-   * Defaults to DEFAULT_DEVICE_TIMEOUT.
+   * Whole seconds, up to a million: a GPU that makes no progress for this long counts as lost, and the other devices
+   * take over its work. Defaults to DEFAULT_DEVICE_TIMEOUT.
    */
   readonly deviceTimeout?: number;
   /**
-   * CPU threads for matrix work, of all CPU workers together. Defaults to the cores that this process may use: those
-   * of its CPU affinity, as many as its cgroup's quota allows (rounded up), at most $OMP_NUM_THREADS.
+   * CPU threads for matrix work, shared by all CPU workers. Defaults to the cores that this process may use: those of
+   * its CPU affinity, limited by its cgroup's quota (rounded up) and by $OMP_NUM_THREADS.
    */
   readonly threads?: number;
-  /** `packed`: this project's own forward. `torchscript`: the archive's own, for comparison. Defaults to `packed`. */
+  /** `packed`: this project's forward pass. `torchscript`: the archive's, for comparison. Defaults to `packed`. */
   readonly engine?: 'packed' | 'torchscript';
-  /** Tokens of a batch for ESM-2; a longer sequence runs alone. Defaults to what suits the devices' memory. */
+  /** Maximum tokens in an ESM-2 batch; a longer sequence runs alone. Defaults to what suits the devices' memory. */
   readonly proteinBatchTokens?: number;
-  /** Tokens of a batch for DNABERT-S; a longer sequence runs alone. Defaults to what suits the devices' memory. */
+  /** Maximum tokens in a DNABERT-S batch; a longer sequence runs alone. Defaults to what suits the devices' memory. */
   readonly dnaBatchTokens?: number;
-  /** Called for everything that happens while the model loads and while runs go on. What it throws is ignored. */
+  /** Called with every event while the model loads and during runs. Anything it throws is ignored. */
   readonly onEvent?: (event: RunEvent) => void;
   /**
-   * Ends the loading: `open` throws VNP_ABORTED at once, with the signal's reason as its cause, and the loading threads end
-   * at their next step. Means nothing to a predictor that is open. Defaults to none.
+   * Aborts loading: `open` throws VNP_ABORTED at once, with the signal's reason as its cause, and the loading threads
+   * end at their next step. Has no effect once the predictor is open. Defaults to none.
    */
   readonly signal?: AbortSignal;
 }
 
 export interface PredictOptions {
-  /** A window is called virus from this virus score on, 0 to 1. Defaults to 0.5, the classic rule. */
+  /** A window is called virus when its virus score is at least this, 0 to 1. Defaults to 0.5, the classic rule. */
   readonly threshold?: number;
   /** A contig is called virus when at least this fraction of its scored windows is, 0 to 1. Defaults to 0.5. */
   readonly minFraction?: number;
-  /** Whether scores are calibrated where the model has a temperature; the published ones have none. Defaults to true. */
+  /** Whether scores are calibrated if the model has a temperature; the published models have none. Defaults to true. */
   readonly calibration?: boolean;
-  /** Whether window results carry their letters and kept frames. Defaults to false. */
+  /** Whether window results carry their letters and ORFs. Defaults to false. */
   readonly sequences?: boolean;
-  /** Whether the scores of frames carry their embeddings; not with triage, which has others. Defaults to false. */
+  /** Whether frame scores carry their embeddings; not with triage, whose embeddings differ. Defaults to false. */
   readonly embeddings?: boolean;
   /**
-   * Path of a file that keeps every batch's scores (and embeddings, where asked for) as they come; yours to delete. A run
-   * with the journal of one that was cut short does not compute again what is in it, and gives the same results as one
-   * that was never disturbed. One run at a time. Defaults to none.
+   * Path of a file that keeps every batch's scores (and embeddings, if asked for) as they arrive; deleting it is up to
+   * the caller. A run given the journal of an interrupted run does not recompute what is in it, and gives the same
+   * results as an uninterrupted run. Only one run may use it at a time. Defaults to none.
    */
   readonly journal?: string;
   /** What the input `-` reads. Defaults to the process's standard input. */
   readonly standardInput?: AsyncIterable<Uint8Array>;
   /**
-   * Ends the run: what the devices compute is finished, the results so far come, then the iteration throws VNP_ABORTED
-   * with the signal's reason as its cause.
+   * Stops the run: the devices finish what they are computing, the results so far are yielded, then the iteration
+   * throws VNP_ABORTED with the signal's reason as its cause.
    */
   readonly signal?: AbortSignal;
   /** Seconds between two progress events, 0 for none. Defaults to DEFAULT_PROGRESS_INTERVAL. */
   readonly progressInterval?: number;
-  /** Fraction of a device's memory, above 0 and up to 1, from which there is a warning. Defaults to DEFAULT_MEMORY_WARNING. */
+  /** Fraction of a device's memory, above 0 and up to 1, at which to warn. Defaults to DEFAULT_MEMORY_WARNING. */
   readonly memoryWarning?: number;
 }
 
@@ -181,13 +182,13 @@ function isByteStream(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
-/** A listener that throws is no reason to lose a run. */
+/** A listener that throws must not end a run. */
 function harmless(listener: ((event: RunEvent) => void) | undefined): (event: RunEvent) => void {
   return (event) => {
     try {
       listener?.(event);
     } catch {
-      // Said in its docstring.
+      // Documented at `onEvent`.
     }
   };
 }
@@ -206,16 +207,16 @@ export function defaultThreads(): number {
   return Math.min(grantedResources().cores.granted, MAX_THREADS);
 }
 
-/** Options of which a missing one may be there as undefined. */
+/** Options that may also be present as undefined, which counts as missing. */
 export type OrUndefined<Options> = { readonly [Name in keyof Options]?: Options[Name] | undefined };
 
-/** With what a model is opened, whichever it is: the options of `open` with their defaults. */
+/** How a model is opened, whichever it is: the options of `open` with defaults filled in. */
 export interface ModelSettings {
-  /** The choice, not what comes of it. */
+  /** As chosen; `auto` is not resolved yet. */
   readonly precision: PrecisionChoice;
   readonly devices: DeviceChoice;
   readonly threads: number;
-  /** These are undefined where nobody asked for a number. */
+  /** This and the next three are undefined unless given. */
   readonly workers: number | undefined;
   readonly maxMemory: number | undefined;
   readonly proteinBatchTokens: number | undefined;
@@ -224,7 +225,7 @@ export interface ModelSettings {
   readonly engine: NonNullable<OpenOptions['engine']>;
 }
 
-/** What a run gives, whatever its inputs are: the options of `predict` that decide results, with their defaults. */
+/** The options of `predict` that decide results, whatever the inputs, with defaults filled in. */
 export interface ResultSettings {
   readonly rule: CallRule;
   readonly calibration: boolean;
@@ -232,13 +233,13 @@ export interface ResultSettings {
   readonly embeddings: boolean;
 }
 
-/** What decides no result of a run: also to be given with a plan. */
+/** Options that do not affect a run's results, and so may accompany a plan. */
 export type RunHandlers = Pick<
   PredictOptions,
   'journal' | 'standardInput' | 'signal' | 'progressInterval' | 'memoryWarning'
 >;
 
-/** What decides nothing of a model that is opened: also to be given with a plan. */
+/** Options that do not affect how a model is opened, and so may accompany a plan. */
 export type OpenHandlers = Pick<OpenOptions, 'onEvent' | 'signal'>;
 
 /** @throws VirnucproError VNP_ARGUMENT */
@@ -301,7 +302,7 @@ export function resolveRunHandlers(handlers: RunHandlers) {
   return { journal, standardInput, signal, progressInterval, memoryWarning };
 }
 
-/** @throws VirnucproError VNP_ARGUMENT for another option, which the plan has decided already */
+/** @throws VirnucproError VNP_ARGUMENT for any other option, which the plan has already decided */
 export function checkPlanHandlers(kind: 'open' | 'predict', handlers: OpenHandlers | RunHandlers): void {
   checkNames(kind === 'open' ? OPEN_HANDLERS : RUN_HANDLERS, handlers, `${kind} with a plan`);
 }

@@ -21,7 +21,7 @@ import type { RunSummary } from './summary.js';
 import { Triage } from './triage.js';
 import type { TriageOptions } from './triage.js';
 
-/** Windows and records after which results leave, and results in a group: a step for each would cost too much. */
+/** Windows and records between groups of results, and maximum results in a group: a step for each is too slow. */
 const ENTERED_BEFORE_LEAVING = 64;
 const RESULTS_AT_ONCE = 256;
 
@@ -30,30 +30,30 @@ export interface PipelineOptions {
   readonly chunkSize: number;
   readonly batches: FrameBatcherOptions;
   readonly rule: CallRule;
-  /** Whether window results carry their letters and frames. */
+  /** Whether window results carry their letters and ORFs. */
   readonly sequences: boolean;
-  /** Of the scores; see `calibrated`. Default UNCALIBRATED. */
+  /** Temperature of the scores; see `calibrated`. Default UNCALIBRATED. */
   readonly temperature?: number;
-  /** Whether the scores of frames carry their embeddings. Default false. */
+  /** Whether frame scores carry their embeddings. Default false. */
   readonly embeddings?: boolean;
-  /** The name of the model on the pool. */
+  /** Name of the pool's model. */
   readonly model: string;
-  /** A model that decides the windows that it is sure of, before this one. It gives no embeddings. Default none. */
+  /** A model that first decides the windows it is sure of. It gives no embeddings. Default none. */
   readonly triage?: TriageOptions | undefined;
 }
 
-/** What a run is watched and steered by. */
+/** What a run is watched and controlled by. */
 export interface RunContext {
   readonly summary: RunSummary;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
-  /** What failed in triage, and cost nothing but time. */
+  /** Called with what failed in triage, which cost nothing but time. */
   readonly onTriageFailure?: (failure: BatchFailure) => void;
-  /** Where every batch's scores are kept as they come, if anywhere. */
+  /** Keeps every batch's scores as they arrive, if given. */
   readonly journal?: RunJournal | undefined;
 }
 
-/** Where windows go: to the models, or to triage and from there to the models. */
+/** Where windows go: to the run's model, or to triage first. */
 function sinkOf(
   pool: DevicePool,
   { batches, embeddings = false, triage }: PipelineOptions,
@@ -78,9 +78,9 @@ interface OpenRecord {
 const NO_WINDOWS: readonly SequenceWindow[] = [];
 
 /**
- * The whole way of the data: records, windows, frames, batches, scores, calls. Results leave in input order, in groups: an
- * asynchronous step for each result would cost more than the result. Call `advance`, and while it says true take what
- * `settled` gives; then, or to end early, `close`.
+ * The whole path of the data: records, windows, frames, batches, scores, calls. Results are yielded in input order and
+ * in groups, because an asynchronous step for each would cost more than the result itself. Call `advance`; while it
+ * returns true, take what `settled` yields. Then, or to end early, call `close`.
  */
 export class Pipeline {
   readonly #reading: Reading;
@@ -104,9 +104,9 @@ export class Pipeline {
   }
 
   /**
-   * Reads on until results can leave.
-   * @returns false when all have left
-   * @throws what reading the records failed with, or why the run was stopped, after the results of the records before
+   * Reads on until results are ready.
+   * @returns false when all have been yielded
+   * @throws why reading failed or the run was stopped, after the results of the preceding records
    */
   async advance(): Promise<boolean> {
     const { control } = this.#context;
@@ -124,7 +124,7 @@ export class Pipeline {
   }
 
   /**
-   * The results that can leave now, oldest first. Take all of them before the next `advance`: a contig's sequence can be
+   * The results that are ready, oldest first. Take all of them before the next `advance`: a contig's sequence can be
    * read until the next result is asked for.
    * @throws VNP_CLOSED once the models are closed
    */
@@ -143,7 +143,7 @@ export class Pipeline {
     }
   }
 
-  /** Ends the run, wherever it is: what is on the devices is waited for, and everything is given back. */
+  /** Ends the run at any point: waits for what is on the devices, and releases everything. */
   async close(): Promise<void> {
     const { summary, control } = this.#context;
     try {
@@ -158,7 +158,7 @@ export class Pipeline {
     }
   }
 
-  /** @returns whether results can leave; false when there is nothing more to read */
+  /** @returns whether results are ready; false when there is nothing more to read */
   async #readOn(): Promise<boolean> {
     try {
       for (let entered = 1; ; entered++) {
@@ -184,7 +184,7 @@ export class Pipeline {
     return { record, tally: new ContigTally(), windows: windows[Symbol.iterator]() };
   }
 
-  /** Enters the record's next window, or its end. Where a promise comes back, the devices have no room at once. */
+  /** Enters the record's next window, or its end. Returns a promise if the devices have no room yet. */
   #enterNext({ record, tally, windows }: OpenRecord): Promise<void> | undefined {
     const { done, value: window } = windows.next();
     if (done) {

@@ -11,12 +11,12 @@ import type { WorkerPlan } from '../engine/devices/worker-plan.js';
 import type { RunEvent } from './events.js';
 import type { ModelSettings } from './options.js';
 
-/** What a run computes on. One precision and one size of batches hold for all of its devices. */
+/** What a run computes on. All its devices share one precision and one batch size. */
 export interface DevicePlan {
   readonly devices: readonly NativeDevice[];
-  /** GPUs that cannot be used or have no room; only where nobody asked for devices by id. */
+  /** GPUs that cannot be used or have no room; empty if devices were asked for by id. */
   readonly leftOut: readonly LeftOutDevice[];
-  /** Whether a device that does not open is left out, too. */
+  /** Whether a device that fails to open is left out, too. */
   readonly mayLeaveOut: boolean;
   readonly workers: readonly (WorkerPlan & { readonly precision: Precision; readonly tokensThatFit: number })[];
   readonly precision: Precision;
@@ -24,9 +24,9 @@ export interface DevicePlan {
 }
 
 /**
- * Chooses the devices that were asked for. Where nobody asked for them by id, those that cannot be used or have no room
+ * Chooses the devices that were asked for. Unless they were asked for by id, those that cannot be used or have no room
  * are left out.
- * @throws VirnucproError as `chooseDevices` and `planWorkers` do; VNP_MEMORY where every GPU is full
+ * @throws VirnucproError what `chooseDevices` and `planWorkers` throw; VNP_MEMORY if every GPU is full
  */
 export function planDevices(loaded: LoadedAddon, models: SizedModels, settings: ModelSettings): DevicePlan {
   const { devices: chosen, leftOut: unusable, mayLeaveOut } = chooseDevices(loaded, settings.devices);
@@ -38,7 +38,7 @@ export function planDevices(loaded: LoadedAddon, models: SizedModels, settings: 
   return planOn(devices, { leftOut, mayLeaveOut }, models, settings);
 }
 
-/** The plan for these devices and no others: also where some of a plan's devices did not open. */
+/** The plan for exactly these devices; also used when some of a plan's devices failed to open. */
 export function planOn(
   devices: readonly NativeDevice[],
   { leftOut, mayLeaveOut }: Pick<DevicePlan, 'leftOut' | 'mayLeaveOut'>,
@@ -49,7 +49,7 @@ export function planOn(
   const plans = planWorkers(devices, { threads, workers }).map((plan) => ({ ...plan, precision }));
   const request = { ...models, plans, maxMemory };
   const defaults = defaultBatchTokens(request);
-  // Who asks for a size knows better than an estimate.
+  // A size that was asked for overrides the estimate, so no worker takes its batches in parts.
   const estimated = {
     protein: proteinBatchTokens === undefined ? defaults.protein : 0,
     dna: dnaBatchTokens === undefined ? defaults.dna : 0,
@@ -61,7 +61,7 @@ export function planOn(
   };
 }
 
-/** Where `auto` chose fp32 although some of the devices could do better. */
+/** Emits an event if `auto` chose fp32 although some of the devices could do better. */
 export function emitPrecision(
   { devices, precision }: DevicePlan,
   { precision: choice }: ModelSettings,

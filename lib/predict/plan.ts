@@ -13,49 +13,49 @@ import type { DevicePlan } from './plan-devices.js';
 import { findTriage } from './triage-model.js';
 import type { FoundTriage } from './triage-model.js';
 
-/** A model, and with what it is opened. Plain data. */
+/** A model and how it is opened. Plain data. */
 export interface ModelPlan {
   readonly model: OpenedModel;
-  /** The model that reads every window before it, and which windows it decides. */
+  /** The model that reads every window first, and which windows it decides. */
   readonly triage: FoundTriage | undefined;
   readonly settings: ModelSettings;
-  /** Undefined until `planOnDevices` has looked at them: that takes libtorch. */
+  /** Undefined until `planOnDevices` has looked at the devices, which requires libtorch. */
   readonly devices: DevicePlan | undefined;
 }
 
-/** All that decides the results of a run, checked. Plain data. */
+/** Everything that decides a run's results, checked. Plain data. */
 export interface RunPlan extends ModelPlan {
-  /** As they were given. */
+  /** As given. */
   readonly inputs: readonly string[];
-  /** The files that these stand for, in the order in which they are read. */
+  /** The files that the inputs stand for, in reading order. */
   readonly files: readonly InputFile[];
-  /** What should be known of the inputs, a sentence each. */
+  /** What the user should know about the inputs, one sentence each. */
   readonly warnings: readonly string[];
   readonly results: ResultSettings;
-  /** Path of the journal of an unfinished run that this one goes on with. */
+  /** Path of the journal of an unfinished run that this one resumes. */
   readonly journal: string | undefined;
 }
 
 export type PlannedOnDevices<Plan extends ModelPlan> = Plan & { readonly devices: DevicePlan };
 
-/** The options of `open` and of `predict` together, but for those that decide no result. */
+/** The options of `open`, and those of `predict` that decide results. */
 export type PrepareOptions = OrUndefined<
   OpenOptions & Pick<PredictOptions, 'threshold' | 'minFraction' | 'calibration' | 'sequences' | 'embeddings'>
 > & {
   /** Files, directories, or `-`: as `predict` takes them. */
   readonly inputs: string | readonly string[];
   /**
-   * Path of a journal. Where a run has left one there, the plan is that of going on with it: precision, tokens of a batch,
-   * embeddings and triage are those of that run unless they are given. Defaults to none.
+   * Path of a journal. If a run has left one there, the plan resumes that run: its precision, batch tokens, embeddings
+   * and triage are used unless they are given. Defaults to none.
    */
   readonly journal?: string | undefined;
-  /** Called with what should be known of the inputs, a sentence each, as soon as it is found. Defaults to nobody. */
+  /** Called with each warning about the inputs, one sentence, as soon as it is found. Defaults to none. */
   readonly onWarning?: ((text: string) => void) | undefined;
 };
 
 /**
- * Checks all that a run needs, without loading a model, and decides what the options leave open. `open` and `predict` take
- * the plan in place of their options.
+ * Checks everything that a run needs, without loading a model, and decides what the options leave open. `open` and
+ * `predict` accept the plan in place of their options.
  * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE, VNP_INPUT_MISSING, VNP_INPUT_FORMAT, VNP_MODEL_MISSING,
  *   VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_RESUME, VNP_OUTPUT, VNP_LIBTORCH, VNP_DEVICE, VNP_MEMORY; the signal's
  *   reason
@@ -102,7 +102,7 @@ export function checkEmbeddings({ triage }: ModelPlan, { embeddings }: ResultSet
   );
 }
 
-/** Finds the models. @throws the signal's reason, and as `prepare` does for the options of `open` */
+/** Finds the models. @throws the signal's reason, and what `prepare` throws for the options of `open` */
 export async function planModels(options: OrUndefined<OpenOptions>): Promise<ModelPlan> {
   const settings = resolveModelSettings(options);
   const choice = options.triage === undefined ? undefined : resolveTriage(options.triage);
@@ -110,7 +110,7 @@ export async function planModels(options: OrUndefined<OpenOptions>): Promise<Mod
   const { trust = false } = options;
   const registry = new ModelRegistry(modelsFolder(options.models));
   const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
-  // Without a name that is only where none is installed.
+  // Without a name, a shipped model is found only if none is installed.
   if (options.model === undefined && model.shipped) {
     onEvent({ event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
   }
@@ -118,7 +118,7 @@ export async function planModels(options: OrUndefined<OpenOptions>): Promise<Mod
   return { model, triage, settings, devices: undefined };
 }
 
-/** The last part of `prepare`: where and in which precision the models are computed. */
+/** The last part of `prepare`: decides the devices and the precision of the models. */
 export async function planOnDevices<Plan extends ModelPlan>(
   plan: Plan,
   signal?: AbortSignal,
@@ -129,7 +129,7 @@ export async function planOnDevices<Plan extends ModelPlan>(
   return { ...plan, devices: planDevices(loadAddon(), sizesOf(plan), plan.settings) };
 }
 
-/** All that a device has to have room for. */
+/** Everything that a device must have room for. */
 export function sizesOf({ model, triage }: ModelPlan): Parameters<typeof planDevices>[1] {
   return { dna: model.dna, protein: model.protein, beside: triage?.model };
 }

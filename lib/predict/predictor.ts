@@ -29,41 +29,44 @@ import { RunMonitor } from './run-monitor.js';
 import type { RunStatus } from './run-status.js';
 import { RunSummary } from './summary.js';
 
-/** One run over some inputs. Iterate it once, before the predictor's next; `summary` is up to date at any moment and final afterwards. */
+/**
+ * One run over some inputs. Iterate it once, before the predictor's next run; `summary` is always up to date, and final
+ * afterwards.
+ */
 export interface Prediction extends AsyncIterable<PredictionResult> {
   readonly summary: RunSummary;
   /**
-   * All that decides its results. Looks at the inputs first, where `predict` was not given a plan.
+   * Everything that decides its results. Checks the inputs first, unless `predict` was given a plan.
    * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_ABORTED
    */
   plan(): Promise<PlannedOnDevices<RunPlan>>;
-  /** How long the model took to be loaded. */
+  /** How long loading the model took. */
   readonly loadSeconds: number;
   /** Scores are softmax(logits / temperature): 1 unless they are calibrated. */
   readonly temperature: number;
-  /** How far the run is, and what every device does. */
+  /** How far the run is, and what every device is doing. */
   status(): RunStatus;
-  /** Tells at once, as events, what the next progress event would tell. */
+  /** Emits at once the events that are otherwise emitted at the progress interval. */
   emitProgress(): void;
-  /** What the devices compute is finished; nothing else begins until `resume`. */
+  /** The devices finish what they are computing; nothing else starts until `resume`. */
   pause(): void;
   resume(): void;
 }
 
-/** What belongs to one run alone. */
+/** The state of one run. */
 interface Run {
   readonly inputs: readonly string[];
   readonly results: ResultSettings;
   readonly handlers: ReturnType<typeof resolveRunHandlers>;
   readonly summary: RunSummary;
   readonly control: RunControl;
-  /** From the first time that it is asked for, unless it was given. */
+  /** Set when first asked for, unless it was given. */
   plan: Promise<PlannedOnDevices<RunPlan>> | undefined;
-  /** From the first result or status that is asked for. */
+  /** Set when the first result or status is asked for. */
   monitor: RunMonitor | undefined;
 }
 
-/** A model, loaded on its devices. Several may be open in one process; one run at a time for each. */
+/** A model, loaded on its devices. Several may be open in one process; each makes one run at a time. */
 export class Predictor {
   /** What was loaded. */
   readonly model: OpenedModel;
@@ -82,13 +85,13 @@ export class Predictor {
     return new Predictor(await openModels(given, handlers));
   }
 
-  /** The model that reads every window first, if any does, and from which of its calibrated scores on it decides. */
+  /** The model that reads every window first, if any, and the calibrated scores at which it decides. */
   get triage(): (TriageRule & { readonly model: OpenedModel }) | undefined {
     const { triage } = this.#opened;
     return triage && { ...triage.rule, model: triage.model };
   }
 
-  /** Every worker that the model was loaded on, then those of its triage. */
+  /** Every worker that the model was loaded on, then those of triage. */
   get devices(): readonly WorkerDescription[] {
     return this.#pools.flatMap(({ descriptions }) => descriptions);
   }
@@ -98,22 +101,22 @@ export class Predictor {
     return triage ? [pool, triage.pool] : [pool];
   }
 
-  /** The most tokens in a batch of each model. */
+  /** Maximum tokens in a batch of each language model. */
   get batchTokens(): BatchTokens {
     return this.#opened.plan.devices.batchTokens;
   }
 
   /**
-   * Predicts every record of the inputs: paths of FASTA or FASTQ files, packed or not, directories of them, or `-`; or of
-   * a plan, which was made for this model and takes the place of all options but RunHandlers.
-   * Results come in input order: the windows of a record, then the record. Breaking out of the loop ends the run. Results
-   * leave as records come in, and at the end: while a pipe pauses they wait, finished or not.
+   * Predicts every record of the inputs: paths of FASTA or FASTQ files, compressed or not, directories of them, or `-`.
+   * A plan made for this model takes the place of the inputs and of all options except RunHandlers. Results come in
+   * input order: the windows of a record, then the record. Breaking out of the loop ends the run. Results are yielded
+   * only as records come in, and at the end: while a pipe pauses, even finished results wait.
    *
    * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED at once; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT,
-   *   before anything is computed where an input's beginning shows it, else after the results of the records before; and
-   *   after the results so far VNP_ABORTED (see PredictOptions.signal), VNP_DEVICE_LOST when the last device stopped
-   *   answering, VNP_SYSTEMIC when three batches in a row had no score at all, VNP_OUTPUT and VNP_OUTPUT_LOST when the
-   *   journal cannot be written or was removed
+   *   before anything is computed if an input's beginning shows it, else after the results of the preceding records;
+   *   and after the results so far VNP_ABORTED (see PredictOptions.signal), VNP_DEVICE_LOST when the last device
+   *   stopped answering, VNP_SYSTEMIC when three batches in a row had no score at all, VNP_OUTPUT and VNP_OUTPUT_LOST
+   *   when the journal cannot be written or was removed
    */
   predict(given: string | readonly string[] | RunPlan, options: PredictOptions = {}): Prediction {
     this.#checkIdle();
@@ -153,7 +156,7 @@ export class Predictor {
     return { inputs, results, handlers, summary, control: new RunControl(), plan: undefined, monitor: undefined };
   }
 
-  /** Looks at the inputs once. */
+  /** Checks the inputs on the first call only. */
   #planOf(run: Run): Promise<PlannedOnDevices<RunPlan>> {
     const look = async (): Promise<PlannedOnDevices<RunPlan>> => {
       const { inputs, results, control } = run;
@@ -167,9 +170,9 @@ export class Predictor {
 
   /**
    * After a run: measures on every device how fast the models' linear layers alone are, and enters that as `limit` into
-   * the devices of the run's summary. Takes a fiftieth of the run or about half a second; where that is too little, and
-   * with the TorchScript engine, there is no limit. See `matmulEfficiency`.
-   * @throws VirnucproError VNP_CLOSED, VNP_ARGUMENT while a run goes on, VNP_MEMORY
+   * the devices of the run's summary. Takes up to a fiftieth of the run or about half a second, whichever is longer; if
+   * that is too little, and with the TorchScript engine, there is no limit. See `matmulEfficiency`.
+   * @throws VirnucproError VNP_CLOSED, VNP_ARGUMENT while a run is in progress, VNP_MEMORY
    */
   async measureLimits(): Promise<void> {
     this.#checkIdle();
@@ -182,8 +185,8 @@ export class Predictor {
   }
 
   /**
-   * Frees the models and ends their threads, after the batches that run. A run that is not at its end gives no more
-   * results but VNP_CLOSED. Closing twice is harmless.
+   * Frees the models and ends their threads, once the running batches are finished. An unfinished run yields no more
+   * results and throws VNP_CLOSED. Closing twice is harmless.
    */
   async close(): Promise<void> {
     this.#closed = true;
@@ -271,7 +274,7 @@ export class Predictor {
       triage: triage && {
         ...{ model: triage.model.name, pool: triage.pool, rule: triage.rule },
         batches: this.#batchesOf(triage),
-        // What it is sure of was measured by calibrated scores.
+        // Triage thresholds were measured on calibrated scores, so the rule always uses these.
         temperature: { rule: temperatureOf(triage.model, true), results: temperatureOf(triage.model, calibration) },
       },
     };

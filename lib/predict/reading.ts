@@ -5,8 +5,8 @@ import type { RunControl } from './run-control.js';
 import type { RunSummary } from './summary.js';
 
 /**
- * The records of a run. Where reading fails they end, and what was read before comes to its results; the failure is thrown
- * then. Where the run is stopped they end too, whatever the input does.
+ * The records of a run. If reading fails they end, and the failure is thrown only after the results of what was read
+ * before. If the run is stopped they end too, whatever the input does.
  */
 export class Reading {
   readonly #records: AsyncIterator<SequenceRecord>;
@@ -20,7 +20,7 @@ export class Reading {
     this.#control = control;
   }
 
-  /** What is wrong with the input, if reading failed because of it. */
+  /** What is wrong with the input, if that is why reading failed. */
   get failure(): VirnucproError | undefined {
     const reason = this.#failure?.reason;
     return reason instanceof VirnucproError ? reason : undefined;
@@ -35,7 +35,7 @@ export class Reading {
     if (this.#failure) throw this.#failure.reason;
   }
 
-  /** Undefined after the last one. */
+  /** @returns undefined after the last record */
   async next(): Promise<SequenceRecord | undefined> {
     const { stopped, ended } = this.#control;
     if (stopped) return undefined;
@@ -45,7 +45,7 @@ export class Reading {
       return next.done ? undefined : next.value;
     } catch (reason) {
       if (reason !== this.#control.stopped) this.#failure = { reason };
-      // It may have been on its way.
+      // A record may still arrive.
       else coming.then(({ done, value }) => done || value.sequence.release()).catch(() => undefined);
       return undefined;
     }
@@ -53,7 +53,7 @@ export class Reading {
 
   async close(): Promise<void> {
     const closing = this.#records.return?.();
-    // A stopped run does not wait for an input that may pause for as long as it likes.
+    // A stopped run does not wait for an input that may pause indefinitely.
     if (this.#control.stopped) closing?.catch(() => undefined);
     else await closing;
   }

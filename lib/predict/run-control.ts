@@ -1,14 +1,14 @@
 import { VirnucproError } from '../errors.js';
 
-/** What a run's work is done by, as far as it is steered. */
+/** What a run must be able to control in a pool. */
 export interface SteeredPool {
-  /** While it holds, what runs is finished and nothing else begins. */
+  /** While held, the pool finishes what it is computing and starts nothing else. */
   hold(isHeld: boolean): void;
-  /** Gives up all that has not begun. */
+  /** Drops everything that has not begun. */
   cancel(): void;
 }
 
-/** Several, steered as one. */
+/** Several pools, controlled as one. */
 export function steeredTogether(pools: readonly SteeredPool[]): SteeredPool {
   return {
     hold: (isHeld) => pools.forEach((pool) => pool.hold(isHeld)),
@@ -16,18 +16,18 @@ export function steeredTogether(pools: readonly SteeredPool[]): SteeredPool {
   };
 }
 
-/** How a run is paused, and ended before its end, from outside or from within. */
+/** Pauses a run, or ends it early, from outside or from within. */
 export class RunControl {
   readonly #ended = new AbortController();
-  /** When the pause began, in milliseconds of performance.now; undefined when there is none. */
+  /** When the pause began, in milliseconds of performance.now; undefined when not paused. */
   #pausedSince: number | undefined;
   #pausedBefore = 0;
-  /** In a pause of a run that goes on nothing else may be left that keeps the process alive. */
+  /** During a pause this may be all that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
   #steered: SteeredPool | undefined;
   #closed: VirnucproError | undefined;
 
-  /** Why the run was stopped; undefined as long as it was not. */
+  /** Why the run was stopped; undefined if it was not. */
   get stopped(): VirnucproError | undefined {
     return this.#ended.signal.reason as VirnucproError | undefined;
   }
@@ -41,13 +41,13 @@ export class RunControl {
     return this.#pausedSince !== undefined;
   }
 
-  /** Of all pauses so far; each begins when the devices have finished what they had. */
+  /** Total of all pauses so far; each begins when the devices have finished what they were computing. */
   get secondsPaused(): number {
     const now = performance.now();
     return (this.#pausedBefore + now - (this.#pausedSince ?? now)) / 1000;
   }
 
-  /** Nothing new is read or given to a device from now on. The first reason counts. */
+  /** From now on nothing new is read or given to a device. Only the first reason counts. */
   stop(reason: VirnucproError): void {
     if (this.stopped) return;
     this.#ended.abort(reason);
@@ -55,7 +55,7 @@ export class RunControl {
     this.resume();
   }
 
-  /** Stops the run, and keeps back the results that are still to leave: the models are closed. */
+  /** Stops the run and withholds its remaining results, because the models are closed. */
   close(reason: VirnucproError): void {
     this.#closed = reason;
     this.stop(reason);
@@ -65,7 +65,7 @@ export class RunControl {
     if (this.#closed) throw this.#closed;
   }
 
-  /** Stops the run when the signal says so, now or later. @returns how to listen no more */
+  /** Stops the run when the signal is aborted, now or later. @returns a function that stops listening */
   listenTo(signal: AbortSignal): () => void {
     const abort = (): void =>
       this.stop(
@@ -76,14 +76,14 @@ export class RunControl {
     return () => signal.removeEventListener('abort', abort);
   }
 
-  /** Steers this pool from now on. @returns how to let it go: with nothing of this run in it, and held no more */
+  /** Controls this pool from now on. @returns a function that lets it go, not held and without work of this run */
   steer(pool: SteeredPool): () => void {
     this.#steered = pool;
     this.#hold();
     return () => {
       this.#steered = undefined;
       this.#hold();
-      // Where all went well nothing is left to cancel.
+      // If all went well there is nothing left to cancel.
       pool.cancel();
       pool.hold(false);
     };
@@ -95,14 +95,14 @@ export class RunControl {
     if (this.#steered && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
   }
 
-  /** What the devices compute is finished; they get nothing new until `resume`. */
+  /** The devices finish what they are computing, and get nothing new until `resume`. */
   pause(): void {
     if (this.stopped || this.isPaused) return;
     this.#pausedSince = performance.now();
     this.#hold();
   }
 
-  /** A device has finished something: as long as they work, it is no pause yet. */
+  /** A device has finished something: a pause does not begin while devices are working. */
   noteWork(): void {
     if (this.#pausedSince !== undefined) this.#pausedSince = performance.now();
   }

@@ -1,15 +1,15 @@
 /**
- * Everything that went into a run and came out. When it came to its end, these hold (one that was stopped has read more
- * than it has results of):
+ * Everything that went into a run and came out of it. In a run that reached its end, these hold (a stopped run has read
+ * more than it has results for):
  * records = contigsVirus + contigsOther + contigsNone; windows = windowsScored + windowsNoFrame + windowsFailed;
  * framesScored <= framesFound.
  */
 export interface RunCounts {
-  /** Records read: as many as contigs.tsv has rows, unless the run was stopped before the results of all were there. */
+  /** Records read: the number of rows of contigs.tsv, unless the run was stopped before all records had results. */
   records: number;
   /** Records without letters. */
   empty: number;
-  /** Records with which something is wrong, so that they have no windows. */
+  /** Malformed records, which have no windows. */
   invalid: number;
   /** Letters U, which were read as T, and the records that have them. */
   uracil: number;
@@ -24,9 +24,9 @@ export interface RunCounts {
   /** Rows of prediction_results.txt. */
   framesScored: number;
   windowsScored: number;
-  /** Those of them that triage decided; 0 in a run without. */
+  /** Of `windowsScored`, those that triage decided; 0 without triage. */
   windowsTriaged: number;
-  /** Their frames, which no other model has read: they are among `framesScored`. */
+  /** Frames of those windows, which no other model read; included in `framesScored`. */
   framesSpared: number;
   /** Windows in which every frame has a stop codon, or no codon. */
   windowsNoFrame: number;

@@ -14,7 +14,7 @@ import { packageVersion } from '../package.js';
 import type { RunPlan } from './plan.js';
 import { findTriage } from './triage-model.js';
 
-/** What the journal of a run says of it, and how another run goes on with it. */
+/** The key that a run's journal carries, and how another run resumes from it. */
 
 const PARTS = ['dna', 'protein', 'classifier'] as const;
 
@@ -35,7 +35,7 @@ export interface RunKeyParts {
   readonly embeddings: boolean;
 }
 
-/** All that the scores of a run depend on, but for its input. */
+/** Everything that a run's scores depend on, except its input. */
 export function runKey({ versions, model, triage, engine, workers, batchTokens, embeddings }: RunKeyParts): RunKey {
   return {
     format: JOURNAL_FORMAT,
@@ -57,7 +57,7 @@ function hashesOf({ dna, protein, classifier }: PartHashes): Pick<RunKey, (typeo
   return { dna: dna.sha256, protein: protein.sha256, classifier: classifier.sha256 };
 }
 
-/** What tells runs apart by their triage. The temperature is none of the archives, and decides as the thresholds do. */
+/** What distinguishes runs by their triage. The temperature is in no archive, but decides just as the thresholds do. */
 export function triageKey(triage: TriageKeyParts | undefined): TriageKey {
   if (!triage) return WITHOUT_TRIAGE;
   const { model, rule } = triage;
@@ -77,9 +77,9 @@ function each(names: readonly string[]): string[] {
 }
 
 /**
- * The plan of going on with the run that left this journal: what decides numbers and the plan leaves open is as that run
- * was begun, whatever this machine would have chosen. Where there is no such run it is the plan itself.
- * @throws VirnucproError VNP_RESUME naming what differs from the plan, VNP_OUTPUT, and as `findTriage` does
+ * The plan that resumes the run that left this journal. What affects numbers and is left open by the plan is taken from
+ * that run, whatever this machine would have chosen. Without such a run, it is the plan itself.
+ * @throws VirnucproError VNP_RESUME naming what differs from the plan, VNP_OUTPUT, and what `findTriage` throws
  */
 export async function continuedPlan(
   plan: RunPlan,
@@ -104,7 +104,7 @@ export async function continuedPlan(
   return {
     ...plan,
     journal,
-    // A model may be called something else by now.
+    // The model may have been renamed since then.
     triage: plan.triage ?? (choice && (await findTriage(registry, choice, model, { trust }))),
     settings: {
       ...settings,

@@ -12,35 +12,35 @@ import type { RunSummary } from './summary.js';
 
 /** Seconds between two readings of memory and sensors. */
 const READING_INTERVAL = 2;
-/** A device is warned of again once its use has fallen this far below the warning, so that one at the edge is not a siren. */
+/** Fraction of memory by which use must fall below the limit before the next warning: use at the limit may waver. */
 const RELIEF = 0.05;
 
 export interface RunMonitorOptions {
   readonly addon: Pick<Addon, 'sensors'>;
-  /** Those of the models, then those of triage. */
+  /** Those of the run's model, then those of triage. */
   readonly workers: readonly PoolWorker[];
-  /** The pool of the models. */
+  /** The pool of the run's model. */
   readonly models: Pick<DevicePool, 'framesUnderway'>;
   readonly summary: RunSummary;
   readonly control: RunControl;
   readonly onEvent: (event: RunEvent) => void;
   /** Seconds between two progress events; 0 for none. */
   readonly progressInterval: number;
-  /** Fraction of a device's memory, 0 to 1, from which there is a warning. */
+  /** Fraction of a device's memory, 0 to 1, at which to warn. */
   readonly memoryWarning: number;
 }
 
-/** Watches a run: says how far it is at any moment, tells of it at intervals, and warns when memory runs short. */
+/** Watches a run: reports how far it is, on request and at intervals, and warns when memory runs short. */
 export class RunMonitor {
   readonly #options: RunMonitorOptions;
   #start: number | undefined;
   readonly #timers: NodeJS.Timeout[] = [];
-  /** By the workers' order; empty until the first. */
+  /** In the workers' order; empty until the first reading. */
   #readings: readonly WorkerReading[] = [];
   #reading: Promise<void> | undefined;
   readonly #warned = new Set<string>();
   #end: number | undefined;
-  /** The most that was done at any moment. */
+  /** The highest values so far: progress never goes back. */
   #letters = 0;
   #fraction = 0;
   /** Bytes of all inputs, once they are known. */
@@ -50,7 +50,7 @@ export class RunMonitor {
     this.#options = options;
   }
 
-  /** From now on it is watched, until `end`. */
+  /** Starts watching, until `end`. */
   begin(): void {
     this.#start = performance.now();
     const { progressInterval } = this.#options;
@@ -62,7 +62,7 @@ export class RunMonitor {
     void this.#read();
   }
 
-  /** After the run: a last reading, and what it says of the memory. */
+  /** After the run: takes a last reading, and emits its memory events. */
   async end(): Promise<void> {
     this.#end = performance.now();
     for (const timer of this.#timers) clearInterval(timer);
@@ -70,7 +70,7 @@ export class RunMonitor {
     this.#emitMemory();
   }
 
-  /** As an event, how far the run is; and of every device, what it holds. */
+  /** Emits how far the run is, and the memory of every device. */
   emitProgress(): void {
     this.#options.onEvent(progressOf(this.status()));
     this.#emitMemory();
@@ -100,7 +100,7 @@ export class RunMonitor {
     };
   }
 
-  /** The fraction of the run that is done, if so many bytes of the inputs are computed; or the one before, if that was more. */
+  /** The fraction of the run that is done when this many bytes of the inputs are computed; never less than before. */
   #furthest(bytesComputed: number): number | undefined {
     if (!this.bytesTotal) return undefined;
     this.#fraction = Math.max(this.#fraction, Math.min(1, bytesComputed / this.bytesTotal));
@@ -135,14 +135,14 @@ export class RunMonitor {
     return ((this.#end ?? now) - (this.#start ?? now)) / 1000;
   }
 
-  /** Never two at a time: a driver that takes long to answer is not asked again meanwhile. */
+  /** Never two at a time: a driver that is slow to answer is not asked again meanwhile. */
   async #read(): Promise<void> {
     this.#reading ??= readWorkers(this.#options.addon, this.#options.workers).then(
       (readings) => {
         this.#readings = readings;
         this.#warnOfPressure();
       },
-      // Sensors that cannot be read are no reason to end a run; what they said last stays.
+      // Unreadable sensors must not end a run; their last values stay.
       () => undefined,
     );
     await this.#reading;
@@ -176,7 +176,7 @@ export class RunMonitor {
   }
 }
 
-/** @param computed share of what is done that this run computed: the rest came from a journal, and tells nothing of its speed */
+/** @param computed fraction of what is done that this run computed: the rest, from a journal, says nothing of speed */
 function secondsLeft(active: number, fraction: number | undefined, computed: number): number | undefined {
   return fraction && computed > 0 ? ((1 - fraction) * active) / (fraction * computed) : undefined;
 }

@@ -6,73 +6,73 @@ export type { WorkerMemory } from '../engine/pool/worker-memory.js';
 
 /** One worker at a moment of a run. Numbers count from the run's beginning. */
 export interface WorkerStatus {
-  /** `cpu`, `cpu:0` … where several share the CPU, `cuda:0` …; `triage:` before it for one of triage. */
+  /** `cpu`, or `cpu:0` … if several share the CPU; `cuda:0` …; prefixed with `triage:` for a worker of triage. */
   readonly id: string;
   /** The device's name. */
   readonly name: string;
   /** Taken out of the run because it stopped answering. */
   readonly isLost: boolean;
-  /** What it computes at this moment. */
+  /** What it is computing. */
   readonly stage: 'idle' | 'dna' | 'protein';
-  /** The batch that it computes; undefined without one. */
+  /** The batch that it is computing; undefined without one. */
   readonly running: RunningBatch | undefined;
   /**
-   * Of the run's frames, those that it is through with, with what is done of the batch that runs; 0 to 1, undefined
-   * without bytesTotal. Those of the workers of a model add up to what this run computes with it.
+   * The part of the run that it has computed, including the finished part of its running batch; 0 to 1, undefined
+   * without bytesTotal. The fractions of a model's workers add up to what this run has computed with that model.
    */
   readonly fraction: number | undefined;
-  /** Batches, frames and tokens of both models that it is through with. */
+  /** Finished batches and frames, and finished tokens of both language models. */
   readonly batches: number;
   readonly frames: number;
   readonly tokens: number;
-  /** Seconds in which it computed, with those of the batch that runs. */
+  /** Seconds spent computing, including the running batch. */
   readonly busySeconds: number;
-  /** Undefined until it was read for the first time. */
+  /** Undefined until the first reading. */
   readonly memory: WorkerMemory | undefined;
-  /** 0 to 1, and degrees Celsius; undefined where nothing measures it. */
+  /** 0 to 1, and degrees Celsius; undefined if nothing measures them. */
   readonly utilisation: number | undefined;
   readonly temperature: number | undefined;
 }
 
 /** A run at one moment. */
 export interface RunStatus {
-  /** Since the run began: since the first result was asked for. */
+  /** Since the run began, which is when the first result was asked for. */
   readonly seconds: number;
   readonly isPaused: boolean;
   readonly bytesRead: number;
-  /** Bytes of all inputs; undefined where one of them has no size, such as standard input. */
+  /** Bytes of all inputs; undefined if one of them has no size, such as standard input. */
   readonly bytesTotal: number | undefined;
   /**
-   * 0 to 1, by the letters that are computed and their records' headers, with what is done of the batches that run;
-   * undefined without bytesTotal. It never goes back: a batch that fails and is computed again holds it up.
+   * 0 to 1, by the computed letters and their records' headers, including the finished part of running batches;
+   * undefined without bytesTotal. It never goes back: it stands still while a failed batch is computed again.
    */
   readonly fraction: number | undefined;
-  /** Until the end, at the speed so far; undefined where it cannot be told yet. */
+  /** Until the end, at the speed so far; undefined if it cannot be estimated yet. */
   readonly secondsLeft: number | undefined;
-  /** With what is done of the batches that run; never goes back. */
+  /** Includes the finished part of running batches; never goes back. */
   readonly lettersComputed: number;
   readonly records: number;
   readonly windows: number;
-  /** Frames that the devices are through with, and those that were found so far. */
+  /** Frames that are done, scored or failed, and frames found so far. */
   readonly frames: number;
   readonly framesFound: number;
-  /** What is done of the batches that are not back yet, as a number of frames, which need not be whole; not in `frames`. */
+  /** The finished part of batches that are not back yet, in frames (need not be whole); not included in `frames`. */
   readonly framesUnderway: number;
-  /** Of `frames`, those whose scores an earlier run had computed. */
+  /** Of `frames`, those whose scores an earlier run computed. */
   readonly framesJournaled: number;
-  /** Of `frames`, those of windows that triage has decided. */
+  /** Of `frames`, those in windows that triage decided. */
   readonly framesSpared: number;
   /** Frames without a score because something failed. */
   readonly framesFailed: number;
   readonly workers: readonly WorkerStatus[];
 }
 
-/** What one worker did in the whole run, as run.json and the log have it. */
+/** What one worker did in the whole run, as reported in run.json and the log. */
 export interface DeviceSummary {
-  /** Of the worker: `cpu`, `cpu:0` … where several share the CPU, `cuda:0` …, `triage:` before it for one of triage. */
+  /** Id of the worker, as in WorkerStatus. */
   readonly id: string;
   readonly name: string;
-  /** What it computed in: `fp32`, `fp16` or `bf16`. */
+  /** `fp32`, `fp16` or `bf16`. */
   readonly precision: string;
   /** Threads for the CPU's matrix work, or host threads of a GPU. */
   readonly threads: number;
@@ -80,23 +80,23 @@ export interface DeviceSummary {
   readonly frames: number;
   /** Of both language models together. */
   readonly tokens: number;
-  /** Seconds in which it computed. */
+  /** Seconds spent computing. */
   readonly busySeconds: number;
-  /** Of these seconds. */
+  /** Tokens per busy second. */
   readonly tokensPerSecond: number;
   /**
    * The seconds that the models' matrix products alone would have taken, measured right after the run, as a fraction of
-   * busySeconds; null where it was not measured: a run too short for it, or the TorchScript engine.
+   * busySeconds; null if not measured: the run was too short, or used the TorchScript engine.
    */
   readonly matmulEfficiency: number | null;
-  /** The most bytes that it held, of those that the device has; on the CPU of the whole process. */
+  /** Peak bytes held, and bytes that the device has; on the CPU the peak is the whole process's. */
   readonly memoryPeakBytes: number;
   readonly memoryTotalBytes: number;
-  /** Why it was taken out of the run; null where it was not. */
+  /** Why it was taken out of the run; null if it was not. */
   readonly lost: string | null;
 }
 
-/** What a worker has computed, with what is done of the batch that runs: frames and tokens need not be whole. */
+/** What a worker has computed, including the finished part of its running batch: the numbers need not be whole. */
 export function computedBy({ frames, tokens, running }: Pick<WorkerStatus, 'frames' | 'tokens' | 'running'>): {
   readonly frames: number;
   readonly tokens: number;

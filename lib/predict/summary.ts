@@ -16,10 +16,10 @@ const COUNT_OF_VERDICT = { virus: 'contigsVirus', other: 'contigsOther', none: '
 
 /** The batches that one model has scored so far. */
 export class ScoredBatches {
-  /** Frames that the devices are through with, whether they have a score or failed; and those of them that failed. */
+  /** Frames that are done, whether scored or failed; and those of them that failed. */
   framesDone = 0;
   framesFailed = 0;
-  /** Frames whose scores an earlier run had computed: they are among `framesDone`. */
+  /** Frames whose scores an earlier run computed; included in `framesDone`. */
   framesJournaled = 0;
   readonly failures: BatchFailure[] = [];
 
@@ -32,32 +32,32 @@ export class ScoredBatches {
     }
   }
 
-  /** For the pipeline: an earlier run had computed a batch of so many frames. */
+  /** For the pipeline: an earlier run computed a batch of this many frames. */
   enterJournaled(frames: number): void {
     this.framesDone += frames;
     this.framesJournaled += frames;
   }
 }
 
-/** What a run has done so far; final when its last result has left. */
+/** What a run has done so far; final when its last result has been yielded. */
 export class RunSummary extends ScoredBatches {
   readonly counts = noCounts();
-  /** Seconds in which the run waited for input, and for a device to have room. */
+  /** Seconds spent waiting for input, and for devices. */
   readonly seconds = { reading: 0, waiting: 0 };
-  /** Why the run ended before the end of its input; undefined when it did not. */
+  /** Why the run ended before the end of its input; undefined if it did not. */
   stopped: VirnucproError | undefined;
-  /** Frames of windows that triage has decided: they are among `framesDone`, and no other model reads them. */
+  /** Frames in windows that triage decided: included in `framesDone`, and read by no other model. */
   framesSpared = 0;
-  /** What triage has read; nothing in a run without. What failed in it cost no result: the windows went to the models. */
+  /** What triage has read; empty without triage. Its failures cost no result: the windows went to the run's model. */
   readonly triage = new ScoredBatches();
   readonly input = new InputProgress();
   readonly computed = new ComputedInput();
-  /** What every device has done in this run: the workers of the models, then those of triage. */
+  /** What every worker has done in this run: those of the run's model, then those of triage. */
   readonly devices: readonly WorkerUsage[];
   readonly #triageModel: string | undefined;
   readonly #ids = new RepeatedIds();
 
-  /** @param triageModel the name of the model that triage is done by, if it is */
+  /** @param triageModel name of the model that does triage, if any */
   constructor(devices: readonly WorkerUsage[], triageModel?: string) {
     super();
     this.devices = devices;
@@ -69,12 +69,12 @@ export class RunSummary extends ScoredBatches {
     return this.input.finished;
   }
 
-  /** What the user should know of the inputs, a sentence each: ids that come more than once, what was not read, … */
+  /** What the user should know about the inputs, one sentence each: repeated ids, what was not read, … */
   get warnings(): readonly string[] {
     return [...this.#ids.warnings, ...this.input.warnings, ...letterWarnings(this.counts)];
   }
 
-  /** For the pipeline: adds the time that something takes to one of `seconds`. */
+  /** For the pipeline: adds the time that `work` takes to one of `seconds`. */
   async timed<T>(stage: keyof RunSummary['seconds'], work: Promise<T>): Promise<T> {
     const start = performance.now();
     try {
@@ -97,25 +97,25 @@ export class RunSummary extends ScoredBatches {
     this.counts.gaps += record.gaps;
   }
 
-  /** For the pipeline: no more records come. */
+  /** For the pipeline: there are no more records. */
   endRecords(): void {
     this.#ids.end();
   }
 
-  /** For the pipeline: a window of the record that was read last; its end, from the record's start, and its open reading frames. */
+  /** For the pipeline: a window of the record read last; its end, from the record's start, and its number of ORFs. */
   enterWindow(end: number, orfs: number): void {
     this.computed.enterWindow(end, orfs);
     this.counts.framesFound += orfs;
   }
 
-  /** For the pipeline: triage has decided a window of so many frames, so many of them scored by an earlier run. */
+  /** For the pipeline: triage decided a window of this many frames, `journaled` of them scored by an earlier run. */
   enterTriaged(frames: number, journaled: number): void {
     this.framesDone += frames;
     this.framesJournaled += journaled;
     this.framesSpared += frames;
   }
 
-  /** For the pipeline: a result leaves. */
+  /** For the pipeline: a result is yielded. */
   countResult(result: PredictionResult): void {
     const { counts } = this;
     if (result.kind === 'contig') {
@@ -132,7 +132,7 @@ export class RunSummary extends ScoredBatches {
   }
 }
 
-/** What the user should know of the letters of a run's records, a sentence each. */
+/** What the user should know about the letters of a run's records, one sentence each. */
 function letterWarnings({ uracil, recordsWithUracil, gaps, recordsWithGaps }: RunCounts): string[] {
   const warnings: string[] = [];
   if (uracil > 0) warnings.push(`U was read as T: ${uracil} of them, in ${counted(recordsWithUracil, 'record')}`);

@@ -5,20 +5,20 @@ import type { ModelRegistry } from '../models/registry.js';
 import type { TriageChoice } from './options.js';
 import type { TriageRule } from '../scoring/calls.js';
 
-/** What a model may be called in short, unless one of that very name is installed. */
+/** Short names of models; an installed model of exactly that name takes precedence. */
 const SHORT_NAMES: ReadonlyMap<string, string> = new Map([['mini', SHIPPED_DEFAULT]]);
 
-/** A model that may do the triage of another, and from which of its scores on. */
+/** A model that does triage before another, and the scores at which it decides. */
 export interface FoundTriage {
   readonly model: OpenedModel;
   readonly rule: TriageRule;
 }
 
 /**
- * The model that is to do the triage before another.
+ * Finds the model that does triage before another.
  *
- * @throws VirnucproError VNP_USAGE where it is the same model, or nobody says from which scores on it is sure; and as
- *   `ModelRegistry.findTrusted` does
+ * @throws VirnucproError VNP_USAGE if it is the same model, or has no thresholds for this chunk size and none are
+ *   given, or `othersBelow` is above `virusAtLeast`; and what `ModelRegistry.findTrusted` throws
  */
 export async function findTriage(
   registry: ModelRegistry,

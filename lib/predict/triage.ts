@@ -16,19 +16,19 @@ import type { RunControl } from './run-control.js';
 import type { RunSummary } from './summary.js';
 
 export interface TriageOptions {
-  /** Its workers have the triage model. */
+  /** Its workers run the triage model. */
   readonly pool: DevicePool;
   readonly batches: FrameBatcherOptions;
   readonly rule: TriageRule;
-  /** The name of its model. */
+  /** Name of the triage model. */
   readonly model: string;
-  /** Of the scores that the rule is for, and of those in the results; see `calibrated`. */
+  /** Of the scores that the rule applies to, and of those in the results; see `calibrated`. */
   readonly temperature: { readonly rule: number; readonly results: number };
 }
 
 export interface TriageStage {
   readonly ledger: Ledger;
-  /** Where the windows go that it does not decide. */
+  /** Where windows go next, to be scored unless triage decided them. */
   readonly models: WindowSink;
   readonly summary: RunSummary;
   readonly control: RunControl;
@@ -43,28 +43,29 @@ interface TriagedWindow {
   /** Two for each frame, others and virus, as the classifier gives them. */
   readonly scores: number[];
   unsettled: number;
-  /** Frames whose scores an earlier run had computed. */
+  /** Number of frames whose scores an earlier run computed. */
   journaled: number;
   hasFailed: boolean;
   isDecided: boolean;
 }
 
 /**
- * A small model before the models of the run: it reads every window, decides those that it is sure of, and passes on the
- * others. What it could not score is passed on, too; a run that is gone on with tries that again, so that batches of the
- * models may be others then.
+ * A small model before the run's model: it reads every window, decides those it is sure of, and passes on the others.
+ * It also passes on what it could not score; a resumed run tries that again, so the batches of the run's model may then
+ * differ.
  *
- * Windows are passed on in input order, whatever order its batches come back in, so that the models' batches are the same
- * each time. Those that it decided are counted on the way, for a batch must not wait for frames without end. It runs
- * ahead by what its own devices have on their way: a window is passed on when others come in, or at the end.
+ * Windows are passed on in input order, whatever order its batches come back in, so that the batches of the run's model
+ * are the same each time. Decided windows are passed on without frames, only to be counted, because a batch must not
+ * wait for frames forever. Triage runs ahead by what is on its own devices: a window is passed on when others come in,
+ * or at the end.
  */
 export class Triage implements WindowSink, ScoreBook {
   readonly #options: TriageOptions;
   readonly #stage: TriageStage;
   readonly #reading: Dispatcher;
-  /** In input order, those that were not passed on. */
+  /** In input order, those not passed on yet. */
   readonly #windows = new Set<TriagedWindow>();
-  /** By the tags of the frames that are not settled. */
+  /** By the tags of their unsettled frames. */
   readonly #byTag = new Map<number, TriagedWindow>();
 
   constructor(options: TriageOptions, stage: TriageStage) {
@@ -134,7 +135,7 @@ export class Triage implements WindowSink, ScoreBook {
     this.#stage.summary.enterTriaged(window.frames.length, window.journaled);
   }
 
-  /** Passes on the windows whose turn it is. Where a promise comes back, the models have no room at once. */
+  /** Passes on the windows whose turn it is. Returns a promise if the run's model has no room yet. */
   #passOn(): Promise<void> | undefined {
     for (const window of this.#windows) {
       if (window.unsettled > 0) return undefined;

@@ -16,8 +16,8 @@ export interface EarlierSequencesOptions {
 }
 
 /**
- * The records of a virus.fna, one after another. Where one ends is known from its number of letters, for a `>` may be a
- * letter of it at the start of a line.
+ * The records of a virus.fna, one after another. The number of letters says where a record ends, because a `>` at the
+ * start of a line may be one of its letters.
  */
 export class EarlierSequences {
   readonly #options: EarlierSequencesOptions;
@@ -41,9 +41,9 @@ export class EarlierSequences {
   }
 
   /**
-   * Goes over the next record, writing it to `file` where there is one.
-   * @param length its letters
-   * @throws VirnucproError VNP_OUTPUT where it is not as long
+   * Reads the next record, copying it to `file` if given.
+   * @param length its number of letters
+   * @throws VirnucproError VNP_OUTPUT if the file ends before the record does
    */
   async next(length: number, file: BufferedFile | undefined): Promise<void> {
     this.#records++;
@@ -59,7 +59,7 @@ export class EarlierSequences {
     }, file);
   }
 
-  /** The size and hash of the file, of which every record has been gone over. @throws VirnucproError VNP_OUTPUT */
+  /** The size and hash of the file, after its last record. @throws VirnucproError VNP_OUTPUT, also if more follows */
   async end(): Promise<FileSummary> {
     if (this.#block.length > 0 || (await this.#read())) throw this.#damaged('goes on after its last record');
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
@@ -69,7 +69,7 @@ export class EarlierSequences {
     await this.#handle.close();
   }
 
-  /** Passes on the start of what is read, until `take` says that it is the end. */
+  /** Reads on, passing to `file` as many bytes at a time as `take` says, until `take` reports the end. */
   async #pass(take: () => { bytes: number; isEnd: boolean }, file: BufferedFile | undefined): Promise<void> {
     for (;;) {
       if (this.#block.length === 0 && !(await this.#read())) {
@@ -85,7 +85,7 @@ export class EarlierSequences {
 
   async #read(): Promise<boolean> {
     this.#options.signal?.throwIfAborted();
-    // What was passed on belongs to the file that it goes to, so every block is a new one.
+    // The file that bytes are passed to owns them, so every block is newly allocated.
     const block = Buffer.allocUnsafe(READ_BYTES);
     const { bytesRead } = await this.#handle.read(block, 0, READ_BYTES).catch((cause: unknown) => {
       throw outputError('cannot be read', this.#options.shownPath, cause);

@@ -29,17 +29,17 @@ import { TableReader } from './table-reader.js';
 import { NewScores, StoredScores } from './window-scores.js';
 
 export interface NewCallsJob {
-  /** Of the earlier results, and their run.json. */
+  /** Directory of the earlier results, and their run.json. */
   readonly directory: string;
   readonly earlier: RunManifest;
   readonly rule: CallRule;
-  /** For the stored embeddings; undefined to call the stored scores. */
+  /** To be applied to the stored embeddings; undefined to use the stored scores. */
   readonly classifier: OtherClassifier | undefined;
   /** Where the new files go. */
   readonly folder: string;
-  /** A folder for what nobody keeps. */
+  /** A folder for temporary files. */
   readonly temporary: string;
-  /** Where they will be, for errors. */
+  /** Where the new files will end up, for errors. */
   readonly shownOutput: string;
   readonly inputs: readonly string[];
   readonly standardInput: AsyncIterable<Uint8Array> | undefined;
@@ -53,8 +53,8 @@ export interface NewCalls {
 }
 
 /**
- * Writes contigs.tsv, windows.tsv and virus.fna anew, with another classifier also the classic files. The records of virus.fna are copied from the earlier one unless one
- * is virus that was not: then all are read from the inputs.
+ * Rewrites contigs.tsv, windows.tsv and virus.fna, and with another classifier also the classic files. The records of
+ * virus.fna are copied from the earlier one unless a record is newly virus: then all are read from the inputs.
  *
  * @throws VirnucproError
  */
@@ -75,14 +75,14 @@ export async function writeNewCalls(job: NewCallsJob): Promise<NewCalls> {
   return { files, counts };
 }
 
-/** Writes both tables, and checks that what was read is what run.json speaks of. */
+/** Writes both tables, and checks that what was read matches run.json. */
 async function writeTables(
   job: NewCallsJob,
   files: Map<string, ManifestFile>,
   onContig: (contig: RescoredContig) => Wait,
 ): Promise<RescoredCounts> {
   const { directory, earlier, rule } = job;
-  // What is read from the tables stands for UTF-8 bytes already.
+  // Each character read from the tables already stands for a UTF-8 byte.
   const newContigs = newFile(job, CONTIGS_TABLE.name, 'latin1');
   const newWindows = newFile(job, WINDOWS_TABLE.name, 'latin1');
   const tables: TableReader[] = [];
@@ -139,9 +139,9 @@ async function writeFromInputs(job: NewCallsJob): Promise<ManifestFile> {
   }
 }
 
-/** The records that are virus still, taken from the earlier virus.fna as long as none is virus that was not. */
+/** The records that are still virus, copied from the earlier virus.fna as long as no record is newly virus. */
 class CopiedSequences {
-  /** Whether every record that is virus was there. */
+  /** Whether the earlier file has every record that is virus. */
   isComplete = true;
   readonly #job: NewCallsJob;
   readonly #from: EarlierSequences;
@@ -187,7 +187,7 @@ function openTable({ signal }: NewCallsJob, path: string, columns: readonly stri
   return TableReader.open({ path, shownPath: path, columns, signal });
 }
 
-/** Comment and header of a table, with the model and the rule that are in force now. */
+/** Comment and header of a table, with the current model and rule. */
 function head({ comment, header }: TableReader, job: NewCallsJob, name: string): string {
   const { directory, classifier, rule } = job;
   const model = classifier?.model ?? job.earlier.model;
@@ -204,7 +204,7 @@ function head({ comment, header }: TableReader, job: NewCallsJob, name: string):
   );
 }
 
-/** Stored scores are of the model and the temperature that the comment names already. */
+/** Leaves the comment alone for stored scores: it already names their model and temperature. */
 function withOptional(comment: string, { classifier }: NewCallsJob): string {
   if (classifier === undefined) return comment;
   const { temperature, model } = classifier;
@@ -215,7 +215,7 @@ function fileOf({ files }: RunManifest, name: string): ManifestFile {
   return files.find((file) => file.name === name)!;
 }
 
-/** What predict has checked, once more: it is the last chance to find that rows are missing. */
+/** Repeats what predict has checked: this is the last chance to notice missing rows. */
 function checkCounts({ directory, earlier }: NewCallsJob, counts: RescoredCounts): void {
   const isStopped = earlier.outcome === 'stopped';
   for (const name of ['records', 'windows', 'windowsScored'] as const) {

@@ -3,29 +3,29 @@ import { VirnucproError } from '../errors.js';
 import { EMBEDDINGS, HIGHEST_SCORE, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
 import type { ManifestModel, RunManifest } from '../output/manifest.js';
 
-/** @param embeddings [rows, width], which change once the promise has resolved @returns [rows, 2]: others, virus */
+/** @param embeddings [rows, width], overwritten once the promise has resolved @returns [rows, 2]: others, virus */
 export type Classify = (embeddings: Float32Array) => Promise<Float32Array>;
 
-/** The classifier of another model, for the embeddings that a run has stored. */
+/** The classifier of another model, for a run's stored embeddings. */
 export interface OtherClassifier {
-  /** What run.json is to say of the model; its language models must be those of the run. */
+  /** What run.json will say about the model; its language models must be those of the run. */
   readonly model: ManifestModel;
-  /** Numbers of an embedding that it reads: the widths of both language models. */
+  /** Numbers in an embedding that it reads: the widths of both language models together. */
   readonly width: number;
-  /** Of the scores that it gives: softmax(logits / temperature), 1 where they are not calibrated. */
+  /** Of the scores that it gives: softmax(logits / temperature), 1 if they are not calibrated. */
   readonly temperature: number;
   /** One call at a time. */
   readonly classify: Classify;
 }
 
-/** The files without which no other classifier can be applied. */
+/** The files needed to apply another classifier. */
 const NEEDED_FILES = [PREDICTION_RESULTS, HIGHEST_SCORE, EMBEDDINGS].map(({ name }) => name);
 
 /**
- * Refuses a classifier that is not for the embeddings of this run.
+ * Refuses a classifier that does not fit this run's embeddings.
  *
- * @throws VirnucproError VNP_RESUME for a model with other windows or language models, VNP_OUTPUT where the run has no
- *   embeddings, or not as many as it says
+ * @throws VirnucproError VNP_RESUME for a model with another chunk size or other language models, VNP_OUTPUT if the run
+ *   used triage, or has no embeddings, or not as many as it says
  */
 export function checkClassifier(directory: string, earlier: RunManifest, { model, width }: OtherClassifier): void {
   const { name, chunkSize, parts } = model;

@@ -18,37 +18,38 @@ import { checkClassifier } from './other-classifier.js';
 import type { OtherClassifier } from './other-classifier.js';
 
 export interface RescoreOptions {
-  /** Of a finished run. */
+  /** Directory of a finished run. */
   readonly directory: string;
   readonly rule: CallRule;
-  /** Is applied to the stored embeddings of the run first. Defaults to the scores that are stored. */
+  /** Applied to the run's stored embeddings first. Defaults to using the stored scores. */
   readonly classifier?: OtherClassifier | undefined;
-  /** An empty or new directory for the new files; `directory` stays as it is then. Defaults to `directory` itself. */
+  /** An empty or new directory for the new files, which leaves `directory` as it is. Defaults to `directory` itself. */
   readonly output?: string | undefined;
-  /** Where the inputs of the run are now, in their order; empty for where they were. They are read only when needed. */
+  /** Where the run's inputs are now, in order; empty if they have not moved. They are read only if needed. */
   readonly inputs?: readonly string[];
   /** What the input `-` reads. Defaults to the process's standard input. */
   readonly standardInput?: AsyncIterable<Uint8Array>;
-  /** Of this program, and the words of its command line: for run.json. */
+  /** The version of this program, and its command line: for run.json. */
   readonly version: string;
   readonly commandLine: readonly string[];
-  /** Told when a process of another machine may still write to the directory: it takes a while to find out. */
+  /** Called if a process on another machine may still be writing to the directory, which takes a while to find out. */
   readonly onWaiting?: (reason: string) => void;
-  /** Ends it before anything is changed: the promise rejects with the signal's reason. */
+  /** Aborts before anything is changed: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Calls the stored scores of a finished run anew, without its models: writes contigs.tsv, windows.tsv, virus.fna and
- * run.json again. The first three are what `predict` with this rule would have written. With another classifier it is
- * applied to the stored embeddings, and the classic files are written again, too. A kill at any moment leaves the
- * directory as it was, or so that the next call ends what this one began. Memory does not grow with the tables.
+ * Makes new calls from the stored scores of a finished run, without its models: rewrites contigs.tsv, windows.tsv,
+ * virus.fna and run.json. The first three are what `predict` with this rule would have written. Another classifier is
+ * applied to the stored embeddings, and then the classic files are rewritten, too. If the process is killed at any
+ * moment, the directory is as it was, or the next call completes what this one began. Memory does not grow with the
+ * tables.
  *
  * @returns the new run.json
- * @throws VirnucproError VNP_OUTPUT where the directory is not that of a finished run, was changed since, is in use,
- *   cannot be written to or has no embeddings for a classifier; VNP_OUTPUT_LOST where it was taken over; VNP_RESUME where the classifier is for others;
- *   VNP_INPUT_MISSING or VNP_RESUME where sequences are needed and the inputs are gone or others; VNP_NATIVE where the
- *   classifier gives no number; whatever the classifier throws
+ * @throws VirnucproError VNP_OUTPUT if the directory is not that of a finished run, was changed since, is in use,
+ *   cannot be written to or has no embeddings for a classifier; VNP_OUTPUT_LOST if it was taken over; VNP_RESUME if the
+ *   classifier does not fit the embeddings; VNP_INPUT_MISSING or VNP_RESUME if sequences are needed and the inputs are
+ *   missing or different; VNP_NATIVE if the classifier gives no number; whatever the classifier throws
  */
 export async function rescore(options: RescoreOptions): Promise<RunManifest> {
   const { directory, output, classifier } = options;
@@ -78,7 +79,7 @@ export async function rescore(options: RescoreOptions): Promise<RunManifest> {
     await putInPlace(claimed, { names, outdated: [], isFinal: false });
     return manifest;
   } catch (error) {
-    // What else fails then, such as an input that is closed, fails because of it.
+    // Anything else that fails then, such as an input that was closed, fails because of the abort.
     if (unused) signal.throwIfAborted();
     throw await claimed.ownership.causeOf(error);
   } finally {
@@ -86,7 +87,7 @@ export async function rescore(options: RescoreOptions): Promise<RunManifest> {
   }
 }
 
-/** A directory that nothing was predicted into is none to write to, not even for a moment. */
+/** Throws for a directory without results, so that nothing is written to it, not even for a moment. */
 async function refuseOthers(directory: string): Promise<void> {
   const replacement = await stat(join(directory, REPLACEMENT_FOLDER)).catch(() => undefined);
   if (replacement === undefined) await readManifest(directory);
@@ -99,12 +100,12 @@ async function refuseSame(directory: string, output: string): Promise<void> {
   throw expected('VNP_OUTPUT', 'another directory than that of the results', 'the output', output, next);
 }
 
-/** The files that are checked while they are called anew. */
+/** The files that are checked while they are read for the new calls. */
 function readInStep({ classifier }: Pick<RescoreOptions, 'classifier'>): readonly string[] {
   return classifier ? [...RESCORED_FILES, PREDICTION_RESULTS.name, EMBEDDINGS.name] : RESCORED_FILES;
 }
 
-/** Writes all that is new into the folder of results. */
+/** Writes all new files into the folder of results. */
 async function writeFolder(
   { directory, output, rule, classifier, signal, ...options }: RescoreOptions,
   claimed: ClaimedDirectory,
@@ -142,7 +143,7 @@ function withCalls(earlier: RunManifest, { threshold, minFraction }: CallRule, {
   };
 }
 
-/** The language models stay those of the run: they are the same archives, wherever they lie. */
+/** The language models stay those of the run: the archives are the same, whatever their paths. */
 function withClassifier(earlier: RunManifest, { model, temperature }: OtherClassifier): RunManifest {
   const { name, random, shipped = false, card = null } = model;
   const others = earlier.model.parts.filter(({ role }) => role !== 'classifier');

@@ -7,24 +7,24 @@ import type { ContigVerdict } from '../scoring/results.js';
 import { shown, type TableReader } from './table-reader.js';
 import type { WindowScores } from './window-scores.js';
 
-/** Columns of contigs.tsv and windows.tsv without which nothing can be called. */
+/** Columns of contigs.tsv and windows.tsv that new calls require. */
 export const CONTIG_COLUMNS = [
   ...['contig', 'length', 'verdict', 'windows', 'windows_scored', 'windows_virus', 'mean_virus_score'],
   ...['max_virus_score', 'mean_log_odds', 'source'],
 ];
 export const WINDOW_COLUMNS = ['contig', 'window', 'strand', 'frame', 'virus_score', 'call', 'frames'];
 
-/** What was counted in the tables; those of a run that was stopped may have fewer records than it read. */
+/** Counts from the tables; those of a stopped run may have fewer records than it read. */
 export type RescoredCounts = Pick<
   RunCounts,
   'records' | 'windows' | 'windowsScored' | 'contigsVirus' | 'contigsOther' | 'contigsNone'
 >;
 
-/** A record whose verdict was decided anew. */
+/** A record with its new verdict. */
 export interface RescoredContig {
   /** Its row of contigs.tsv, from 1. */
   readonly number: number;
-  /** Its cell in the tables. */
+  /** Its `contig` cell in the tables. */
   readonly cell: string;
   readonly length: number;
   readonly before: string;
@@ -34,22 +34,22 @@ export interface RescoredContig {
 export interface TablesJob {
   readonly windows: TableReader;
   readonly contigs: TableReader;
-  /** Where the rows go; comment and header are there already. */
+  /** Where the rows go; comment and header are already written. */
   readonly newWindows: BufferedFile;
   readonly newContigs: BufferedFile;
   readonly scores: WindowScores;
   readonly rule: CallRule;
-  /** Whether there may be windows of a last record that has no row. */
+  /** Whether windows.tsv may end with windows of a record that has no row in contigs.tsv. */
   readonly isStopped: boolean;
-  /** Told of every record, in order. */
+  /** Called for every record, in order. */
   readonly onContig: (contig: RescoredContig) => Wait;
 }
 
 /**
- * Writes both tables again with the calls of another rule or of other scores. They are walked together: the row of a record says how many
- * rows of windows.tsv are its own, so that records of the same name stay apart.
+ * Rewrites both tables with the calls of another rule or of other scores. They are read together: the row of a record
+ * says how many rows of windows.tsv belong to it, so that records of the same name stay apart.
  *
- * @throws VirnucproError VNP_OUTPUT with the line of a row that cannot be right
+ * @throws VirnucproError VNP_OUTPUT with the line of a malformed or inconsistent row
  */
 export async function rescoreTables(job: TablesJob): Promise<RescoredCounts> {
   const rescore = new TablesRescore(job);
@@ -102,7 +102,7 @@ class TablesRescore {
     };
   }
 
-  /** The current row of contigs.tsv, and its windows. */
+  /** Rewrites the current row of contigs.tsv, and its windows. */
   async contig(): Promise<void> {
     const { contigs, newContigs, rule, onContig } = this.#job;
     const { cells } = contigs;
@@ -131,7 +131,7 @@ class TablesRescore {
     await both(wait, onContig({ number: this.counts.records, cell, length, before, verdict }));
   }
 
-  /** The windows of a record whose end a stopped run did not come to. */
+  /** Rewrites the windows of a record that a stopped run did not finish. */
   async end(): Promise<void> {
     const { windows, isStopped } = this.#job;
     let cell: string | undefined;

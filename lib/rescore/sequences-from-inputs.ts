@@ -14,7 +14,7 @@ import { cellText, shown, type TableReader } from './table-reader.js';
 
 export interface InputsJob {
   readonly manifest: Pick<RunManifest, 'inputs' | 'outcome' | 'workingDirectory'>;
-  /** Where the inputs are now; empty for where they were. */
+  /** Where the inputs are now; empty if they have not moved. */
   readonly moved: readonly string[];
   /** contigs.tsv with the new verdicts, before its first row. */
   readonly contigs: TableReader;
@@ -29,14 +29,15 @@ const GIVE_INPUTS = 'Give the inputs of the run, in their order, with --input: a
 /** An input as it is now. */
 interface PresentInput {
   readonly path: string;
-  /** What it was in the run; undefined where the run was stopped before its end. */
+  /** What it was in the run; undefined if the run was stopped before the end of this input. */
   readonly known: ManifestInput | undefined;
 }
 
 /**
- * Writes virus.fna from the inputs, which are read again: each must be what it was in the run, by its hash.
+ * Writes virus.fna by reading the inputs again; each must have the hash that it had in the run.
  *
- * @throws VirnucproError VNP_INPUT_MISSING where an input is not to be had, VNP_RESUME where it is another one
+ * @throws VirnucproError VNP_INPUT_MISSING if an input cannot be read again, VNP_RESUME if it is a different one,
+ *   VNP_USAGE if the number of inputs differs
  */
 export async function writeSequencesFromInputs(job: InputsJob): Promise<void> {
   const { manifest, contigs } = job;
@@ -44,7 +45,7 @@ export async function writeSequencesFromInputs(job: InputsJob): Promise<void> {
   const reading = new InputsReading(job);
   await reading.start();
   for (const input of inputs) await reading.read(input);
-  // A run that was stopped has no hash of the input that it did not come to the end of.
+  // A stopped run has no hash of the input that it did not finish.
   if (manifest.outcome === 'stopped' && reading.hasRow) {
     await reading.read({ path: further ?? inputOfRow(job), known: undefined });
   }
@@ -53,7 +54,7 @@ export async function writeSequencesFromInputs(job: InputsJob): Promise<void> {
 
 interface PresentInputs {
   readonly inputs: readonly PresentInput[];
-  /** Where the input is that a stopped run did not come to the end of, if that was given. */
+  /** Path of the input that a stopped run did not finish, if given. */
   readonly further: string | undefined;
 }
 
@@ -71,7 +72,7 @@ async function presentInputs({ manifest, moved }: InputsJob): Promise<PresentInp
       GIVE_INPUTS,
     );
   }
-  // Sizes tell at once what the hash would tell after minutes.
+  // Sizes show at once what the hash would show after minutes.
   for (const [index, known] of inputs.entries()) {
     const { path, size } = present[index]!;
     if (size !== undefined && size !== known.bytes)
@@ -121,7 +122,7 @@ function inputOfRow({ manifest, contigs }: InputsJob): string {
 }
 
 class InputsReading {
-  /** Whether there is a row whose record was not read yet. */
+  /** Whether there is a row whose record has not been read yet. */
   hasRow = false;
   readonly #job: InputsJob;
   readonly #writer: VirusSequencesWriter;
@@ -142,7 +143,7 @@ class InputsReading {
     this.hasRow = await this.#job.contigs.advance();
   }
 
-  /** Reads one input to its end, or, where its hash is not known, as far as there are rows. */
+  /** Reads one input to its end or, if its hash is unknown, only as far as there are rows. */
   async read({ path, known }: PresentInput): Promise<void> {
     const { signal, standardInput } = this.#job;
     const progress = new InputProgress();

@@ -14,11 +14,11 @@ import { shown, TableReader } from './table-reader.js';
 
 export interface StoredEmbeddingsOptions {
   readonly path: string;
-  /** Numbers of a row. */
+  /** Numbers in a row. */
   readonly width: number;
 }
 
-/** Reads an embeddings.f32 some rows at a time, into the same memory again and again. */
+/** Reads an embeddings.f32 some rows at a time, reusing the same memory. */
 export class StoredEmbeddings {
   readonly #options: StoredEmbeddingsOptions;
   readonly #handle: FileHandle;
@@ -31,7 +31,7 @@ export class StoredEmbeddings {
     this.#handle = handle;
   }
 
-  /** @throws VirnucproError VNP_OUTPUT where it cannot be read */
+  /** @throws VirnucproError VNP_OUTPUT if the file cannot be read */
   static async open(options: StoredEmbeddingsOptions): Promise<StoredEmbeddings> {
     const handle = await open(options.path).catch((cause: unknown) => {
       throw outputError('cannot be read', options.path, cause);
@@ -41,7 +41,7 @@ export class StoredEmbeddings {
 
   /**
    * @returns [rows, width], valid until the next call
-   * @throws VirnucproError VNP_OUTPUT where there are not as many
+   * @throws VirnucproError VNP_OUTPUT if fewer rows are left
    */
   async read(rows: number): Promise<Float32Array> {
     const { path, width } = this.#options;
@@ -76,7 +76,7 @@ export class StoredEmbeddings {
   }
 }
 
-/** Frames that are classified in one call: enough for full speed, and 55 MB of embeddings of the published models. */
+/** Frames classified in one call: enough for full speed, and 55 MB of embeddings with the published models. */
 const CLASSIFIED_AT_ONCE = 4096;
 
 const FRAMES: ReadonlyMap<string, FrameName> = new Map(FRAME_NAMES.map((name) => [name, name]));
@@ -96,7 +96,7 @@ export interface StoredFramesOptions {
   readonly signal: AbortSignal | undefined;
 }
 
-/** The frames of a run with the scores that another classifier gives to their embeddings, in their order. */
+/** The frames of a run, in order, with another classifier's scores for their embeddings. */
 export class StoredFrames {
   readonly #options: StoredFramesOptions;
   readonly #table: TableReader;
@@ -130,17 +130,17 @@ export class StoredFrames {
   }
 
   /**
-   * The next frames, which must be those of the window with this id; a promise where that needs reading.
+   * The next frames, which must be those of the window with this id; a promise if more must be read.
    *
    * @param id UTF-8 bytes as characters
-   * @throws VirnucproError VNP_OUTPUT where they are others, VNP_NATIVE where the classifier gives no number
+   * @throws VirnucproError VNP_OUTPUT if they are not, VNP_NATIVE if the classifier gives no number
    */
   take(count: number, id: string): FrameScore[] | Promise<FrameScore[]> {
     if (this.#position + count > this.#frames.length) return this.#readOn(id).then(() => this.take(count, id));
     const scores: FrameScore[] = [];
     for (let taken = 0; taken < count; taken++) {
       const { id: frameId, line, others, virus } = this.#frames[this.#position++]!;
-      // An id may hold anything that another one ends with: that it is this window's is known from the whole.
+      // Ids may contain anything, even a frame suffix: only the whole id shows that the frame is this window's.
       const frame = frameId.startsWith(id) ? FRAMES.get(frameId.slice(id.length)) : undefined;
       const isNext = frame !== undefined && FRAME_NAMES.indexOf(frame) > lastOf(scores);
       if (!isNext)
@@ -150,7 +150,7 @@ export class StoredFrames {
     return scores;
   }
 
-  /** Checks that nothing is left, and that all that was read is what run.json speaks of. @throws VirnucproError VNP_OUTPUT */
+  /** Checks that no frame is left, and that what was read matches run.json. @throws VirnucproError VNP_OUTPUT */
   async end(): Promise<void> {
     const { directory, earlier } = this.#options;
     const isMore = this.#position < this.#frames.length || (await this.#table.advance());
@@ -174,7 +174,7 @@ export class StoredFrames {
     await Promise.all([this.#table.close(), this.#embeddings.close()]);
   }
 
-  /** Reads and classifies what comes next. */
+  /** Reads and classifies the next frames. */
   async #readOn(window: string): Promise<void> {
     const table = this.#table;
     const read: { id: string; line: number }[] = [];
@@ -206,7 +206,7 @@ function lastOf(scores: readonly FrameScore[]): number {
   return last === undefined ? -1 : FRAME_NAMES.indexOf(last);
 }
 
-/** What was stored got a number from the classifier of the run, so that this one is to blame. */
+/** The run's classifier gave numbers for all stored embeddings, so this classifier is at fault. */
 function withoutNumber(id: string, { model }: OtherClassifier): Error {
   return new VirnucproError(
     'VNP_NATIVE',

@@ -11,26 +11,26 @@ export interface TableReaderOptions {
   readonly path: string;
   /** The path that errors name. */
   readonly shownPath: string;
-  /** Columns that must be there, in whatever order and among whatever others. */
+  /** Required columns, in any order and among any others. */
   readonly columns: readonly string[];
   /** Whether a comment comes before the header. Default true. */
   readonly hasComment?: boolean;
-  /** Ends the reading: with its reason, from the next block on. */
+  /** Aborts reading at the next block, with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Reads a table of ours row by row, a block at a time. All text stands for UTF-8 bytes, one character a byte, so that
- * what is written again from it is the same bytes.
+ * Reads one of our tables row by row, a block at a time. Each character of its text stands for one UTF-8 byte, so that
+ * writing the text again gives the same bytes.
  */
 export class TableReader {
-  /** The comment line, without its line end; empty for a table that has none. */
+  /** The comment line, without its line end; empty if the table has none. */
   comment = '';
   /** The header line, without its line end. */
   header = '';
   /** The cells of the current row. */
   cells: string[] = [];
-  /** The number of its line, from 1. */
+  /** The line number of the current row, from 1. */
   line = 0;
   readonly #options: TableReaderOptions;
   readonly #handle: FileHandle;
@@ -46,7 +46,7 @@ export class TableReader {
     this.#handle = handle;
   }
 
-  /** @throws VirnucproError VNP_OUTPUT where it cannot be read or is no such table */
+  /** @throws VirnucproError VNP_OUTPUT if the file cannot be read or is not such a table */
   static async open(options: TableReaderOptions): Promise<TableReader> {
     const handle = await open(options.path).catch((cause: unknown) => {
       throw outputError('cannot be read', options.shownPath, cause);
@@ -61,13 +61,13 @@ export class TableReader {
     }
   }
 
-  /** Where in `cells` the column is; it must be one of those asked for. */
+  /** The column's index in `cells`; -1 if the table does not have it. */
   position(column: string): number {
     return this.#columns.indexOf(column);
   }
 
   /**
-   * Goes to the next row: whether there is one, in a promise where that needs reading.
+   * Moves to the next row. Returns whether there is one, as a promise if more must be read.
    * @throws VirnucproError VNP_OUTPUT at a row with fewer or more cells than there are columns
    */
   advance(): boolean | Promise<boolean> {
@@ -83,9 +83,9 @@ export class TableReader {
   }
 
   /**
-   * The error for something that cannot be right, in the current row or one before.
+   * The error for something impossible in the current row or an earlier one.
    *
-   * @param problem follows the place in the sentence, such as `has 13 cells instead of 14`
+   * @param problem continues the sentence after the place, such as `has 13 cells instead of 14`
    */
   damaged(problem: string, line = this.line): VirnucproError {
     return new VirnucproError(
@@ -95,7 +95,7 @@ export class TableReader {
     );
   }
 
-  /** The size and hash of what was read; of the whole file once `advance` has said that there is no more. */
+  /** The size and hash of what was read: of the whole file once `advance` has returned false. */
   summary(): FileSummary {
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
@@ -132,7 +132,7 @@ export class TableReader {
     }
   }
 
-  /** Reads the next block: whether there was one. */
+  /** Reads the next block. @returns whether there was one */
   async #readOn(): Promise<boolean> {
     this.#options.signal?.throwIfAborted();
     const { bytesRead } = await this.#handle.read(this.#block, 0, READ_BYTES).catch((cause: unknown) => {
@@ -152,12 +152,12 @@ export class TableReader {
   }
 }
 
-/** A cell in a message: its bytes as the text that they are. */
+/** A cell for a message, quoted and decoded from its UTF-8 bytes. */
 export function shown(cell: string): string {
   return JSON.stringify(cellText(cell));
 }
 
-/** The text of a cell, as it is in the file. */
+/** The text of a cell, decoded from its UTF-8 bytes. */
 export function cellText(cell: string): string {
   return Buffer.from(cell, 'latin1').toString('utf8');
 }

@@ -11,19 +11,19 @@ import { windowId } from '../windows/windows.js';
 import type { StoredFrames } from './stored-frames.js';
 import { cellText, shown, type TableReader } from './table-reader.js';
 
-/** Where the scores come from by which windows are called anew. */
+/** Where the scores for the new calls come from. */
 export interface WindowScores {
   /**
-   * The virus score of the window in the current row of windows.tsv, undefined where it has none. What else the row says of
-   * the score may be changed with it. One call for each row, in order.
+   * The virus score of the window in the current row of windows.tsv, undefined if it has none. May also change the
+   * row's other cells about the score. Call once for each row, in order.
    *
    * @param contig its cell
-   * @throws VirnucproError VNP_OUTPUT for what cannot be right
+   * @throws VirnucproError VNP_OUTPUT for malformed or inconsistent data
    */
   ofWindow(contig: string, number: number): number | undefined | Promise<number | undefined>;
 }
 
-/** Scores are printed like this; `nan` and `inf` are no scores. */
+/** How scores are printed; `nan` and `inf` are not scores. */
 const SCORE = /^\d(?:\.\d+)?(?:e-\d+)?$/;
 
 /** The scores in windows.tsv itself. */
@@ -39,7 +39,7 @@ export class StoredScores implements WindowScores {
   ofWindow(): number | undefined {
     const text = this.#windows.cells[this.#position]!;
     if (text === '') return undefined;
-    // The text is the shortest that reads back to the float32; as a double it would be another number.
+    // The text is the shortest that reads back as the float32; read as a double it would be another number.
     const score = Math.fround(Number(text));
     if (SCORE.test(text) && score <= 1) return score;
     throw this.#windows.damaged(`has ${shown(text)} instead of a virus_score from 0 to 1`);
@@ -51,15 +51,15 @@ const FRAMES = /^[0-6]$/;
 export interface NewScoresOptions {
   readonly windows: TableReader;
   readonly frames: StoredFrames;
-  /** Makes a file for bytes: `latin1` for text that stands for UTF-8 bytes. */
+  /** Creates a file; `latin1` is for text whose characters each stand for a UTF-8 byte. */
   readonly newFile: (name: string, encoding: 'utf8' | 'latin1') => BufferedFile;
-  /** The name of the model whose scores they are. */
+  /** Name of the model that the scores come from. */
   readonly model: string;
-  /** For what does not fit into memory while it is sorted. */
+  /** Folder for what does not fit into memory during sorting. */
   readonly temporary: string;
 }
 
-/** The scores of another classifier, which also go into the classic files, written as predict writes them. */
+/** The scores of another classifier, which are also written to the classic files as predict does. */
 export class NewScores implements WindowScores {
   readonly #options: NewScoresOptions;
   readonly #position: { strand: number; frame: number; score: number; frames: number; model: number };
@@ -107,7 +107,7 @@ export class NewScores implements WindowScores {
       : this.#enter(number, taken, isScored);
   }
 
-  /** Completes the files of scores. @throws VirnucproError VNP_OUTPUT where not all that was stored was used */
+  /** Completes the classic files. @throws VirnucproError VNP_OUTPUT if not all stored frames were used */
   async end(): Promise<ManifestFile[]> {
     await this.#options.frames.end();
     await this.#highest.end();
@@ -127,7 +127,7 @@ export class NewScores implements WindowScores {
   ): number | undefined | Promise<number | undefined> {
     const window = { contig: this.#contig, number, frames };
     const wait = both(this.#results.window(window), this.#highest.window(window));
-    // A window of which a frame failed has no score, whatever its others are.
+    // A window with a failed frame has no score, whatever its other frames have.
     const score = isScored ? this.#decide(decidingFrame(frames)!) : undefined;
     return wait === undefined ? score : wait.then(() => score);
   }
@@ -138,7 +138,7 @@ export class NewScores implements WindowScores {
     cells[this.#position.strand] = decision.strand;
     cells[this.#position.frame] = decision.frame;
     cells[this.#position.score] = decision.score;
-    // Tables of early versions do not say it.
+    // Tables of early versions have no such column.
     if (this.#position.model >= 0) cells[this.#position.model] = utf8Key(modelCell(this.#options.model));
     return frame.virus;
   }

@@ -16,13 +16,13 @@ import { temperatureOf } from '../scoring/frame-scores.js';
 /** When a run began, and the seconds that two of its stages took. */
 export interface RunTimes {
   readonly started: Date;
-  /** The same, in milliseconds of `performance.now()`: clocks are set, and this one is not. */
+  /** The same in milliseconds of `performance.now()`, which no adjustment of the clock affects. */
   readonly start: number;
   readonly load: number;
   writing: number;
 }
 
-/** What run.json says of a run that is over. */
+/** What run.json says about a finished run. */
 export function describeRun(
   { model, triage, settings, results, devices }: PlannedOnDevices<RunPlan>,
   prediction: Prediction,
@@ -72,7 +72,7 @@ function describeTriage(
   return { model: describeModel(model), ...rule, ...temperatures, framesFailed };
 }
 
-/** What run.json says of a model. */
+/** What run.json says about a model. */
 export function describeModel(model: OpenedModel): RunDescription['model'] {
   const { name, random, shipped, chunkSize } = model;
   const parts = (['dna', 'protein', 'classifier'] as const).map((role) => {
@@ -110,7 +110,7 @@ function invalidWarning(count: number): string {
   return `${counted(count, 'record')} with status invalid, for which nothing was computed; contigs.tsv says why`;
 }
 
-/** @param stopped with the signal as its cause where one stopped the run */
+/** @param stopped its cause is the signal's name if a signal stopped the run */
 function stoppedWarning({ cause, code, message }: VirnucproError): string {
   const why = typeof cause === 'string' ? ` by ${cause}` : `: ${message}`;
   return `stopped before the end of the input${why} (${code})`;

@@ -20,22 +20,22 @@ export type OpenResultsOptions = Pick<
   'force' | 'resume' | 'isDamaged' | 'onWaiting' | 'patience' | 'signal'
 >;
 
-/** What run.json says beside the results. */
+/** What run.json says besides the results. */
 export interface RunFacts {
-  /** What the run was begun with. Defaults to the command line of this process. */
+  /** Command line of the run. Defaults to that of this process. */
   readonly commandLine?: readonly string[] | undefined;
   /** When the run began; `milliseconds` of `performance.now()`. Defaults to now. */
   readonly started?: { readonly date: Date; readonly milliseconds: number } | undefined;
-  /** Called when the last result is written, before run.json is: what it adds to the prediction's summary is in there. */
+  /** Called after the last result is written and before run.json, which includes what this adds to the summary. */
   readonly onWritten?: (() => Promise<void>) | undefined;
 }
 
 export type WriteResultsOptions = OpenResultsOptions & RunFacts;
 
-/** What openResults has to know of a plan. */
+/** What openResults needs of a plan. */
 export type ResultsPlan = Pick<RunPlan, 'inputs' | 'files' | 'model' | 'triage' | 'results'>;
 
-/** What the result files of this run are called, and say of it. */
+/** How this run's result files are named, and what they say about it. */
 function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
   const { rule, calibration, sequences, embeddings } = results;
   const { name, chunkSize, card } = model;
@@ -60,7 +60,7 @@ function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
   };
 }
 
-/** The name that the classic intermediate files begin with. */
+/** The prefix of the classic intermediate files' names. */
 function inputName(inputs: readonly string[], files: RunPlan['files']): string {
   const [file] = files;
   if (inputs.length > 1 || files.length !== 1 || !file) return 'inputs';
@@ -68,8 +68,8 @@ function inputName(inputs: readonly string[], files: RunPlan['files']): string {
 }
 
 /**
- * Opens the directory of a run before its model is loaded, so that one that cannot be written to costs nothing.
- * @throws VirnucproError VNP_USAGE where an input has the name of a result, VNP_OUTPUT
+ * Opens the directory of a run before its model is loaded, so that an unwritable one costs nothing.
+ * @throws VirnucproError VNP_USAGE if an input has the name of a result, VNP_OUTPUT
  */
 export async function openResults(
   plan: ResultsPlan,
@@ -81,7 +81,7 @@ export async function openResults(
 }
 
 /**
- * Refuses what `openResults` would refuse, as far as that can be known without changing anything.
+ * Refuses what `openResults` would refuse, as far as that is known without changing anything.
  * @throws VirnucproError VNP_USAGE, VNP_OUTPUT
  */
 export async function checkResults(plan: ResultsPlan, directory: string, options: OpenResultsOptions): Promise<void> {
@@ -104,13 +104,13 @@ async function refuseOverwriting(plan: ResultsPlan, directory: string): Promise<
 
 /**
  * Runs a prediction and writes its results as `virnucpro predict` does: the tables, the viral sequences, the classic
- * files, and run.json. Where the windows carry their sequences the classic intermediate files are among them, where frames
- * carry their embeddings, these. All files appear at the end, or none. A run that is stopped leaves what it had finished,
- * and its manifest has the outcome `stopped`; `prediction.summary.stopped` says why.
+ * files, and run.json. The classic intermediate files are included if windows carry their sequences, and the embeddings
+ * if frames carry them. All files appear at the end, or none. A stopped run leaves what it had finished, and its
+ * manifest has the outcome `stopped`; `prediction.summary.stopped` says why.
  *
- * @param directory made where it is missing
- * @returns what run.json says
- * @throws VirnucproError what iterating the prediction throws, where nothing was finished; VNP_USAGE, VNP_OUTPUT,
+ * @param directory created if missing
+ * @returns the content of run.json
+ * @throws VirnucproError what iterating the prediction throws, if nothing was finished; VNP_USAGE, VNP_OUTPUT,
  *   VNP_OUTPUT_LOST
  */
 export async function writeResults(
@@ -123,13 +123,13 @@ export async function writeResults(
   try {
     return await writeInto(prediction, opened, { commandLine, started, onWritten });
   } catch (error) {
-    // The first failure is the one to report: a file system that is gone fails in the clearing up, too.
+    // The first failure is the one to report: if the file system is gone, cleaning up fails too.
     await opened.abort().catch(() => undefined);
     throw opened.lost.aborted ? opened.lost.reason : error;
   }
 }
 
-/** `writeResults` into a directory that is open already, and which the caller aborts. */
+/** `writeResults` into a directory that is already open; if it throws, the caller aborts the directory. */
 export async function writeInto(
   prediction: Prediction,
   directory: ResultDirectory,
@@ -148,14 +148,14 @@ export async function writeInto(
   return directory.finish(describeRun(await prediction.plan(), prediction, times, commandLine));
 }
 
-/** @returns how many results there were, whether or not the run came to its end */
+/** @returns the number of results, whether or not the run reached its end */
 async function writeAll(prediction: Prediction, directory: ResultDirectory, times: RunTimes): Promise<number> {
   let results = 0;
   try {
     for await (const result of prediction) {
       const start = performance.now();
       const room = directory.write(result);
-      // Mostly there is room, and a promise for each result would cost more than the writing.
+      // There is usually room, and awaiting a promise for each result would cost more than writing it.
       if (room !== undefined) await room;
       if (result.kind === 'contig' && result.status === 'invalid') await recordInvalid(directory, result);
       times.writing += (performance.now() - start) / 1000;

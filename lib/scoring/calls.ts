@@ -12,12 +12,12 @@ export interface CallRule {
   readonly minFraction: number;
 }
 
-/** What a window with this virus score is called. Nothing else compares a score with the threshold. */
+/** The call for a window with this virus score. Nothing else compares a score with the threshold. */
 export function windowCall(virusScore: number, { threshold }: Pick<CallRule, 'threshold'>): WindowCall {
   return virusScore >= threshold ? 'virus' : 'other';
 }
 
-/** What a contig is called by its windows; `none` when no window was scored. */
+/** The verdict on a contig by its windows; `none` when no window was scored. */
 export function contigVerdict(
   windowsScored: number,
   windowsVirus: number,
@@ -28,27 +28,27 @@ export function contigVerdict(
 }
 
 /**
- * Whether the classic tool takes a window for virus, by the highest scores of its frames. It has no threshold; where
- * scores are not calibrated this is `windowCall` at 0.5.
+ * Whether the classic tool calls a window virus, by the highest scores of its frames. It has no threshold; for
+ * uncalibrated scores this equals `windowCall` at 0.5.
  */
 export function isVirusInClassicTool(highestOthers: number, highestVirus: number): boolean {
   return highestVirus >= highestOthers;
 }
 
-/** What the classic tool calls a frame. A tie is `others` here, and virus in `isVirusInClassicTool`. */
+/** The classic tool's call for a frame. A tie is `others` here, but virus in `isVirusInClassicTool`. */
 export function classicFrameCall(others: number, virus: number): 'virus' | 'others' {
   return virus > others ? 'virus' : 'others';
 }
 
-/** Which of a triage model's scores leave no doubt. */
+/** The scores at which a triage model decides a window. */
 export interface TriageRule {
-  /** A window is decided where its calibrated virus score is below this. 0 to 1; 0 for never. */
+  /** A window is decided if its calibrated virus score is below this. 0 to 1; 0 for never. */
   readonly othersBelow: number;
-  /** A window is decided where its calibrated virus score is at least this. 0 to 1, at least `othersBelow`. */
+  /** A window is decided if its calibrated virus score is at least this. 0 to 1, at least `othersBelow`. */
   readonly virusAtLeast: number;
 }
 
-/** Whether a window with this calibrated virus score is left to no other model. */
+/** Whether triage decides a window with this calibrated virus score. */
 export function isSure(virusScore: number, { othersBelow, virusAtLeast }: TriageRule): boolean {
   return virusScore < othersBelow || virusScore >= virusAtLeast;
 }

@@ -4,7 +4,7 @@ import type { CallRule } from './calls.js';
 import { logOdds } from './frame-scores.js';
 import type { ContigResult, ContigScores, ContigStatus, ContigVerdict, WindowCall, WindowResult } from './results.js';
 
-/** The scored windows of a contig, added up in their order: the same windows give the same means to the last digit. */
+/** Sums over a contig's scored windows, in order, so that the same windows give the same means to the last digit. */
 export class ScoreSums {
   #scored = 0;
   #virus = 0;
@@ -32,7 +32,7 @@ export class ScoreSums {
     return contigVerdict(this.#scored, this.#virus, rule);
   }
 
-  /** Nothing when nothing was added. */
+  /** Empty if nothing was added. */
   scores(): ContigScores {
     const scored = this.#scored;
     if (scored === 0) return {};
@@ -44,7 +44,7 @@ export class ScoreSums {
   }
 }
 
-/** Adds up a contig's windows as they are settled; a contig of a million windows takes no more memory than one of two. */
+/** Adds up a contig's windows as they are settled, in constant memory. */
 export class ContigTally {
   readonly #sums = new ScoreSums();
   #windows = 0;

@@ -1,19 +1,19 @@
 import type { StoredSequence } from '../input/record.js';
 import type { FrameName, Orf } from '../windows/open-reading-frames.js';
 
-/** The classifier's softmax for one open reading frame, calibrated where that is on; float32 values that add up to 1 but for rounding. */
+/** The classifier's softmax for one ORF, calibrated if that is on; float32 values that add up to 1, up to rounding. */
 export interface FrameScore {
   readonly frame: FrameName;
   readonly others: number;
   readonly virus: number;
   /**
-   * Only when asked for: [dna width + protein width], the means over the frame's tokens of DNABERT-S, then of ESM-2: what
-   * the classifier reads. A view into a larger buffer: copy (`slice`) what you keep or send.
+   * Only if asked for: [dna width + protein width], the means over the frame's tokens of DNABERT-S, then of ESM-2,
+   * which the classifier reads. A view into a larger buffer: copy (`slice`) what you keep or send.
    */
   readonly embedding?: Float32Array;
 }
 
-/** Of a window that was scored. */
+/** The call on a scored window. */
 export type WindowCall = 'virus' | 'other';
 
 export type WindowStatus =
@@ -39,7 +39,7 @@ export interface WindowResult {
   readonly status: WindowStatus;
   /** Empty when scored. */
   readonly reason: string;
-  /** In the classic order F1..R3, only the open reading frames. */
+  /** ORFs only, in the classic order F1..R3. */
   readonly frames: readonly FrameScore[];
   /**
    * The frame that decides the window: the one with the highest score of either class (a tie goes to virus), so that
@@ -50,11 +50,11 @@ export interface WindowResult {
   readonly virusScore?: number;
   /** `virus` when the virus score is at least the threshold. Absent unless scored. */
   readonly call?: WindowCall;
-  /** The name of the model that decided it: the run's, or the one of its triage. Empty unless scored. */
+  /** Name of the model that decided it: the run's or that of triage. Empty unless scored. */
   readonly model: string;
   /**
-   * Only when asked for: the window's letters as read, and its open reading frames (scored or not), in the classic order. They
-   * are views into larger buffers: copy (`slice`) what you keep or send.
+   * Only if asked for: the window's letters as read, and its ORFs (scored or not) in the classic order. Views into
+   * larger buffers: copy (`slice`) what you keep or send.
    */
   readonly sequences?: { readonly letters: Uint8Array; readonly orfs: readonly Orf[] };
 }
@@ -70,20 +70,20 @@ export type ContigStatus =
   | 'no_frame'
   /** The record has no letters. */
   | 'empty'
-  /** Something is wrong with the record itself, so that nothing was computed for it; it has no windows. */
+  /** The record is malformed: nothing was computed for it, and it has no windows. */
   | 'invalid'
   /** Every window that has a frame failed. */
   | 'failed';
 
-/** Of the windows that were scored; absent when none was. */
+/** Over the scored windows; absent if there are none. */
 export interface ContigScores {
   /** Mean of their virus scores. */
   readonly meanVirusScore?: number;
-  /** The highest of them. */
+  /** Highest of their virus scores. */
   readonly maxVirusScore?: number;
   /**
-   * Mean of the natural log of their odds, ln(score / (1 - score)), of scores not nearer to 0 and 1 than 2^-24. Independent
-   * evidence adds up in it, so that it ranks contigs better than the mean score does.
+   * Mean of the natural log of their odds, ln(score / (1 - score)), with scores kept at least 2^-24 away from 0 and 1.
+   * Independent evidence adds up in it, so it ranks contigs better than the mean score does.
    */
   readonly meanLogOdds?: number;
 }
@@ -108,12 +108,12 @@ export interface ContigResult extends ContigScores {
   readonly windowsScored: number;
   /** Scored windows that are called virus. */
   readonly windowsVirus: number;
-  /** The record's letters as read; can be read until the next result is asked for. */
+  /** The record's letters as read; readable until the next result is asked for. */
   readonly sequence: StoredSequence;
   readonly status: ContigStatus;
   /** Empty when scored. */
   readonly reason: string;
 }
 
-/** Results leave in input order: the windows of a record, then the record. */
+/** Results come in input order: the windows of a record, then the record. */
 export type PredictionResult = WindowResult | ContigResult;
