@@ -1,8 +1,9 @@
 'use strict';
 
 /**
- * Why this system's C library is of no use to libtorch, in one sentence; undefined when it is glibc.
- * @param {() => { header: { glibcVersionRuntime?: string } }} [getReport] what Node says of the system
+ * Why libtorch cannot use this system's C library, in one sentence; undefined when it is glibc.
+ * @param {() => { header: { glibcVersionRuntime?: string } }} [getReport] Node's report on the system. Defaults to its
+ *   own
  */
 function libcProblem(getReport) {
   process.report.excludeNetwork = true;
