@@ -29,12 +29,12 @@ export class PredictionResultsWriter implements ResultWriter {
 
 const NOT_ASCII = /\P{ASCII}/u;
 
-/** The classic prediction_results_highestscore.csv: written at the end, for it is sorted. */
+/** The classic prediction_results_highestscore.csv, written at the end because it is sorted. */
 export class HighestScoreWriter implements ResultWriter {
   readonly #file: BufferedFile;
   readonly #sort: ExternalSort;
 
-  /** @param file one with the encoding latin1, for the ids are kept as UTF-8 bytes */
+  /** @param file with the encoding latin1, because the ids are kept as UTF-8 bytes */
   constructor(file: BufferedFile, sort: ExternalSort) {
     this.#file = file;
     this.#sort = sort;
