@@ -215,7 +215,7 @@ export function tableComment({ version, model, random, parameters = {}, optional
 }
 
 function optionalText({ temperature, card }: OptionalParameters): string {
-  // A blank ends a parameter, and a semicolon the parameters: in a path, both are percent-encoded.
+  // A space ends a parameter and a semicolon ends them all, so both are percent-encoded in a path.
   // eslint-disable-next-line no-control-regex
   const path = card?.replace(/[\x00-\x20;%\x7f]/g, encodeURIComponent);
   return `${temperature === 1 ? '' : ` temperature=${temperature}`}${path === undefined ? '' : ` card=${path}`}`;
