@@ -40,7 +40,7 @@ export class LastCell {
   }
 }
 
-/** The text that `escapeCell` was given. */
+/** Reverses `escapeCell`. */
 export function unescapeCell(cell: string): string {
   const unguarded = cell.startsWith("'") ? cell.slice(1) : cell;
   return unguarded.replace(ESCAPE, (_, name?: string, byte?: string, unit?: string) =>

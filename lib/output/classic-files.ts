@@ -69,7 +69,7 @@ export function utf8Key(text: string): string {
 
 /** Something that could not be computed. */
 export interface Failure {
-  /** The input, and what of it failed. */
+  /** The input that the failed ORFs or record come from. */
   readonly path: string;
   readonly stage: 'DNABERT-S' | 'ESM-2' | 'classifier' | 'batch' | 'input';
   readonly message: string;

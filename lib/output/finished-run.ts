@@ -83,7 +83,7 @@ const isText = (value: unknown): boolean => typeof value === 'string';
 const isNumber = (value: unknown): boolean => typeof value === 'number';
 const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
 
-/** Whether a value is a list of files with sizes and hashes, with `isRight` true for the field `name` of each. */
+/** Whether a value is a list of files with sizes and hashes, in which `isRight` accepts the field `name` of each. */
 function areFiles(value: unknown, name: string, isRight: (text: unknown) => boolean): boolean {
   if (!Array.isArray(value)) return false;
   return value.map(fieldsOf).every((file) => isNumber(file['bytes']) && isText(file['sha256']) && isRight(file[name]));

@@ -141,7 +141,7 @@ export interface RunManifest extends RunDescription {
 export interface ManifestRescore {
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** What was in force before. */
+  /** The values before the call. */
   readonly from: Pick<ManifestParameters, 'threshold' | 'minFraction'> & {
     /** Name of the model; only if the call replaced its classifier by another model's. */
     readonly model?: string;
@@ -150,7 +150,7 @@ export interface ManifestRescore {
     /** Temperature of its scores; present with `model`. */
     readonly temperature?: number;
   };
-  /** Of this program. */
+  /** Version of this program. */
   readonly version: string;
   /** The words of the command line, the program first. */
   readonly commandLine: readonly string[];
@@ -224,7 +224,7 @@ function optionalText({ temperature, card }: OptionalParameters): string {
 /**
  * Replaces all optional parameters in a table's comment by these.
  *
- * @param comment decoded from any encoding, but `card` from the same one
+ * @param comment in any decoding of its bytes, which `card` must share
  */
 export function commentWithOptional(comment: string, optional: OptionalParameters): string {
   const [words = '', ...rest] = comment.split('; ');
@@ -234,7 +234,7 @@ export function commentWithOptional(comment: string, optional: OptionalParameter
 /**
  * Replaces the values of some parameters in a table's comment; undefined if it lacks one of them.
  *
- * @param comment from `tableComment` or a table, decoded from any encoding
+ * @param comment from `tableComment` or a table, in any decoding of its bytes
  */
 export function commentWith(
   comment: string,

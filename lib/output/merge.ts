@@ -56,7 +56,7 @@ class SourceHeap {
     return this.#sources[0];
   }
 
-  /** Restores the order after the first source has advanced; drops it at its end. */
+  /** Restores the order after the first source has advanced; drops the source if it has ended. */
   settleFirst(): void {
     const heap = this.#sources;
     if (heap[0]?.current === undefined) {

@@ -14,7 +14,7 @@ export interface SharedFiles {
   makeFolder(path: string): Promise<boolean>;
   removeEmptyFolder(path: string): Promise<void>;
   names(folder: string): Promise<string[]>;
-  /** Opens the file to get its time: for a file that is not open, a network file system may report an outdated one. */
+  /** Opens the file first, because a network file system may report an outdated state of a file that is not open. */
   read(path: string): Promise<{ readonly text: string; readonly modified: number }>;
   digest(path: string): Promise<FileSummary>;
   /** Writes a new file and forces it to the disk. */
@@ -24,7 +24,7 @@ export interface SharedFiles {
   rename(from: string, to: string): Promise<void>;
   /** Creates or replaces the target. */
   copy(from: string, to: string): Promise<void>;
-  /** Recursive; does nothing if there is nothing. */
+  /** Recursive; does nothing if the path does not exist. */
   remove(path: string): Promise<void>;
   /** Makes the folder's entries survive a power failure, if the file system can do that. Never fails. */
   forceToDisk(folder: string): Promise<void>;
