@@ -2,8 +2,7 @@
 
 /**
  * Why libtorch cannot use this system's C library, in one sentence; undefined when it is glibc.
- * @param {() => { header: { glibcVersionRuntime?: string } }} [getReport] Node's report on the system. Defaults to its
- *   own
+ * @param {() => { header: { glibcVersionRuntime?: string } }} [getReport] defaults to Node's report on the system
  */
 function libcProblem(getReport) {
   process.report.excludeNetwork = true;

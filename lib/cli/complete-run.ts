@@ -17,7 +17,7 @@ export interface CompleteRun {
 
 /**
  * Finds the finished results of this very command in the output directory, as when a job is queued again. Hashes the
- * inputs and the result files: nothing else proves that nothing is left to do. Returns undefined if there are none, and
+ * inputs and the result files: only these prove that nothing is left to do. Returns undefined if there are none, and
  * always for standard input, which cannot be read twice.
  * @param signal ends the hashing
  */

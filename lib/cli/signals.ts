@@ -20,7 +20,7 @@ export function stoppedBy(): NodeJS.Signals | undefined {
 /**
  * Handles the signals of a command, until `release`. The first SIGINT, SIGTERM or SIGHUP aborts `stopped`; a second one
  * ends the process as if it were not caught, except SIGHUP, which a closing terminal sends more than once. With
- * `reports`, SIGUSR2 emits `report`, which asks how far the command is; without, it ends the process.
+ * `reports`, SIGUSR2 emits `report`, which asks how far the command is; otherwise it ends the process.
  */
 export class Signals extends EventEmitter<{ report: [] }> {
   readonly #stopped = new AbortController();
@@ -77,7 +77,7 @@ export class Signals extends EventEmitter<{ report: [] }> {
 
 /**
  * Lets the process exit normally after its terminal was closed. At exit, Node restores the terminal's settings and
- * aborts if the terminal is gone; it skips closed descriptors, so these are closed before.
+ * aborts if the terminal is gone; it skips closed descriptors, so this closes them first.
  */
 export function surviveLostTerminal(): void {
   const terminals = STANDARD_STREAMS.filter((descriptor) => isatty(descriptor));

@@ -217,7 +217,7 @@ const FIRST_LETTER = 4;
 
 /**
  * ESM-2's token for every byte, NOT_IN_ALPHABET for a byte without one. A translated frame has only letters with
- * tokens. In other proteins a letter without a token is an error, as in the classic tool, and is never read as `<unk>`.
+ * tokens. In other proteins a letter without a token is an error, as in ESM-2's own code, and is never read as `<unk>`.
  */
 export const PROTEIN_TOKENS: Uint8Array = letterTable();
 

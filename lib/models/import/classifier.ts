@@ -16,7 +16,7 @@ const MODULES: ReadonlyMap<string, string> = new Map([
   ['output', 'output_layer'],
 ]);
 
-/** Classes of the submodules that compute something; all others do nothing in a forward pass. */
+/** Classes of the submodules with weights; the others have none, or do nothing in a forward pass. */
 const MODULE_CLASSES: ReadonlyMap<string, string> = new Map([
   ['hidden_layer', 'torch.nn.modules.linear.Linear'],
   ['bn1', 'torch.nn.modules.batchnorm.BatchNorm1d'],

@@ -48,7 +48,7 @@ function deviation(architecture: Architecture, name: string, inputs: number): nu
 const SPECIAL = ['[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]'];
 const BASES = ['A', 'C', 'G', 'T'];
 
-/** Enough for the pairs of the last merges to occur still. */
+/** Enough bases for the pairs of the last merges still to occur. */
 const TRAINING_BASES_PER_TOKEN = 15;
 const MERGES_PER_COUNT = 64;
 
