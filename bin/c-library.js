@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Why this system's C library is of no use to libtorch, in one sentence; undefined when it is glibc.
- * @param {() => { header: { glibcVersionRuntime?: string } }} [getReport] what Node says of the system
+ * Why libtorch cannot use this system's C library, in one sentence; undefined when it is glibc.
+ * @param {() => { header: { glibcVersionRuntime?: string } }} [getReport] defaults to Node's report on the system
  */
 function libcProblem(getReport) {
   process.report.excludeNetwork = true;

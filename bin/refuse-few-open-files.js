@@ -1,7 +1,7 @@
 'use strict';
 const { readFileSync } = require('fs');
 
-/** With fewer, Node cannot open all files of this program at once, and says of some of them that they are not there. */
+/** With fewer, Node cannot open all of this program's files at once and reports some of them as missing. */
 const MIN_OPEN_FILES = 128;
 
 function mostOpenFiles() {

@@ -1,5 +1,5 @@
 'use strict';
-// The first thing that commands and scripts load: nothing that an old Node cannot read comes before it.
+// Commands and scripts load this file first: nothing that an old Node cannot parse may come before it.
 const { nodeProblem } = require('./node-version.js');
 
 const problem = nodeProblem(process.versions.node);

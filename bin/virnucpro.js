@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 'use strict';
-// CommonJS (see package.json beside it), so that every Node can read it and say what is missing.
+// CommonJS (see package.json in this folder), so that every Node can parse it and report what is missing.
 require('./refuse-old-node.js');
 require('./refuse-few-open-files.js');
 const { existsSync } = require('fs');
@@ -10,7 +10,7 @@ const { setFlagsFromString } = require('v8');
 const root = join(__dirname, '..');
 const program = join(root, 'dist', 'lib', 'cli', 'main.js');
 
-/** What Node says where files of the program or of its packages are missing, cut short or may not be read. */
+/** Node's error codes and names when files of the program or of its packages are missing, truncated or unreadable. */
 const DAMAGES = [
   ...['ERR_MODULE_NOT_FOUND', 'ERR_INVALID_PACKAGE_CONFIG', 'ERR_PACKAGE_IMPORT_NOT_DEFINED', 'SyntaxError'],
   ...['ENOENT', 'EACCES', 'EIO', 'EISDIR'],
@@ -25,8 +25,8 @@ function refuse(problem) {
 
 if (!existsSync(program)) refuse(`Expected the compiled program in ${join(root, 'dist')} but it is not there`);
 
-// A run makes much short-lived garbage and little else. V8 would answer by growing the space for young objects by tens
-// of megabytes, which gain nothing here: measured, a run takes as long without.
+// A run makes much short-lived garbage and little else. V8 would respond by growing its young generation by tens of
+// megabytes, which gains nothing here: measured, a run is just as fast without.
 setFlagsFromString('--semi-space-growth-factor=1');
 
 import('../dist/lib/cli/main.js').then(

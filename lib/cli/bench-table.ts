@@ -4,7 +4,7 @@ type Row = readonly [label: string, value: string, spread: string, meaning: stri
 
 const UNKNOWN = '-';
 
-/** The figures for people: each with its spread over the repeats, and what it is. */
+/** The figures as a table for people: each with its spread over the repeats and a description. */
 export function benchTable(report: BenchmarkReport): string {
   const { model, card, random_weights, precision, engine, device, device_name, threads } = report;
   return [
@@ -87,7 +87,7 @@ function aligned(rows: readonly Row[]): string[] {
   );
 }
 
-/** Three digits that count, or all of a larger number. */
+/** Three significant digits, or all digits before the point of a larger number. */
 function round(value: number): string {
   return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
 }

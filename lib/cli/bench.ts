@@ -20,7 +20,7 @@ import { modelsOption, precisionOption, threadsOption, trustOption, wholeNumber 
 import { Signals } from './signals.js';
 import { bytes as bytesText } from '../monitor/quantities.js';
 
-/** What the options of `bench` were given or default to, as commander names them. */
+/** The options of `bench`, as given or by default, under commander's names. */
 interface BenchCommandOptions {
   esm?: string | true;
   dna?: string | true;
@@ -139,7 +139,7 @@ function benchmarkOptions({ esm, dna, window, tokens, ...same }: BenchCommandOpt
   };
 }
 
-/** Ctrl-C removes at once what was written for the time being, and ends the process: there is nothing to wait for. */
+/** Ctrl-C removes the temporary archives and ends the process at once: there is nothing to wait for. */
 async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
   const signals = new Signals();
   signals.stopped.addEventListener('abort', () => {
@@ -159,7 +159,7 @@ function printProgress(progress: BenchmarkProgress): void {
     console.error(`checking the model's file, ${bytesText(progress.bytes)}: once, until it changes`);
     return;
   }
-  // Only this step leaves anything on the disk, and may take minutes.
+  // Only this step writes to disk, and it may take minutes.
   if (progress.step !== 'write') return;
   const { bytes, folder } = progress;
   console.error(`writing random weights, ${(bytes / 1e6).toFixed(0)} MB, to ${folder} until they are loaded`);

@@ -23,7 +23,7 @@ import {
 } from './option-values.js';
 import { Signals } from './signals.js';
 
-/** What the options of `call` were given or default to, as commander names them. */
+/** The options of `call`, as given or by default, under commander's names. */
 interface CallCommandOptions {
   threshold: number;
   minFraction: number;
@@ -129,7 +129,7 @@ function otherClassifier(classifier: EmbeddingClassifier): OtherClassifier {
   return { model: describeModel(model), width, temperature, classify: (embeddings) => classifier.classify(embeddings) };
 }
 
-/** Says what came of every record. The exit code is that of the outcome of the run behind the scores. */
+/** Logs the counts. The exit code follows from the outcome of the run that made the scores. */
 function reportEnd(log: Logger, manifest: RunManifest, { output, total }: { output: string; total: number }): number {
   const { model, triage, outcome, counts } = manifest;
   const { name, card = null } = model;

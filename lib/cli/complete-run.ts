@@ -11,14 +11,14 @@ import { isFinal, type ManifestModel, type RunManifest } from '../output/manifes
 
 export interface CompleteRun {
   readonly manifest: RunManifest;
-  /** What is wrong with its files, in words: then nothing can be said to be complete. */
+  /** What is wrong with its files; undefined when they are intact. Damaged results do not count as complete. */
   readonly damage: string | undefined;
 }
 
 /**
- * The run of this very command whose results the output directory holds, where nothing is left to do: for a job that is
- * put into the queue again. Its inputs are hashed for that, and its files: only these say that it is complete. Of standard
- * input it cannot be known.
+ * Finds the finished results of this very command in the output directory, as when a job is queued again. Hashes the
+ * inputs and the result files: only these prove that nothing is left to do. Returns undefined if there are none, and
+ * always for standard input, which cannot be read twice.
  * @param signal ends the hashing
  */
 export async function completeRun(
@@ -78,7 +78,7 @@ function hasSameParameters({ parameters, devices }: RunManifest, { model, settin
 async function hasSameInputs({ inputs }: RunManifest, files: RunPlan['files'], signal: AbortSignal): Promise<boolean> {
   if (inputs.length !== files.length) return false;
   for (const [index, { path, size }] of files.entries()) {
-    // Sizes first: they cost nothing. What has none is no file, and cannot be read twice.
+    // Sizes first: they cost nothing. An input without a size is not a regular file and cannot be read twice.
     if (size === undefined || inputs[index]!.bytes !== size) return false;
     const hash = createHash('sha256');
     await pipeline(createReadStream(path), hash, { signal });

@@ -1,6 +1,6 @@
 import { leaveProcess } from '../engine/libtorch/load.js';
 
-/** Milliseconds in which a process whose command is over ends by itself, unless something holds it. */
+/** Milliseconds within which a process exits by itself once its command is over, unless something keeps it alive. */
 const MOMENT = 200;
 
 /** How a command ended. */
@@ -11,9 +11,9 @@ export interface CommandEnd {
 }
 
 /**
- * Ends the process in a moment, unless it has ended by itself until then. A call that a file system does not answer cannot
- * be taken back, and an exit of Node waits for the thread that makes it. What is still to be printed is waited for, but
- * not where a signal stopped the command.
+ * Ends the process shortly, unless it has ended by itself by then. A file system call that never returns cannot be
+ * cancelled, and Node's own exit waits for the thread that made it. Waits for pending output, unless a signal stopped
+ * the command.
  */
 export function endProcessSoon({ code, signal }: CommandEnd): void {
   const end = (): void => {
@@ -25,9 +25,9 @@ export function endProcessSoon({ code, signal }: CommandEnd): void {
 }
 
 /**
- * Ends the process at once, whatever its threads do; nothing is waited for, and no listener told. Where the addon's loader
- * is missing or cannot be loaded the signal itself ends it, which to a shell is the same exit code. Does nothing where
- * there is neither.
+ * Ends the process at once, whatever its threads are doing: waits for nothing and calls no listener. If the addon's
+ * loader is missing or cannot be loaded, raises the signal instead, which a shell reports as the same exit code. With
+ * neither loader nor signal, does nothing.
  */
 export function leaveNow({ code, signal }: CommandEnd): void {
   try {

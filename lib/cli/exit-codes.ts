@@ -1,6 +1,6 @@
 import type { RunManifest } from '../output/manifest.js';
 
-/** What the process ends with. A promise to scripts: a number keeps its meaning. */
+/** Exit codes of the process. Scripts rely on them: a number keeps its meaning. */
 export const EXIT = {
   done: 0,
   failed: 1,
@@ -12,7 +12,7 @@ export const EXIT = {
 
 export interface ExitMeaning {
   readonly code: number;
-  /** The `outcome` in run.json of a `predict` that ends so; undefined where it leaves none. */
+  /** The `outcome` in run.json of a `predict` that ends with this code; undefined where it leaves none. */
   readonly outcome: RunManifest['outcome'] | undefined;
   readonly meaning: string;
 }
@@ -48,7 +48,7 @@ export const EXIT_MEANINGS: readonly ExitMeaning[] = [
   { code: EXIT.terminated, outcome: 'stopped', meaning: 'Stopped by SIGTERM. What was finished is written.' },
 ];
 
-/** What a command ends with that no signal has stopped, by the outcome of its run. */
+/** The exit code of a command that no signal stopped, by the outcome of its run. */
 export const EXIT_OF_OUTCOME: Readonly<Record<RunManifest['outcome'], number>> = {
   complete: EXIT.done,
   partial: EXIT.partial,

@@ -30,7 +30,7 @@ export function buildProgram(): Command {
     benchCommand(),
   ];
   for (const command of commands) program.addCommand(command);
-  // A wrong word is answered with one line of text by `main`, whichever command it was given to.
+  // `run` reports a wrong argument in one line, whichever command it was given to.
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({ outputError: () => undefined });
   }
@@ -38,8 +38,8 @@ export function buildProgram(): Command {
 }
 
 /**
- * Runs one command line (without `node` and the script) and gives the exit code. The process ends with it in a moment,
- * whatever still holds it. Never throws.
+ * Runs one command line (without `node` and the script) and returns the exit code. The process exits with that code
+ * shortly after, whatever still keeps it alive. Never throws.
  */
 export async function main(words: readonly string[]): Promise<number> {
   const code = await run(words);
@@ -50,10 +50,10 @@ export async function main(words: readonly string[]): Promise<number> {
 async function run(words: readonly string[]): Promise<number> {
   process.exitCode = EXIT.done;
   surviveLostTerminal();
-  // Whoever read the output (`head`, say) has seen enough.
+  // The reader of the output, such as `head`, has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT.done);
-    // The terminal was closed: SIGHUP says what to do about it.
+    // The terminal was closed: the handler of SIGHUP deals with that.
     if (error.code === 'EIO') return;
     console.error(`virnucpro: Standard output cannot be written: ${error.message}`);
     process.exit(EXIT.failed);
@@ -63,7 +63,7 @@ async function run(words: readonly string[]): Promise<number> {
     return process.exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
-    // A command group without a command: its help is on the screen.
+    // A command group without a subcommand: commander has already printed its help.
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.failed;
     console.error(`virnucpro: ${messageOf(error)}`);
     return EXIT.failed;
@@ -88,6 +88,6 @@ function messageOf(error: unknown): string {
       'Change to another directory'
     );
   }
-  // Anything else is a defect of this program: its trace is what a report needs.
+  // Anything else is a bug in this program, and a bug report needs the stack trace.
   return error instanceof Error ? `internal error: ${error.stack ?? error.message}` : String(error);
 }

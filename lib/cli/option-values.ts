@@ -10,7 +10,7 @@ import {
 } from '../internal.js';
 import { LOG_FORMATS, LOG_LEVELS } from '../monitor/log.js';
 
-/** Option parsers: each turns the text of an option into its value, or throws what was expected. */
+/** Option parsers: each turns an option's text into its value, or throws an error that says what was expected. */
 
 export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (word: string) => number {
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
@@ -42,7 +42,7 @@ export function positiveFraction(word: string): number {
   throw new InvalidArgumentError('Expected a number above 0, up to 1.');
 }
 
-/** Standard output takes one file, and a run writes several. */
+/** Refuses `-`, because standard output takes one file and a run writes several. */
 export function resultDirectory(word: string): string {
   if (word !== '' && word !== '-') return word;
   const next = word === '' ? 'Give its name, . for the working directory' : 'Write ./- for a directory of that name';
@@ -80,7 +80,7 @@ export function commaSeparated(word: string): string[] {
 
 /** Options that several commands share, with the same meaning. */
 
-/** Which model is used without a name, for help texts. */
+/** For help texts: the model that is used when none is named. */
 export const DEFAULT_MODEL = `default: the only installed one, or ${SHIPPED_DEFAULT} if none is installed`;
 
 export function modelsOption(): Option {

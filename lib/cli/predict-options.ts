@@ -32,7 +32,7 @@ import {
   thresholdOption,
 } from './option-values.js';
 
-/** What the options of `predict` were given or default to, as commander names them. */
+/** The options of `predict`, as given or by default, under commander's names. */
 export interface PredictCommandOptions {
   output: string;
   model?: string;
@@ -67,7 +67,7 @@ export interface PredictCommandOptions {
 }
 
 /**
- * The options that decide results, as `prepare` takes them.
+ * The options in the form that `prepare` takes.
  * @throws VirnucproError VNP_USAGE for thresholds of triage without its model
  */
 export function prepareOptions(inputs: readonly string[], options: PredictCommandOptions): PrepareOptions {
@@ -99,7 +99,7 @@ function triageChoice(options: PredictCommandOptions): TriageChoice | undefined 
   throw new VirnucproError('VNP_USAGE', `${option} needs --triage <name>: say which model is to do the triage`);
 }
 
-/** Gives a command the options of `predict`, in the order in which help lists them. */
+/** Adds the options of `predict` to a command, in the order in which help lists them. */
 export function addPredictOptions(command: Command): Command {
   command.requiredOption('-o, --output <dir>', 'directory for the result files; created if missing', resultDirectory);
   addEngineOptions(command);

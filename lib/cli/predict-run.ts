@@ -14,7 +14,7 @@ import type { Signals } from './signals.js';
 
 export interface PredictionJob {
   readonly plan: RunPlan;
-  /** Those that the plan does not decide. */
+  /** The options that are not part of the plan. */
   readonly options: Pick<PredictCommandOptions, 'output' | 'progress' | 'progressInterval' | 'memoryWarning'>;
   readonly directory: ResultDirectory;
   readonly log: Logger;
@@ -23,15 +23,15 @@ export interface PredictionJob {
 }
 
 /**
- * Loads the model, predicts, writes. Result files appear at the end, or not at all; a run that was stopped leaves what it
- * had finished. Gives the exit code.
+ * Loads the model, predicts and writes. Result files appear at the end or not at all; a stopped run leaves what it had
+ * finished. Returns the exit code.
  */
 export async function runPrediction(job: PredictionJob): Promise<number> {
   const { directory, log, signals, screen, options } = job;
   const started = { date: new Date(), milliseconds: performance.now() };
   let predictor: Predictor | undefined;
-  /** The journal is that of a run with which this command cannot go on, or another run is at it. */
   let hasFailed = false;
+  /** Whether the journal belongs to a run that this command cannot resume, or another run has taken it over. */
   let isOtherRun = false;
   const stopping = stopRun(job);
   const reportLoading = (): void => logEvent(log, { event: 'waiting', reason: 'the model is being loaded' });
@@ -49,7 +49,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
       commandLine: ['virnucpro', ...process.argv.slice(2)],
       started,
       onWritten: async () => {
-        // Who stops a run does not want to wait.
+        // A user who stops a run does not want to wait for the measurement.
         if (prediction.summary.stopped) return;
         stopping.release();
         await measureLimits(job, predictor!);
@@ -60,7 +60,7 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     return exitCode(job, manifest, prediction);
   } catch (failure) {
     const error: unknown = directory.lost.aborted ? directory.lost.reason : failure;
-    // The model was not loaded yet, or the run had nothing to show.
+    // Stopped before the model was loaded, or before the run had any results.
     if (signals.received && isAborted(error)) return nothingDone(job, signals.received);
     hasFailed = true;
     isOtherRun = error instanceof VirnucproError && ['VNP_RESUME', 'VNP_OUTPUT_LOST'].includes(error.code);
@@ -71,14 +71,14 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     screen.close();
     await predictor?.close();
     await directory.abort().catch((cause: unknown) => {
-      // The first failure is the one to report: a file system that is gone fails in the clearing up, too.
+      // Report the first failure: on a file system that is gone, the cleanup fails too.
       if (!hasFailed) throw cause;
     });
     if (!isOtherRun && existsSync(directory.journalPath)) logEvent(log, { event: 'resumable', output: options.output });
   }
 }
 
-/** Ends a run at the first signal, or when its directory is lost, until it is released. */
+/** Stops the run when its directory is lost or, until `release`, at the first signal. */
 function stopRun({ signals: { stopped }, directory: { lost }, screen, log, options }: PredictionJob) {
   const controller = new AbortController();
   const stop = (): void => {
@@ -103,19 +103,19 @@ async function openPredictor({ plan, log }: PredictionJob, signal: AbortSignal):
   return open(plan, { signal, onEvent: (event) => logEvent(log, event) });
 }
 
-/** A run that was ended before it had anything to show. */
+/** Ends a run that a signal stopped before it had any results. */
 function nothingDone({ log, screen }: PredictionJob, signal: NodeJS.Signals): number {
   screen.close();
   logEvent(log, { event: 'interrupted', signal, output: null });
   return EXIT_OF_SIGNAL.get(signal)!;
 }
 
-/** Says nothing of the results, so that no failure of it, of whatever kind, may cost them. */
+/** The measurement does not affect the results, so none of its failures may cost them. */
 async function measureLimits(
   { signals: { stopped }, log, directory }: PredictionJob,
   predictor: Predictor,
 ): Promise<void> {
-  // Only the measurement can be cut short.
+  // From here on, only the measurement can be cut short.
   const cutShort = (): void => void predictor.close();
   stopped.addEventListener('abort', () => {
     logEvent(log, { event: 'completing', signal: stopped.reason as NodeJS.Signals });
@@ -131,14 +131,17 @@ async function measureLimits(
   }
 }
 
-/** Warnings at the end, so that thousands of failures, each of which was logged when it happened, do not bury the rest. */
+/**
+ * Maximum number of warnings at the end. Thousands of failures, already logged when they happened, must not bury the
+ * rest.
+ */
 const MAX_WARNINGS = 10;
 
-/** The last words: what came of every record, and where it is. */
+/** Logs the warnings, the work of each device, the counts, and where the results are. */
 function reportEnd({ options, log, plan }: PredictionJob, manifest: RunManifest): void {
   const { counts, seconds, devices, warnings } = manifest;
   const { name, card = null } = manifest.model;
-  // That one was said at the start, too.
+  // These were already logged at the start.
   const news = withoutEarlier(warnings, [RANDOM_WEIGHTS_WARNING, ...plan.warnings]);
   for (const text of news.slice(0, MAX_WARNINGS)) logEvent(log, { event: 'warning', text });
   const others = news.length - MAX_WARNINGS;
@@ -161,7 +164,7 @@ function reportEnd({ options, log, plan }: PredictionJob, manifest: RunManifest)
   logEvent(log, { event: 'finished', counts, seconds, model: name, card, output: options.output });
 }
 
-/** Warnings but for those that were logged before. */
+/** The warnings that are not among the earlier, already logged ones. */
 export function withoutEarlier(warnings: readonly string[], earlier: readonly string[]): string[] {
   return warnings.filter((text) => !earlier.includes(text));
 }

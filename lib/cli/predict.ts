@@ -59,15 +59,15 @@ interface Surroundings {
 
 interface Preparation {
   readonly plan: RunPlan;
-  /** What run.json says where the output directory has the results of this very plan, whole. */
+  /** The run.json of the output directory, if that holds the complete and intact results of this very plan. */
   readonly complete: RunManifest | undefined;
-  /** It has them, but not as the run left them. */
+  /** Whether the output directory holds those results, but not as the run left them. */
   readonly isDamaged: boolean;
 }
 
 /**
- * Finds everything that can be wrong without a model and libtorch.
- * @throws VirnucproError; the name of the signal that stopped it
+ * Checks everything that can be checked without loading the model or libtorch.
+ * @throws VirnucproError, or the name of the signal that stopped it
  */
 async function prepareRun(
   inputs: string[],
@@ -97,7 +97,7 @@ async function prepareRun(
   return { plan: continued, complete: undefined, isDamaged: found !== undefined };
 }
 
-/** How the output directory is opened, or looked at. */
+/** Options for opening the output directory, or for only checking it. */
 function opening(
   { force = false, resume = false }: PredictCommandOptions,
   { isDamaged }: Preparation,

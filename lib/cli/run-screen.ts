@@ -12,22 +12,22 @@ export interface RunScreenOptions {
   readonly sinks: LogSinks;
   /** Whether progress is wanted at all. */
   readonly isWanted: boolean;
-  /** Whether standard input is an input, so that its keys are none. */
+  /** Whether standard input holds sequences, so that no keys can be read from it. */
   readonly readsStandardInput: boolean;
-  /** The key q, or Ctrl-C for the first time. */
+  /** Called on the key q or the first Ctrl-C. */
   readonly onQuit: () => void;
 }
 
-/** The dashboard of a run, where there is a terminal to draw it on; nothing where there is none. */
+/** The dashboard of a run. Does nothing where there is no terminal to draw on. */
 export class RunScreen {
   readonly #options: RunScreenOptions;
   readonly #dashboard: Dashboard | undefined;
-  /** What is drawn and paused, once it runs. */
+  /** The run that is shown and can be paused; undefined before `show`. */
   #prediction: Prediction | undefined;
 
   constructor(options: RunScreenOptions) {
     this.#options = options;
-    // Where somebody types the input, the screen is theirs.
+    // Leave the screen to a user who types the input.
     const isTyped = options.readsStandardInput && process.stdin.isTTY;
     if (!options.isWanted || isTyped || !wantsDashboard(process, isForeground())) return;
     const dashboard = openDashboard({
@@ -41,7 +41,6 @@ export class RunScreen {
     this.#dashboard = dashboard;
   }
 
-  /** From now on the run is shown. */
   show(prediction: Prediction): void {
     this.#prediction = prediction;
   }
@@ -50,7 +49,7 @@ export class RunScreen {
     this.#dashboard?.showStopping();
   }
 
-  /** Gives the terminal back, for good: what is logged from now on stays on it. Harmless when it was given back. */
+  /** Gives the terminal back for good: what is logged from now on stays on it. Can be called again. */
   close(): void {
     this.#options.sinks.pane = undefined;
     this.#dashboard?.close('');

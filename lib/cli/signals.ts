@@ -5,12 +5,12 @@ import { EXIT_OF_SIGNAL } from './exit-codes.js';
 
 const STOPPING_SIGNALS = [...EXIT_OF_SIGNAL.keys()];
 
-/** Milliseconds that are left, after the signal, for what puts away what it has begun. */
+/** Milliseconds after a signal for operations to clean up what they have begun. */
 const PATIENCE = 400;
 
 const STANDARD_STREAMS = [0, 1, 2];
 
-/** The signal that has stopped a command of this process, if one has. */
+/** The signal that stopped a command of this process, if any. */
 let stoppedProcess: NodeJS.Signals | undefined;
 
 export function stoppedBy(): NodeJS.Signals | undefined {
@@ -18,9 +18,9 @@ export function stoppedBy(): NodeJS.Signals | undefined {
 }
 
 /**
- * The signals that a command understands, until `release`. The first one to stop (SIGINT, SIGTERM, SIGHUP) aborts
- * `stopped`; a second one ends the process as if it had not been caught, but not SIGHUP, which a terminal that closes sends
- * more than once. With `reports`, SIGUSR2 emits `report`, which asks how far the command is; else it ends the process.
+ * Handles the signals of a command, until `release`. The first SIGINT, SIGTERM or SIGHUP aborts `stopped`; a second one
+ * ends the process as if it were not caught, except SIGHUP, which a closing terminal sends more than once. With
+ * `reports`, SIGUSR2 emits `report`, which asks how far the command is; otherwise it ends the process.
  */
 export class Signals extends EventEmitter<{ report: [] }> {
   readonly #stopped = new AbortController();
@@ -40,17 +40,20 @@ export class Signals extends EventEmitter<{ report: [] }> {
     return this.#stopped.signal;
   }
 
-  /** Aborted likewise, but only a moment after the signal: for what ends by that itself, unless a file system hangs. */
+  /**
+   * Aborted with the same reason PATIENCE milliseconds later: for operations that `stopped` ends, unless a file system
+   * hangs.
+   */
   get givenUp(): AbortSignal {
     return this.#givenUp.signal;
   }
 
-  /** The first signal to stop, if one has come. */
+  /** The first stopping signal, if one has arrived. */
   get received(): NodeJS.Signals | undefined {
     return this.#stopped.signal.reason as NodeJS.Signals | undefined;
   }
 
-  /** As if the signal had come: for a key that means the same. */
+  /** Acts as if the signal had arrived: for a key that means the same. */
   stop(signal: NodeJS.Signals): void {
     if (this.received !== undefined) return;
     stoppedProcess = signal;
@@ -60,7 +63,7 @@ export class Signals extends EventEmitter<{ report: [] }> {
     this.#stopped.abort(signal);
   }
 
-  /** From now on every signal ends the process as if it had not been caught. */
+  /** From now on every signal ends the process as if it were not caught. */
   release(): void {
     this.#stopListening();
     process.off('SIGHUP', this.#pass);
@@ -73,8 +76,8 @@ export class Signals extends EventEmitter<{ report: [] }> {
 }
 
 /**
- * Lets the process end in order where its terminal is closed before it: Node restores the terminal's settings at the end,
- * and aborts where there is none any more. It passes over what is closed.
+ * Lets the process exit normally after its terminal was closed. At exit, Node restores the terminal's settings and
+ * aborts if the terminal is gone; it skips closed descriptors, so this closes them first.
  */
 export function surviveLostTerminal(): void {
   const terminals = STANDARD_STREAMS.filter((descriptor) => isatty(descriptor));

@@ -8,8 +8,9 @@ const MAX_DEPTH = 32;
 const MAX_CONTAINERS = 1_000_000;
 
 /**
- * Parses JSON that came from someone else: no duplicate keys (which parsers resolve differently, so that two programs
- * would read two models), at most 32 levels and a million containers (so that memory stays a small multiple of the text).
+ * Parses JSON from an untrusted source. Refuses duplicate keys, because parsers resolve them differently and two
+ * programs would read two models. Allows at most 32 levels and a million containers, so that memory stays a small
+ * multiple of the text.
  *
  * @throws Error in words that complete "the header is …"
  */
@@ -26,12 +27,12 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** An own property, so that `toString` or `__proto__` of the prototype is never taken for data. */
+/** Reads an own property, so that the prototype's `toString` or `__proto__` is never taken for data. */
 export function property(object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
-/** Scans strings and brackets only; whatever else is wrong is left to JSON.parse. */
+/** Scans strings and brackets only; JSON.parse reports everything else that is malformed. */
 function refuseAmbiguity(text: string): void {
   const keysOfLevels: Set<string>[] = [];
   let containers = 0;
@@ -82,7 +83,7 @@ function addKey(keys: Set<string> | undefined, literal: string): void {
   keys?.add(key);
 }
 
-/** How the errors of an object end, and what code they have. */
+/** The code of an object's errors, and the advice that they end with. */
 export interface FieldFault {
   readonly code: ErrorCode;
   readonly next: string;
@@ -91,8 +92,8 @@ export interface FieldFault {
 const DAMAGED_MODEL: FieldFault = { code: 'VNP_MODEL_INVALID', next: 'Import the model again' };
 
 /**
- * Reads a JSON object of this project's own formats, field by field. Every error names the field, and is
- * VNP_MODEL_INVALID unless another was asked for.
+ * Reads a JSON object of this project's own formats, field by field. Every error names the field, and has the code
+ * VNP_MODEL_INVALID unless `fault` gives another.
  */
 export class JsonFields {
   private constructor(
@@ -118,12 +119,12 @@ export class JsonFields {
     return value.map((entry, index) => JsonFields.of(entry, `${name} ${index + 1} of ${this.where}`, this.fault));
   }
 
-  /** Whether a field that may be left out is there. */
+  /** Whether an optional field is present. */
   has(name: string): boolean {
     return property(this.object, name) !== undefined;
   }
 
-  /** Throws where there is a field of any other name: one that is misspelt would go unnoticed. */
+  /** Throws if there is a field of any other name: otherwise a misspelt one would go unnoticed. */
   checkNames(...names: readonly string[]): void {
     const unknown = Object.keys(this.object).find((name) => !names.includes(name));
     if (unknown === undefined) return;
@@ -182,7 +183,7 @@ export class JsonFields {
     return property(this.object, name) === null;
   }
 
-  /** The error for a field that holds something else than it should. */
+  /** The error for a field whose value is not what it should be. */
   wrong(name: string, what: string, value: unknown): VirnucproError {
     return notAs(`${name} of ${this.where}`, what, value, this.fault);
   }

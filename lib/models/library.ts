@@ -14,7 +14,7 @@ import type { ModelCard, TriageThresholds } from './folder/annotations.js';
 import { PART_NAMES } from './folder/model-folder.js';
 import type { OpenedModel, PartName } from './folder/model-folder.js';
 
-/** Where the installed models lie. */
+/** Where models are installed. */
 export interface ModelsLocation {
   /** Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
   readonly models?: string | undefined;
@@ -24,13 +24,15 @@ function registryAt({ models }: ModelsLocation): ModelRegistry {
   return new ModelRegistry(modelsFolder(models));
 }
 
-/** A model that there is: what it is, or what is wrong with it. */
+/** A model, described, or with what is wrong with it. */
 export interface ListedModel extends ModelPlace {
   readonly model?: InspectedModel;
   readonly problem?: string;
 }
 
-/** The models by name, installed and shipped with this program; one that is damaged is there with what is wrong. Nothing of them is run. */
+/**
+ * Lists the installed and the shipped models; a damaged one has `problem` instead of `model`. No code in them is run.
+ */
 export async function listModels(location: ModelsLocation = {}): Promise<ListedModel[]> {
   const registry = registryAt(location);
   return Promise.all(
@@ -45,7 +47,10 @@ export async function listModels(location: ModelsLocation = {}): Promise<ListedM
 }
 
 export interface InspectOptions extends ModelsLocation {
-  /** Where it is given, a model that `open` would refuse with it is refused here. Any model is inspected without it. */
+  /**
+   * If given, a model that `open` would refuse with this value is refused here, too. Without it, any model is
+   * inspected.
+   */
   readonly trust?: boolean;
 }
 
@@ -66,8 +71,8 @@ async function inspectFrom(
 export type TrustOptions = ModelsLocation & Pick<VerifyOptions, 'onRead'>;
 
 /**
- * Records that a model which was not made here may be loaded, as it is now: its archives, which are code, were compared
- * with the hashes in its `pipeline.json`. `onRead` is called with their bytes when reading them takes a while.
+ * Records that a model that was not made here may be loaded as it is now. First compares its archives, which are code,
+ * with the hashes in its `pipeline.json`. `onRead` is called with their size in bytes when reading them takes a while.
  * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT
  */
 export async function trustModel(name: string, { models, ...options }: TrustOptions = {}): Promise<OpenedModel> {
@@ -102,7 +107,7 @@ export interface InspectedPart {
   /** Number of values. */
   readonly parameters: number;
   readonly dtype: DataType;
-  /** Name of what it was made from, and the SHA-256 of its weights (null when random). */
+  /** Name of the checkpoint or size that it was made from, and the SHA-256 of the checkpoint (null when random). */
   readonly source: string;
   readonly sourceSha256: string | null;
   readonly archive: string;
@@ -120,13 +125,13 @@ export interface InspectedModel {
   readonly random: boolean;
   /** Whether it came with this program. */
   readonly shipped: boolean;
-  /** Where its card is: what it was trained on and what it can do. Absent where nobody has written one. */
+  /** Its card: what it was trained on and what it can do. Absent if nobody has written one. */
   readonly card?: ModelCard;
   /** Calibrated scores are softmax(logits / temperature); absent in a model that was not calibrated. */
   readonly temperature?: number;
-  /** Which of its calibrated window scores leave no doubt, by chunk size; mostly none. */
+  /** Which of its calibrated window scores leave no doubt, by chunk size; usually empty. */
   readonly triage: readonly TriageThresholds[];
-  /** Whether it came with this program, was made here or recorded as trusted, and is as it was then; see SECURITY.md. */
+  /** Whether it is shipped, or was made here or recorded as trusted and has not changed since; see SECURITY.md. */
   readonly trusted: boolean;
   /** Tokens of the DNA tokenizer. */
   readonly tokens: number;
@@ -136,7 +141,7 @@ export interface InspectedModel {
   readonly bytes: number;
 }
 
-/** Says all there is to know of a model as one plain object. */
+/** Everything about a model, as one plain object. */
 export async function describeModel(model: OpenedModel, trusted: boolean): Promise<InspectedModel> {
   const files = await filesOf(model.folder);
   return {

@@ -12,17 +12,17 @@ import type { VerifyOptions } from './trust/verify.js';
 import { makingRoom } from '../disk.js';
 import { homeFolder } from '../engine/libtorch/find-libtorch.js';
 
-/** Where the models that come with this program lie: they are part of it, and trusted as its code is. */
+/** Folder of the shipped models: they are part of this program, and trusted like its code. */
 export const SHIPPED_MODELS_FOLDER = join(packageRoot, 'models');
 
-/** The model that comes with this program and is used where none is installed and none is named. */
+/** The shipped model that is used when none is installed and none is named. */
 export const SHIPPED_DEFAULT = 'virnucpro-mini';
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 const HOW_TO_GET_ONE =
   'Import the published weights with "virnucpro models import", or make a random model to try things with "virnucpro models random"';
 
-/** Folders of an unfinished import and of a model that is being replaced begin with a dot, so that no model has their name. */
+/** Folders of unfinished imports and of replaced models begin with a dot, which no model's name does. */
 const LEFTOVER = /^\.(.+)\.(incoming|replaced)-[0-9a-f]+$/;
 const LEFTOVER_MILLISECONDS = 48 * 3600 * 1000;
 
@@ -37,7 +37,7 @@ export function modelsFolder(option?: string, environment: NodeJS.ProcessEnv = p
   return join(data, 'virnucpro', 'models');
 }
 
-/** Throws VNP_USAGE for a name that is no plain name of a folder: at most 64 of A-Z, a-z, 0-9, `.`, `_`, `-`, no dot first. */
+/** Throws VNP_USAGE unless a name has at most 64 of A-Z, a-z, 0-9, `.`, `_` and `-`, and does not begin with a dot. */
 export function checkModelName(name: string): void {
   if (NAME.test(name)) return;
   throw expected(
@@ -48,7 +48,7 @@ export function checkModelName(name: string): void {
   );
 }
 
-/** A model that there is, whatever it is worth. */
+/** A model that exists, intact or damaged. */
 export interface ModelPlace {
   readonly name: string;
   /** Whether it came with this program. */
@@ -56,8 +56,8 @@ export interface ModelPlace {
 }
 
 /**
- * The models that are installed in one folder, each a folder of its own under its name, and beside them those that came
- * with this program. Of two with the same name the installed one counts.
+ * The models installed in one folder, each in a folder of its own name, and the shipped models. An installed model
+ * hides a shipped one of the same name.
  */
 export class ModelRegistry {
   readonly #records: TrustRecords;
@@ -75,7 +75,7 @@ export class ModelRegistry {
     return resolve(this.folder) === resolve(this.shipped) ? [] : modelsIn(this.folder);
   }
 
-  /** The installed models, sorted by name, then those that came with this program, too. */
+  /** The installed models, sorted by name, then the shipped ones, likewise. */
   async listAll(): Promise<ModelPlace[]> {
     const installed = await this.list();
     const shipped = (await modelsIn(this.shipped)).filter((name) => !installed.includes(name));
@@ -86,10 +86,10 @@ export class ModelRegistry {
   }
 
   /**
-   * What the model of this name says of itself; without a name, the only one that is installed, or where none is
-   * SHIPPED_DEFAULT. Nothing says that it may be loaded: see `findTrusted`.
+   * Reads what a model's files state about it. Without a name, takes the only installed model, or SHIPPED_DEFAULT if
+   * none is installed. A model found here is not necessarily safe to load: see `findTrusted`.
    *
-   * @throws VNP_MODEL_MISSING listing what there is, VNP_MODEL_INVALID when it is damaged
+   * @throws VNP_MODEL_MISSING listing the models there are, VNP_MODEL_INVALID when it is damaged
    */
   async find(name?: string): Promise<OpenedModel> {
     const { shipped, name: found } = await this.#place(name);
@@ -97,12 +97,12 @@ export class ModelRegistry {
   }
 
   /**
-   * Like `find`, for a model that is to be loaded. Its archives are code: before libtorch opens one, `verifyFiles` has to
-   * find it as its `pipeline.json` says.
+   * Like `find`, for a model that will be loaded. Its archives are code: before libtorch opens one, `verifyFiles` must
+   * confirm that it matches the model's `pipeline.json`.
    *
-   * @param trust whether the user says that it may be loaded, wherever it came from
-   * @throws VNP_MODEL_UNTRUSTED for a model that was neither made here nor recorded by `trust` nor came with this program,
-   *   or was changed since
+   * @param trust whether the user allows loading it, wherever it came from
+   * @throws VNP_MODEL_UNTRUSTED for a model that was not made here, not recorded by `trust` and not shipped, or that
+   *   changed since
    */
   async findTrusted(name: string | undefined, { trust }: { readonly trust: boolean }): Promise<OpenedModel> {
     const model = await this.find(name);
@@ -118,14 +118,14 @@ export class ModelRegistry {
     );
   }
 
-  /** Whoever can change a model that came with this program can change the program. */
+  /** Shipped models are trusted: anyone who can change them can change the program. */
   async isTrusted({ name, pipelineSha256, shipped }: OpenedModel): Promise<boolean> {
     return shipped || this.#records.has(name, pipelineSha256);
   }
 
   /**
-   * Records that a model is trusted as it is now, after comparing its archives with its `pipeline.json`. One that came with
-   * this program needs no record.
+   * Records that a model is trusted as it is now, after comparing its archives with its `pipeline.json`. A shipped
+   * model needs no record.
    *
    * @throws VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT where the folder cannot be written
    */
@@ -145,7 +145,7 @@ export class ModelRegistry {
   /**
    * Deletes an installed model.
    *
-   * @throws VNP_MODEL_MISSING when there is none of this name, VNP_USAGE when it came with this program
+   * @throws VNP_MODEL_MISSING when there is none of this name, VNP_USAGE for a shipped one
    */
   async remove(name: string): Promise<void> {
     const { name: found, shipped } = await this.#place(name);
@@ -163,8 +163,8 @@ export class ModelRegistry {
   }
 
   /**
-   * Installs a model whole or not at all: `build` fills a temporary folder beside the final one, which is renamed when it
-   * is complete, and recorded as trusted. When `build` fails, the registry is as it was.
+   * Installs a model whole or not at all: `build` fills a temporary folder beside the final one, which is then recorded
+   * as trusted and renamed. When `build` fails, the registry is unchanged.
    *
    * @returns the model's folder
    * @throws VNP_USAGE for a name that is invalid, or taken while `overwrite` is not set
@@ -179,7 +179,7 @@ export class ModelRegistry {
       await build(incoming);
       return await this.putInPlace(name, overwrite, incoming, mark);
     } catch (error) {
-      // Should the deletion fail too, the first failure is the one to tell.
+      // If the deletion fails too, report the first failure.
       await rm(incoming, { recursive: true, force: true }).catch(() => undefined);
       throw wrapped(error, this.folder);
     }
@@ -198,7 +198,7 @@ export class ModelRegistry {
     await this.checkFree(name, overwrite);
     const sha256 = await sha256OfFile(join(incoming, PIPELINE_FILE));
     const wasTrusted = await this.#records.has(name, sha256);
-    // Before the model: a record that cannot be written leaves no model that cannot be used.
+    // Before the model: if the record cannot be written, no unusable model is left behind.
     await this.#records.add(name, sha256);
     try {
       return await this.replace(name, incoming, mark);
@@ -218,7 +218,7 @@ export class ModelRegistry {
     try {
       await rename(incoming, place);
     } catch (error) {
-      // Another process may have put its own there.
+      // Another process may have installed its own model there.
       if (await exists(place)) await this.discard(name, replaced);
       else await rename(replaced, place);
       throw error;
@@ -227,7 +227,7 @@ export class ModelRegistry {
     return place;
   }
 
-  /** Deletes a model in whose place there is another now, and its record, but none that another process has just made. */
+  /** Deletes a model that has been replaced, and its record, unless the new model has the same one. */
   private async discard(name: string, replaced: string): Promise<void> {
     const [gone, inPlace] = await Promise.all(
       [replaced, join(this.folder, name)].map((folder) =>
@@ -238,7 +238,7 @@ export class ModelRegistry {
     await rm(replaced, { recursive: true, force: true });
   }
 
-  /** Renames a model, so that it is gone at once however long its files take to delete. */
+  /** Renames a model, so that it disappears at once, however long deleting its files takes. */
   private async putAside(name: string, mark: string): Promise<string> {
     const aside = join(this.folder, `.${name}.replaced-${mark}`);
     await rename(join(this.folder, name), aside);
@@ -262,15 +262,15 @@ export class ModelRegistry {
   }
 
   /**
-   * Deletes what killed imports left behind: unfinished models after two days (a younger one may still be at work), and
-   * replaced models, unless the new one never came to be in their place.
+   * Deletes what killed imports left behind: unfinished models after two days (a younger one may still be in progress),
+   * and replaced models of that age, unless the new one never took their place.
    */
   private async removeLeftovers(): Promise<void> {
     for (const leftover of await entriesOf(this.folder)) {
       const [, name, kind] = LEFTOVER.exec(leftover) ?? [];
       if (name === undefined) continue;
       const path = join(this.folder, leftover);
-      // Where another process just put its model in place, there is none any more.
+      // Gone if another process has just put its model in place.
       const changed = await stat(path).catch(() => undefined);
       const isOld = changed !== undefined && Date.now() - changed.mtimeMs > LEFTOVER_MILLISECONDS;
       if (isOld && (kind === 'incoming' || (await exists(join(this.folder, name))))) {

@@ -5,20 +5,20 @@ import type { JsonObject } from './json.js';
 import { escaped } from './checkpoint/checkpoint-file.js';
 import { NOT_IN_ALPHABET } from '../batches/tokens.js';
 
-/** A flaw of the file, in words that complete "the tokenizer …". */
+/** A flaw in the file, in words that complete "the tokenizer …". */
 class TokenizerFlaw extends Error {}
 
-/** Longer words than any tokenizer of DNA makes. */
+/** Longer than the words of any DNA tokenizer. */
 const MAX_WORD = 1_000_000;
 
-/** More than this no DNA tokenizer has; the native encoder holds a table of it. */
+/** More tokens than any DNA tokenizer has; the native encoder keeps a table of this size. */
 const MAX_VOCABULARY = 1_000_000;
 
 /**
- * Reads a `tokenizer.json` of the `tokenizers` library: byte pairs, no normalizer, words between white space as
- * DNABERT-2 and DNABERT-S have them or words of one length, [CLS] and [SEP] around a sequence. A setting under which the encoder would give other ids than the
- * library is refused by name. `truncation` and `padding` are not looked at: a sequence is encoded whole and alone, as
- * transformers does unless asked otherwise.
+ * Reads a `tokenizer.json` of the `tokenizers` library: byte pairs, no normalizer, words that are separated by white
+ * space, as in DNABERT-2 and DNABERT-S, or all of one length, and [CLS] and [SEP] around a sequence. Any setting that
+ * would make the encoder give other ids than the library is refused by name. `truncation` and `padding` are ignored: a
+ * sequence is encoded whole and alone, as transformers does by default.
  *
  * @param source the file's name, for messages
  * @throws VNP_CHECKPOINT
@@ -73,7 +73,7 @@ function readWordLength(file: JsonObject): number {
 
 function refuseModelSettings(model: JsonObject): void {
   const type = property(model, 'type');
-  // Files of the library's first versions leave it out; merges then tell a byte-pair model.
+  // Files of the library's first versions leave it out; then the merges show that it is a byte-pair model.
   if (type !== 'BPE' && !(type === undefined && Array.isArray(property(model, 'merges')))) {
     throw unsupported('the model type', show(type), 'BPE is supported');
   }
@@ -104,7 +104,7 @@ function addToken(ids: Map<string, number>, token: string, id: unknown): void {
   ids.set(token, id);
 }
 
-/** Added tokens are found in the text before anything else, so they must not be spelled like sequences. */
+/** Added tokens are matched in the text before anything else, so they must not look like sequences. */
 function addSpecialTokens(file: JsonObject, ids: Map<string, number>): void {
   const added = property(file, 'added_tokens') ?? [];
   if (!Array.isArray(added)) throw new TokenizerFlaw('has added_tokens that are no list');
@@ -206,7 +206,7 @@ function unsupported(
   return new VirnucproError('VNP_CHECKPOINT', `This is not a tokenizer as DNABERT-2 has it: ${what} is ${value}. ${next}`);
 }
 
-/** The letters that ESM-2 has tokens for; lower case, `J` and `*` have none. */
+/** The letters that ESM-2 has tokens for. Lower case letters, `J` and `*` have none. */
 export const PROTEIN_LETTERS = 'LAGVSERTIDPKQNFYMHWCXBUZO.-';
 
 /** Rows of ESM-2's token embedding: 4 special tokens, the letters, `<null_1>` and `<mask>`. */
@@ -216,8 +216,8 @@ export const PROTEIN_VOCABULARY = 33;
 const FIRST_LETTER = 4;
 
 /**
- * ESM-2's token of every byte, NOT_IN_ALPHABET for a byte without one. A frame that was translated has only letters with
- * tokens; in proteins from elsewhere a letter without one is an error, as in the original, and is never read as `<unk>`.
+ * ESM-2's token for every byte, NOT_IN_ALPHABET for a byte without one. A translated frame has only letters with
+ * tokens. In other proteins a letter without a token is an error, as in ESM-2's own code, and is never read as `<unk>`.
  */
 export const PROTEIN_TOKENS: Uint8Array = letterTable();
 

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors.js';
 import type { RunCounts } from '../predict/run-counts.js';
 import type { DeviceSummary } from '../predict/run-status.js';
 
-/** What the command `predict` tells besides the events of the run itself. */
+/** Events of the command `predict`, besides those of the run itself. */
 export type CommandEvent =
   | RandomWeightsEvent
   | WaitingEvent
@@ -20,7 +20,7 @@ export type CommandEvent =
   | FinishedEvent
   | FailedEvent;
 
-/** The model has random weights, so that its scores mean nothing. */
+/** The model has random weights, so its scores mean nothing. */
 export interface RandomWeightsEvent {
   readonly event: 'random-weights';
   readonly model: string;
@@ -32,7 +32,7 @@ export interface WaitingEvent {
   readonly reason: string;
 }
 
-/** The run is over but not complete, and can be gone on with. */
+/** The run has ended but is not complete, and can be resumed. */
 export interface ResumableEvent {
   readonly event: 'resumable';
   /** The output directory as it was given. */
@@ -46,13 +46,13 @@ export interface CompleteAlreadyEvent {
   readonly output: string;
 }
 
-/** The first signal, or the key that quits: what runs is finished. */
+/** The first stopping signal, or the key that quits. Running batches are finished. */
 export interface StoppingEvent {
   readonly event: 'stopping';
   readonly signal: string;
 }
 
-/** The same, when all results are there and only remain to be written. */
+/** The same, when all results are complete and only need to be written. */
 export interface CompletingEvent {
   readonly event: 'completing';
   readonly signal: string;
@@ -62,7 +62,7 @@ export interface CompletingEvent {
 export interface InterruptedEvent {
   readonly event: 'interrupted';
   readonly signal: string;
-  /** Where the finished results are; null when there were none, and nothing was written. */
+  /** Directory of the finished results; null if there are none and nothing was written. */
   readonly output: string | null;
 }
 
@@ -76,12 +76,12 @@ export interface AbortedEvent {
 /** The limit of the devices could not be measured; the results do not depend on it. */
 export interface LimitEvent {
   readonly event: 'limit';
-  /** Undefined for a failure that has none. */
+  /** Undefined for a failure without a code. */
   readonly code?: ErrorCode;
   readonly reason: string;
 }
 
-/** Something about the results that their reader should know. */
+/** Something that readers of the results should know. */
 export interface WarningEvent {
   readonly event: 'warning';
   readonly text: string;
@@ -95,7 +95,7 @@ export interface ResumedEvent {
   readonly event: 'resumed';
 }
 
-/** What one worker did in the whole run. */
+/** What a worker did during the whole run. */
 export interface DeviceSummaryEvent extends Pick<
   DeviceSummary,
   'batches' | 'frames' | 'tokens' | 'busySeconds' | 'tokensPerSecond' | 'matmulEfficiency'
@@ -111,9 +111,9 @@ export interface FinishedEvent {
   readonly counts: Readonly<RunCounts>;
   /** By stage; `total` is the whole command. */
   readonly seconds: Readonly<Record<string, number>>;
-  /** Name of the model that the results are of. */
+  /** Name of the model behind the results. */
   readonly model: string;
-  /** Path of its card; null where it has none. */
+  /** Path of its card; null if it has none. */
   readonly card: string | null;
   /** The output directory as it was given. */
   readonly output: string;

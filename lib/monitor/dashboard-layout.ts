@@ -7,32 +7,32 @@ import { printable, width, wrapped } from './printable.js';
 import { bases, bytes, clock, duration, percent, short } from './quantities.js';
 import { totalRates } from './rates.js';
 
-/** A line of the log as the pane shows it. */
+/** A line of the log in its pane. */
 export interface PaneLine {
   readonly text: string;
   readonly level: LogLevel;
 }
 
 export interface DashboardView {
-  /** Of the screen. */
+  /** Size of the screen. */
   readonly columns: number;
   readonly rows: number;
-  /** Only ASCII may be drawn. */
+  /** Whether to draw ASCII only. */
   readonly ascii: boolean;
   readonly title: string;
   /** Oldest first. */
   readonly log: readonly PaneLine[];
-  /** The log has the whole screen. */
+  /** Whether the log fills the screen. */
   readonly logOnly: boolean;
-  /** Whether a key can be pressed: standard input is the terminal, and no input of the run. */
+  /** Whether keys are read: standard input is the terminal, and not an input of the run. */
   readonly hasKeys: boolean;
-  /** Someone asked to quit. */
+  /** Whether the run was asked to stop. */
   readonly isStopping: boolean;
 }
 
-/** Lines that the log should have before every device gets a second line. */
+/** Minimum lines for the log when every device has two lines. */
 const LOG_BESIDE_LONG_DEVICES = 6;
-/** Lines that the log should have before any device is left out. */
+/** Minimum lines for the log before a device may be left out for it. */
 const LOG_BESIDE_DEVICES = 2;
 
 /**
@@ -44,7 +44,7 @@ export function renderDashboard(history: readonly RunStatus[], view: DashboardVi
   return dashboardLines(history, view).map(textOf);
 }
 
-/** The same in pieces, each with what it means. */
+/** The same as styled pieces. */
 export function dashboardLines(history: readonly RunStatus[], view: DashboardView): Line[] {
   const { rows, columns, ascii } = view;
   const keys = rows >= 2 ? [keyLine(history.at(-1), view)] : [];
@@ -54,7 +54,7 @@ export function dashboardLines(history: readonly RunStatus[], view: DashboardVie
   return [...body, ...blank, ...keys].slice(0, rows).map((line) => cutLine(line, columns, ascii));
 }
 
-/** Where the run is, in one line for a terminal that has no dashboard any more. */
+/** The progress of the run in one line, for a terminal that has lost its dashboard. */
 export function overviewText(title: string, status: RunStatus | undefined): string {
   if (!status) return `${title}: ended before the run began`;
   const { fraction, frames, framesFailed, lettersComputed, seconds } = status;
@@ -67,7 +67,7 @@ export function overviewText(title: string, status: RunStatus | undefined): stri
   return `${title}: ${parts.filter(Boolean).join(', ')}`;
 }
 
-/** Everything above the last line, in so many rows; what matters least goes first where they are few. */
+/** Everything above the last line, in this many rows; with few rows, the least important parts go first. */
 function overview(history: readonly RunStatus[], view: DashboardView, rows: number): Line[] {
   const status = history.at(-1);
   if (!status) return beforeTheRun(view, rows);
@@ -104,7 +104,7 @@ function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line
     );
   }
   const left = secondsLeft === undefined ? 'time left unknown' : `${duration(secondsLeft)} left`;
-  // At fixed widths the bar stands still; a narrow screen has no room for that.
+  // Fixed widths keep the bar still; a narrow screen has no room for that.
   const [fractionColumns, leftColumns] = columns < 60 ? [0, 0] : ['100.0 %'.length, '119 min left'.length];
   const fields = fitting(
     [
@@ -148,11 +148,11 @@ function field(text: string, weight: number, style: Style = 'plain', columns = 0
 
 const LEVEL_STYLES = { error: 'error', warn: 'warning', info: 'plain', debug: 'faint' } as const;
 
-/** A rule and the latest lines below it. */
+/** A rule, and the latest lines below it. */
 function logPane({ log, columns, ascii }: DashboardView, rows: number): Line[] {
   const rule = (ascii ? '-' : '─').repeat(Math.max(0, columns - 6));
   const lines: Line[] = [];
-  // From the latest back, so that a long log costs no more than what of it is seen.
+  // Backwards from the latest line, so that a long log costs no more than its visible part.
   for (let index = log.length - 1; index >= 0 && lines.length < rows - 1; index--) {
     const { text, level } = log[index]!;
     const parts = wrapped(printable(text, ascii), columns).map((part) => [span(part, LEVEL_STYLES[level])]);
@@ -169,7 +169,7 @@ function keyLine(status: RunStatus | undefined, { hasKeys, isStopping, logOnly, 
   if (!hasKeys) return [span('No keys: standard input is not free for them. Ctrl-C: quit', 'faint')];
   const keys = [
     field('q quit', 4),
-    // Loading cannot pause.
+    // Loading cannot be paused.
     ...(status ? [field(status.isPaused ? 'p go on' : 'p pause', 3)] : []),
     field(logOnly ? 'l overview' : 'l log', 2),
     field('Ctrl-C twice: stop at once', 1, 'faint'),

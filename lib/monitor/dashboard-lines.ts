@@ -1,6 +1,6 @@
 import { cut, padded, width } from './printable.js';
 
-/** What a piece of a line means; the screen gives it a colour. */
+/** The meaning of a piece of a line; the screen chooses its colour. */
 export type Style = 'plain' | 'title' | 'done' | 'rest' | 'faint' | 'good' | 'warning' | 'error';
 
 export interface Span {
@@ -19,24 +19,24 @@ export function textOf(line: Line): string {
   return line.map(({ text }) => text).join('');
 }
 
-/** A piece of a line that can be left out where there is no room. */
+/** A piece of a line that is left out if there is no room. */
 export interface Field {
   readonly span: Span;
-  /** The highest is kept longest. */
+  /** If there is too little room, fields of lower weight are left out first. */
   readonly weight: number;
-  /** Columns; shorter texts are filled up, so that the fields of several lines stand below each other. */
+  /** Columns; shorter texts are padded, so that the fields of several lines are aligned. */
   readonly columns?: number;
 }
 
 export const GAP = '  ';
 
-/** The most important fields that fit, in their order. */
+/** The most important fields that fit, in their original order. */
 export function fitting<F extends Field>(fields: readonly F[], columns: number): F[] {
   const chosen = new Set<F>();
   let used = 0;
   for (const field of [...fields].sort((one, other) => other.weight - one.weight)) {
     const more = fieldWidth(field) + (chosen.size > 0 ? GAP.length : 0);
-    // A less important field must not stand where a more important one did not fit: lines would differ from each other.
+    // A less important field must not take the place of one that did not fit: lines would differ from each other.
     if (used + more > columns) break;
     used += more;
     chosen.add(field);
@@ -44,7 +44,7 @@ export function fitting<F extends Field>(fields: readonly F[], columns: number):
   return fields.filter((field) => chosen.has(field));
 }
 
-/** Fields side by side, each at its width. */
+/** Joins fields, each padded to its width. */
 export function joined(fields: readonly Field[], ascii: boolean): Line {
   return fields.flatMap((field, index) => {
     const { text, style } = field.span;
@@ -57,10 +57,10 @@ export function fieldWidth({ span: { text }, columns }: Field): number {
   return columns ?? width(text);
 }
 
-/** What follows the whole columns of a bar: its last column in eighths. */
+/** The last, partly filled column of a bar, in eighths. */
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
-/** A bar of exactly so many columns. @param fraction 0 to 1 */
+/** A bar of exactly this many columns. @param fraction 0 to 1 */
 export function bar(fraction: number, columns: number, ascii: boolean, style: Style = 'done'): Line {
   const steps = ascii ? 1 : EIGHTHS.length;
   const filled = Math.round(Math.min(1, Math.max(0, fraction)) * columns * steps);
@@ -69,13 +69,13 @@ export function bar(fraction: number, columns: number, ascii: boolean, style: St
   return [span(done, style), span((ascii ? '-' : '░').repeat(columns - width(done)), 'rest')];
 }
 
-/** The line with a second part at the right edge, where there is room for both. */
+/** Adds a second part at the right edge, if there is room for both. */
 export function withRight(left: Line, right: Line, columns: number): Line {
   const room = columns - width(textOf(left)) - width(textOf(right));
   return room < GAP.length ? left : [...left, span(' '.repeat(room)), ...right];
 }
 
-/** No wider than so many columns. */
+/** Cuts a line to at most this many columns. */
 export function cutLine(line: Line, columns: number, ascii: boolean): Line {
   let room = columns;
   return line.flatMap(({ text, style }) => {

@@ -10,17 +10,17 @@ import { withStatus } from './rates.js';
 import { TerminalScreen } from './terminal-screen.js';
 
 export interface DashboardOptions {
-  /** The first line: what runs. */
+  /** The first line: what is running. */
   readonly title: string;
-  /** The run at this moment; undefined as long as it has not begun. */
+  /** The current status of the run; undefined until it begins. */
   readonly status: () => RunStatus | undefined;
-  /** The key q, or Ctrl-C for the first time. */
+  /** Called on the key q or the first Ctrl-C. */
   readonly onQuit: () => void;
-  /** Ctrl-C again, with the terminal restored. Defaults to the end of the process by SIGINT. */
+  /** Called on the second Ctrl-C, with the terminal restored. Defaults to ending the process by SIGINT. */
   readonly onKill?: () => void;
-  /** The key p. */
+  /** Called on the key p. */
   readonly onTogglePause: () => void;
-  /** Whether keys are read; not where standard input is itself an input. Defaults to whether `input` is a terminal. */
+  /** Whether keys are read; false if standard input is itself an input. Defaults to whether `input` is a terminal. */
   readonly useKeys?: boolean;
   /** Defaults to standard input. */
   readonly input?: NodeJS.ReadStream;
@@ -29,12 +29,12 @@ export interface DashboardOptions {
 }
 
 const REFRESH_MILLISECONDS = 500;
-/** Lines of the log that are kept for the pane; all of them are in the file. */
+/** Lines of the log kept for the pane; the file has all of them. */
 const KEPT_LINES = 1000;
-/** Lines of the log that stay on the shell's screen. */
+/** Lines of the log left on the shell's screen at the end. */
 const LAST_LINES = 10;
 
-/** Draws the run on the terminal until `close`. See `wantsDashboard` for where it can be opened. */
+/** Draws the run on the terminal until `close`. `wantsDashboard` decides whether it can be opened. */
 export function openDashboard(options: DashboardOptions): Dashboard {
   return new Dashboard(options);
 }
@@ -53,7 +53,7 @@ export class Dashboard {
   #history: RunStatus[] = [];
   #logOnly = false;
   #isStopping = false;
-  /** Stopped or in the background of its shell: the screen is the shell's. */
+  /** Whether the process is suspended or in the background of its shell: the screen is the shell's. */
   #isAway = false;
   #isOpen = true;
 
@@ -76,12 +76,12 @@ export class Dashboard {
     this.#unguard = guardTerminal(this.restore);
     process.on('SIGTSTP', this.#stop);
     process.on('SIGCONT', this.#goOn);
-    // It keeps the process alive, which has nothing else to wait for when the run is paused.
+    // The timer keeps the process alive, which has nothing else to wait for while the run is paused.
     this.#timer = setInterval(() => this.#refresh(), REFRESH_MILLISECONDS);
     this.#draw();
   }
 
-  /** Adds a line to the pane of the log. It may hold anything; what a terminal would obey is not passed on to it. */
+  /** Adds a line to the log pane. The line may contain anything: what a terminal would obey is removed. */
   log(line: string, level: LogLevel = 'info'): void {
     if (!this.#isOpen) {
       process.stderr.write(`${harmless(line)}\n`);
@@ -91,21 +91,24 @@ export class Dashboard {
     if (this.#log.length > KEPT_LINES) this.#log.shift();
   }
 
-  /** What was asked for elsewhere, by a signal say, shows in the last line. */
+  /** Shows in the last line that the run was asked to stop elsewhere, for example by a signal. */
   showStopping(): void {
     this.#isStopping = true;
   }
 
   /**
-   * Gives the terminal back, and leaves a summary on it, after the latest warnings and errors of the log. Harmless when it
-   * was given back before.
+   * Gives the terminal back, leaving the latest warnings and errors and then a summary on it. Does nothing if it was
+   * given back before.
    */
   close(summary = ''): void {
     const warnings = this.#log.filter(({ level }) => level === 'warn' || level === 'error');
     this.#leaveForGood(this.#forShell([...latest(warnings), ...summary.split('\n')]));
   }
 
-  /** Gives the terminal back in an emergency: how far the run was and the latest log lines stay on it. Never throws. */
+  /**
+   * Gives the terminal back in an emergency, leaving the progress of the run and the latest log lines on it. Never
+   * throws.
+   */
   readonly restore = (): void => this.#leaveForGood(this.#finalText());
 
   #leaveForGood(lastText: string): void {
@@ -119,7 +122,7 @@ export class Dashboard {
       if (!this.#isAway) this.#screen.leave();
       this.#screen.destroy();
     } catch {
-      // The terminal itself may be gone, and the run need not end for that.
+      // The terminal itself may be gone, which need not end the run.
     }
     this.#capture.release();
     const text = lastText.trimEnd();
@@ -141,7 +144,7 @@ export class Dashboard {
     });
   }
 
-  /** What cannot be drawn ends the dashboard, and not the run. */
+  /** A failure to draw ends the dashboard, not the run. */
   #unlessBroken(draw: () => void): void {
     try {
       draw();
@@ -189,7 +192,7 @@ export class Dashboard {
 
   readonly #stop = (): void => this.#suspend(process.pid);
 
-  /** @param target a process, or 0 for the whole job as the terminal itself would do with Ctrl-Z */
+  /** @param target a process, or 0 for the whole job, like Ctrl-Z in the terminal itself */
   #suspend(target: number): void {
     this.#goAway();
     process.off('SIGTSTP', this.#stop);
@@ -200,10 +203,10 @@ export class Dashboard {
     if (!process.listeners('SIGTSTP').includes(this.#stop)) process.on('SIGTSTP', this.#stop);
     this.#unlessBroken(() => {
       if (!isForeground()) {
-        // The shell has the terminal, and its settings too.
+        // The shell has the terminal and its settings.
         this.#isAway = true;
       } else {
-        // After a stop that no process can notice, the screen is the shell's as well.
+        // After SIGSTOP, which a process cannot notice, the screen is the shell's as well.
         this.#comeBack();
       }
       this.#draw();

@@ -7,13 +7,13 @@ import { recentRates } from './rates.js';
 import type { RecentRates } from './rates.js';
 import { STAGE_NAMES } from './event-text.js';
 
-/** Columns of a bar: what the figures leave, within these. */
+/** Minimum and maximum columns of a bar, which takes what the figures leave. */
 const NARROWEST_BAR = 4;
 const WIDEST_BAR = 32;
-/** Columns of the longest stage, and of the longest memory in use: see `stageSpan` and `memoryInUse`. */
+/** Columns of the longest texts of `stageSpan` and `memoryInUse`. */
 const STAGE_COLUMNS = 'DNABERT-S 100 %'.length;
 const MEMORY_COLUMNS = '99.9/99.9'.length;
-/** Columns of a screen from which on there is room to say what a bar is of. */
+/** Columns from which a screen has room to say what a bar is a fraction of. */
 const WIDE_SCREEN = 100;
 
 interface DeviceLineOptions {
@@ -21,7 +21,7 @@ interface DeviceLineOptions {
   readonly ascii: boolean;
 }
 
-/** Two lines for every worker of the last status: what it is and how its device is, and what it does. */
+/** Two lines for every worker of the last status: its name and the state of its device, then its work. */
 export function deviceLines(history: readonly RunStatus[], { columns, ascii }: DeviceLineOptions): Line[] {
   const workers = history.at(-1)?.workers ?? [];
   return workers.flatMap((worker, index) => {
@@ -36,7 +36,7 @@ export function deviceLines(history: readonly RunStatus[], { columns, ascii }: D
   });
 }
 
-// The widths are those of the longest texts that are usual, so that the columns stand still.
+// The widths are those of the longest usual texts, so that the columns do not move.
 
 function workFields(worker: WorkerStatus, rates: RecentRates, isWide: boolean): Field[] {
   const { fraction } = worker;
@@ -72,21 +72,21 @@ function sensorFields(worker: WorkerStatus, ascii: boolean): Field[] {
 
 interface DeviceTableOptions {
   readonly columns: number;
-  /** The most lines that it may have. */
+  /** Maximum lines of the table. */
   readonly rows: number;
   readonly ascii: boolean;
 }
 
 interface Figure {
   readonly heading: string;
-  /** The highest is kept longest. */
+  /** If there is too little room, figures of lower weight are left out first. */
   readonly weight: number;
   readonly columns: number;
-  /** Empty where it is not known. */
+  /** Text of the figure; empty if unknown. */
   readonly of: (worker: WorkerStatus, rates: RecentRates) => Span;
 }
 
-/** Columns for `cuda:0` and the like, however narrow the screen. */
+/** Minimum columns for a name such as `cuda:0`, however narrow the screen. */
 const SHORTEST_NAME = 8;
 
 const FIGURES: readonly Figure[] = [
@@ -105,7 +105,7 @@ const FIGURES: readonly Figure[] = [
   },
 ];
 
-/** One line for every worker of the last status below a line of headings, and a last one for those that have no room. */
+/** A line of headings, one line for every worker of the last status, and a last line that counts those without room. */
 export function deviceTable(history: readonly RunStatus[], { columns, rows, ascii }: DeviceTableOptions): Line[] {
   const workers = history.at(-1)?.workers ?? [];
   const rates = workers.map((_, index) => recentRates(history, index));
@@ -117,7 +117,7 @@ export function deviceTable(history: readonly RunStatus[], { columns, rows, asci
     const cells = fields.map(({ figure, ...rest }) => ({ ...rest, span: figure.of(worker, rates[index]!) }));
     return [name(names[index]!, 'title'), ...withBar(worker, cells, barColumns, ascii)];
   });
-  // A heading needs something below it.
+  // A heading needs lines below it.
   if (rows < 3 || workers.length === 0) return asManyAs(lines, rows);
   const ofWhat = barColumns === 0 ? '' : padded(barHeading(workers[0]!, barColumns), barColumns, ascii) + GAP;
   return [[name('device', 'faint'), span(ofWhat, 'faint'), ...joined(fields, ascii)], ...asManyAs(lines, rows - 1)];
@@ -128,7 +128,7 @@ function columnsOfNames(names: readonly string[], columns: number): number {
   return Math.min(longest, Math.max(SHORTEST_NAME, Math.floor(columns / 3)));
 }
 
-/** Of the figures that are known of any worker. */
+/** The headings of the figures that are known for any worker. */
 function headings(
   workers: readonly WorkerStatus[],
   rates: readonly RecentRates[],
@@ -159,7 +159,10 @@ function known(value: number | undefined, textOf: (value: number) => string): st
   return value === undefined ? '' : textOf(value);
 }
 
-/** What a worker's bar shows: its part of the run; of its batch, where nobody knows how long the run is. */
+/**
+ * What a worker's bar shows: its fraction of the run or, if the length of the run is unknown, the progress of its
+ * batch.
+ */
 function shownFraction({ fraction, running }: WorkerStatus): {
   readonly fraction: number;
   readonly of: 'run' | 'batch';
@@ -167,7 +170,7 @@ function shownFraction({ fraction, running }: WorkerStatus): {
   return fraction === undefined ? { fraction: running?.fraction ?? 0, of: 'batch' } : { fraction, of: 'run' };
 }
 
-/** Columns of the bar before these figures, and those of them that have room: a line without a bar has room for more. */
+/** Columns of the bar before these figures, and the figures that fit: a line without a bar has room for more. */
 function besideBar<F extends Field>(
   all: readonly F[],
   columns: number,
@@ -186,14 +189,14 @@ function withBar(worker: WorkerStatus, fields: readonly Field[], barColumns: num
   return fields.length === 0 ? done : [...done, span(GAP), ...figures];
 }
 
-/** What a worker computes, and how far it is in its batch: `ESM-2 40 %`. */
+/** What a worker computes, and its progress in the batch: `ESM-2 40 %`. */
 function stageSpan({ stage, isLost, running }: WorkerStatus): Span {
   if (isLost) return span('lost', 'error');
   if (stage === 'idle') return span(STAGE_NAMES.idle, 'faint');
   return span(STAGE_NAMES[stage] + (running ? ` ${percent(running.fraction)}` : ''), 'good');
 }
 
-/** In use, by whomever, of all: `20.0/80.0`. Empty where it is not known. */
+/** Memory in use by anyone, of all: `20.0/80.0`. Empty if unknown. */
 function memoryInUse({ memory }: WorkerStatus): string {
   return memory ? `${shortGibibytes(memory.total - memory.free)}/${shortGibibytes(memory.total)}` : '';
 }

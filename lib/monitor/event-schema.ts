@@ -2,26 +2,26 @@ import type { RunEvent } from '../predict/events.js';
 import type { CommandEvent } from './command-events.js';
 
 /**
- * The version of the events that `--log-format json` writes. It grows when an event or a field is removed or changes its
- * meaning, not when one is added.
+ * The version of the events that `--log-format json` writes, increased when an event or a field is removed or changes
+ * its meaning, not when one is added.
  */
 export const EVENT_SCHEMA_VERSION = 1;
 
-/** What a field holds. `null` is an unknown value. */
+/** What a field contains. `null` is an unknown value. */
 export interface FieldMeaning {
-  /** In JSON; `counts` and `seconds` are objects of numbers by name. */
+  /** JSON type; `counts` and `seconds` are objects of numbers by name. */
   readonly type: 'string' | 'number' | 'boolean' | 'strings' | 'object' | 'objects';
   readonly meaning: string;
-  /** Empty if it has none. */
+  /** Missing if it has none. */
   readonly unit?: string;
   readonly nullable?: true;
   /** Missing if there is no value. */
   readonly optional?: true;
-  /** Of an object, or of each of several. */
+  /** Fields of an object, or of each of several. */
   readonly fields?: Readonly<Record<string, FieldMeaning>>;
 }
 
-/** The fields of a line besides `event`; the level of a worker's message is that of the line. */
+/** The fields of a line besides `event`. The level of a worker's message is left out: the line itself has it. */
 type FieldsOf<E> = Exclude<keyof E, 'event' | (E extends { event: 'worker-message' } ? 'level' : never)>;
 
 export type EventSchema = {

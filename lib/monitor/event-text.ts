@@ -12,7 +12,7 @@ import type { CommandEvent, DeviceSummaryEvent, FinishedEvent } from './command-
 import { counted } from '../errors.js';
 import { bases, bytes, duration, gibibytes, percent } from './quantities.js';
 
-/** An event as a reader of the log meets it. */
+/** The log line for an event. */
 export interface EventText {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly text: string;
@@ -50,7 +50,7 @@ const TEXTS: Wording = {
     text: `checking the files of model ${model}, ${bytes(size)}: once, until they change`,
   }),
   'loading-progress': ({ device, bytesDone, bytesTotal }) => ({
-    // What takes a moment only is not worth a line.
+    // Quick loading is not worth a line.
     level: bytesTotal >= LONG_LOADING_BYTES ? 'info' : 'debug',
     text: `${device}: ${bytes(bytesDone)} of ${bytes(bytesTotal)} of the weights loaded`,
   }),
@@ -104,9 +104,9 @@ const TEXTS: Wording = {
   failed: ({ reason }) => error(reason),
 };
 
-/** What an event says to a reader, and at which level. */
+/** The text of an event for people, and its level. */
 export function eventText(event: RunEvent | CommandEvent): EventText {
-  // The table has for every event the function that takes it, which the compiler cannot see through an index.
+  // The table has the matching function for every event, which the compiler cannot infer through an index.
   return (TEXTS[event.event] as (event: RunEvent | CommandEvent) => EventText)(event);
 }
 
@@ -144,12 +144,14 @@ function precisionText({ without, able, fp16 }: PrecisionEvent): EventText {
   return able.length > 0 ? warn(text) : info(text);
 }
 
-/** Figures of NVIDIA's data sheet of the Tesla T4: 65 TFLOPS mixed-precision (FP16/FP32), 8.1 TFLOPS single-precision. */
+/**
+ * Figures from NVIDIA's data sheet of the Tesla T4: 65 TFLOPS mixed-precision (FP16/FP32), 8.1 TFLOPS single-precision.
+ */
 const FP16_ADVICE =
   '--precision fp16 uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, ' +
   '8.1 in FP32). Its range is smaller: a frame whose values leave it stays without a score, and the log says so';
 
-/** The option that takes these devices only. */
+/** The option that selects only these devices. */
 function deviceOption(ids: readonly string[]): string {
   const gpus = ids.map((id) => /^cuda:(\d+)$/.exec(id)?.[1]);
   return gpus.includes(undefined) ? `--device ${ids.join(',')}` : `--gpus ${gpus.join(',')}`;
@@ -221,7 +223,7 @@ function deviceSummaryText(event: DeviceSummaryEvent): EventText {
 function finishedText({ counts, seconds, model, card, output }: FinishedEvent): EventText {
   const { contigsVirus, contigsOther, contigsNone } = counts;
   const done = contigsVirus + contigsOther + contigsNone;
-  // A run that was stopped has read records that it did not come to the end of.
+  // A stopped run has read records that it did not finish.
   const records = done === counts.records ? counted(done, 'record') : `${done} of ${counts.records} records read`;
   return info(
     `${records}: ${contigsVirus} virus, ${contigsOther} other, ` +

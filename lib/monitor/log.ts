@@ -18,18 +18,21 @@ export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface LogOptions {
-  /** Of standard error. Defaults to `text`: one readable line an entry. `json`: one JSON object a line. */
+  /**
+   * Format on standard error: `text`, one readable line an entry, or `json`, one JSON object a line. Defaults to
+   * `text`.
+   */
   readonly format?: LogFormat;
   /** Defaults to `info`. */
   readonly level?: LogLevel;
-  /** Where the log goes besides standard error, or instead of it. */
+  /** Where the log goes besides, or instead of, standard error. */
   readonly sinks?: LogSinks;
 }
 
-/** Writes at once, so that nothing is lost when the process ends. */
+/** Creates a log that writes synchronously, so that nothing is lost when the process ends. */
 export function createLog({ format = 'text', level = 'info', sinks = new LogSinks() }: LogOptions = {}): Logger {
-  // The fields are for machines: the message says the same to people.
-  // pino-pretty would set a field called name before every line.
+  // The fields are for programs: the message tells people the same. pino-pretty would print a field called name before
+  // every line.
   const messageOnly = { hideObject: true, colorize: false, ignore: 'name' };
   const onScreen = prettyFactory({ ...messageOnly, translateTime: 'SYS:HH:MM:ss' });
   const coloured = prettyFactory({
@@ -41,7 +44,7 @@ export function createLog({ format = 'text', level = 'info', sinks = new LogSink
   const stream = {
     write(entry: string): void {
       const fields = JSON.parse(entry) as { level: LogLevel; msg?: string };
-      // Names of contigs and files hold anything; a terminal would obey it.
+      // Names of contigs and files may contain escape sequences, which a terminal would obey.
       const readable = { ...fields, msg: harmless(fields.msg ?? '') };
       sinks.write({
         level: fields.level,
@@ -57,11 +60,11 @@ export function createLog({ format = 'text', level = 'info', sinks = new LogSink
   return log;
 }
 
-/** Logs an event as a sentence, with its fields for machines: those that event-schema.ts describes. */
+/** Logs an event as a sentence, with its fields (see event-schema.ts) for programs. */
 export function logEvent(log: Logger, event: RunEvent | CommandEvent): void {
   const { level, text } = eventText(event);
   const fields: Record<string, unknown> = { schema: EVENT_SCHEMA_VERSION, ...event };
-  // The line has a level already, and it is the same.
+  // The line already has the same level.
   delete fields['level'];
   log[level](fields, text);
 }
@@ -76,14 +79,14 @@ export interface LogEntry {
 
 const STANDARD_ERROR = 2;
 
-/** Lines that are kept for a file that is not open yet; a run logs far fewer before it has its directory. */
+/** Maximum lines kept for a file that is not open yet; a run logs far fewer before it has its directory. */
 const MAX_KEPT_LINES = 1000;
 
-/** Where a log goes: standard error or a pane of the screen, and a file once there is one. Everything is written at once. */
+/** Where a log goes: standard error or a pane of the screen, and a file once there is one. Writes are synchronous. */
 export class LogSinks {
-  /** Takes the lines instead of standard error as long as it is set: a dashboard has the screen. No line end. */
+  /** While set, receives the lines, without line ends, instead of standard error: a dashboard has the screen. */
   pane: ((line: string, level: LogLevel) => void) | undefined;
-  /** Told once when the file can no longer be written, after it was given up. */
+  /** Called once if the file can no longer be written, after it was closed. */
   onFileLost: (text: string) => void = () => undefined;
   readonly #standardError = pino.destination({ dest: STANDARD_ERROR, sync: true });
   #file: number | undefined;
@@ -92,13 +95,14 @@ export class LogSinks {
   #early: string[] = [];
 
   constructor() {
-    // A terminal that was closed or a full disk behind standard error is no reason to end a run: the file has the log.
+    // If standard error fails (closed terminal, full disk), the run goes on: the file has the log.
     this.#standardError.on('error', () => undefined);
   }
 
   /**
-   * From now on the log goes to this file too, in words and with dates, after what was logged so far. What was in the
-   * file is replaced. A file that can no longer be written, on a full disk say, is given up.
+   * From now on also writes the log to this file, as text with dates, beginning with what was logged before. Replaces
+   * the content of the file. If the file can no longer be written, as on a full disk, it is closed and `onFileLost`
+   * called.
    *
    * @throws the system's error when it cannot be opened
    */
@@ -110,7 +114,7 @@ export class LogSinks {
     for (const text of early) this.#writeFile(text);
   }
 
-  /** Nothing more goes to the file. Harmless without one. */
+  /** Closes the file, if there is one. */
   closeFile(): void {
     if (this.#file === undefined) return;
     closeSync(this.#file);

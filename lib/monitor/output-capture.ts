@@ -3,15 +3,16 @@ import { StringDecoder } from 'node:string_decoder';
 type Write = NodeJS.WriteStream['write'];
 
 /**
- * Takes what is written to standard output and standard error, line by line, until `release`: the console's lines and
- * Node's own warnings, whoever causes them. What a native library writes to the file descriptors goes past this.
+ * Captures what is written to standard output and standard error, line by line, until `release`: the lines of the
+ * console and Node's own warnings, whatever their source. Does not capture what a native library writes to the file
+ * descriptors.
  */
 export class OutputCapture {
   readonly #onLine: (line: string) => void;
   readonly #streams: readonly NodeJS.WriteStream[];
   readonly #writes: readonly Write[];
   readonly #decoders: readonly StringDecoder[];
-  /** What came of each stream after its last line end. */
+  /** What each stream has received after its last line end. */
   readonly #begun: string[];
   readonly #nodeListeners: NodeJS.WarningListener[];
   readonly #onWarning = (warning: Error): void => this.#onLine(`${warning.name}: ${warning.message}`);
@@ -25,19 +26,19 @@ export class OutputCapture {
     this.#decoders = streams.map(() => new StringDecoder('utf8'));
     this.#begun = streams.map(() => '');
     for (const [index, stream] of streams.entries()) stream.write = this.#taking(index);
-    // Node writes its warnings to the file descriptor, past the stream.
+    // Node writes its warnings to the file descriptor, bypassing the stream.
     this.#nodeListeners = process.listeners('warning').filter(({ name }) => name === 'onWarning');
     for (const listener of this.#nodeListeners) process.off('warning', listener);
     process.on('warning', this.#onWarning);
   }
 
-  /** Writes to a captured stream as if it were not. */
+  /** Writes to a captured stream, bypassing the capture. */
   write(stream: NodeJS.WriteStream, text: string): boolean {
     const write = this.#writes[this.#streams.indexOf(stream)];
     return write ? write.call(stream, text) : stream.write(text);
   }
 
-  /** Everything goes where it went before; an unfinished line is given out first. */
+  /** Restores the streams, after passing on any unfinished line. */
   release(): void {
     if (this.#isReleased) return;
     this.#isReleased = true;

@@ -1,4 +1,4 @@
-/** `10.1 GiB`; whole numbers below one MiB. */
+/** `10.1 GiB`; below that, whole MiB or KiB. */
 export function bytes(count: number): string {
   if (count < 2 ** 20) return `${(count / 2 ** 10).toFixed(0)} KiB`;
   if (count < 2 ** 30) return `${(count / 2 ** 20).toFixed(0)} MiB`;
@@ -10,7 +10,7 @@ export function gibibytes(count: number): string {
   return (count / 2 ** 30).toFixed(1);
 }
 
-/** The same in at most four characters, below 10 TiB. */
+/** The same in at most four characters, for values below 10 TiB. */
 export function shortGibibytes(count: number): string {
   return count < 99.95 * 2 ** 30 ? gibibytes(count) : (count / 2 ** 30).toFixed(0);
 }

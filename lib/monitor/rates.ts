@@ -1,12 +1,12 @@
 import { computedBy } from '../predict/run-status.js';
 import type { RunStatus } from '../predict/run-status.js';
 
-/** Seconds over which rates are taken. A batch does not go equally fast in all its parts. */
+/** Seconds over which rates are averaged, because the parts of a batch differ in speed. */
 const WINDOW = 20;
-/** Seconds of the past that are kept. */
+/** Seconds of history that are kept. */
 const KEPT = WINDOW + 5;
 
-/** What a worker did lately. */
+/** What a worker did recently. */
 export interface RecentRates {
   readonly framesPerSecond: number;
   readonly tokensPerSecond: number;
@@ -17,14 +17,14 @@ export interface RecentRates {
 const NOTHING_DONE = { frames: 0, tokens: 0, busySeconds: 0, running: undefined };
 const NO_RATES: RecentRates = { framesPerSecond: 0, tokensPerSecond: 0, busyFraction: 0 };
 
-/** Adds a status to those before it and drops what is too old to matter. Oldest first. */
+/** Adds a status to the history and drops those that are too old to matter. Oldest first. */
 export function withStatus(history: readonly RunStatus[], status: RunStatus): RunStatus[] {
   return [...history.filter(({ seconds }) => seconds < status.seconds && seconds >= status.seconds - KEPT), status];
 }
 
 /**
- * The rates of one worker over about the last twenty seconds, or since the run began where that is less. A batch counts
- * as far as it has come, so that a long one makes nothing jump; one that failed counts for nothing.
+ * The rates of a worker over about the last 20 seconds, or since the run began if that is less. A running batch counts
+ * by its progress, so that a long one causes no jumps; a failed one does not count.
  */
 export function recentRates(history: readonly RunStatus[], worker: number): RecentRates {
   const now = history.at(-1);

@@ -5,21 +5,21 @@ import type { Widgets } from 'blessed';
 import type { Line, Style } from './dashboard-lines.js';
 
 export interface ScreenOptions {
-  /** Undefined where nobody can press a key. */
+  /** Undefined if no keys are read. */
   readonly input: NodeJS.ReadStream | undefined;
   readonly output: NodeJS.WriteStream;
-  /** Writes to the output, whoever has taken its `write` over. */
+  /** Writes to the output, even if its `write` has been replaced. */
   readonly write: (text: string) => boolean;
   /** `$TERM`. */
   readonly term: string;
   readonly ascii: boolean;
   readonly colours: boolean;
-  /** `q`, `C-c` … as blessed names them. */
+  /** Called with a key in blessed's notation: `q`, `C-c` … */
   readonly onKey: (key: string) => void;
   readonly onResize: () => void;
 }
 
-/** What blessed has and its types do not say. */
+/** What blessed has but its types lack. */
 interface UntypedScreen {
   enter(): void;
   leave(): void;
@@ -46,13 +46,13 @@ const COLOURS: Record<Style, string> = {
   error: '31',
 };
 
-/** Those without a second screen keep what was drawn. */
+/** Terminals without a second screen, which keep what was drawn. */
 const ONE_SCREEN = /^(linux|vt\d|ansi|cons25|pcansi|sun)/;
 
 /**
- * The terminal's second screen, drawn by blessed: it knows the escape sequences, writes only what changed, and reads
- * keys. It is kept from what else it does: it reads its own description of xterm, because those of newer systems are in
- * a format that it does not know, and its ways of ending the process are taken out.
+ * The terminal's second screen, drawn by blessed, which knows the escape sequences, writes only what changed, and reads
+ * keys. Two habits of blessed are overridden: it must use its own description of xterm, because newer systems have
+ * theirs in a format that it cannot read, and it must not end the process.
  */
 export class TerminalScreen {
   readonly #options: ScreenOptions;
@@ -63,15 +63,15 @@ export class TerminalScreen {
   constructor(options: ScreenOptions) {
     this.#options = options;
     const { input, output, term, ascii } = options;
-    // It takes as long to load as everything else together, and few commands draw.
+    // Loaded only here: it takes as long as everything else together, and few commands draw.
     const blessed = createRequire(import.meta.url)('blessed') as Blessed;
     const terminal = new ScreenOutput(output, options.write);
     this.#screen = withoutProcessListeners(() => {
-      // Nothing is found in no folders, so that blessed takes its own file.
+      // Without folders to search, blessed uses its own file.
       blessed.Tput.ipaths = [];
       return blessed.screen({
         input: input ?? new PassThrough(),
-        // It asks for little of a stream.
+        // blessed uses little of a stream.
         output: terminal as unknown as NodeJS.WriteStream,
         terminal: term.startsWith('linux') ? 'linux' : 'xterm',
         forceUnicode: !ascii,
@@ -79,7 +79,7 @@ export class TerminalScreen {
         autoPadding: false,
       });
     });
-    // Lines and blocks are drawn as UTF-8, or not at all; never by switching the terminal's character set.
+    // Draw lines and blocks as UTF-8 or not at all, never by switching the terminal's character set.
     this.#untyped.program.tput.brokenACS = true;
     this.#box = blessed.box({ parent: this.#screen, top: 0, left: 0, width: '100%', height: '100%', wrap: false });
     if (input) {
@@ -106,20 +106,20 @@ export class TerminalScreen {
     const painted = lines.map((line) => {
       return line.map(({ text, style }) => (codes[style] ? `\x1b[${codes[style]}m${text}\x1b[m` : text)).join('');
     });
-    // Otherwise blessed would take a screen that begins with empty lines for an empty one.
+    // blessed would take a screen that begins with empty lines for an empty one.
     this.#box.setContent(painted.join('\n') || ' ');
     this.#screen.render();
   }
 
-  /** Draws everything anew, also what the terminal seems to show already. */
+  /** Redraws everything, even what the terminal seems to show already. */
   redraw(): void {
     this.#screen.alloc();
     this.#screen.render();
   }
 
-  /** Back to the screen of before, until `enter`. */
+  /** Returns to the previous screen, until `enter`. */
   leave(): void {
-    // Blessed sets the lines that scroll, for the size that it found at first.
+    // Undo blessed's scroll region, which it sets for the size that it found at first.
     this.#screen.program.write('\x1b[r');
     this.#untyped.leave();
     if (ONE_SCREEN.test(this.#options.term)) this.#options.write(`\x1b[${this.rows};1H\r\n`);
@@ -134,7 +134,7 @@ export class TerminalScreen {
     this.#screen.program.hideCursor();
     const { input } = this.#options;
     if (input && !input.destroyed) {
-      // It takes itself for raw still where the shell has changed it behind its back.
+      // The stream still believes that it is raw if the shell has changed the terminal meanwhile.
       input.setRawMode(false);
       input.setRawMode(true);
       input.resume();
@@ -142,14 +142,14 @@ export class TerminalScreen {
     this.redraw();
   }
 
-  /** After `leave`: nothing of it remains. */
+  /** Releases everything; call after `leave`. */
   destroy(): void {
     this.#forget();
     this.#screen.destroy();
   }
 }
 
-/** What blessed needs of an output. It writes at once, as a terminal's stream does, so that nothing is lost at exit. */
+/** What blessed needs of an output. Writes synchronously, like a terminal's stream, so that nothing is lost at exit. */
 class ScreenOutput extends EventEmitter {
   readonly isTTY = true;
   readonly writable = true;
@@ -172,7 +172,7 @@ class ScreenOutput extends EventEmitter {
 
   follow(): () => void {
     const resized = (): void => void this.emit('resize');
-    // A terminal that is gone is no reason to end the run.
+    // A lost terminal is no reason to end the run.
     const ignored = (): void => undefined;
     this.#output.on('resize', resized);
     this.#output.on('error', ignored);
@@ -183,7 +183,9 @@ class ScreenOutput extends EventEmitter {
   }
 }
 
-/** Blessed would end the process with exit code 0 at a signal, and with a message of its own at an exception. */
+/**
+ * Keeps blessed from ending the process: with exit code 0 at a signal, and with a message of its own at an exception.
+ */
 function withoutProcessListeners<T>(make: () => T): T {
   const names = ['exit', 'uncaughtException', 'SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
   const before = new Map(names.map((name) => [name, new Set(process.listeners(name as 'exit'))]));

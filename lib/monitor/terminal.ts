@@ -1,24 +1,24 @@
 import { readFileSync } from 'node:fs';
 
-/** What a process must tell for a dashboard to be chosen; `process` does. */
+/** The facts that decide whether there is a dashboard; `process` provides them. */
 export interface TerminalFacts {
   readonly stdout: { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
   readonly stderr: { readonly isTTY?: boolean };
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Terminals that draw letters alone well, whatever the locale. */
+/** Terminals that draw only letters well, whatever the locale. */
 const PLAIN_TERMINALS = /^(linux|vt\d|ansi|cons25|pcansi|sun|wsvt|hurd|mach|cygwin)/;
 
 /**
- * Whether a dashboard can be drawn: both outputs are the terminal, so that nothing else is written on it, and it knows
- * where its cursor is.
+ * Whether a dashboard can be drawn: both outputs are the terminal, so that nothing else is written there, and the
+ * terminal can position its cursor.
  *
  * @param isForeground whether the process may change the terminal; in a shell's background it would be stopped
  */
 export function wantsDashboard({ stdout, stderr, env }: TerminalFacts, isForeground = true): boolean {
   const isTerminal = stdout.isTTY === true && stderr.isTTY === true;
-  // A serial line knows no size.
+  // A serial line has no size.
   const hasSize = (stdout.columns ?? 0) > 0 && (stdout.rows ?? 0) > 0;
   const term = env['TERM'] ?? '';
   return isTerminal && hasSize && term !== '' && term !== 'dumb' && isForeground;
@@ -26,24 +26,24 @@ export function wantsDashboard({ stdout, stderr, env }: TerminalFacts, isForegro
 
 /** Whether only ASCII may be drawn: the locale's encoding is not UTF-8, or the terminal has few other characters. */
 export function wantsAscii(env: TerminalFacts['env']): boolean {
-  // As POSIX has it: the first of these that is set and not empty counts.
+  // As POSIX defines it, the first of these that is set and not empty counts.
   const locale = [env['LC_ALL'], env['LC_CTYPE'], env['LANG']].find((value) => value) ?? '';
   return !/utf-?8/i.test(locale) || PLAIN_TERMINALS.test(env['TERM'] ?? '');
 }
 
-/** Whether colours are wanted: https://no-color.org, and the terminal has any. */
+/** Whether colours are wanted (https://no-color.org) and the terminal has any. */
 export function wantsColours(env: TerminalFacts['env']): boolean {
   return !env['NO_COLOR'] && env['TERM'] !== 'dumb';
 }
 
 /**
- * Whether this process may change its terminal's settings: in the background of a shell it would be stopped for it.
- * True where there is no job control.
+ * Whether this process may change its terminal's settings: in the background of a shell it would be stopped for that.
+ * True without job control.
  */
 export function isForeground(): boolean {
   try {
     const stat = readFileSync('/proc/self/stat', 'utf8');
-    // The second field is the program's name in brackets, which may hold spaces and brackets itself.
+    // The second field is the program's name in brackets, which may itself contain spaces and brackets.
     const [, , group, , , foregroundGroup] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return foregroundGroup === '-1' || foregroundGroup === '0' || foregroundGroup === group;
   } catch {
@@ -54,12 +54,12 @@ export function isForeground(): boolean {
 const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
 
 /**
- * Calls `restore` before the process ends in whatever way that can be noticed: its exit, an exception that nobody
- * catches, and signals that nobody else listens to. These end it as if they had not been caught. @returns how to undo it
+ * Calls `restore` before the process ends in any way that can be noticed: exit, an uncaught exception, or a signal
+ * without another listener, which then ends the process as if it were not caught. @returns how to undo it
  */
 export function guardTerminal(restore: () => void): () => void {
   const onSignal = (signal: NodeJS.Signals): void => {
-    // Whoever else listens decides; and may stop to listen while it is told, so that this must be asked before it.
+    // Another listener decides. Ask before it runs, because it may remove itself.
     if (process.listenerCount(signal) > 1) return;
     endBy(signal, restore);
   };
@@ -73,7 +73,7 @@ export function guardTerminal(restore: () => void): () => void {
   };
 }
 
-/** Ends the process at once as the signal does where nobody catches it, so that a shell knows what happened. */
+/** Ends the process at once as an uncaught signal does, so that a shell knows what happened. */
 export function endBy(signal: NodeJS.Signals, restore: () => void): void {
   restore();
   process.removeAllListeners(signal);

@@ -4,7 +4,7 @@ import { forcedToDisk } from '../disk.js';
 import type { ContigResult, WindowResult } from '../scoring/results.js';
 import { outputError } from './output-error.js';
 
-/** What a file needs of its handle; FileHandle has it. */
+/** The part of FileHandle that a file needs. */
 export interface WritableHandle {
   write(buffer: Uint8Array, offset: number, length: number): Promise<{ bytesWritten: number }>;
   sync(): Promise<void>;
@@ -13,7 +13,7 @@ export interface WritableHandle {
 
 export type OpenFile = (path: string) => Promise<WritableHandle>;
 
-/** Refuses a file that is already there: the folder is the run's own. */
+/** Refuses an existing file: the folder is the run's own. */
 export const openNewFile: OpenFile = (path) => open(path, 'wx');
 
 /** A promise to await before the next write, or nothing when there is room. */
@@ -46,8 +46,8 @@ export interface FileSummary {
 const BLOCK_BYTES = 64 * 1024;
 
 /**
- * A file written in blocks of about 64 KiB, one write at a time, so that at most two blocks are held. A failed write
- * is kept and comes back from the next call (VNP_OUTPUT); no promise is ever left rejected without a reader.
+ * A file written in blocks of about 64 KiB, one write at a time, so that at most two blocks are held. A failed write is
+ * kept and rejects the next call (VNP_OUTPUT); no promise is left rejected without a handler.
  */
 export class BufferedFile {
   readonly shownPath: string;
@@ -72,7 +72,7 @@ export class BufferedFile {
     return this.#pending < BLOCK_BYTES ? undefined : this.#makeRoom();
   }
 
-  /** Takes the bytes over: the caller must not change them afterwards. */
+  /** Takes ownership of the bytes: the caller must not change them afterwards. */
   appendBytes(bytes: Uint8Array): Wait {
     this.#encodeText();
     this.#chunks.push(bytes);
@@ -80,7 +80,7 @@ export class BufferedFile {
     return this.#pending < BLOCK_BYTES ? undefined : this.#makeRoom();
   }
 
-  /** Writes what is left, and closes. The file is there afterwards, empty when nothing was appended. */
+  /** Writes what is left and closes the file, which then exists, even if nothing was appended. */
   async close(): Promise<FileSummary> {
     await this.#writing;
     if (this.#failure === undefined) {

@@ -16,9 +16,9 @@ function numberedEscape(code: number): string {
 }
 
 /**
- * A text as a cell of a table: on one line, without a tab, and nothing that a spreadsheet takes for a formula or a
- * reader for a comment or an opening quotation mark. Ids get the same treatment as other texts, for they come from
- * files of strangers; an ordinary id is left as it is. `unescapeCell` gives the text back.
+ * Makes a text a cell of a table: on one line, without a tab, and nothing that a spreadsheet takes for a formula or a
+ * reader for a comment or an opening quotation mark. Ids are escaped like other texts, because they come from untrusted
+ * files; an ordinary id is unchanged. `unescapeCell` reverses it.
  */
 export function escapeCell(text: string): string {
   if (!NEEDS_ESCAPE.test(text)) return text;
@@ -26,7 +26,7 @@ export function escapeCell(text: string): string {
   return GUARDED.test(escaped) ? `'${escaped}` : escaped;
 }
 
-/** Escapes texts that mostly are as the one before: the id or the source of a window. */
+/** Escapes texts that usually equal the previous one, such as the id or the source of a window. */
 export class LastCell {
   #text = '';
   #cell = '';
@@ -40,7 +40,7 @@ export class LastCell {
   }
 }
 
-/** The text that `escapeCell` was given. */
+/** Reverses `escapeCell`. */
 export function unescapeCell(cell: string): string {
   const unguarded = cell.startsWith("'") ? cell.slice(1) : cell;
   return unguarded.replace(ESCAPE, (_, name?: string, byte?: string, unit?: string) =>

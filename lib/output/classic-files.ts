@@ -29,12 +29,12 @@ export class PredictionResultsWriter implements ResultWriter {
 
 const NOT_ASCII = /\P{ASCII}/u;
 
-/** The classic prediction_results_highestscore.csv: written at the end, for it is sorted. */
+/** The classic prediction_results_highestscore.csv, written at the end because it is sorted. */
 export class HighestScoreWriter implements ResultWriter {
   readonly #file: BufferedFile;
   readonly #sort: ExternalSort;
 
-  /** @param file one with the encoding latin1, for the ids are kept as UTF-8 bytes */
+  /** @param file with the encoding latin1, because the ids are kept as UTF-8 bytes */
   constructor(file: BufferedFile, sort: ExternalSort) {
     this.#file = file;
     this.#sort = sort;
@@ -69,7 +69,7 @@ export function utf8Key(text: string): string {
 
 /** Something that could not be computed. */
 export interface Failure {
-  /** The input, and what of it failed. */
+  /** The input that the failed ORFs or record come from. */
   readonly path: string;
   readonly stage: 'DNABERT-S' | 'ESM-2' | 'classifier' | 'batch' | 'input';
   readonly message: string;

@@ -3,9 +3,9 @@ import type { ProcessIdentity, SharedFiles, System } from './system.js';
 
 type Unsaid = 'user' | 'boot' | 'pidNamespace';
 
-/** The process that a folder of unfinished files belongs to. Earlier versions say less. */
+/** The process that a folder of unfinished files belongs to. Records of earlier versions lack some fields. */
 export interface Owner extends Omit<ProcessIdentity, Unsaid>, Partial<Pick<ProcessIdentity, Unsaid>> {
-  /** The name of its run, by which the folder is called, too. */
+  /** The name of its run, which is part of the folder's name. */
   readonly token?: string;
 }
 
@@ -13,12 +13,12 @@ export const OWNER_FILE = 'owner.json';
 const BEAT_DIGITS = 12;
 const MAX_NAME_LENGTH = 80;
 
-/** The record of an owner at one of its heartbeats; it keeps its length. */
+/** The record of an owner at one of its heartbeats. Its length never changes, so that it can be overwritten. */
 export function ownerText(owner: Owner, beat: number): string {
   return JSON.stringify({ ...owner, beat: String(beat).padStart(BEAT_DIGITS, '0') });
 }
 
-/** @returns undefined where it is torn, or none */
+/** @returns undefined if the record is incomplete or malformed */
 export function parseOwner(text: string): Owner | undefined {
   try {
     const owner = JSON.parse(text) as Partial<Owner> | null;
@@ -28,15 +28,15 @@ export function parseOwner(text: string): Owner | undefined {
   }
 }
 
-/** @returns undefined where there is none that can be read */
+/** @returns undefined if there is no readable record */
 export async function readOwner(files: SharedFiles, folder: string): Promise<Owner | undefined> {
   const found = await files.read(join(folder, OWNER_FILE)).catch(() => undefined);
   return found && parseOwner(found.text);
 }
 
 /**
- * Whether the owner lives: `unknown` where its process cannot be asked for. Only in this kernel and this namespace of
- * process numbers is a number that of the owner: two containers of one name may both run as process 1.
+ * Whether the owner is alive; `unknown` if its process cannot be looked up. A process number is valid only in the same
+ * kernel and PID namespace: two containers of the same name may both run as process 1.
  */
 export async function lifeOf(owner: Owner | undefined, system: System): Promise<'alive' | 'dead' | 'unknown'> {
   const own = system.identity();
@@ -48,7 +48,7 @@ export async function lifeOf(owner: Owner | undefined, system: System): Promise<
   return found.started === owner.started ? 'alive' : 'dead';
 }
 
-/** Whether it is of another machine, which is more than of another container. */
+/** Whether the owner is on another machine, not merely in another container. */
 export function isElsewhere(owner: Owner | undefined, { boot, host }: ProcessIdentity): boolean {
   if (owner === undefined) return false;
   return owner.boot && boot ? owner.boot !== boot : owner.host !== host;
@@ -60,7 +60,7 @@ export function describeOwner(owner: Owner | undefined): string {
   return `process ${owner.pid} on ${printable(owner.host)}${owner.user ? ` (user ${printable(owner.user)})` : ''}`;
 }
 
-/** Anybody may have written it. */
+/** Anybody may have written the record. */
 function printable(text: unknown): string {
   return String(text)
     .slice(0, MAX_NAME_LENGTH)

@@ -6,11 +6,11 @@ import { isResultName, JOURNAL, OUTPUT_FILES, type OutputFile, outputFileName, R
 import { outputError } from './output-error.js';
 
 /**
- * The names of the files of an earlier run that are in the directory, without run.json and the journal: those that every
- * run calls alike, and of the others those that run.json speaks of and that this program may have written.
+ * Names of an earlier run's files in the directory, except run.json and the journal: those with fixed names, and of the
+ * others those that run.json lists and this program may have written.
  *
  * @param path of the directory
- * @param inputs paths of files that are none of them, whatever their names
+ * @param inputs paths of files that never count, whatever their names
  */
 export async function earlierFiles(path: string, inputs: readonly string[]): Promise<string[]> {
   const fixed = OUTPUT_FILES.map(({ name }) => name).filter((name) => !name.includes('{'));
@@ -26,7 +26,7 @@ export async function earlierFiles(path: string, inputs: readonly string[]): Pro
   return found;
 }
 
-/** Whatever a run.json says: it may be of anybody. */
+/** The names that run.json lists, unchecked: anybody may have written it. */
 function namesInManifest(path: string): string[] {
   try {
     const { files } = JSON.parse(readFileSync(join(path, RUN_MANIFEST.name), 'utf8')) as { files?: unknown };
@@ -38,7 +38,7 @@ function namesInManifest(path: string): string[] {
   }
 }
 
-/** What tells a file from every other, under whatever path; undefined where there is none. */
+/** Identifies a file whatever its path; undefined if there is none. */
 async function fileAt(path: string): Promise<string | undefined> {
   const found = await stat(path, { bigint: true }).catch(() => undefined);
   return found && `${found.dev}:${found.ino}`;
@@ -47,7 +47,7 @@ async function fileAt(path: string): Promise<string | undefined> {
 export interface ResultFilesToCheck {
   /** The directory as errors name it. */
   readonly shownDirectory: string;
-  /** The same as it is reached, and the folder in it that files are written to first. */
+  /** Path to the directory, and the folder in it that files are written to first. */
   readonly path: string;
   readonly unfinished: string;
   readonly inputName: string;
@@ -58,7 +58,7 @@ export interface ResultFilesToCheck {
 const STICKY = 0o1000;
 
 /**
- * Finds at the start of a run what would otherwise fail after all its work: files that no file system call can name, and
+ * Checks at the start what would otherwise fail after all the work: names that the file system does not accept, and
  * files of an earlier run that cannot be replaced.
  *
  * @throws VirnucproError VNP_OUTPUT
@@ -71,7 +71,7 @@ export async function checkResultFiles(request: ResultFilesToCheck): Promise<voi
   }
 }
 
-/** By trying: which names and how long ones are possible differs between file systems. */
+/** By trying: file systems differ in the names and lengths that they accept. */
 async function checkName({ unfinished, shownDirectory }: ResultFilesToCheck, file: OutputFile, name: string) {
   const path = join(unfinished, name);
   try {
@@ -89,7 +89,7 @@ async function checkName({ unfinished, shownDirectory }: ResultFilesToCheck, fil
 }
 
 /**
- * Refuses a file that is there and that this user cannot replace.
+ * Refuses an existing file that this user cannot replace.
  *
  * @throws VirnucproError VNP_OUTPUT
  */
@@ -115,7 +115,7 @@ async function isOfOthers(directory: string, owner: number): Promise<boolean> {
   return (mode & STICKY) !== 0 && user !== 0 && user !== uid && user !== owner;
 }
 
-/** A file that merely may not be written to says EACCES, and can be replaced. */
+/** A file that is merely read-only gives EACCES, and can be replaced. */
 async function isImmutable(path: string): Promise<boolean> {
   try {
     await (await open(path, 'r+')).close();

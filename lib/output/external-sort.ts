@@ -5,23 +5,23 @@ import { merge } from './merge.js';
 import { FileRun, type HighestScores, MemoryRun, runLine } from './sorted-run.js';
 
 export interface ExternalSortOptions {
-  /** Where runs are put; it must exist, and files left there after a failure are the caller's to remove. */
+  /** Folder for the runs. It must exist, and the caller removes files left there after a failure. */
   readonly folder: string;
   readonly open: OpenFile;
   /**
-   * Memory for entries before a run is written, in bytes, about. Default 2 MiB: sorting more at once would hold up the
-   * event loop.
+   * Approximate memory for entries before a run is written, in bytes. Default 2 MiB: sorting more at once would block
+   * the event loop.
    */
   readonly runBytes?: number | undefined;
-  /** Runs that are merged, and so open, at once. Default 64. */
+  /** Number of runs merged, and so open, at once. Default 64. */
   readonly fanIn?: number | undefined;
 }
 
 const ENTRY_BYTES = 96;
 
 /**
- * Sorts the scores of window ids by code point, entries of one id joined, in bounded memory: what fits stays in memory,
- * more is written as sorted runs and merged at the end.
+ * Sorts the scores of window ids by code point in bounded memory, joining entries of the same id. What does not fit in
+ * memory is written as sorted runs and merged at the end.
  */
 export class ExternalSort {
   readonly #options: ExternalSortOptions;
@@ -38,7 +38,7 @@ export class ExternalSort {
     this.#fanIn = Math.max(2, options.fanIn ?? 64);
   }
 
-  /** A promise to await before the next entry, where a run is being written. */
+  /** Returns a promise to await before the next entry, if a run is being written. */
   add(entry: HighestScores): Wait {
     this.#entries.push(entry);
     this.#bytes += ENTRY_BYTES + entry.key.length;

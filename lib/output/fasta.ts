@@ -8,7 +8,7 @@ const LINE_FEED = 10;
 /** Letters of one wrapped block: a multiple of the columns, so that blocks can follow each other. */
 export const WRAPPED_BLOCK_LETTERS = COLUMNS * 1000;
 
-/** Bytes that so many letters take in lines of 60, with the line ends. */
+/** Bytes of this many letters in lines of 60, including the line ends. */
 export function wrappedBytes(letters: number): number {
   return letters + Math.ceil(letters / COLUMNS);
 }
@@ -34,10 +34,10 @@ export function unwrapped(letters: Uint8Array): Uint8Array {
   return text;
 }
 
-/** What is written of a record. */
+/** The fields of a record that are written. */
 type VirusRecord = Pick<ContigResult, 'verdict' | 'header' | 'sequence'>;
 
-/** Writes the records called virus as FASTA, a block of letters at a time, however long they are. */
+/** Writes the records called virus as FASTA, a block of letters at a time, however long a record is. */
 export class VirusSequencesWriter implements ResultWriter {
   readonly #file: BufferedFile;
 

@@ -16,7 +16,7 @@ export interface OutputFile {
   readonly when: 'always' | 'keep-intermediate' | 'save-embeddings' | 'failures' | 'unfinished';
   readonly format: string;
   readonly meaning: string;
-  /** In their order; empty when the file is no table. */
+  /** In order; empty if the file is not a table. */
   readonly columns: readonly OutputColumn[];
 }
 
@@ -257,7 +257,7 @@ export function outputFileName(file: OutputFile, inputName: string, chunkSize: n
   return file.name.replace('{size}', String(chunkSize)).replace('{input}', () => inputName);
 }
 
-/** Whether a file may be called so in the directory of some run. A name, never a path. */
+/** Whether some run could write a file of this name. Takes a name, never a path. */
 export function isResultName(name: string): boolean {
   return OUTPUT_FILES.some(({ name: pattern }) => {
     const [stem, rest] = pattern.split('{input}');

@@ -10,13 +10,13 @@ import { outputError } from './output-error.js';
 import { REPLACEMENT_FOLDER } from './put-in-place.js';
 import { codeOf } from './system.js';
 
-/** The files that a call writes anew. */
+/** The files that a call rewrites. */
 export const RESCORED_FILES = [CONTIGS_TABLE, WINDOWS_TABLE, VIRUS_SEQUENCES].map(({ name }) => name);
 
 /**
- * run.json of a finished run.
+ * Reads the run.json of a finished run.
  *
- * @throws VirnucproError VNP_OUTPUT where there is none, or none that can be worked with
+ * @throws VirnucproError VNP_OUTPUT if there is none, or it is malformed or of another format version
  */
 export async function readManifest(directory: string): Promise<RunManifest> {
   const path = join(directory, RUN_MANIFEST.name);
@@ -83,7 +83,7 @@ const isText = (value: unknown): boolean => typeof value === 'string';
 const isNumber = (value: unknown): boolean => typeof value === 'number';
 const fieldsOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {});
 
-/** Whether it is a list of files with their sizes and hashes, each with a right `name`. */
+/** Whether a value is a list of files with sizes and hashes, in which `isRight` accepts the field `name` of each. */
 function areFiles(value: unknown, name: string, isRight: (text: unknown) => boolean): boolean {
   if (!Array.isArray(value)) return false;
   return value.map(fieldsOf).every((file) => isNumber(file['bytes']) && isText(file['sha256']) && isRight(file[name]));
@@ -93,7 +93,7 @@ function areParts(value: unknown): boolean {
   return Array.isArray(value) && value.map(fieldsOf).every(({ role, sha256 }) => isText(role) && isText(sha256));
 }
 
-/** What a call takes from run.json must be what it says; the rest is passed on as it is. */
+/** Checks the fields of run.json that a call uses; the others are passed on unchanged. */
 function problemOf(manifest: Fields): string | undefined {
   const [model, parameters, counts] = [manifest['model'], manifest['parameters'], manifest['counts']].map(fieldsOf);
   const areNumbers = (fields: Fields | undefined, ...names: string[]): boolean =>
@@ -107,7 +107,7 @@ function problemOf(manifest: Fields): string | undefined {
     counts: areNumbers(counts, 'records', 'windows', 'windowsScored', 'framesScored'),
     files: areFiles(manifest['files'], 'name', isFileName),
     warnings: Array.isArray(manifest['warnings']),
-    // Runs of early versions do not say it.
+    // Absent in runs of early versions.
     workingDirectory: manifest['workingDirectory'] === undefined || isText(manifest['workingDirectory']),
     rescored: manifest['rescored'] === undefined || Array.isArray(manifest['rescored']),
   };
@@ -121,17 +121,17 @@ function problemOf(manifest: Fields): string | undefined {
 const READ_BYTES = 1024 * 1024;
 
 export interface CheckOptions {
-  /** Files of which only the size is looked at. Default none. */
+  /** Files to check by size alone. Default none. */
   readonly bySizeAlone?: readonly string[];
-  /** Ends it: the promise rejects with the signal's reason. */
+  /** Ends the check: the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Finds files that are not what run.json says: first by all their sizes, which cost nothing, then by their hashes.
+ * Finds files that differ from run.json: first by all sizes, which cost nothing, then by hashes.
  *
  * @param directory as errors name it
- * @throws VirnucproError VNP_OUTPUT
+ * @throws VirnucproError VNP_OUTPUT; the signal's reason
  */
 export async function checkFiles(
   directory: string,
@@ -165,7 +165,7 @@ export async function checkFiles(
   }
 }
 
-/** @throws VirnucproError VNP_OUTPUT where what was found is not what run.json says */
+/** @throws VirnucproError VNP_OUTPUT if what was found differs from run.json */
 export function checkFile(directory: string, file: ManifestFile, found: FileSummary): void {
   if (found.bytes === file.bytes && found.sha256 === file.sha256) return;
   const hash = found.sha256 === file.sha256 ? '' : ` with the SHA-256 ${found.sha256}`;
@@ -176,7 +176,7 @@ export function checkFile(directory: string, file: ManifestFile, found: FileSumm
   );
 }
 
-/** What is said of files that are not those of the run, without what to do about it. */
+/** The message of an error of `checkFiles`, without its advice. */
 export function whatChanged({ message }: VirnucproError): string {
   return message.replace(`. ${NEXT}`, '');
 }

@@ -6,8 +6,8 @@ const floatView = new Float32Array(1);
 const bitsView = new Uint32Array(floatView.buffer);
 
 /**
- * The shortest decimal text that reads back to the same float32, as numpy prints it: `0.9979233`, `1.0`, `1e-05`.
- * Of several shortest texts the nearest is taken, of two equally near the one with the even digit.
+ * The shortest decimal text that reads back to the same float32, as numpy prints it: `0.9979233`, `1.0`, `1e-05`. If
+ * there are several, the nearest; if two are equally near, the one with the even digit.
  *
  * @param value a float32 value; another number is rounded to one first
  */
@@ -22,9 +22,9 @@ export function float32Text(value: number): string {
 }
 
 /**
- * The fast way for 1e-13 <= value < 1, in doubles. An integer n below 1e10 and a power of ten up to 1e22 are exact, so
- * n / 10^k is the double that the text would be read as. Undefined where the nearest n is not certain: near a tie, and
- * for a power of two, whose lower neighbour is nearer than its upper one.
+ * Fast path for 1e-13 <= value < 1, in doubles. An integer n below 1e10 and a power of ten up to 1e22 are exact, so n /
+ * 10^k is the double that the text would be read as. Undefined if the nearest n is not certain: near a tie, and for a
+ * power of two, whose lower neighbour is nearer than its upper one.
  */
 function fractionText(value: number): string | undefined {
   floatView[0] = value;
@@ -58,7 +58,7 @@ function digitsThatReadBack(value: number, decimals: number): number {
   return Math.fround(digits / power) === value ? digits : 0;
 }
 
-/** The slow way, for any positive value: from its exact decimal digits. */
+/** Slow path for any positive value: from its exact decimal digits. */
 function exactText(value: number): string {
   const [mantissa = '', exponent = ''] = value.toExponential(100).split('e');
   const all = mantissa.replace('.', '');
@@ -78,7 +78,7 @@ function roundsUp(below: number, rest: string): boolean {
   return rest === half ? below % 2 === 1 : rest > half;
 }
 
-/** Writes digits * 10^-decimals as numpy does: with an exponent where the value itself is below 1e-4 or from 1e16. */
+/** Writes digits * 10^-decimals as numpy does: with an exponent if the value itself is below 1e-4 or at least 1e16. */
 function decimalText(value: number, digits: string, decimals: number): string {
   let length = digits.length;
   while (digits.charCodeAt(length - 1) === 48) length--;

@@ -1,10 +1,10 @@
 import type { RunCounts } from '../predict/run-counts.js';
 import type { DeviceSummary } from '../predict/run-status.js';
 
-/** The version of run.json's layout; it grows when a field changes its meaning or goes. */
+/** Version of run.json's layout, increased when a field is removed or changes its meaning. */
 export const MANIFEST_FORMAT_VERSION = 1;
 
-/** What every result of a model with random weights must carry. */
+/** The warning that every result of a model with random weights must carry. */
 export const RANDOM_WEIGHTS_WARNING = 'random weights: not a prediction';
 
 /** One archive of the model. */
@@ -26,9 +26,9 @@ export interface ManifestModel {
   readonly random: boolean;
   /** Whether it came with this program. Absent in runs of early versions, as is `card`. */
   readonly shipped?: boolean;
-  /** Path of its card, which says what it was trained on and what it can do; null where nobody has written one. */
+  /** Path of its card, which says what it was trained on and what it can do; null if it has none. */
   readonly card?: string | null;
-  /** Window length, in bases. */
+  /** Chunk size: bases of a window. */
   readonly chunkSize: number;
   readonly parts: readonly ManifestModelPart[];
 }
@@ -42,26 +42,32 @@ export interface ManifestInput {
   readonly sha256: string;
 }
 
-/** What decides the results, as it was in force: options given and defaults alike. */
+/** The parameters that decide the results, given or by default. */
 export interface ManifestParameters {
   /** A window is called virus when its virus_score is at least this. */
   readonly threshold: number;
   /** A contig is called virus when at least this fraction of its scored windows is. */
   readonly minFraction: number;
-  /** Scores are softmax(logits / temperature): 1 unless they are calibrated. Absent in runs of early versions, which did not. */
+  /**
+   * Scores are softmax(logits / temperature): 1 unless calibrated. Absent in runs of early versions, which did not
+   * calibrate.
+   */
   readonly temperature?: number;
-  /** The most tokens in a batch of each model. */
+  /** Maximum tokens in a batch of each model. */
   readonly batchTokens: { readonly dna: number; readonly protein: number };
-  /** As asked for: `auto`, `fp32`, `fp16` or `bf16`; what a device chose stands with the device. */
+  /** As requested: `auto`, `fp32`, `fp16` or `bf16`. What each device chose is in `devices`. */
   readonly precision: string;
   /** Further options by their long name, without dashes. */
   readonly [option: string]: unknown;
 }
 
-/** What read every window before the model of the run, and decided those that it was sure of. */
+/** Triage: a model that read every window before the model of the run, and decided those it was sure of. */
 export interface ManifestTriage {
   readonly model: ManifestModel;
-  /** It decided windows with a virus score below the one or from the other on, calibrated at `ruleTemperature`. */
+  /**
+   * It decided windows with a virus score below `othersBelow` or from `virusAtLeast` on, calibrated at
+   * `ruleTemperature`.
+   */
   readonly othersBelow: number;
   readonly virusAtLeast: number;
   readonly ruleTemperature: number;
@@ -88,29 +94,29 @@ export interface RunDescription {
   readonly finished: string;
   /** The words of the command line, the program first. */
   readonly commandLine: readonly string[];
-  /** Where the command was given: paths of inputs are relative to it. Absolute. */
+  /** Absolute; relative paths of inputs start here. */
   readonly workingDirectory: string;
   /**
-   * `complete`: every window that has a frame was scored. `partial`: some failed, the others are all here.
-   * `stopped`: the run gave up before the end of its input; what is here is right, but it is not all.
+   * `complete`: every window with a frame was scored. `partial`: some windows failed or some records are invalid; all
+   * others are here. `stopped`: the run ended before the end of its input; the results are correct but incomplete.
    */
   readonly outcome: 'complete' | 'partial' | 'stopped';
   readonly model: ManifestModel;
-  /** null in a run without; absent in runs of early versions, which could not. */
+  /** null in a run without triage; absent in runs of early versions, which had none. */
   readonly triage?: ManifestTriage | null;
   readonly inputs: readonly ManifestInput[];
   readonly parameters: ManifestParameters;
   readonly devices: readonly DeviceSummary[];
   /**
-   * `finish` compares these with the rows that it wrote. Where the outcome is `stopped`, `records` and `empty` may be
-   * more than the rows: they were read, but the run did not come to their end.
+   * `finish` compares these with the rows it wrote. If the outcome is `stopped`, the counts of records may exceed the
+   * rows: some records were read but not finished.
    */
   readonly counts: Readonly<RunCounts>;
-  /** Frames of these whose scores an earlier run had computed, from which this one went on. */
+  /** Frames among these whose scores come from the journal of the earlier run that this one resumed. */
   readonly framesFromJournal: number;
   /** Seconds by stage, e.g. `load`, `compute`, `total`; stages overlap, so they need not add up. */
   readonly seconds: Readonly<Record<string, number>>;
-  /** The most memory that the process held at once, in bytes. */
+  /** Peak resident memory of the process, in bytes. */
   readonly peakResidentBytes: number;
   /** What a reader of the results must know. */
   readonly warnings: readonly string[];
@@ -119,38 +125,38 @@ export interface RunDescription {
 /** The content of run.json. */
 export interface RunManifest extends RunDescription {
   readonly formatVersion: number;
-  /** Always true: a run whose counts in and out differ is not put in place. */
+  /** Always true: results are not put in place if their counts differ from those of the run. */
   readonly countsChecked: true;
   /** Every other file of the run, in the order in which they were put in place. */
   readonly files: readonly ManifestFile[];
   /**
-   * Every `virnucpro call` since, oldest first: `threshold`, `minFraction`, the counts of contigs, the files and, after a
-   * call with a model, `model` are those of the last one, all else is of the run itself. Absent in a run as `predict` left
-   * it.
+   * Every later `virnucpro call`, oldest first. `threshold`, `minFraction`, the counts of contigs, the files and, after
+   * a call with a model, `model` are those of the last call; everything else is of the run itself. Absent before the
+   * first call.
    */
   readonly rescored?: readonly ManifestRescore[];
 }
 
-/** One `virnucpro call`: stored scores were called with another rule, or stored embeddings with another classifier. */
+/** One `virnucpro call`, which applied another rule to stored scores, or another classifier to stored embeddings. */
 export interface ManifestRescore {
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** What was in force before. */
+  /** The values before the call. */
   readonly from: Pick<ManifestParameters, 'threshold' | 'minFraction'> & {
-    /** The name of the model; only where the call put another one's classifier in its place. */
+    /** Name of the model; only if the call replaced its classifier by another model's. */
     readonly model?: string;
-    /** SHA-256 of its classifier's archive, hexadecimal; with `model`. */
+    /** SHA-256 of its classifier's archive, hexadecimal; present with `model`. */
     readonly classifier?: string;
-    /** Of its scores; with `model`. */
+    /** Temperature of its scores; present with `model`. */
     readonly temperature?: number;
   };
-  /** Of this program. */
+  /** Version of this program. */
   readonly version: string;
   /** The words of the command line, the program first. */
   readonly commandLine: readonly string[];
 }
 
-/** Whether going on with a run could add nothing: every window that has a frame is scored, whatever records are invalid. */
+/** Whether resuming a run could add nothing: every window with a frame is scored. Invalid records do not matter. */
 export function isFinal({ outcome, counts }: Pick<RunDescription, 'outcome' | 'counts'>): boolean {
   return outcome !== 'stopped' && counts.windowsFailed === 0;
 }
@@ -166,19 +172,19 @@ export function hasRandomWeights({
   return model.random || triage?.model.random === true;
 }
 
-/** The manifest of a run, from its description and its files; a model with random weights always brings its warning. */
+/** Makes the manifest of a run from its description and its files, with the warning that random weights require. */
 export function runManifest(run: RunDescription, files: readonly ManifestFile[]): RunManifest {
   const warnings = warningsWith({ random: hasRandomWeights(run) }, run.warnings);
   return { formatVersion: MANIFEST_FORMAT_VERSION, ...run, warnings, countsChecked: true, files };
 }
 
-/** The warnings of a run with that of random weights, if and only if the model has such. */
+/** The warnings of a run, with that of random weights if and only if the model has them. */
 export function warningsWith({ random }: Pick<ManifestModel, 'random'>, warnings: readonly string[]): string[] {
   const others = warnings.filter((warning) => warning !== RANDOM_WEIGHTS_WARNING);
   return random ? [RANDOM_WEIGHTS_WARNING, ...others] : others;
 }
 
-/** run.json as it is written. */
+/** The text of run.json. */
 export function manifestText(manifest: RunManifest): string {
   return JSON.stringify(manifest, null, 2) + '\n';
 }
@@ -188,16 +194,16 @@ export interface CommentFields {
   readonly version: string;
   readonly model: string;
   readonly random: boolean;
-  /** Further words, e.g. `threshold: 0.5`; written as `name=value`. */
+  /** Further parameters, e.g. `threshold: 0.5`; written as `name=value`. */
   readonly parameters?: Readonly<Record<string, string | number>>;
   readonly optional?: OptionalParameters;
 }
 
-/** What the comment of a table says last, where there is something to say. */
+/** Parameters at the end of a table's comment. */
 export interface OptionalParameters {
-  /** Of the scores; left out where it is 1, so that they are as the model gives them. */
+  /** Temperature of the scores; left out if it is 1, when they are the model's own. */
   readonly temperature: number;
-  /** Path of the model's card; left out where there is none. */
+  /** Path of the model's card; left out if it has none. */
   readonly card: string | null;
 }
 
@@ -209,16 +215,16 @@ export function tableComment({ version, model, random, parameters = {}, optional
 }
 
 function optionalText({ temperature, card }: OptionalParameters): string {
-  // A word ends at a blank, and the words at a semicolon: in a path they are written as in an address of a file.
+  // A space ends a parameter and a semicolon ends them all, so both are percent-encoded in a path.
   // eslint-disable-next-line no-control-regex
   const path = card?.replace(/[\x00-\x20;%\x7f]/g, encodeURIComponent);
   return `${temperature === 1 ? '' : ` temperature=${temperature}`}${path === undefined ? '' : ` card=${path}`}`;
 }
 
 /**
- * A comment of a table with these optional words, and no others.
+ * Replaces all optional parameters in a table's comment by these.
  *
- * @param comment in any encoding of its bytes, which is that of `card`, too
+ * @param comment in any decoding of its bytes, which `card` must share
  */
 export function commentWithOptional(comment: string, optional: OptionalParameters): string {
   const [words = '', ...rest] = comment.split('; ');
@@ -226,9 +232,9 @@ export function commentWithOptional(comment: string, optional: OptionalParameter
 }
 
 /**
- * A comment of a table with other values for some of its parameters; undefined where it has not each of them.
+ * Replaces the values of some parameters in a table's comment; undefined if it lacks one of them.
  *
- * @param comment as `tableComment` or a table has it, in any encoding of its bytes
+ * @param comment from `tableComment` or a table, in any decoding of its bytes
  */
 export function commentWith(
   comment: string,
@@ -243,7 +249,7 @@ export function commentWith(
   return changed;
 }
 
-/** A comment of a table with the warning of random weights, or without it. */
+/** Adds the warning of random weights to a table's comment, or removes it. */
 export function commentWithWarning(comment: string, { random }: Pick<ManifestModel, 'random'>): string {
   const [words = '', ...rest] = comment.split('; ').filter((part) => part !== RANDOM_WEIGHTS_WARNING);
   return [words, ...(random ? [RANDOM_WEIGHTS_WARNING] : []), ...rest].join('; ');

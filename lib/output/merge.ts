@@ -10,8 +10,8 @@ export function joined(first: HighestScores, second: HighestScores): HighestScor
 }
 
 /**
- * Merges sorted sources into one, by a heap of their current entries, entries of one key joined. Closes the sources,
- * also where it is left early or fails.
+ * Merges sorted sources by a heap of their current entries, joining entries of the same key. Closes the sources, even
+ * if it is left early or fails.
  */
 export async function* merge(sources: readonly SortedSource[]): AsyncGenerator<readonly HighestScores[]> {
   const heap = new SourceHeap(sources.filter(({ current }) => current !== undefined));
@@ -41,7 +41,7 @@ export async function* merge(sources: readonly SortedSource[]): AsyncGenerator<r
   }
 }
 
-/** Entries a page: an asynchronous step for each entry would cost more than the merge. */
+/** Entries in a page: an asynchronous step for each entry would cost more than the merge. */
 const PAGE_ENTRIES = 1024;
 
 /** A binary heap: the source with the smallest key is first. */
@@ -56,7 +56,7 @@ class SourceHeap {
     return this.#sources[0];
   }
 
-  /** Puts the first source where it belongs after it advanced, or drops it at its end. */
+  /** Restores the order after the first source has advanced; drops the source if it has ended. */
   settleFirst(): void {
     const heap = this.#sources;
     if (heap[0]?.current === undefined) {

@@ -50,7 +50,7 @@ export class EmbeddingsWriter implements ResultWriter {
         const where = `frame ${frame} of window ${result.number} of ${result.contig}`;
         return Promise.reject(expected('VNP_ARGUMENT', 'an embedding', where, 'none'));
       }
-      // It belongs to a batch whose memory may be used again.
+      // Copied: it belongs to a batch whose memory may be reused.
       const { buffer, byteOffset, byteLength } = embedding.slice();
       wait = both(wait, this.#file.appendBytes(new Uint8Array(buffer, byteOffset, byteLength)));
     }

@@ -12,30 +12,30 @@ import { codeOf, realSystem } from './system.js';
 import type { System } from './system.js';
 
 export interface ClaimOptions {
-  /** Also where something is in it. Default false. */
+  /** Accepts a directory that is not empty. Default false. */
   readonly force?: boolean;
-  /** The names of what may be in it nevertheless. Default: nothing may. */
+  /** Whether to accept a directory with these names in it. Default: only an empty one. */
   readonly accepts?: (names: readonly string[]) => boolean;
-  /** What to do where something is in it. Default: as it is with `predict`, which has --force. */
+  /** Advice for a directory that is not empty. Default: that of `predict`, which has --force. */
   readonly whatNext?: string;
-  /** Told when a run that cannot be asked for may still be alive: it takes up to `patience` to find out. */
+  /** Called when a run whose process cannot be looked up may be alive; finding out takes up to `patience`. */
   readonly onWaiting?: (reason: string) => void;
-  /** Milliseconds after which such a run that shows no sign of life is taken for dead. Default 35,000. */
+  /** Milliseconds without a sign of life after which such a run counts as dead. Default 35,000. */
   readonly patience?: number;
-  /** Ends the waiting for such a run, and gives the directory back. */
+  /** Ends the wait for such a run, and releases the directory. */
   readonly signal?: AbortSignal;
   /** For tests. */
   readonly system?: System;
 }
 
 const NAMES_SHOWN = 5;
-/** What was taken over from another user, who alone can remove it. */
+/** Folders taken over from another user, who alone can remove them. */
 const TAKEN = /^\.taken-[0-9a-z]+$/;
 
 /**
- * Makes the directory where it is missing, refuses it where another run writes to it or (without `force`) where there
- * is something in it that is not accepted, makes this run's folder, removes what runs that are no longer there have left
- * unfinished, and ends what they were putting in place.
+ * Creates the directory if missing, and this run's folder in it. Refuses a directory that another run writes to, or,
+ * without `force`, one with content that is not accepted. Removes what dead runs have left unfinished, and completes
+ * what they were putting in place.
  *
  * @throws VNP_OUTPUT; the signal's reason
  */
@@ -54,7 +54,7 @@ export async function claimDirectory(directory: string, options: ClaimOptions = 
     await system.files.makeFolder(claim.unfinished);
     claimed = claim;
     await enter(claim);
-    // Another run may have looked at the same moment and seen nobody either. Both give way rather than none.
+    // Another run may have looked at the same moment and seen nobody either: better that both give way than neither.
     const namesNow = await system.files.names(path);
     await others.refuse(namesNow.filter((name) => name !== basename(claim.unfinished)));
     await others.takeOver(claim);
@@ -96,10 +96,9 @@ function exists(path: string): Promise<boolean> {
 }
 
 /**
- * Ends what a run that is no longer there was putting in place, for those who look at results without claiming the
- * directory.
+ * Completes what a dead run was putting in place, for code that reads results without claiming the directory.
  *
- * @throws VNP_OUTPUT where another run writes to it
+ * @throws VNP_OUTPUT if another run writes to it
  */
 export async function finishInterrupted(directory: string, options: Omit<ClaimOptions, 'accepts'> = {}): Promise<void> {
   const { system = realSystem } = options;
@@ -107,7 +106,7 @@ export async function finishInterrupted(directory: string, options: Omit<ClaimOp
   await releaseDirectory(await claimDirectory(directory, { ...options, accepts: () => true }), { unused: false });
 }
 
-/** Removes this run's folder. With `unused`, also the directories that were made for it, where nothing is in them. */
+/** Removes this run's folder. With `unused`, also removes the directories that were made for it, if they are empty. */
 export async function releaseDirectory(claimed: ClaimedDirectory, options: { unused: boolean }): Promise<void> {
   const { system, ownership, unfinished, path, made } = claimed;
   ownership.end();
@@ -135,7 +134,7 @@ async function enter({ system: { files }, results, ownership }: ClaimedDirectory
 
 /** The runs whose folders are in the directory. */
 class OtherRuns {
-  /** Whether one of them was taken for dead without being certainly so. */
+  /** Whether one of them counts as dead without certainty. */
   areDisputed = false;
   readonly #path: string;
   readonly #options: ClaimOptions;
@@ -148,7 +147,7 @@ class OtherRuns {
     this.#system = options.system ?? realSystem;
   }
 
-  /** @throws VNP_OUTPUT where one of them is alive */
+  /** @throws VNP_OUTPUT if one of them is alive */
   async refuse(names: readonly string[]): Promise<void> {
     for (const name of names) {
       if (!UNFINISHED.test(name) || this.#dead.has(name)) continue;
@@ -157,7 +156,7 @@ class OtherRuns {
     }
   }
 
-  /** Takes from each its folder: whoever wakes after that finds that it has lost it. */
+  /** Takes over the folder of each dead run: one that wakes up later finds that it has lost it. */
   async takeOver({ unfinished }: ClaimedDirectory): Promise<void> {
     const { files } = this.#system;
     for (const name of this.#dead) {
@@ -166,7 +165,7 @@ class OtherRuns {
         await files.rename(folder, join(unfinished, `taken-${name}`));
       } catch (cause) {
         const code = codeOf(cause);
-        // On an overlay, what a lower layer holds cannot be renamed; nor can anybody write there.
+        // On an overlay, a folder of a lower layer cannot be renamed, but nobody can write there either.
         if (code === 'EXDEV') await files.remove(folder);
         else if (code === 'EACCES' || code === 'EPERM') await this.#takeFromAnother(folder, unfinished);
         else if (code !== 'ENOENT') throw cause;
@@ -174,7 +173,7 @@ class OtherRuns {
     }
   }
 
-  /** A folder of another user can be moved to another name, but not into another folder. */
+  /** Another user's folder can be renamed, but not moved into another folder. */
   async #takeFromAnother(folder: string, unfinished: string): Promise<void> {
     const { files } = this.#system;
     const owner = await readOwner(files, folder);
@@ -198,7 +197,7 @@ class OtherRuns {
     const who = `${describeOwner(owner)}${this.#whereabouts(owner)}`;
     if (life === 'unknown') {
       this.areDisputed = true;
-      // The user says that it is over.
+      // With `force`, the user says that it is over.
       if (force && isElsewhere(owner, this.#system.identity())) return;
       const seconds = (patience ?? PATIENCE) / 1000;
       onWaiting?.(`looking whether the run in ${folder} of ${who} is still alive (up to ${seconds} s)`);
@@ -212,7 +211,7 @@ class OtherRuns {
     );
   }
 
-  /** Of two containers on one machine both may be process 1. */
+  /** Two containers on one machine may both run as process 1. */
   #whereabouts(owner: Owner | undefined): string {
     const own = this.#system.identity();
     const isHere = owner?.boot !== undefined && owner.boot === own.boot;
@@ -236,14 +235,14 @@ function notADirectory(directory: string): VirnucproError {
 }
 
 /**
- * Node's own `recursive` never comes back where the kernel refuses a directory with ENOENT, as /proc does.
+ * Node's own `recursive` never returns if the kernel refuses a directory with ENOENT, as /proc does.
  * @returns the uppermost directory that was made
  */
 async function makeWithParents(system: System, path: string): Promise<string | undefined> {
   const parent = dirname(path);
   const made = (await system.files.isFolder(parent)) ? undefined : await makeWithParents(system, parent);
   try {
-    // Where another run has made it meanwhile it is not ours to remove.
+    // If another run has made it meanwhile, it is not ours to remove.
     return (await system.files.makeFolder(path)) ? (made ?? path) : made;
   } catch (cause) {
     if (made !== undefined) await removeEmpty(system, parent, made);

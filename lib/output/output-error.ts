@@ -11,12 +11,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EIO: 'Check the disk',
 };
 
-/**
- * Turns a failure of the file system into the user's error.
- *
- * @param problem follows the path in the sentence, such as `cannot be read`
- * @param path as the user knows it
- */
+/** Turns a file system failure into an error for the user. */
 export function outputError(problem: string, path: string, cause: unknown): VirnucproError {
   const code = (cause as NodeJS.ErrnoException).code ?? '';
   const room = makingRoom(cause, path);

@@ -4,24 +4,24 @@ import { OWNER_FILE } from './directory-owner.js';
 import { codeOf } from './system.js';
 import type { System } from './system.js';
 
-/** Seven heartbeats. */
+/** Milliseconds: seven heartbeats. */
 export const PATIENCE = 35_000;
 const LOOKING_INTERVAL = 250;
-/** A look that takes longer was not answered promptly: the file system hangs, or this process was stopped. */
+/** Milliseconds. If a look takes longer, the file system hangs, or this process was suspended. */
 const PROMPT = 1_000;
 
-/** So long a file system that gives nothing but errors is waited for. */
+/** Number of `patience` periods to wait for a file system that gives nothing but errors. */
 const MAX_PATIENCES = 10;
 
-/** `gone` where the folder went meanwhile. */
+/** `gone` if the folder disappeared meanwhile. */
 export type WatchedLife = 'alive' | 'silent' | 'gone';
 
 /**
- * Watches the owner of a folder for a sign of life. It cannot be asked for, so it is given time. Only time counts in which
- * the file system answered promptly: while it hangs, the owner cannot show anything either. That the record changes
- * counts, not when it says it was changed: the clocks of two machines may differ.
+ * Watches the owner of a folder, whose process cannot be looked up, for a sign of life. Counts only time in which the
+ * file system answers promptly: while it hangs, the owner cannot show anything either. Any change of the record is a
+ * sign; times in it are not compared with this machine's clock, because two clocks may differ.
  *
- * @param patience milliseconds of silence after which it is taken for dead
+ * @param patience milliseconds of silence after which the owner counts as dead
  * @param signal ends the watching
  * @throws the signal's reason
  */
@@ -61,7 +61,7 @@ async function look({ files }: System, folder: string): Promise<string> {
     return `${modified} ${text}`;
   } catch (cause) {
     const code = codeOf(cause);
-    // Nothing speaks for the death of one who hides.
+    // An unreadable record is no evidence that its owner is dead.
     if (code === 'EACCES' || code === 'EPERM') return FORBIDDEN;
     if (code === 'ENOTDIR') return NO_RECORD;
     if (code !== 'ENOENT') return UNANSWERED;

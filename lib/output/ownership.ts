@@ -5,13 +5,13 @@ import type { Owner } from './directory-owner.js';
 import { codeOf } from './system.js';
 import type { System } from './system.js';
 
-/** The folders of runs; the name ends with the run's token, in earlier versions with the number of its process. */
+/** Folders of runs; the name ends with the run's token, or in earlier versions with its process number. */
 export const UNFINISHED = /^\.unfinished-([0-9a-z]+)$/;
 const HEARTBEAT_INTERVAL = 5_000;
 
 export interface OwnershipOptions {
   readonly system: System;
-  /** The output directory, and as errors name it. */
+  /** The output directory, and its name in errors. */
   readonly directory: string;
   readonly shownDirectory: string;
   /** The run's own folder in it. */
@@ -20,14 +20,14 @@ export interface OwnershipOptions {
 }
 
 /**
- * That the output directory is this run's. It shows others that the run is alive, and finds out when the directory was
- * taken from it, as happens to a run that was stopped for long, or to one whose folder a clean-up removed.
+ * This run's ownership of the output directory. Shows other runs that this one is alive, and detects when the directory
+ * was taken from it, because this run was suspended for long or a clean-up removed its folder.
  */
 export class Ownership {
   readonly #options: OwnershipOptions;
   readonly #lost = new AbortController();
   #beat = 0;
-  /** Between these two there is a record. */
+  /** The record exists between these two. */
   #hasBegun = false;
   #isOver = false;
 
@@ -35,12 +35,12 @@ export class Ownership {
     this.#options = options;
   }
 
-  /** Aborted, with the error of it as its reason, once the directory is no longer this run's. */
+  /** Aborted, with a VNP_OUTPUT_LOST error as its reason, when the directory is no longer this run's. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** Enters this run as the owner of its folder, and shows from now on that it is alive. */
+  /** Records this run as the owner of its folder, and starts its heartbeat. */
   async begin(): Promise<void> {
     const { system, owner } = this.#options;
     await system.files.write(this.#record, ownerText(owner, this.#beat));
@@ -53,7 +53,7 @@ export class Ownership {
   }
 
   /**
-   * Looks whether the directory is this run's still. A file system that fails or hangs does not make it another's.
+   * Checks whether the directory is still this run's. A file system that fails or hangs does not count as a loss.
    *
    * @throws VirnucproError VNP_OUTPUT_LOST
    */
@@ -73,7 +73,7 @@ export class Ownership {
     throw error;
   }
 
-  /** What a failure to write comes to: where the directory is lost, that is what the user has to know. */
+  /** The error to report for a failed write: if the directory is lost, that is what the user must know. */
   async causeOf(failure: unknown): Promise<unknown> {
     return this.check().then(
       () => failure,
@@ -94,7 +94,7 @@ export class Ownership {
         await this.check();
         await system.files.overwrite(this.#record, ownerText(owner, ++this.#beat));
       } catch {
-        // A loss is told already; what fails for a moment is tried again.
+        // A loss has already been reported; a passing failure is tried again.
       }
     }
   }
@@ -111,7 +111,7 @@ export class Ownership {
     return new VirnucproError('VNP_OUTPUT_LOST', text);
   }
 
-  /** Who works in the directory now, in words; undefined where nobody does, or nobody knows. */
+  /** Describes the run that has the directory now; undefined if there is none, or it is unknown. */
   async #successor(): Promise<string | undefined> {
     const { system, directory, owner } = this.#options;
     const names = await system.files.names(directory).catch(() => []);
@@ -124,24 +124,24 @@ export class Ownership {
 }
 
 /**
- * A directory that this run has for itself until it releases it, or until another one takes it over. Whatever the run does
- * in it goes through a folder of its own, and another run takes over by renaming that folder: of what two runs do at the
- * same time, what the earlier one does fails then, however late it wakes.
+ * A directory that this run has for itself until it releases it or another run takes it over. Everything that the run
+ * does there goes through a folder of its own, and another run takes over by renaming that folder. Whatever the earlier
+ * run still does then fails, however late it wakes up.
  */
 export interface ClaimedDirectory {
   readonly path: string;
   /** As errors name it. */
   readonly shownPath: string;
-  /** The name of this run, which no other has. */
+  /** Unique name of this run. */
   readonly token: string;
   /** `.unfinished-<token>` in it: everything is written there first. */
   readonly unfinished: string;
-  /** In it, the folder of the files that are to be put in place. */
+  /** Folder in `unfinished` for the files to be put in place. */
   readonly results: string;
-  /** The uppermost directory that had to be made for it; absent when it was there already. */
+  /** The uppermost directory that was made for it; absent if it existed already. */
   readonly made?: string | undefined;
   readonly ownership: Ownership;
-  /** Whether a run that it was taken over from may be alive after all, and write to the files that it has open. */
+  /** Whether a run that it was taken from may still be alive, and write to the files that it has open. */
   readonly isDisputed: boolean;
   readonly system: System;
 }

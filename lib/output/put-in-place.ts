@@ -8,29 +8,29 @@ import { codeOf } from './system.js';
 import type { SharedFiles } from './system.js';
 
 /**
- * The folder of complete new files that a run has decided on and is putting in place. In it they are in a folder with the
- * run's token. One that is found was left by a run that was killed, and whoever claims the directory next does what is
- * left to do. Earlier versions had the files in it directly.
+ * Contains the complete new files of a run that has committed them and is putting them in place, in a subfolder named
+ * after the run's token. If it is found later, its run was killed, and the next one to claim the directory finishes the
+ * work. Earlier versions had no subfolder.
  */
 export const REPLACEMENT_FOLDER = '.replacement';
-/** Beside the new files: what else is to be done. */
+/** Beside the new files: what else the replacement changes. */
 const PLACING_FILE = 'placing.json';
-/** Likewise: what was taken away last. */
+/** Beside the new files: the earlier file that was moved away last. */
 const EARLIER = 'earlier';
 
 export interface Placing {
-  /** The names of the files in the folder of results, without run.json, which is there, too. */
+  /** Names of the files in the folder of results, except run.json, which is also there. */
   readonly names: readonly string[];
-  /** Files of an earlier run that must not stay; none of `names`. */
+  /** Files of an earlier run to remove; none of `names`. */
   readonly outdated: readonly string[];
-  /** Whether what the journal could bring back is safe then, so that it goes. */
+  /** Whether the journal is then no longer needed and is removed. */
   readonly isFinal: boolean;
 }
 
 /**
- * Replaces the files of an earlier run by those in the folder of results, so that a kill at any moment leaves either all
- * old files or a folder from which the next run puts all new ones in place; run.json is last. The moment of the decision
- * is one rename, which succeeds only while the directory is this run's and nobody else has decided.
+ * Replaces the files of an earlier run by those in the folder of results, run.json last. A kill at any moment leaves
+ * either all old files, or a folder from which the next run puts all new ones in place. The commit is a single rename,
+ * which succeeds only while the directory is this run's and no other run has committed.
  *
  * @throws VirnucproError VNP_OUTPUT, VNP_OUTPUT_LOST
  */
@@ -52,8 +52,8 @@ export async function putInPlace(claimed: ClaimedDirectory, placing: Placing): P
 }
 
 /**
- * Ends what another run had decided on but not carried out; does nothing where there is none. It is taken over first, by
- * another rename, so that two never do it at the same time.
+ * Completes a replacement that another run had committed but not carried out, if there is one. First takes it over, by
+ * another rename, so that two runs never do it at the same time.
  *
  * @throws VirnucproError VNP_OUTPUT, VNP_OUTPUT_LOST
  */
@@ -67,7 +67,7 @@ export async function finishReplacement(claimed: ClaimedDirectory): Promise<void
   // In earlier versions run.json was in it directly.
   if (!found.includes(RUN_MANIFEST.name)) {
     folder = join(outer, token);
-    // What begins with a dot belongs to the file system.
+    // Names that begin with a dot belong to the file system.
     for (const name of found.filter((text) => !text.startsWith('.'))) await files.rename(join(outer, name), folder);
   }
   const left = await whatIsLeft(claimed, folder);
@@ -78,7 +78,7 @@ export async function finishReplacement(claimed: ClaimedDirectory): Promise<void
   await clearUp(claimed, folder);
 }
 
-/** Makes sure that the folder of results is whole, and on the disk. */
+/** Makes sure that the folder of results is complete and on the disk. */
 async function prepare({ results, unfinished, system: { files } }: ClaimedDirectory, placing: Placing): Promise<void> {
   const there = await files.names(results);
   const missing = [...placing.names, RUN_MANIFEST.name].find((name) => !there.includes(name));
@@ -102,7 +102,7 @@ async function decide({ path, unfinished, shownPath, system: { files } }: Claime
         `Another run is putting its results in place in ${shownPath}. Wait for it`,
       );
     }
-    // What an earlier replacement could not get rid of.
+    // Left behind by an earlier replacement that could not remove it.
     await files.rename(outer, join(unfinished, 'rest'));
     await rename();
   }
@@ -119,14 +119,14 @@ async function isDecided(files: SharedFiles, outer: string): Promise<boolean> {
 type Others = Pick<Placing, 'outdated' | 'isFinal'>;
 
 /**
- * What is to be put in place still; undefined where nothing is, or where what is there is not all that run.json speaks of:
- * a clean-up may have been here.
+ * What remains to be put in place; undefined if nothing does, or if files that run.json lists are missing, as after a
+ * clean-up.
  */
 async function whatIsLeft({ path, system }: ClaimedDirectory, folder: string): Promise<Placing | undefined> {
   const { files } = system;
   const read = async (name: string): Promise<unknown> => JSON.parse((await files.read(join(folder, name))).text);
   try {
-    // The last to go: without it there is nothing left to do.
+    // run.json is moved last: without it, nothing is left to do.
     const manifest = (await read(RUN_MANIFEST.name)) as RunManifest;
     const isOfEarlierVersion = folder === join(path, REPLACEMENT_FOLDER);
     const others = isOfEarlierVersion ? { outdated: [], isFinal: false } : ((await read(PLACING_FILE)) as Others);
@@ -147,7 +147,7 @@ async function whatIsLeft({ path, system }: ClaimedDirectory, folder: string): P
 async function placeFiles(claimed: ClaimedDirectory, folder: string, { names, outdated }: Placing): Promise<void> {
   const { path, system } = claimed;
   const { files } = system;
-  // First the old run.json goes: without one, a mixture of two runs cannot be taken for a finished run.
+  // The old run.json goes first: without one, a mixture of two runs cannot be taken for a finished run.
   for (const name of [RUN_MANIFEST.name, ...outdated]) await moveAway(claimed, name, folder);
   for (const name of names) await files.rename(join(folder, name), join(path, name));
   await files.forceToDisk(path);
@@ -156,8 +156,8 @@ async function placeFiles(claimed: ClaimedDirectory, folder: string, { names, ou
 }
 
 /**
- * Takes a file of an earlier run away, if there is one: into the folder, which is gone where another has taken over. All
- * get the same name there, for with anything before it a name may be too long.
+ * Moves a file of an earlier run, if there is one, into the folder, which no longer exists if another run has taken
+ * over. All get the same name there, because a prefix could make a name too long.
  */
 async function moveAway({ path, system }: ClaimedDirectory, name: string, folder: string): Promise<void> {
   await system.files.rename(join(path, name), join(folder, EARLIER)).catch((cause: unknown) => {
@@ -165,7 +165,7 @@ async function moveAway({ path, system }: ClaimedDirectory, name: string, folder
   });
 }
 
-/** Removes the folder, which has nothing that anybody needs. */
+/** Removes the folder, whose remaining content nobody needs. */
 async function clearUp({ path, unfinished, system: { files } }: ClaimedDirectory, folder: string): Promise<void> {
   const outer = join(path, REPLACEMENT_FOLDER);
   if (folder !== outer) await files.remove(folder);

@@ -24,45 +24,45 @@ import { Tally } from './tally.js';
 import * as files from './files.js';
 
 export interface ResultDirectoryOptions {
-  /** Made where it is missing, with the directories above it. */
+  /** Created if missing, with its parents. */
   readonly directory: string;
   /** Writes into a directory that is not empty, and replaces the results of an earlier run. Default false. */
   readonly force?: boolean;
   /**
-   * Goes on from the journal of an earlier run where there is one, and then replaces its results; takes a directory without
-   * any file of a run, whatever else is in it. Default false.
+   * Resumes from the journal of an earlier run, if there is one, and then replaces its results. Accepts a directory
+   * with other files, as long as none is of a run. Default false.
    */
   readonly resume?: boolean;
-  /** With `resume`: begins anew where the results of a run are complete by run.json, but its files are others. Default false. */
+  /** With `resume`: starts over if run.json describes a complete run but the files do not match it. Default false. */
   readonly isDamaged?: boolean;
   /** See ClaimOptions. */
   readonly onWaiting?: (reason: string) => void;
   readonly patience?: number;
   readonly signal?: AbortSignal;
-  /** Also writes the classic intermediate files; every window must then bring its `sequences`. Default false. */
+  /** Also writes the classic intermediate files; every window must then have `sequences`. Default false. */
   readonly keepIntermediate?: boolean;
-  /** Also writes the embeddings; every scored frame must then bring its own. Default false. */
+  /** Also writes the embeddings; every scored frame must then have one. Default false. */
   readonly saveEmbeddings?: boolean;
-  /** Window length in bases, for the name of an intermediate file. */
+  /** Chunk size in bases, for the name of an intermediate file. */
   readonly chunkSize: number;
   /** The input's file name without its last extension, for the names of the intermediate files. */
   readonly inputName: string;
-  /** Paths of the files that are read: none of them is taken for one of an earlier run. Default none. */
+  /** Paths of the input files, which never count as files of an earlier run. Default none. */
   readonly inputs?: readonly string[];
   /** The first line of the tables, without its `#`: see `tableComment`. */
   readonly comment: string;
   /** How files are opened for writing; for tests. */
   readonly openFile?: OpenFile;
-  /** Memory for sorting before it goes to disk, in bytes, and the runs merged at once: see ExternalSortOptions. */
+  /** Memory for sorting, in bytes, and the number of runs merged at once: see ExternalSortOptions. */
   readonly sortRunBytes?: number;
   readonly sortFanIn?: number;
 }
 
 /**
- * Opens a directory for the results of one run. Nothing appears in it under its own name before `finish`.
+ * Opens a directory for the results of one run. No result appears in it under its final name before `finish`.
  *
- * @throws VNP_OUTPUT where the directory holds something and neither `force` is given nor an unfinished run to resume, where
- *   a file has its name, where another run writes to it, or where it cannot be written to
+ * @throws VNP_OUTPUT if the directory is not empty (without `force` or a run to resume), if a file has its name, if
+ *   another run writes to it, or if it cannot be written to
  */
 export async function openResultDirectory(options: ResultDirectoryOptions): Promise<ResultDirectory> {
   checkInputName(options.inputName);
@@ -112,7 +112,7 @@ export async function checkResultDirectory(options: ResultDirectoryOptions): Pro
   }
 }
 
-/** The directory, or the one in which it is to be made. */
+/** Checks the directory or, if it is missing, its nearest existing parent. */
 async function checkWritable(directory: string): Promise<void> {
   const path = resolve(directory);
   try {
@@ -124,8 +124,8 @@ async function checkWritable(directory: string): Promise<void> {
 }
 
 /**
- * Under `force` the journal of an earlier run goes. Where that run may be alive after all, this one works on a copy: what
- * the other appends goes to a file that has no name any more. So it does where the journal is another user's.
+ * With `force`, moves the journal of an earlier run away. If that run may still be alive, or the journal is another
+ * user's, replaces it by a copy: what the other run appends then goes to a file that no longer has a name.
  */
 async function makeJournalOwn(
   { path, unfinished, isDisputed, system }: ClaimedDirectory,
@@ -151,15 +151,15 @@ function isWritable(path: string): Promise<boolean> {
   );
 }
 
-/** @throws VNP_OUTPUT where an unfinished run is there and nobody has said what to do with it */
+/** @throws VNP_OUTPUT for an unfinished run without `resume`, and for results that `resume` cannot continue */
 function acceptsUnfinished(
   names: readonly string[],
   { directory, resume, isDamaged }: ResultDirectoryOptions,
 ): boolean {
-  // One that had computed nothing has no journal, but may have said so.
+  // A run that had computed nothing has no journal, but run.json may say that it is unfinished.
   if (!names.includes(files.JOURNAL.name)) {
     if (resume !== true || isDamaged === true || isUnfinished(directory)) return resume === true;
-    // What others have put there, such as a log of the command, is in nobody's way.
+    // Files of others, such as a log of the command, do no harm.
     if (!names.includes(files.RUN_MANIFEST.name)) return !names.some(isOfARun);
     throw new VirnucproError(
       'VNP_OUTPUT',
@@ -198,7 +198,7 @@ type State = 'open' | 'finishing' | 'finished' | 'aborted';
 export class ResultDirectory {
   readonly #options: ResultDirectoryOptions;
   readonly #claimed: ClaimedDirectory;
-  /** Absolute: the working directory may be another one by the end. */
+  /** Absolute, because the working directory may change during the run. */
   readonly #inputs: readonly string[];
   readonly #files: BufferedFile[] = [];
   readonly #names: string[] = [];
@@ -218,27 +218,27 @@ export class ResultDirectory {
     this.#failures = new FailedFilesWriter(this.#failuresFile);
   }
 
-  /** Where the run's log may be written while it goes on; `finish` puts it in place with the others. */
+  /** Path of the log during the run; `finish` puts it in place with the other files. */
   get logPath(): string {
     return join(this.#claimed.unfinished, files.RUN_LOG.name);
   }
 
   /**
-   * Aborted, with the error of it (VNP_OUTPUT_LOST) as its reason, once the directory is no longer this run's: another run
-   * has taken it over, or a clean-up has removed what this one had written.
+   * Aborted, with a VNP_OUTPUT_LOST error as its reason, when the directory is no longer this run's: another run has
+   * taken it over, or a clean-up has removed this run's folder.
    */
   get lost(): AbortSignal {
     return this.#claimed.ownership.lost;
   }
 
-  /** Where the run keeps what it has computed; it stays until a run is complete. */
+  /** Path of the journal, which keeps what was computed until the run is complete. */
   get journalPath(): string {
     return join(this.#claimed.path, files.JOURNAL.name);
   }
 
   /**
-   * Writes one result to every file that it belongs to. Where a promise comes back, await it before the next call and
-   * before the result's sequence is released; a failed write comes back from here or from `finish`.
+   * Writes one result to every file it belongs to. Await a returned promise before the next call and before the
+   * result's sequence is released. A failed write is reported here or by `finish`.
    *
    * @throws VNP_OUTPUT with the file's name, VNP_OUTPUT_LOST
    */
@@ -255,15 +255,15 @@ export class ResultDirectory {
     return this.#orLoss(wait);
   }
 
-  /** Writes a line to failed_files.txt, which is there only when something failed. Await as with `write`. */
+  /** Writes a line to failed_files.txt, which exists only if something failed. Await as with `write`. */
   recordFailure(failure: Failure): Wait {
     this.#checkOpen();
     return this.#orLoss(this.#failures.failure(failure));
   }
 
   /**
-   * Completes all files, checks that what was written is what the run counted, and puts them in place, run.json last.
-   * After an error here `abort` is still to be called.
+   * Completes all files, checks them against the run's counts, and puts them in place, run.json last. After an error,
+   * `abort` must still be called.
    *
    * @throws VNP_OUTPUT, VNP_OUTPUT_LOST
    */
@@ -283,7 +283,7 @@ export class ResultDirectory {
     }
   }
 
-  /** Removes what was written, and the directory where it was made for this run. Harmless after `finish`. */
+  /** Removes what was written, and the directory if it was made for this run. Does nothing after `finish`. */
   async abort(): Promise<void> {
     if (this.#state === 'finished' || this.#state === 'aborted') return;
     this.#state = 'aborted';
@@ -359,7 +359,7 @@ export class ResultDirectory {
     await putInPlace(this.#claimed, { names, outdated, isFinal: isFinal(manifest) });
   }
 
-  /** A caller that gives up may never look at its last promise; the failure is kept by the file, so it is not lost. */
+  /** A caller that gives up may never await its last promise. Its failure is not lost: the file keeps it. */
   #orLoss(wait: Wait): Wait {
     const told = wait?.catch(async (cause: unknown) => {
       throw await this.#claimed.ownership.causeOf(cause);

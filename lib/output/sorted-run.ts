@@ -4,13 +4,13 @@ import { outputError } from './output-error.js';
 
 /** The highest scores of one window id. */
 export interface HighestScores {
-  /** The id's UTF-8 bytes, one character a byte: so `<` is the order by code point, which it is not for UTF-16. */
+  /** The id's UTF-8 bytes, one character a byte, so that `<` compares by code point, unlike with UTF-16. */
   readonly key: string;
   readonly others: number;
   readonly virus: number;
 }
 
-/** The line of one entry in a run. The key comes last, so nothing in it can be taken for a score. */
+/** The line of one entry in a run. The key comes last, so that nothing in it is taken for a score. */
 export function runLine({ key, others, virus }: HighestScores): string {
   return `${others}\t${virus}\t${key}\n`;
 }
@@ -21,7 +21,7 @@ const READ_BYTES = 64 * 1024;
 export interface SortedSource {
   /** Undefined at the end. */
   readonly current: HighestScores | undefined;
-  /** Goes to the next entry; a promise where that needs reading. */
+  /** Moves to the next entry; a promise if that needs reading. */
   advance(): Wait;
   close(): Promise<void>;
 }

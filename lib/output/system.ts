@@ -7,56 +7,56 @@ import { setTimeout } from 'node:timers/promises';
 import { writeToDisk } from '../disk.js';
 import type { FileSummary } from './buffered-file.js';
 
-/** The files of a directory that several runs may want. Failures carry the codes of the system, such as ENOENT. */
+/** File operations in a directory that several runs may use. Failures carry the system's codes, such as ENOENT. */
 export interface SharedFiles {
   isFolder(path: string): Promise<boolean>;
-  /** @returns whether it was made: not where there is something of this name */
+  /** @returns whether it was made: false if the name is taken */
   makeFolder(path: string): Promise<boolean>;
   removeEmptyFolder(path: string): Promise<void>;
   names(folder: string): Promise<string[]>;
-  /** Opens the file for it: of a file that is not opened a network file system may tell what it was some time ago. */
+  /** Opens the file first, because a network file system may report an outdated state of a file that is not open. */
   read(path: string): Promise<{ readonly text: string; readonly modified: number }>;
   digest(path: string): Promise<FileSummary>;
-  /** A new file, which is on the disk then. */
+  /** Writes a new file and forces it to the disk. */
   write(path: string, text: string): Promise<void>;
-  /** Of a file that is there: takes no room, so that a full disk does not hinder it. */
+  /** Overwrites an existing file in place: needs no space, so it works on a full disk. */
   overwrite(path: string, text: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
-  /** Makes a new file of it, or replaces the one that is there. */
+  /** Creates or replaces the target. */
   copy(from: string, to: string): Promise<void>;
-  /** With everything in it; harmless where there is nothing. */
+  /** Recursive; does nothing if the path does not exist. */
   remove(path: string): Promise<void>;
-  /** Names, and what they stand for, survive a power failure then, where the file system can do that. Never fails. */
+  /** Makes the folder's entries survive a power failure, if the file system can do that. Never fails. */
   forceToDisk(folder: string): Promise<void>;
 }
 
-/** A process, so that no other can be taken for it. What cannot be known is empty. */
+/** Identifies a process unambiguously. What is unknown is empty. */
 export interface ProcessIdentity {
   readonly host: string;
   readonly user: string;
-  /** Of the running kernel: machines may have the same name, containers other names than their machine. */
+  /** Boot id of the running kernel: machines may have the same name, and containers other names than their machine. */
   readonly boot: string;
-  /** In each of them numbers begin anew. */
+  /** Process numbers start over in each namespace. */
   readonly pidNamespace: string;
   readonly pid: number;
-  /** When it started, in the kernel's clock ticks, for process numbers are used again. */
+  /** Start time in the kernel's clock ticks, because process numbers are reused. */
   readonly started: string;
 }
 
-/** `gone`, `hidden` where there is one that may not be looked at, else when it started. */
+/** `gone`; `hidden` if it exists but may not be looked at; else its start time. */
 export type FoundProcess = 'gone' | 'hidden' | { readonly started: string };
 
-/** All that the owner of a directory is known by, so that tests can put another in its place. */
+/** Everything that claiming a directory needs of the operating system, so that tests can replace it. */
 export interface System {
   readonly files: SharedFiles;
   identity(): ProcessIdentity;
   /** The process of this number in this process's own namespace. */
   find(pid: number): Promise<FoundProcess>;
-  /** A name that no other run has. */
+  /** Makes a unique name for a run. */
   newToken(): string;
-  /** Milliseconds of a clock that is never set. */
+  /** Milliseconds of a monotonic clock. */
   now(): number;
-  /** @param options.keepsAlive whether the process may not end meanwhile */
+  /** @param options.keepsAlive whether the timer keeps the process alive */
   sleep(milliseconds: number, options: { keepsAlive: boolean }): Promise<void>;
 }
 
@@ -123,7 +123,7 @@ export const realSystem: System = {
 
 function identity(): ProcessIdentity {
   const own = statFields(orEmpty(() => readFileSync('/proc/self/stat', 'utf8')));
-  // A /proc of another namespace tells of other processes.
+  // A /proc of another namespace describes other processes.
   const isOwnProc = own?.pid === process.pid;
   return {
     host: hostname(),
@@ -140,7 +140,7 @@ async function find(pid: number): Promise<FoundProcess> {
   const fields = statFields(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
   // Unreadable where /proc is mounted with hidepid, or because it has just ended.
   if (fields === undefined) return exists(pid) ? 'hidden' : 'gone';
-  // It is over, but nobody has asked how it ended: in a container without an init process it stays so.
+  // It has ended, but nobody has waited for it: in a container without an init process it stays a zombie.
   if (fields.state === 'Z' || fields.state === 'X') return 'gone';
   return { started: fields.started };
 }
@@ -150,12 +150,12 @@ function exists(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (cause) {
-    // EPERM means that there is such a process, of another user.
+    // EPERM: it exists, but belongs to another user.
     return codeOf(cause) === 'EPERM';
   }
 }
 
-/** Of /proc/PID/stat; undefined where it could not be read. */
+/** Parses /proc/PID/stat; undefined if it could not be read. */
 function statFields(text: string): { pid: number; state: string; started: string } | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, started] = [fields[0], fields[19]];

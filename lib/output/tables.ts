@@ -32,12 +32,12 @@ export class WindowsTableWriter implements ResultWriter {
   }
 }
 
-/** The cells that say which frame decides a window, and with which virus score. */
+/** The cells for the frame that decides a window, and for its virus score. */
 export function decisionCells({ frame, virus }: FrameScore): { strand: string; frame: string; score: string } {
   return { strand: STRANDS[frame.charAt(0)]!, frame: frame.charAt(1), score: float32Text(virus) };
 }
 
-/** The cell that says which model decided a window. */
+/** The cell for the model that decided a window. */
 export function modelCell(name: string): string {
   return escapeCell(name);
 }
@@ -75,7 +75,7 @@ export function scoreCells(scores: ContigScores): [mean: string, highest: string
   return [scoreCell(scores.meanVirusScore), scoreCell(scores.maxVirusScore), scoreCell(scores.meanLogOdds)];
 }
 
-// The mean is a double, but of float32 scores: as a float32 it reads like them, and equals the score of a lone window.
+// The mean of float32 scores is a double; as a float32 it reads like them, and equals the score of a lone window.
 function scoreCell(score: number | undefined): string {
   return score === undefined ? '' : float32Text(score);
 }

@@ -4,18 +4,18 @@ import { noCounts } from '../predict/run-counts.js';
 import type { RunCounts } from '../predict/run-counts.js';
 import type { RunDescription } from './manifest.js';
 
-/** What is counted when a record is read. */
+/** The counts that are taken when a record is read. */
 const NAMES_OF_RECORDS: ReadonlySet<keyof RunCounts> = new Set([
   ...(['records', 'empty', 'invalid'] as const),
   ...(['uracil', 'recordsWithUracil', 'gaps', 'recordsWithGaps'] as const),
 ]);
 
-/** Counts what is written, on its own, so that the run's own counts can be checked against it. */
+/** Counts what is written independently, so that the run's own counts can be checked. */
 export class Tally {
   readonly #counts = noCounts();
   /** Scored windows and their frames by the name of the model that decided them. */
   readonly #decided = new Map<string, { windows: number; frames: number }>();
-  /** Windows that the contig rows speak of. */
+  /** Sum of the windows in the contig rows. */
   #windowsOfContigs = 0;
 
   window(result: WindowResult): void {
@@ -50,7 +50,7 @@ export class Tally {
     else counts.contigsNone++;
   }
 
-  /** @throws VNP_OUTPUT where the run counted something else than what was written */
+  /** @throws VNP_OUTPUT if the run's counts differ from what was written */
   check(run: Pick<RunDescription, 'counts' | 'outcome' | 'model'>): void {
     const stopped = run.outcome === 'stopped';
     const written = { ...this.#counts, framesFound: this.#counts.framesScored };
@@ -60,7 +60,7 @@ export class Tally {
       written.framesSpared += frames;
     }
     for (const name of Object.keys(written) as (keyof RunCounts)[]) {
-      // Not every kept frame gets a score; and a run that stopped had read records that it did not come to the end of.
+      // Not every ORF gets a score, and a stopped run has read records that it did not finish.
       const mayBeLess = name === 'framesFound' || (stopped && NAMES_OF_RECORDS.has(name));
       compare(name, run.counts[name], written[name], mayBeLess);
     }

@@ -2,7 +2,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { VirnucproError } from '../../errors.js';
 import type { DataType } from '../../engine/addon.js';
 
-/** A file that is read in parts: checkpoints of 12 GB never come into memory whole. */
+/** A file that is read in parts, so that a checkpoint of 12 GB is never in memory as a whole. */
 export class CheckpointFile {
   private constructor(
     readonly path: string,
@@ -11,9 +11,9 @@ export class CheckpointFile {
     private readonly handle: FileHandle,
   ) {}
 
-  /** Opens the file, hands it to `use`, and closes it whatever happens. */
+  /** Opens the file, passes it to `use`, and closes it even if `use` throws. */
   static async use<T>(path: string, use: (file: CheckpointFile) => Promise<T>): Promise<T> {
-    // Looked at before it is opened: opening a pipe would wait for ever.
+    // Check first: opening a pipe would wait forever.
     if (!(await regular(path))) {
       const message = `${path} is not a regular file. Give the file or folder that holds the weights`;
       throw new VirnucproError('VNP_CHECKPOINT', message);
@@ -70,7 +70,7 @@ function unreadable(path: string, error: unknown): Error {
   return new VirnucproError('VNP_CHECKPOINT', message);
 }
 
-/** Every element type that a checkpoint may hold; only those of DataType can become parameters of an archive. */
+/** The element types that a checkpoint may contain; only those of DataType can become parameters of an archive. */
 export type StoredType =
   | DataType
   | 'float64'
@@ -105,7 +105,7 @@ export const ELEMENT_BYTES: Readonly<Record<StoredType, number>> = {
   bool: 1,
 };
 
-/** A tensor that lies in a file. Its bounds were checked against the size of the file. */
+/** A tensor in a file. Its bounds have been checked against the file's size. */
 export interface StoredTensor {
   readonly path: string;
   /** Byte offset of element 0; not necessarily a multiple of the element's size. */
@@ -127,7 +127,7 @@ export function denseStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** Product of the dimensions; undefined when one of them is no size, or the product is no exact integer. */
+/** Product of the dimensions; undefined if one of them is not a valid size, or the product is not an exact integer. */
 export function elementCount(shape: readonly number[]): number | undefined {
   let count = 1;
   for (const size of shape) {
@@ -138,12 +138,16 @@ export function elementCount(shape: readonly number[]): number | undefined {
   return count;
 }
 
-/** Text of a hostile or damaged file, made safe for a message: quoted, without control characters, cut at 80 letters. */
+/**
+ * Makes text of a hostile or damaged file safe for a message: quoted, without control characters, cut at 80 letters.
+ */
 export function quoted(text: string): string {
   return escaped(JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text));
 }
 
-/** Text with its control characters, line ends and invisible marks as `\u` numbers: none of them reaches a terminal. */
+/**
+ * Replaces control characters, line ends and invisible marks by `\u` numbers, so that none of them reaches a terminal.
+ */
 export function escaped(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
@@ -151,7 +155,7 @@ export function escaped(text: string): string {
   );
 }
 
-/** The error for a checkpoint that is damaged, or of a kind that is not read. */
+/** The error for a checkpoint that is damaged or of an unsupported kind. */
 export function damaged(path: string, message: string, options?: ErrorOptions): VirnucproError {
   return new VirnucproError('VNP_CHECKPOINT', `${path}: ${message}`, options);
 }

@@ -7,19 +7,19 @@ import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
 import { namedTensors, readTorchFile, torchLayout } from './torch-file.js';
 import { isJsonObject, type JsonObject, parseStrictJson, property } from '../json.js';
 
-/** What a published checkpoint holds, read without its values. */
+/** A published checkpoint, read without the values of its weights. */
 export interface Checkpoint {
-  /** As it was given: a file or a folder. */
+  /** The path that was given: a file or a folder. */
   readonly path: string;
-  /** The folder that its companions (`config.json`, `tokenizer.json`) lie in. */
+  /** The folder of its companion files (`config.json`, `tokenizer.json`). */
   readonly folder: string;
   /** The files of weights. */
   readonly files: readonly string[];
-  /** By their names in the state dict. */
+  /** By name in the state dict. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
-  /** What torch.save was given; absent for safetensors and for shards. */
+  /** The object given to torch.save; absent for safetensors and for shards. */
   readonly root?: PickledValue;
-  /** `config.json` of the folder, where there is one. */
+  /** `config.json` of the folder, if it has one. */
   readonly config?: JsonObject;
 }
 
@@ -31,7 +31,7 @@ interface Weights {
 
 const MAX_JSON = 50_000_000;
 
-/** In the order in which transformers prefers them. */
+/** In transformers' order of preference. */
 const FOLDER_FILES = [
   'model.safetensors',
   'model.safetensors.index.json',
@@ -40,8 +40,8 @@ const FOLDER_FILES = [
 ] as const;
 
 /**
- * Reads a checkpoint: a file (safetensors, or torch.save in either format, told apart by content and not by name), or a
- * folder as transformers writes it. Only headers are read, never the weights, and no code in them is run.
+ * Reads a checkpoint: a file (safetensors, or either format of torch.save, detected from the content and not the name)
+ * or a folder as transformers writes it. Reads only headers, never the weights, and runs no code in them.
  *
  * @throws VNP_CHECKPOINT when it is missing, truncated, corrupt, or of an unknown kind
  */
@@ -73,7 +73,7 @@ async function readFolder(folder: string): Promise<Weights> {
   );
 }
 
-/** A shard named by the index must lie in the folder itself: a name with a path in it would reach any file. */
+/** A shard that the index names must lie in the same folder: a name with a path in it could reach any file. */
 async function readShards(folder: string, index: string): Promise<Weights> {
   const map = property((await readOptionalJson(index)) ?? {}, 'weight_map');
   if (!isJsonObject(map)) throw damaged(index, 'has no weight_map');

@@ -1,11 +1,14 @@
 import { elementCount, quoted, type StoredType } from './checkpoint-file.js';
 
-/** An unpickled tuple; a list is an array, a dict (OrderedDict too) a Map, a set (frozenset too) a Set. */
+/** An unpickled tuple. A list becomes an array, a dict or OrderedDict a Map, a set or frozenset a Set. */
 export class PickledTuple {
   constructor(readonly items: readonly PickledValue[]) {}
 }
 
-/** A class or function that a pickle names: one of the few that the reader knows. It is a name, there is no code behind it. */
+/**
+ * A class or function that a pickle names, one of the few that the reader knows. Only a name: there is no code behind
+ * it.
+ */
 class PickledGlobal {
   constructor(
     readonly module: string,
@@ -24,7 +27,7 @@ export class PickledRecord {
   constructor(readonly type: PickledGlobal) {}
 }
 
-/** The elements that tensors share. Where they lie is known only after the pickle was read. */
+/** The elements that tensors share. Their place is known only after the pickle has been read. */
 export class PickledStorage {
   /** Byte offset of element 0 in the file; negative until it is found. */
   position = -1;
@@ -36,7 +39,7 @@ export class PickledStorage {
   ) {}
 }
 
-/** A strided view into a storage; its bounds in the storage were checked. */
+/** A strided view into a storage, with its bounds already checked. */
 export class PickledTensor {
   constructor(
     readonly storage: PickledStorage,
@@ -49,7 +52,7 @@ export class PickledTensor {
 
 /**
  * Everything that a pickle can become here: plain data. Values may be shared, nested to any depth, and (in a hostile
- * file) contain themselves, so whoever walks them looks for named things and never walks everything.
+ * file) contain themselves, so code that reads them looks up named things and never walks everything.
  */
 export type PickledValue =
   | null
@@ -67,7 +70,7 @@ export type PickledValue =
   | PickledStorage
   | PickledTensor;
 
-/** The kind of a value in Python's words, for messages. Never looks inside. */
+/** Describes the kind of a value in Python's terms, for messages. Never looks inside. */
 export function kindOf(value: PickledValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'None';
@@ -99,7 +102,7 @@ const STORAGE_TYPES: ReadonlyMap<string, StoredType> = new Map([
 
 type Builder = (values: readonly PickledValue[]) => PickledValue;
 
-/** Functions that a pickle may ask to be called, by path: each builds a plain container or a tensor. */
+/** The functions that a pickle may call, by path: each builds a plain container or a tensor. */
 const FUNCTIONS: ReadonlyMap<string, Builder> = new Map<string, Builder>([
   ['torch._utils._rebuild_tensor', buildTensor],
   ['torch._utils._rebuild_tensor_v2', buildTensor],
@@ -112,7 +115,7 @@ const FUNCTIONS: ReadonlyMap<string, Builder> = new Map<string, Builder>([
 ]);
 
 const RECORDS: ReadonlySet<string> = new Set(['argparse.Namespace', '__main__.MLPClassifier']);
-// Bounded, because messages name them.
+// Lengths are bounded because messages contain these names.
 const TORCH_MODULE = /^torch\.nn\.modules\.[a-z_]{1,80}$/;
 const CLASS_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,79}$/;
 
@@ -120,7 +123,7 @@ function isRecord(module: string, name: string): boolean {
   return RECORDS.has(`${module}.${name}`) || (TORCH_MODULE.test(module) && CLASS_NAME.test(name));
 }
 
-/** The named class or function when it is one of those that only hold data; an Error that names it otherwise. */
+/** The named class or function, if it is one of those that only hold data; throws an Error naming it otherwise. */
 export function findGlobal(module: string, name: string): PickledGlobal {
   const known =
     FUNCTIONS.has(`${module}.${name}`) || isRecord(module, name) || (module === 'torch' && STORAGE_TYPES.has(name));
@@ -128,12 +131,12 @@ export function findGlobal(module: string, name: string): PickledGlobal {
   return new PickledGlobal(module, name);
 }
 
-/** What the reader says to everything that is not plain data. */
+/** The error for everything that is not plain data. */
 export function wouldRunCode(what: string): Error {
   return new Error(`${what} would run code; this reader builds only tensors and plain containers`);
 }
 
-/** The result of REDUCE: `callable(*values)` for the few functions that are known. */
+/** The result of REDUCE: `callable(*values)`, for the few known functions. */
 export function callGlobal(callable: PickledValue, values: readonly PickledValue[]): PickledValue {
   const build = callable instanceof PickledGlobal ? FUNCTIONS.get(callable.path) : undefined;
   if (build === undefined) throw wouldRunCode(`a call of ${kindOf(callable)}`);
@@ -149,7 +152,7 @@ export function newRecord(type: PickledValue, values: PickledValue): PickledValu
   return new PickledRecord(type);
 }
 
-/** BUILD: sets the attributes of a record. Those of an OrderedDict (`_metadata` of a state dict) are left out. */
+/** BUILD: sets the attributes of a record. Ignores those of an OrderedDict (`_metadata` of a state dict). */
 export function setAttributes(target: PickledValue | undefined, attributes: PickledValue): void {
   if (!(attributes instanceof Map)) throw wouldRunCode(`a state of ${kindOf(attributes)}`);
   if (target instanceof Map) return;
@@ -162,7 +165,7 @@ export function setAttributes(target: PickledValue | undefined, attributes: Pick
 
 /**
  * Resolves a persistent id: a storage, `('storage', type, key, device, elements)`, or in the older format a class with
- * its source, `('module', class, file, source)`, of which only the class is taken.
+ * its source, `('module', class, file, source)`, of which only the class is used.
  */
 export function loadPersistent(id: PickledValue, storages: Map<string, PickledStorage>): PickledValue {
   const items = id instanceof PickledTuple ? id.items : [];
@@ -230,7 +233,7 @@ function buildSet(values: readonly PickledValue[]): Set<PickledValue> {
   return set;
 }
 
-/** The value, when Python could use it as a key. */
+/** Returns the value if Python could use it as a key; throws otherwise. */
 export function hashable(value: PickledValue): PickledValue {
   if (Array.isArray(value) || value instanceof Map || value instanceof Set) {
     throw new Error(`${kindOf(value)} is used as a key`);

@@ -1,7 +1,7 @@
 import { damaged, quoted } from './checkpoint-file.js';
 import { callGlobal, findGlobal, hashable, kindOf, loadPersistent, newRecord, type PickledStorage, PickledTuple, type PickledValue, setAttributes, wouldRunCode } from './pickle-values.js';
 
-/** More than a checkpoint of any model needs; keeps a hostile pickle of 100 MB from taking all memory. */
+/** More than any model's checkpoint needs; keeps a hostile pickle of 100 MB from exhausting memory. */
 const MAX_OPERATIONS = 2_000_000;
 const STOP = 0x2e;
 
@@ -16,11 +16,11 @@ export interface PickleReading {
 }
 
 /**
- * Interprets one pickle of protocol 2 to 5 as data. No code is run whatever the file asks for: see pickle-values.ts for
- * what may be built. Work and memory are bounded by the length of the pickle.
+ * Interprets one pickle of protocol 2 to 5 as data. Runs no code, whatever the file asks for; pickle-values.ts lists
+ * what may be built. The pickle's length bounds time and memory.
  *
  * @returns the value, and where the pickle ended
- * @throws VNP_CHECKPOINT naming the operation or global that is not allowed or damaged
+ * @throws VNP_CHECKPOINT naming the operation or global that is damaged or not allowed
  * @throws PickleEndsEarly when the bytes end first
  */
 export function readPickle(reading: PickleReading): { value: PickledValue; end: number } {
@@ -52,7 +52,7 @@ const isList = (value: PickledValue): value is PickledValue[] => Array.isArray(v
 const isDict = (value: PickledValue): value is Dict => value instanceof Map;
 const isSet = (value: PickledValue): value is Set<PickledValue> => value instanceof Set;
 
-/** Operations of protocol 2 to 5 by their code, as in Python's pickletools; STOP is the machine's own. */
+/** Operations of protocol 2 to 5 by code, as in Python's pickletools; `run` itself handles STOP. */
 const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   // Frame and protocol.
   [0x80, protocol],
@@ -77,7 +77,7 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [0x8a, (machine) => machine.push(machine.integer(machine.unsigned(1)))],
   [0x8b, (machine) => machine.push(machine.integer(machine.signed32()))],
   [0x47, (machine) => machine.push(machine.float64())],
-  // Text and bytes; the first two are Python 2's.
+  // Text and bytes; the first two are for strings of Python 2.
   [0x55, (machine) => machine.push(latin1(machine.take(machine.unsigned(1))))],
   [0x54, (machine) => machine.push(latin1(machine.take(machine.unsigned(4))))],
   [0x8c, (machine) => machine.push(machine.text(machine.unsigned(1)))],
@@ -119,7 +119,9 @@ const OPERATIONS: ReadonlyMap<number, Operation> = new Map<number, Operation>([
   [0x84, () => refuse('a registered extension (EXT4)')],
 ]);
 
-/** @throws Error naming the operation when it is none of protocol 2 to 5 (those of protocol 0 are texts, and not read) */
+/**
+ * @throws Error naming an operation that is not of protocol 2 to 5 (protocol 0 uses text arguments, which are not read)
+ */
 function findOperation(code: number): Operation {
   const operation = OPERATIONS.get(code);
   if (operation !== undefined) return operation;
@@ -201,13 +203,13 @@ function build(machine: PickleMachine): void {
 
 const MAX_INTEGER = 64;
 
-/** The pickle does not end within the bytes at hand: it is truncated, or more bytes are needed. */
+/** The pickle does not end within the bytes read so far: it is truncated, or more bytes are needed. */
 export class PickleEndsEarly extends Error {}
 
-/** The stack, the memo and the cursor that the operations work on. Every access is checked. */
+/** The stack, the memo and the cursor of the operations. Checks every access. */
 class PickleMachine {
   private readonly stack: PickledValue[] = [];
-  /** Heights of the stack at the marks; nothing below the last one can be taken. */
+  /** Stack heights at the marks; nothing below the last one can be popped. */
   private readonly marks: number[] = [];
   private readonly memo = new Map<number, PickledValue>();
   private readonly view: DataView;
@@ -312,7 +314,7 @@ class PickleMachine {
     return this.stack.splice(height);
   }
 
-  /** POP removes a mark when there is nothing above it. */
+  /** POP removes the mark if there is nothing above it. */
   discard(): void {
     if (this.marks.length > 0 && this.stack.length === this.marks.at(-1)) this.marks.pop();
     else this.pop();
@@ -328,7 +330,9 @@ class PickleMachine {
     return value;
   }
 
-  /** The container below the arguments of APPENDS, SETITEMS, …, when it is of the right kind. */
+  /**
+   * The container that APPENDS, SETITEMS, … apply to, once their arguments are popped. Throws if it is of another kind.
+   */
   target<T extends PickledValue>(isRight: (value: PickledValue) => value is T, what: string): T {
     const value = this.peek();
     if (!isRight(value)) throw new Error(`${what} is asked for, but there is ${kindOf(value)}`);

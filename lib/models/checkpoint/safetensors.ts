@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, parseStrictJson, property } from '../jso
 import type { CheckpointFile } from './checkpoint-file.js';
 import { damaged, denseStrides, ELEMENT_BYTES, elementCount, quoted, type StoredTensor, type StoredType } from './checkpoint-file.js';
 
-/** The limit of the format's own readers. */
+/** The limit that the format's own readers set. */
 const MAX_HEADER = 100_000_000;
 
 const TYPES: ReadonlyMap<string, StoredType> = new Map([
@@ -37,8 +37,8 @@ export async function looksLikeSafetensors(file: CheckpointFile): Promise<boolea
 }
 
 /**
- * Reads the header of a safetensors file: the tensors by name. The format's rules are all checked: the ranges are in
- * bounds, as long as their shapes ask for, and lie end to end without gap or overlap to the end of the file.
+ * Reads the header of a safetensors file: the tensors by name. Checks all rules of the format: the ranges are in
+ * bounds, have the length that their shapes require, and fill the file up to its end without gap or overlap.
  *
  * @throws VNP_CHECKPOINT naming the tensor and the rule
  */

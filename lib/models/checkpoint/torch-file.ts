@@ -11,16 +11,16 @@ const LEGACY_VERSION = 1001;
 /** PROTO 2, LONG1 of 10 bytes, and the first bytes of the magic number. */
 const LEGACY_START = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46];
 
-/** A file of torch.save: what was saved, with every storage located in the file. */
+/** A file of torch.save: the saved object, with every storage located in the file. */
 export interface TorchFile {
   readonly root: PickledValue;
-  /** Where a tensor of `root` lies. */
+  /** Locates a tensor of `root` in the file. */
   readonly locate: (tensor: PickledTensor) => StoredTensor;
 }
 
 export type TorchLayout = 'zip' | 'legacy';
 
-/** Which of the two formats of torch.save the file begins like. */
+/** Detects which of the two formats of torch.save the file begins like; undefined for neither. */
 export async function torchLayout(file: CheckpointFile): Promise<TorchLayout | undefined> {
   if (file.size < LEGACY_START.length) return undefined;
   const start = await file.read(0, LEGACY_START.length, 'the start of the file');
@@ -29,7 +29,7 @@ export async function torchLayout(file: CheckpointFile): Promise<TorchLayout | u
 }
 
 /**
- * Reads a file of torch.save without running anything in it, and without reading the tensors' values.
+ * Reads a file of torch.save without running anything in it or reading the tensors' values.
  *
  * @throws VNP_CHECKPOINT when it is truncated, corrupt, or holds more than tensors and plain containers
  */
@@ -111,7 +111,7 @@ async function readLegacyLayout(file: CheckpointFile): Promise<PickledValue> {
   return root!;
 }
 
-/** Pickles that follow one another do not say how long they are: reads more of the file until they end. */
+/** Reads consecutive pickles. They do not state their length, so more of the file is read until they end. */
 async function readPickles(
   file: CheckpointFile,
   count: number,
@@ -143,15 +143,15 @@ function endsEarly(path: string, error: PickleEndsEarly): Error {
   });
 }
 
-/** No name of a parameter is longer; a chain of a million modules would be. */
+/** Longer than any parameter's name; a chain of a million modules would exceed it. */
 const MAX_PREFIX = 1000;
 
-/** Keys under which training programs put the state dict beside other things. */
+/** Keys under which training programs save the state dict beside other things. */
 const WRAPPERS = ['model', 'state_dict', 'model_state_dict'];
 
 /**
- * The tensors of a torch file by the names that a state dict gives them, whether a state dict was saved, a dict that holds
- * one under `model`, `state_dict` or `model_state_dict`, or a whole module.
+ * The tensors of a torch file by their names in the state dict, whether the file holds a state dict, a dict with one
+ * under `model`, `state_dict` or `model_state_dict`, or a whole module.
  */
 export function namedTensors({ root, locate }: TorchFile): Map<string, StoredTensor> {
   const tensors = new Map<string, StoredTensor>();
@@ -171,7 +171,7 @@ function stateDict(root: PickledValue): PickledValue | undefined {
 
 function* moduleEntries(root: PickledRecord): Generator<[string, PickledValue]> {
   const waiting: [string, PickledRecord][] = [['', root]];
-  // A hostile module may contain itself, or the same child many times at many levels: each is visited once.
+  // A hostile module may contain itself, or the same child many times at many levels: visit each once.
   const seen = new Set<PickledRecord>([root]);
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const [prefix, module] = next;

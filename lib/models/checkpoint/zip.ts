@@ -28,8 +28,8 @@ interface Directory {
 }
 
 /**
- * The entries of a zip file (zip64 too), located and not unpacked: torch stores tensors uncompressed, so that each is a
- * byte range of the file. Checksums are not checked.
+ * The entries of a zip file (zip64 included), located but not unpacked: torch stores tensors uncompressed, so each is a
+ * byte range of the file. Checksums are not verified.
  */
 export class ZipFile {
   private constructor(
@@ -38,7 +38,7 @@ export class ZipFile {
     private readonly directoryOffset: number,
   ) {}
 
-  /** @throws VNP_CHECKPOINT when the file is no zip file, or a damaged one */
+  /** @throws VNP_CHECKPOINT when the file is not a zip file, or a damaged one */
   static async open(file: CheckpointFile): Promise<ZipFile> {
     const directory = await findDirectory(file);
     if (directory.size > MAX_DIRECTORY || directory.entries > MAX_ENTRIES) {
@@ -48,7 +48,10 @@ export class ZipFile {
     return new ZipFile(file, readEntries(file.path, bytes, directory.entries), directory.offset);
   }
 
-  /** Where the bytes of a stored entry lie. Throws VNP_CHECKPOINT for a missing, compressed or damaged one. */
+  /**
+   * Locates the bytes of a stored entry. Throws VNP_CHECKPOINT for one that is missing, compressed, encrypted or
+   * damaged.
+   */
   async locate(name: string): Promise<{ offset: number; size: number }> {
     const { path } = this.file;
     const entry = this.entries.get(name);
@@ -73,7 +76,7 @@ export class ZipFile {
     return { offset, size: entry.size };
   }
 
-  /** The bytes of a stored entry of at most `limit` bytes. */
+  /** Reads a stored entry. Throws VNP_CHECKPOINT if it has more than `limit` bytes or `locate` refuses it. */
   async read(name: string, limit: number): Promise<Buffer> {
     const { offset, size } = await this.locate(name);
     if (size > limit) throw damaged(this.file.path, `the entry ${quoted(name)} has ${size} bytes, more than ${limit}`);
@@ -140,7 +143,7 @@ function readEntry(path: string, bytes: Buffer, at: number, extra: Buffer, name:
   const packedSize = bytes.readUInt32LE(at + 20);
   const plainSize = bytes.readUInt32LE(at + 24);
   const localHeader = bytes.readUInt32LE(at + 42);
-  // The zip64 field holds, in this order, only those of the three that do not fit 32 bits.
+  // The zip64 field contains, in this order, only those of the three values that do not fit 32 bits.
   const wide = wideValues(path, extra);
   const widen = (value: number): number => {
     if (value !== 0xffffffff) return value;

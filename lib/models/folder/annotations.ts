@@ -3,33 +3,33 @@ import { join } from 'node:path';
 import { expected, reasonOf, VirnucproError } from '../../errors.js';
 import { JsonFields, parseStrictJson } from '../json.js';
 
-/** Bases of a window that make sense: one codon, and far more than either model was trained on. */
+/** Sensible chunk sizes in bases: from one codon to far more than either language model was trained on. */
 export const MIN_CHUNK_SIZE = 3;
 export const MAX_CHUNK_SIZE = 1_000_000;
 
-/** Bytes of a calibration file; one that training writes has some 200. */
+/** Maximum bytes of a calibration file; training writes about 200. */
 const MAX_CALIBRATION = 1_000_000;
 const MAX_CHUNK_SIZES = 100;
 
 /** Which calibrated window scores leave no doubt, as measured on sequences that the model was not trained on. */
 export interface TriageThresholds {
-  /** Chunk size: bases of a window that they were measured for. */
+  /** Chunk size, in bases, that they were measured for. */
   readonly chunkSize: number;
-  /** Below this virus score, 0 to 1, a window is surely none of a virus. */
+  /** Below this virus score, 0 to 1, a window is surely not viral. */
   readonly othersBelow: number;
-  /** From this virus score on, 0 to 1 and not below `othersBelow`, a window is surely one of a virus. */
+  /** From this virus score on, 0 to 1 and not below `othersBelow`, a window is surely viral. */
   readonly virusAtLeast: number;
 }
 
-/** What was measured of a model after its training. */
+/** What was measured for a model after its training. */
 export interface Calibration {
-  /** Scores are softmax(logits / temperature) where they are calibrated; a positive number. */
+  /** Calibrated scores are softmax(logits / temperature); a positive number. */
   readonly temperature?: number;
-  /** One for each chunk size that it was measured for; mostly none. */
+  /** One entry for each chunk size that was measured; usually none. */
   readonly triage: readonly TriageThresholds[];
 }
 
-/** The optional fields `temperature` and `triage` of an object. Throws as its fields do. */
+/** Reads the optional fields `temperature` and `triage` of an object. Throws what `fields` throws. */
 export function calibrationOf(fields: JsonFields): Calibration {
   return {
     ...(fields.has('temperature') && { temperature: fields.positive('temperature') }),
@@ -55,7 +55,7 @@ function triageOf(fields: JsonFields): TriageThresholds[] {
 /**
  * Reads a calibration as training writes it: a JSON object with `temperature`, `triage` or both, and nothing else.
  *
- * @throws VNP_USAGE for a file that cannot be read, VNP_CHECKPOINT for one that is no calibration
+ * @throws VNP_USAGE for a file that cannot be read, VNP_CHECKPOINT for one that is not a calibration
  */
 export async function readCalibration(path: string): Promise<Calibration> {
   const bytes = await readSmallFile(path, MAX_CALIBRATION, '--calibration');
@@ -73,7 +73,10 @@ export async function readCalibration(path: string): Promise<Calibration> {
   throw new VirnucproError(fault.code, `${path} has neither a temperature nor triage thresholds. ${fault.next}`);
 }
 
-/** The bytes of a file that the user names. Throws VNP_USAGE, naming the option, where it is none or longer. */
+/**
+ * Reads a file that the user named. Throws VNP_USAGE, naming the option, if it cannot be read or has more than `most`
+ * bytes.
+ */
 async function readSmallFile(path: string, most: number, option: string): Promise<Buffer> {
   try {
     const found = await stat(path);
@@ -88,19 +91,19 @@ async function readSmallFile(path: string, most: number, option: string): Promis
 /** Name of the card in a model's folder, and among an archive's extra files. */
 export const CARD_FILE = 'card.md';
 
-/** Bytes of a card: a long article. */
+/** Maximum bytes of a card: room for a long article. */
 export const MAX_CARD = 1_000_000;
 
-/** Where a model's card is: what it was trained on, what it can do and what it cannot, in Markdown. */
+/** A model's card: what it was trained on, what it can do and what it cannot, in Markdown. */
 export interface ModelCard {
-  /** Of the file. */
+  /** Path of the file. */
   readonly path: string;
 }
 
 /**
- * The text of a card that the user gives.
+ * Reads the card that the user gives.
  *
- * @throws VNP_USAGE for a file that cannot be read or is too long, VNP_CHECKPOINT for one that is no text
+ * @throws VNP_USAGE for a file that cannot be read or is too long, VNP_CHECKPOINT for one that is not text
  */
 export async function readCard(path: string): Promise<string> {
   const bytes = await readSmallFile(path, MAX_CARD, '--card');
@@ -120,13 +123,13 @@ export async function readCard(path: string): Promise<string> {
 /**
  * Finds the card that a `pipeline.json` names.
  *
- * @throws VNP_MODEL_INVALID where there is no such file in the folder, or a link, or one that is too long
+ * @throws VNP_MODEL_INVALID if the folder has no such file, or it is a link or too long
  */
 export async function openCard(folder: string, name: string): Promise<ModelCard> {
   const path = join(folder, name);
   let received: string;
   try {
-    // A link could lead anywhere, and readers of results are sent to the card.
+    // A link could lead anywhere, and results point their readers to the card.
     const found = await lstat(path);
     if (found.isFile() && found.size <= MAX_CARD) return { path };
     received = found.isFile() ? `${found.size} bytes` : 'something that is no file';

@@ -13,7 +13,7 @@ const MAX_EXTRA_FILE = 50_000_000;
 
 const VALUE_BYTES: Readonly<Record<DataType, number>> = { float32: 4, float16: 2, bfloat16: 2 };
 
-/** What an archive says of itself, in its extra file `virnucpro.json`. */
+/** An archive's own description, in its extra file `virnucpro.json`. */
 export interface ArchiveMetadata {
   readonly format: 1;
   readonly architecture: Architecture;
@@ -22,10 +22,10 @@ export interface ArchiveMetadata {
   readonly source: {
     /** Name of the checkpoint's file or folder, or of the published size for random weights. */
     readonly name: string;
-    /** Of the checkpoint's weights, see sha256OfFiles; null for random weights. */
+    /** SHA-256 of the checkpoint's weights, see sha256OfFiles; null for random weights. */
     readonly sha256: string | null;
   };
-  /** Whether the weights are random: such a model has scores, but no meaning. */
+  /** Whether the weights are random: the scores of such a model mean nothing. */
   readonly random: boolean;
   /** Program and version that wrote the archive. */
   readonly createdBy: string;
@@ -35,16 +35,16 @@ export interface ArchiveContents {
   readonly metadata: ArchiveMetadata;
   /** Number of values in its parameters. */
   readonly parameters: number;
-  /** Text of `tokenizer.json`, where the archive has one. */
+  /** Text of `tokenizer.json`, if the archive has one. */
   readonly tokenizer?: string;
-  /** Text of `card.md`, where the archive has one: what the model is, for whoever has nothing but this file. */
+  /** Text of `card.md`, if the archive has one: describes the model to anyone who has only this file. */
   readonly card?: string;
 }
 
 /**
  * Reads the extra files of an archive without loading its weights.
  *
- * @throws VNP_MODEL_INVALID when it is missing, damaged, or not written by this project
+ * @throws VNP_MODEL_INVALID when it is missing, damaged, or was not written by this project
  */
 export async function readArchiveMetadata(path: string): Promise<ArchiveContents> {
   try {
@@ -70,13 +70,13 @@ export async function readArchiveMetadata(path: string): Promise<ArchiveContents
   }
 }
 
-/** TorchScript keeps each tensor at `NAME/data/NUMBER`. */
+/** TorchScript stores each tensor at `NAME/data/NUMBER`. */
 function tensorBytes(zip: ZipFile): number {
   const tensors = [...zip.entries.values()].filter(({ name }) => /^[^/]+\/data\/\d+$/.test(name));
   return tensors.reduce((sum, { size }) => sum + size, 0);
 }
 
-/** TorchScript keeps extra files at `NAME/extra/FILE`, NAME being the archive's own. */
+/** TorchScript stores extra files at `NAME/extra/FILE`, where NAME is the archive's own. */
 async function readExtra(zip: ZipFile, name: string, most = MAX_EXTRA_FILE): Promise<string | undefined> {
   const suffix = `/extra/${name}`;
   const entry = [...zip.entries.keys()].find(

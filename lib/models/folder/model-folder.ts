@@ -10,7 +10,7 @@ import { calibrationOf, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE, type ModelCard, openCard
 
 export const PIPELINE_FILE = 'pipeline.json';
 
-/** Bytes of a pipeline.json; one that was written here has some 600. */
+/** Maximum bytes of a pipeline.json; those written here have about 600. */
 const MAX_PIPELINE = 1_000_000;
 
 const IMPORT_AGAIN = 'Import the model again with `virnucpro models import`';
@@ -34,7 +34,7 @@ export interface Pipeline {
   /** Chunk size: bases of a window. */
   readonly chunkSize: number;
   readonly random: boolean;
-  /** See Calibration; absent in a model that was not calibrated, as those of the published weights. */
+  /** See Calibration; absent in an uncalibrated model, such as one of the published weights. */
   readonly temperature?: number;
   /** Path of the model's card in its folder, with `/`. */
   readonly card?: string;
@@ -59,11 +59,11 @@ export interface OpenedPart<A extends Architecture> {
   readonly createdBy: string;
 }
 
-/** Everything that a run needs to know of a model; no weights are loaded. */
+/** Everything that a run needs to know about a model; no weights are loaded. */
 export interface OpenedModel {
   readonly name: string;
   readonly folder: string;
-  /** SHA-256 of `pipeline.json`, which has those of the archives: it stands for the whole model. */
+  /** SHA-256 of `pipeline.json`, which contains those of the archives: it identifies the whole model. */
   readonly pipelineSha256: string;
   /** Chunk size: bases of a window. */
   readonly chunkSize: number;
@@ -73,9 +73,9 @@ export interface OpenedModel {
   readonly shipped: boolean;
   /** Calibrated scores are softmax(logits / temperature); absent in a model that was not calibrated. */
   readonly temperature?: number;
-  /** What it was trained on and what it can do, in Markdown; absent where nobody has written it. */
+  /** What it was trained on and what it can do, in Markdown; absent if nobody has written it. */
   readonly card?: ModelCard;
-  /** Which of its calibrated window scores leave no doubt, by chunk size; mostly none. */
+  /** Which of its calibrated window scores leave no doubt, by chunk size; usually empty. */
   readonly triage: readonly TriageThresholds[];
   readonly dna: OpenedPart<DnabertArchitecture>;
   readonly protein: OpenedPart<Esm2Architecture>;
@@ -84,9 +84,9 @@ export interface OpenedModel {
 }
 
 /**
- * Opens a model's folder: reads `pipeline.json` and what the archives say of themselves, and checks that they fit together.
- * All of it is read as data, whoever made it: nothing is run. The archives' sizes are checked, and not their hashes: see
- * `verifyFiles`, which has to come before libtorch opens one, as has `ModelRegistry.findTrusted`.
+ * Opens a model's folder: reads `pipeline.json` and the archives' own descriptions, and checks that they fit together.
+ * All of it is read as data, whatever its origin: no code is run. Checks the archives' sizes, not their hashes. Before
+ * libtorch opens an archive, the caller must also pass `ModelRegistry.findTrusted` and `verifyFiles`.
  *
  * @param options.shipped whether the folder came with this program. Defaults to false
  * @throws VNP_MODEL_MISSING without a pipeline.json, VNP_MODEL_INVALID when something is damaged or does not fit
@@ -116,7 +116,7 @@ export async function openModel(folder: string, { shipped = false } = {}): Promi
   return model;
 }
 
-/** The hash is that of the bytes that were read, whatever becomes of the file. */
+/** The hash is of the bytes that were read, even if the file changes meanwhile. */
 async function readPipeline(folder: string): Promise<{ pipeline: Pipeline; sha256: string }> {
   const path = join(folder, PIPELINE_FILE);
   let bytes: Buffer;
@@ -141,7 +141,7 @@ async function readPipeline(folder: string): Promise<{ pipeline: Pipeline; sha25
 function pipelineOf(fields: JsonFields, folder: string, path: string): Pipeline {
   return {
     format: fields.oneOf('format', 1),
-    // The folder's name is the model's: a folder can be renamed.
+    // The model is named after its folder, which can be renamed.
     name: basename(folder) || fields.text('name'),
     chunkSize: fields.whole('chunkSize', MIN_CHUNK_SIZE, MAX_CHUNK_SIZE),
     random: fields.flag('random'),
@@ -153,7 +153,7 @@ function pipelineOf(fields: JsonFields, folder: string, path: string): Pipeline 
   };
 }
 
-/** Of a file in the model's folder: never one outside of it. */
+/** Reads the path of a file in the model's folder. Refuses any path that leads out of it. */
 function readPath(fields: JsonFields, name: string, path: string): string {
   const found = fields.text(name);
   if (found.split('/').every((one) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(one))) return found;

@@ -9,7 +9,7 @@ import type { Calibration } from './annotations.js';
 import { CARD_FILE } from './annotations.js';
 import { type OpenedModel, openModel, PART_NAMES, type PartName, type Pipeline, PIPELINE_FILE, type PipelinePart } from './model-folder.js';
 
-/** What a model is being made of, for a progress line. */
+/** What is being done while a model is made, for a progress line. */
 export interface ModelProgress {
   readonly part: PartName;
   readonly step: 'read' | 'write' | 'hash';
@@ -17,7 +17,7 @@ export interface ModelProgress {
 
 export type OnModelProgress = (progress: ModelProgress) => void;
 
-/** One archive that is to be written. */
+/** An archive to be written. */
 export interface NewPart {
   readonly architecture: Architecture;
   readonly parameters: readonly ArchiveParameter[];
@@ -33,7 +33,7 @@ export interface NewModel {
   /** Chunk size: bases of a window. */
   readonly chunkSize: number;
   readonly random: boolean;
-  /** Text of the model's card, for its folder and for each archive; at most MAX_CARD bytes. Defaults to none. */
+  /** Text of the model's card, written to its folder and to each archive; at most MAX_CARD bytes. Defaults to none. */
   readonly card?: string;
   /** Defaults to none. */
   readonly calibration?: Calibration;
@@ -48,7 +48,7 @@ export interface WriteOptions {
   readonly onProgress?: OnModelProgress;
 }
 
-/** Writes a model's archives and installs it, whole or not at all. Returns it, opened. */
+/** Writes a model's archives and installs it, whole or not at all. Returns the opened model. */
 export async function writeModel(model: NewModel, options: WriteOptions): Promise<OpenedModel> {
   const folder = await options.registry.install(model.name, options.overwrite ?? false, async (incoming) => {
     const parts = {} as Record<PartName, PipelinePart>;
@@ -65,7 +65,7 @@ export async function writeModel(model: NewModel, options: WriteOptions): Promis
     };
     if (model.card !== undefined) await writeFile(join(incoming, CARD_FILE), model.card);
     await writeFile(join(incoming, PIPELINE_FILE), `${JSON.stringify(pipeline, undefined, 2)}\n`);
-    // A model that would not open is not installed.
+    // Refuse to install a model that does not open.
     await openModel(incoming);
   });
   return openModel(folder);

@@ -7,7 +7,7 @@ import { ANOTHER_CHECKPOINT, familyOf, type ImportedPart, mapParameters, missing
 const OPTION = '--classifier';
 const WANTED = 'a VirNucPro classifier (MLPClassifier)';
 
-/** torch's default, for a state dict, which does not hold it. */
+/** torch's default, for a state dict, which does not contain it. */
 const DEFAULT_EPSILON = 1e-5;
 
 const MODULES: ReadonlyMap<string, string> = new Map([
@@ -16,7 +16,7 @@ const MODULES: ReadonlyMap<string, string> = new Map([
   ['output', 'output_layer'],
 ]);
 
-/** Classes of the submodules that compute; those of the others do nothing at inference, or hold no weights. */
+/** Classes of the submodules with weights; the others have none, or do nothing in a forward pass. */
 const MODULE_CLASSES: ReadonlyMap<string, string> = new Map([
   ['hidden_layer', 'torch.nn.modules.linear.Linear'],
   ['bn1', 'torch.nn.modules.batchnorm.BatchNorm1d'],

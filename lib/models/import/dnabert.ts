@@ -19,8 +19,8 @@ const MODULES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * A DNABERT-2 or DNABERT-S checkpoint: a folder of transformers, names with or without the prefix `bert.`.
- * A plain BERT has the same config.json; the names of its weights tell it apart, and it is refused.
+ * Imports a DNABERT-2 or DNABERT-S checkpoint: a folder of transformers, with or without the prefix `bert.` in its
+ * names. A plain BERT has the same config.json, but other names of weights, and is refused.
  *
  * @throws VNP_CHECKPOINT
  */
@@ -56,7 +56,7 @@ export function importDnabert(checkpoint: Checkpoint): ImportedPart<DnabertArchi
   });
 }
 
-/** `layers.3.gated.weight` in the checkpoint's words. */
+/** The checkpoint's name for a parameter such as `layers.3.gated.weight`. */
 function renamed(name: string): string {
   const parts = name.split('.');
   const suffix = parts.pop()!;

@@ -9,8 +9,8 @@ const WANTED = 'an ESM-2 checkpoint';
 const OPTION = '--esm';
 
 /**
- * An ESM-2 checkpoint: a `.pt` of fair-esm, or a folder of transformers. Those that are near it and compute something else
- * (ESM-1, ESM-1b, the MSA transformer, ESM-2 without token dropout) are refused by name.
+ * Imports an ESM-2 checkpoint: a `.pt` of fair-esm, or a folder of transformers. Similar models that compute something
+ * else (ESM-1, ESM-1b, the MSA transformer, ESM-2 without token dropout) are refused by name.
  *
  * @throws VNP_CHECKPOINT
  */
@@ -75,7 +75,7 @@ function importTransformers(checkpoint: Checkpoint): ImportedPart<Esm2Architectu
   }
   const settings = Settings.ofJson(`config.json of ${checkpoint.path}`, checkpoint.config);
   settings.require('model_type', 'esm');
-  // ESM-1b and ESM-1v in the same format: learned positions, a norm before the layers, no token dropout.
+  // Refuses ESM-1b and ESM-1v in the same format: learned positions, a norm before the layers, no token dropout.
   settings.require('position_embedding_type', 'rotary');
   settings.require('emb_layer_norm_before', false, null, undefined);
   settings.require('token_dropout', true);
@@ -97,13 +97,13 @@ function importTransformers(checkpoint: Checkpoint): ImportedPart<Esm2Architectu
 function transformersNames(prefix: string): ParameterNames {
   return {
     sourceName: (name) => prefix + renamed(name, TRANSFORMERS_MODULES, 'encoder.layer'),
-    // The position embeddings are in the files, and unused with rotary positions.
+    // Files contain position embeddings, but rotary positions do not use them.
     ignored:
       /^(esm\.)?(lm_head\.|contact_head\.|pooler\.|classifier\.|embeddings\.position_(ids$|embeddings\.weight$)|encoder\.layer\.\d+\.attention\.self\.rotary_embeddings\.inv_freq$)/,
   };
 }
 
-/** `layers.3.query.weight` in the checkpoint's words. */
+/** The checkpoint's name for a parameter such as `layers.3.query.weight`. */
 function renamed(name: string, modules: ReadonlyMap<string, string>, layers: string): string {
   const parts = name.split('.');
   const suffix = parts.pop()!;

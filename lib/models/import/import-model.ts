@@ -45,10 +45,10 @@ interface ReadPart<A extends Architecture> {
 }
 
 /**
- * Makes a model of published checkpoints and installs it. The checkpoints are read as data: nothing in them is run.
+ * Makes a model from published checkpoints and installs it. The checkpoints are read as data: no code in them is run.
  *
- * @throws VNP_CHECKPOINT for a checkpoint, card or calibration that is damaged or of another kind, VNP_USAGE for a name or
- *   chunk size that does not work or a card or calibration that cannot be read; the registry is then as it was
+ * @throws VNP_CHECKPOINT for a checkpoint, card or calibration that is damaged or of another kind, VNP_USAGE for an
+ *   invalid name or chunk size, or a card or calibration that cannot be read; the registry is then unchanged
  */
 export async function importModel(request: ImportRequest): Promise<OpenedModel> {
   const { name, chunkSize, registry, addon, onProgress, overwrite = false } = request;
@@ -65,7 +65,7 @@ export async function importModel(request: ImportRequest): Promise<OpenedModel> 
   const parts = {
     dna: await newPart('dna', dna, request, { [TOKENIZER_FILE]: tokenizer }),
     protein: await newPart('protein', protein, request),
-    // The classifier is computed in float32 whatever the models are.
+    // The classifier is computed in float32, whatever the type of the language models.
     classifier: await newPart('classifier', classifier, { ...request, dtype: 'keep' }),
   };
   const options = { registry, addon, overwrite, ...(onProgress && { onProgress }) };
@@ -73,7 +73,7 @@ export async function importModel(request: ImportRequest): Promise<OpenedModel> 
   return writeModel({ name, chunkSize, random: false, ...described, parts }, options);
 }
 
-/** Throws VNP_USAGE for a chunk size that no window can have. */
+/** Throws VNP_USAGE for a chunk size outside MIN_CHUNK_SIZE to MAX_CHUNK_SIZE. */
 export function checkChunkSize(chunkSize: number): void {
   if (Number.isInteger(chunkSize) && chunkSize >= MIN_CHUNK_SIZE && chunkSize <= MAX_CHUNK_SIZE) return;
   const wanted = `a whole number from ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE}`;
@@ -110,7 +110,7 @@ async function newPart(
   };
 }
 
-/** The text of `tokenizer.json`, once it is known to be one that is reproduced exactly. */
+/** The text of `tokenizer.json`, after checking that the encoder reproduces it exactly. */
 async function readTokenizer({ folder }: Checkpoint, { vocabulary }: DnabertArchitecture): Promise<string> {
   const path = join(folder, TOKENIZER_FILE);
   let text: string;

@@ -6,7 +6,7 @@ import type { Architecture, ArchiveParameter, DataType, ParameterShape } from '.
 import { loadAddon } from '../../engine/libtorch/load.js';
 import { quoted, type StoredTensor, type StoredType } from '../checkpoint/checkpoint-file.js';
 
-/** What a checkpoint can be, as its weights' names tell. */
+/** The kinds of checkpoint, detected from the names of the weights. */
 export type CheckpointFamily = 'fair-esm' | 'transformers-esm' | 'dnabert2' | 'bert' | 'classifier';
 
 const DESCRIPTIONS: Readonly<Record<CheckpointFamily, string>> = {
@@ -30,7 +30,10 @@ export function familyOf({ tensors, config }: Checkpoint): CheckpointFamily | un
   return undefined;
 }
 
-/** @param wanted e.g. `an ESM-2 checkpoint`, @param option the option that the path was given as, e.g. `--esm` */
+/**
+ * @param wanted e.g. `an ESM-2 checkpoint`
+ * @param option the option that gave the path, e.g. `--esm`
+ */
 export function wrongFamily(checkpoint: Checkpoint, wanted: string, option: string): VirnucproError {
   const family = familyOf(checkpoint);
   const received =
@@ -46,14 +49,13 @@ function someNames({ tensors }: Checkpoint): string {
     .join(', ')}`;
 }
 
-/** What to do about a checkpoint that is damaged, or of a kind that is not supported. */
 export const ANOTHER_CHECKPOINT = 'Download the checkpoint again, or use one that is supported';
 
 export function missingWeight({ path }: Checkpoint, weight: string): VirnucproError {
   return new VirnucproError('VNP_CHECKPOINT', `${path} has no weight ${weight}. ${ANOTHER_CHECKPOINT}`);
 }
 
-/** @param option that the path was given as, e.g. `--esm` */
+/** @param option the option that gave the path, e.g. `--esm` */
 export function missingConfig({ path }: Checkpoint, option: string): VirnucproError {
   return new VirnucproError(
     'VNP_CHECKPOINT',
@@ -64,7 +66,7 @@ export function missingConfig({ path }: Checkpoint, option: string): VirnucproEr
 /** More than any model has. */
 export const MAX_LAYERS = 1000;
 
-/** The named settings that come with a checkpoint (config.json, a Namespace), each checked as it is read. */
+/** The named settings of a checkpoint (config.json, a Namespace), each checked when it is read. */
 export class Settings {
   constructor(
     /** For messages, e.g. `config.json of PATH`. */
@@ -80,7 +82,7 @@ export class Settings {
     return new Settings(where, (name) => attributes.get(name));
   }
 
-  /** A whole number from 1; the limit keeps a hostile number of layers from becoming work. */
+  /** A whole number from 1. The limit keeps a hostile number of layers from costing time. */
   size(name: string, largest = 1_000_000): number {
     const value = this.valueOf(name);
     if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= largest) return value;
@@ -93,7 +95,7 @@ export class Settings {
     throw this.wrong(name, 'a positive number', value, ANOTHER_CHECKPOINT);
   }
 
-  /** Refuses any value but those given, because the model would compute something else. */
+  /** Refuses any other value, because the model would compute something else. */
   require(name: string, ...allowed: readonly unknown[]): void {
     const value = this.valueOf(name);
     if (allowed.includes(value)) return;
@@ -119,16 +121,16 @@ function show(value: unknown): string {
 export interface ImportedPart<A extends Architecture> {
   readonly architecture: A;
   readonly parameters: readonly ArchiveParameter[];
-  /** Data type of the checkpoint's weights: the widest, should they differ. */
+  /** Data type of the checkpoint's weights; the widest, if they differ. */
   readonly dtype: DataType;
-  /** Weights that the embeddings do not need: heads, poolers, tables that are computed. */
+  /** Weights that embeddings do not depend on: heads, poolers, precomputed tables. */
   readonly ignored: readonly string[];
 }
 
 export interface ParameterNames {
-  /** The checkpoint's name of an archive's parameter. */
+  /** The checkpoint's name for a parameter of the archive. */
   sourceName(name: string): string;
-  /** Weights that may be there and change nothing. Any other weight is an error: the model would compute something else. */
+  /** Optional weights that have no effect. Any other weight is an error: the model would compute something else. */
   readonly ignored: RegExp;
 }
 
@@ -137,7 +139,7 @@ const WIDEST_FIRST: readonly DataType[] = ['float32', 'bfloat16', 'float16'];
 /**
  * Finds every parameter of the architecture in the checkpoint.
  *
- * @throws VNP_CHECKPOINT for a weight that is missing, of another shape, of a type that is not read, or not known
+ * @throws VNP_CHECKPOINT for a weight that is missing, unknown, or of an unsupported shape or type
  */
 export function mapParameters<A extends Architecture>(
   checkpoint: Checkpoint,

@@ -3,20 +3,20 @@ import type { Architecture, ArchiveParameter, ParameterShape, ParameterSource } 
 import { loadAddon } from '../../engine/libtorch/load.js';
 
 /**
- * How large the classifier's weights are, in units of one over the root of the inputs. Embeddings of different sequences
- * differ little under random weights; at this size the scores still spread over 0 to 1.
+ * Scale of the classifier's weights, as a multiple of 1 / sqrt(inputs). With random weights, embeddings of different
+ * sequences differ little; at this scale the scores still spread over 0 to 1.
  */
 const CLASSIFIER_GAIN = { hidden: 4, output: 8 };
 
 /**
- * ESM-2's last norm. Means over 20 amino acids have much in common, those over 4096 tokens of DNA little: at this weight
- * (trained ones are of its size) the common part does not push all scores to one side.
+ * Weight of ESM-2's last norm. Means over 20 amino acids have much in common, those over 4096 DNA tokens little. At
+ * this weight, similar to trained ones, the common part does not push all scores to one side.
  */
 const FINAL_NORM_WEIGHT = 0.25;
 
 /**
- * Random parameters of an architecture: normal, with a deviation that keeps activations at the size that trained models
- * have, norms at 1 and 0. The same seed gives the same weights on every machine.
+ * Random parameters of an architecture: normally distributed, with a deviation that keeps activations as large as in
+ * trained models; norms have weight 1 and bias 0. The same seed gives the same weights on every machine.
  */
 export function randomParameters(architecture: Architecture, seed: number): ArchiveParameter[] {
   return loadAddon().addon.parametersOf(architecture).map((parameter) => ({
@@ -30,7 +30,7 @@ function randomSource(architecture: Architecture, parameter: ParameterShape, see
   const { name, shape } = parameter;
   if (name === 'final_norm.weight') return { kind: 'constant', value: FINAL_NORM_WEIGHT };
   if (/norm\.(weight|running_var)$/.test(name)) return { kind: 'constant', value: 1 };
-  // A type embedding is in every token alike, and would only make all sequences more alike.
+  // A type embedding is added to every token alike, and would only make all sequences more alike.
   if (/(bias|running_mean)$/.test(name) || name.startsWith('token_type')) return { kind: 'constant', value: 0 };
   return { kind: 'normal', mean: 0, standardDeviation: deviation(architecture, name, shape.at(-1)!), seed };
 }
@@ -40,7 +40,7 @@ function deviation(architecture: Architecture, name: string, inputs: number): nu
   const unit = 1 / Math.sqrt(inputs);
   if (architecture.family === 'classifier')
     return unit * (name.startsWith('hidden') ? CLASSIFIER_GAIN.hidden : CLASSIFIER_GAIN.output);
-  // What every layer adds to the residual stream is kept small, so that the sum does not grow with their number.
+  // Each layer adds little to the residual stream, so that the sum does not grow with the number of layers.
   const isAdded = /\.(attention_output|down)\.weight$/.test(name);
   return isAdded ? unit / Math.sqrt(2 * architecture.layers) : unit;
 }
@@ -48,15 +48,15 @@ function deviation(architecture: Architecture, name: string, inputs: number): nu
 const SPECIAL = ['[UNK]', '[CLS]', '[SEP]', '[PAD]', '[MASK]'];
 const BASES = ['A', 'C', 'G', 'T'];
 
-/** Enough that the pairs of the last merges still appear. */
+/** Enough bases for the pairs of the last merges still to occur. */
 const TRAINING_BASES_PER_TOKEN = 15;
 const MERGES_PER_COUNT = 64;
 
 /**
  * Text of a `tokenizer.json` for random weights: byte pairs of A, C, G and T, learned from random DNA, in the layout of
- * DNABERT-S's own. With 4096 tokens, one stands for 4 bases of random DNA.
+ * DNABERT-S's own. With 4096 tokens, each stands for about 4 bases of random DNA.
  *
- * @param size number of tokens, special tokens and letters included
+ * @param size number of tokens, including special tokens and letters
  */
 export function randomTokenizer(size: number, seed: number): string {
   const tokens = [...SPECIAL, ...BASES];
@@ -86,7 +86,9 @@ export function randomTokenizer(size: number, seed: number): string {
   });
 }
 
-/** Adds tokens up to `size` by merging the most frequent pairs, many at a time, which is quick and near enough. */
+/**
+ * Adds tokens up to `size` by merging the most frequent pairs, many at a time: fast, and close enough to one by one.
+ */
 function learnMerges(tokens: string[], size: number, seed: number): [string, string][] {
   const merges: [string, string][] = [];
   const known = new Set(tokens);
@@ -117,7 +119,7 @@ function frequentPairs(text: Int32Array, size: number): [number, number][] {
     counts.set(pair, (counts.get(pair) ?? 0) + 1);
   }
   const ranked = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
-  // The first pairs change the counts of the others most, so only half of a few pairs are taken.
+  // The first merges change the counts of the other pairs most, so only a few pairs, at most half of them, are taken.
   const taken = Math.max(1, Math.min(MERGES_PER_COUNT, ranked.length >> 1));
   return ranked.slice(0, taken).map(([pair]) => [Math.floor(pair / size), pair % size]);
 }
@@ -149,7 +151,7 @@ function postProcessor(): object {
   };
 }
 
-/** A seed of 48 bits for one thing out of a model's seed and the thing's name, so that no two share their numbers. */
+/** Derives a 48-bit seed from a model's seed and the name of what it is for, so that no two share their numbers. */
 export function derivedSeed(seed: number, name: string): number {
   return createHash('sha256').update(`${seed}\0${name}`).digest().readUIntBE(0, 6);
 }

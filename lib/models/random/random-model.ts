@@ -11,7 +11,7 @@ import { randomParameters, randomTokenizer } from './random-contents.js';
 export const DEFAULT_DNA_SIZE = 'dnabert_s';
 export const DEFAULT_CHUNK_SIZE = 500;
 
-/** A seed under which the two tiny sizes, together, give scores on both sides of one half. */
+/** With this seed, the two tiny sizes together give scores on both sides of one half. */
 export const DEFAULT_SEED = 9;
 
 export interface RandomRequest {
@@ -35,10 +35,10 @@ export interface RandomRequest {
 }
 
 /**
- * Makes a model of random weights at a published size and installs it: it takes the time and memory of the real one, and
- * its scores mean nothing, which its files say.
+ * Makes a model with random weights of a published size and installs it. It takes the time and memory of the real one.
+ * Its scores mean nothing, and its files say so.
  *
- * @throws VNP_USAGE for an unknown size, or a name, seed or chunk size that does not work
+ * @throws VNP_USAGE for an unknown size, or an invalid name, seed or chunk size
  */
 export async function randomModel(request: RandomRequest): Promise<OpenedModel> {
   const { name, dtype, registry, addon, onProgress, overwrite = false } = request;

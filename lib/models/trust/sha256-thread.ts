@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { reasonOf } from '../../errors.js';
 import { sha256OfFile, type ThreadAnswer } from './sha256.js';
 
-/** The program of the thread that hashes a file, see sha256InThread: its data is the path. */
+/** Entry point of the thread that hashes a file for sha256InThread; `workerData` is the path. */
 
 let answer: ThreadAnswer;
 try {

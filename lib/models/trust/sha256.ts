@@ -10,13 +10,13 @@ export async function sha256OfFile(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** What the thread of sha256InThread says. */
+/** What the thread of sha256InThread answers. */
 export type ThreadAnswer = { readonly sha256: string } | { readonly problem: string };
 
 /**
- * SHA-256 of a large file, in hexadecimal, computed by a thread of its own.
+ * SHA-256 of a large file, in hexadecimal, computed in a thread of its own.
  *
- * @param signal ends the thread; the promise rejects then
+ * @param signal ends the thread; the promise then rejects
  */
 export function sha256InThread(path: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -37,8 +37,8 @@ export function sha256InThread(path: string, signal: AbortSignal): Promise<strin
 }
 
 /**
- * SHA-256 of a checkpoint: of its file, or, for one in several files, of the text that `sha256sum FILE…` prints for them
- * in the order of their names.
+ * SHA-256 of a checkpoint. For one file, that of the file; for several, that of the text that `sha256sum FILE…` prints
+ * for them, sorted by path.
  */
 export async function sha256OfFiles(paths: readonly string[]): Promise<string> {
   if (paths.length === 1) return sha256OfFile(paths[0]!);

@@ -4,16 +4,16 @@ import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { PIPELINE_FILE } from '../folder/model-folder.js';
 
-/** In a folder of models: which of them were made here, or said to be trusted. */
+/** Subfolder of a folder of models that records which were made here or declared trusted. */
 export const TRUST_FOLDER = '.trusted';
 
 const HASH = /^[0-9a-f]{64}$/;
 
 /**
- * What a folder of models knows of its models' origin: one small file for each trusted `pipeline.json`, which in turn has
- * the hashes of the archives. They lie outside the models' own folders, so that a copied model brings no trust with it. Each
- * is named after the model and the hash, and so written by one process only: two installs at once lose nothing of each
- * other, without a lock.
+ * Records the models that a folder of models trusts: one small file for each trusted `pipeline.json`, which in turn
+ * contains the hashes of the archives. The files lie outside the models' own folders, so that a copied model brings no
+ * trust with it. Each is named after the model and the hash, so concurrent installs write different files and need no
+ * lock.
  */
 export class TrustRecords {
   readonly #folder: string;
@@ -30,9 +30,9 @@ export class TrustRecords {
     try {
       file = await open(this.#path(name, sha256), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
       const { uid, size } = await file.stat();
-      // In a folder that everyone can write to, a stranger's word counts for nothing.
+      // In a folder that everyone can write to, a record by another user counts for nothing.
       const isOurs = uid === 0 || uid === process.geteuid?.() || uid === (await stat(this.models)).uid;
-      // The words are compared, not only the name: a record that was renamed is none.
+      // The content is compared, not only the name, so that a renamed record is not accepted.
       return isOurs && size === wanted.length && (await file.readFile('utf8')) === wanted;
     } catch {
       return false;
@@ -46,7 +46,7 @@ export class TrustRecords {
     return (await this.#recordsOf(name)).length > 0;
   }
 
-  /** Records a model; again is harmless. */
+  /** Records a model. Can be repeated. */
   async add(name: string, sha256: string): Promise<void> {
     if (await this.has(name, sha256)) return;
     await mkdir(this.#folder, { recursive: true });
@@ -60,7 +60,7 @@ export class TrustRecords {
     }
   }
 
-  /** Removes one record, or all of a name. */
+  /** Removes one record, or all of a name without `sha256`. */
   async remove(name: string, sha256?: string): Promise<void> {
     const records = sha256 === undefined ? await this.#recordsOf(name) : [recordName(name, sha256)];
     for (const record of records) await rm(join(this.#folder, record), { force: true });
@@ -85,7 +85,7 @@ function recordName(name: string, sha256: string): string {
   return `${name}.${sha256}`;
 }
 
-/** As `sha256sum` prints it, so that `sha256sum --check .trusted/*` checks them all. */
+/** In the format of `sha256sum`, so that `sha256sum --check .trusted/*` checks them all. */
 function recordText(name: string, sha256: string): string {
   return `${sha256}  ${name}/${PIPELINE_FILE}\n`;
 }

@@ -8,10 +8,10 @@ import { isJsonObject, parseStrictJson, property } from '../json.js';
 import { sha256InThread, sha256OfFile } from './sha256.js';
 import { cacheFolder } from '../../engine/libtorch/find-libtorch.js';
 
-/** Files below this size are hashed every time, which takes less than a blink; larger ones once, until they change. */
+/** Smaller files are hashed every time, which takes no noticeable time; larger ones once, until they change. */
 const LARGE_BYTES = 2 ** 24;
 
-/** A file and what it should be. */
+/** A file and its expected content. */
 export interface PinnedFile {
   readonly path: string;
   readonly sha256: string;
@@ -19,15 +19,15 @@ export interface PinnedFile {
 }
 
 export interface VerifyOptions {
-  /** Called with the bytes of the large files that have to be read, before they are; not at all when there are none. */
+  /** Called before large files are read, with their total size in bytes; not called when none has to be read. */
   readonly onRead?: (bytes: number) => void;
-  /** Whether files are read again that did not change since they were. Defaults to false. */
+  /** Whether to read files again that have not changed since they were verified. Defaults to false. */
   readonly again?: boolean;
-  /** Where it is remembered what was read; see VerifiedFiles. */
+  /** File that records what was verified; see VerifiedFiles. */
   readonly memory?: string;
-  /** Bytes from which a file is large: hashed by a thread, and remembered. Defaults to 16 MiB. */
+  /** Bytes from which a file counts as large: hashed in a thread, and remembered. Defaults to 16 MiB. */
   readonly large?: number;
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970. Defaults to Date.now. */
   readonly now?: () => number;
   /** Ends the hashing at once. */
   readonly signal?: AbortSignal | undefined;
@@ -38,7 +38,7 @@ interface Candidate extends PinnedFile {
 }
 
 /**
- * Compares files with their hashes, all at once, each at the speed of the disk or of one core.
+ * Compares files with their hashes, all concurrently, each at the speed of the disk or of one core.
  *
  * @throws VNP_MODEL_INVALID naming the file that differs or cannot be read; the signal's reason
  */
@@ -61,7 +61,7 @@ async function verifyAll(files: readonly PinnedFile[], options: VerifyOptions): 
   try {
     await Promise.all(unknown.map((file) => verifyFile(file, isLarge(file), ended)));
   } finally {
-    // One wrong file is enough: nobody waits for the others.
+    // One failure decides: stop hashing the other files.
     failed.abort();
   }
   await memory.remember(unknown.filter(isLarge), started);
@@ -96,19 +96,19 @@ function unreadable(path: string, error: unknown): Error {
   return new VirnucproError('VNP_MODEL_INVALID', message, { cause: error });
 }
 
-/** The files that were hashed last stay remembered. */
+/** Number of files that are remembered, the most recently hashed ones. */
 const MAX_FILES = 300;
 const MAX_TEXT = 1_000_000;
 
 /**
- * A file that changed so shortly before it was hashed is not remembered: it could change again within one tick of the
- * file system's clock, and look the same. Two seconds is the coarsest clock in use.
+ * Files that changed less than this before they were hashed are not remembered: such a file could change again within
+ * one tick of the file system's clock and look the same. Two seconds is the coarsest clock in use.
  */
 const CLOCK_TICK_MILLISECONDS = 2000;
 
-/** How a file looks from outside: nobody can change its bytes and leave the time of its last change as it was. */
+/** The state of a file in its metadata: nobody can change its bytes without changing ctime. */
 interface FileState {
-  /** Size, times of the last change of content and of anything, in nanoseconds, and inode. */
+  /** Size, mtime and ctime in nanoseconds, and inode. */
   readonly text: string;
   readonly changedMilliseconds: number;
 }
@@ -124,9 +124,9 @@ interface Verified {
 }
 
 /**
- * Remembers which files had which hash when they looked how, as git's index does, so that gigabytes are not read at every
- * start. It lies in the user's cache folder, where libtorch lies too; one that others can write to is not read. Where it
- * cannot be written, nothing is remembered.
+ * Remembers the state and hash of verified files, like git's index, so that gigabytes are not read at every start. The
+ * record lies in the user's cache folder, beside libtorch. It is ignored if others can write to it; where it cannot be
+ * written, nothing is remembered.
  */
 class VerifiedFiles {
   private constructor(
@@ -154,7 +154,7 @@ class VerifiedFiles {
   ): Promise<void> {
     const settled = hashed.filter(({ state }) => state.changedMilliseconds + CLOCK_TICK_MILLISECONDS < hashedAt);
     if (settled.length === 0) return;
-    // Another process may have written since: what it remembered is kept.
+    // Keep what another process has written since.
     const files = new Map(await readFiles(this.path));
     for (const { path, state, sha256 } of settled) {
       files.delete(resolve(path));
@@ -172,7 +172,7 @@ class VerifiedFiles {
   }
 }
 
-/** Empty for whatever is not readable, not ours alone, or not whole. */
+/** Empty if the record is unreadable, malformed, or can be written by others. */
 async function readFiles(path: string): Promise<ReadonlyMap<string, Verified>> {
   let file: FileHandle | undefined;
   try {
