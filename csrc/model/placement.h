@@ -14,9 +14,8 @@ namespace virnucpro {
 struct Placement {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
-  bool multiplies_bf16 = false;  // natively, on this device
-  std::shared_ptr<const DeviceKernels> kernels =
-      nullptr;  // this project's, on a GPU; null: only libtorch's operators
+  bool multiplies_bf16 = false;                            // natively, on this device
+  std::shared_ptr<const DeviceKernels> kernels = nullptr;  // this project's, on a GPU; null: only libtorch's operators
 
   // Cast on the target device: otherwise several devices that load at once would wait for the host's cores.
   at::Tensor matrix(const at::Tensor& tensor) const { return tensor.to(device).to(dtype).contiguous(); }

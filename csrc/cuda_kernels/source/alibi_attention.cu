@@ -12,7 +12,7 @@
 #include "plain_attention.cuh"
 #endif
 
-// grid_x: heads within sequences; grid_y: 64 queries each, up to the longest sequence's.
+// grid_x: every head of every sequence; grid_y: 64 queries each, up to the length of the longest sequence.
 extern "C" __global__ void alibi_attention(const Element* query_key_value, const int* offsets, const float* slopes,
                                            Element* output, int heads) {
   const int sequence = blockIdx.x / heads;

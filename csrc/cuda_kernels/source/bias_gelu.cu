@@ -7,7 +7,7 @@
 
 constexpr int kRows = 4;
 
-// A thread has 8 columns of a few rows, all of them on their way at once.
+// Each thread takes 8 columns of a few rows, and loads them all before it computes.
 extern "C" __global__ void bias_gelu(Element* product, const Element* bias, int rows, int width) {
   const int column = (blockIdx.y * blockDim.x + threadIdx.x) * kChunk;
   if (column >= width) return;
