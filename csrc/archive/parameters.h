@@ -18,8 +18,8 @@ struct ParameterShape {
   std::vector<int64_t> shape;
 };
 
-// Every parameter of an archive, by dotted path, in the order in which the data passes them. D = width, F = feed-forward
-// width, V = vocabulary, L = layers.
+// Every parameter of an archive, by dotted path, in the order in which the data passes them. D = width, F =
+// feed-forward width, V = vocabulary, L = layers.
 //
 // esm2:       embed_tokens.weight [V,D]
 //             layers.{i}.attention_norm.{weight,bias} [D]
