@@ -1,4 +1,4 @@
-// The residual stream's addition, its norm, and the norm's cast, at once.
+// The residual stream's addition, its norm, and the norm's cast, in one pass.
 //
 // Must move, for n = rows * width numbers and elements of s bytes: 4n read, s*n written; with an update s*n more read,
 // and with an update or a norm that is kept 4n more written. Moves the same; every row takes the norm's weight and

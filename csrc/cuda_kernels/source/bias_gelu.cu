@@ -1,7 +1,7 @@
 // GELU of a matrix product and its bias, in place.
 //
-// Must move, for n = rows * width elements of s bytes: s*n read, s*n written, the bias once. Moves the same; of every
-// four rows one reads the bias, from the caches.
+// Must move, for n = rows * width elements of s bytes: s*n read, s*n written, the bias once. Moves the same; the bias
+// is read from the caches, once per four rows.
 #include "element.cuh"
 #include "gelu.cuh"
 
