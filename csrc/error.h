@@ -35,7 +35,7 @@ class Error : public std::runtime_error {
   const char* code_;
 };
 
-// What one model of a batch threw: the same failure, with the name of the part, `dna` or `protein`.
+// Wraps what one model of a batch threw, and adds the name of the part, `dna` or `protein`.
 class PartFailure : public std::exception {
  public:
   PartFailure(const char* part, std::exception_ptr cause) : part_(part), cause_(std::move(cause)) {}

@@ -24,11 +24,12 @@ bool contains_one(const std::string& message, std::initializer_list<std::string_
                      [&](std::string_view text) { return message.find(text) != std::string::npos; });
 }
 
-// How cuBLAS says that a full GPU has no room for its own memory.
+// How cuBLAS reports that a full GPU has no room for its own memory.
 constexpr std::string_view kNoRoomForCublas = "CUBLAS_STATUS_NOT_INITIALIZED";
 
-// Most of libtorch's libraries have no exception type for it; these are their words: the CPU's allocator, CUDA and the
-// kernels that call it themselves, cuBLAS, cuDNN; and of this addon's own limit, out of the TorchScript interpreter.
+// Most of libtorch's libraries have no exception type for it, so their texts are matched: those of the CPU's allocator,
+// of CUDA and the kernels that call it directly, of cuBLAS and cuDNN, and of this addon's own limit when it comes out
+// of the TorchScript interpreter.
 bool says_out_of_memory(const std::string& message) {
   return contains_one(message,
                       {"can't allocate memory", "out of memory", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY",
@@ -37,7 +38,7 @@ bool says_out_of_memory(const std::string& message) {
 
 bool says_busy(const std::string& message) { return contains_one(message, {"busy or unavailable"}); }
 
-// The interpreter of TorchScript throws a text of many lines: where it was, then what was thrown there.
+// The TorchScript interpreter throws a text of many lines: where it was, then what was thrown there.
 std::string without_traceback(const std::string& message) {
   static const std::string kStart = "The following operation failed in the TorchScript interpreter";
   static const std::string kCause = "RuntimeError: ";
@@ -74,7 +75,7 @@ FailureDescription describe_failure(const std::exception_ptr& failure) {
   } catch (const c10::Error& error) {
     return describe_text(error.what_without_backtrace());
   } catch (const std::system_error& error) {
-    // What std::thread says when the system gives no more of them.
+    // What std::thread throws when the system provides no more threads.
     if (error.code() != std::errc::resource_unavailable_try_again) return describe_text(error.what());
     return {code::kThreads,
             "The system gives this process no more threads. Raise what limits it (`ulimit -u`, pids.max of its control "

@@ -1,5 +1,5 @@
-// A module of its own, linked to nothing but Node: it brings libtorch into the process, so that the addon, which names
-// its libraries without a path, finds them there.
+// A separate module, linked to nothing but Node. It loads libtorch into the process, so that the addon, which names its
+// libraries without a path, finds them there.
 #include <dlfcn.h>
 #include <napi.h>
 #include <unistd.h>
@@ -11,8 +11,8 @@
 
 namespace {
 
-// What is wrong, in the linker's own words. RTLD_GLOBAL because the addon's symbols, and those of libtorch_cuda.so,
-// must resolve to the one copy that is loaded here.
+// The linker's own error text; empty on success. RTLD_GLOBAL because the addon's symbols, and those of
+// libtorch_cuda.so, must resolve to the one copy that is loaded here.
 std::optional<std::string> problem_of_loading(const std::string& path) {
   if (dlopen(path.c_str(), RTLD_NOW | RTLD_GLOBAL) != nullptr) return std::nullopt;
   const char* reason = dlerror();  // NOLINT(concurrency-mt-unsafe): its text is the thread's own
@@ -24,7 +24,7 @@ std::string path_of(const Napi::CallbackInfo& info) {
   throw Napi::TypeError::New(info.Env(), "Expected one path for load");
 }
 
-// load(path): nothing on success, an Error otherwise.
+// load(path): throws an Error on failure.
 void load(const Napi::CallbackInfo& info) {
   if (const auto problem = problem_of_loading(path_of(info))) throw Napi::Error::New(info.Env(), *problem);
 }
@@ -50,13 +50,13 @@ class Loading : public Napi::AsyncWorker {
 
 // loadAside(path): the same on another thread, as a promise.
 Napi::Value load_aside(const Napi::CallbackInfo& info) {
-  auto* const loading = new Loading(info.Env(), path_of(info));  // deletes itself when it is through
+  auto* const loading = new Loading(info.Env(), path_of(info));  // deletes itself when done
   loading->Queue();
   return loading->promise();
 }
 
-// setDefault(name, value): an environment variable, unless it is set. In the process's own environment, which is where
-// native libraries look: process.env of a worker thread is a copy.
+// setDefault(name, value): sets an environment variable unless it is set already. It does so in the process's own
+// environment, which is where native libraries look: process.env of a worker thread is a copy.
 void set_default(const Napi::CallbackInfo& info) {
   if (info.Length() != 2 || !info[0].IsString() || !info[1].IsString()) {
     throw Napi::TypeError::New(info.Env(), "Expected a name and a value for setDefault");
@@ -69,8 +69,8 @@ void set_default(const Napi::CallbackInfo& info) {
   }
 }
 
-// leave(code): ends the process now, whatever its threads do. `exit` would wait for those that a file system does not
-// answer: Node joins them.
+// leave(code): ends the process now, whatever its threads do. `exit` would wait for threads that a file system does not
+// answer, because Node joins them.
 void leave(const Napi::CallbackInfo& info) {
   if (info.Length() != 1 || !info[0].IsNumber()) {
     throw Napi::TypeError::New(info.Env(), "Expected one exit code for leave");

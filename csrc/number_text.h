@@ -4,7 +4,7 @@
 
 namespace virnucpro {
 
-// Two digits of a number, e.g. 0.013: for the sizes of differences.
+// A number to two significant digits, e.g. 0.013: for the sizes of differences.
 std::string two_digits(double number);
 
 }  // namespace virnucpro

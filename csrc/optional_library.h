@@ -4,11 +4,11 @@
 
 namespace virnucpro {
 
-// A library that the addon does without where it is missing: its functions are looked up by name, and one that is not
-// there, or a library that is null, gives null.
+// A library that the addon can do without. Functions are looked up by name; a function is null if it, or the whole
+// library, is missing.
 class OptionalLibrary {
  public:
-  // Never closed: others in the process hold it too, and threads may be in it when the process ends.
+  // Never closed: other code in the process uses it too, and threads may still be inside it when the process ends.
   explicit OptionalLibrary(const char* name) : library_(dlopen(name, RTLD_NOW | RTLD_LOCAL)) {}
 
   template <typename Function>
@@ -20,7 +20,7 @@ class OptionalLibrary {
   void* library_;
 };
 
-// Of the CUDA driver and of NVML alike.
+// The success code of both the CUDA driver and NVML.
 inline constexpr int kDriverSuccess = 0;
 
 template <typename Function, typename... Arguments>

@@ -18,7 +18,7 @@
 
 #include "error.h"
 
-// By GCC's own flag (csrc/CMakeLists.txt); other compilers build an addon whose own loops run on one thread.
+// Set by GCC's own flag (csrc/CMakeLists.txt); with other compilers the addon's own loops run on one thread.
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
@@ -35,7 +35,7 @@ namespace {
                                   std::to_string(got));
 }
 
-// The system counts a thread that was joined as one of the process's until the kernel has let go of it, a little later.
+// The system still counts a joined thread as the process's until the kernel has released it, a little later.
 void await_release(pid_t thread) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
   while (syscall(SYS_tgkill, getpid(), thread, 0) == 0 && std::chrono::steady_clock::now() < deadline) {
@@ -43,7 +43,7 @@ void await_release(pid_t thread) {
   }
 }
 
-// Threads that wait until all of them are there, or it is known that one will not come.
+// Threads that wait until all of them have started, or one cannot be started.
 class WaitingThreads {
  public:
   WaitingThreads() = default;
@@ -59,7 +59,7 @@ class WaitingThreads {
     for (const auto thread : ids_) await_release(thread);
   }
 
-  // Whether the system gave one more.
+  // Whether the system granted one more.
   bool add() {
     try {
       threads_.emplace_back([this] {
@@ -81,9 +81,10 @@ class WaitingThreads {
   std::vector<std::thread> threads_;
 };
 
-// OpenMP ends the process when the system refuses it a thread, and libtorch's own pool waits for it for ever. GCC's
-// lets threads go when a team is smaller than the one before (oneDNN asks for as many as a product has work for), and
-// starts new ones for the next while those may not be gone yet: hence room for each thread's successor.
+// OpenMP ends the process if the system refuses it a thread, and libtorch's own pool waits for the thread for ever.
+// GCC's OpenMP releases threads when a team is smaller than the one before (oneDNN asks for as many as a product has
+// work for), and starts new ones for the next team while the old ones may still exist: hence room for each thread's
+// successor.
 void expect_startable(int threads) {
   const int room = 2 * threads;
   WaitingThreads waiting;
@@ -100,14 +101,15 @@ void expect_startable(int threads) {
 
 #if defined(_OPENMP)
 
-// As at::set_num_threads would, but for its second pool of as many threads, for kernels that are not used here.
+// Like at::set_num_threads, but without its second pool of as many threads, which serves kernels that are not used
+// here.
 void use_threads(int threads) {
   omp_set_num_threads(threads);
   // libtorch's copy of MKL, or the one that it is linked to.
   using SetNumber = int(int);
   auto* const mkl_threads = reinterpret_cast<SetNumber*>(dlsym(RTLD_DEFAULT, "MKL_Set_Num_Threads_Local"));
   if (mkl_threads != nullptr) mkl_threads(threads);
-  // Otherwise it takes fewer for some sizes, and the team would be formed anew at every change.
+  // Otherwise MKL takes fewer threads for some sizes, and the team would be formed anew at every change.
   using SetDynamic = void(int);
   auto* const mkl_dynamic = reinterpret_cast<SetDynamic*>(dlsym(RTLD_DEFAULT, "MKL_Set_Dynamic"));
   if (mkl_dynamic != nullptr) mkl_dynamic(0);
@@ -137,7 +139,7 @@ void forbid_shorter_teams() {}
 }  // namespace
 
 OneThread::OneThread() {
-  // What it takes over when it is first asked would be more.
+  // On its first call libtorch adopts a number of threads, which would replace the 1 set below.
   at::get_num_threads();
   before_ = expected_team();
   set_team(1);
@@ -146,18 +148,19 @@ OneThread::OneThread() {
 OneThread::~OneThread() { set_team(before_); }
 
 int form_thread_team(int threads) {
-  // A new thread has what the one that made it had set: a host may round otherwise, or flush small numbers to zero.
+  // A new thread inherits the floating-point environment of the one that made it: a host may round differently, or
+  // flush small numbers to zero.
   std::fesetenv(FE_DFL_ENV);
-  // Asked for the first time, libtorch takes over a number of threads from MKL or from whoever set it last, and later
-  // it would do so in the middle of the work. It is asked twice: by what is compiled into it, and by what its headers
-  // compile into this addon.
+  // On its first call libtorch adopts a number of threads from MKL or from whoever set it last, which must not happen
+  // in the middle of the work. Both copies of that code are called: the one compiled into libtorch, and the one that
+  // its headers compile into this addon.
   at::get_num_threads();
   at::internal::lazy_init_num_threads();
   forbid_shorter_teams();
   use_threads(permitted(threads));
-  // Other vendors' runtimes have limits of their own, which they apply to the number that is set.
+  // Other vendors' runtimes apply limits of their own to the number that is set.
   const int team = std::max(1, std::min(threads, expected_team()));
-  // One worker at a time: what one has tried is taken before the next one tries.
+  // One worker at a time: the threads that one has tried must be taken before the next one tries.
   static std::mutex forming;
   const std::lock_guard<std::mutex> lock(forming);
   expect_startable(team - 1);

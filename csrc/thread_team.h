@@ -4,30 +4,31 @@
 
 namespace virnucpro {
 
-// The threads that share the CPU's work of one worker: the team of OpenMP that belongs to the thread that computes.
+// The threads that share one worker's work on the CPU: the OpenMP team of the thread that computes.
 //
-// OpenMP may give a parallel region fewer threads than it asked for: with OMP_DYNAMIC, beyond OMP_THREAD_LIMIT, with
-// OMP_MAX_ACTIVE_LEVELS=0, by limits of another vendor's runtime. oneDNN takes for granted that it never does. Its
-// `parallel` (src/common/dnnl_thread.hpp) only asserts it, which a release leaves out, and its products cut their work
-// by the number of threads that they asked for: one block a thread in src/cpu/x64/gemm/f32/jit_avx_gemm_f32.cpp, one
-// part a thread in src/cpu/x64/matmul/brgemm_matmul.cpp. What the missing threads should have computed stays as the
-// memory was. So the team is made whole here, and every place that can count it does.
+// OpenMP may give a parallel region fewer threads than it asked for: because of OMP_DYNAMIC, OMP_THREAD_LIMIT or
+// OMP_MAX_ACTIVE_LEVELS=0, or because of limits of another vendor's runtime. oneDNN assumes that this never happens.
+// Its `parallel` (src/common/dnnl_thread.hpp) only asserts it, and release builds leave the assertion out. Its products
+// divide their work by the number of threads that they asked for: one block per thread in
+// src/cpu/x64/gemm/f32/jit_avx_gemm_f32.cpp, one part per thread in src/cpu/x64/matmul/brgemm_matmul.cpp. Memory that
+// the missing threads should have written keeps its old contents. So the whole team is formed here, and is checked
+// wherever its threads can be counted.
 
-// Forms the team of the calling thread, with numbers rounded and small numbers kept as IEEE 754 has it whatever the
-// thread that made this one had chosen. Its threads exist from then on. Returns their number: `threads`, or
-// fewer where OpenMP allows no more (OMP_THREAD_LIMIT). Throws kThreads when the system does not give as many threads,
-// or OpenMP forms a shorter team all the same.
+// Forms the calling thread's team. Resets the thread to IEEE 754 rounding with subnormal numbers kept, whatever it
+// inherited from the thread that made it. The team's threads exist from then on. Returns their number: `threads`, or
+// fewer where OpenMP allows no more (OMP_THREAD_LIMIT). Throws kThreads if the system does not provide that many
+// threads, or if OpenMP forms a smaller team anyway.
 int form_thread_team(int threads);
 
-// Throws kThreads when a parallel region of this thread is short of threads now.
+// Throws kThreads if a parallel region of this thread gets too few threads now.
 void expect_whole_team();
 
-// Calls `work(thread, threads)` once on every thread of the calling thread's team; what one of them throws is thrown
-// here. Throws kThreads when the team was short, after the work: all of it was done by those that were there.
+// Calls `work(thread, threads)` once on every thread of the calling thread's team, and rethrows what one of them
+// throws. If the team was too small, throws kThreads after the work, all of which the present threads have done.
 void on_every_thread(const std::function<void(int thread, int threads)>& work);
 
-// As long as it stands, the calling thread computes alone: a thread of somebody else's that has no team yet, and that
-// the system might refuse one.
+// While it exists, the calling thread computes alone. For a thread that belongs to someone else: it has no team yet,
+// and the system might refuse it one.
 class OneThread {
  public:
   OneThread();

@@ -16,7 +16,7 @@ namespace virnucpro {
 
 namespace {
 
-// libtorch explains itself over many lines.
+// libtorch's messages have many lines.
 std::string first_sentence(const char* text) {
   const std::string whole(text);
   const size_t start = std::min(whole.find_first_not_of(" \n"), whole.size());
@@ -29,11 +29,11 @@ std::string first_sentence(const char* text) {
                                        ". Import the model again.");
 }
 
-// Bytes that are read before it is looked whether they are still wanted: a slow disk gives them in a blink.
+// Bytes read between two checks for cancellation: even a slow disk delivers them quickly.
 constexpr size_t kPieceBytes = size_t{8} << 20;
 
-// A file as libtorch reads it, which tells how much of it was read. Where that is no longer wanted it ends early:
-// between it and whoever asked is C code, through which nothing should be thrown.
+// A file for libtorch to read, which reports how much of it was read. Once loading is cancelled it ends early: between
+// it and the caller is C code, through which no exception should pass.
 class CountedFile final : public caffe2::serialize::ReadAdapterInterface {
  public:
   CountedFile(const std::string& path, LoadingProgress& progress) : file_(path), progress_(progress) {}

@@ -13,9 +13,9 @@ struct Module;
 
 namespace virnucpro {
 
-// The parameters of an archive on the CPU, checked by name and shape against the architecture. libtorch maps no
-// TorchScript archive: it copies every record into memory of its own, and the file comes from the disk once, however
-// many read it, because the system keeps its pages. Throws kModelInvalid; kAborted where the loading is cancelled.
+// The parameters of an archive on the CPU, checked by name and shape against the architecture. libtorch does not map
+// TorchScript archives: it copies every record into its own memory. The file is read from disk only once, however many
+// readers there are, because the system caches its pages. Throws kModelInvalid, and kAborted if loading is cancelled.
 ParameterMap read_parameters(const std::string& path, const Architecture& architecture, LoadingProgress& progress);
 
 // The archive's module in evaluation mode, its parameters checked in the same way.

@@ -20,7 +20,7 @@ namespace {
                                    ". Request exactly those that the architecture asks for.");
 }
 
-// By name, after the check that they are exactly those of the architecture.
+// The parameters by name, after the check that they are exactly those of the architecture.
 std::map<std::string, const ArchiveParameter*> expect_parameters(const ArchiveRequest& request,
                                                                  const std::vector<ParameterShape>& expected) {
   std::map<std::string, const ArchiveParameter*> given;
@@ -42,7 +42,7 @@ std::map<std::string, const ArchiveParameter*> expect_parameters(const ArchiveRe
 }  // namespace
 
 void write_archive(const ArchiveRequest& request) {
-  // The threads of libtorch's copies would be those of the caller's thread.
+  // Otherwise libtorch's copies would use the team of the calling thread.
   const OneThread alone;
   const auto expected = parameters_of(request.architecture);
   const auto given = expect_parameters(request, expected);

@@ -43,13 +43,13 @@ struct ArchiveRequest {
   std::map<std::string, std::string> extra_files;
 };
 
-// Writes a TorchScript archive that Python opens too, the parameters under the same names. Sources are mapped, and more
-// than 256 MB of computed values (random, or of another data type than their source) go through a temporary file beside
-// `request.path`, so memory stays far below the size of the archive. The values of a NormalSource depend on its fields
-// and the shape only, rounded to the archive's data type. A file at `request.path` is replaced; a failing write leaves
-// none there.
-// Throws kArgument for other parameters than the architecture's, kCheckpoint for a source that does not fit its file or
-// its shape, kOutput for a failing write.
+// Writes a TorchScript archive that Python can open too, with the parameters under the same names. Sources are mapped,
+// and more than 256 MB of computed values (random, or of a data type other than their source's) go through a temporary
+// file beside `request.path`, so memory stays far below the size of the archive. The values of a NormalSource depend
+// only on its fields and the shape, and are rounded to the archive's data type. A file at `request.path` is replaced; a
+// failed write leaves no file there.
+// Throws kArgument for parameters other than the architecture's, kCheckpoint for a source that does not fit its file or
+// its shape, kOutput for a failed write.
 void write_archive(const ArchiveRequest& request);
 
 }  // namespace virnucpro

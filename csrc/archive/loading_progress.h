@@ -23,9 +23,9 @@ class Cancellation {
   std::atomic<bool> cancelled_{false};
 };
 
-// How far the loading of several archives has come, in their bytes. Reading an archive counts for half of it, laying
-// its parameters out as the device multiplies them for the other half. Reports about a hundred times, and at the end.
-// Used by one thread. Once the loading is cancelled every step but `read` throws kAborted.
+// How far the loading of several archives has come, in bytes. Reading an archive counts for half of its bytes, laying
+// its parameters out for the device for the other half. Reports about a hundred times, and at the end. Used by one
+// thread. Once the loading is cancelled, every step but `read` throws kAborted.
 class LoadingProgress {
  public:
   using Report = std::function<void(int64_t done, int64_t total)>;
@@ -34,7 +34,7 @@ class LoadingProgress {
   LoadingProgress(Report report, int64_t total, const Cancellation& cancellation)
       : report_(std::move(report)), total_(total), cancellation_(cancellation) {}
 
-  // Starts on the next archive, of this size; those before are done.
+  // Starts the next archive, of this size; the ones before are done.
   void next_archive(int64_t bytes);
   void read(int64_t bytes);
   void laid_out(int64_t bytes);

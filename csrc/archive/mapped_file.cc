@@ -22,7 +22,7 @@ namespace {
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
-  // Without O_NONBLOCK a named pipe would wait for its writer before it could be refused.
+  // Without O_NONBLOCK, opening a named pipe would wait for a writer before the pipe could be refused.
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) fail_mapping(path, std::generic_category().message(errno));
   struct stat status = {};

@@ -7,8 +7,8 @@
 
 namespace virnucpro {
 
-// A file mapped for reading, for as long as the object lives. A file that another process cuts short meanwhile ends the
-// process at the next read beyond its end, as with any mapping.
+// A file mapped for reading, for as long as the object lives. If another process truncates the file meanwhile, the next
+// read beyond its end kills this process, as with any mapping.
 class MappedFile {
  public:
   // Throws kCheckpoint when there is no such regular file or it cannot be mapped.

@@ -14,11 +14,11 @@
 namespace virnucpro {
 namespace {
 
-// Linux writes no more at once than about 2 GiB; smaller pieces keep the page cache even.
+// Linux writes at most about 2 GiB at once; smaller pieces keep the page cache even.
 constexpr size_t kMaxWriteBytes = size_t{64} << 20;
 
-// A file of that name makes way instead of being emptied: whoever has it mapped, the sources of this very archive
-// perhaps, keeps its bytes.
+// Unlinks an existing file instead of emptying it: whoever has it mapped, perhaps as a source of this very archive,
+// keeps its bytes.
 int create(const std::string& path) {
   struct stat status = {};
   if (::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) ::unlink(path.c_str());
@@ -52,7 +52,7 @@ void OutputFile::write(const void* data, size_t size) noexcept {
 }
 
 void OutputFile::finish() {
-  // Some file systems report a full disk only here or at closing. EINVAL and ENOTSUP: nothing to wait for.
+  // Some file systems report a full disk only here or on closing. EINVAL and ENOTSUP: there is nothing to sync.
   if (error_ == 0 && ::fsync(file_.get()) != 0 && errno != EINVAL && errno != ENOTSUP) error_ = errno;
   if (::close(file_.release()) != 0 && error_ == 0) error_ = errno;
   if (error_ != 0) fail(error_);

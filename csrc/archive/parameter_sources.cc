@@ -17,9 +17,9 @@
 namespace virnucpro {
 namespace {
 
-// What may stay in memory of tensors that are no view of a file.
+// Bytes of tensors other than file views that may stay in memory.
 constexpr int64_t kMemoryLimit = int64_t{256} << 20;
-// Random values depend on it: another number would make other models of the same seeds.
+// Random values depend on it: a different number would make different models from the same seeds.
 constexpr int64_t kPieceElements = int64_t{1} << 20;
 
 template <typename... Cases>
@@ -73,7 +73,7 @@ void expect_extent(const ArchiveParameter& parameter, const FileSource& source, 
   }
 }
 
-// Some rows as a strided view of the file; of a copy where the elements are not aligned in it.
+// Some rows as a strided view of the file, or of a copy if the elements are not aligned in the file.
 at::Tensor rows_in_file(const ArchiveParameter& parameter, const FileSource& source,
                         const std::shared_ptr<const MappedFile>& file, int64_t first, int64_t count) {
   auto shape = parameter.shape;
@@ -81,7 +81,7 @@ at::Tensor rows_in_file(const ArchiveParameter& parameter, const FileSource& sou
   int64_t last = 0;
   for (size_t i = 0; i < shape.size(); ++i) last += (shape[i] - 1) * source.strides[i];
   const int64_t offset = source.offset + first * source.strides[0] * element_bytes(source.dtype);
-  // from_blob takes a pointer to change, but nothing writes to the parameters of an archive.
+  // from_blob takes a mutable pointer, but nothing writes to the parameters of an archive.
   auto* start = const_cast<std::byte*>(file->data()) + offset;
   const auto options = at::TensorOptions().dtype(source.dtype);
   if (offset % element_bytes(source.dtype) == 0) {
@@ -142,8 +142,8 @@ ParameterSources::Rows ParameterSources::rows_of(const ArchiveParameter& paramet
   return std::visit(Overloaded{from_file, from_normal, from_constant}, parameter.source);
 }
 
-// Piece by piece: large blocks that come and go between small ones would leave holes in the heap, as many bytes as the
-// archive has in the end.
+// Piece by piece: large blocks that come and go between small ones would leave holes in the heap, in the end as many
+// bytes as the archive has.
 at::Tensor ParameterSources::computed(const ArchiveParameter& parameter) {
   const Rows rows = rows_of(parameter);
   auto result = scratch_ ? scratch_->reserve(parameter.shape, request_.dtype)

@@ -16,19 +16,19 @@
 namespace virnucpro {
 
 // Makes the tensors of one archive from their sources. A source that already has the bytes of the archive (dense, same
-// data type, aligned) becomes a view of its mapped file. All others are computed one after another, and where they come
-// to more than a few hundred MB together they go into a temporary file beside the archive.
+// data type, aligned) becomes a view of its mapped file. All others are computed one after another, and if they total
+// more than 256 MB, they go into a temporary file beside the archive.
 class ParameterSources {
  public:
   // `request` outlives the object. Throws kCheckpoint for a source that does not fit its file or its shape, kArgument
-  // for a source that makes no sense, kOutput when there is no room for the temporary file.
+  // for an invalid source, kOutput when there is no room for the temporary file.
   explicit ParameterSources(const ArchiveRequest& request);
 
-  // Dense, on the CPU, in the data type of the archive; to be read only. Throws as the constructor does.
+  // Dense, on the CPU, in the data type of the archive; read-only. Throws as the constructor does.
   at::Tensor tensor(const ArchiveParameter& parameter);
 
  private:
-  // Gives the rows [first, first + count) of a parameter, of any strides and data type; called for them in order.
+  // Returns the rows [first, first + count) of a parameter, with any strides and data type; called for them in order.
   using Rows = std::function<at::Tensor(int64_t first, int64_t count)>;
 
   Rows rows_of(const ArchiveParameter& parameter);

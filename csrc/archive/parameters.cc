@@ -26,7 +26,7 @@ void expect_epsilon(const char* what, double value) {
                                    std::to_string(value) + ". Check the model's configuration.");
 }
 
-// Width a head; rotary positions pair the two halves of a head, so that theirs must be even.
+// Checks the width per head. Rotary positions pair the two halves of a head, so its width must be even.
 void expect_heads(int64_t width, int64_t heads, bool rotary) {
   expect_size("the attention heads", heads, width);
   if (width % heads == 0 && (!rotary || width / heads % 2 == 0)) return;

@@ -18,8 +18,8 @@ struct ParameterShape {
   std::vector<int64_t> shape;
 };
 
-// Every parameter of an archive, by dotted path, in the order in which the data meets them. D = width, F = feed-forward
-// width, V = vocabulary, L = layers.
+// Every parameter of an archive, by dotted path, in the order in which the data passes them. D = width, F =
+// feed-forward width, V = vocabulary, L = layers.
 //
 // esm2:       embed_tokens.weight [V,D]
 //             layers.{i}.attention_norm.{weight,bias} [D]
@@ -44,14 +44,14 @@ std::string text_of(c10::IntArrayRef shape);
 // Parameters by dotted path.
 using ParameterMap = std::map<std::string, at::Tensor>;
 
-// The parameters of an archive while a model is made of them. Used by one thread.
+// The parameters of an archive while a model is made from them. Used by one thread.
 class LoadedParameters {
  public:
   LoadedParameters(ParameterMap parameters, LoadingProgress& progress)
       : parameters_(std::move(parameters)), progress_(progress) {}
 
-  // Takes a parameter out, so that its memory is given back as soon as the caller has made its own of it. Each
-  // parameter can be taken once.
+  // Takes a parameter out, so that its memory is freed as soon as the caller has made its own copy. Each parameter can
+  // be taken once.
   at::Tensor take(const std::string& name);
 
  private:

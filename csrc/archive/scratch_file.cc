@@ -58,7 +58,7 @@ void ScratchFile::append(const at::Tensor& piece) {
   const auto* data = static_cast<const char*>(piece.const_data_ptr());
   auto size = static_cast<int64_t>(piece.nbytes());
   if (size > reserved_ - written_) fail_scratch(path_, ENOSPC);
-  // Written, not stored through the mapping: there a full disk would be a signal instead of an error.
+  // Written with pwrite, not through the mapping, where a full disk would be a signal instead of an error.
   while (size > 0) {
     const ssize_t done = ::pwrite(file_.get(), data, static_cast<size_t>(size), written_);
     if (done < 0 && errno == EINTR) continue;

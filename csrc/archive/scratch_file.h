@@ -11,21 +11,21 @@
 
 namespace virnucpro {
 
-// Tensors kept in a file without a name, so that more of them fit than memory holds: the system writes their pages out
-// and drops them. The space is free again when the object and every tensor of it are gone, also after a crash.
+// Keeps tensors in an unnamed file, so that they may exceed memory: the system writes their pages out and drops them.
+// The space is freed once the object and all its tensors are gone, even after a crash.
 class ScratchFile {
  public:
-  // Beside `path`, room for `capacity` bytes. Throws kOutput.
+  // Creates the file beside `path`, with room for `capacity` bytes. Throws kOutput.
   ScratchFile(const std::string& path, int64_t capacity);
 
-  // A tensor mapped for reading only; its values are those that the following calls of append bring, from the first on.
-  // Throws kOutput when it exceeds the capacity.
+  // A tensor mapped for reading only; the calls of append that follow fill in its values, from the first on. Throws
+  // kOutput when it exceeds the capacity.
   at::Tensor reserve(c10::IntArrayRef shape, c10::ScalarType dtype);
 
-  // `piece` is dense, on the CPU and of the data type of the tensor that was reserved last. Throws kOutput.
+  // `piece` is dense, on the CPU and of the data type of the tensor reserved last. Throws kOutput.
   void append(const at::Tensor& piece);
 
-  // What `bytes` take of the capacity.
+  // How much of the capacity `bytes` take.
   static int64_t room(int64_t bytes);
 
  private:

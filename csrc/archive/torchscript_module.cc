@@ -26,7 +26,7 @@ struct TorchScriptSource {
   std::string layer;
 };
 
-// Whatever the locale of the process.
+// Independent of the locale of the process.
 std::string number(double value) {
   std::ostringstream text;
   text.imbue(std::locale::classic());
@@ -41,7 +41,7 @@ std::string replaced(std::string text, std::string_view placeholder, const std::
   return text;
 }
 
-// TorchScript attributes may be called "0", "1", … as those of a ModuleList are, but only getattr reaches them.
+// TorchScript attributes may be called "0", "1", … like those of a ModuleList, but only getattr reaches them.
 std::string calls_of_layers(int64_t layers, const std::string& arguments) {
   std::string calls;
   for (int64_t i = 0; i < layers; ++i) {
@@ -76,7 +76,8 @@ def forward(self, x: Tensor, padding: Tensor, cosine: Tensor, sine: Tensor, head
     return x + torch.linear(wide, self.down.weight, self.down.bias)
 )";
 
-// 0.88 = 1 - 0.15 * 0.8: ESM-2 was trained with token dropout, and scales by what it kept when nothing is masked.
+// 0.88 = 1 - 0.15 * 0.8: ESM-2 was trained with token dropout, and scales by the fraction that it kept when nothing is
+// masked.
 constexpr const char* kEsm2Root = R"(
 def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
     positions = torch.arange(tokens.size(1), device=tokens.device)
@@ -116,8 +117,7 @@ def forward(self, x: Tensor, bias: Tensor, heads: int, epsilon: float) -> Tensor
     return torch.layer_norm(x, width, self.output_norm.weight, self.output_norm.bias, epsilon)
 )";
 
-// Slopes of ALiBi: a geometric sequence for a power of two; for another number of heads those of the next lower power
-// of two, then every second one of the next higher.
+// The slopes of ALiBi: see model/alibi.h.
 constexpr const char* kDnabertRoot = R"(
 def slopes(self, tokens: Tensor, heads: int) -> Tensor:
     lower = 1

@@ -108,7 +108,7 @@ Napi::Value parameters_of_binding(const Napi::CallbackInfo& info) {
 Napi::Value write_archive_binding(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return promised(env, [&]() -> Napi::Value {
-    // An AsyncWorker belongs to the runtime from Queue on: it deletes itself when it is done.
+    // From Queue on an AsyncWorker belongs to the runtime, and deletes itself when it is done.
     auto worker = std::make_unique<WriteArchive>(env, request_from(object_argument(info, 0, "request")));
     const auto promise = worker->promise();
     worker.release()->Queue();

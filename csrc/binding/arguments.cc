@@ -9,11 +9,11 @@ namespace virnucpro {
 
 namespace {
 
-// No text of the caller's makes a message that nobody can read.
+// Keeps messages readable, however long the caller's text is.
 std::string shortened(const std::string& text) {
   constexpr size_t kMaxLength = 100;
   if (text.size() <= kMaxLength) return text;
-  // Not within a letter of UTF-8.
+  // Does not cut within a UTF-8 character.
   size_t end = kMaxLength;
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end) + "...";
@@ -66,7 +66,7 @@ int64_t as_integer(const Napi::Value& value, const char* name, int64_t lowest, i
   return static_cast<int64_t>(number);
 }
 
-// A view of the caller's memory; of a detached buffer it is empty.
+// A view of the caller's memory; empty for a detached buffer.
 template <typename Array>
 Array as_typed_array(const Napi::Value& value, const char* name, napi_typedarray_type type, const char* what) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) mismatch(what, name, value);
@@ -167,7 +167,7 @@ Napi::Uint8Array bytes_argument(const Napi::CallbackInfo& info, size_t position,
 }
 
 bool is_shared(const Napi::Uint8Array& array) {
-  // A SharedArrayBuffer is no ArrayBuffer to Node-API.
+  // To Node-API a SharedArrayBuffer is not an ArrayBuffer.
   return !static_cast<Napi::Value>(array.ArrayBuffer()).IsArrayBuffer();
 }
 

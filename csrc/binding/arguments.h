@@ -11,7 +11,7 @@
 
 namespace virnucpro {
 
-// The largest whole number that JavaScript keeps exactly.
+// The largest whole number that JavaScript represents exactly.
 inline constexpr int64_t kMaxSafeInteger = (int64_t{1} << 53) - 1;
 
 // Every reader throws kArgument, "Expected X for `name` but received Z", when the value is of another kind.
@@ -25,7 +25,7 @@ int64_t integer_argument(const Napi::CallbackInfo& info, size_t position, const 
 // Copies, so that the caller may reuse, change or transfer its arrays at once.
 std::vector<int32_t> int32_array_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
 std::vector<float> float32_array_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
-// The caller's own memory, which `is_shared` when other threads may write to it meanwhile.
+// The caller's own memory. If `is_shared`, other threads may write to it meanwhile.
 Napi::Uint8Array bytes_argument(const Napi::CallbackInfo& info, size_t position, const char* name);
 bool is_shared(const Napi::Uint8Array& array);
 std::vector<uint8_t> copy_of(const Napi::Uint8Array& array);
@@ -33,10 +33,10 @@ std::vector<uint8_t> copy_of(const Napi::Uint8Array& array);
 Napi::Object object_field(const Napi::Object& object, const char* name);
 Napi::Array array_field(const Napi::Object& object, const char* name);
 std::string string_field(const Napi::Object& object, const char* name);
-// Not cut off at a NUL, as the system would do.
+// Refuses an empty path, and one with a NUL, where the system would cut it off.
 std::string path_field(const Napi::Object& object, const char* name);
 double number_field(const Napi::Object& object, const char* name);
-// One that float32 can hold.
+// A number within the range of float32.
 double float_field(const Napi::Object& object, const char* name);
 // A whole number in [lowest, highest].
 int64_t integer_field(const Napi::Object& object, const char* name, int64_t lowest, int64_t highest);

@@ -19,8 +19,8 @@ void Completion::send(MakeValue make_value, std::exception_ptr reason) {
   if (sent_.exchange(true)) return;
   auto settlement = std::make_unique<Settlement>(
       Settlement{deferred_, std::move(settled_), std::move(make_value), std::move(reason)});
-  // The channel owns what it has accepted and gives it to `settle`. One that is closing, with its environment, has let
-  // go of this thread already: releasing it once more would touch freed memory.
+  // The channel owns what it accepts, and gives it to `settle`. A channel that is closing with its environment has
+  // already let go of this thread: releasing it again would touch freed memory.
   const auto sent = channel_.NonBlockingCall(settlement.get());
   if (sent == napi_ok) static_cast<void>(settlement.release());
   if (sent != napi_closing) channel_.Release();

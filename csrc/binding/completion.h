@@ -9,8 +9,8 @@
 
 namespace virnucpro {
 
-// Settles one promise from any thread, once: whoever comes second finds it settled and does nothing. The functions
-// given to it run on the JavaScript thread; when the environment is gone by then they are dropped unrun.
+// Settles one promise from any thread, once: later calls do nothing. The functions given to it run on the JavaScript
+// thread, or not at all if the environment is gone by then.
 class Completion {
  public:
   using MakeValue = std::function<Napi::Value(Napi::Env)>;

@@ -127,7 +127,7 @@ Napi::Value driver_binding(const Napi::CallbackInfo& info) {
 Napi::Value sensors_binding(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return promised(env, [&]() -> Napi::Value {
-    // An AsyncWorker belongs to the runtime from Queue on: it deletes itself when it is done.
+    // From Queue on an AsyncWorker belongs to the runtime, and deletes itself when it is done.
     auto reading = std::make_unique<ReadSensors>(env, ids_from(info[0]));
     const auto promise = reading->promise();
     reading.release()->Queue();

@@ -9,10 +9,10 @@ namespace virnucpro {
 
 class WorkerBinding;
 
-// What one JavaScript environment (the main one, or one worker thread's) holds of the addon.
+// The addon's state in one JavaScript environment (the main one, or a worker thread's).
 struct Exports {
   Napi::FunctionReference worker;
-  // The workers that are alive; each holds this set, too, because one may be destroyed after its environment's data.
+  // The live workers. Each holds this set too, because a worker may be destroyed after its environment's data.
   std::shared_ptr<std::set<WorkerBinding*>> workers = std::make_shared<std::set<WorkerBinding*>>();
 };
 

@@ -36,12 +36,12 @@ void MessageChannel::Receiver::deliver(Napi::Env env) {
     messages.swap(queue->messages);
   }
   for (const auto& message : messages) {
-    // The function may close the worker.
+    // The function may have closed the worker.
     if (function.IsEmpty()) return;
     try {
       function.Call({std::visit(ToJavascript{env}, message)});
     } catch (const Napi::Error& error) {
-      // As what any other callback throws: it reaches `uncaughtException`, not the promise that is about to settle.
+      // Like an error of any other callback, it reaches `uncaughtException`, not the promise that is about to settle.
       napi_fatal_exception(env, error.Value());
     }
   }
@@ -57,7 +57,7 @@ MessageChannel::MessageChannel(Napi::Env env, const Napi::Function& receiver)
       env, "virnucpro messages", /*maxQueueSize=*/0, /*initialThreadCount=*/1, receiver_.get(),
       [](Napi::Env, std::shared_ptr<Receiver>* given, Receiver*) {
         const std::unique_ptr<std::shared_ptr<Receiver>> last(given);
-        // It goes with its environment, whoever still holds it: from here it is freed memory.
+        // The waker ends with its environment, whoever still holds it: from here on it is freed memory.
         const std::lock_guard<std::mutex> lock((*last)->queue->mutex);
         (*last)->queue->open = false;
       },
@@ -70,7 +70,7 @@ MessageChannel::~MessageChannel() {
   try {
     close();
   } catch (...) {
-    // Only an environment that is gone refuses, and it has taken the function with it.
+    // Closing fails only if the environment is gone, and then it has taken the function with it.
   }
 }
 
@@ -80,7 +80,7 @@ Emit MessageChannel::emit() const {
     if (!queue->open) return;
     queue->messages.push_back(std::move(message));
     if (queue->messages.size() > 1) return;
-    // A waker that is closing, with its environment, takes this for its release.
+    // A waker that is closing with its environment treats this call as its release.
     queue->open = queue->waker.NonBlockingCall() != napi_closing;
   };
 }

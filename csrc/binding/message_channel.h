@@ -11,8 +11,8 @@
 
 namespace virnucpro {
 
-// Carries a worker's messages to a JavaScript function. It keeps no process alive. Made, used and destroyed on the
-// JavaScript thread, but for `emit`.
+// Carries a worker's messages to a JavaScript function. Does not keep the process alive. Made, used and destroyed on
+// the JavaScript thread; only the function from `emit` runs elsewhere.
 class MessageChannel {
  public:
   MessageChannel(Napi::Env env, const Napi::Function& receiver);
@@ -21,7 +21,7 @@ class MessageChannel {
   MessageChannel(const MessageChannel&) = delete;
   MessageChannel& operator=(const MessageChannel&) = delete;
 
-  // May be called on any thread; does nothing once the channel is closed or gone.
+  // The returned function may be called on any thread; it does nothing once the channel is closed or gone.
   Emit emit() const;
   // Delivers at once what was emitted so far, in order.
   void deliver(Napi::Env env);
@@ -40,7 +40,7 @@ class MessageChannel {
     Waker waker;
     bool open = true;  // whether the waker is held
   };
-  // What the JavaScript thread alone uses; the waker holds it as well.
+  // Used by the JavaScript thread alone; the waker holds it as well.
   struct Receiver {
     std::shared_ptr<Queue> queue;
     Napi::FunctionReference function;

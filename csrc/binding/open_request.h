@@ -6,7 +6,7 @@
 
 namespace virnucpro {
 
-// `OpenRequest` of lib/engine/addon.ts, without what listens and is listened to. Throws kArgument.
+// `OpenRequest` of lib/engine/addon.ts, without its callback and signals. Throws kArgument.
 OpenRequest open_request_from(const Napi::Object& object);
 
 }  // namespace virnucpro

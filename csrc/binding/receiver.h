@@ -6,8 +6,8 @@ namespace virnucpro {
 
 void expect_receiver(const Napi::Object& receiver, const napi_type_tag& tag, const char* name);
 
-// The object behind the `this` of a call. Throws kArgument when it is not one that was tagged: V8 itself checks the
-// receivers of methods, but not those of accessors, and another object's memory would be taken for this class's.
+// The object behind the `this` of a call. Throws kArgument unless it was tagged: V8 itself checks the receivers of
+// methods, but not those of accessors, so another object's memory could be taken for this class's.
 template <typename Binding>
 Binding* unwrapped(const Napi::Object& receiver, const napi_type_tag& tag, const char* name) {
   expect_receiver(receiver, tag, name);

@@ -14,7 +14,7 @@ namespace virnucpro {
 
 namespace {
 
-// Of every object that this class wraps, and of nothing else.
+// Marks every object that this class wraps, and nothing else.
 constexpr napi_type_tag kTokenizerTag = {0x6f0d2c84b1e94a37, 0x8ac5d71f3b604e92};
 
 std::unique_ptr<BytePairTokenizer> tokenizer_from(const Napi::Object& vocabulary) {
@@ -70,7 +70,7 @@ Napi::Value TokenizerBinding::encode(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
     const auto given = bytes_argument(info, 0, "text");
-    // Another thread could change what is shared between two looks at it.
+    // Another thread could change shared memory between two reads.
     const std::vector<uint8_t> copied = is_shared(given) ? copy_of(given) : std::vector<uint8_t>();
     const auto* const text = is_shared(given) ? copied.data() : given.Data();
     const auto length = given.ElementLength();

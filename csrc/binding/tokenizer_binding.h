@@ -12,7 +12,7 @@ namespace virnucpro {
 class TokenizerBinding : public Napi::ObjectWrap<TokenizerBinding> {
  public:
   static Napi::Function define(Napi::Env env);
-  // Hide those of the base, as in WorkerBinding.
+  // These hide the base's own, as in WorkerBinding.
   static TokenizerBinding* Unwrap(const Napi::Object& receiver);
   static Napi::Value OnCalledAsFunction(const Napi::CallbackInfo& info);
   explicit TokenizerBinding(const Napi::CallbackInfo& info);

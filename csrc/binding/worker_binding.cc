@@ -23,7 +23,7 @@ LanguageModel language_model(const Napi::CallbackInfo& info) {
   throw Error(code::kArgument, "Expected dna or protein for `part` but received " + part);
 }
 
-// Acts when the AbortSignal of this name, if the request has one, is aborted; at once where it is already.
+// Calls `act` when the AbortSignal of this name, if the request has one, is aborted; at once if it already is.
 void listen_to_signal(const Napi::Object& request, const char* name, const std::function<void()>& act) {
   if (!has_field(request, name)) return;
   const auto signal = object_field(request, name);
@@ -40,7 +40,7 @@ void listen_to_signal(const Napi::Object& request, const char* name, const std::
   listen.As<Napi::Function>().Call(signal, {Napi::String::New(env, "abort"), Napi::Function::New(env, heard), once});
 }
 
-// Null where nobody listens.
+// Null if nobody listens.
 std::unique_ptr<MessageChannel> message_channel(const Napi::Object& request) {
   if (!has_field(request, "onMessage")) return nullptr;
   const auto receiver = request.Get("onMessage");
@@ -50,7 +50,7 @@ std::unique_ptr<MessageChannel> message_channel(const Napi::Object& request) {
   return std::make_unique<MessageChannel>(request.Env(), receiver.As<Napi::Function>());
 }
 
-// Of every object that this class wraps, and of nothing else.
+// Marks every object that this class wraps, and nothing else.
 constexpr napi_type_tag kWorkerTag = {0x1e4c9d1b0a7f4c52, 0x9b3f6e08d2a5714c};
 
 }  // namespace
@@ -148,7 +148,7 @@ Napi::Value WorkerBinding::start(Napi::Env env, OpenRequest request, std::unique
     const auto emit = messages_ ? messages_->emit() : Emit([](const WorkerMessage&) {});
     worker_ = std::make_unique<DeviceWorker>(std::move(request), DeviceWorker::Events{opened, failed, emit});
   } catch (...) {
-    // No thread could be started, which leaves the promise to this one.
+    // The thread could not be started, so the promise is settled here.
     failed(std::current_exception());
   }
   return done->promise();

@@ -13,18 +13,18 @@
 namespace virnucpro {
 
 // `NativeWorker` of lib/engine/addon.ts: the JavaScript object owns the device's thread. Used on the JavaScript thread.
-// The rules that it is under are those of DeviceWorker.
+// The rules of DeviceWorker apply.
 class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
  public:
   static Napi::Function define(Napi::Env env);
-  // Hide those of the base: an accessor of JavaScript can be called on any object, and the class without `new`.
+  // These hide the base's own: JavaScript can call an accessor on any object, and the class without `new`.
   static WorkerBinding* Unwrap(const Napi::Object& receiver);
   static Napi::Value OnCalledAsFunction(const Napi::CallbackInfo& info);
   // openWorker(request): Promise<NativeWorker>
   static Napi::Value open(const Napi::CallbackInfo& info);
   // deviceHangs(): boolean
   static Napi::Value device_hangs(const Napi::CallbackInfo& info);
-  // For the process's `exit` event, as process.exit runs no cleanup hook: joins the threads of this environment's
+  // For the process's `exit` event, since process.exit runs no cleanup hooks: joins the threads of this environment's
   // workers (rule 5).
   static void join_all(const Napi::CallbackInfo& info);
 
@@ -34,7 +34,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   ~WorkerBinding() override;
 
  private:
-  // Ends and joins the thread (rule 5), or gives it up where it does not end.
+  // Ends and joins the thread (rule 5), or gives it up if it does not end.
   static void join(void* self);
   // Rule 6.
   void give_up();
@@ -53,7 +53,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   Napi::Value memory(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Completion> completion(Napi::Env env);
-  // A SomeJob of these arguments, for the device's thread; its promise.
+  // Submits a SomeJob of these arguments to the device's thread; returns its promise.
   template <typename SomeJob, typename... Arguments>
   Napi::Value submit(Napi::Env env, Arguments&&... arguments);
 
@@ -62,7 +62,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   int64_t weight_bytes_ = 0;
   int threads_ = 0;
   std::unique_ptr<MessageChannel> messages_;  // null: nobody listens
-  MemoryFigures last_memory_;                 // of a worker that is closed: its peaks
+  MemoryFigures last_memory_;                 // the peaks of a closed worker
   std::unique_ptr<DeviceWorker> worker_;
 };
 

@@ -15,13 +15,13 @@
 
 namespace virnucpro {
 
-// A job that settles a promise. `deliver` and `fail` only send; the JavaScript value is made of the result on the
+// A job that settles a promise. `deliver` and `fail` only send; the JavaScript value is made from the result on the
 // JavaScript thread.
 class PromisedJob : public Job {
  public:
   explicit PromisedJob(std::shared_ptr<Completion> completion) : completion_(std::move(completion)) {}
 
-  // Of a job whose `start` returns only when the device has done it.
+  // For jobs whose `start` returns only once the device has finished.
   void wait() override {}
   void fail(const std::exception_ptr& reason) final { completion_->reject(reason); }
 

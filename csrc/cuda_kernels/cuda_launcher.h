@@ -10,19 +10,20 @@
 
 namespace virnucpro {
 
-// All of this throws what libtorch's own kernels throw: c10::AcceleratorError with the driver's number, which is that
-// of cudaError_t where both have it.
+// Everything here throws what libtorch's own kernels throw: c10::AcceleratorError with the driver's error number, which
+// equals that of cudaError_t where both define it.
 
-// Kernels that were loaded into the context that is current on this thread, by name; libtorch makes it current when it
-// computes. They stay loaded as long as the
-// process: to unload one would be to wait for a device that may not answer any more.
+// Kernels, by name, that were loaded into the context that is current on this thread; libtorch makes it current when it
+// computes. They stay loaded for the life of the process: unloading one would mean waiting for a device that may no
+// longer answer.
 class CudaLauncher final : public KernelLauncher {
  public:
-  // `stream`: the CUstream for a launch on the calling thread.
+  // `stream` returns the CUstream for a launch on the calling thread.
   explicit CudaLauncher(std::function<void*()> stream) : stream_(std::move(stream)) {}
 
   void load(const std::string& kernel, const KernelImage& image);
-  // On any thread whose current context it was loaded in. Also throws what an earlier kernel, of whomever, failed with.
+  // On any thread whose current context the kernel was loaded into. Also throws the failure of an earlier kernel,
+  // whoever launched it.
   void launch(const char* kernel, const LaunchShape& shape, void** arguments) const override;
 
  private:

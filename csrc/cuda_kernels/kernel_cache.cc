@@ -63,7 +63,7 @@ KernelImage KernelCache::get(const std::vector<std::string>& words, const std::f
   Hash hash;
   for (const auto& word : words) hash.add(word);
   const auto key = hash.value();
-  // Held while it compiles: the GPUs of a run open at the same time and want the same.
+  // Held while compiling: the GPUs of a run open at the same time and want the same kernels.
   const std::lock_guard<std::mutex> lock(known().mutex);
   auto& images = known().images;
   if (const auto found = images.find(key); found != images.end()) return {key, found->second};
@@ -91,7 +91,7 @@ std::optional<std::string> KernelCache::read(uint64_t key) const {
 void KernelCache::write(uint64_t key, const std::string& bytes) const {
   std::error_code ignored;
   std::filesystem::create_directories(folder_, ignored);
-  // Under another name first: no process ever reads half a file.
+  // Written under another name first, so that no process ever reads half a file.
   std::string unfinished = path_of(key) + ".XXXXXX";
   const int descriptor = ::mkstemp(unfinished.data());
   if (descriptor < 0) return;

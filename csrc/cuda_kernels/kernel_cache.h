@@ -8,21 +8,21 @@
 
 namespace virnucpro {
 
-// What a kernel was compiled to; it is the same image wherever the key is the same.
+// A compiled kernel; equal keys mean equal images.
 struct KernelImage {
   uint64_t key;
   std::string bytes;
 };
 
-// Compiled kernels, kept between runs as files of a folder and within the process in memory. All that an image depends
-// on is in its key, so nothing ever has to be thrown away. A file that is damaged is made anew, and a folder that
-// cannot be written keeps nothing.
+// Compiled kernels, kept in memory within the process and as files of a folder between runs. The key covers everything
+// that an image depends on, so no image ever becomes stale. A damaged file is made anew; a folder that cannot be
+// written keeps nothing.
 class KernelCache {
  public:
   explicit KernelCache(std::string folder) : folder_(std::move(folder)) {}
 
-  // The image for these words; `make` is called where it is not there. Threads that ask for the same wait for each
-  // other. Throws what `make` throws.
+  // The image for these words; calls `make` if there is none yet. Threads wait for each other, so that each image is
+  // made once. Throws what `make` throws.
   KernelImage get(const std::vector<std::string>& words, const std::function<std::string()>& make) const;
 
  private:

@@ -9,13 +9,13 @@ namespace virnucpro {
 
 namespace {
 
-// What the sources in source/ count on: numbers that a thread takes at a time, and the sizes of their blocks.
+// Must match source/: how many numbers a thread takes at a time, and the block sizes.
 constexpr int64_t kChunk = 8;
 constexpr int64_t kWarp = 32;
 constexpr int64_t kRotaryThreads = 128;
 constexpr int64_t kNormThreads = 128;
-constexpr int64_t kMaxNormThreads = 640;  // their registers are those of a multiprocessor
-constexpr int64_t kNormChunks = 4;        // that a thread keeps
+constexpr int64_t kMaxNormThreads = 640;  // their registers fill a multiprocessor
+constexpr int64_t kNormChunks = 4;        // kept by a thread
 constexpr int64_t kElementwiseThreads = 128;
 constexpr int64_t kGeluRows = 4;
 constexpr int64_t kGeluTimesRows = 2;
@@ -24,7 +24,7 @@ constexpr int64_t kMeanColumns = 128;
 constexpr int64_t kAttentionThreads = 128;
 constexpr int64_t kAttentionQueries = 64;
 
-// The hardware's limits of a grid.
+// The hardware's limits for a grid.
 constexpr int64_t kMaxBlocksX = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMaxBlocksY = 65535;
 
@@ -53,12 +53,12 @@ void launch_grid(const KernelLauncher& launcher, const char* kernel, int64_t blo
                   addresses.data());
 }
 
-// Threads of a block that has a row's columns side by side.
+// Threads per block where they take a row's columns side by side.
 int64_t threads_for(int64_t width) { return std::min(kElementwiseThreads, whole_warps(width / kChunk)); }
 
 int64_t column_blocks(int64_t width) { return blocks_of(width / kChunk, threads_for(width)); }
 
-// Threads for a row: of those that can keep it the ones with the fewest idle, and of these the fewest.
+// Threads per row: the team that can hold the row with the fewest idle chunks, and of several such the smallest.
 int64_t norm_team(int64_t width) {
   const auto chunks = width / kChunk;
   int64_t best = whole_warps(chunks);

@@ -38,7 +38,7 @@ const std::vector<KernelSource>& kernel_sources() {
 
 std::vector<std::string> compile_options(KernelElement element) {
   const std::string standard = "--std=c++17";
-  // Multiplied by tensor cores, in sums of float32, since compute capability 7.5 and 8.0.
+  // Tensor cores multiply these with float32 sums since compute capability 7.5 (half) and 8.0 (bfloat16).
   if (element == KernelElement::kHalf) return {standard, "-DELEMENT=half", "-DTENSOR_CORES_SINCE=750"};
   if (element == KernelElement::kBFloat16) return {standard, "-DELEMENT=bfloat16", "-DTENSOR_CORES_SINCE=800"};
   return {standard, "-DELEMENT=float"};

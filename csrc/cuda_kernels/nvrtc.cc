@@ -21,7 +21,7 @@ std::string first_error(const std::string& log) {
 }  // namespace
 
 Nvrtc::Nvrtc(const NvrtcFiles& files)
-    // The compiler asks for its builtins by name, and finds what is in the process already.
+    // The compiler loads its builtins by name, and finds what is already in the process.
     : builtins_(files.builtins.empty() ? nullptr : files.builtins.c_str()), library_(files.library.c_str()) {
   library_.find(get_version_, "nvrtcVersion");
   library_.find(count_architectures_, "nvrtcGetNumSupportedArchs");
@@ -97,7 +97,7 @@ std::string Nvrtc::complaint_of(Program program) const {
   succeeds(get_log_size_, program, &size);
   std::string log(size, '\0');
   succeeds(get_log_, program, log.data());
-  // The size counts the end of the C string.
+  // The size includes the terminating NUL.
   log.erase(log.find_last_not_of('\0') + 1);
   return first_error(log);
 }

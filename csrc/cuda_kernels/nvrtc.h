@@ -12,21 +12,21 @@ struct NvrtcFiles {
   std::string builtins;  // path; empty: NVRTC finds them by itself
 };
 
-// CUDA's own compiler as a library (NVRTC), which is among the companions of libtorch. It needs no GPU.
+// CUDA's own compiler as a library (NVRTC), which is installed with a CUDA build of libtorch. It needs no GPU.
 class Nvrtc {
  public:
-  // Throws std::runtime_error where it is missing or not one that is known here.
+  // Throws std::runtime_error if it is missing or too old.
   explicit Nvrtc(const NvrtcFiles& files);
 
-  // As 13.0.
+  // E.g. 13.0.
   const std::string& version() const { return version_; }
 
-  // The word behind --gpu-architecture for a GPU of this compute capability (90 for 9.0): its own machine code, or, for
-  // one that is newer than this NVRTC, PTX that the driver compiles. Throws std::runtime_error for one that is older.
+  // The value of --gpu-architecture for a GPU of this compute capability (90 for 9.0): its own machine code, or, for a
+  // GPU newer than this NVRTC, PTX that the driver compiles. Throws std::runtime_error for a GPU that is too old.
   std::string architecture_for(int capability) const;
 
-  // What the driver loads: machine code, or PTX for a `compute_` architecture. Throws std::runtime_error with the first
-  // line that the compiler complains about.
+  // Returns what the driver loads: machine code, or PTX for a `compute_` architecture. Throws std::runtime_error with
+  // the compiler's first line of error.
   std::string compile(const std::string& name, const std::string& source,
                       const std::vector<std::string>& options) const;
 

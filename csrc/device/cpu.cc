@@ -9,7 +9,7 @@ namespace virnucpro {
 
 namespace {
 
-// The text behind the colon of the first line of a /proc file that starts with `key`.
+// The text after the colon of the first line of a /proc file that starts with `key`.
 std::string proc_field(const char* path, const std::string& key) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {

@@ -17,16 +17,16 @@ namespace {
 
 thread_local const std::shared_ptr<MemoryBudget>* current_budget = nullptr;
 
-// Lies in front of every block, also of those that nobody counts: who frees a block knows its address alone. As long
-// as a block is aligned, so that the block stays so.
+// Precedes every block, even uncounted ones, because whoever frees a block knows only its address. As long as
+// libtorch's alignment, so that the block stays aligned.
 struct alignas(c10::gAlignment) BlockHeader {
   std::shared_ptr<MemoryBudget> budget;
   size_t bytes;
 };
 static_assert(sizeof(BlockHeader) == c10::gAlignment);
 
-// libtorch's matrix library (oneDNN) asks for raw memory, for which data and context must be one address; that is why
-// the header is reached from the data rather than being the context.
+// libtorch's matrix library (oneDNN) asks for raw memory, for which data and context must be the same address. So the
+// header is reached from the data instead of being the context.
 class CountingAllocator final : public c10::Allocator {
  public:
   // The allocator that was there before.
@@ -42,7 +42,7 @@ class CountingAllocator final : public c10::Allocator {
  private:
   static void* counted(size_t bytes) {
     const auto budget = current_budget == nullptr ? nullptr : *current_budget;
-    // A size that is no size: libtorch's allocator has its own words for it.
+    // An impossible size: libtorch's allocator reports it in its own words.
     if (bytes > PTRDIFF_MAX - sizeof(BlockHeader)) return wrapped->raw_allocate(bytes);
     if (budget) budget->take(bytes);
     void* start = nullptr;
@@ -88,9 +88,9 @@ void MemoryBudget::take(size_t bytes) {
 void count_cpu_memory() {
   static const bool counting = [] {
     CountingAllocator::wrapped = c10::GetCPUAllocator();
-    // One that gives no raw memory cannot be wrapped; libtorch's own does.
+    // An allocator without raw memory cannot be wrapped; libtorch's own has it.
     if (CountingAllocator::wrapped->raw_deleter() == nullptr) return false;
-    // Blocks may be freed after the process's globals.
+    // Blocks may be freed after the process's globals are destroyed.
     static Leaked<CountingAllocator> allocator;
     c10::SetCPUAllocator(&*allocator);
     return true;

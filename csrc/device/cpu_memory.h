@@ -7,8 +7,8 @@
 
 namespace virnucpro {
 
-// Counts the bytes of the CPU's tensors that are made while a BudgetScope of it stands, until they are freed, on
-// whichever thread and however much later that is.
+// Counts the bytes of CPU tensors that are made while a BudgetScope of this budget exists, until they are freed: on any
+// thread, however much later.
 class MemoryBudget {
  public:
   static constexpr int64_t kUnlimited = INT64_MAX;
@@ -17,7 +17,7 @@ class MemoryBudget {
   int64_t allocated() const { return allocated_; }
   int64_t peak() const { return peak_; }
 
-  // Throws c10::OutOfMemoryError, and counts nothing, when more than the limit would be allocated.
+  // Throws c10::OutOfMemoryError, and counts nothing, if that would exceed the limit.
   void take(size_t bytes);
   void give_back(size_t bytes) noexcept { allocated_ -= static_cast<int64_t>(bytes); }
 
@@ -27,10 +27,11 @@ class MemoryBudget {
   std::atomic<int64_t> peak_{0};
 };
 
-// Puts an allocator that counts in front of libtorch's for the CPU. Once for a process, before anything is computed.
+// Puts a counting allocator in front of libtorch's for the CPU. Takes effect once per process; must come before
+// anything is computed.
 void count_cpu_memory();
 
-// As long as it stands, the tensors that this thread makes on the CPU are counted.
+// While it exists, the CPU tensors that this thread makes are counted.
 class BudgetScope {
  public:
   explicit BudgetScope(std::shared_ptr<MemoryBudget> budget);

@@ -15,7 +15,7 @@ std::exception_ptr DeviceHealth::judge(const std::exception_ptr& failure) {
   if (lost_) return lost_;
   const auto described = describe_failure(failure);
   const std::string_view kind = described.code;
-  // A wrong argument is none of the device's failures, and one without memory still answers.
+  // A wrong argument is not a failure of the device, and a device that is out of memory still answers.
   if (kind == code::kArgument || kind == code::kMemory) return failure;
   if (kind == code::kDeviceLost) return lose(described.message);
   try {

@@ -6,8 +6,8 @@
 
 namespace virnucpro {
 
-// Distinguishes a job that failed from a device that is lost. After some CUDA errors every further call on the device
-// fails until the process ends, and a device that hangs never comes back. Used by the device's thread.
+// Distinguishes a failed job from a lost device. After some CUDA errors every further call on the device fails until
+// the process ends, and a device that hangs never recovers. Used by the device's thread.
 class DeviceHealth {
  public:
   // `probe` computes something tiny on the device and throws when that fails.
@@ -16,8 +16,8 @@ class DeviceHealth {
 
   // Throws kDeviceLost once the device is lost.
   void expect_alive() const;
-  // The error for the caller of a job that failed like this: the same, or kDeviceLost when the failure says so itself
-  // or the probe fails as well.
+  // The error for the caller of a job that failed with `failure`: the same one, or kDeviceLost if the failure says so
+  // itself or the probe fails as well.
   std::exception_ptr judge(const std::exception_ptr& failure);
 
  private:
@@ -25,7 +25,7 @@ class DeviceHealth {
 
   std::string device_;
   std::function<void()> probe_;
-  std::exception_ptr lost_;  // null as long as the device answers
+  std::exception_ptr lost_;  // null while the device answers
 };
 
 }  // namespace virnucpro

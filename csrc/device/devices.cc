@@ -29,10 +29,10 @@ DeviceDescription with_nvml(const CudaDevice& device) {
   const auto nvml = nvml_device(device);
   description.driver = nvidia_driver_version();
   description.is_slice = nvml.is_slice();
-  // The driver keeps a part of the memory for itself: CUDA does not count it, and NVML does in the total only.
+  // The driver reserves a part of the memory: CUDA does not count it, and NVML counts it in the total only.
   if (const auto memory = nvml.memory()) description.memory_free = std::min(memory->free, description.memory_total);
   description.compute_mode = nvml.compute_mode().value_or(ComputeMode::kDefault);
-  // The service is the one process that an exclusive device admits, and everybody may go through it.
+  // The service is the one process that an exclusive device admits, and any process may go through it.
   if (device.shared_by_service && description.compute_mode == ComputeMode::kExclusive) {
     description.compute_mode = ComputeMode::kDefault;
   }
@@ -46,7 +46,7 @@ std::string ids_of(const std::vector<CudaDevice>& devices) {
   return ids;
 }
 
-// Null: there is none.
+// Null if there is none.
 const CudaDevice* find(const std::vector<CudaDevice>& devices, const std::string& id) {
   const auto found =
       std::find_if(devices.begin(), devices.end(), [&](const auto& device) { return device.description.id == id; });

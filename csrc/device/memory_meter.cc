@@ -20,7 +20,7 @@ namespace virnucpro {
 
 namespace {
 
-// The fraction of the largest device's memory with which no device gives more than this many bytes.
+// The fraction of a device's memory at which even the largest device gives no more than this many bytes.
 double smallest_fraction(int64_t bytes, c10::DeviceType type) {
   int64_t largest = 0;
   for (const auto& device : list_devices()) {
@@ -29,7 +29,7 @@ double smallest_fraction(int64_t bytes, c10::DeviceType type) {
   return largest == 0 ? 1.0 : std::min(1.0, static_cast<double>(bytes) / static_cast<double>(largest));
 }
 
-// The allocator takes it over when the first device of the process is opened.
+// The allocator reads it when the first device of the process is opened.
 void set_memory_fraction(double fraction, c10::DeviceType type) {
   static std::mutex mutex;
   static double in_force = 1.0;
@@ -40,15 +40,15 @@ void set_memory_fraction(double fraction, c10::DeviceType type) {
                " % when the first was opened, which cannot be changed any more");
     return;
   }
-  // What the user set in the environment stays: later ones override earlier ones.
+  // Keeps what the user set in the environment: later settings override earlier ones.
   const auto before = c10::CachingAllocator::getAllocatorSettings();
   c10::CachingAllocator::setAllocatorSettings((before.empty() ? "" : before + ",") +
                                               "per_process_memory_fraction:" + std::to_string(fraction));
   in_force = fraction;
 }
 
-// It is made once for all devices of the process. Whoever looks at it while another thread makes it finds a half of it,
-// whatever its own `initialized` says.
+// The allocator is made once for all devices of the process. A thread that looks at it while another thread makes it
+// finds it half made, whatever its own `initialized` says.
 c10::DeviceAllocator& made_allocator(c10::DeviceType type) {
   at::globalContext().lazyInitDevice(type);
   return *c10::getDeviceAllocator(type);
@@ -59,7 +59,7 @@ c10::DeviceAllocator& made_allocator(c10::DeviceType type) {
 void MemoryMeter::limit(c10::Device device) {
   if (device.is_cpu()) return;
   if (max_bytes_) set_memory_fraction(smallest_fraction(*max_bytes_, device.type()), device.type());
-  // Of a worker that was there before.
+  // Drops the peaks of an earlier worker.
   made_allocator(device.type()).resetPeakStats(device.index());
 }
 
@@ -102,7 +102,7 @@ void MemoryMeter::release_unused(c10::Device device) {
   try {
     made_allocator(device.type()).emptyCache();
   } catch (const c10::Error&) {
-    // Of a device that failed nothing can be given back.
+    // A device that failed cannot give anything back.
   }
 }
 

@@ -19,29 +19,30 @@ struct MemoryFigures {
   int64_t peak_reserved = 0;
 };
 
-// What the tensors of one worker take, and the most that they may take.
+// Measures and limits the memory of one worker's tensors.
 class MemoryMeter {
  public:
-  // `max_bytes`: weights included; none: what the device has.
+  // `max_bytes` includes the weights; empty: whatever the device has.
   explicit MemoryMeter(std::optional<int64_t> max_bytes) : max_bytes_(max_bytes) {}
 
-  // On the device's thread, before anything is made on the device. On CUDA the limit is libtorch's own: one fraction
-  // for all devices of the process, set when the first of them is opened. A limit that comes too late is a warning.
+  // On the device's thread, before anything is made on the device. On CUDA this is libtorch's own limit: one fraction
+  // for all devices of the process, fixed when the first of them is opened. A limit that comes too late causes a
+  // warning.
   void limit(c10::Device device);
-  // Throws kMemory when weights of this size leave no room within the limit.
+  // Throws kMemory if weights of this size leave no room within the limit.
   void expect_room_for(int64_t weight_bytes) const;
-  // On the device's thread, once the weights are there.
+  // On the device's thread, once the weights are loaded.
   void loaded(c10::Device device, int64_t weight_bytes);
-  // On the device's thread: reads the figures of an allocator that is not the CPU's. It is locked while it waits for
-  // the device, so no other thread may ask it.
+  // On the device's thread: reads the figures of the device's allocator; does nothing on the CPU. The allocator is
+  // locked while it waits for the device, so no other thread may query it.
   void look();
-  // Gives memory that is kept for later tensors back to the device, or to the system. On CUDA libtorch does it for all
-  // devices at once and waits for each of them, so it is left out where one hangs.
+  // Returns memory that is kept for later tensors to the device, or to the system. On CUDA libtorch does this for all
+  // devices at once and waits for each of them, so it is skipped if one hangs.
   void release_unused(c10::Device device);
 
-  // On any thread: on the CPU as it is now, elsewhere as it was when the last job was started or ended.
+  // On any thread. Current on the CPU; elsewhere as of the last start or end of a job.
   MemoryFigures figures() const;
-  // What counts, and limits, the tensors of the batches on the CPU.
+  // Counts and limits the CPU tensors of the batches.
   const std::shared_ptr<MemoryBudget>& batches() const { return batches_; }
 
  private:

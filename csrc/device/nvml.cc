@@ -26,7 +26,7 @@ struct NvmlUtilisation {
   unsigned memory;
 };
 
-// Those that a driver is too old for are null.
+// Functions that an old driver lacks are null.
 struct NvmlFunctions {
   int (*driver_version)(char*, unsigned) = nullptr;
   int (*device_by_uuid)(const char*, NvmlHandle*) = nullptr;
@@ -90,7 +90,7 @@ NvmlHandle gpu_of_slice(NvmlHandle slice) {
 
 NvmlDevice::NvmlDevice(const std::string& uuid, const std::string& pci_address, bool named_as_slice)
     : is_slice_(named_as_slice) {
-  // NVML may start every GPU to find one, so that the likelier kind comes first.
+  // NVML may start every GPU to find one, so the likelier kind is tried first.
   NvmlHandle found = device_by_uuid(named_as_slice ? "MIG-" : "GPU-", uuid);
   if (found == nullptr) found = device_by_uuid(named_as_slice ? "GPU-" : "MIG-", uuid);
   if (found != nullptr && answers_as_slice(found)) {
@@ -101,7 +101,7 @@ NvmlDevice::NvmlDevice(const std::string& uuid, const std::string& pci_address, 
     gpu_ = found;
   }
   if (gpu_ == nullptr) gpu_ = device_by_address(pci_address);
-  // The figures of a whole GPU are not those of a slice that NVML does not find.
+  // If NVML does not find a slice, the figures of its whole GPU must not stand in for it.
   if (!is_slice_) device_ = gpu_;
 }
 
@@ -120,7 +120,7 @@ std::optional<ComputeMode> NvmlDevice::compute_mode() const {
 
 std::optional<int64_t> NvmlDevice::processes() const {
   if (device_ == nullptr || nvml().processes == nullptr) return std::nullopt;
-  // With room for none, the answer is how many there are.
+  // With room for no entries, the answer is how many there are.
   unsigned count = 0;
   const auto result = nvml().processes(device_, &count, nullptr);
   if (result != kDriverSuccess && result != kInsufficientSize) return std::nullopt;
@@ -140,7 +140,7 @@ std::optional<int64_t> NvmlDevice::temperature() const {
 }
 
 std::string nvidia_driver_version() {
-  // As long as NVML says that it is at most.
+  // The maximum length, according to NVML.
   std::array<char, 80> version{};
   return succeeds(nvml().driver_version, version.data(), static_cast<unsigned>(version.size())) ? version.data() : "";
 }

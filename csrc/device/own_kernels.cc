@@ -45,7 +45,7 @@ KernelElement element_of(at::ScalarType dtype) {
   return dtype == at::kBFloat16 ? KernelElement::kBFloat16 : KernelElement::kFloat;
 }
 
-// Attention is compiled for one width of a head.
+// Attention is compiled separately for each head width.
 std::set<std::string> attention_sources(const std::vector<Architecture>& architectures) {
   std::set<std::string> names;
   for (const auto& architecture : architectures) {
@@ -96,10 +96,10 @@ LogMessage warning_of(const WrongKernel& wrong) {
                                         two_digits(wrong.excess) + " roundings): " + kInstead + ". Please report it"};
 }
 
-// Makes the context current on this thread: libtorch does so when it computes.
+// Makes the context current on this thread, as libtorch does when it computes.
 void compute_something(at::Device device) { fetched(at::ones({1}, at::TensorOptions(device)).add_(1)); }
 
-// Whether the GPU survived what a kernel failed with.
+// Whether the GPU still works after a kernel failed.
 bool still_computes(at::Device device) {
   try {
     compute_something(device);
@@ -109,7 +109,7 @@ bool still_computes(at::Device device) {
   }
 }
 
-// What a kernel failed with, unless the GPU goes on.
+// Turns the kernel failure being handled into kDeviceLost, unless the GPU still works.
 void expect_survival(at::Device device) {
   const auto failure = std::current_exception();
   if (still_computes(device)) return;

@@ -42,7 +42,7 @@ EncoderSizes sizes(const Architecture& architecture) {
   return of(std::get<DnabertArchitecture>(architecture), 3);
 }
 
-// Of a layer: its matrices, and queries with keys and weights with values within each sequence.
+// Multiplications of one layer: its matrices, and queries times keys and weights times values within each sequence.
 double multiplications(const EncoderSizes& encoder, const PackedTokens& sequences) {
   double pairs = 0;
   for (int64_t i = 0; i < sequences.sequences(); ++i) {
@@ -60,11 +60,11 @@ at::Tensor faults_of(const at::Tensor& dna_mean, const at::Tensor& protein_mean)
   return faults.masked_fill_(unsound(dna_mean), kDnaFault);
 }
 
-// On the CPU more tokens at a time are no faster, and their activations no longer fit the memory that the allocator
-// keeps: it takes them from the system, page by page, in every layer anew (bench/results).
+// On the CPU more tokens at a time are no faster, and their activations outgrow the memory that the allocator keeps: it
+// takes them from the system, page by page, again in every layer (bench/results).
 constexpr int64_t kCpuTokensAtOnce = 2048;
 
-// All sequences in their order, at least one a piece.
+// All sequences in order, at least one per piece.
 std::vector<PackedTokens> pieces_of(const PackedTokens& sequences, int64_t tokens_at_once) {
   std::vector<PackedTokens> pieces;
   for (int64_t first = 0; first < sequences.sequences();) {
@@ -85,7 +85,7 @@ int64_t archive_bytes_of(const OpenRequest& request) {
   return bytes;
 }
 
-// What the parameters take without what a layout adds to them: known before anything is loaded.
+// What the parameters take, without what a layout adds: known before anything is loaded.
 int64_t least_weight_bytes(const OpenRequest& request) {
   int64_t bytes = 0;
   for (const auto part : kParts) {
@@ -120,7 +120,7 @@ Placement placement_of(const OpenRequest& request, MemoryMeter& memory, const Em
 
 const char* name_of(LanguageModel model) { return model == LanguageModel::kDna ? "dna" : "protein"; }
 
-// What `compute` gives back; what it throws, under the name of the part.
+// Returns the result of `compute`; wraps what it throws with the name of the part.
 template <typename Compute>
 auto of_part(LanguageModel model, Compute compute) {
   try {
@@ -141,7 +141,7 @@ PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, 
                                const Emit& emit)
     : progress_(progress), placement_(placement_of(request, memory, emit)) {
   memory.expect_room_for(least_weight_bytes(request));
-  // Before the models are loaded, which takes a minute where this takes milliseconds.
+  // Before the models are loaded: this takes milliseconds, that a minute.
   for (const auto part : kParts) {
     request.cancellation->expect_wanted();
     if (request.*part) expect_known_answer((request.*part)->architecture, request.engine, placement_);
@@ -194,7 +194,7 @@ std::vector<Stretch> PipelineModels::plan_of(const Work& work) const {
 at::Tensor PipelineModels::mean_of(const Work& work, ProgressTracker::Job& job, ForwardTrace* trace) const {
   const Part& part = part_of(work.model);
   if (work.pieces.empty()) {
-    // Nothing of nothing, whatever an engine would make of it.
+    // No sequences give no means, whatever an engine would make of them.
     const auto [vocabulary, width, layers, weights] = sizes(part.architecture);
     auto nothing = at::empty({0, width}, at::TensorOptions(placement_.device).dtype(at::kFloat));
     if (trace != nullptr && trace->keep_layers) trace->layers.assign(static_cast<size_t>(layers) + 1, nothing);
@@ -255,7 +255,7 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
 
 SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens& sequences,
                                          const EmbedOptions& options) {
-  // The states of a layer are those of the whole batch.
+  // With `layers` in one piece: the states of a layer are those of the whole batch.
   const auto work = work_for(model, sequences, options.layers);
   ProgressTracker::Job job(progress_, plan_of(work));
   auto& stream = DeviceStream::current();
@@ -268,7 +268,7 @@ SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens
   stream.wait(done);
   result.mean = kept(mean, placement_.device);
   result.seconds = done.seconds_since(start);
-  // The device has them ready.
+  // The device has finished them.
   for (auto& layer : result.trace.layers) layer = layer.cpu();
   return result;
 }

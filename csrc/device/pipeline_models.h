@@ -30,7 +30,7 @@ struct OpenRequest {
   std::optional<ModelPart> dna;
   std::optional<ModelPart> protein;
   std::optional<ModelPart> classifier;
-  // Ends the loading.
+  // Cancels the loading.
   std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
 };
 
@@ -39,8 +39,7 @@ inline constexpr uint8_t kProteinFault = 2;
 
 struct BatchScores {
   at::Tensor scores;  // [frames, 2] float32, host
-  // [frames] uint8, host: 0 sound; kDnaFault or kProteinFault: an embedding that holds a value that is no finite
-  // number.
+  // [frames] uint8, host: 0 if sound; kDnaFault or kProteinFault if that embedding holds a value that is not finite.
   at::Tensor faults;
   at::Tensor embeddings;  // [frames, dna width + protein width] float32, host; undefined unless asked for
   double dna_seconds = 0;
@@ -50,7 +49,7 @@ struct BatchScores {
 
 struct SequenceEmbeddings {
   at::Tensor mean;  // [sequences, width] float32, host
-  // Its layers, too, are on the host.
+  // Its layers are on the host too.
   ForwardTrace trace;
   double seconds = 0;
 };
@@ -60,17 +59,17 @@ struct EmbedOptions {
   bool measure = false;
 };
 
-// The models of a pipeline on one device. Belongs to the thread that made it, but for the weights, which others may use
-// too. A call that needs a model that was not asked for throws kArgument.
+// The models of a pipeline on one device. Belongs to the thread that made it; only the weights may be used by others
+// too. A call that needs a model that was not requested throws kArgument.
 class PipelineModels {
  public:
-  // `memory` and `progress` are kept up to date and must outlive it. Throws kMemory when the weights leave no room
-  // within the memory that was allowed, and kAborted where the request is cancelled meanwhile.
+  // `memory` and `progress` are kept up to date and must outlive it. Throws kMemory if the weights leave no room within
+  // the allowed memory, and kAborted if the request is cancelled meanwhile.
   PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress, const Emit& emit);
 
-  // Gives the batch to the device; what comes back waits until the device is through with it.
+  // Gives the batch to the device; the returned function waits until the device has finished it.
   std::function<BatchScores()> score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);
-  // Whether the device works behind the thread's back.
+  // Whether the device works asynchronously.
   bool works_ahead() const { return !placement_.device.is_cpu(); }
   SequenceEmbeddings embed(LanguageModel model, const PackedTokens& sequences, const EmbedOptions& options);
   LinearMeasurement measure_linear(LanguageModel model, int64_t rows);
@@ -82,18 +81,18 @@ class PipelineModels {
  private:
   struct Part {
     Architecture architecture;
-    std::shared_ptr<const Encoder> encoder;  // null: was not asked for
+    std::shared_ptr<const Encoder> encoder;  // null: not requested
   };
 
   Part load(const std::optional<ModelPart>& part, EngineKind engine, LoadingProgress& progress) const;
   const Part& part_of(LanguageModel model) const;
-  // Sequences that were checked, cut into what one model computes at a time.
+  // Checked sequences, cut into the pieces that a model computes at a time.
   struct Work {
     LanguageModel model;
     std::vector<PackedTokens> pieces;
   };
 
-  // Throws kArgument for tokens that the model cannot take. `whole`: in one piece.
+  // Throws kArgument for tokens that the model does not accept. `whole`: in one piece.
   Work work_for(LanguageModel model, const PackedTokens& sequences, bool whole) const;
   std::vector<Stretch> plan_of(const Work& work) const;
   // [sequences, width] float32 on the device.

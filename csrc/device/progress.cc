@@ -19,7 +19,7 @@ struct ProgressTracker::State {
     double multiplications_done = 0;
     for (const auto& stretch : plan) {
       const auto done_here = std::min(stretch.layers, std::max(int64_t{0}, done - result.layers));
-      // The last one's when all are done: what is left to do then belongs to no layer.
+      // When all layers are done, the last model stays: what is left to do belongs to no layer.
       if (done >= result.layers) result.model = stretch.model;
       result.layers += stretch.layers;
       result.layers_done += done_here;

@@ -20,7 +20,7 @@ class WarningForwarder final : public c10::WarningHandler {
  private:
   Emit emit_;
   std::set<std::string> emitted_;
-  // libtorch keeps one handler a thread.
+  // libtorch keeps one handler per thread.
   c10::WarningUtils::WarningHandlerGuard installed_{this};
 };
 

@@ -35,7 +35,7 @@ bool is_own(const std::exception_ptr& failure) {
   }
 }
 
-// What the opening of a device threw, with its name where the device is taken by others.
+// What opening a device threw, with the name of the device if others have taken it.
 std::exception_ptr when_opening(const std::exception_ptr& failure, const std::string& device) {
   const auto described = describe_failure(failure);
   if (std::string_view(described.code) != code::kDevice || is_own(failure)) return failure;
@@ -49,7 +49,7 @@ LogMessage fewer_threads(int wanted, int permitted) {
                                         " threads that were asked for (OMP_THREAD_LIMIT, KMP_DEVICE_THREAD_LIMIT)"};
 }
 
-// Seconds. Nobody waits for results any more, and a batch takes less on a device that answers.
+// Seconds. Nobody waits for results any more, and on a device that answers a batch takes less than this.
 constexpr double kDeadlineAtTheEnd = 10;
 
 void compute_something_tiny(c10::Device device) { fetched(at::ones({1}, at::TensorOptions(device)).add_(1)); }
@@ -81,7 +81,7 @@ bool DeviceWorker::ends() {
   stop();
   if (device_ == "cpu") return true;
   constexpr std::chrono::seconds kLook{1};
-  // What hangs elsewhere than in the driver has the thread itself notice, earlier.
+  // If the thread hangs anywhere but inside the driver, it notices by itself, and earlier.
   constexpr std::chrono::duration<double> kMaxStill{1.5 * kDeadlineAtTheEnd};
   std::chrono::duration<double> still{0};
   auto place = progress_.now().fraction;
@@ -161,8 +161,8 @@ void DeviceWorker::main(const OpenRequest& request) {
     threads = form_thread_team(request.threads);
     if (threads < request.threads) events_.emit(fewer_threads(request.threads, threads));
     device = usable_device(request.device).device;
-    // The thread's own: after most calls libtorch goes back to the one that was, and on the first GPU, which nobody may
-    // have asked for, that would make a context.
+    // Sets the thread's own device. After most calls libtorch restores the previous device; on the first GPU, which
+    // nobody may have asked for, that would make a context.
     if (!device.is_cpu()) {
       keep_matrix_precision();
       c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
@@ -214,7 +214,7 @@ DeviceWorker::Started DeviceWorker::start(std::shared_ptr<Job> job, PipelineMode
 
 std::shared_ptr<Job> DeviceWorker::next(bool wait) {
   std::unique_lock<std::mutex> lock(mutex_);
-  // A wait without an end is a function of GCC 12's library, which a machine with an older one does not have.
+  // An unlimited wait is a function of GCC 12's library, which a machine with an older one does not have.
   while (wait && !closing_ && waiting_.empty()) changed_.wait_for(lock, std::chrono::hours(1));
   if (closing_ || waiting_.empty()) return nullptr;
   auto job = std::move(waiting_.front());
@@ -245,7 +245,7 @@ void DeviceWorker::finish(Started started, const PipelineModels& models, DeviceH
 std::exception_ptr DeviceWorker::judged(std::exception_ptr failure, const PipelineModels& models,
                                         DeviceHealth& health) {
   if (!models.works_ahead()) return failure;
-  // What is kept for sizes that do not come again may be what the next, smaller batch lacks.
+  // Memory kept for sizes that do not recur may be what the next, smaller batch lacks.
   if (is_out_of_memory(failure)) memory_.release_unused(models.device());
   return health.judge(failure);
 }

@@ -1,5 +1,5 @@
-// Any vocabulary and any text: a vocabulary is taken or refused, and the ids of a text are those of the plain rule,
-// merge after merge over the whole word.
+// Any vocabulary and any text: a vocabulary is accepted or refused, and the ids of a text are those of the plain rule,
+// merge by merge over the whole word.
 
 #include "tokenizer/byte_pair.h"
 
@@ -35,7 +35,7 @@ struct Vocabulary {
   }
 };
 
-// Letters, then merges of what is there; now and then something that is wrong.
+// Letters, then merges of existing tokens; now and then something is wrong.
 Vocabulary vocabulary_from(FuzzedDataProvider& data) {
   Vocabulary made;
   made.tokens = {"[UNK]", "[CLS]", "[SEP]"};
@@ -68,7 +68,7 @@ Vocabulary vocabulary_from(FuzzedDataProvider& data) {
   return made;
 }
 
-// The letters of a vocabulary, each a word's or something between words; in between any bytes.
+// Letters of the vocabulary, other word letters and characters between words, mixed with arbitrary bytes.
 std::string text_from(FuzzedDataProvider& data) {
   std::string text;
   while (data.remaining_bytes() > 0) {
@@ -86,7 +86,7 @@ std::string text_from(FuzzedDataProvider& data) {
   return text;
 }
 
-// Of well-formed UTF-8 only.
+// For well-formed UTF-8 only.
 std::vector<std::string> characters_of(const std::string& word) {
   std::vector<std::string> characters;
   for (const char byte : word) {
@@ -99,7 +99,7 @@ std::vector<std::string> characters_of(const std::string& word) {
   return characters;
 }
 
-// Words of so many characters, or all of it.
+// Words of `words.length` characters, or the whole text.
 std::vector<std::string> words_of(const Vocabulary& vocabulary, const std::string& text) {
   if (vocabulary.words.length == 0) return {text};
   std::vector<std::string> words;
@@ -111,7 +111,8 @@ std::vector<std::string> words_of(const Vocabulary& vocabulary, const std::strin
   return words;
 }
 
-// The plain rule: of all neighbours that have a merge the one of the lowest rank, the leftmost first, until none has.
+// The plain rule: the neighbours whose merge has the lowest rank are merged, the leftmost first, until none has a
+// merge.
 std::vector<int32_t> plain_ids(const Vocabulary& vocabulary, const std::string& word) {
   std::map<std::pair<int32_t, int32_t>, std::pair<size_t, int32_t>> ranks;
   for (size_t i = 0; i < vocabulary.merges.size(); i += 3) {
@@ -140,12 +141,12 @@ std::vector<int32_t> plain_ids(const Vocabulary& vocabulary, const std::string& 
 }
 
 std::vector<int32_t> encoded(const BytePairTokenizer& tokenizer, const std::string& text) {
-  // Of its own size, so that a read behind the text's end is seen.
+  // Exactly as large as the text, so that a read past its end is detected.
   const std::vector<char> exact(text.begin(), text.end());
   BytePairTokenizer::Scratch scratch(tokenizer);
   std::vector<int32_t> ids;
   tokenizer.encode(exact.data(), exact.size(), scratch, ids);
-  // The scratch is made to be used again.
+  // The scratch may be reused.
   std::vector<int32_t> again;
   tokenizer.encode(exact.data(), exact.size(), scratch, again);
   expect(ids == again);
@@ -167,7 +168,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     const auto ids = encoded(tokenizer, text);
     expect(ids.size() >= 2 && ids.front() == vocabulary.prefix && ids.back() == vocabulary.suffix);
     for (const int32_t id : ids) expect(id >= 0 && static_cast<size_t>(id) < vocabulary.tokens.size());
-    // One word at a time against the plain rule: letters of ASCII and two of other alphabets are all of one word.
+    // Compares a single word with the plain rule: the ASCII letters kept here and \u00e9 are all word letters.
     std::string word;
     for (const char letter : text) {
       if ((letter >= 'A' && letter <= 'Z') || letter == '_' || letter == '7') word += letter;

@@ -1,5 +1,5 @@
-// A checkpoint's file of any size and a tensor said to lie in it: what the check lets through is read to its last byte
-// from the mapping, and the check agrees with arithmetic that cannot overflow.
+// A checkpoint file of any size and a tensor said to lie in it: what passes the check is read from the mapping to its
+// last byte, and the check agrees with arithmetic that cannot overflow.
 
 #include <fcntl.h>
 #include <fuzzer/FuzzedDataProvider.h>
@@ -39,7 +39,7 @@ int64_t number_from(FuzzedDataProvider& data) {
 bool lies_within_exactly(const std::vector<int64_t>& shape, const std::vector<int64_t>& strides, int64_t bytes,
                          int64_t offset, int64_t size) {
   if (shape.size() != strides.size() || offset < 0) return false;
-  // 2^63 * 2^63 * 4 dimensions would leave even these, which the limit on what is added up keeps from happening.
+  // 2^63 * 2^63 * 4 dimensions would overflow even these; the limit on the sum prevents it.
   __int128 last = 0;
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] < 1 || strides[i] < 0) return false;
@@ -61,7 +61,7 @@ void read_ends(const MappedFile& file, const std::vector<int64_t>& shape, const 
   }
 }
 
-// Behind the file's last page nothing is mapped, so that a read out of bounds ends the process.
+// Nothing is mapped after the file's last page, so a read out of bounds ends the process.
 class TemporaryFile {
  public:
   explicit TemporaryFile(int64_t size) : descriptor_(::memfd_create("fuzz", MFD_CLOEXEC)) {

@@ -1,5 +1,5 @@
-// Attention and norm over sequences of any length and width, all memory of its exact size: nothing is read or written
-// beside it, and the numbers are those of the same sums in double precision.
+// Attention and norm over sequences of any length and width, in memory of the exact size: nothing outside it is read or
+// written, and the results are those of the same sums in double precision.
 
 #include <fuzzer/FuzzedDataProvider.h>
 
@@ -20,7 +20,7 @@ void expect(bool holds) {
   if (!holds) std::abort();
 }
 
-// Numbers of -2 to 2 out of a few bytes.
+// Numbers from -2 to 2, made from a few bytes.
 std::vector<float> numbers(FuzzedDataProvider& data, int64_t count) {
   std::vector<float> made(static_cast<size_t>(count));
   auto state = data.ConsumeIntegral<uint32_t>();
@@ -42,7 +42,7 @@ void check_attention(FuzzedDataProvider& data) {
       rotates ? 2 * data.ConsumeIntegralInRange<int64_t>(1, 64) : data.ConsumeIntegralInRange<int64_t>(1, 128);
   const auto stride = width + data.ConsumeIntegralInRange<int64_t>(0, 5);
   const auto slope = data.ConsumeBool() ? 0.25F : 0.0F;
-  // The last row ends with the memory.
+  // The last row ends where the memory ends.
   const auto elements = (length - 1) * stride + width;
   const auto query = numbers(data, elements), key = numbers(data, elements), value = numbers(data, elements);
   std::vector<float> cosine, sine;

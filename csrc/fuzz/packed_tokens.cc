@@ -1,4 +1,4 @@
-// Any offsets and ids: what the check lets through can be walked from end to end, and nothing else gets through.
+// Any offsets and ids: what passes the check can be walked from end to end, and nothing else passes.
 
 #include "model/packed_tokens.h"
 

@@ -6,19 +6,19 @@
 namespace virnucpro {
 namespace {
 
-// Queries that are worked on at a time, and vectors of keys: as many sums as the registers hold.
+// Queries, and vectors of keys, that are processed at a time: as many sums as fit in registers.
 constexpr int64_t kQueries = 6;
 constexpr int64_t kColumns = kLanes == 16 ? 4 : 2;
-// Keys that lie side by side.
+// Keys stored side by side.
 constexpr int64_t kPanel = kColumns * kLanes;
 
-// A number of vectors that the compiler knows.
+// A number of vectors that is known at compile time.
 template <int64_t count>
 struct Vectors {
   static constexpr int64_t kCount = count;
 };
 
-// Where things lie in the scratch memory, in units of 32 bits.
+// Offsets and sizes in the scratch memory, in units of 32 bits.
 template <typename Type>
 struct AttentionScratch {
   int64_t keys;         // length, rounded up to whole vectors
@@ -32,7 +32,7 @@ struct AttentionScratch {
         value_width(round_up(head_width, kLanes)),
         key_units(keys / Type::kNumbers) {}
 
-  // One row of float32 to rotate in and to round from.
+  // One row of float32, to rotate in and to round from.
   int64_t row() const { return 0; }
   // [kQueries, query_units()]: whole vectors are written, the first `units` of a row are read.
   int64_t query() const { return row() + value_width; }
@@ -53,7 +53,7 @@ size_t attention_scratch_bytes(int64_t length, int64_t head_width) {
   return static_cast<size_t>(AttentionScratch<Type>(length, head_width).total()) * sizeof(uint32_t);
 }
 
-// Query or key of one token in float32, rotated when there are angles: the pairs (i, i + half) (Su et al. 2021).
+// Query or key of one token in float32, rotated if there are angles: the pairs (i, i + half) (Su et al. 2021).
 template <typename Type>
 inline void rotated(const AttentionHead& head, const typename Type::Number* from, int64_t token, float* row) {
   const int64_t width = head.head_width;
@@ -109,7 +109,7 @@ void pack_keys(const AttentionHead& head, const AttentionScratch<Type>& at, uint
   }
 }
 
-// Values behind the last token are 0, and so are the columns behind the head's width.
+// Values after the last token are 0, and so are the columns beyond the head's width.
 template <typename Type>
 void pack_values(const AttentionHead& head, const AttentionScratch<Type>& at, uint32_t* scratch) {
   using Number = typename Type::Number;
@@ -170,7 +170,7 @@ void logits_of(const AttentionScratch<Type>& at, uint32_t* scratch) {
   if (rest == 1) multiply(Vectors<1>(), first);
 }
 
-// e^(logit - largest) of one query, rounded into `weights`; gives back 1 / their sum.
+// e^(logit - largest) of one query, rounded into `weights`; returns 1 / their sum.
 template <typename Type>
 float softmax_row(const AttentionHead& head, int64_t query, float* logits, int64_t keys, uint32_t* weights) {
   constexpr float kLog2E = 1.44269504F;
@@ -196,7 +196,7 @@ float softmax_row(const AttentionHead& head, int64_t query, float* logits, int64
   auto* numbers = reinterpret_cast<typename Type::Number*>(weights);
   Floats sum = {};
   for (int64_t i = 0; i < keys; i += kLanes) {
-    // The difference first, so that it is never above 0, however large the logits are.
+    // Subtracts first, so that the exponent is never above 0, however large the logits are.
     const Floats weight = Type::power((load<Floats>(logits + i) - most) * kLog2E);
     sum += weight;
     Type::put(numbers + i, weight);
@@ -204,7 +204,7 @@ float softmax_row(const AttentionHead& head, int64_t query, float* logits, int64
   return 1.0F / sum_of(sum);
 }
 
-// Weights times `kVectors` vectors of the values' columns, divided by the sums of the weights, for `queries` of them.
+// Weights times `kVectors` vectors of value columns, divided by the sums of the weights, for `queries` queries.
 template <typename Type, int64_t kVectors>
 inline void multiply_values(const AttentionScratch<Type>& at, const uint32_t* scratch, const float* scales,
                             int64_t column, int64_t queries, const AttentionHead& head, int64_t first_query) {
@@ -248,7 +248,7 @@ void attend(const AttentionHead& head, void* memory) {
     const int64_t queries = head.length - first < kQueries ? head.length - first : kQueries;
     for (int64_t q = 0; q < kQueries; ++q) {
       auto* to = scratch + at.query() + q * at.query_units();
-      // Behind the last query the last one is computed once more, and left out.
+      // Past the last query, the last one is computed again and discarded.
       const int64_t token = first + (q < queries ? q : queries - 1);
       rotated<Type>(head, query + token * head.row_stride, token, row);
       round_row<Type>(row, head.head_width, reinterpret_cast<typename Type::Number*>(to));

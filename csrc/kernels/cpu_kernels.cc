@@ -19,7 +19,7 @@ struct Capabilities {
                 __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
   bool avx512_bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
 
-  // Limits libtorch to default, avx2 or avx512; these kernels keep to the same limit.
+  // ATEN_CPU_CAPABILITY limits libtorch to default, avx2 or avx512; these kernels obey the same limit.
   Capabilities() {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing changes the environment after the loader
     const char* const limit = std::getenv("ATEN_CPU_CAPABILITY");

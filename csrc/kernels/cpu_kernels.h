@@ -5,8 +5,8 @@
 
 namespace virnucpro {
 
-// The parts of a forward for which libtorch has nothing fast on a CPU, over plain memory: one sequence's head, a range
-// of rows. They use no threads and no memory of their own; the callers divide the work.
+// The parts of a forward pass for which libtorch has nothing fast on a CPU, on plain memory: one head of one sequence,
+// or a range of rows. They start no threads and allocate no memory; the callers divide the work.
 //
 // T below is the type that matrices are multiplied in: float, or bfloat16 as its 16 bits.
 
@@ -14,7 +14,7 @@ enum class ElementType { kFloat32, kBFloat16 };
 
 // Softmax attention of one head within one sequence.
 struct AttentionHead {
-  // T [length] rows of `head_width`, each `row_stride` elements behind the one before; the query is scaled already.
+  // T [length] rows of `head_width`, each `row_stride` elements after the one before; the query is already scaled.
   const void* query;
   const void* key;
   const void* value;
@@ -27,7 +27,7 @@ struct AttentionHead {
   // [length, head_width / 2] float32: query and key are rotated by these angles. Null: they are not.
   const float* cosine;
   const float* sine;
-  // What a logit loses for each token between query and key (ALiBi); 0 for nothing.
+  // How much a logit loses per token of distance between query and key (ALiBi); 0 for nothing.
   float slope;
 };
 
@@ -43,7 +43,7 @@ struct NormalizedRows {
   void* normal;
   int64_t rows;
   int64_t width;
-  // What stays in `hidden`: x (a norm in front of a layer's part), or y (a norm behind it).
+  // Whether `hidden` keeps y (post-norm) instead of x (pre-norm).
   bool keeps_normal;
 };
 
@@ -51,14 +51,14 @@ struct CpuKernels {
   static constexpr int64_t kWidthStep = 16;
   static constexpr int64_t kMaxHeadWidth = 256;
 
-  // What `attend` needs to work in, in bytes.
+  // Bytes of scratch memory that `attend` needs.
   size_t (*scratch_bytes)(int64_t length, int64_t head_width);
   // `scratch` is aligned to 64 bytes.
   void (*attend)(const AttentionHead& head, void* scratch);
   void (*normalize)(const NormalizedRows& rows);
 };
 
-// The fastest ones that this CPU can run; null where there are none for the type.
+// The fastest kernels that this CPU can run; null if there are none for the type.
 const CpuKernels* cpu_kernels(ElementType type);
 
 }  // namespace virnucpro

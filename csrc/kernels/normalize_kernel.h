@@ -6,7 +6,7 @@
 namespace virnucpro {
 namespace {
 
-// A row stays in the nearest cache, so mean and variance are taken in two passes, which loses no digits.
+// A row stays in the nearest cache, so mean and variance take two passes, which loses no digits.
 template <typename Type>
 void normalize(const NormalizedRows& all) {
   const auto width = static_cast<float>(all.width);

@@ -1,8 +1,8 @@
 #pragma once
 
 // Vectors of the instruction set that the including file is compiled for. Everything here and in the kernels has
-// internal linkage and uses no template of the standard library: the linker must never take code for one processor
-// where code for another was meant.
+// internal linkage and uses no template of the standard library: the linker must never take code for one processor in
+// place of code for another.
 
 #include <cstdint>
 
@@ -38,7 +38,7 @@ inline void store(void* to, Vector vector) {
 
 inline Floats broadcast(float value) { return Floats{} + value; }
 
-// In halves, so that no step waits for more than a few others.
+// By halves, so that no step waits for more than a few others.
 template <typename Combine>
 inline float combined(Floats values, Combine combine) {
   using Four __attribute__((vector_size(16))) = float;
@@ -61,24 +61,24 @@ inline float largest_of(Floats values) {
 
 constexpr int64_t round_up(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
-// 2^f for f in [-0.5, 0.5]: polynomials of least relative error (1e-4 for degree 3, 2e-8 for degree 6 in float32),
-// found by least squares whose weights are raised where the error is largest until it is the same everywhere (Lawson
+// 2^f for f in [-0.5, 0.5]: polynomials of minimal relative error (1e-4 for degree 3, 2e-8 for degree 6 in float32),
+// fitted by least squares whose weights are raised where the error is largest until it is equal everywhere (Lawson
 // 1961).
 constexpr float kPowerOfDegree3[] = {0.999928057F, 0.693260968F, 0.242611125F, 0.0551716685F};
 constexpr float kPowerOfDegree6[] = {1.0F,           0.693147182F,   0.240226462F,   0.0555032864F,
                                      0.00961848907F, 0.00133999309F, 0.000153458124F};
 
-// 2^x for x <= 0; a NaN stays one.
+// 2^x for x <= 0; NaN stays NaN.
 template <int64_t kCount>
 inline Floats power_of_two(Floats x, const float (&coefficients)[kCount]) {
 #if defined(__AVX512F__)
-  // Of two operands, one of which is no number, the second is taken.
+  // If one operand is NaN, max returns the second.
   const __m512 bounded = _mm512_max_ps(_mm512_set1_ps(-1e6F), reinterpret_cast<__m512>(x));
   const __m512 whole = _mm512_roundscale_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const Floats fraction = reinterpret_cast<Floats>(_mm512_sub_ps(bounded, whole));
 #else
   const Floats lowest = broadcast(-126.0F);
-  // Written so that a NaN passes.
+  // Written so that a NaN passes through.
   x = x < lowest ? lowest : x;
   // The last bit of 1.5 * 2^23 is worth 1: the addition rounds to a whole number.
   const Floats rounded = x + 12582912.0F;
@@ -93,7 +93,7 @@ inline Floats power_of_two(Floats x, const float (&coefficients)[kCount]) {
 #endif
 }
 
-// What two numbers are multiplied in. A unit is 32 bits of neighbouring numbers that one instruction multiplies with
+// The type that numbers are multiplied in. A unit is 32 bits of adjacent numbers that one instruction multiplies with
 // another unit and sums: one float, or two bfloat16.
 struct Float32 {
   using Number = float;
@@ -117,7 +117,7 @@ struct Float32 {
 struct BFloat16 {
   using Number = uint16_t;
   static constexpr int64_t kNumbers = 2;
-  // It is rounded to 8 bits.
+  // Degree 3 is enough: the result is rounded to 8 bits.
   static Floats power(Floats x) { return power_of_two(x, kPowerOfDegree3); }
 
   static Floats numbers(const uint16_t* from) {

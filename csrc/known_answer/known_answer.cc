@@ -20,10 +20,10 @@ namespace virnucpro {
 
 namespace {
 
-// What the order of the sums makes: 3e-7 was measured on a CPU. A GPU's functions (exp, erf) have fewer digits.
+// The effect of the order of sums: 3e-7 was measured on a CPU. A GPU's functions (exp, erf) have fewer digits.
 constexpr double kFloat32OnCpu = 1e-5;
 constexpr double kFloat32Elsewhere = 1e-4;
-// For means of values of about 1: five times what bfloat16 was measured at (0.010).
+// For means of values around 1: five times what was measured with bfloat16 (0.010).
 constexpr double kHalfTheDigits = 0.05;
 
 double bound_for(const Placement& placement) {
@@ -88,7 +88,7 @@ void expect_known_answer(const Architecture& architecture, EngineKind engine, co
   try {
     const auto [what, computed, expected, bound] = compare(architecture, engine, placement);
     const double difference = (computed.to(at::kDouble) - expected).abs().max().item<double>();
-    // Not a number is no small difference.
+    // Written so that NaN fails too.
     if (difference <= bound) return;
     throw Error(code::kWrongNumbers, failure + "that of a small " + what + " model is off by " +
                                          two_digits(difference) + " (at most " + two_digits(bound) +
@@ -96,7 +96,7 @@ void expect_known_answer(const Architecture& architecture, EngineKind engine, co
   } catch (const Error&) {
     throw;
   } catch (...) {
-    // What says more, such as that there is no memory, stays as it is.
+    // More specific errors, such as out of memory, pass unchanged.
     const auto described = describe_failure(std::current_exception());
     if (std::string_view(described.code) != code::kNative) throw;
     throw Error(code::kNative, failure + "libtorch says: " + first_line(described.message) + kNext);

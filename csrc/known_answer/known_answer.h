@@ -6,10 +6,10 @@
 
 namespace virnucpro {
 
-// Computes the smallest model of this kind (known_model.h) where and as the real one will be, by the threads of the
-// calling thread, and compares with what the definition gives (plain_forward.h). Takes milliseconds on a CPU. Whatever
-// makes numbers wrong without saying so is seen here: threads that are missing, a library in the place of another, a
-// setting that multiplies in fewer digits, a fault of the hardware. Throws kWrongNumbers.
+// Computes the smallest model of this kind (known_model.h) on the device and in the way of the real one, with the
+// calling thread's team, and compares it with what the definition gives (plain_forward.h). Takes milliseconds on a CPU.
+// Detects whatever silently makes numbers wrong: missing threads, one library in place of another, a setting that
+// multiplies with fewer digits, faulty hardware. Throws kWrongNumbers.
 void expect_known_answer(const Architecture& architecture, EngineKind engine, const Placement& placement);
 
 }  // namespace virnucpro

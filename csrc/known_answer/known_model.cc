@@ -14,13 +14,13 @@ namespace virnucpro {
 namespace {
 
 constexpr int64_t kHeads = 2;
-// Below it a CPU leaves its matrix units (AMX) to larger products, and what makes these inexact is not seen.
+// Below this width a CPU does not use its matrix units (AMX), and what makes these inexact would go unnoticed.
 constexpr int64_t kMinWidth = 64;
 constexpr int64_t kVocabulary = 32;
 constexpr int64_t kClassifierInputs = 64;
 constexpr int64_t kClassifierHidden = 64;
 
-// What decides between the norms' kernels.
+// Decides which kernel computes the norms.
 bool has_whole_steps(int64_t width) { return width % CpuKernels::kWidthStep == 0; }
 
 template <typename Encoder>
@@ -56,7 +56,7 @@ Architecture smallest(ClassifierArchitecture sizes) {
 class KnownNumbers {
  public:
   explicit KnownNumbers(std::string_view name) {
-    // FNV-1a; std::hash may be another one on another machine.
+    // FNV-1a; std::hash may differ between machines.
     for (const char letter : name) state_ = (state_ ^ static_cast<unsigned char>(letter)) * 0x100000001b3U;
   }
 
@@ -78,12 +78,12 @@ struct Range {
   float reach;
 };
 
-// Powers of two, so that what is exact stays so.
+// Powers of two, so that exact values stay exact.
 Range range_of(std::string_view name) {
   const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
   if (has("running_var") || has("norm.weight")) return {1, 0.25F};
   if (has("embed")) return {0, 1};
-  // Attention that is sharp enough for positions to matter.
+  // Makes attention sharp enough for positions to matter.
   if (has("query") || has("key")) return {0, 0.25F};
   return {0, 0.125F};
 }

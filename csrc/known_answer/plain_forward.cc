@@ -16,7 +16,8 @@ namespace virnucpro {
 
 namespace {
 
-// Of fair-esm's layers, which the architecture does not carry, and of its token dropout: 1 - 0.15 * 0.8.
+// From fair-esm, since the architecture does not carry them: its layers' epsilon, and the scale of its token dropout, 1
+// - 0.15 * 0.8.
 constexpr double kEsm2Epsilon = 1e-5;
 constexpr double kEsm2EmbeddingScale = 0.88;
 constexpr double kRotaryBase = 10000.0;
@@ -63,7 +64,7 @@ class Weights {
 // x W^T + b for the rows [first, first + outputs) of the weight.
 Rows product(const Rows& x, const Weights& weights, int64_t first, int64_t outputs) {
   const auto* const weight = weights.values("weight") + first * x.width;
-  // Column by column, so that the inner loop runs over memory that lies together.
+  // Column by column, so that the inner loop runs over contiguous memory.
   Row columns(static_cast<size_t>(x.width * outputs));
   for (int64_t o = 0; o < outputs; ++o) {
     for (int64_t i = 0; i < x.width; ++i) columns[static_cast<size_t>(i * outputs + o)] = weight[o * x.width + i];
@@ -108,7 +109,7 @@ void softmax(Row& logits) {
   for (auto& logit : logits) logit /= sum;
 }
 
-// Where a head's numbers lie in rows of query, key and value, and what the place of a token does to its logits.
+// Where a head's numbers lie in rows of query, key and value, and how a token's position changes its logits.
 struct Head {
   int64_t query;
   int64_t key;
@@ -118,7 +119,7 @@ struct Head {
   double slope;
 };
 
-// The pairs (i, i + half) of one head, turned by the angles of a place (Su et al. 2021).
+// Rotates the pairs (i, i + half) of one head by the angles of a position (Su et al. 2021).
 void rotate(double* numbers, int64_t width, int64_t place) {
   const auto half = width / 2;
   for (int64_t i = 0; i < half; ++i) {

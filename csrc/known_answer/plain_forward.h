@@ -8,10 +8,10 @@
 
 namespace virnucpro {
 
-// The models as their definitions have them, in float64 and in plain loops: no library, no other thread, nothing that
-// is chosen by the processor or the environment. What every engine is measured by.
+// The models as they are defined, in float64 and plain loops: no library, no other thread, nothing that depends on the
+// processor or the environment. Every engine is measured against this.
 
-// [sequences, width] float64: the mean embedding of each sequence. `architecture` is no classifier.
+// [sequences, width] float64: the mean embedding of each sequence. `architecture` must not be a classifier.
 at::Tensor plain_means(const Architecture& architecture, const ParameterMap& parameters, const PackedTokens& sequences);
 
 // features [rows, inputs] -> [rows, 2] float64.

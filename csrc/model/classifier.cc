@@ -21,8 +21,8 @@ Classifier::Classifier(const ParameterMap& parameters, const ClassifierArchitect
 }
 
 at::Tensor Classifier::operator()(const at::Tensor& features) const {
-  // The library behind libtorch's own product (MKL) sums in another order for another number of threads, and takes that
-  // number from whoever in the process set it last. The layers' product does neither.
+  // The library behind libtorch's own product (MKL) sums in an order that depends on the number of threads, and takes
+  // that number from whoever in the process set it last. The layers' product does neither.
   const auto rows = features.size(0);
   const auto hidden = hidden_(at::constant_pad_nd(features, {0, 0, 0, placement_.rows_for(rows) - rows}));
   const auto normal = at::batch_norm(hidden, norm_weight_, norm_bias_, running_mean_, running_variance_,

@@ -8,7 +8,7 @@ namespace virnucpro {
 
 namespace {
 
-// Of memory that the kernels read 16 bytes at a time.
+// The kernels read memory 16 bytes at a time.
 constexpr uintptr_t kAccessBytes = 16;
 
 bool lies_well(const at::Tensor& tensor) {

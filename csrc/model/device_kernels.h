@@ -11,9 +11,9 @@
 
 namespace virnucpro {
 
-// This project's CUDA kernels (csrc/cuda_kernels) for one type on one GPU, on tensors. What a function here cannot do,
-// for this type or shape or because the kernel is left out, it leaves alone, and says so: by false, or a tensor that is
-// undefined. Then libtorch's operators have to do it.
+// This project's CUDA kernels (csrc/cuda_kernels) as functions of tensors, for one type on one GPU. A function that
+// does not support a type or shape, or whose kernel is left out, does nothing and returns false or an undefined tensor;
+// the caller then uses libtorch's operators.
 class DeviceKernels {
  public:
   static constexpr const char* kRotary = "rotary";
@@ -23,7 +23,7 @@ class DeviceKernels {
   static constexpr const char* kSequenceMean = "sequence_mean";
   static constexpr const char* kAlibiAttention = "alibi_attention";
 
-  // Of the kernels above the launcher has those of `names`.
+  // `names`: those of the kernels above that the launcher has.
   DeviceKernels(std::shared_ptr<const KernelLauncher> launcher, at::ScalarType dtype, std::set<std::string> names)
       : launcher_(std::move(launcher)), dtype_(dtype), names_(std::move(names)) {}
 
@@ -35,8 +35,8 @@ class DeviceKernels {
   // places [rows] int32.
   bool rotate(const at::Tensor& heads, const at::Tensor& cosine, const at::Tensor& sine,
               const at::Tensor& places) const;
-  // Adds `update` (may be undefined) to `hidden` [rows, width] float32, and gives back the norm of the sum; with
-  // `keeps_normal` that, in float32, is left in `hidden` instead of the sum.
+  // Adds `update` (may be undefined) to `hidden` [rows, width] float32, and returns the norm of the sum. With
+  // `keeps_normal`, `hidden` holds that norm in float32 instead of the sum.
   at::Tensor add_norm(const at::Tensor& hidden, const at::Tensor& update, const at::Tensor& weight,
                       const at::Tensor& bias, double epsilon, bool keeps_normal) const;
   // gelu(product + bias) in place, [rows, width]; `bias` may be undefined.
@@ -45,7 +45,8 @@ class DeviceKernels {
   at::Tensor gelu_times(const at::Tensor& gated) const;
   // [sequences, width] float32: the means of the rows [first, last) of `hidden` float32; first, last [sequences] int32.
   at::Tensor sequence_mean(const at::Tensor& hidden, const at::Tensor& first, const at::Tensor& last) const;
-  // Whether alibi_attention can do it for so many sequences, the longest of them with so many tokens.
+  // Whether alibi_attention supports this head shape and this many sequences, the longest of which has `longest`
+  // tokens.
   bool attends_alibi(int64_t sequences, int64_t longest, int64_t heads, int64_t head_width) const;
   // query_key_value [rows, 3, heads, head width], offsets [sequences + 1] int32, slopes [heads] float32 -> [rows, heads
   // * head width].

@@ -9,8 +9,8 @@
 
 namespace virnucpro {
 
-// DNABERT-2 and DNABERT-S over a packed batch (Zhou et al. 2024; the numbers are those of the published model code with
-// plain attention): post-norm, ALiBi positions, a feed-forward gated by erf GELU.
+// DNABERT-2 and DNABERT-S over a packed batch (Zhou et al. 2024; same numbers as the published model code with plain
+// attention): post-norm, ALiBi positions, a feed-forward gated by erf GELU.
 class Dnabert2 final : public Encoder {
  public:
   Dnabert2(const DnabertArchitecture& architecture, LoadedParameters& parameters, const Placement& placement);
@@ -32,7 +32,7 @@ class Dnabert2 final : public Encoder {
   Placement placement_;
   AttentionShape shape_;
   PositionEncoding positions_;  // the slopes
-  at::Tensor embedding_;        // [vocabulary, width] float32: the word's plus that of token type 0
+  at::Tensor embedding_;        // [vocabulary, width] float32: a word's embedding plus that of token type 0
   LayerNorm embedding_norm_;
   std::vector<Layer> layers_;
 };

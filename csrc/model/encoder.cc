@@ -25,8 +25,8 @@ PooledTokens pooled_tokens(const Architecture& architecture) {
 
 std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Architecture& architecture,
                                              const Placement& placement, LoadingProgress& progress) {
-  // From here the map alone holds the archive's memory, unless others share it, and the encoder empties it parameter
-  // by parameter: a model takes little more than its archive while it is cast.
+  // From here on only this map holds the archive's memory, unless others share it, and the encoder empties it parameter
+  // by parameter: a model takes little more memory than its archive while it is cast.
   LoadedParameters source(std::move(parameters), progress);
   if (const auto* esm2 = std::get_if<Esm2Architecture>(&architecture)) {
     return std::make_unique<Esm2>(*esm2, source, placement);
@@ -75,7 +75,7 @@ PooledRows pooled_rows(const PackedTokens& sequences, int64_t sequence, const Po
   return {first, std::min(sequences.end(sequence) - pooled.skipped_back - first, pooled.max_tokens)};
 }
 
-// Undefined where there is no kernel of this project for it.
+// Undefined if this project has no kernel for it.
 at::Tensor means_by_kernel(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,
                            const Placement& placement) {
   if (!placement.kernels) return {};

@@ -18,7 +18,7 @@
 
 namespace virnucpro {
 
-// The tokens whose embeddings are averaged into a sequence's one embedding.
+// The tokens whose embeddings are averaged into the embedding of a sequence.
 struct PooledTokens {
   int64_t skipped_front = 0;
   int64_t skipped_back = 0;
@@ -30,10 +30,10 @@ struct PooledTokens {
 // ESM-2: residues only (no <cls>, no <eos>), at most the first 1024. DNABERT: every token, [CLS] and [SEP] included.
 PooledTokens pooled_tokens(const Architecture& architecture);
 
-// Called after each layer that was given to the device, by an encoder that knows its layers.
+// Called after each layer is given to the device, by encoders that know their layers.
 using AfterLayer = std::function<void()>;
 
-// A language model on one device. Nothing of it changes once it is made: several threads may use it at once.
+// A language model on one device. Immutable, so several threads may use it at once.
 class Encoder {
  public:
   Encoder() = default;
@@ -41,29 +41,29 @@ class Encoder {
   Encoder& operator=(const Encoder&) = delete;
   virtual ~Encoder() = default;
 
-  // `sequences` was checked and holds at least one. The last hidden state, [tokens, width] float32, after the final
-  // norm. `trace` may be null.
+  // Returns the last hidden state, after the final norm, [tokens, width] float32. `sequences` must have been checked
+  // and hold at least one sequence; `trace` may be null.
   virtual at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace,
                              const AfterLayer& after_layer) const = 0;
-  // Every linear layer of the blocks, in their order; empty when this encoder does not know its layers.
+  // Every linear layer of the blocks, in order; empty if this encoder does not know its layers.
   virtual std::vector<const Linear*> linear_layers() const = 0;
   virtual int64_t weight_bytes() const = 0;
 };
 
 enum class EngineKind { kPacked, kTorchScript };
 
-// What the linear layers of a model alone cost.
+// What the linear layers of a model cost on their own.
 struct LinearMeasurement {
   double seconds = 0;
-  // Multiplications and additions for all rows together.
+  // Multiplications and additions, over all rows.
   double operations = 0;
 };
 
-// Runs every linear layer once on `rows` rows of noise, with nothing fused into it: no forward of this model on this
-// device can be faster. Throws kArgument when the encoder does not know its layers.
+// Runs every linear layer once on `rows` rows of noise, with nothing fused into it: no forward pass of this model on
+// this device can be faster. Throws kArgument if the encoder does not know its layers.
 LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Placement& placement);
 
-// This addon's own forward. Throws kModelInvalid for a classifier.
+// An encoder with this addon's own forward pass. Throws kModelInvalid for a classifier.
 std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Architecture& architecture,
                                              const Placement& placement, LoadingProgress& progress);
 

@@ -16,7 +16,7 @@ namespace {
 constexpr double kLayerNormEpsilon = 1e-5;
 // Token dropout at inference when nothing is masked: 1 - 0.15 * 0.8 (fair-esm, esm/model/esm2.py).
 constexpr double kEmbeddingScale = 0.88;
-// Longer ones, which no window has, get their rotary angles anew for every batch.
+// Longer sequences, which no window has, get new rotary angles for every batch.
 constexpr int64_t kUsualLength = 2048;
 
 }  // namespace
@@ -56,7 +56,7 @@ at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace, con
   const auto positions = length <= kUsualLength ? positions_ : rotary_positions(length, shape_.head_width, device);
   const auto attention = make_attention(sequences, shape_, positions, placement_);
   if (trace != nullptr) trace->attention_backend = attention->backend();
-  // What the part before has to add to the hidden state: it is added by the norm that comes next.
+  // What the previous part adds to the hidden state; the next norm adds it.
   at::Tensor update;
   const auto keep = [&] {
     auto state = hidden.narrow(0, 0, tokens);

@@ -9,8 +9,8 @@
 
 namespace virnucpro {
 
-// ESM-2 over a packed batch (Lin et al. 2023; the numbers are fair-esm 2.0.0's): pre-norm, rotary positions that
-// restart with each sequence, erf GELU, a final norm.
+// ESM-2 over a packed batch (Lin et al. 2023; same numbers as fair-esm 2.0.0): pre-norm, rotary positions that restart
+// with each sequence, erf GELU, a final norm.
 class Esm2 final : public Encoder {
  public:
   Esm2(const Esm2Architecture& architecture, LoadedParameters& parameters, const Placement& placement);
@@ -31,7 +31,7 @@ class Esm2 final : public Encoder {
 
   Placement placement_;
   AttentionShape shape_;
-  PositionEncoding positions_;  // of sequences of the usual length
+  PositionEncoding positions_;  // for sequences of the usual length
   at::Tensor embedding_;        // [vocabulary, width] float32, scaled
   std::vector<Layer> layers_;
   LayerNorm final_norm_;

@@ -13,7 +13,7 @@ namespace virnucpro {
 
 namespace {
 
-// libtorch's build of it knows these types, head widths in steps of 8, no position bias (ALiBi is not compiled in).
+// libtorch's build supports half types, head widths in steps of 8, and no position bias (ALiBi is not compiled in).
 constexpr int64_t kWidthStep = 8;
 constexpr int64_t kMaxWidth = 256;
 
@@ -62,10 +62,10 @@ std::unique_ptr<PackedAttention> make_flash_attention(const PackedTokens& sequen
                                                       const PositionEncoding& positions, const Placement& placement) {
   const bool type = placement.dtype == at::kHalf || placement.dtype == at::kBFloat16;
   const bool width = shape.head_width % kWidthStep == 0 && shape.head_width <= kMaxWidth;
-  // The same devices that multiply bfloat16 have it: compute capability 8 or later.
+  // Supported by the devices that multiply bfloat16: compute capability 8 or later.
   if (!placement.device.is_cuda() || !placement.multiplies_bf16 || !type || !width || positions.slopes.defined())
     return nullptr;
-  // One model has one head width, and the GPUs of a process one libtorch.
+  // Tried once: one model has one head width, and the GPUs of a process share one libtorch.
   static const bool there = libtorch_can([&] { try_flash_attention(placement, shape.head_width); });
   if (!there) {
     TORCH_WARN("This libtorch has no flash attention: the protein model's attention is padded, which is slower");

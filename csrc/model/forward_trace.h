@@ -9,13 +9,13 @@
 
 namespace virnucpro {
 
-// What one forward records about itself, for tests and measurements.
+// What one forward pass records about itself, for tests and measurements.
 struct ForwardTrace {
   // The states after the embedding and after every layer, [tokens, width] float32; the last one after the final norm.
   bool keep_layers = false;
   std::vector<at::Tensor> layers;
-  // Seconds in the matrix products of the linear layers, and in attention (rotary positions included). To measure them
-  // on a device that works behind the thread's back the thread waits for it after every part, which slows the forward
+  // Whether to measure the seconds spent in the matrix products of the linear layers, and in attention (rotary
+  // positions included). On an asynchronous device the thread then waits after every part, which slows the forward pass
   // down.
   bool measure_parts = false;
   double linear_seconds = 0;
@@ -24,7 +24,7 @@ struct ForwardTrace {
   const char* attention_backend = "";
 };
 
-// What `compute` gives back; its seconds are added to a part of the trace, when there is one that asks for it.
+// Returns the result of `compute`; adds its seconds to `part` of the trace if there is a trace that measures parts.
 template <typename Compute>
 auto timed(ForwardTrace* trace, double ForwardTrace::* part, Compute&& compute) {
   if (trace == nullptr || !trace->measure_parts) return compute();

@@ -33,9 +33,10 @@ class KernelAttention final : public PackedAttention {
     const auto width = shape_.heads * shape_.head_width;
     const auto tokens = static_cast<int64_t>(sequences_.tokens.size());
     auto output = at::empty({query_key_value.size(0), width}, query_key_value.options());
-    // The linear layers multiply these rows too; memory as it is found may hold numbers that slow them down.
+    // The linear layers multiply these rows too; uninitialised memory may hold numbers that slow them down.
     output.narrow(0, tokens, output.size(0) - tokens).zero_();
-    // A head of a sequence at a time, to whichever thread is free: sequences differ in length, and threads in speed.
+    // One head of a sequence at a time goes to whichever thread is free: sequences differ in length, and threads in
+    // speed.
     std::atomic<int64_t> next{0};
     const auto heads = sequences_.sequences() * shape_.heads;
     parallel_for(workers_, [&](int64_t begin, int64_t end) {

@@ -31,7 +31,7 @@ struct Sizes {
   int64_t head_width;
   int64_t width;
   int64_t feed_forward;
-  bool rotates;  // ESM-2; DNABERT has slopes and gates
+  bool rotates;  // true for ESM-2; DNABERT has slopes and gates
 };
 
 std::optional<Sizes> sizes_of(const Architecture& architecture) {
@@ -44,17 +44,17 @@ std::optional<Sizes> sizes_of(const Architecture& architecture) {
   return std::nullopt;
 }
 
-// What one rounding to the type makes of a number, and what the order of sums and other instructions for exp and erf
-// make of it in float32.
+// The relative error of one rounding to the type; for float32, of a different order of sums and other instructions for
+// exp and erf.
 double rounding_of(at::ScalarType dtype) {
   if (dtype == at::kBFloat16) return std::numeric_limits<c10::BFloat16>::epsilon();
   return dtype == at::kHalf ? static_cast<double>(std::numeric_limits<c10::Half>::epsilon()) : 1e-5;
 }
 
-// Not a number is the worst.
+// NaN is the worst.
 double worse(double one, double other) { return std::isnan(other) || other > one ? other : one; }
 
-// Compares one kernel after the other in one shape.
+// Compares one kernel after another in one shape.
 class Comparison {
  public:
   Comparison(const DeviceKernels& kernels, const Sizes& sizes, const std::vector<int64_t>& lengths, at::Device device)
@@ -67,7 +67,7 @@ class Comparison {
     rows_ = static_cast<int64_t>(sequences_.tokens.size());
   }
 
-  // Each gives back how far beyond the rounding the kernel is off; nothing where it does not take this shape.
+  // Each returns by how many roundings the kernel is off; empty if the kernel does not support this shape.
   std::optional<double> rotary() const;
   std::optional<double> add_norm(bool keeps_normal) const;
   std::optional<double> bias_gelu() const;
@@ -76,7 +76,7 @@ class Comparison {
   std::optional<double> alibi_attention() const;
 
  private:
-  // Numbers between -2 and 2 that look random, others for another seed.
+  // Pseudo-random numbers between -2 and 2; each seed gives others.
   at::Tensor noise(at::IntArrayRef shape, int seed) const {
     const auto options = at::TensorOptions(device_).dtype(at::kDouble);
     const auto steps = at::arange(c10::multiply_integers(shape), options).add_(1 + 0.1 * seed);
@@ -89,7 +89,7 @@ class Comparison {
     return to_device(host, device_);
   }
 
-  // In units of a rounding, 1 or less: equal.
+  // In units of a rounding; 1 or less counts as equal.
   double excess(const at::Tensor& computed, const at::Tensor& expected, double roundings = 1) const {
     return excess_of(computed, expected, roundings * rounding_of(kernels_.dtype()));
   }
@@ -129,7 +129,7 @@ std::optional<double> Comparison::add_norm(bool keeps_normal) const {
   const auto normal = kernels_.add_norm(hidden, update, weight, bias, kEpsilon, keeps_normal);
   if (!normal.defined()) return std::nullopt;
   const auto expected = at::layer_norm(sum, {sizes_.width}, weight, bias, kEpsilon);
-  // What is left behind is float32 whatever the type.
+  // `hidden` is float32 whatever the type.
   return worse(excess(normal, expected), excess_of(hidden, keeps_normal ? expected : sum, rounding_of(at::kFloat)));
 }
 
@@ -164,7 +164,7 @@ std::optional<double> Comparison::sequence_mean() const {
 
 std::optional<double> Comparison::alibi_attention() const {
   const auto heads = own(noise({rows_, 3, sizes_.heads, sizes_.head_width}, 10));
-  // The numbers of the first of several sequences are none: those of the others must not show it.
+  // The first of several sequences holds NaN, which must not show in the others.
   const auto unsound = sequences_.sequences() > 1 ? sequences_.end(0) : 0;
   heads.narrow(0, 0, unsound).fill_(std::numeric_limits<float>::quiet_NaN());
   PositionEncoding positions;
@@ -185,7 +185,7 @@ std::vector<WrongKernel> wrong_kernels(const DeviceKernels& kernels, const std::
                                        at::Device device) {
   std::vector<WrongKernel> wrong;
   const auto expect = [&](const char* name, const std::optional<double>& excess) {
-    // Not a number is no small difference.
+    // Written so that NaN counts as wrong.
     if (!excess || *excess <= 1) return;
     const auto known = std::any_of(wrong.begin(), wrong.end(), [&](const auto& one) { return one.name == name; });
     if (!known) wrong.push_back({name, *excess});

@@ -9,16 +9,15 @@
 
 namespace virnucpro {
 
-// A kernel whose numbers are not those of libtorch's operators.
+// A kernel whose results differ from those of libtorch's operators.
 struct WrongKernel {
   std::string name;
-  // The largest difference, as a multiple of what the rounding of the type explains; not a number where one of them is
-  // none.
+  // The largest difference, as a multiple of what the rounding of the type explains; NaN if a result is NaN.
   double excess;
 };
 
-// Compares each kernel with libtorch's operators, computed in float32, on the GPU itself: a few rows of noise in the
-// sizes of these models. Takes milliseconds.
+// Compares each kernel with libtorch's operators in float32, both on the GPU: a few rows of noise in the sizes of these
+// models. Takes milliseconds.
 std::vector<WrongKernel> wrong_kernels(const DeviceKernels& kernels, const std::vector<Architecture>& architectures,
                                        at::Device device);
 

@@ -10,8 +10,8 @@
 
 namespace virnucpro {
 
-// y = x W^T + b in the placement's type. On a CPU the weights are laid out once as its matrix library (oneDNN)
-// multiplies them, and what follows is done while the product is still in the registers.
+// y = x W^T + b in the placement's type. On the CPU the weights are laid out once as its matrix library (oneDNN) needs
+// them, and the operation that follows is fused: it runs while the product is still in registers.
 class Linear {
  public:
   Linear() = default;
@@ -38,7 +38,8 @@ class Linear {
   std::shared_ptr<const DeviceKernels> kernels_;
 };
 
-// gelu(x G^T) * (x U^T), with erf. On a CPU two products, the second of which multiplies what it makes; elsewhere one.
+// gelu(x G^T) * (x U^T), with erf. Two products on the CPU, with the multiplication fused into the second; a single
+// product elsewhere.
 class GatedLinear {
  public:
   GatedLinear() = default;
@@ -48,7 +49,7 @@ class GatedLinear {
   // [rows, inputs] of the placement's type -> [rows, outputs] of the same type.
   at::Tensor operator()(const at::Tensor& x) const;
 
-  // The products, in their order.
+  // The products, in order.
   std::vector<const Linear*> products() const;
 
  private:
@@ -64,10 +65,10 @@ class LayerNorm {
 
   // [rows, width] float32 -> the same.
   at::Tensor operator()(const at::Tensor& hidden) const;
-  // The norm in front of a layer's part: adds `update` (may be undefined) to `hidden`, float32, in place, and gives
-  // back the norm of the sum in the placement's type.
+  // Pre-norm: adds `update` (may be undefined) to `hidden` (float32) in place, and returns the norm of the sum in the
+  // placement's type.
   at::Tensor of_sum(at::Tensor& hidden, const at::Tensor& update) const;
-  // The norm behind a layer's part: as of_sum, but it is the norm that stays in `hidden`.
+  // Post-norm: like of_sum, but leaves the norm in `hidden`.
   at::Tensor in_place_of_sum(at::Tensor& hidden, const at::Tensor& update) const;
 
   int64_t bytes() const;

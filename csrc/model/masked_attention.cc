@@ -15,8 +15,8 @@ namespace virnucpro {
 
 namespace {
 
-// libtorch's memory-efficient kernel, called by its name: on newer GPUs at::scaled_dot_product_attention would take
-// cuDNN's, which plans anew, for a tenth of a second or more, for every shape that comes.
+// libtorch's memory-efficient kernel, called directly: on newer GPUs at::scaled_dot_product_attention would take
+// cuDNN's, which spends a tenth of a second or more on planning for every new shape.
 at::Tensor efficient_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, const at::Tensor& mask) {
   const auto everywhere = mask.expand({q.size(0), q.size(1), q.size(2), k.size(2)});
   return std::get<0>(at::_scaled_dot_product_efficient_attention(q, k, v, everywhere, /*compute_log_sumexp=*/false, 0.0,
@@ -42,7 +42,7 @@ bool tried(const at::Tensor& like) {
 }
 
 bool has_efficient_attention(const at::Tensor& like) {
-  // The thread's own, as is its device.
+  // Per thread, as is its device.
   thread_local std::map<std::tuple<c10::DeviceIndex, at::ScalarType, int64_t>, bool> known;
   const auto key = std::make_tuple(like.device().index(), like.scalar_type(), like.size(3));
   const auto found = known.find(key);

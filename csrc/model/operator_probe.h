@@ -4,8 +4,8 @@
 
 namespace virnucpro {
 
-// Whether libtorch can do what `call` does: what it was built without, it says only when it is called. Throws what the
-// device itself fails with, which says nothing of libtorch.
+// Whether libtorch supports what `call` does: it reports what it was built without only when called. Rethrows failures
+// of the device itself, which say nothing about libtorch.
 template <typename Call>
 bool libtorch_can(Call call) {
   try {

@@ -12,7 +12,7 @@ namespace virnucpro {
 
 namespace {
 
-// Rows that the layout is chosen for; other numbers of rows are as fast with it (bench/results).
+// The number of rows that the layout is chosen for; other numbers are as fast with it (bench/results).
 constexpr int64_t kUsualRows = 1024;
 
 using Reorder = at::Tensor(const at::Tensor&, std::optional<c10::SymInt>);

@@ -7,12 +7,12 @@
 namespace virnucpro {
 
 // The CPU's matrix products with weights in oneDNN's own layout, through the operators that libtorch registers for its
-// compiler: laid out once they are multiplied faster than plain ones, float32 too (bench/results).
+// compiler. Weights that are laid out once multiply faster than plain ones, in float32 too (bench/results).
 
-// Whether this libtorch and this CPU can: float32, and bfloat16 where the CPU multiplies it.
+// Whether this libtorch and this CPU support it: float32, and bfloat16 where the CPU multiplies it natively.
 bool packs_linear(const Placement& placement);
 
-// [outputs, inputs] -> the same values in a layout that nothing but the functions below can read.
+// [outputs, inputs] -> the same values in a layout that only the functions below can read.
 at::Tensor pack_linear(const at::Tensor& weight);
 
 // x W^T + b, then `activation`: "none" or "gelu" (with erf). `bias` may be undefined.

@@ -15,7 +15,7 @@ struct PackedTokens {
   int64_t begin(int64_t sequence) const { return offsets[static_cast<size_t>(sequence)]; }
   int64_t end(int64_t sequence) const { return offsets[static_cast<size_t>(sequence) + 1]; }
   int64_t longest() const;
-  // The sequences [first, last) alone.
+  // A copy of the sequences [first, last).
   PackedTokens slice(int64_t first, int64_t last) const;
 
   // Throws kArgument unless the offsets rise from 0 to the number of tokens, every sequence has at least

@@ -18,7 +18,7 @@ namespace virnucpro {
 
 namespace {
 
-// Logits that are held at a time, more than any sequence of a thousand tokens needs for 16 heads.
+// Logits held at a time: more than any sequence of a thousand tokens needs for 16 heads.
 constexpr int64_t kMaxLogits = int64_t{1} << 24;
 // A sequence joins a group when its length is at least this fraction of the group's longest.
 constexpr double kMinFilled = 0.75;
@@ -27,9 +27,9 @@ constexpr double kMinFilled = 0.75;
 struct Group {
   int64_t sequences = 0;
   int64_t length = 0;
-  at::Tensor rows;  // [sequences * length] the packed row of every place; behind a sequence's end its own last one
-  // Added to the logits, [sequences, 1, 1, length]: 0, or -infinity behind the end. With the position bias, [sequences,
-  // heads, length, length], when all queries of the group go at once.
+  at::Tensor rows;  // [sequences * length] the packed row of every place; past a sequence's end, its last row
+  // Added to the logits, [sequences, 1, 1, length]: 0, or -infinity past the end. Includes the position bias,
+  // [sequences, heads, length, length], if all queries of the group are computed at once.
   at::Tensor mask;
 };
 
@@ -132,7 +132,7 @@ class PaddedAttention final : public PackedAttention {
         {group.sequences * group.length, shape_.heads * shape_.head_width});
   }
 
-  // [1, heads, count, length]: minus a slope for every token between query and key.
+  // [1, heads, count, length]: minus the slope per token of distance between query and key.
   at::Tensor distance_bias(int64_t first, int64_t count, int64_t length) const {
     const auto places = at::arange(length, slopes_.options());
     const auto distance = places.unsqueeze(0).sub(places.narrow(0, first, count).unsqueeze(1)).abs_();

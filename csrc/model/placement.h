@@ -14,17 +14,15 @@ namespace virnucpro {
 struct Placement {
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
-  bool multiplies_bf16 = false;  // the device, natively
-  std::shared_ptr<const DeviceKernels> kernels =
-      nullptr;  // of this project, on a GPU; null: libtorch's operators alone
+  bool multiplies_bf16 = false;                            // natively, on this device
+  std::shared_ptr<const DeviceKernels> kernels = nullptr;  // this project's, on a GPU; null: only libtorch's operators
 
-  // Cast where they will live: several devices that load at once would wait for the host's cores otherwise.
+  // Cast on the target device: otherwise several devices that load at once would wait for the host's cores.
   at::Tensor matrix(const at::Tensor& tensor) const { return tensor.to(device).to(dtype).contiguous(); }
   at::Tensor vector(const at::Tensor& tensor) const { return tensor.to(device).to(at::kFloat).contiguous(); }
 
-  // The CPU's matrix library (oneDNN) makes a kernel for every number of rows and keeps a thousand of them, which are
-  // hundreds of megabytes. So rows are rounded up: the same few numbers come again and again, and the surplus is never
-  // read.
+  // The CPU's matrix library (oneDNN) makes a kernel for every number of rows and caches a thousand of them, which
+  // takes hundreds of megabytes. Rounding up makes the same few numbers recur; the surplus rows are never read.
   int64_t rows_for(int64_t tokens) const {
     return device.is_cpu() ? (tokens + kRowStep - 1) / kRowStep * kRowStep : tokens;
   }

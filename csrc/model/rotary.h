@@ -16,7 +16,7 @@ PositionEncoding rotary_positions(int64_t length, int64_t head_width, at::Device
 // The rotation of a packed batch.
 class Rotation {
  public:
-  // places [rows] int64: every row's place in its own sequence.
+  // places [rows] int64: every row's position in its own sequence.
   Rotation(const PositionEncoding& positions, const at::Tensor& places, const Placement& placement);
 
   // Rotates the pairs (i, i + half) of every head of the queries and keys of [rows, 3, heads, head width] in place, in
@@ -29,7 +29,7 @@ class Rotation {
   const PositionEncoding positions_;
   const std::shared_ptr<const DeviceKernels> kernels_;
   const at::Tensor places_;  // [rows], int32 where there are kernels
-  // Each row's own, [rows, 1, 1, half]; made when libtorch's operators need them.
+  // Per row, [rows, 1, 1, half]; made only when libtorch's operators need them.
   at::Tensor cosine_;
   at::Tensor sine_;
 };

@@ -26,7 +26,7 @@ void write(std::ostream& text, const DnabertArchitecture& sizes) {
 
 void write(std::ostream& text, const ClassifierArchitecture&) { text << "classifier"; }
 
-// The same for what is the same file, whatever its path, and not when it was written anew.
+// Equal for the same file, whatever its path, but different once the file is rewritten.
 std::string identity_of(const std::string& path, const Architecture& architecture) {
   std::ostringstream text;
   struct stat file{};

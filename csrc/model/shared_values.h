@@ -14,15 +14,15 @@
 
 namespace virnucpro {
 
-// Values of one kind that the threads of the process share for as long as one of them uses them.
+// Values of one kind that the process's threads share for as long as any of them uses them.
 template <typename Value>
 class SharedValues {
  public:
   using Shared = std::shared_ptr<const Value>;
 
-  // The value of this key. The first who asks makes it; those who ask meanwhile wait for it, and for what making it
-  // throws. Where it was cancelled by the one who made it, the next of them does. `cancellation` is the caller's own:
-  // throws kAborted.
+  // The value of this key. The first caller makes it; callers that ask meanwhile wait for it, or for the exception that
+  // making it throws. If the maker cancels, the next waiting caller makes it. Throws kAborted when `cancellation`,
+  // which is the caller's own, is cancelled.
   Shared get(const std::string& key, const std::function<Shared()>& make, const Cancellation& cancellation) {
     const auto own = std::make_shared<Making>();
     for (;;) {
@@ -36,7 +36,7 @@ class SharedValues {
   }
 
  private:
-  // Neither value nor failure at the end: it was cancelled.
+  // Neither a value nor a failure once ended: it was cancelled.
   struct Making {
     bool ended = false;
     Shared value;
@@ -44,7 +44,7 @@ class SharedValues {
   };
   struct Entry {
     std::weak_ptr<const Value> value;
-    std::shared_ptr<Making> making;  // null unless it is made now
+    std::shared_ptr<Making> making;  // null unless it is being made
   };
 
   std::pair<Shared, std::shared_ptr<Making>> known_or_making(const std::string& key,

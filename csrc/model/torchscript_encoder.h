@@ -11,14 +11,14 @@
 
 namespace virnucpro {
 
-// The archive's own forward over a padded batch: the reference that the packed encoders are checked against. Traces of
-// it are empty: it returns the last hidden state only.
+// The archive's own forward pass over a padded batch: the reference that the packed encoders are checked against. It
+// fills no traces: it returns the last hidden state only.
 
 // Throws kModelInvalid.
 std::unique_ptr<Encoder> make_torchscript_encoder(const std::string& path, const Architecture& architecture,
                                                   const Placement& placement, LoadingProgress& progress);
 
-// The forward that an archive of these parameters would have; it computes with copies of them.
+// The forward pass of an archive with these parameters; it computes with copies of them.
 std::unique_ptr<Encoder> make_torchscript_encoder(const ParameterMap& parameters, const Architecture& architecture,
                                                   const Placement& placement);
 

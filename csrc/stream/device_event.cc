@@ -4,7 +4,7 @@ namespace virnucpro {
 
 DeviceEvent::DeviceEvent(const std::optional<c10::Stream>& stream) : time_(std::chrono::steady_clock::now()) {
   if (!stream) return;
-  // The backend's own default measures time; libtorch's does not.
+  // The backend's default events measure time; libtorch's default events do not.
   event_ = std::make_shared<c10::Event>(stream->device_type(), c10::EventFlag::BACKEND_DEFAULT);
   event_->record(*stream);
 }

@@ -9,14 +9,14 @@
 
 namespace virnucpro {
 
-// A point in a device's work, and when the device reached it: once it has done all that the thread gave it before. On
-// the CPU that is at once. Used by the thread that recorded it.
+// A point in a device's work, and when the device reached it, having done everything that the thread gave it before.
+// The CPU reaches it at once. Used by the thread that recorded it.
 class DeviceEvent {
  public:
-  // Records it on `stream`; none on the CPU.
+  // Records it on `stream`, which is empty on the CPU.
   explicit DeviceEvent(const std::optional<c10::Stream>& stream);
 
-  // Does not wait. Throws what the device's work failed with.
+  // Does not wait. Throws the failure of the device's work, if any.
   bool reached() const;
   // Both must have been reached.
   double seconds_since(const DeviceEvent& earlier) const;

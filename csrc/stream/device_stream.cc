@@ -20,10 +20,11 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr std::chrono::microseconds kMinSleep{50};
 constexpr std::chrono::microseconds kMaxSleep{1000};
-// What counts of the time between two looks: whoever stops the process and lets it go on finds the device as it was.
+// The most that counts of the time between two looks: a process that is stopped and continued does not use up the
+// deadline meanwhile.
 constexpr Seconds kMaxBetweenLooks{1};
-// CUDA takes about a thousand launches that have not begun; one more blocks the thread inside the driver, where no
-// deadline reaches it. A mark is set for every layer, which is at most some forty of them.
+// CUDA queues about a thousand launches that have not begun; one more blocks the thread inside the driver, where no
+// deadline applies. A mark is set after every layer, which is at most about forty launches.
 constexpr size_t kMaxMarks = 16;
 
 thread_local DeviceStream* current_stream = nullptr;

@@ -17,36 +17,36 @@
 
 namespace virnucpro {
 
-// A worker thread's stream on its device: takes all that the thread gives the device while this exists, and waits for
-// it. It waits by polling and sleeping: no core spins, and a device that hangs is waited for no longer than the
-// deadline. The CPU is done with everything at once.
+// A worker thread's stream on its device: receives everything that the thread gives the device while this exists, and
+// waits for it. It waits by polling and sleeping: no core spins, and a hanging device is waited for no longer than the
+// deadline. On the CPU everything is done at once.
 class DeviceStream {
  public:
-  // On the worker's thread. `deadline`: the seconds for which the device may reach no mark and no event while it is
-  // waited for; another thread may shorten it.
+  // On the worker's thread. `deadline`: for how many seconds the device may reach neither a mark nor an event while it
+  // is waited for; another thread may shorten it.
   DeviceStream(c10::Device device, const std::atomic<double>& deadline);
   ~DeviceStream();
   DeviceStream(const DeviceStream&) = delete;
   DeviceStream& operator=(const DeviceStream&) = delete;
 
-  // The calling thread's. There is one on every thread that gives work to a device.
+  // The calling thread's stream. Every thread that gives work to a device has one.
   static DeviceStream& current();
 
-  // An event behind all that was given to the device so far.
+  // An event after everything that was given to the device so far.
   DeviceEvent record_event() const;
-  // Returns when the device has reached the event. Throws kDeviceLost past the deadline and ever after, and what the
-  // device's work failed with.
+  // Returns once the device has reached the event. Throws kDeviceLost past the deadline and in every later call, and
+  // the failure of the device's work.
   void wait(const DeviceEvent& event);
-  // Waits for all that was given to the device.
+  // Waits for everything that was given to the device.
   void wait();
 
   // Marks a point cheaply; `reached` is called on this thread, within a later call, once the device has reached it.
-  // Waits where the device is far behind. Throws as `wait`.
+  // Waits if the device is far behind. Throws as `wait` does.
   void mark(std::function<void()> reached);
 
-  // For a job: the memory for its copies, held as long as it is at work.
+  // The memory for a job's copies; the job holds it while it runs.
   PageLockedMemory::Loan borrow_memory();
-  // Within a loan, not on the CPU.
+  // Only within a loan, and not on the CPU.
   at::Tensor page_locked(at::IntArrayRef sizes, at::ScalarType type) { return memory_->take(sizes, type); }
 
  private:
@@ -56,19 +56,19 @@ class DeviceStream {
   };
 
   void wait_until(const std::function<bool()>& reached);
-  // Calls what the device has reached; whether there was any.
+  // Calls `reached` for the marks that the device has reached; returns whether there were any.
   bool look();
   [[noreturn]] void lose();
 
   const c10::Device device_;
   const std::atomic<double>& deadline_;
-  // None on the CPU.
+  // Empty on the CPU.
   std::optional<c10::Stream> stream_;
-  std::optional<c10::Stream> previous_;  // the thread's before
+  std::optional<c10::Stream> previous_;  // the thread's previous stream
   std::optional<PageLockedMemory> memory_;
   std::deque<Mark> marks_;  // that the device has not reached yet
   std::vector<c10::Event> spare_;
-  std::exception_ptr lost_;  // null as long as it answers
+  std::exception_ptr lost_;  // null while the device answers
 };
 
 }  // namespace virnucpro

@@ -2,8 +2,8 @@
 
 namespace virnucpro {
 
-// Remembers for the whole process that one of its devices hangs. From then on nobody may call what waits for all
-// devices (libtorch gives memory back to all of them at once), and the process's own end would wait for it as well.
+// Remembers for the whole process that one of its devices hangs. From then on nothing may be called that waits for all
+// devices (libtorch returns memory to all of them at once). The process's own exit would wait for it as well.
 void remember_hanging_device();
 bool has_hanging_device();
 

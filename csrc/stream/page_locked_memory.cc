@@ -15,14 +15,14 @@ namespace virnucpro {
 namespace {
 
 constexpr int64_t kMinBlockBytes = int64_t{1} << 20;
-// Of what is taken: more than any copy asks for.
+// Of each piece that is taken: more than any copy needs.
 constexpr int64_t kAlignment = 256;
 
 // How libtorch frees page-locked memory.
 std::atomic<c10::DeleterFnPtr> free_block{nullptr};
 
-// Of memory that a device was to read or write, libtorch asks the device where it is. What a lost one answers must not
-// leave a destructor, which would end the process: such memory stays taken.
+// When libtorch frees memory that a device was to read or write, it asks the device how far it is. The error of a lost
+// device must not leave a destructor, which would end the process: such memory is never freed.
 void free_if_possible(void* block) {
   try {
     free_block.load()(block);
@@ -30,8 +30,8 @@ void free_if_possible(void* block) {
   }
 }
 
-// Whoever takes page-locked memory from libtorch asks first where all devices are with what was freed; one that was
-// lost since then answers once for every block with its failure, which is none of this thread's device.
+// Before libtorch gives out page-locked memory, it asks every device whether it is done with what was freed. A device
+// that was lost since then answers with its failure once per block, and that is not a failure of this thread's device.
 at::Tensor new_block(int64_t bytes) {
   constexpr int kMaxBlocks = 256;
   const auto options = at::TensorOptions(at::kCPU).dtype(at::kByte).pinned_memory(true);
@@ -84,7 +84,7 @@ void PageLockedMemory::give_back(Room* room) noexcept {
   std::unique_ptr<Room> owned(room);
   if (current_ == room) current_ = nullptr;
   try {
-    // Whatever became of the job, the device may have been given copies from here and to here.
+    // Whatever became of the job, the device may have been given copies from and to this memory.
     if (!given_up_) owned->free_at.emplace(stream_);
   } catch (const c10::Error&) {
     given_up_ = true;

@@ -14,7 +14,7 @@ constexpr uint32_t kNoSymbol = std::numeric_limits<uint32_t>::max();
 // No pair of ids, since ids are not negative.
 constexpr uint64_t kFreeSlot = std::numeric_limits<uint64_t>::max();
 
-// Few slots are taken, so that the first one mostly decides.
+// Few slots are taken, so that the first one usually decides.
 constexpr size_t kSlotsAMerge = 4;
 
 enum class CharacterClass : uint8_t { kWord, kOther, kSpace };
@@ -157,7 +157,7 @@ void BytePairTokenizer::add_merges(const std::vector<std::string>& tokens, const
     const uint64_t pair = pair_of(merge.left, merge.right);
     size_t slot = scattered(pair) >> slot_shift_;
     while (slots_[slot].pair != kFreeSlot && slots_[slot].pair != pair) slot = (slot + 1) & (slots_.size() - 1);
-    // Of a pair that is listed twice the later rank counts, as in `tokenizers`.
+    // If a pair is listed twice, the later rank counts, as in `tokenizers`.
     slots_[slot] = {pair, static_cast<uint32_t>(rank)};
   }
 }

@@ -13,22 +13,23 @@
 
 namespace virnucpro {
 
-// A byte-pair encoder that gives the ids of huggingface `tokenizers` for a tokenizer.json with
-// - no normalizer, the pre-tokenizer Whitespace (`\w+|[^\w\s]+`: runs of word letters and runs of others apart, space
-//   dropped) or FixedLength (words of so many characters, whatever they are),
-// - a BPE model without dropout, without a subword prefix or suffix, without byte fallback, and with an unknown token
-//   of its own for every unknown character (fuse_unk false), with or without ignore_merges,
+// A byte-pair encoder that gives the same ids as huggingface `tokenizers` for a tokenizer.json with
+// - no normalizer, and the pre-tokenizer Whitespace (`\w+|[^\w\s]+`: separate runs of word letters and of other
+//   characters, without white space) or FixedLength (words of a fixed number of characters, whatever they are),
+// - a BPE model without dropout, subword prefix or suffix, or byte fallback, with one unknown token for every unknown
+//   character (fuse_unk false), with or without ignore_merges,
 // - a post-processor that puts one id before and one after.
-// Texts of special tokens are not looked for within the text. Characters outside ASCII count as word letters unless
-// Unicode calls them white space; a byte that is not UTF-8 counts as one unknown character.
+// Special tokens are not searched for within the text. Characters outside ASCII count as word letters unless Unicode
+// calls them white space; a byte that is not UTF-8 counts as one unknown character.
 //
-// Encoding changes nothing in the object: any number of threads may share one.
+// Encoding does not change the object: any number of threads may share one.
 class BytePairTokenizer {
  public:
   struct Words {
-    // Characters of a word; 0 for words as Whitespace finds them.
+    // Characters per word; 0: words as Whitespace splits them.
     size_t length = 0;
-    // Whether a word that is a token is that token, whatever the merges make of its letters (ignore_merges).
+    // Whether a word that equals a token becomes that token, whatever the merges would make of its letters
+    // (ignore_merges).
     bool whole = false;
   };
 
@@ -38,11 +39,11 @@ class BytePairTokenizer {
   BytePairTokenizer(const std::vector<std::string>& tokens, const int32_t* merges, size_t count, int32_t unknown,
                     int32_t prefix, int32_t suffix, const Words& words);
 
-  // What encoding writes to; one for all the texts that a thread encodes, one after another.
+  // Working memory for encoding; a thread reuses one for all its texts, one after another.
   class Scratch;
 
-  // Appends prefix, the ids of the text, suffix to `out`. Time grows with the length where each token is made by one
-  // merge of earlier ones, as training gives them; with its square at worst.
+  // Appends the prefix, the ids of the text and the suffix to `out`. Takes linear time if each token is made by one
+  // merge of earlier ones, as in trained vocabularies; quadratic time at worst.
   void encode(const char* text, size_t length, Scratch& scratch, std::vector<int32_t>& out) const;
 
  private:
@@ -59,7 +60,7 @@ class BytePairTokenizer {
   void add_characters(const std::vector<std::string>& tokens);
   void add_merges(const std::vector<std::string>& tokens, const int32_t* merges, size_t count);
   uint32_t rank_of(int32_t left, int32_t right) const;
-  // Where the word ends that begins at `text`, and whether it is one: space between words is not.
+  // Where the run that begins at `text` ends, and whether it is a word: space between words is not.
   size_t word_end(const char* text, size_t length, bool& is_word) const;
   size_t piece_end(const char* text, size_t length) const;
   void split_symbols(const char* word, size_t length, Scratch& scratch) const;
@@ -72,14 +73,14 @@ class BytePairTokenizer {
   std::optional<FirstMerges> first_merges_;
   // The rank of a pair without a merge: the number of merges.
   uint32_t no_merge_ = 0;
-  // Open addressing: a power of two of slots.
+  // Open addressing; the number of slots is a power of two.
   std::vector<Slot> slots_;
   uint32_t slot_shift_ = 0;
   int32_t unknown_;
   int32_t prefix_;
   int32_t suffix_;
   Words words_;
-  // Where words may be tokens: the tokens.
+  // All tokens, if whole words may be tokens.
   std::unordered_map<std::string, int32_t> whole_words_;
 };
 

@@ -17,14 +17,14 @@ constexpr uint16_t kNoToken = std::numeric_limits<uint16_t>::max();
 
 }  // namespace
 
-// The known letters and merges under numbers of their own: letters from 0, then the merged tokens by rank. So the
-// number of a token tells when it is made, and what makes it comes before it.
+// The known letters and merges under numbers of their own: letters from 0, then the merged tokens by rank. So a token's
+// number says when it is made, and its parts have lower numbers.
 struct FirstMerges::Vocabulary {
   struct Token {
     int32_t id;
     uint16_t left;
     uint16_t right;
-    // Its letters' numbers, one a byte.
+    // Its letters' numbers, one per byte.
     std::string text;
   };
 
@@ -35,10 +35,10 @@ struct FirstMerges::Vocabulary {
 
   uint16_t merged_of(uint16_t left, uint16_t right) const { return merged[left * tokens.size() + right]; }
 
-  // Whether the boundary between two tokens, each made of its own letters alone, is never merged across before `limit`
-  // would be made. Goes back from the last to the first pair of symbols at the boundary: each ends where one of the two
-  // is made, and a merge across comes first where its rank is lower. Of equal ranks the leftmost comes first: the one
-  // within the left token, then the one across, then the one within the right token.
+  // Whether no merge crosses the boundary between two tokens, each made from its own letters alone, before `limit`
+  // would be made. Goes back from the last to the first pair of symbols at the boundary: each pair ends when one symbol
+  // of the next pair is made, and a merge across comes before that if its rank is lower. Among equal ranks the leftmost
+  // comes first: the one within the left token, then the one across, then the one within the right token.
   bool stays_apart(uint16_t left, uint16_t right, uint16_t limit) const {
     bool at_limit = false;
     for (;;) {
@@ -61,7 +61,7 @@ struct FirstMerges::Vocabulary {
 
 FirstMerges::FirstMerges(const std::array<int32_t, 128>& letter_ids, const std::vector<Merge>& merges,
                          int32_t unknown) {
-  // What is merged again later has the later rank, so it ends the merges that are known.
+  // A pair that is listed again later has the later rank, so it ends the known merges.
   std::map<std::pair<int32_t, int32_t>, size_t> ranks;
   for (size_t rank = 0; rank < merges.size(); ++rank) ranks[{merges[rank].left, merges[rank].right}] = rank;
   std::map<int32_t, uint16_t> numbers;
@@ -101,13 +101,13 @@ FirstMerges::FirstMerges(const std::array<int32_t, 128>& letter_ids, const std::
       vocabulary.merged[vocabulary.tokens[token].left * count + vocabulary.tokens[token].right] =
           static_cast<uint16_t>(token);
     }
-    // Without merges there are as many states as letters, and one.
+    // Without merges there is only one state more than there are letters.
     if (make_states(vocabulary)) return;
   }
 }
 
-// A text's symbols are those of which any two neighbours stay apart, and there is only one such row for a text. So a
-// state is what may still become of the last letters: the symbols that may have begun before them and are not complete.
+// A text has exactly one sequence of symbols in which all neighbours stay apart. So a state holds what the last letters
+// may still become: the symbols that may have begun before them and are not complete.
 bool FirstMerges::make_states(const Vocabulary& vocabulary) {
   // A token and how many of its letters have been read.
   using Begun = std::pair<uint16_t, uint16_t>;
@@ -118,7 +118,7 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
   };
   const auto& tokens = vocabulary.tokens;
   const auto count = static_cast<uint16_t>(tokens.size());
-  // The tokens that their own text is merged to: neither part is merged away before the other is there.
+  // The tokens that their own text merges to: neither part is merged away before the other exists.
   std::vector<bool> is_reached(count);
   std::vector<Begun> reached;
   for (uint16_t token = 0; token < count; ++token) {
@@ -127,7 +127,7 @@ bool FirstMerges::make_states(const Vocabulary& vocabulary) {
                         (is_reached[left] && is_reached[right] && vocabulary.stays_apart(left, right, token));
     if (is_reached[token]) reached.emplace_back(token, uint16_t{0});
   }
-  // By token: those that may come after it.
+  // By token: those that may follow it.
   std::vector<std::vector<Begun>> followers(count);
   for (const auto& [left, unread] : reached) {
     for (const Begun& right : reached) {
@@ -184,7 +184,7 @@ size_t FirstMerges::split(const char* text, size_t length, uint16_t* states, int
     state = table[state].next[letter];
     states[read] = state;
   }
-  // Each symbol is the last one of the text up to where the next begins. They are found from the end.
+  // Each symbol is the last one of the text that ends where the next symbol begins, so they are found from the end.
   size_t first = read;
   for (size_t end = read; end > 0;) {
     const Symbol& symbol = last[states[end - 1]];

@@ -14,18 +14,18 @@ struct Merge {
   int32_t merged;
 };
 
-// What the first merges of a vocabulary make of a text, in one step of a finite automaton a letter. Merges of lower
-// ranks come before all others, so that an encoder may start from what they leave: for DNA less than half the symbols.
+// Applies the first merges of a vocabulary to a text, with one step of a finite automaton per letter. Merges of lower
+// ranks come before all others, so an encoder may start from what they leave: for DNA fewer than half the symbols.
 //
-// It knows as many merges as it can: those over at most four letters, each of which makes a new token from letters and
-// tokens made before, while the automaton is small enough for the processor's nearest cache.
+// It covers as many of the first merges as it can: they use at most four letters, each makes a new token from letters
+// and earlier tokens, and the automaton must fit in the processor's nearest cache.
 class FirstMerges {
  public:
   // letter_ids: the token of every ASCII letter. unknown: the token that stands for letters without one of their own.
   FirstMerges(const std::array<int32_t, 128>& letter_ids, const std::vector<Merge>& merges, int32_t unknown);
 
-  // Reads the text up to the first letter that no known merge has, and writes the ids of the symbols that the merges
-  // leave of it to `ids`, their number to `count`. Returns the letters read, which may be none. `states` and `ids` have
+  // Reads the text up to the first letter that no known merge uses. Writes the ids of the symbols that the merges leave
+  // to `ids`, and their number to `count`. Returns the number of letters read, which may be 0. `states` and `ids` have
   // room for `length`.
   size_t split(const char* text, size_t length, uint16_t* states, int32_t* ids, size_t& count) const;
 
@@ -44,9 +44,9 @@ class FirstMerges {
 
   bool make_states(const Vocabulary& vocabulary);
 
-  // By byte, kNoLetter for one that no known merge has.
+  // By byte; kNoLetter for one that no known merge uses.
   std::array<uint8_t, 256> letters_{};
-  // By state, the first of an empty text.
+  // By state; the first is that of an empty text.
   std::vector<State> states_;
   std::vector<Symbol> last_;
 };

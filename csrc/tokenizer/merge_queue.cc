@@ -12,7 +12,7 @@ void MergeQueue::reset(size_t positions) {
   if (links_.size() < ranks_ + 1 + positions) links_.resize(ranks_ + 1 + positions);
   // The rings of all ranks are empty when a text is done.
   std::fill(filled_.begin(), filled_.end(), 0);
-  // Where the search for the lowest rank ends.
+  // A sentinel that ends the search for the lowest rank.
   filled_.back() = uint64_t{1} << (ranks_ % 64);
   first_filled_ = filled_.size() - 1;
 }

@@ -6,27 +6,27 @@
 
 namespace virnucpro {
 
-// The positions of a text, each under the rank of the merge that is possible there, if any. The lowest rank is found by
-// a bitmap, the positions of a rank by a list, so that no step has a comparison whose outcome the processor cannot
-// foresee: those took most of the time of a heap.
+// The positions of a text, each under the rank of the merge that is possible there, if any. A bitmap finds the lowest
+// rank and a list finds the positions of a rank, so that no step has a branch that the processor cannot predict: those
+// took most of the time of a heap.
 class MergeQueue {
  public:
   // Ranks are below `ranks`; that number itself stands for no merge.
   explicit MergeQueue(uint32_t ranks);
 
-  // Starts on a text: positions are below `positions`, none of them is entered.
+  // Starts a text: positions are below `positions`, and none is entered yet.
   void reset(size_t positions);
 
-  // Each position is entered once. It takes the same time for any number of positions when those of a rank are entered
-  // from left to right.
+  // A position must not be in the queue already. Takes constant time if the positions of a rank are entered from left
+  // to right.
   void enter(uint32_t position, uint32_t rank);
   void remove(uint32_t position);
 
-  // Takes out the leftmost position of the lowest rank; false when there is no merge.
+  // Takes out the leftmost position of the lowest rank; false if there is no merge.
   bool take_first(uint32_t& position, uint32_t& rank);
 
  private:
-  // Rings: one for each rank.
+  // Rings, one per rank.
   struct Link {
     uint32_t previous;
     uint32_t next;
@@ -37,7 +37,7 @@ class MergeQueue {
   std::vector<Link> links_;
   // By rank, 64 to a word: whether the ring may hold a position.
   std::vector<uint64_t> filled_;
-  // No word before this one has a bit.
+  // No word before this one has a bit set.
   size_t first_filled_ = 0;
 };
 
@@ -52,7 +52,7 @@ inline void MergeQueue::enter(uint32_t position, uint32_t rank) {
   filled_[word] |= uint64_t{1} << (rank % 64);
   first_filled_ = word < first_filled_ ? word : first_filled_;
   uint32_t before = links_[rank].previous;
-  // An anchor is before every position.
+  // An anchor precedes every position.
   while (before > link) before = links_[before].previous;
   const uint32_t after = links_[before].next;
   links_[link] = {before, after};

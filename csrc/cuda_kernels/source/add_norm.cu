@@ -1,4 +1,4 @@
-// The residual stream's addition, its norm, and the norm's cast, at once.
+// The residual stream's addition, its norm, and the norm's cast, in one pass.
 //
 // Must move, for n = rows * width numbers and elements of s bytes: 4n read, s*n written; with an update s*n more read,
 // and with an update or a norm that is kept 4n more written. Moves the same; every row takes the norm's weight and
@@ -8,12 +8,12 @@
 constexpr int kMaxChunks = 4;
 constexpr int kWarp = 32;
 
-// What the warps of a block sum up, for two sums.
+// The partial sums of a block's warps, for two sums.
 struct alignas(16) Partial {
   float sums[2][kWarp];
 };
 
-// The sum over the threads of a team, in the same order for each of them.
+// The sum over the threads of a team, in the same order on each of them.
 __device__ __forceinline__ float team_sum(float value, int team, float (&partial)[kWarp]) {
 #pragma unroll
   for (int distance = kWarp / 2; distance > 0; distance /= 2) value += __shfl_xor_sync(~0u, value, distance);
@@ -27,14 +27,14 @@ __device__ __forceinline__ float team_sum(float value, int team, float (&partial
   return sum;
 }
 
-// A team of threads, whole warps, for a row, which stays in their registers: up to kMaxChunks chunks a thread.
+// One row per team of whole warps; it stays in their registers, up to kMaxChunks chunks per thread.
 extern "C" __global__ void add_norm(float* hidden, const Element* update, const float* weight, const float* bias,
                                     Element* normal, int rows, int width, int team, float epsilon, int keeps_normal) {
   auto& partial = shared<Partial>();
   const int row = blockIdx.x * (blockDim.x / team) + threadIdx.x / team;
   const int first = threadIdx.x % team * kChunk;
   const int step = team * kChunk;
-  const int end = row < rows ? width : 0;  // who has no row waits with the others
+  const int end = row < rows ? width : 0;  // threads without a row still reach the barriers
   const size_t begin = static_cast<size_t>(row) * width;
 
   Chunk sum[kMaxChunks];

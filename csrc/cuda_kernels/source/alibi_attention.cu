@@ -1,8 +1,8 @@
 // Softmax attention within each sequence of a packed batch, with ALiBi (Press et al. 2022) or without.
 //
-// Must move, for n = rows * heads * head width elements of s bytes: 3 * s*n read, s*n written. Moves the same, and a
-// sequence's keys and values once more for every 64 of its queries (32 without tensor cores) behind the first ones,
-// from the caches; each block takes the ends of its sequence from there too.
+// Must move, for n = rows * heads * head width elements of s bytes: 3 * s*n read, s*n written. Moves the same, and
+// reads a sequence's keys and values once more from the caches for every 64 of its queries (32 without tensor cores)
+// after the first ones; each block reads the ends of its sequence from there too.
 #include "attention_head.cuh"
 #include "element.cuh"
 
@@ -12,7 +12,7 @@
 #include "plain_attention.cuh"
 #endif
 
-// grid_x: heads within sequences; grid_y: 64 queries each, up to the longest sequence's.
+// grid_x: every head of every sequence; grid_y: 64 queries each, up to the length of the longest sequence.
 extern "C" __global__ void alibi_attention(const Element* query_key_value, const int* offsets, const float* slopes,
                                            Element* output, int heads) {
   const int sequence = blockIdx.x / heads;

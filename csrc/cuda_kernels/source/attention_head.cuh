@@ -1,4 +1,4 @@
-// What both ways of attention do alike.
+// What both implementations of attention share.
 #include "element.cuh"
 
 constexpr int kQueries = 64;  // of a block
@@ -11,7 +11,7 @@ struct Head {
   const Element* query;
   const Element* key;
   const Element* value;
-  size_t row_step;  // from one token's elements to the next one's
+  size_t row_step;  // from one token's elements to the next token's
   Element* output;
   size_t output_step;
   int length;
@@ -20,7 +20,7 @@ struct Head {
 
 __device__ __forceinline__ float infinity() { return __uint_as_float(0x7f800000u); }
 
-// e to the power of a logit less the largest so far. A row without any finite logit yet stays 0 that way.
+// e^(logit - largest so far). A row that has had no finite logit yet stays 0 that way.
 __device__ __forceinline__ float exponential(float logit, float largest) {
   return exp2f((logit - (largest == -infinity() ? 0.0f : largest)) * kLog2E);
 }

@@ -1,13 +1,13 @@
 // GELU of a matrix product and its bias, in place.
 //
-// Must move, for n = rows * width elements of s bytes: s*n read, s*n written, the bias once. Moves the same; of every
-// four rows one reads the bias, from the caches.
+// Must move, for n = rows * width elements of s bytes: s*n read, s*n written, the bias once. Moves the same; the bias
+// is read from the caches, once per four rows.
 #include "element.cuh"
 #include "gelu.cuh"
 
 constexpr int kRows = 4;
 
-// A thread has 8 columns of a few rows, all of them on their way at once.
+// Each thread takes 8 columns of a few rows, and loads them all before it computes.
 extern "C" __global__ void bias_gelu(Element* product, const Element* bias, int rows, int width) {
   const int column = (blockIdx.y * blockDim.x + threadIdx.x) * kChunk;
   if (column >= width) return;

@@ -6,7 +6,7 @@
 
 constexpr int kRows = 2;
 
-// A thread has 8 columns of a few rows, all of them on their way at once.
+// Each thread takes 8 columns of a few rows, and loads them all before it computes.
 extern "C" __global__ void gelu_times(const Element* gated, Element* output, int rows, int width) {
   const int column = (blockIdx.y * blockDim.x + threadIdx.x) * kChunk;
   if (column >= width) return;

@@ -1,4 +1,4 @@
-// What a GPU has and C++ has not. The emulation on the host has its own of each.
+// What a GPU has and C++ lacks. The emulation on the host has its own version of each.
 #ifdef __CUDACC_RTC__
 
 // The block's own instance of T.
@@ -8,7 +8,7 @@ __device__ __forceinline__ T& shared() {
   return storage;
 }
 
-// All accesses to the device's memory, which the emulation counts. `again`: a GPU finds it in its caches.
+// All access to device memory, so that the emulation can count it. `again`: a GPU finds the value in its caches.
 template <typename T>
 __device__ __forceinline__ T load(const T* address, bool again = false) {
   return *address;
@@ -19,7 +19,7 @@ __device__ __forceinline__ void store(T* address, const T& value) {
   *address = value;
 }
 
-// Two numbers of 16 bits in a word, the first in its low half, rounded to nearest even.
+// Two 16-bit numbers in a word, the first in the low half, rounded to nearest even.
 
 __device__ __forceinline__ float half_to_float(unsigned bits) {
   float value;
@@ -53,7 +53,8 @@ __device__ __forceinline__ unsigned pack_bfloat16(float low, float high) {
 #endif
 }
 
-// d[16, 8] += a[16, 16] b[16, 8] by the tensor cores, each matrix spread over a warp as PTX has it for mma.m16n8k16.
+// d[16, 8] += a[16, 16] b[16, 8] on the tensor cores, each matrix distributed over a warp as PTX defines it for
+// mma.m16n8k16.
 
 __device__ __forceinline__ void multiply_add_half(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
 #if __CUDA_ARCH__ >= 800

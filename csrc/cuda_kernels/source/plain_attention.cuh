@@ -1,10 +1,10 @@
-// Attention with float32 multiplications, for float32 and for devices whose tensor cores do not know the type: a warp
-// has 8 queries at a time, a lane one of 32 keys for the logits, and every 32nd column for the output.
+// Attention with float32 multiplications, for float32 and for devices whose tensor cores do not support the type. A
+// warp takes 8 queries at a time; a lane takes one of 32 keys for the logits, and every 32nd column for the output.
 constexpr int kKeys = kWarp;
 constexpr int kTogether = 8;  // queries of a warp
 constexpr int kWarps = kThreads / kWarp;
 constexpr int kColumns = (HEAD_WIDTH + kWarp - 1) / kWarp;  // of a lane
-constexpr int kKeyStep = HEAD_WIDTH + 4;  // so that a warp's accesses meet different banks of shared memory
+constexpr int kKeyStep = HEAD_WIDTH + 4;  // so that a warp's accesses hit different banks of shared memory
 
 struct alignas(16) Tiles {
   float queries[kWarps * kTogether][HEAD_WIDTH];
@@ -13,7 +13,7 @@ struct alignas(16) Tiles {
   float weights[kWarps][kKeys][kTogether];
 };
 
-// Of a row behind the sequence's end zeros: the next sequence's may be no numbers.
+// Rows past the sequence's end become zeros: those of the next sequence may hold NaN.
 __device__ __forceinline__ void load_tile(const Element* rows, const Head& head, int first, float* tile, int tile_step,
                                           int count, bool again) {
   constexpr int kChunks = HEAD_WIDTH / kChunk;
@@ -63,7 +63,7 @@ __device__ __forceinline__ void multiply_values(const Tiles& tiles, float (&outp
   }
 }
 
-// 32 queries of a block, 8 a warp, over all keys of the sequence.
+// 32 queries per block, 8 per warp, over all keys of the sequence.
 __device__ __forceinline__ void attend_round(const Head& head, int first_query, bool again) {
   auto& tiles = shared<Tiles>();
   const int lane = threadIdx.x % kWarp;

@@ -1,11 +1,11 @@
-// Rotates queries and keys by their places, in place.
+// Rotates queries and keys by their positions, in place.
 //
 // Must move, for rows of heads of width h and elements of s bytes: rows * heads * 2h * s read and as many written, 4 a
 // row for its place; the tables once. Moves the same; each head takes its row's angles, rows * heads * 2 * 2h * 4
 // bytes, from the caches.
 #include "element.cuh"
 
-// A block for a row. Each thread turns 8 pairs of one head at a time.
+// One block per row. Each thread rotates 8 pairs of one head at a time.
 extern "C" __global__ void rotary(Element* query_key_value, const float* cosine, const float* sine, const int* places,
                                   int heads, int head_width) {
   const int half_width = head_width / 2;

@@ -16,8 +16,8 @@ __device__ __forceinline__ float4 operator+(const float4& a, const float4& b) {
   return float4{a.x + b.x, a.y + b.y, a.z + b.z, a.w + b.w};
 }
 
-// A block for 128 columns of a sequence: a warp for every eighth row, a lane for 4 columns. The rows are added in the
-// same order whatever else is in the batch.
+// One block per 128 columns of a sequence: each warp takes every eighth row, each lane 4 columns. The rows are added in
+// the same order whatever else is in the batch.
 extern "C" __global__ void sequence_mean(const float* hidden, const int* first, const int* last, float* means,
                                          int width) {
   auto& sums = shared<Sums>();

@@ -1,21 +1,21 @@
-// Attention in 16 bits with mma.m16n8k16 and float32 sums: a warp has 16 queries, a block walks its sequence's keys by
-// 64 at a time, and the softmax is rescaled as larger logits come (Milakov & Gimelshein 2018; Dao 2023).
+// Attention in 16 bits with mma.m16n8k16 and float32 sums: a warp has 16 queries, a block walks its sequence's keys 64
+// at a time, and the softmax is rescaled as larger logits appear (Milakov & Gimelshein 2018; Dao 2023).
 //
-// mma spreads a matrix over a warp so that a lane (its place t of 4 in a row) has columns 2t, 2t + 1, 2t + 8 and 2t + 9
-// of every 16. Over which column of a head goes by which number, the sum of a logit does not care. Here a lane's are
-// those that lie together, a quarter of the head: it takes them 16 bytes at a time, and no matrix is turned.
+// mma distributes a matrix over a warp so that a lane (its place t of 4 in a row) has columns 2t, 2t + 1, 2t + 8 and 2t
+// + 9 of every 16. The sum of a logit does not depend on how the columns of a head are numbered. So here a lane takes
+// adjacent columns, a quarter of the head: it loads them 16 bytes at a time, and no matrix is transposed.
 constexpr int kKeys = 64;
 constexpr int kRowsOfWarp = 16;
 constexpr int kWords = HEAD_WIDTH / 2;  // of a head's row, two elements each
 constexpr int kLaneWords = kWords / 4;
 constexpr int kSteps = HEAD_WIDTH / 16;   // of a logit's sum
-constexpr int kColumns = HEAD_WIDTH / 8;  // columns of the output by 8, one mma each
-constexpr int kKeyWords = kWords + 4;     // so that a warp's accesses meet different banks of shared memory
+constexpr int kColumns = HEAD_WIDTH / 8;  // groups of 8 output columns, one mma each
+constexpr int kKeyWords = kWords + 4;     // so that a warp's accesses hit different banks of shared memory
 constexpr int kPairWords = HEAD_WIDTH + 2;
 
 struct alignas(16) Tiles {
   unsigned keys[kKeys][kKeyWords];
-  // Two keys' values of a column in one word, as mma takes them.
+  // The values of two keys in one column, packed into a word as mma takes them.
   unsigned values[kKeys / 2][kPairWords];
 };
 
@@ -56,7 +56,7 @@ __device__ __forceinline__ Quarter load_query(const Head& head, int row, int pla
   return quarter;
 }
 
-// Of a row behind the sequence's end zeros: the next sequence's may be no numbers.
+// Rows past the sequence's end become zeros: those of the next sequence may hold NaN.
 __device__ __forceinline__ uint4 load_words(const Element* rows, const Head& head, int row, int chunk) {
   if (row >= head.length) return uint4{0, 0, 0, 0};
   return load(reinterpret_cast<const uint4*>(rows + row * head.row_step) + chunk, blockIdx.y != 0);
@@ -92,15 +92,15 @@ __device__ __forceinline__ void load_values(Tiles& tiles, const Head& head, int 
   }
 }
 
-// What a lane keeps of two queries, 8 apart.
+// What a lane keeps for two queries, 8 rows apart.
 struct Rows {
   int row[2];
   float largest[2];
   float sum[2];
-  float output[kColumns][4];  // [column by 8][query * 2 + its place of two]
+  float output[kColumns][4];  // [group of 8 columns][query * 2 + column of the pair]
 };
 
-// logits[key by 8][query * 2 + key's place of two]
+// logits[group of 8 keys][query * 2 + key of the pair]
 __device__ __forceinline__ void multiply_keys(const Tiles& tiles, const Quarter (&query)[2],
                                               float (&logits)[kKeys / 8][4]) {
   const int group = threadIdx.x % kWarp / 4;
@@ -126,7 +126,7 @@ __device__ __forceinline__ void multiply_keys(const Tiles& tiles, const Quarter 
   }
 }
 
-// Makes weights of the logits, and rescales what was summed up with a smaller largest logit.
+// Turns the logits into weights, and rescales what was summed with a smaller largest logit.
 __device__ __forceinline__ void soften(const Head& head, int first_key, Rows& rows, float (&logits)[kKeys / 8][4]) {
 #pragma unroll
   for (int q = 0; q < 2; ++q) {
@@ -185,7 +185,7 @@ __device__ __forceinline__ void multiply_values(const Tiles& tiles, const float 
   }
 }
 
-// A lane's columns lie together here too: its even ones of all mma in the first half of its quarter.
+// A lane's columns are adjacent here too: its even columns of all mma fill the first half of its quarter.
 __device__ __forceinline__ void store_rows(const Head& head, const Rows& rows) {
 #pragma unroll
   for (int q = 0; q < 2; ++q) {
