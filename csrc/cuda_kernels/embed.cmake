@@ -1,6 +1,6 @@
-# Writes the sources of the CUDA kernels into a C++ file: cmake -DSOURCES=<folder> -DOUTPUT=<file> -P embed.cmake
+# Embeds the sources of the CUDA kernels in a C++ file: cmake -DSOURCES=<folder> -DOUTPUT=<file> -P embed.cmake
 #
-# A kernel's text has its headers in it, each once, so that it is whole wherever the addon is.
+# Each kernel's source includes the text of its headers, each once, so that it is complete wherever the addon is.
 cmake_minimum_required(VERSION 3.18)
 
 function(resolve_includes text output)
