@@ -13,8 +13,8 @@ const SECTION_TABLE = 0x28;
 const SECTION_COUNT = 0x3c;
 const NAMES_SECTION = 0x3e;
 const SECTION_HEADER_SIZE = 64;
-// Attributes of the section .nv.info, 4 bytes each: format, attribute, a 16-bit number. In this format the number counts
-// the bytes that follow; these two have 8, the function's symbol and a number.
+// Attributes of the section .nv.info, 4 bytes each: format, attribute, a 16-bit number. In this format the number
+// counts the bytes that follow; these two have 8, the function's symbol and a number.
 const SIZED = 0x04;
 const FRAME_SIZE = 0x11;
 const REGISTERS = 0x2f;
