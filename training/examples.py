@@ -44,7 +44,7 @@ class Habits:
         return self._between.bases(length, self._random)
 
     def genome(self, first: int, gap: int, *genes: int) -> np.ndarray:
-        """LENGTH bases: `first` bases, genes of so many codons (negative: other strand), each with a gap after it, rest."""
+        """LENGTH bases: `first` bases, genes of so many codons (negative: other strand), each with a gap after it."""
         parts = [self.between(first)]
         for codons in genes:
             gene = self.gene(abs(codons))
