@@ -16,7 +16,7 @@ import { tableRows } from '../table-rows.js';
 import { rule, score } from './arbitrary-runs.js';
 import { rescoreIn } from './stored-run.js';
 
-/** Letters per window; each record's letters are windows of their own. */
+/** Bases: every letter of a record is a window. */
 const CHUNK_SIZE = 1;
 
 const scoresOfWindow = fc.array(fc.tuple(score, score), { maxLength: 6 });
