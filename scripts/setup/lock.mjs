@@ -48,7 +48,7 @@ export async function withLock(folder, onWait, action) {
   }
 }
 
-/** @param {string} folder @param {string} own @returns {string | undefined} a living holder, in words */
+/** @param {string} folder @param {string} own @returns {string | undefined} describes a living holder */
 function otherHolder(folder, own) {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);

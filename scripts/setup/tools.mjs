@@ -29,7 +29,7 @@ export async function checkBuildTools() {
   refuse(await missingBuildTools());
 }
 
-/** @param {(string | undefined)[]} missing what is missing, in words */
+/** @param {(string | undefined)[]} missing descriptions of what is missing */
 function refuse(missing) {
   const lines = missing.filter((line) => line !== undefined);
   if (lines.length > 0) throw new SetupFailure(lines.join('\n'));
