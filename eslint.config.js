@@ -4,9 +4,8 @@ import { createNodeResolver, importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 
 /**
- * The layers: what the files of each folder of lib/ may import besides their own folder. Whatever is not named here is
- * an error, so that imports run one way: cli, the entries, results, predict, models, engine, with the stages of the data
- * beside them.
+ * The layers: what each folder of lib/ may import from outside itself. Any other import is an error, so that imports
+ * run one way: cli, the entries, results, predict, models, engine, with the stages of the data beside them.
  */
 const layers = {
   input: ['errors.ts', 'disk.ts', 'unless-aborted.ts'],
@@ -15,7 +14,7 @@ const layers = {
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
   models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
   journal: ['errors.ts', 'disk.ts', 'engine/addon.ts'],
-  // What scores say: rules, sums and the results that carry them. Predict, output and rescore share it.
+  // What scores mean: rules, sums and the results that carry them. Shared by predict, output and rescore.
   scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
@@ -26,12 +25,12 @@ const layers = {
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
     'predict/options.ts',
   ],
-  // Brings a prediction into its result files: nothing else knows both.
+  // Writes a prediction into its result files: nothing else knows both.
   results: [
     ...['errors.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/pool'],
     ...['engine/libtorch/load.ts', 'models/folder/model-folder.ts', 'output', 'scoring', 'predict'],
   ],
-  // The entries of the package, and what the command line needs beside them.
+  // The package's entries, and what the command line needs beside them.
   'index.ts': [
     ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'engine', 'diagnosis', 'scoring', 'predict'],
     ...['results', 'output/manifest.ts'],
@@ -40,12 +39,12 @@ const layers = {
   'diagnostics.ts': ['supported-node.ts', 'diagnosis', 'engine'],
   'benchmark.ts': ['supported-node.ts', 'benchmark', 'engine'],
   'internal.ts': ['engine', 'models', 'scoring', 'predict', 'results'],
-  // Sinks and views know the results and events of a prediction, and nothing of how they came about.
+  // Sinks and views know the results and events of a prediction, but not how they came about.
   output: [
     ...['errors.ts', 'disk.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
     ...['windows/windows.ts', 'unless-aborted.ts'],
   ],
-  // Calls anew what was scored before: from files to files, without models and devices. A classifier is given to it.
+  // Rescores stored results, from files to files, without models and devices. A classifier is passed in.
   rescore: [
     ...['errors.ts', 'disk.ts', 'input', 'output', 'scoring', 'predict/run-counts.ts'],
     ...['windows/open-reading-frames.ts', 'windows/windows.ts'],
@@ -57,7 +56,7 @@ const layers = {
   cli: [
     ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
     ...['index.ts', 'models.ts', 'diagnostics.ts', 'benchmark.ts', 'internal.ts'],
-    // For an end without waiting.
+    // For exiting without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
   ],
   'errors.ts': [],
@@ -98,12 +97,12 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
-      // Numbers read well in a message as they are.
+      // Numbers read well in messages without conversion.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       // Sequences are ASCII: a character is a letter.
       '@typescript-eslint/no-misused-spread': 'off',
-      // An index inside a loop's bounds: the compiler asks for the proof, this is how it is given.
+      // For an index inside a loop's bounds, which the compiler cannot prove.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
     },

@@ -1,10 +1,9 @@
 // @ts-check
 /**
  * How long the command takes, from start to end: `node bench/command.mjs --fasta contigs.fa [--fasta other.fa] [--model
- * NAME] [--rounds 5] [--out FOLDER]`. Each file is predicted by a process of its own, in turn; a row is the median of its
- * rounds. Without --model it is the model that comes with the program. Bases a second a core is by the processors that the
- * machine has, all of which are used: a file of some megabases tells what the way of the data reaches, a short one what
- * the start costs.
+ * NAME] [--rounds 5] [--out FOLDER]`. Each prediction is a process of its own, the files in turn; a row is the median
+ * of its rounds. The default model is the shipped one. Bases per second per core count all the machine's processors,
+ * all of which are used: a file of some megabases shows the throughput, a short one the cost of starting.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

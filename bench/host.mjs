@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * How fast everything in `predict` but the models is: read, window, frame, tokenize, pack, write. The real command line
- * runs over generated FASTA; only the devices are replaced, by ones that answer every batch at once. See README.md.
+ * The speed of everything in `predict` except the models: read, window, frame, tokenize, pack, write. The real command
+ * line runs over generated FASTA; only the devices are replaced, by fakes that answer every batch at once. See
+ * README.md.
  *
  *   node bench/host.mjs [--megabases N] [--repeats N] [--kinds LIST] [--devices N] [--rate N] [--stages] [--json]
  */
@@ -21,9 +22,9 @@ const { values } = parseArgs({
     repeats: { type: 'string', default: '3' },
     kinds: { type: 'string', default: Object.keys(KINDS).join(',') },
     devices: { type: 'string', default: '8' },
-    // Frames a second that each device takes; 0: every batch is answered at once.
+    // Frames per second of each device; 0: every batch is answered at once.
     rate: { type: 'string', default: '0' },
-    // The compiled project to measure, for a comparison with another state of it.
+    // The compiled project to measure, to compare with another version of it.
     dist: { type: 'string', default: inRepository('dist') },
     stages: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },

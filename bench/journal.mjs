@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * What the journal of a run costs: `node bench/journal.mjs --fasta contigs.fa --model NAME [--rounds 5] [--embeddings]
- * [--out FOLDER]`. One loaded model predicts the same input with a journal and without in turn, there and back; a row is
- * the median of its rounds, and the cost is the median of the rounds' own ratios, of the clock and of the processor's
- * time: the latter tells more where others use the machine. Then the whole input is gone through with the journal of a
- * complete run: that is how fast a run is gone on with. At last a batch of 24 frames is entered many times, alone.
+ * What a run's journal costs: `node bench/journal.mjs --fasta contigs.fa --model NAME [--rounds 5] [--embeddings]
+ * [--out FOLDER]`. One loaded model predicts the same input with and without a journal, back and forth; a row is the
+ * median of its rounds, and the cost is the median of the rounds' own ratios, by the clock and by processor time. The
+ * latter is more reliable where others use the machine. Then the whole input runs against the journal of a complete
+ * run, which shows how fast a run resumes. Finally a batch of 24 frames is entered many times, on its own.
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
@@ -23,7 +23,7 @@ const { values } = parseArgs({
     model: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     embeddings: { type: 'boolean', default: false },
-    /** Where the journals are: on the disk that results would be written to. */
+    /** Where the journals go: use the disk that results would be written to. */
     folder: { type: 'string', default: tmpdir() },
     out: { type: 'string' },
   },
@@ -42,7 +42,7 @@ const predictor = await open({ model, devices: 'cpu' });
 async function measure({ journal, isNew = true } = {}) {
   let frames = 0;
   const measured = await measuredQuietly(async () => {
-    // It may be repeated.
+    // The measurement may be repeated, and must begin without a journal each time.
     if (journal !== undefined && isNew) rmSync(journal, { force: true });
     frames = 0;
     const start = performance.now();
@@ -56,13 +56,13 @@ async function measure({ journal, isNew = true } = {}) {
   return { ...measured.result, othersCores: measured.othersCores, frames };
 }
 
-/** Of the processor. @param {NodeJS.CpuUsage} before */
+/** Processor time. @param {NodeJS.CpuUsage} before */
 function microseconds(before) {
   const { user, system } = process.cpuUsage(before);
   return user + system;
 }
 
-/** Microseconds of the processor for a batch that is entered: its digest, its record, the writing and the syncs. */
+/** Processor microseconds to enter a batch: its digest, its record, the writing and the syncs. */
 async function microsecondsABatch() {
   const batches = 20_000;
   const frames = 24;

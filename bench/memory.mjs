@@ -1,8 +1,8 @@
 // @ts-check
 /**
  * How much more memory a run takes when its input is a hundred times larger: `node bench/memory.mjs [megabases]`.
- * Writes contigs of random bases, every tenth without stop codons in its first frame, once as many records and once as
- * a single one, predicts them with a small random model, and prints a Markdown table of peak resident memory.
+ * Writes contigs of random bases, every tenth without stop codons in its first frame, first as many records, then as a
+ * single one. Predicts them with a small random model and prints a Markdown table of peak resident memory.
  */
 import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';

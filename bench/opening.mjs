@@ -1,9 +1,8 @@
 // @ts-check
 /**
- * What the known answer costs when a worker opens: `node bench/opening.mjs --other FOLDER [--rounds 5] [--out FOLDER]`.
- * FOLDER has the modules of another build of the addon, such as one from before there was a known answer. Models of one
- * layer with heads as wide as those of the published ones are opened with both and compute a small batch, in processes of
- * their own, in turn.
+ * What the known answer adds to opening a worker: `node bench/opening.mjs --other FOLDER [--rounds 5] [--out FOLDER]`.
+ * FOLDER has the modules of another build of the addon, such as one without the known answer. Both builds open models
+ * of one layer with heads as wide as the published ones and compute a small batch, in processes of their own, in turn.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -35,7 +34,7 @@ const { values } = parseArgs({
     other: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     out: { type: 'string' },
-    /** What a child process measures. */
+    /** The build that a child process measures. */
     measure: { type: 'string' },
   },
 });
@@ -50,7 +49,7 @@ function oneLayer(published) {
   return { ...published, layers: 1, heads: HEADS, width, feedForward: width };
 }
 
-/** The milliseconds of every opening and a small batch, the first of the process first. @param {string} folder */
+/** Milliseconds of every opening with a small batch, the process's first opening first. @param {string} folder */
 async function measureOpenings(folder) {
   const { addon } = loadAddon();
   /** @template {import('../dist/lib/engine/addon.js').Architecture} A @param {A} architecture */
@@ -69,7 +68,7 @@ async function measureOpenings(folder) {
     for (let opening = 0; opening < OPENINGS; opening++) {
       const start = performance.now();
       const worker = await addon.openWorker({ device: 'cpu', precision, engine, threads: 2, dna, protein });
-      // Up to the first results: what a library does once for its first numbers is done by either.
+      // Up to the first results: what a library does once for its first numbers, both builds do.
       await worker.embed('dna', SEQUENCES, { layers: false });
       await worker.embed('protein', SEQUENCES, { layers: false });
       times.push(performance.now() - start);

@@ -1,15 +1,15 @@
 // @ts-check
 import { readFileSync } from 'node:fs';
 
-/** Linux counts CPU time in these, whatever its own clock is. */
+/** The unit in which Linux counts CPU time, independent of its own clock. */
 const TICKS_A_SECOND = 100;
 
-/** Cores that others may use on average, and how often a measurement is repeated while they use more. */
+/** Cores that others may use on average, and how often a measurement is tried while they use more. */
 const QUIET = { cores: 0.2, tries: 4 };
 
 /**
- * Measures again what others disturbed, and keeps the attempt with the least of that: libraries whose threads wait for
- * each other suffer from other processes much more than by the CPU time that these take.
+ * Repeats a measurement that other processes disturb, and keeps the least disturbed attempt: libraries whose threads
+ * wait for each other lose much more to other processes than the CPU time that those take.
  * @template T
  * @param {() => Promise<T>} action whose work is done in child processes that it waits for
  * @returns {Promise<{ result: T, othersCores: number }>} cores that all other processes used meanwhile, on average
@@ -35,12 +35,12 @@ async function withOtherLoad(action) {
   return { result, othersCores: Math.max(0, others / elapsed) };
 }
 
-/** CPU time so far, of the machine and of this process with the children that it has waited for. */
+/** CPU seconds so far, of the machine and of this process with the children that it has waited for. */
 function seconds() {
   const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
   // user, nice, system, idle, iowait, irq, softirq, steal; stolen time is lost to everyone here.
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line.split(/\s+/).slice(1).map(Number);
-  // Its name, in parentheses, may hold spaces; the fields after it begin with the third.
+  // The name, in parentheses, may contain spaces; the fields after it begin with the third.
   const fields = readFileSync('/proc/self/stat', 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ')

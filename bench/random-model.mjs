@@ -12,25 +12,25 @@ import { cacheFolder } from '../scripts/setup/cache-folder.mjs';
 /** @typedef {import('../dist/lib/engine/addon.js').ArchiveParameter} ArchiveParameter */
 
 /**
- * `plain`: what `virnucpro models random` makes. `rough`: sharper attention, layers that add more to the residual stream,
- * norms and biases that differ between channels, as trained weights have them; harder for low precisions.
+ * `plain`: as from `virnucpro models random`. `rough`: sharper attention, layers that add more to the residual stream,
+ * and norms and biases that differ between channels, like trained weights; harder for low precisions.
  * @typedef {'plain' | 'rough'} Kind
  */
 
 export const MODEL = 'bench';
 
-/** How much larger than the plain weights the rough ones are, and how much their norms and biases vary. */
+/** How much larger the rough weights are than the plain ones, and how much their norms and biases vary. */
 const ROUGH = { attention: 2, fusedAttention: 1.6, added: 2, norm: 0.3, bias: 0.1 };
 
 /**
- * A whole model of random weights in FP32, made in the cache folder the first time.
+ * A whole model of random weights in FP32, made in the cache folder the first time only.
  * @param {{ esm: string, dna: string, seed: number, kind?: Kind }} request
- * @returns {Promise<string>} the folder of models that holds it as MODEL
+ * @returns {Promise<string>} the models folder that contains it as MODEL
  */
 export async function randomModel({ esm, dna, seed, kind = 'plain' }) {
   const models = join(cacheFolder(), 'bench-models', `${kind}-${esm}-${dna}-${seed}`);
   const mark = join(models, 'model-complete');
-  // One that was made before models were recorded is made again.
+  // A model from before trusted models were recorded is made again.
   if (existsSync(mark) && existsSync(join(models, TRUST_FOLDER))) return models;
   console.error(`making a ${kind} random model of ${esm} and ${dna}`);
   const { addon } = loadAddon();
@@ -46,7 +46,7 @@ export async function randomModel({ esm, dna, seed, kind = 'plain' }) {
 
 /**
  * A folder beside the model, with its archives where the Python runners look for them.
- * @param {string} models as randomModel gives it
+ * @param {string} models from randomModel
  */
 export function weightsFolder(models) {
   const folder = join(models, 'weights');

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * How fast records are read, alone: `node bench/reading.mjs [--dist FOLDER ...] [--megabases 100] [--rounds 5]
- * [--kinds random,short,single] [--out FOLDER]`. Several compiled states of the project are measured in turns, each reading in
- * a process of its own; the fastest of the rounds counts, for the machine's other work only adds.
+ * How fast records are read, on their own: `node bench/reading.mjs [--dist FOLDER ...] [--megabases 100] [--rounds 5]
+ * [--kinds random,short,single] [--out FOLDER]`. Several compiled versions of the project are measured in turn, each
+ * reading in a process of its own. The fastest round counts, since other work on the machine only adds time.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
@@ -32,7 +32,7 @@ async function measure(dist, input) {
   const read = async () => {
     for await (const { sequence } of readRecords([input])) sequence.release();
   };
-  // Once for the compiler.
+  // Once to warm up the JIT compiler.
   await read();
   const before = process.cpuUsage();
   await read();

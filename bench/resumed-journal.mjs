@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * What a run with a long journal takes before it goes on: `node bench/resumed-journal.mjs [--batches 1000000]
- * [--folder FOLDER] [--out FOLDER]`. A journal of so many batches of two frames is written, and opened by a process of its
- * own, which then looks up the first of them one after the other. Ends with 1 when opening took more memory than its bound.
+ * What a run with a long journal takes before it resumes: `node bench/resumed-journal.mjs [--batches 1000000]
+ * [--folder FOLDER] [--out FOLDER]`. Writes a journal of that many batches of two frames; a process of its own opens it
+ * and looks up the first batches one after the other. Exits with 1 if opening took more memory than its bound.
  */
 import { execFile } from 'node:child_process';
 import { Buffer } from 'node:buffer';
@@ -19,7 +19,7 @@ import { markdownList, markdownTable, writeResults } from './write-results.mjs';
 
 const FRAMES = 2;
 const MAX_LOOKED_UP = 100_000;
-/** Its place and its frames, 12 bytes, and as much again for what holds them; and what is left until it is collected. */
+/** Its position and frames, 12 bytes, and as much again for their container; garbage: what is not collected yet. */
 const MAX_BYTES_A_BATCH = 24;
 const MAX_GARBAGE = 64 * 2 ** 20;
 const TOKENS = {

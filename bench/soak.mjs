@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Whether memory stays what it was: `npm run soak -- [--batches 2000] [--openings 200] [--models FOLDER --model NAME]
- * [--out FOLDER]`. Computes batches of changing lengths on one worker, some of them wrong, then opens a worker, computes
- * once and closes it, again and again, on the CPU with a small random model unless another is named. Resident memory is
- * read at 40 moments of each, after a garbage collection; the median of the last ten is compared with that of the ten
- * that follow the first ten, which warm up. Ends with 1 when it grew by more than the bound.
+ * Whether memory stays constant: `npm run soak -- [--batches 2000] [--openings 200] [--models FOLDER --model NAME]
+ * [--out FOLDER]`. Computes batches of varying lengths on one worker, some of them malformed, then repeatedly opens a
+ * worker, computes once and closes it, on the CPU with a small random model unless another is named. Resident memory is
+ * read at 40 moments of each phase, after a garbage collection. The first ten moments warm up; the median of the last
+ * ten is compared with that of the ten after the warm-up. Exits with 1 if it grew by more than the bound.
  *
- * The bound, 8 MiB, is what the allocators' own holes come and go by. Between the two medians lies half of all batches or
- * openings: 1,000 batches that left 8 KiB each would pass it, less than one batch's tokens and embeddings take; and 100
- * openings that left 84 KB each, less than any weight matrix. The counts scale what is seen, not the bound.
+ * The bound, 8 MiB, is how much the allocators' own gaps vary. Half of all batches or openings lie between the two
+ * medians: a leak of 8 KiB in each of 1,000 batches would reach it, less than one batch's tokens and embeddings; and
+ * one of 84 KB in each of 100 openings, less than any weight matrix. The counts scale what is detected, not the bound.
  */
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -59,7 +59,10 @@ function tokens(sequences, longest, vocabulary) {
   return { tokens: new Int32Array(offsets[sequences] ?? 0).map(() => next() % vocabulary), offsets };
 }
 
-/** Of one frame to eight, with embeddings every other time, with a wrong token every tenth. @param {NativeWorker} worker */
+/**
+ * Computes one to eight frames, with embeddings every other time and a wrong token every tenth.
+ * @param {NativeWorker} worker
+ */
 async function computeBatch(worker, index = 0) {
   const frames = 1 + (next() % 8);
   const batch = {
@@ -73,7 +76,7 @@ async function computeBatch(worker, index = 0) {
 }
 
 async function resident() {
-  // Finalizers run in the turns after the collection.
+  // Finalizers run in the event loop turns after the collection.
   for (let turn = 0; turn < 3; turn++) {
     collectGarbage();
     await new Promise((resolve) => {

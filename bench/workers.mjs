@@ -1,8 +1,9 @@
 // @ts-check
 /**
- * How fast `predict` is with one worker on the CPU and with several that share its threads, and whether the results are
- * the same bytes: `node bench/workers.mjs --fasta contigs.fa --model NAME [--workers 1,2,4] [--rounds 3] [--out FOLDER]`.
- * The rounds go through all settings in turn, there and back; a row is the median of its rounds.
+ * The speed of `predict` with one worker on the CPU and with several that share its threads, and whether the results
+ * are identical:
+ * `node bench/workers.mjs --fasta contigs.fa --model NAME [--workers 1,2,4] [--rounds 3] [--out FOLDER]`. Rounds run
+ * all settings in turn, back and forth; a row is the median of its rounds.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -48,7 +49,7 @@ async function measure(workers) {
   return {
     othersCores,
     frames: run.counts.framesScored,
-    // Everything but the loading of the model.
+    // Everything except loading the model.
     seconds: run.seconds.total - run.seconds.load,
     busySpread: Math.max(...busy) - Math.min(...busy),
     busiest: Math.max(...busy),

@@ -5,7 +5,7 @@ import { run } from '../scripts/setup/child.mjs';
 import { inRepository } from '../scripts/setup/repository.mjs';
 
 /**
- * Writes a report as JSON and as Markdown, in the layout of the repository.
+ * Writes a report as JSON and as Markdown, formatted like the repository.
  * @param {string} folder @param {string} name without an extension @param {unknown} report @param {string} markdown
  */
 export async function writeResults(folder, name, report, markdown) {

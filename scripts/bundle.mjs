@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * Makes one archive that runs without a network, npm or a compiler, beside a Python torch: `npm run bundle`. It is how
- * machines without a network install the program, see docs/clusters.md. `npm run setup` comes first.
+ * Makes one archive that runs beside a Python torch, without a network, npm or a compiler: `npm run bundle`. Machines
+ * without a network install the program from it, see docs/clusters.md. Run `npm run setup` first.
  *
  *     node scripts/bundle.mjs [--output FILE] [--preset 0..9] [--library FOLDER] [--addon FOLDER] [--node-license FILE]
  *                             [--portable]
  *
- * --preset is xz's, 6 unless given; --portable fails where the addon needs a newer system than libtorch itself does.
+ * --preset is xz's, 6 by default; --portable fails if the addon needs a newer system than libtorch itself does.
  */
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ import { bundleReadme, launcher } from './bundle/texts.mjs';
 import { SetupFailure } from './setup/failure.mjs';
 import { inRepository } from './setup/repository.mjs';
 
-/** What fits where files are carried by hand; a bundle that outgrows it has something in it that it should not. */
+/** Small enough to be carried by hand. A bundle that outgrows it contains something that it should not. */
 export const MAX_BYTES = 60 * 2 ** 20;
 
 function readArguments() {
@@ -40,7 +40,7 @@ function readArguments() {
     });
     if (/^\d$/.test(values.preset)) return values;
   } catch {
-    // Said below, in one line for every kind of mistake.
+    // Reported below, in one line for every kind of mistake.
   }
   const words = process.argv.slice(2).join(' ');
   throw new SetupFailure(

@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * Runs are killed, stopped, starved of disk, their journals damaged; each is gone on with by `--resume` and its results
- * compared, byte for byte, with those of a run that nothing disturbed:
+ * Kills and stops runs, starves them of disk and damages their journals, then resumes each with `--resume` and compares
+ * its results, byte for byte, with those of an undisturbed run:
  * `npm run chaos [-- --kills 100] [--times 5] [--steps 1000] [--contigs 160] [--seed N] [--only WORD] [--out FOLDER]`.
- * kills: how often kill -9 at a random moment; times: how often each of the other faults; steps: at how many calls to the
- * file system a small run is killed; only: faults whose name has the word; out: where the table is written as a result.
- * Needs `npm run setup`, and no model: it makes a small random one in a temporary folder. Prints a table, and ends with 1
- * when anything was not survived; what tells of it is kept in build/chaos then.
+ * kills: number of kill -9 at random moments; times: trials of each of the other faults; steps: number of file system
+ * calls at which a small run is killed; only: faults whose name contains the word; out: where the table is written as a
+ * result. Needs `npm run setup`, but no model: it makes a small random one in a temporary folder. Prints a table; exits
+ * with 1 if anything was not survived, and then keeps the evidence in build/chaos.
  */
 import { parseArgs } from 'node:util';
 import { writeResults } from '../bench/write-results.mjs';
@@ -58,7 +58,7 @@ async function chooseFaults(laboratory, { kills: killCount, times, steps: stepCo
     ...refusals(Math.min(times, 1)),
     ...subjects(times),
     ...owners(Math.min(times, 3)),
-    // To count the calls takes a run.
+    // Counting the calls takes a run.
     ...(stepCount > 0 && EVERY_CALL.includes(only) ? [await steps(laboratory, stepCount)] : []),
   ];
   const chosen = all

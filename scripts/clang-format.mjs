@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * Formats csrc/ and test/simulated-gpu/, or with --check says which files are not. The release of clang-format is pinned, since every release
- * breaks lines a little differently; it is fetched into the cache at first use.
+ * Formats the C++ of csrc/, test/simulated-gpu/ and test/cuda-emulation/; with --check it only reports files that are
+ * not formatted. clang-format is pinned, since every release breaks lines a little differently; it is fetched into the
+ * cache at first use.
  */
 import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';

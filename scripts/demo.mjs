@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * `npm run demo [-- FASTA ...]`: predicts contigs with the small model that comes with the program, and shows the verdicts.
- * Without a file these are the example contigs. Files are looked for in the folder that npm was started in.
+ * `npm run demo [-- FASTA ...]`: predicts contigs with the small shipped model and shows the verdicts. Without a file
+ * it predicts the example contigs. Relative paths start from the folder that npm was started in.
  */
 import '../bin/refuse-old-node.js';
 import { spawnSync } from 'node:child_process';
@@ -14,13 +14,13 @@ const MODEL = 'virnucpro-mini';
 const MAX_ROWS = 30;
 const output = inRepository('build', 'demo');
 
-/** As one would type it in the repository's folder. @param {string} path */
+/** The path as one would type it in the repository's folder. @param {string} path */
 function shown(path) {
   const short = relative(repositoryRoot, path);
   return short.startsWith('..') ? path : short;
 }
 
-/** What was asked for, else the examples. */
+/** The files given, else the examples. */
 function readInputs() {
   const words = process.argv.slice(2);
   if (words.some((word) => word.startsWith('-'))) {
@@ -35,7 +35,7 @@ function readInputs() {
     : [inRepository('examples', 'contigs.fa')];
 }
 
-/** @param {readonly string[]} inputs @returns {number} the exit code: 0, or 2 where a part of the input was wrong */
+/** @param {readonly string[]} inputs @returns {number} the exit code: 0, or 2 if part of the input was malformed */
 function predict(inputs) {
   const words = ['predict', ...inputs.map(shown), '--output', shown(output), '--force', '--model', MODEL];
   console.log(`\n$ node bin/virnucpro.js ${words.join(' ')}`);

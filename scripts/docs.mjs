@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * Writes what the documentation takes from the code: `npm run docs`. The options in docs/cli.md come from the command
- * line itself, the exit codes there from lib/cli/exit-codes.ts, the fields of `bench --json` from
+ * Writes the parts of the documentation that come from the code: `npm run docs`. The options in docs/cli.md come from
+ * the command line itself, the exit codes there from lib/cli/exit-codes.ts, the fields of `bench --json` from
  * lib/benchmark/report.ts, the tables of files and columns in docs/outputs.md from lib/output/files.ts, the events in
  * docs/events.md from lib/monitor/event-schema.ts.
- * With --check nothing is written, and the exit code says whether something would be.
+ * With --check it writes nothing; it exits with 1 if something would change.
  */
 import { EXIT_MEANINGS } from '../dist/lib/cli/exit-codes.js';
 import { buildProgram } from '../dist/lib/cli/main.js';
@@ -19,7 +19,7 @@ const outdated = [];
 
 /** @param {import('commander').Command} command @param {string} path @returns {string} */
 function commandSection(command, path) {
-  // A fixed width, so that the text does not depend on the terminal that it was written from.
+  // A fixed width, so that the text does not depend on the terminal.
   command.configureHelp({ helpWidth: 110 });
   const title = path === 'virnucpro' ? '' : `## \`${path}\`\n\n`;
   const own = `${title}\`\`\`text\n${command.helpInformation().trim()}\n\`\`\`\n`;

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * Feeds wrong files and wrong vocabularies to the parts that read what came from someone else, guided by the branches
- * that they take: `npm run fuzz -- [target...] [--seconds 60] [--seed 1] [--minimise]`. The readers in TypeScript run as
+ * Fuzzes the parts that read other people's files, with malformed files and vocabularies, guided by the branches that
+ * they take: `npm run fuzz -- [target...] [--seconds 60] [--seed 1] [--minimise]`. The readers in TypeScript run as
  * they are; the native parts are built with clang, its address and undefined-behaviour sanitizers and libFuzzer.
- * Starts from the corpus in test/fixtures/fuzz; with --minimise what was found goes into it, cut down to what is needed.
- * Prints a table, and ends with 1 when there was a fault; its input lies in build/fuzz/faults then.
+ * Starts from the corpus in test/fixtures/fuzz; --minimise replaces it by what was found, cut down to what is needed.
+ * Prints a table; exits with 1 after a fault, whose input is then in build/fuzz/faults.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * Checks in less than 8 minutes what can only be seen on a GPU: that the numbers are right there, that the command keeps
- * its promises, that it survives a full memory, and how fast it is. Needs a checkout that is set up, or a bundle.
+ * Checks in less than 8 minutes what only a GPU can show: that its numbers are right, that the command keeps its
+ * promises, that it survives a full memory, and how fast it is. Needs a checkout that is set up, or a bundle.
  *
  *     node scripts/gpu-check.mjs [--device cuda:0 | --device cpu --quick] [--output gpu-check.json] [--minutes 8]
  *                                [--only STEP,...] [--temporary FOLDER]
  *
- * The exit code is 0 when all bars are met, 2 when one is not, 1 when something is broken or there is no GPU.
- * --quick takes tiny models and judges no speed, for a try of the check itself.
+ * Exits with 0 when all bars are met, 2 when one is not, 1 when something is broken or there is no GPU.
+ * --quick uses tiny models and judges no speed, to try the check itself.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,7 +52,7 @@ function readArguments() {
       return { ...values, minutes: Number(values.minutes), only };
     }
   } catch {
-    // Said below, in one line for every kind of mistake.
+    // Reported below, in one line for every kind of mistake.
   }
   console.error(
     `Expected --device cpu or cuda:N, --quick, --output FILE, --minutes N, --temporary FOLDER, ` +
@@ -74,7 +74,7 @@ async function check() {
       process.exit(1);
     });
   }
-  // What the library and its children leave behind goes with the folder.
+  // So that the leftovers of the library and its children are removed with the folder.
   process.env['TMPDIR'] = folder;
 
   const listed = await runVirnucpro(['devices', '--json'], { seconds: 60 });
@@ -97,7 +97,7 @@ async function check() {
   const machine = await describeMachine(devices);
   /** @type {import('./gpu-check/steps.mjs').StepResult[]} */
   const results = [];
-  // After every step, so that what is known is there whatever ends the check.
+  // After every step, so that the results so far survive however the check ends.
   const save = () => {
     const seconds = (Date.now() - started.getTime()) / 1000;
     const facts = { formatVersion: 1, started: started.toISOString(), seconds, device, quick, machine };

@@ -1,5 +1,5 @@
 // @ts-check
-/** All checks of the sources, to their end even when an early one fails: `npm run lint`. */
+/** All checks of the sources; a failing one does not stop the rest: `npm run lint`. */
 import { spawnSync } from 'node:child_process';
 import { inRepository, repositoryRoot } from './setup/repository.mjs';
 

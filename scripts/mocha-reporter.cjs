@@ -1,7 +1,7 @@
 // @ts-check
 const { reporters, Runner } = require('mocha');
 
-/** Mocha's own output, and one closing line that says the numbers in the same words whatever they are. */
+/** Mocha's own output, and a closing line with the numbers in a fixed format. */
 module.exports = class extends reporters.Spec {
   /** @param {import('mocha').Runner} runner @param {import('mocha').MochaOptions} options */
   constructor(runner, options) {

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Writes the picture of the dashboard that README.md shows, docs/dashboard.svg: `npm run screen`. It shows the command
- * itself, in a terminal of its own, on four simulated GPUs (test/simulated-gpu), in the middle of a run. Needs tmux, and a
- * compiler and cmake for the simulated GPUs, which take a minute the first time.
+ * Writes docs/dashboard.svg, the picture of the dashboard in README.md: `npm run screen`. It shows the real command, in
+ * a terminal of its own, in the middle of a run on four simulated GPUs (test/simulated-gpu). Needs tmux, and a compiler
+ * and cmake for the simulated GPUs, which take a minute to build the first time.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,26 +15,26 @@ import { screenPicture } from './docs/screen-picture.mjs';
 import { inRepository } from './setup/repository.mjs';
 
 const SIZE = { columns: 100, rows: 22 };
-/** What an RTX 4090 has, in a machine in which other programs use 2 GiB. Late enough to be seen at work. */
+/** An RTX 4090, where other programs use 2 GiB. The delay is long enough that the GPUs are seen at work. */
 const GPU = { capability: '8.9', memory: 24, free: 22, delay: 5000 };
 /** Small batches, so that there are many. */
 const BATCHES = ['--esm-batch-size', '3072', '--dnabert-batch-size', '3072'];
 const RECORDS = 200;
 const TITLE = 'The dashboard of a run on four simulated GPUs';
 
-/** Without the letter T: no strand has a stop codon, so that every window has six frames. */
+/** Sequences without the letter T: neither strand has a stop codon, so every window has six ORFs. */
 function records() {
   const next = seededNumbers(1);
   const letters = () => Array.from({ length: 2000 }, () => 'ACG'[(next() >>> 8) % 3]).join('');
   return Array.from({ length: RECORDS }, (_, index) => `>contig_${index}\n${letters()}\n`).join('');
 }
 
-/** The variables of a machine that this process does not have itself. @param {Record<string, string>} variables */
+/** The machine's variables that this process does not have itself. @param {Record<string, string>} variables */
 function added(variables) {
   return Object.fromEntries(Object.entries(variables).filter(([name, value]) => process.env[name] !== value));
 }
 
-/** A third to two thirds of the run are done, and every device has done some of it. @param {string} screen */
+/** About half of the run is done, and every device has done some of it. @param {string} screen */
 function isInTheMiddle(screen) {
   const fraction = Number(/([\d.]+) % .* left/.exec(screen)?.[1]);
   const devices = [...screen.matchAll(/([\d.]+) % of the run/g)].map(([, done]) => Number(done));

@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * Sets a checkout up, from nothing to runnable: `npm run setup`. In an installed package, which comes compiled as far as
- * TypeScript goes, it provides libtorch and the addon.
+ * Sets up a checkout from nothing to runnable: `npm run setup`. In an installed package, whose TypeScript comes
+ * compiled, it only provides libtorch and the addon.
  *
  *     node scripts/setup.mjs [--cuda [12 | 13] | --no-cuda] [step ...]
  *
- * Steps run in the order below, all of them when none is named; a step that has nothing to do says so.
+ * Steps run in the order below, all of them when none is named; a step with nothing to do says so.
  * libtorch's CUDA libraries are fetched where there is an NVIDIA driver; --cuda fetches them without one, e.g. on the
- * login node of a cluster, --no-cuda leaves them out. They are those of CUDA 13, or of CUDA 12 where the driver runs no
- * newer one; --cuda 12 fetches these anywhere.
+ * login node of a cluster, --no-cuda leaves them out. They are those of CUDA 13, or of CUDA 12 where the driver
+ * supports nothing newer; --cuda 12 fetches those of CUDA 12 anywhere.
  */
 import '../bin/refuse-old-node.js';
 import { parseArgs } from 'node:util';
@@ -24,7 +24,7 @@ import { compileTypeScript } from './setup/typescript.mjs';
 
 /**
  * @typedef {{ cuda: boolean | undefined, major: import('./setup/versions.mjs').CudaMajor | undefined }} Options
- * cuda: whether the CUDA libraries are wanted, major: of which CUDA; undefined where the machine decides
+ * cuda: whether the CUDA libraries are wanted; major: of which CUDA; undefined: the machine decides
  */
 /** @typedef {(step: Step, options: Options) => Promise<void>} Action */
 
@@ -65,7 +65,7 @@ function readArguments() {
     const names = positionals.filter((name) => name !== String(major));
     if (names.every((name) => Object.hasOwn(steps, name))) return { cuda: values.cuda, major, names };
   } catch {
-    // Said below, in one line for every kind of mistake.
+    // Reported below, in one line for every kind of mistake.
   }
   const names = Object.keys(steps).join(', ');
   throw new SetupFailure(
@@ -84,10 +84,10 @@ async function setUp() {
   );
 }
 
-/** What the system refuses, e.g. to write into a package that another user installed, is no fault of the scripts. */
+/** The system's refusals, e.g. to write into a package that another user installed, are no fault of the scripts. */
 const refusals = ['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'ENOTDIR', 'EEXIST'];
 
-/** @param {unknown} error @returns {error is Error} whether its message says all there is to say */
+/** @param {unknown} error @returns {error is Error} whether its message alone explains it */
 function explainsItself(error) {
   if (error instanceof SetupFailure) return true;
   return error instanceof Error && 'code' in error && refusals.includes(String(error.code));

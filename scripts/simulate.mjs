@@ -5,9 +5,9 @@
  *     node scripts/simulate.mjs [--gpus 9.0,7.5] [--memory 80,16] [--free 80,3] [--delay 50,400] [--faults none,lost@500]
  *                               [--without PROTECTION,...] [--kernels] [--report FILE] [COMMAND WORDS...]
  *
- * By GPU, with commas: compute capability, GiB, GiB that other processes have left, mean delay of a kernel in microseconds,
- * and what is wrong with it. test/simulated-gpu/machine.ts has the faults and protections, report.ts what is counted.
- * --kernels has it compile and use this project's kernels. Without a command it says what the environment has to be.
+ * Lists are by GPU: compute capability, GiB of memory, GiB that other processes leave free, mean delay of a kernel in
+ * microseconds, and fault. test/simulated-gpu/machine.ts has the faults and protections, report.ts what is counted.
+ * --kernels makes it compile and use this project's kernels. Without a command it prints the environment to set.
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Runs the tests, several files at a time: `npm test [-- FILE ...] [OPTIONS OF MOCHA]`. Without a file these are all but
- * the slow ones, which test/slow.json names and `npm run test:slow` runs; a folder stands for all the files below it. A
- * file by itself runs in one process, where a debugger finds it and its output appears at once.
+ * Runs the tests, several files at a time: `npm test [-- FILE ...] [OPTIONS OF MOCHA]`. Without a file it runs all but
+ * the slow ones, which test/slow.json lists and `npm run test:slow` runs; a folder stands for all the files below it. A
+ * single file runs in one process, so that a debugger can attach and its output appears at once.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { inRepository, repositoryRoot } from './setup/repository.mjs';
 
 const SOURCE = /\.test\.ts$/;
 
-/** The options of mocha that take a value, so that the value is not taken for a file. */
+/** Mocha's options that take a value, so that the value is not mistaken for a file. */
 const OPTIONS_WITH_VALUE = /** @type {const} */ ({
   fgrep: { type: 'string', short: 'f' },
   grep: { type: 'string', short: 'g' },
@@ -53,12 +53,13 @@ const named = parseArgs({ args: words, options: OPTIONS_WITH_VALUE, ...settings 
   (token) => token.kind === 'positional',
 );
 const tests = named.length > 0 ? named.flatMap(({ value }) => testsAt(resolve(value))) : testsOfSpeed(isSlow);
-// The later folders run whole programs, which takes longest. Begun first, they leave the short tests to fill the gaps.
+// The later folders run whole programs, which takes longest. Started first, they leave the short tests to fill the
+// gaps.
 const compiled = [...new Set(tests.map((path) => relative(repositoryRoot, path)))]
   .sort()
   .reverse()
   .map((path) => inRepository('dist', path.replace(/\.ts$/, '.js')));
-// One more than there are cores, as many tests wait for something.
+// One more than there are cores, as many tests spend time waiting.
 const parallel = compiled.length > 1 ? ['--parallel', '--jobs', String(availableParallelism() + 1)] : [];
 const options = words.filter((_, index) => named.every((token) => token.index !== index));
 const { status, signal } = spawnSync(

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * clang-tidy over csrc, by csrc/.clang-tidy, two files at a time: `npm run tidy -- [part of a path ...]`. Takes minutes, as
- * libtorch's headers are read anew for every file. Without clang-tidy it says what to install, and passes.
+ * clang-tidy over csrc, by csrc/.clang-tidy, two files at a time: `npm run tidy -- [part of a path ...]`. Takes
+ * minutes, as libtorch's headers are parsed again for every file. Without clang-tidy it says what to install, and
+ * passes.
  */
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -13,7 +14,7 @@ import { findProgram } from './setup/tools.mjs';
 
 const AT_ONCE = 2;
 
-/** Sources with the words that compile them. @returns {Promise<string[]>} */
+/** The sources to check; also writes the commands that compile them. @returns {Promise<string[]>} */
 async function configured() {
   const { root } = await chosenLibtorch();
   const folder = inRepository('build', 'tidy');

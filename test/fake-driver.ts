@@ -4,20 +4,20 @@ import { dirname, join } from 'node:path';
 import { loadAddon } from '../lib/engine/libtorch/load.js';
 import { fixture } from './repository.js';
 
-/** Why the fake driver cannot be had; undefined when it can. */
+/** Why the fake driver cannot be built; undefined if it can. */
 export function noCompiler(): string | undefined {
   const { error } = spawnSync('cc', ['--version']);
   return error && 'cc, the C compiler, is missing; install gcc (apt-get install gcc, dnf install gcc)';
 }
 
-/** What a program looks for, and the sources of it. */
+/** File names that programs look for, with their sources. */
 const LIBRARIES = {
   cuda: { name: 'libcuda.so.1', sources: ['cuda.c', 'kernels.c'] },
   nvml: { name: 'libnvidia-ml.so.1', sources: ['nvml.c'] },
   nvrtc: { name: 'libnvrtc.so.13', sources: ['nvrtc.c'] },
 } as const;
 
-/** Compiles libraries of test/fixtures/fake-driver into a folder, which belongs on LD_LIBRARY_PATH. */
+/** Compiles libraries of test/fixtures/fake-driver into a folder for LD_LIBRARY_PATH. */
 export function compileFakeDriver(folder: string, libraries: readonly (keyof typeof LIBRARIES)[]): void {
   mkdirSync(folder, { recursive: true });
   for (const library of libraries) {
@@ -29,7 +29,7 @@ export function compileFakeDriver(folder: string, libraries: readonly (keyof typ
   }
 }
 
-/** Makes a libtorch of this machine's files without its CUDA half, and returns its root, in a folder of its own. */
+/** Makes a copy of this machine's libtorch without its CUDA half in `folder`, by links, and returns its root. */
 export function libtorchWithoutCuda(folder: string): string {
   const { libtorch } = loadAddon();
   const root = join(folder, 'torch');

@@ -12,19 +12,19 @@ import { fixture } from './repository.js';
 
 export interface InstalledModel {
   readonly model: OpenedModel;
-  /** The folder of models that it is installed in. */
+  /** The models folder that it is installed in. */
   readonly models: string;
   remove(): void;
 }
 
-/** Imports the golden checkpoints into a folder of models of their own, under the name `golden` unless told otherwise. */
+/** Imports the golden checkpoints into a models folder of their own, by default under the name `golden`. */
 export async function installGoldenModel(changes: Partial<ImportRequest> = {}): Promise<InstalledModel> {
   const models = mkdtempSync(join(tmpdir(), 'virnucpro-models-'));
   const model = await importGolden(models, changes);
   return { model, models, remove: () => rmSync(models, { recursive: true, force: true }) };
 }
 
-/** Imports the golden checkpoints into this folder of models, once more where they are there under another name. */
+/** Imports the golden checkpoints into this models folder, where they may already be under another name. */
 export async function importGolden(models: string, changes: Partial<ImportRequest> = {}): Promise<OpenedModel> {
   return importModel({
     name: 'golden',
@@ -47,7 +47,7 @@ export async function openOnCpu(
   return loadAddon().addon.openWorker({ ...defaults, ...options, dna, protein, classifier });
 }
 
-/** Lays sequences end to end. */
+/** Packs sequences one after another. */
 export function pack(sequences: readonly (readonly number[])[]): PackedTokens {
   const offsets = new Int32Array(sequences.length + 1);
   sequences.forEach((sequence, index) => (offsets[index + 1] = offsets[index]! + sequence.length));

@@ -15,7 +15,7 @@ function findRoot(start: string): string {
   }
 }
 
-/** The checkout that the tests run from, whether they were compiled into `dist/` or elsewhere below it. */
+/** The checkout that the tests run from, whether compiled into `dist/` or elsewhere below it. */
 export const repositoryRoot = findRoot(dirname(fileURLToPath(import.meta.url)));
 
 /** A file or folder under `test/fixtures`. */

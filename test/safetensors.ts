@@ -1,2 +1,2 @@
-/** The check of a GPU compares with the same files, so that the reader is part of the library. */
+/** The reader is part of the library, since the GPU check compares with the same files. */
 export { goldenTensors, largestDifference } from '../lib/diagnosis/golden-tensors.js';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Skips a test, or all of a suite where its `before` calls it. The reason stands behind the titles in the report: what a
- * test prints while it runs beside others would stand anywhere.
+ * Skips a test, or a whole suite when its `before` calls it. The reason is appended to the titles in the report: output
+ * of a test that runs in parallel with others could appear anywhere.
  */
 export function skip(context: Mocha.Context, reason: string): never {
   const runnable = context.runnable() as Mocha.Hook | Mocha.Test;
@@ -13,8 +13,7 @@ export function skip(context: Mocha.Context, reason: string): never {
 }
 
 /**
- * Without AVX-512 the matrix library multiplies in another way, which sums in another order with another number of
- * threads.
+ * Without AVX-512 the matrix library multiplies in a way whose order of summation depends on the number of threads.
  */
 export function sumsAlikeWithAnyThreads(): boolean {
   return hasAvx512();

@@ -1,5 +1,5 @@
 """
-Writes the model card: card.md of this folder with the figures of a run, its calibration and its evaluation.
+Writes the model card: this folder's card.md, filled with the figures of a run, its calibration and its evaluation.
 
     python training/card.py --run RUN --data GENOMES --report REPORT --calibration calibration.json --genomes contigs.tsv --out docs/virnucpro-mini.md
 """
@@ -38,7 +38,7 @@ def shape_values(run: Path) -> dict[str, object]:
 
 
 def frames_seen(runs: list[Path]) -> int:
-    """By the reports in the runs' logs: steps, times the frames of a step."""
+    """From the reports in the runs' logs: steps times the frames of a step."""
     total = 0
     for run in runs:
         lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
@@ -76,7 +76,7 @@ def report_values(report: dict) -> dict[str, object]:
 
 
 def verdict(levels: dict[str, dict], names: list[str]) -> str:
-    """One sentence a level: whether the pair is above the trees, and by how much."""
+    """A sentence for each level: whether the pair is above the trees, and by how much."""
     words = []
     for level in (WINDOWS, CONTIGS):
         of, trees = (levels[level]["sets"][name]["pooled"][0] for name in names[:2])

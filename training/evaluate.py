@@ -1,4 +1,4 @@
-"""Evaluation of trained models on held-out clades; `python evaluate.py --help` says how."""
+"""Evaluation of trained models on held-out clades; see `python evaluate.py --help`."""
 
 import os
 

@@ -3,10 +3,10 @@ Writes the sequences of `npm run demo`: examples/contigs.fa.
 
     python training/examples.py --data GENOMES [--out examples/contigs.fa]
 
-None of them is or was in any organism. Each takes after a group of the training data: likely genes (long open frames) of
-its records give the frequencies of codon pairs, the rest those of bases behind five others; from these frequencies genes
-and what lies between them are drawn anew, from a fixed seed. No 32 bases in a row of the sequences are in the training
-data, on either strand: this is checked before the file is written.
+None of them is or was in any organism. Each resembles a group of the training data: likely genes (long open frames) of
+the group's records give the frequencies of codon pairs, the rest those of a base after five others. Genes and the
+stretches between them are drawn from these frequencies with a fixed seed. No 32 consecutive bases of the sequences are
+in the training data, on either strand: this is checked before the file is written.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from mini.genetic_code import base_codes, base_letters
 SEED = 20261124
 LENGTH = 6000
 LEAST_CODONS = 200
-"""Open frames from this length on count as genes."""
+"""Open frames of at least this length count as genes."""
 LINE = 70
 
 
 class Habits:
-    """What a clade's genes, and what is between them, look like."""
+    """Statistics of a clade's genes, and of what is between them."""
 
     def __init__(self, records: list[Record], clade: str, random: np.random.Generator) -> None:
         chosen = [record for record in records if record.clade == clade]
@@ -44,7 +44,7 @@ class Habits:
         return self._between.bases(length, self._random)
 
     def genome(self, first: int, gap: int, *genes: int) -> np.ndarray:
-        """LENGTH bases: genes of so many codons (below 0 on the other strand) behind gaps, the last of which is the rest."""
+        """LENGTH bases: `first` bases, genes of so many codons (negative: other strand), each with a gap after it."""
         parts = [self.between(first)]
         for codons in genes:
             gene = self.gene(abs(codons))
@@ -117,7 +117,7 @@ def examples(records: list[Record]) -> list[Example]:
 
 
 def check_invented(made: list[Example], records: list[Record]) -> None:
-    """Ends the program if 32 bases in a row of an example are in a record."""
+    """Ends the program if 32 consecutive bases of an example are in a record."""
     codes = [base_codes(one.letters.encode()) for one in made if set(one.letters) != {"N"} and len(one.letters) >= 32]
     ours = np.unique(np.concatenate([words(strand) for one in codes for strand in (one, reverse_complement(one))]))
     for record in records:

@@ -1,11 +1,11 @@
 """
-Writes a trained pair as checkpoints in the published formats, which `virnucpro models import` reads.
+Writes a trained pair as checkpoints in the published formats, for `virnucpro models import`.
 
     python training/export.py --run RUN --out CHECKPOINTS
 
-CHECKPOINTS/dna and CHECKPOINTS/esm are folders of transformers with weights in bfloat16, CHECKPOINTS/classifier.pth is
-the classifier's state in float32. CHECKPOINTS/expected.json has what this program computes of some random sequences with
-these weights in float32; the tests of virnucpro compare.
+CHECKPOINTS/dna and CHECKPOINTS/esm are transformers folders with weights in bfloat16, CHECKPOINTS/classifier.pth is
+the classifier's state in float32. CHECKPOINTS/expected.json has what this program computes for some random sequences
+with these weights in float32; virnucpro's tests compare with it.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def write_folder(folder: Path, weights: dict[str, Tensor], config: dict) -> None
 
 @torch.no_grad()
 def round_to_bfloat16(pair: Pair) -> None:
-    """Makes the encoders what is written; the classifier stays as it is."""
+    """Rounds the encoders to what is written; the classifier stays as it is."""
     table = pair.dna.word_embeddings.weight.to(torch.bfloat16).float()
     for encoder in (pair.dna, pair.protein):
         for one in encoder.parameters():
@@ -133,11 +133,11 @@ def round_to_bfloat16(pair: Pair) -> None:
 
 @torch.no_grad()
 def expected_scores(pair: Pair, seed: int) -> list[dict]:
-    """Every kept frame of random windows, some short and some with letters that are no base: [other, virus]."""
+    """[other, virus] for every kept frame of random windows, some short and some with ambiguous letters."""
     random = np.random.default_rng(seed)
     cases = []
     for length in (500, 500, 497, 300, 120, 31, 9, 3):
-        # Codons without a stop, so that there is a frame at least.
+        # Codons other than stops, so that there is at least one kept frame.
         codons = random.choice(np.flatnonzero(genetic_code.CODON_TOKENS), length // 3)
         bases = np.stack([codons // 16, codons // 4 % 4, codons % 4], axis=1).ravel().astype(np.uint8)
         bases = np.concatenate([bases, random.integers(0, 4, length % 3).astype(np.uint8)])

@@ -3,14 +3,14 @@ Trains the pair: teachers of composition, tokens alone, masked tokens, then end 
 
     python training/train.py --data GENOMES --out RUN
 
-Every stage goes on where it was when it is started again with the same folder. On a CPU give it a process a core: they
-share out every batch, and do not wait for each other within one as the threads of one process would. The best weights on
-the validation clades are in RUN/best.pt, with everything that export.py needs; RUN/log.jsonl has a line a report.
+Started again with the same folder, every stage resumes. On a CPU, use a process per core: the processes divide every
+batch among themselves, and unlike the threads of one process do not wait for each other within it. The best weights on
+the validation clades are in RUN/best.pt, with everything that export.py needs; RUN/log.jsonl has a line per report.
 
     python training/train.py --data GENOMES --out FINAL --all-clades
 
-does the same with the validation clades among the others, once everything is chosen: they are a fifth of all. The last
-weights are kept.
+does the same with the validation clades included, once everything is chosen: they are a fifth of all. It keeps the last
+weights.
 """
 
 import json
@@ -39,25 +39,25 @@ from mini.teacher import TEACHERS, Teacher, taught, train_teacher
 from mini.validation import ValidationFrames
 
 WINDOWS = {500: 0.8, 300: 0.2}
-"""Lengths of the windows to train on, and how often."""
+"""Lengths of the training windows, and how often each is used."""
 MICRO_BATCH = 64
 """Frames that go through the pair at once."""
 TOKENS_BATCH = 1024
-"""Frames a step while the pair learns tokens alone, which costs little."""
+"""Frames per step while the pair learns tokens alone, which costs little."""
 TOKENS_LEARNING_RATE = 2e-3
 TOKENS_TAUGHT_SHARE = 1.0
-"""Families that are learned by heart from labels cost more on new ones than the teachers' mistakes."""
+"""Memorising families from labels costs more on new families than the teachers' mistakes."""
 PRETRAINING_LEARNING_RATE = 1e-3
 STEM_SHARE = 0.1
-"""Of the learning rate, for what the pair knows without its layers, while they learn to add to it."""
+"""Factor of the learning rate for what the pair knows without its layers, while they learn to add to it."""
 PRETRAINING, FINISHING, TOKENS = 1, 2, 3
 """The stages that draw frames."""
 FRAMES_A_WINDOW = 0.36
-"""At least so many frames are mostly kept of a window, by which enough windows are drawn."""
+"""A window mostly gives at least this many kept frames; used to draw enough windows."""
 
 
 class Run:
-    """What the stages share."""
+    """Shared by the stages."""
 
     def __init__(self, settings: Settings, rank: int) -> None:
         self.settings = settings
@@ -72,12 +72,12 @@ class Run:
 
     def draw(self, step: int, stage: int) -> tuple[FrameTable, np.ndarray, np.random.Generator]:
         """
-        The frames of one step: the same ones whenever it is computed. Short windows come with the labels.
+        The frames of one step: the same whenever it is computed. Short windows are used only with labels.
         """
         random = np.random.default_rng([self.settings.seed, stage, step])
         window = 500 if stage == PRETRAINING else int(random.choice(list(WINDOWS), p=list(WINDOWS.values())))
         wanted = TOKENS_BATCH if stage == TOKENS else self.settings.batch
-        # Half of the windows are read as they are.
+        # Half of the steps have no errors.
         errors = self.settings.errors * max(0.0, random.uniform(-1, 1))
         windows, frames = int(wanted / FRAMES_A_WINDOW), 0
         while frames < wanted:
@@ -87,7 +87,7 @@ class Run:
         return subset(table, chosen), labels[chosen], random
 
     def micro_batches(self, table: FrameTable, labels: np.ndarray, size: int) -> list[Batch]:
-        """What this process takes of them: batches of always the same number of frames."""
+        """This process's part of them: batches with a constant number of frames."""
         firsts = range(0, len(table) - size + 1, size)[self.rank :: self.settings.processes]
         return [make_batch(table, labels, np.arange(first, first + size)) for first in firsts]
 
@@ -165,8 +165,8 @@ def known_teachers(folder: Path) -> list[Teacher]:
 
 def make_optimizer(run: Run, rates: list[tuple[list, float]], steps: int) -> tuple[torch.optim.Optimizer, object]:
     """
-    For parameters and their learning rates. Weight decay on matrices alone; a short rise of the learning rate and a
-    cosine down to nothing.
+    For parameters and their learning rates. Weight decay on matrices only; a short warm-up of the learning rate, then a
+    cosine down to zero.
     """
     groups = []
     for parameters, rate in rates:
@@ -182,9 +182,9 @@ def make_optimizer(run: Run, rates: list[tuple[list, float]], steps: int) -> tup
 
 def pretrain(run: Run, pair: Pair) -> None:
     """
-    The inside of the layers, on masked tokens; what tokens alone have taught stays as it is.
+    Trains the inside of the layers on masked tokens; what tokens alone have taught stays as it is.
 
-    Afterwards the layers are silent again: what they have found is there to be used, and nothing is worse for it yet.
+    Afterwards the layers are silenced again: what they found is ready for use, and nothing is worse for it yet.
     """
     settings = run.settings
     done = run.load("pretrained.pt")
@@ -235,7 +235,7 @@ def learn_tokens(run: Run, pair: Pair, teachers: list[Teacher]) -> None:
 
 
 def learn(run: Run, pair: Pair, teachers: list[Teacher], name: str, stage: int, steps: int) -> Pair:
-    """On what the labels and the teachers say of frames; returns the running mean of the weights."""
+    """Trains on the labels and the teachers' probabilities of frames; returns the running mean of the weights."""
     settings = run.settings
     average = torch.optim.swa_utils.AveragedModel(
         pair, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
@@ -253,7 +253,7 @@ def learn(run: Run, pair: Pair, teachers: list[Teacher], name: str, stage: int, 
     for step in range(first, steps):
         pair.train()
         if stage == FINISHING:
-            # The mean of few frames is a poor one, and what varies little from frame to frame is divided by it.
+            # Statistics of a few frames are imprecise, and values that vary little are divided by their spread.
             pair.keep_norms()
         table, labels, _ = run.draw(step, stage)
         batches = run.micro_batches(table, labels, size)
@@ -285,8 +285,8 @@ def learn(run: Run, pair: Pair, teachers: list[Teacher], name: str, stage: int, 
 
 
 def keep_best(run: Run, pair: Pair, step: int, measured: dict[str, float], best: dict[str, float]) -> dict[str, float]:
-    """Saves the weights if they are better than the best ones, or with all clades the last; returns what counts as best."""
-    # With all clades, those of validation are known: what is measured on them tells that it works, no more.
+    """Saves the weights if they are better than the best, or with all clades the last; returns the best results."""
+    # With all clades, validation clades are trained on: their measures show that it works, no more.
     is_better = measured["macro"] + measured["pooled"] > best["macro"] + best["pooled"]
     if not (step == run.settings.steps if run.settings.all_clades else is_better):
         return best
@@ -301,7 +301,7 @@ def alone(pair: Pair, dna: torch.Tensor, protein: torch.Tensor) -> torch.Tensor:
 
 def advance(run: Run, module: torch.nn.Module, optimizer: torch.optim.Optimizer, schedule: object) -> None:
     run.gather_gradients(module)
-    # Masked tokens once gave a gradient that was not finite; its step would have spoiled every weight.
+    # Masked tokens once gave a gradient that was not finite; its step would have destroyed every weight.
     if torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0).isfinite():
         optimizer.step()
     else:
@@ -318,7 +318,7 @@ def keep(run: Run, name: str, step: int, module: torch.nn.Module, optimizer: obj
 
 
 def resumed(run: Run, name: str, module: torch.nn.Module, optimizer: object, schedule: object) -> int:
-    """Puts a stage where it was, and returns its next step."""
+    """Restores a stage, and returns its next step."""
     state = run.load(name)
     if state is None:
         return 0
@@ -355,7 +355,7 @@ def main() -> None:
     if settings.processes == 1:
         work(0, settings)
     else:
-        # Processes that outlived this one would go on writing to the folder.
+        # Processes that outlive this one would go on writing to the folder.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         multiprocessing.spawn(work, (settings,), nprocs=settings.processes, daemon=True)
 

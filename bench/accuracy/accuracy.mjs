@@ -12,13 +12,13 @@ import { labelAgreement } from './labels.mjs';
 import { readOptions, usage } from './options.mjs';
 import { faultsOf, markdownOf } from './report.mjs';
 
-// Nothing is timed here, and threads that wait in loops are what a busy machine makes slow.
+// Nothing is timed here, and threads that spin while they wait slow down a busy machine.
 process.env['GOMP_SPINCOUNT'] ??= '2000';
 
 const DNA = 'dnabert_s';
 const LABELS_ESM = 'esm2_t6_8M_UR50D';
 
-/** @param {import('./options.mjs').Options} options @param {string} folder for what is passed around */
+/** @param {import('./options.mjs').Options} options @param {string} folder for intermediate files */
 async function measure(options, folder) {
   const { proteins, contigs, esm, kinds, windows, seed, threads, out } = options;
   const python = await pythonEnvironment((text) => console.error(text));

@@ -7,7 +7,7 @@ import { convert } from '../compare/prepare.mjs';
 import { median } from '../compare/report.mjs';
 import { MODEL, randomModel, weightsFolder } from '../random-model.mjs';
 
-/** Without instructions for it, a CPU computes FP16 many times slower than FP32. */
+/** Few, since a CPU without FP16 instructions computes FP16 many times slower than FP32. */
 const FP16_SEQUENCES = 4;
 
 /**
@@ -17,7 +17,7 @@ const FP16_SEQUENCES = 4;
  */
 
 /**
- * Errors of mean embeddings: the L2 norm of the difference to the same program's FP32, over that of the latter.
+ * Errors of mean embeddings: the L2 norm of the difference from the same program's FP32, over the norm of the latter.
  * @param {Subject} subject @param {import('./options.mjs').Options} options @param {string} python
  * @param {string} folder for the tokens @returns {Promise<EmbeddingErrors>}
  */
@@ -76,7 +76,7 @@ function relativeError(mean, exact) {
   return Math.hypot(...exact.map((value, index) => value - (mean[index] ?? NaN))) / Math.hypot(...exact);
 }
 
-/** Takes out sequences that are there already: they would count as more evidence than they are. @param {string} path */
+/** Removes duplicate sequences, which would count as more evidence than they are. @param {string} path */
 function keepDistinct(path) {
   /** @type {{ tokens: number[][] }} */
   const { tokens } = JSON.parse(readFileSync(path, 'utf8'));

@@ -16,9 +16,9 @@ const BINS = 10;
 /**
  * @typedef {object} LabelAgreement
  * @property {string} precision
- * @property {number} agreeing share of the windows with the label that FP32 gives them
- * @property {number} agreeingAway the same of the windows whose FP32 score is not near the threshold
- * @property {number} medianDifference of the windows' scores to FP32's
+ * @property {number} agreeing fraction of the windows with the same label as in FP32
+ * @property {number} agreeingAway the same among windows whose FP32 score is not near the threshold
+ * @property {number} medianDifference of the windows' scores from FP32's
  * @property {number} largestDifference
  *
  * @typedef {object} Labels

@@ -9,7 +9,7 @@ const codons = [...'ACGT'].flatMap((a) => [...'ACGT'].flatMap((b) => [...'ACGT']
 const sense = codons.filter((codon) => !['TAA', 'TAG', 'TGA'].includes(codon));
 
 /**
- * Records without a stop codon in one reading frame, so that every window has a frame; each record uses the codons in
+ * Records without a stop codon in one frame, so that every window has an ORF. Each record uses the codons in
  * proportions of its own, as genomes do, so that embeddings differ.
  * @param {string} path @param {number} windows @param {number} seed
  */
@@ -19,7 +19,7 @@ export function writeRandomWindows(path, windows, seed) {
   const lines = [];
   for (let record = 0; record * WINDOWS_A_RECORD < windows; record++) {
     const bases = WINDOW * Math.min(WINDOWS_A_RECORD, windows - record * WINDOWS_A_RECORD);
-    // Exponential weights: what a random point among all possible proportions has.
+    // Exponential weights, normalised, are uniformly distributed over all possible proportions.
     const weights = sense.map(() => -Math.log(uniform()));
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     let letters = '';

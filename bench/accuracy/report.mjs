@@ -6,7 +6,7 @@ import { MIN_AGREEMENT } from './labels.mjs';
 /** @typedef {import('./labels.mjs').Labels} Labels */
 /** @typedef {{ date: string, machine: Record<string, string>, seed: number, embeddings: EmbeddingErrors[], labels: Labels[] }} Report */
 
-/** @param {Report} report @returns {string[]} what does not hold */
+/** @param {Report} report @returns {string[]} the requirements that are not met */
 export function faultsOf({ embeddings, labels }) {
   const larger = embeddings
     .filter(({ noLarger }) => !noLarger)

@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * How far mean embeddings are from those of the baseline, over some sequences.
+ * How far mean embeddings are from those of the baseline.
  * @param {number[][]} means [sequences][width]
  * @param {number[][]} baseline the same shape
  * @returns {{ cosine: number, relativeError: number }} the smallest cosine, and the largest L2 norm of the difference

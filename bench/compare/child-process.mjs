@@ -2,16 +2,16 @@
 import { spawn } from 'node:child_process';
 
 /**
- * Runs a command whose standard output ends in a line of JSON, or is one.
+ * Runs a command whose standard output is JSON, or ends with a line of JSON.
  * @param {string} command
  * @param {string[]} words
- * @param {{ threads?: number }} [options] threads: what libraries that read no argument may use
+ * @param {{ threads?: number }} [options] threads: for libraries that read their number only from the environment
  * @returns {Promise<any>}
  */
 export function jsonOf(command, words, { threads } = {}) {
   const count = threads === undefined ? {} : { OMP_NUM_THREADS: String(threads), MKL_NUM_THREADS: String(threads) };
   return new Promise((resolve, reject) => {
-    // Nothing is downloaded while something is measured, nor asked for whether there is news.
+    // During a measurement nothing is downloaded or checked for updates.
     const env = { ...process.env, ...count, HF_HUB_OFFLINE: '1' };
     const child = spawn(command, words, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';

@@ -1,5 +1,5 @@
 // @ts-check
-/** virnucpro's engine beside other software: `node bench/compare/compare.mjs --help`. */
+/** Compares virnucpro's engine with other software: `node bench/compare/compare.mjs --help`. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -47,7 +47,7 @@ async function compare(options, folder) {
 
   const running = entries.filter(({ failure }) => failure === undefined);
   for (let round = 0; round < rounds; round++) {
-    // There and back, so that a machine that grows slower or faster does so for everyone.
+    // Back and forth, so that a machine that becomes slower or faster does so for all.
     for (const entry of round % 2 === 0 ? running : [...running].reverse()) {
       if (entry.failure !== undefined) continue;
       await comparison.measure(entry);

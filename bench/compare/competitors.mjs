@@ -16,11 +16,11 @@ import { onnxruntimeVersion } from './onnxruntime-package.mjs';
  * }} Competitor
  */
 
-/** How far from the baseline's embeddings is still the same computation. */
+/** Minimum cosine with the baseline's embeddings that still counts as the same computation. */
 export const leastCosine = { fp32: 0.9999, bf16: 0.99, int8: 0.95 };
 
 /**
- * Everyone that takes part, the baseline first: what the others' embeddings and speeds are compared with.
+ * All competitors, the baseline first: the others' embeddings and speeds are compared with its own.
  * @param {import('./options.mjs').Options} options
  * @returns {Competitor[]}
  */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { repositoryRoot } from '../../scripts/setup/repository.mjs';
 
-/** What matrix products on a CPU depend on. */
+/** Processor flags that the speed of matrix products depends on. */
 const interesting = [
   'avx2',
   'avx512f',
@@ -16,7 +16,7 @@ const interesting = [
   'amx_fp16',
 ];
 
-/** @returns {Record<string, string>} the machine and what ran on it, each in words */
+/** @returns {Record<string, string>} the machine and the software that ran on it, described for readers */
 export function describeMachine() {
   const text = readFileSync('/proc/cpuinfo', 'utf8');
   /** @param {string} name */

@@ -7,7 +7,7 @@ import { run } from '../../scripts/setup/child.mjs';
 export const onnxruntimeVersion = '1.30.0';
 
 /**
- * Installs onnxruntime-node in the cache folder, the first time only: 290 MB that the project itself has no use for.
+ * Installs onnxruntime-node in the cache folder, the first time only: 290 MB that the project itself does not need.
  * @returns {Promise<string>} the package's folder
  */
 export async function onnxruntimePackage() {
@@ -16,7 +16,7 @@ export async function onnxruntimePackage() {
   if (!existsSync(complete)) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-    // Its scripts would fetch the libraries for CUDA; those for the CPU are in the package.
+    // Its install scripts would fetch the libraries for CUDA; those for the CPU are in the package.
     const words = ['install', '--ignore-scripts', '--no-audit', '--no-fund', `onnxruntime-node@${onnxruntimeVersion}`];
     const { succeeded, output } = await run('npm', words, { cwd: folder });
     if (!succeeded) throw new Error(`Could not install onnxruntime-node: ${output.trim()}`);

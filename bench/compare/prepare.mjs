@@ -7,9 +7,10 @@ import { inRepository } from '../../scripts/setup/repository.mjs';
 import { randomModel, weightsFolder } from '../random-model.mjs';
 
 /**
- * Makes a model of random weights in the cache folder, the first time only. Whatever else is made of it is beside it.
+ * Makes a model of random weights in the cache folder, the first time only. Its other forms are made beside it.
  * @param {import('./options.mjs').Options} options
- * @returns {Promise<{ models: string, weights: string }>} the folder of models, and the one with the weights in other forms
+ * @returns {Promise<{ models: string, weights: string }>} the models folder, and the folder of the weights in other
+ *   forms
  */
 export async function prepareModel(options) {
   const esm = options.part === 'protein' ? options.esm : 'esm2_tiny';
@@ -19,7 +20,7 @@ export async function prepareModel(options) {
 }
 
 /**
- * Writes the weights in the form that another program reads, the first time only.
+ * Writes the weights in the format of another program, the first time only.
  * @param {'transformers' | 'onnx'} form @param {string} weights @param {string} python
  */
 export async function convert(form, weights, python) {

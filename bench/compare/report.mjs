@@ -52,13 +52,17 @@ function speedOf({ rounds }) {
   return median(rounds.map((round) => round.tokens_per_second));
 }
 
-/** What the linear layers alone allow in this precision, measured by virnucpro in each of its rounds. @param {Entry[]} entries @param {string} precision */
+/**
+ * The speed that the linear layers alone allow in this precision, as virnucpro measures it in each of its rounds.
+ * @param {Entry[]} entries
+ * @param {string} precision
+ */
 function limitOf(entries, precision) {
   const own = entries.filter(({ competitor }) => competitor.program === 'ours' && competitor.precision === precision);
   return median(own.flatMap(({ rounds }) => rounds.map((round) => round.limit_tokens_per_second ?? NaN)));
 }
 
-/** @param {number[]} values @returns {number | null} null of none */
+/** @param {number[]} values @returns {number | null} null without values */
 export function median(values) {
   const sorted = values.filter((value) => Number.isFinite(value)).sort((one, other) => one - other);
   const middle = sorted.length >> 1;

@@ -10,7 +10,7 @@ import { convert } from './prepare.mjs';
 /** @typedef {import('./competitors.mjs').Competitor} Competitor */
 /** @typedef {import('./options.mjs').Options} Options */
 
-/** Sequences whose embeddings are compared. */
+/** Number of sequences whose embeddings are compared. */
 const COMPARED = 4;
 
 /**
@@ -44,7 +44,7 @@ export class Comparison {
   }
 
   /**
-   * Makes the weights that a competitor needs, computes a few embeddings with it, and finds its best batch size.
+   * Prepares the weights that a competitor needs, computes a few embeddings with it, and finds its best batch size.
    * @param {Competitor} competitor @returns {Promise<Entry>}
    */
   async check(competitor) {
@@ -109,8 +109,8 @@ export class Comparison {
 }
 
 /**
- * Compares everyone's embeddings with those of the first that has any; whoever is too far from them computes something
- * else, and takes no part.
+ * Compares all embeddings with those of the first entry that has any; an entry that is too far from them computes
+ * something else and is excluded.
  * @param {Entry[]} entries
  */
 export function judge(entries) {

@@ -1,5 +1,7 @@
 // @ts-check
-/** ONNX Runtime on the graph that PyTorch exports of transformers' EsmModel. Arguments and output as in measure.py. */
+/**
+ * ONNX Runtime on the graph that PyTorch exports from transformers' EsmModel. Arguments and output as in measure.py.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -45,7 +47,7 @@ async function forward(sequences) {
   });
 }
 
-/** @param {number[][]} sequences @param {number} budget padded tokens; 0: one by one */
+/** @param {number[][]} sequences @param {number} budget padded tokens of a batch; 0: one by one */
 function batchesOf(sequences, budget) {
   /** @type {number[][][]} */
   const batches = [];
@@ -76,7 +78,7 @@ function countOf(sequences) {
 }
 
 /**
- * Tokens a second of the first one or two batches; smaller batches were tried before, so that all is warm.
+ * Tokens a second of the first one or two batches; smaller batches ran before, so everything is warm.
  * @param {number[][]} sequences @param {number} budget
  */
 async function trial(sequences, budget) {
@@ -101,7 +103,7 @@ async function check(sequences) {
 async function measure(sequences) {
   const batches = batchesOf(sequences, Number(given['batch']));
   await warmUp(batches);
-  // Forgets the peak so far, so that what loading took for a moment does not count.
+  // Resets the peak, so that what loading took temporarily does not count.
   writeFileSync('/proc/self/clear_refs', '5');
   const seconds = await secondsOf(batches);
   const kibibytes = /VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Two things that the comparison asks of virnucpro besides its speed, which `virnucpro bench` measures:
+ * What the comparison needs of virnucpro besides its speed, which `virnucpro bench` measures:
  * `tokens PART FASTA LIMIT WINDOW MODEL FILE` writes the tokens of the sequences, which all competitors get;
- * `means PART FILE COUNT MODEL PRECISION THREADS` prints mean embeddings of the first of them.
+ * `means PART FILE COUNT MODEL PRECISION THREADS` prints the mean embeddings of the first COUNT of them.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { encodeDna, encodeProteins } from '../../dist/lib/batches/tokens.js';

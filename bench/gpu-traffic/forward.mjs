@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * A process of its own, on a simulated GPU: opens a model and computes the same batch so many times. What the GPU was given
- * to do is in the report that the simulation writes.
+ * Opens a model on a simulated GPU and computes the same batch `forwards` times, in a process of its own. The
+ * simulation's report then says what the GPU was given to do.
  *   node forward.mjs '{"root": …, "architecture": …, "path": …, "tokens": …, "sequence": …, "forwards": …}'
  */
 import { join } from 'node:path';

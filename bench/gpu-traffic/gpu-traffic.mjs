@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * What one layer of either model gives a GPU to do, counted on a simulated one, and the time that follows on paper:
+ * The work that one layer of either model gives a GPU, counted on a simulated one, and the time that follows on paper:
  *   node bench/gpu-traffic/gpu-traffic.mjs [--before FOLDER] [--tokens 1024] [--out bench/results]
- * FOLDER is an older checkout that was set up, to be counted beside this one. Forwards of one and of two layers
- * of the published widths, one and two of each, run in processes of their own; the differences are one layer's.
+ * FOLDER is an older checkout, already set up, to compare with. One and two forward passes through one and two layers
+ * of the published widths run in processes of their own; the differences are the work of one layer.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -26,13 +26,13 @@ import { assumptions, GPUS, onPaper } from './on-paper.mjs';
 /** @typedef {Map<string, Count>} Counts by the kernel's name */
 /** @typedef {{ name: string, root: string, environment: Record<string, string> }} Engine root: its checkout */
 
-/** Tokens of the batches that a run has on a GPU with room for them. */
+/** Tokens of a batch on a GPU with enough memory. */
 const TOKENS_ON_PAPER = 16_384;
 const MODELS = [
   { name: 'ESM-2 3B', published: ESM2_SIZES.get('esm2_t36_3B_UR50D'), sequence: 128 },
   { name: 'DNABERT-S', published: DNABERT_SIZES.get('dnabert_s'), sequence: 64 },
 ];
-/** The linear layers' products, whose time is the linear rate's. */
+/** The linear layers' products, whose time follows from the linear rate. */
 const MATRIX_PRODUCTS = /^aten::(addmm|mm|linear)\b/;
 
 const { values } = parseArgs({
@@ -73,7 +73,7 @@ function difference(more, less) {
 }
 
 /**
- * What one more layer adds to one more forward: loading, and what is done once a batch, is in both.
+ * What one more layer adds to one more forward pass: loading and work per batch are in both, and cancel out.
  * @param {Engine} engine @param {{ architecture: any, sequence: number }} model @param {string} folder
  */
 async function countLayer(engine, { architecture, sequence }, folder) {

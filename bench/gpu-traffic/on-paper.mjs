@@ -1,23 +1,23 @@
 // @ts-check
 /**
- * The time that a layer takes on a GPU, from what it computes and moves. Nothing of it was measured on one: what is assumed
- * stands here, and `ASSUMPTIONS` says it in words.
+ * The time that a layer takes on a GPU, calculated from what it computes and moves. Nothing here was measured on a GPU:
+ * the assumptions are the constants below, and `assumptions` describes them.
  */
 
 /**
  * What one layer does for one token.
  * @typedef {object} LayerWork
  * @property {number} linear multiplications and additions in the linear layers
- * @property {number} attention the same in attention's two products
- * @property {number} kernels launched for a batch, without the matrix products of the linear layers
- * @property {number} bytes that these read and write
+ * @property {number} attention the same in attention's two matrix products
+ * @property {number} kernels launched per batch, without the matrix products of the linear layers
+ * @property {number} bytes that these kernels read and write
  */
 
 /**
  * @typedef {object} Gpu
  * @property {string} name
  * @property {number} peak dense BF16 multiplications and additions a second with sums in FP32, by NVIDIA's data sheet
- * @property {number} matmul share of the peak that cuBLAS reaches for matrices of this size
+ * @property {number} matmul fraction of the peak that cuBLAS reaches for matrices of this size
  * @property {number} bandwidth bytes a second, by NVIDIA's data sheet
  */
 
@@ -27,11 +27,11 @@ export const GPUS = [
   { name: 'RTX 4090', peak: 165e12, matmul: 0.9, bandwidth: 1.008e12 },
 ];
 
-/** Fraction of the bandwidth that a kernel reaches which reads and writes each byte once. */
+/** Fraction of the bandwidth reached by a kernel that reads and writes each byte once. */
 const REACHED_BANDWIDTH = 0.85;
-/** Fraction of the peak that attention's products reach. */
+/** Fraction of the peak reached by attention's products. */
 const ATTENTION_SHARE = 0.35;
-/** Seconds between the end of a kernel and the start of the next one in the same stream. */
+/** Seconds between the end of a kernel and the start of the next in the same stream. */
 const GAP = 1.5e-6;
 
 /** @param {number} tokens of a batch */
@@ -51,7 +51,7 @@ export function assumptions(tokens) {
 
 /**
  * @param {LayerWork} work @param {Gpu} gpu @param {number} tokens of a batch
- * @returns {{ secondsOfToken: number, matmulEfficiency: number }} matmulEfficiency: what the linear layers alone would take
+ * @returns {{ secondsOfToken: number, matmulEfficiency: number }} matmulEfficiency: fraction spent in the linear layers
  */
 export function onPaper({ linear, attention, kernels, bytes }, gpu, tokens) {
   const linearSeconds = linear / (gpu.peak * gpu.matmul);

@@ -9,13 +9,13 @@ import { setImmediate, setTimeout } from 'node:timers';
 const GIB = 2 ** 30;
 
 /**
- * Devices in the place of the addon's own, for as long as the process lives. What they answer hangs on the number of
- * tokens of each frame alone.
+ * Replace the addon's devices for the life of the process. Their answers depend only on the number of tokens of each
+ * frame.
  */
 export class FakeDevices {
-  /** Seconds in which the devices were at work, of all together. */
+  /** Seconds of work, summed over all devices. */
   busySeconds = 0;
-  /** When the first batch came and the last was done, in seconds. */
+  /** When the first batch arrived and the last was done, in seconds. */
   first = Infinity;
   last = 0;
   #rate;
@@ -45,7 +45,7 @@ export class FakeDevices {
       threads: 1,
       progress: () => ({ stage: 'idle', layersDone: 0, layers: 0, fraction: 0 }),
       memory: () => ({ allocated: 0, reserved: 0, peakAllocated: 0, peakReserved: 0 }),
-      // What was given cannot be taken back: its answer is on its way.
+      // A batch cannot be cancelled: its answer is on its way.
       cancel: () => undefined,
       abandon: () => undefined,
       run: (batch) => {
@@ -73,7 +73,7 @@ function answer({ dna, protein }, seconds) {
   const scores = new Float32Array(2 * frames);
   for (let frame = 0; frame < frames; frame++) {
     const [begin = 0, end = 0] = dna.offsets.subarray(frame, frame + 2);
-    // Any number of nine digits, as a softmax gives.
+    // Arbitrary numbers of nine digits, as from a softmax.
     const virus = ((Math.imul(end - begin, 2654435761) + Math.imul(frame, 40503)) >>> 0) / 2 ** 32;
     scores[2 * frame] = 1 - virus;
     scores[2 * frame + 1] = virus;

@@ -5,17 +5,17 @@ const codons = [...'ACGT'].flatMap((a) => [...'ACGT'].flatMap((b) => [...'ACGT']
 const sense = codons.filter((codon) => !['TAA', 'TAG', 'TGA'].includes(codon));
 
 /**
- * Each kind of input: the codons that its records are made of, letters of a record (between two numbers), of a line.
+ * Kinds of input: the codons that records are made of, letters per record (shortest to longest) and per line.
  * @type {Record<string, { words: readonly string[], shortest: number, longest: number, columns: number }>}
  */
 export const KINDS = {
-  // Hardly any window has a frame: reading and looking for stop codons.
+  // Hardly any window has an ORF: reading and looking for stop codons.
   random: { words: codons, shortest: 9000, longest: 11000, columns: 80 },
-  // A frame in every window: translating, tokenizing and packing as well.
+  // An ORF in every window: translating, tokenizing and packing as well.
   coding: { words: sense, shortest: 9000, longest: 11000, columns: 80 },
   // The same in many contigs of one or two windows.
   short: { words: sense, shortest: 200, longest: 600, columns: 60 },
-  // One record of all the letters, which is too long for memory.
+  // All letters in one record, too long for memory.
   single: { words: codons, shortest: Infinity, longest: Infinity, columns: 80 },
 };
 
@@ -39,7 +39,7 @@ export function writeInput(path, kind, megabases) {
     writeSync(file, `>contig_${index} made for a measurement\n`);
     left -= inRecord;
     while (inRecord > 0) {
-      // Whole lines at a time, so that a record of any length is written in pieces.
+      // Whole lines at a time, so that a record of any length can be written in pieces.
       const room = Math.min(inRecord, 1000 * columns);
       let letters = '';
       while (letters.length < room) letters += words[Math.floor(next() * words.length)];

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * One measured run of the command line, in a process of its own; prints one JSON object. Started by host.mjs:
+ * One measured run of the command line, in a process of its own; prints one JSON object. host.mjs starts it:
  * `run.mjs DIST model MODELS` makes the model, `run.mjs DIST predict MODELS INPUT OUTPUT DEVICES RATE [stages]` measures.
  */
 import { readFileSync, rmSync } from 'node:fs';
@@ -16,9 +16,9 @@ import { secondsByStage } from './stages.mjs';
  * @property {number} cpuSeconds of all threads of the process
  * @property {number} windows
  * @property {number} frames
- * @property {number} loopDelay seconds that the event loop was held up at most
+ * @property {number} loopDelay longest delay of the event loop, in seconds
  * @property {number} peakBytes resident, with libtorch's libraries
- * @property {number} busyFraction of the time from the devices' first batch to their last, where they have a rate
+ * @property {number} busyFraction of the time from the devices' first batch to their last, if they have a rate
  * @property {Record<string, number>} [stages] seconds of the main thread
  */
 
@@ -28,7 +28,7 @@ const [dist = '', task, models = '', input = '', output = '', devices, rate, sta
 /** @param {string} path @returns {Promise<any>} */
 const project = (path) => import(resolve(dist, 'lib', path));
 
-/** Weights are not looked at, so the smallest will do; the tokenizer has DNABERT-S's size. */
+/** The weights are never used, so the smallest will do; the tokenizer has DNABERT-S's size. */
 async function makeModel() {
   const { DNABERT_SIZES } = await project('models/random/published-sizes.js');
   const { randomModel } = await project('models/random/random-model.js');

@@ -6,7 +6,7 @@ import { Session } from 'node:inspector/promises';
 /** Microseconds between two samples. */
 const INTERVAL = 500;
 
-/** What the folders of lib/ do. @type {Record<string, string>} */
+/** What each folder of lib/ does. @type {Record<string, string>} */
 const STAGES = {
   input: 'read',
   windows: 'window and frame',
@@ -17,8 +17,8 @@ const STAGES = {
 };
 
 /**
- * Samples the main thread while `work` runs and adds up its seconds by folder of lib/: what Node or the addon does for a
- * folder counts for it. Reading of files and writing on Node's own threads is not in it.
+ * Samples the main thread while `work` runs, and adds up its seconds by folder of lib/, including what Node or the
+ * addon does on behalf of a folder. Reading and writing files on Node's own threads is not included.
  *
  * @param {() => Promise<void>} work
  * @returns {Promise<Record<string, number>>}

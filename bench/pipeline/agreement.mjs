@@ -2,14 +2,15 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** FP32 scores may differ by this much, from the order of their sums. */
+/** FP32 scores may differ by this much, from the order of summation. */
 const MAX_DIFFERENCE = 1e-3;
 
 /**
  * @typedef {object} Agreement
- * @property {boolean} sameFrames the files of windows, nucleotides and proteins are the same bytes, and all have scores
+ * @property {boolean} sameFrames whether the files of windows, nucleotides and proteins are identical and all frames
+ *   have scores
  * @property {number} scoreDifference the largest over all frames
- * @property {number} differingLabels windows that one calls virus and the other does not
+ * @property {number} differingLabels windows that only one of them calls virus
  */
 
 /** @param {string} classic @param {string} ours folders of results @returns {Agreement} */
@@ -26,7 +27,7 @@ export function agreementOf(classic, ours) {
   };
 }
 
-/** @param {Agreement} agreement @param {string} precision @returns {string | undefined} what is wrong with it */
+/** @param {Agreement} agreement @param {string} precision @returns {string | undefined} the disagreement, in words */
 export function disagreement({ sameFrames, scoreDifference, differingLabels }, precision) {
   if (!sameFrames) return 'other windows or frames';
   if (precision !== 'FP32') return undefined;
@@ -34,7 +35,7 @@ export function disagreement({ sameFrames, scoreDifference, differingLabels }, p
   return differingLabels > 0 ? `${differingLabels} labels differ` : undefined;
 }
 
-/** NaN where one is; as arguments of Math.max these would be too many. @param {number[]} values */
+/** NaN if any value is; there may be too many for the arguments of Math.max. @param {number[]} values */
 export function largest(values) {
   return values.reduce((most, value) => Math.max(most, value), -Infinity);
 }

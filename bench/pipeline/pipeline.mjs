@@ -1,5 +1,5 @@
 // @ts-check
-/** `virnucpro predict` beside the classic way in Python: `node bench/pipeline/pipeline.mjs --help`. */
+/** Compares `virnucpro predict` with the classic way in Python: `node bench/pipeline/pipeline.mjs --help`. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -31,7 +31,7 @@ async function measure(options, folder) {
   }));
 
   for (let round = 0; round < rounds; round++) {
-    // There and back, so that a machine that grows slower or faster does so for everyone.
+    // Back and forth, so that a machine that becomes slower or faster does so for all.
     for (const entry of round % 2 === 0 ? entries : [...entries].reverse()) {
       const { result, othersCores } = await measuredQuietly(() => {
         rmSync(entry.output, { recursive: true, force: true });

@@ -9,19 +9,19 @@ import { MODEL } from '../random-model.mjs';
 /**
  * @typedef {object} Round one process of a program
  * @property {number} wall seconds from its start to its end
- * @property {number} work of these: from the first look at the input to the last result, the models being loaded
+ * @property {number} work seconds of these from the first look at the input to the last result, with the models loaded
  * @property {Record<string, number>} stages seconds of its parts; virnucpro's overlap
  * @property {{ windows: number, frames: number, tokens: number }} counts
  *
  * @typedef {object} Program
  * @property {string} name
  * @property {'FP32' | 'BF16'} precision
- * @property {(output: string) => Promise<Round>} run writes into a folder that is not there before
+ * @property {(output: string) => Promise<Round>} run writes into a folder that does not exist yet
  *
  * @typedef {{ fasta: string, models: string, window: number, python: string, threads: number, reference: string | undefined }} Place
  */
 
-/** The published tool's way first: what the others are compared with. @param {Place} place @returns {Program[]} */
+/** The published tool's way first, which the others are compared with. @param {Place} place @returns {Program[]} */
 export function programs(place) {
   return [
     { name: 'the classic way in Python', precision: 'FP32', run: (output) => classic(place, output) },

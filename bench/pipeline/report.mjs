@@ -12,7 +12,7 @@ export function rowsOf(entries) {
     ...{ name, precision, rounds, agreement: agreement ?? null },
     wall: median(rounds.map(({ wall }) => wall)) ?? NaN,
     work: median(rounds.map(({ work }) => work)) ?? NaN,
-    // Of the same round, so that what else the machine does weighs on both.
+    // Ratios within a round, so that other load on the machine affects both sides.
     wallRatio: median(rounds.map(({ wall }, round) => (entries[0]?.rounds[round]?.wall ?? NaN) / wall)) ?? NaN,
     workRatio: median(rounds.map(({ work }, round) => (entries[0]?.rounds[round]?.work ?? NaN) / work)) ?? NaN,
   }));

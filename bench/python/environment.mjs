@@ -8,21 +8,21 @@ import { run } from '../../scripts/setup/child.mjs';
 import { withLock } from '../../scripts/setup/lock.mjs';
 
 /**
- * The Python environment of the benches: `node bench/python/environment.mjs` makes it in the cache folder, the first
- * time only, and prints the path of its interpreter. It downloads 2.9 GB and takes 4.2 GB on disk, nearly all of it
- * CUDA libraries that torch's Linux wheel is linked to.
+ * The benches' Python environment: `node bench/python/environment.mjs` makes it in the cache folder, the first time
+ * only, and prints the path of its interpreter. It downloads 2.9 GB and takes 4.2 GB on disk, nearly all of it CUDA
+ * libraries that torch's Linux wheel is linked to.
  */
 
 const requirements = join(dirname(fileURLToPath(import.meta.url)), 'requirements.txt');
 
 /**
- * @param {(text: string) => void} [say] told what takes long
+ * @param {(text: string) => void} [say] called before slow steps
  * @returns {Promise<string>} the interpreter's path
  */
 export async function pythonEnvironment(say = () => {}) {
   const version = await output('python3', ['-c', 'import platform; print(platform.python_version())']);
   const digest = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
-  // Another list of packages or another Python is another environment: none is ever changed in place.
+  // Other packages or another Python make another environment: none is ever changed in place.
   const folder = join(cacheFolder(), `bench-python-${version}-${digest}`);
   const python = join(folder, 'bin', 'python');
   const complete = join(folder, 'complete');

@@ -8,10 +8,10 @@ import { markdownList, markdownTable } from '../write-results.mjs';
 /**
  * @typedef {object} Report
  * @property {string} date
- * @property {Record<string, string>} runs what was compared, in words
+ * @property {Record<string, string>} runs what was compared, for readers
  * @property {{ contigs: number, windows: number, scored: number, frames: number }} counts
  * @property {Simulated[]} simulated
- * @property {{ small: Wrong, large: Wrong }} [wrong] of the models alone, where the truth is known
+ * @property {{ small: Wrong, large: Wrong }} [wrong] wrong calls of each model alone, if the truth is known
  */
 
 /** @param {Report} report */

@@ -4,25 +4,25 @@ import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
 /**
- * A window as a table has it.
+ * A window in a table.
  * @typedef {object} ScoredWindow
  * @property {string} contig
  * @property {string} window
- * @property {number | undefined} score of the class virus, undefined where there is none
- * @property {number} frames that were read for it
+ * @property {number | undefined} score of the class virus; undefined if there is none
+ * @property {number} frames read for the window
  */
 
 /**
- * The windows of one run, in its order.
+ * The windows of one run, in the run's order.
  * @typedef {object} ScoreTable
  * @property {string} model
- * @property {string | undefined} note what else run.json says of its scores
+ * @property {string | undefined} note what else run.json says about its scores
  * @property {ScoredWindow[]} windows
  */
 
 const NEEDED = ['contig', 'window', 'virus_score'];
 
-/** @param {string} path of a directory that `predict` has written, or of a table @returns {Promise<ScoreTable>} */
+/** @param {string} path a directory that `predict` wrote, or a table @returns {Promise<ScoreTable>} */
 export async function readScores(path) {
   if (!statSync(path).isDirectory()) return { model: basename(path), note: undefined, windows: await windowsIn(path) };
   const { model, note } = describe(path);
@@ -68,7 +68,7 @@ export async function readTruth(path) {
 }
 
 /**
- * The rows of a table: a function from the name of a column to its cell. A first line that begins with `# ` is a comment.
+ * The rows of a table, each as a function from a column's name to its cell. Skips a first line that begins with `# `.
  * @param {string} path @param {readonly string[]} needed
  * @returns {AsyncGenerator<(column: string) => string | undefined>}
  */

@@ -9,7 +9,7 @@ import { isSure } from '../../dist/lib/scoring/calls.js';
 /**
  * One window in both runs.
  * @typedef {object} WindowPair
- * @property {number} contig position among the contigs
+ * @property {number} contig index of the contig
  * @property {number} frames
  * @property {number | undefined} small score
  * @property {number | undefined} large score
@@ -17,12 +17,12 @@ import { isSure } from '../../dist/lib/scoring/calls.js';
 
 /**
  * @typedef {object} Pairs
- * @property {string[]} contigs their names; a contig is a run of rows with the same name whose windows count on
+ * @property {string[]} contigs names; a contig is a run of rows with one name and ascending window numbers
  * @property {WindowPair[]} windows
  */
 
 /**
- * What changes against the calls of the large model alone.
+ * Calls that differ from those of the large model alone.
  * @typedef {object} Changes
  * @property {number} toVirus
  * @property {number} toOther
@@ -36,7 +36,7 @@ import { isSure } from '../../dist/lib/scoring/calls.js';
  * @property {number} framesSpared
  * @property {Changes} windows
  * @property {Changes} contigs
- * @property {Wrong} [wrong] where the truth is known
+ * @property {Wrong} [wrong] if the truth is known
  */
 
 /**
@@ -60,7 +60,7 @@ export function pairsOf(small, large) {
     if (one.contig !== other.contig || one.window !== other.window) {
       throw otherInput(`window ${one.window} of ${one.contig} beside ${other.window} of ${other.contig}`);
     }
-    // Contigs of the same name may follow each other.
+    // Adjacent contigs may have the same name.
     const number = Number(one.window);
     if (one.contig !== pairs.contigs.at(-1) || number <= last) pairs.contigs.push(one.contig);
     last = number;
@@ -79,7 +79,7 @@ function otherInput(found) {
 }
 
 /**
- * What triage by this rule would spare and change.
+ * What triage with this rule would spare and change.
  * @param {Pairs} pairs @param {TriageRule} triage @param {CallRule} calls
  * @param {ReadonlyMap<string, boolean>} [truth] whether a contig is virus
  * @returns {Simulated}
@@ -100,7 +100,7 @@ export function simulate(pairs, triage, calls, truth) {
 }
 
 /**
- * How many calls by these scores are wrong.
+ * How many calls from these scores are wrong.
  * @param {Pairs} pairs @param {readonly (number | undefined)[]} scores of its windows
  * @param {CallRule} calls @param {ReadonlyMap<string, boolean>} truth
  * @returns {Wrong}

@@ -6,13 +6,13 @@ import { pipeline } from 'node:stream/promises';
 import { SetupFailure } from '../setup/failure.mjs';
 import { findProgram } from '../setup/tools.mjs';
 
-/** Always so many, for what xz writes depends on whether it works in blocks, which it does from two threads on. */
+/** Fixed, since xz's output depends on whether it works in blocks, which it does from two threads on. */
 const THREADS = 4;
 
 /**
- * A folder into a .tar.xz: the format that every cluster machine unpacks. The same folder gives the same bytes.
+ * Packs a folder into a .tar.xz, the format that every cluster machine unpacks. The same folder gives the same bytes.
  * @param {string} folder @param {string} output
- * @param {{ preset: string, seconds: number }} options seconds: the time of every file, since 1970
+ * @param {{ preset: string, seconds: number }} options seconds: the time given to every file, since 1970
  */
 export async function packArchive(folder, output, { preset, seconds }) {
   for (const name of ['tar', 'xz']) {

@@ -13,18 +13,18 @@ import { findProgram } from '../setup/tools.mjs';
  * @typedef {object} Binary
  * @property {string} name within the bundle
  * @property {string} path of the stripped copy
- * @property {number} original bytes before
+ * @property {number} original bytes before stripping
  * @property {number} bytes
  * @property {string[]} libraries that it is linked to
- * @property {Record<string, string>} requires the newest version of each interface, e.g. GLIBC: 2.28
+ * @property {Record<string, string>} requires the newest required version of each interface, e.g. GLIBC: 2.28
  */
 
-/** What every Linux has, and libtorch. Anything else would have to be in the bundle too. */
+/** What every Linux has, and libtorch. Anything else would have to go into the bundle too. */
 const systemLibraries =
   /^(ld-linux.*|linux-vdso|lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+)|libtorch_cpu|libc10)\.so(\.\d+)*$/;
 
 /**
- * Node, the addon and its loader, stripped.
+ * Prepares stripped copies of Node, the addon and its loader.
  * @param {string} addonFolder @param {string} folder for the copies @returns {Promise<Binary[]>}
  */
 export async function prepareBinaries(addonFolder, folder) {
@@ -78,9 +78,9 @@ export function isNewer(one, other) {
   return one.localeCompare(other, 'en', { numeric: true }) > 0;
 }
 
-/** @param {string} folder whose files may not name this machine's */
+/** Refuses files that contain a path of this machine. @param {string} folder */
 export function checkForeign(folder) {
-  // A home that is called /root or /home is named in many a text without meaning this one.
+  // A home called /root or /home appears in many texts that do not mean this one.
   const paths = [repositoryRoot, homedir()].filter((path) => path.lastIndexOf('/') > 0);
   for (const file of filesBelow(folder)) {
     const bytes = readFileSync(file);

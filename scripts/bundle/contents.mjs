@@ -8,7 +8,7 @@ import { inRepository } from '../setup/repository.mjs';
 
 /** @typedef {{ name: string, source?: string, text?: string, executable?: boolean }} BundledFile name: within the bundle; one of source and text */
 
-/** What runs from the repository as it is: commands, the check of a GPU and what it reads. */
+/** What runs from the repository unchanged: commands, the GPU check and what it reads. */
 const folders = ['bin', 'models', 'examples', 'docs', 'scripts/gpu-check', 'test/fixtures/golden'];
 const files = [...['LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'scripts/gpu-check.mjs', 'bench/host/inputs.mjs']];
 
@@ -37,7 +37,7 @@ function below(folder, name) {
   return filesBelow(folder).map((source) => ({ name: join(name, relative(folder, source)), source }));
 }
 
-/** What a package has for those who develop it or with it; nothing of it is loaded. */
+/** Files of packages for developers, none of which is loaded. */
 const unused =
   /^(test|tests|example|examples|bench|benchmark|benchmarks|docs?|\.github|\.vscode|node_modules)\/|\.(map|d\.[cm]?ts|ts|md|markdown|ya?ml)$|^\.[^/]*$/;
 
@@ -50,7 +50,7 @@ function packageFiles(path) {
   });
 }
 
-/** README.md of the project, which lies one folder deeper here. */
+/** The project's README.md, with its links adapted to lying one folder deeper here. */
 function manual() {
   return readFileSync(inRepository('README.md'), 'utf8')
     .replaceAll('](docs/', '](')
@@ -59,7 +59,7 @@ function manual() {
     .replaceAll('](LICENSE)', '](../LICENSE)');
 }
 
-/** Without what only npm reads: there is nothing to install or to build. */
+/** package.json without what only npm reads: there is nothing to install or build. */
 function packageManifest() {
   const { name, version, description, license, type, engines, exports, imports, bin, dependencies } = JSON.parse(
     readFileSync(inRepository('package.json'), 'utf8'),

@@ -9,8 +9,8 @@ import { licenseFiles, noticeOf } from './licenses.mjs';
 /** @typedef {{ path: string, name: string, version: string, license: string }} BundledPackage path: from the repository's root */
 
 /**
- * The packages that run, by package-lock.json, in the order of their paths. Those with the headers of Node are left out:
- * only the compiler reads them, and the addon is compiled.
+ * The packages needed at run time, by package-lock.json, in the order of their paths. Those with Node's headers are
+ * left out: only the compiler reads them, and the addon is already compiled.
  * @returns {BundledPackage[]}
  */
 export function productionPackages() {
@@ -33,7 +33,12 @@ export function productionPackages() {
   return [...found].sort().map((path) => installed(path, locked[path]));
 }
 
-/** As Node resolves: inside the package that asks, then beside it and beside those around it. @param {Record<string, Locked>} locked @param {string} from @param {string} name */
+/**
+ * As Node resolves: inside the package that asks, then beside it, then beside those around it.
+ * @param {Record<string, Locked>} locked
+ * @param {string} from
+ * @param {string} name
+ */
 function resolved(locked, from, name) {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('node_modules/') - 1))) {
     const path = folder === '' ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
@@ -59,7 +64,7 @@ function installed(path, entry) {
   return { path, name: there.name, version: entry.version, license };
 }
 
-/** Some small packages have their licence there. @param {string} path */
+/** The readme, in which some small packages have their licence. @param {string} path */
 function readmeOf(path) {
   const names = ['README.md', 'readme.md', 'Readme.md', 'README.markdown', 'README'];
   return (

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { SetupFailure } from '../setup/failure.mjs';
 import { inRepository } from '../setup/repository.mjs';
 
-/** Where the licences of Node and of all that is compiled into it lie. @param {string} [given] */
+/** The file with the licences of Node and of all that is compiled into it. @param {string} [given] */
 export function findNodeLicense(given) {
   const prefix = dirname(dirname(process.execPath));
   const usual = ['LICENSE', 'share/doc/nodejs/LICENSE', 'share/doc/node/LICENSE', 'share/licenses/nodejs/LICENSE'];
@@ -21,7 +21,7 @@ export function licenseFiles(folder) {
   return readdirSync(folder).filter((name) => /^(licen[cs]e|copying|notice)/i.test(name));
 }
 
-/** The licence of a package that comes without its text; undefined where none is kept here. @param {string} name */
+/** The licence of a package that comes without its text; undefined if none is kept here. @param {string} name */
 export function noticeOf(name) {
   const path = inRepository('scripts', 'bundle', 'notices', `${name}.txt`);
   return existsSync(path) ? path : undefined;

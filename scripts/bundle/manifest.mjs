@@ -10,12 +10,12 @@ import { torch } from '../setup/versions.mjs';
 /** @type {{ name: string, version: string }} */
 export const project = JSON.parse(readFileSync(inRepository('package.json'), 'utf8'));
 
-/** The time of the files where no commit says one: 2000-01-01. */
+/** The time of the files if there is no commit: 2000-01-01. */
 const NO_COMMIT = 946_684_800;
 
 /** @typedef {{ revision: string | null, seconds: number }} Source revision: as git describes it; seconds: of its commit, since 1970 */
 
-/** What the bundle is made of. $SOURCE_DATE_EPOCH goes before the commit's time. @returns {Promise<Source>} */
+/** What the bundle is made from. $SOURCE_DATE_EPOCH overrides the commit's time. @returns {Promise<Source>} */
 export async function sourceOf() {
   const revision = await git('describe', '--always', '--dirty', '--tags');
   const seconds = process.env['SOURCE_DATE_EPOCH'] ?? (await git('log', '-1', '--format=%ct'));
@@ -24,13 +24,13 @@ export async function sourceOf() {
 
 /** @param {...string} words */
 async function git(...words) {
-  // Where there is no repository here, one around it is another project's.
+  // --git-dir, since a repository around this folder would be another project's.
   const { succeeded, output } = await run('git', ['-C', repositoryRoot, '--git-dir=.git', ...words]);
   return succeeded ? output.trim() : null;
 }
 
 /**
- * MANIFEST.json: what is in the bundle, with the hash of every other file.
+ * MANIFEST.json: the contents of the bundle, with the hash of every other file.
  * @param {string} folder
  * @param {{ source: Source, binaries: import('./binaries.mjs').Binary[],
  *   portability: import('./portability.mjs').Portability,

@@ -1,7 +1,7 @@
 // @ts-check
 import { isNewer } from './binaries.mjs';
 
-/** What libtorch 2.11's Linux wheel (manylinux_2_28) needs itself: no machine that runs it has less. */
+/** What libtorch 2.11's Linux wheel (manylinux_2_28) itself needs: every machine that runs it has at least that. */
 const LIBTORCH = { GLIBC: '2.28', GLIBCXX: '3.4.22', CXXABI: '1.3.11' };
 
 /** @param {Record<string, string>} versions */
@@ -13,7 +13,7 @@ function requirementText({ GLIBC, GLIBCXX, CXXABI }) {
  * @typedef {object} Portability
  * @property {Record<string, string>} requires the newest version of each interface that any of the files needs
  * @property {string} text the same in words
- * @property {string} [advice] where that is more than libtorch itself needs
+ * @property {string} [advice] if that is more than libtorch itself needs
  */
 
 /** @param {import('./binaries.mjs').Binary[]} binaries @returns {Portability} */

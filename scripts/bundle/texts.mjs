@@ -2,7 +2,7 @@
 import { torch } from '../setup/versions.mjs';
 
 /**
- * Starts a script with the bundle's own Node, from wherever and through whatever links it is called.
+ * A shell script that runs a script with the bundle's own Node, called from any folder or through symbolic links.
  * @param {string} script within the bundle
  */
 export function launcher(script) {

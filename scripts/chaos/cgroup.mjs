@@ -5,14 +5,14 @@ import { reasonOf } from '../../dist/lib/errors.js';
 import { cgroupLevels } from '../../dist/lib/engine/limits/cgroup-limits.js';
 
 /**
- * What a cgroup allows: bytes of memory, CPUs' worth of time, processes and threads.
+ * Limits of a cgroup: bytes of memory, CPUs' worth of time, processes and threads.
  * @typedef {{ memory?: number, cpus?: number, threads?: number }} CgroupLimits
  */
 
 const PERIOD = 100_000;
 let made = 0;
 
-/** A cgroup below this process's own, with limits of its own. Only root may make one, and not everywhere. */
+/** A cgroup below this process's own, with its own limits. Only root may make one, and not everywhere. */
 export class Cgroup {
   #folders;
 
@@ -30,7 +30,7 @@ export class Cgroup {
       if (memory !== undefined) {
         const { folder, version } = newGroup('memory', name, folders);
         write(folder, version === 1 ? 'memory.limit_in_bytes' : 'memory.max', memory);
-        // Without swap, so that the limit is one.
+        // Without swap, so that the limit takes effect.
         const swap = version === 1 ? 'memory.memsw.limit_in_bytes' : 'memory.swap.max';
         if (existsSync(join(folder, swap))) write(folder, swap, version === 1 ? memory : 0);
       }
@@ -48,18 +48,22 @@ export class Cgroup {
     }
   }
 
-  /** What a shell says to be in it, with all that it runs. */
+  /** Shell commands that put the shell and its children into it. */
   get entering() {
     return this.#folders.map((folder) => `echo $$ > '${join(folder, 'cgroup.procs')}'`).join(' && ');
   }
 
-  /** When nothing runs in it any more. */
+  /** Removes it; nothing may run in it any more. */
   remove() {
     for (const folder of this.#folders) rmdirSync(folder);
   }
 }
 
-/** @param {'memory' | 'cpu' | 'pids'} controller @param {string} name @param {string[]} folders what was made goes in there */
+/**
+ * @param {'memory' | 'cpu' | 'pids'} controller
+ * @param {string} name
+ * @param {string[]} folders gets each folder made
+ */
 function newGroup(controller, name, folders) {
   const [own] = cgroupLevels(controller);
   if (!own) throw new Error(`this process is in none with the controller ${controller}`);
@@ -73,6 +77,6 @@ function newGroup(controller, name, folders) {
 
 /** @param {string} folder @param {string} name @param {number | string} value */
 function write(folder, name, value) {
-  // Never made where it is missing: the controller is not there then.
+  // Only an existing file: where it is missing, the controller is not available.
   writeFileSync(join(folder, name), String(value), { flag: 'r+' });
 }

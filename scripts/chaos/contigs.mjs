@@ -2,8 +2,8 @@
 import { Random } from './random.mjs';
 
 /**
- * Contigs of every kind: without a stop codon, so that all six frames of each window are scored; random bases, of which
- * few frames are; lower case, gaps, shorter than a window, empty, with the id of another one.
+ * Contigs of every kind: without a stop codon, so that all six frames of each window are scored; of random bases, with
+ * few ORFs; lower case, with gaps, shorter than a window, empty, with another contig's id.
  * @param {number} count @returns {string} FASTA
  */
 export function chaosContigs(count) {

@@ -13,10 +13,10 @@ import { killAtBytes } from './kills.mjs';
 /**
  * Damages a journal.
  * @typedef {(journal: string, records: readonly JournalRecord[], random: Random) => readonly JournalRecord[]} Damage
- *   the records that are whole still; none where both keys are lost
+ *   the records that are still whole; none if both keys are lost
  */
 
-/** A run that was killed, its journal damaged, then a resume. @param {number} times of each @returns {Fault[]} */
+/** A run is killed, its journal damaged, then it is resumed. @param {number} times of each @returns {Fault[]} */
 export function damages(times) {
   /** @type {[string, Damage][]} */
   const all = [
@@ -47,7 +47,7 @@ function damaged(damage) {
     await killAtBytes(run, directory, { bytes: all * (0.3 + 0.4 * random.fraction()), delay: 0 });
     const journal = join(directory, '.journal');
     const records = journalRecords(directory);
-    // Whatever the kill has torn off is not what is tried here.
+    // A record torn by the kill itself is not what is tried here.
     truncateSync(journal, records.at(-1)?.end ?? 0);
     const sound = damage(journal, records, random);
     return laboratory.resume(plain, directory, { frames: framesIn(sound) });
@@ -84,7 +84,7 @@ function flipMany(path, records, random) {
   const end = records.at(-1)?.end ?? 0;
   if (!first) return records;
   const positions = Array.from({ length: 20 }, () => first.start + random.below(end - first.start));
-  // Each once: a bit that is flipped twice is sound again.
+  // Each position once: a bit that is flipped twice is intact again.
   for (const position of new Set(positions)) flipBit(path, position, random);
   return records.filter(({ start, end: last }) => !positions.some((position) => position >= start && position < last));
 }

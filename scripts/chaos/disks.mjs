@@ -13,10 +13,10 @@ import { SmallDisk } from './small-disk.mjs';
 
 const DISK_BYTES = 4 * 1024 * 1024;
 const BLOCK = 1024;
-/** What a run writes first: who it is, the log, the key of the journal; whole pages each. */
+/** Written before any batch: the owner's file, the log and the journal's key, in whole pages. */
 const BEFORE_ANY_BATCH = 16 * 1024;
 
-/** A disk that is full or read-only, then mended, then a resume. @param {number} times of each @returns {Fault[]} */
+/** The disk is full or read-only, then mended; then a resume. @param {number} times of each @returns {Fault[]} */
 export function disks(times) {
   /** @param {Trial} trial */
   const often = (trial) => Array.from({ length: times }, () => trial);
@@ -28,7 +28,7 @@ export function disks(times) {
   ];
 }
 
-/** Why there is no small disk on this machine; undefined where there is. @param {Laboratory} laboratory */
+/** Why this machine cannot have a small disk; undefined if it can. @param {Laboratory} laboratory */
 export async function smallDiskMissing({ folder }) {
   const disk = await SmallDisk.mount(folder, DISK_BYTES);
   if (typeof disk === 'string') return `no tmpfs can be mounted: ${disk}`;
@@ -65,7 +65,8 @@ function full(laboratory, random) {
     const { plain } = laboratory.subjects;
     const directory = join(disk.path, 'out');
     const undisturbed = await laboratory.undisturbed(plain);
-    // Half of them have no room for the journal, and so fail on the way; the others none for the results, at the end.
+    // Half of them have no room for the journal, so they fail midway; the others fail at the end, without room for
+    // results.
     const room =
       random.below(2) === 0
         ? BEFORE_ANY_BATCH + undisturbed.journalBytes * random.fraction()

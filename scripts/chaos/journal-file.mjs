@@ -5,7 +5,7 @@ import { BATCH_RECORD, decodeHead, HEAD_BYTES, TRIAGE_RECORD } from '../../dist/
 
 /** @typedef {{ start: number, end: number, isBatch: boolean, kind: number, batch: number, frames: number }} JournalRecord */
 
-/** The whole records of a journal that nothing has damaged, from its start. @param {string} directory @returns {JournalRecord[]} */
+/** The whole records from the start of an undamaged journal. @param {string} directory @returns {JournalRecord[]} */
 export function journalRecords(directory) {
   let bytes;
   try {
@@ -25,7 +25,10 @@ export function journalRecords(directory) {
   return records;
 }
 
-/** Frames whose scores these records hold. A later record of a batch stands for an earlier one. @param {readonly JournalRecord[]} records */
+/**
+ * Frames scored in these records. A later record of a batch replaces an earlier one.
+ * @param {readonly JournalRecord[]} records
+ */
 export function framesIn(records) {
   const batches = records.filter(({ isBatch }) => isBatch);
   const frames = new Map(batches.map(({ kind, batch, frames: count }) => [`${kind} ${batch}`, count]));

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Loaded before a run (`--import`): kills it at one of its calls that change the file system, or in the middle of it
- * where it writes bytes, so that the moments between two of them are tried one by one, however short they are.
- * VIRNUCPRO_CHAOS_CALL: which one, from 1; 0 only counts them, into the file VIRNUCPRO_CHAOS_COUNT.
+ * Loaded before a run (`--import`): kills it at one of its calls that change the file system, or halfway through the
+ * call if it writes bytes. This way every moment between two calls is tried, however short it is.
+ * VIRNUCPRO_CHAOS_CALL: the call, counted from 1; 0 only counts the calls, into the file VIRNUCPRO_CHAOS_COUNT.
  */
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -17,7 +17,7 @@ let calls = 0;
 
 /**
  * @param {any} object @param {string} name
- * @param {(self: any, values: any[]) => void} [half] does half of it
+ * @param {(self: any, values: any[]) => void} [half] does half of the call's work
  */
 function killIn(object, name, half) {
   const original = object[name];

@@ -5,14 +5,14 @@ import { journalBytes } from './predicting.mjs';
 /** @typedef {import('./trials.mjs').Fault} Fault */
 /** @typedef {import('./trials.mjs').Trial} Trial */
 
-/** Of a hundred kills, how many are of each kind; the others are spread over the run. */
+/** Fractions of the kills that are of each kind; the others are spread over the run. */
 const WHILE_LOADING = 0.1;
 const WHILE_WRITING = 0.1;
 const SEVERAL = 0.2;
 const MAX_OF_ONE_RUN = 4;
 
 /**
- * kill -9 at so many moments of a run. The kills of one run count one by one.
+ * kill -9 at this many moments of a run. Several kills of one run count one by one.
  * @param {number} kills @returns {Fault[]}
  */
 export function kills(kills) {
@@ -36,7 +36,7 @@ function spread(count) {
     const { plain } = laboratory.subjects;
     const directory = laboratory.newDirectory();
     const { journalBytes: all } = await laboratory.undisturbed(plain);
-    // Half of them are begun as a job is that a batch system may put into the queue again.
+    // Half of them begin with --resume, like a job that a batch system may put into the queue again.
     const run = laboratory.begin(plain, directory, random.below(2) === 0 ? ['--resume'] : []);
     await killAtBytes(run, directory, { bytes: all * (shares[index] ?? 0), delay: random.below(20) });
     return laboratory.resume(plain, directory);
@@ -63,7 +63,7 @@ async function whileWriting(laboratory, random) {
   return laboratory.resume(plain, directory);
 }
 
-/** Runs that are killed, gone on with, killed again. @param {number} kills @returns {Trial[]} */
+/** Runs that are killed, resumed and killed again. @param {number} kills @returns {Trial[]} */
 function chains(kills) {
   /** @type {number[]} */
   const lengths = [];
@@ -78,7 +78,7 @@ function chains(kills) {
       const run = laboratory.begin(plain, directory, ['--resume']);
       const before = journalBytes(directory);
       const isEarly = random.below(3) === 0;
-      // Early: the model is loaded, or what is in the journal is read.
+      // Early: while the model is loading or the journal is being read.
       if (isEarly) await killAfter(run, random.fraction() * untilFirst * 1100);
       else await killAtBytes(run, directory, { bytes: before + random.fraction() * (all - before) * 0.6, delay: 0 });
     }
@@ -95,7 +95,7 @@ async function killAfter(run, milliseconds) {
 
 /**
  * @param {import('./predicting.mjs').Running} run @param {string} directory
- * @param {{ bytes: number, delay: number }} moment bytes of the journal, and milliseconds after them
+ * @param {{ bytes: number, delay: number }} moment bytes of the journal, then milliseconds
  */
 export async function killAtBytes(run, directory, { bytes, delay }) {
   if (await run.until(() => journalBytes(directory) >= bytes)) await sleep(delay);

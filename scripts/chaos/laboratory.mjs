@@ -13,16 +13,16 @@ import { difference, manifestIn, resultsIn, wrongFiles } from './results.mjs';
 /** @typedef {import('./predicting.mjs').Setting} Setting */
 /** @typedef {import('./predicting.mjs').Ended} Ended */
 
-/** The models of a laboratory: that of every run, and one of the same shape with other weights. */
+/** The laboratory's models: the one of every run, and one of the same shape with other weights. */
 export const MODEL = 'chaos';
 export const OTHER_MODEL = 'other';
 
-/** One thread, FP32, small batches: many records in the journal, and the same last digits each time. */
+/** One thread, FP32 and small batches: many records in the journal, and the same last digits every time. */
 const ARGS = ['--device', 'cpu', '--threads', '1', '--precision', 'fp32', '--log-format', 'json'];
 export const BATCH_TOKENS = 1200;
-/** By it some windows are sure and others not: with these weights scores are near the ends. */
+/** Leaves some windows sure and others not: with these weights, scores are near 0 and 1. */
 const TRIAGE_RULE = ['--triage-others-below', '0.002', '--triage-virus-at-least', '0.999999'];
-/** Records of the input whose every step is tried, so few that a run of it is mostly loading. */
+/** Records of the input that is killed at every call: so few that its run is mostly loading. */
 const FEW = 6;
 
 /**
@@ -30,30 +30,30 @@ const FEW = 6;
  * @typedef {object} Subject
  * @property {string} input as the command line names it
  * @property {Uint8Array} [standardInput]
- * @property {readonly string[]} args besides those of every run
+ * @property {readonly string[]} args besides those that every run has
  */
 
 /**
- * A run that nothing disturbed.
+ * An undisturbed run.
  * @typedef {object} Undisturbed
  * @property {import('./results.mjs').Results} results
  * @property {any} counts of its run.json
  * @property {Record<string, string>} versions of its run.json
  * @property {number} batches
- * @property {number} framesComputed by all workers, so twice where triage has passed them on
- * @property {number} journalBytes when it was complete
+ * @property {number} framesComputed by all workers, so twice for frames that triage passed on
+ * @property {number} journalBytes when the journal was complete
  * @property {Record<string, number>} fileBytes of the result files
- * @property {number} seconds in all
+ * @property {number} seconds in total
  * @property {number} untilFirst seconds until the first batch was in the journal
  * @property {number} afterLast seconds between the last batch and the end
  */
 
 /**
- * What a resumed run found in the journal, in frames, and what of it was computed again all the same.
+ * Frames that a resumed run found in the journal, and those of them that it computed again nevertheless.
  * @typedef {{ journaled: number, again: number }} Tally
  */
 
-/** A temporary folder with a model, contigs, and the results that everything is compared with. */
+/** A temporary folder with a model, contigs, and the results that all others are compared with. */
 export class Laboratory {
   folder;
   /** @type {Record<'plain' | 'few' | 'everything' | 'triage' | 'standardInput' | 'gzip', Subject>} */
@@ -103,25 +103,25 @@ export class Laboratory {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  /** A name for a directory that is not there yet. */
+  /** The path of a directory that does not exist yet. */
   newDirectory() {
     return (this.#directory = join(this.folder, `out-${++this.#directories}`));
   }
 
   /**
-   * Begins a run.
+   * Starts a run.
    * @param {Subject} subject @param {string} directory @param {readonly string[]} [more] args @param {Setting} [setting]
    */
   begin({ input, standardInput, args }, directory, more = [], setting = {}) {
     const own = ['--model', MODEL, '--esm-batch-size', String(BATCH_TOKENS)].filter(
-      // Each may be given another value.
+      // Leaves out each default for which `more` gives another value.
       (word, index, all) => !more.includes(index % 2 === 0 ? word : (all[index - 1] ?? '')),
     );
     const command = ['predict', input, '-o', directory, ...own, ...ARGS, ...args, ...more];
     return new Running(command, this.#setting({ input: standardInput, ...setting }));
   }
 
-  /** The run that others are compared with. @param {Subject} subject @returns {Promise<Undisturbed>} */
+  /** The run that others are compared with, run once. @param {Subject} subject @returns {Promise<Undisturbed>} */
   undisturbed(subject) {
     const known = this.#undisturbed.get(subject) ?? this.#runUndisturbed(subject);
     this.#undisturbed.set(subject, known);
@@ -129,7 +129,7 @@ export class Laboratory {
   }
 
   /**
-   * Goes on with a run and compares what comes of it with the undisturbed one.
+   * Resumes a run and compares its results with the undisturbed ones.
    * @param {Subject} subject @param {string} directory
    * @param {{ frames?: number }} [expected] frames that need not be computed again; by default those of the journal
    * @returns {Promise<Tally>}
@@ -142,7 +142,7 @@ export class Laboratory {
     await this.check(subject, directory);
     const { framesComputed } = await this.undisturbed(subject);
     const { started, devices } = manifestIn(directory);
-    // It was complete, and left alone.
+    // The run was already complete, and was left alone.
     if (started === before?.started) return { journaled: 0, again: 0 };
     const taken = framesComputed - computedBy(devices);
     if (taken === frames) return { journaled: frames, again: 0 };
@@ -160,7 +160,7 @@ export class Laboratory {
     if (JSON.stringify(found.counts) !== JSON.stringify(counts)) throw new NotSurvived('the counts differ');
   }
 
-  /** Keeps what tells of a trial that went wrong. @param {string} target */
+  /** Keeps the evidence of a trial that went wrong. @param {string} target */
   keepEvidence(target) {
     rmSync(target, { recursive: true, force: true });
     mkdirSync(target, { recursive: true });
@@ -168,7 +168,7 @@ export class Laboratory {
     if (existsSync(this.#journalBefore)) copyFileSync(this.#journalBefore, join(target, 'journal-before'));
   }
 
-  /** After a trial. */
+  /** Removes what a trial left behind. */
   tidy() {
     rmSync(this.#directory, { recursive: true, force: true });
     rmSync(this.#journalBefore, { force: true });
@@ -183,7 +183,7 @@ export class Laboratory {
     await run.until(() => {
       const now = journalBytes(directory);
       if (now > bytes) last = performance.now();
-      // The first bytes are those of the keys, which come before any batch.
+      // The first bytes are the keys, which come before any batch.
       if (now > bytes && bytes > 0) first ||= performance.now();
       bytes = Math.max(bytes, now);
       return false;

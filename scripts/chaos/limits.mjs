@@ -9,12 +9,12 @@ import { journalBytes, describeEnd } from './predicting.mjs';
 /** @typedef {import('./trials.mjs').Trial} Trial */
 
 const MIB = 2 ** 20;
-/** A run fits, and so does what takes the memory away from it; both do not. */
+/** Room for the run alone and for what takes its memory alone, but not for both. */
 const CGROUP_BYTES = 800 * MIB;
 const TAKEN_BYTES = 760 * MIB;
 const OUT_OF_MEMORY = "killed by the kernel: its cgroup's memory is used up";
 
-/** Limits of a process that a run meets, on its way or when it is gone on with. @param {number} times of each @returns {Fault[]} */
+/** Limits of a process, met midway or on resuming. @param {number} times of each @returns {Fault[]} */
 export function limits(times) {
   /** @param {string} name @param {Trial} trial @returns {Fault} */
   const fault = (name, trial) => ({ name, trials: Array.from({ length: times }, () => trial) });
@@ -30,7 +30,7 @@ export function limits(times) {
   ];
 }
 
-/** Leaves a fault out that this machine cannot have. @param {Fault} fault @returns {Fault} */
+/** Leaves out a fault that is impossible on this machine. @param {Fault} fault @returns {Fault} */
 export function limitMissing(fault) {
   if (fault.name !== OUT_OF_MEMORY) return fault;
   const cgroup = Cgroup.make({ memory: CGROUP_BYTES });
@@ -39,7 +39,7 @@ export function limitMissing(fault) {
   return fault;
 }
 
-/** Somewhere on its way, another process in its cgroup takes the memory. @type {Trial} */
+/** Midway, another process in the run's cgroup takes the memory. @type {Trial} */
 async function outOfMemory(laboratory, random) {
   const { plain } = laboratory.subjects;
   const directory = laboratory.newDirectory();
@@ -61,7 +61,7 @@ async function outOfMemory(laboratory, random) {
   return laboratory.resume(plain, directory);
 }
 
-/** @param {Cgroup} cgroup @returns {() => Promise<void>} what gives it back */
+/** @param {Cgroup} cgroup @returns {() => Promise<void>} gives the memory back */
 function takeMemory(cgroup) {
   const script = `${cgroup.entering} && exec "$@"`;
   const program = `globalThis.taken = Buffer.alloc(${TAKEN_BYTES}, 1); setInterval(() => undefined, 1000);`;
@@ -74,7 +74,7 @@ function takeMemory(cgroup) {
 }
 
 /**
- * A run that was killed is gone on with under a limit; nothing may be lost by its being refused.
+ * Resumes a killed run under a limit, which must refuse it; the refusal must lose nothing.
  * @param {string} before lines of shell @param {RegExp} reason @returns {Trial}
  */
 function refusedUnder(before, reason) {

@@ -1,5 +1,5 @@
 // @ts-check
-/** A fault that cost something: what, in words. */
+/** A fault had a cost, which the message describes. */
 export class NotSurvived extends Error {
   /** @override */
   name = 'NotSurvived';

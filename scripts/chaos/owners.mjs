@@ -16,7 +16,7 @@ const CONTAINER = ['unshare', '--fork', '--pid', '--mount-proc', '--kill-child']
 const HANGING_MILLISECONDS = 4000;
 
 /**
- * Two runs that want one directory, and what takes it from a run: nothing that is not whole may be called complete.
+ * Two runs compete for one directory, or a run loses it: incomplete results must never be called complete.
  * @param {number} times of each @returns {Fault[]}
  */
 export function owners(times) {
@@ -42,7 +42,7 @@ function works([program = '', ...args]) {
 }
 
 /**
- * A run that has computed some of its batches.
+ * Starts a run and waits until some of its batches are computed.
  * @param {Laboratory} laboratory @param {import('./random.mjs').Random} random @param {string} directory
  * @param {readonly string[]} [wrapper]
  */
@@ -64,7 +64,7 @@ function checkEnd(ended, reason) {
 async function secondContainer(laboratory) {
   const { plain, standardInput } = laboratory.subjects;
   const directory = laboratory.newDirectory();
-  // It is fed only when the second run has had its answer, however quick it is.
+  // Fed only after the second run was answered, so that it cannot end before.
   const first = laboratory.begin(standardInput, directory, [], { wrapper: CONTAINER, isFedLater: true });
   await first.until(() => journalBytes(directory) > 0);
   const second = laboratory.begin(plain, directory, ['--resume'], { wrapper: CONTAINER });
@@ -98,7 +98,7 @@ function cleanedUp(what) {
     const { plain } = laboratory.subjects;
     const directory = laboratory.newDirectory();
     const run = await begun(laboratory, random, directory);
-    // Else it may be done before it looks.
+    // Stopped, or it might end before it next checks its directory.
     run.send('SIGSTOP');
     for (const name of readdirSync(directory)) if (what.test(name)) rmSync(join(directory, name), { recursive: true });
     await sleep(6000);

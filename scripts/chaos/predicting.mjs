@@ -6,14 +6,14 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inRepository } from '../setup/repository.mjs';
 
-/** A run that takes longer than this hangs. */
+/** A run that takes longer than this is taken to hang. */
 const MAX_SECONDS = 240;
 const LOOKING_MILLISECONDS = 2;
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
 
-/** Kills whatever was started here and has not ended. */
+/** Kills everything started here that still runs. */
 export function killAll() {
   for (const child of running) child.kill('SIGKILL');
 }
@@ -21,7 +21,7 @@ export function killAll() {
 /**
  * @typedef {object} Ended
  * @property {number | null} code
- * @property {NodeJS.Signals | null} signal what killed it
+ * @property {NodeJS.Signals | null} signal that killed it
  * @property {string} errors all of standard error
  * @property {number} seconds
  */
@@ -31,17 +31,17 @@ export function killAll() {
  * @property {NodeJS.ProcessEnv} [environment] further variables
  * @property {Uint8Array | undefined} [input] for standard input; nothing by default
  * @property {boolean} [isFedLater] whether standard input waits for `feed`
- * @property {readonly string[]} [wrapper] what stands before of the command, such as `unshare`
- * @property {string} [before] lines of shell that come first, such as `ulimit -f 8`
+ * @property {readonly string[]} [wrapper] goes before the command, such as `unshare`
+ * @property {string} [before] shell lines that run first, such as `ulimit -f 8`
  */
 
-/** A command that runs, in a process of its own. */
+/** A command in a process of its own. */
 export class Running {
   /** @type {Promise<Ended>} never rejects */
   ended;
   isOver = false;
   errors = '';
-  /** Gives it its standard input. */
+  /** Sends it its standard input. */
   feed;
   #child;
   #isWrapped;
@@ -57,7 +57,7 @@ export class Running {
     this.#isWrapped = wrapper.length > 0;
     running.add(child);
     child.stderr.setEncoding('utf8').on('data', (text) => (this.errors += text));
-    // What is killed does not read to the end.
+    // A killed process does not read to the end.
     child.stdin.on('error', () => undefined);
     this.feed = () => child.stdin.end(input);
     if (!isFedLater) this.feed();
@@ -86,7 +86,7 @@ export class Running {
 
   /**
    * Waits for a moment of the run, or for its end.
-   * @param {() => boolean} isReached @returns {Promise<boolean>} whether it runs still
+   * @param {() => boolean} isReached @returns {Promise<boolean>} whether it still runs
    */
   async until(isReached) {
     while (!this.isOver && !isReached()) await sleep(LOOKING_MILLISECONDS);
@@ -94,19 +94,19 @@ export class Running {
   }
 }
 
-/** The run itself, whatever it is wrapped in: the process at the end of a chain of only children. @param {number} pid @returns {number} */
+/** The run itself inside its wrapper: the end of a chain of only children. @param {number} pid @returns {number} */
 function innermost(pid) {
   const path = `/proc/${pid}/task/${pid}/children`;
   const [child] = existsSync(path) ? readFileSync(path, 'utf8').split(' ').filter(Boolean) : [];
   return child === undefined ? pid : innermost(Number(child));
 }
 
-/** Bytes of the journal of a run; 0 where there is none. @param {string} directory */
+/** Bytes of a run's journal; 0 if there is none. @param {string} directory */
 export function journalBytes(directory) {
   return statSync(join(directory, '.journal'), { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** What a command had to say last, in words. @param {Ended} ended */
+/** How a command ended and its last messages. @param {Ended} ended */
 export function describeEnd({ code, signal, errors }) {
   const lines = errors.trim().split('\n');
   const texts = lines.map((line) => (line.startsWith('{') ? String(JSON.parse(line).msg) : line));

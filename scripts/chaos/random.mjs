@@ -1,16 +1,16 @@
 // @ts-check
 import { derivedSeed, seededNumbers } from '../../dist/lib/models/random/random-contents.js';
 
-/** Random choices that a seed repeats: each fault has its own, so that it is the same alone and among the others. */
+/** Repeatable random choices. Each fault has its own, so it is the same when run alone and among others. */
 export class Random {
   #next;
 
-  /** @param {number} seed @param {string} name of what it is for */
+  /** @param {number} seed @param {string} name of its purpose */
   constructor(seed, name) {
     this.#next = seededNumbers(derivedSeed(seed, name));
   }
 
-  /** From 0 to 1, without 1. */
+  /** At least 0 and less than 1. */
   fraction() {
     return this.#next() / 2 ** 32;
   }
@@ -25,7 +25,7 @@ export class Random {
     return /** @type {T} */ (list[this.below(list.length)]);
   }
 
-  /** Shares from 0 to 1, one in each of so many equal parts, in any order. @param {number} count */
+  /** Fractions from 0 to 1, one in each of `count` equal parts, in random order. @param {number} count */
   spread(count) {
     const shares = Array.from({ length: count }, (_, part) => (part + this.fraction()) / count);
     for (let last = count - 1; last > 0; last--) {

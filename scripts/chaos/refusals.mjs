@@ -13,7 +13,7 @@ import { journalBytes, describeEnd } from './predicting.mjs';
 /** @typedef {import('./trials.mjs').Trial} Trial */
 
 /**
- * What cannot be gone on with is refused and says why; then the right command goes on, for nothing was lost.
+ * A run that cannot be resumed is refused with the reason; the right command then resumes it, as nothing was lost.
  * @param {number} times of each @returns {Fault[]}
  */
 export function refusals(times) {
@@ -32,7 +32,7 @@ export function refusals(times) {
 }
 
 /**
- * Kills a run on the way.
+ * Kills a run midway.
  * @param {Laboratory} laboratory @param {Random} random @param {Subject} subject
  */
 async function killed(laboratory, random, subject) {
@@ -68,7 +68,7 @@ async function changedInput(laboratory, random) {
   mkdirSync(folder, { recursive: true });
   const input = join(folder, 'contigs.fa');
   copyFileSync(plain.input, input);
-  // In the first record, which is in the journal for certain; A to C and the others to A never makes a stop codon.
+  // In the first record, which is certainly in the journal. Changing A to C or another letter to A makes no stop codon.
   const bytes = readFileSync(input);
   const position = bytes.indexOf('\n') + 1 + random.below(70);
   bytes[position] = bytes[position] === 0x41 ? 0x43 : 0x41;
@@ -85,7 +85,7 @@ async function secondRun(laboratory, random) {
   const { journalBytes: all } = await laboratory.undisturbed(plain);
   const run = laboratory.begin(plain, directory);
   await run.until(() => journalBytes(directory) > 0.5 * random.fraction() * all);
-  // What is already running stays: a second run takes longer to load than the first one to end on a quick machine.
+  // Stopped, so that it cannot end while the second run is still loading.
   run.send('SIGSTOP');
   for (const word of ['--resume', '--force']) {
     checkRefusal(await laboratory.begin(plain, directory, [word]).ended, /Another run writes to.*Wait for that run/);

@@ -18,7 +18,7 @@ export function chaosTable(rows) {
   return markdownTable(titles, cells);
 }
 
-/** What was not survived or not tried, one line each. @param {readonly Row[]} rows */
+/** What was not survived or not tried, a line each. @param {readonly Row[]} rows */
 export function remarks(rows) {
   return rows.flatMap(({ name, problems, leftOut }) => [
     ...(leftOut === undefined ? [] : [`${name}: left out, ${leftOut}`]),

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** They tell of the run, its times above all, and so differ from run to run. */
+/** Files about the run itself, above all its times, which therefore differ from run to run. */
 const OF_THE_RUN = ['run.json', 'run.log'];
 
-/** @typedef {Map<string, string>} Results names of the result files, each with the SHA-256 of its bytes */
+/** @typedef {Map<string, string>} Results names of result files, each with the SHA-256 of its bytes */
 
 /** @param {string} directory @returns {Results} */
 export function resultsIn(directory) {
@@ -20,7 +20,7 @@ function hashOf(path) {
   return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
 
-/** What differs, in words; empty when nothing does. @param {Results} expected @param {Results} found */
+/** Describes the differences; empty if there are none. @param {Results} expected @param {Results} found */
 export function difference(expected, found) {
   const names = [...new Set([...expected.keys(), ...found.keys()])];
   return names
@@ -29,14 +29,14 @@ export function difference(expected, found) {
     .join(', ');
 }
 
-/** @param {string} directory @returns {any} run.json; undefined where there is none */
+/** @param {string} directory @returns {any} run.json; undefined if there is none */
 export function manifestIn(directory) {
   const path = join(directory, 'run.json');
   return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
 /**
- * What is wrong with the results of a run, whatever its outcome: files that are not what run.json says.
+ * Files that differ from what run.json says of them, whatever the outcome.
  * @param {string} directory
  */
 export function wrongFiles(directory) {

@@ -7,7 +7,7 @@ import { manifestIn, wrongFiles } from './results.mjs';
 /** @typedef {import('./trials.mjs').Fault} Fault */
 /** @typedef {import('./trials.mjs').Trial} Trial */
 
-/** Signals that ask a run to end, then a resume. @param {number} times of each @returns {Fault[]} */
+/** Signals that ask a run to stop, then a resume. @param {number} times of each @returns {Fault[]} */
 export function signals(times) {
   /** @param {Trial} trial */
   const often = (trial) => Array.from({ length: times }, () => trial);
@@ -21,7 +21,8 @@ export function signals(times) {
 }
 
 /**
- * A run of the plain subject, somewhere on its way; not at the very end: one that is complete is not stopped any more.
+ * Starts a run of the plain subject and waits until somewhere midway. Not until the end: a complete run ignores
+ * signals.
  * @param {Parameters<Trial>[0]} laboratory @param {Parameters<Trial>[1]} random @param {string} directory
  */
 async function midway(laboratory, random, directory) {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { run } from '../setup/child.mjs';
 
 /**
- * A file system of a few hundred KiB in memory, in a namespace of its own: needs no privileges where the kernel lets
- * users have namespaces. Everybody reaches it through /proc, as long as its keeper runs.
+ * A file system of a few hundred KiB in memory, in a namespace of its own: needs no privileges where the kernel allows
+ * users to make namespaces. Other processes reach it through /proc while its keeper runs.
  */
 export class SmallDisk {
   path;
@@ -23,16 +23,16 @@ export class SmallDisk {
   }
 
   /**
-   * @param {string} folder where it is mounted below
+   * @param {string} folder in which its mount point is made
    * @param {number} bytes
-   * @param {number} [inodes] files and folders that there is room for; as many as fit unless given
+   * @param {number} [inodes] limit on files and folders; by default as many as fit
    * @returns {Promise<SmallDisk | string>} or why there is none
    */
   static async mount(folder, bytes, inodes) {
     const mountPoint = mkdtempSync(join(folder, 'disk-'));
     const size = `size=${Math.ceil(bytes / 1024)}k${inodes === undefined ? '' : `,nr_inodes=${inodes}`}`;
     const script = `mount -t tmpfs -o ${size} tmpfs "$0" && echo mounted && exec cat`;
-    // It ends when its standard input does: with this process, whatever becomes of it.
+    // `cat` ends with its standard input, so with this process, however that ends.
     const keeper = spawn('unshare', ['--user', '--map-root-user', '--mount', 'sh', '-c', script, mountPoint]);
     let errors = '';
     keeper.stderr.setEncoding('utf8').on('data', (text) => (errors += text));
@@ -50,7 +50,7 @@ export class SmallDisk {
     return errors.trim() || 'unshare gave no reason';
   }
 
-  /** Takes room away, until `free`. @param {number} bytes */
+  /** Occupies space until `free`. @param {number} bytes */
   fill(bytes) {
     writeFileSync(join(this.path, 'ballast'), new Uint8Array(Math.max(0, bytes)));
   }
@@ -59,7 +59,7 @@ export class SmallDisk {
     rmSync(join(this.path, 'ballast'), { force: true });
   }
 
-  /** @param {boolean} isReadOnly @returns {Promise<string | undefined>} why it cannot be done */
+  /** @param {boolean} isReadOnly @returns {Promise<string | undefined>} why it failed */
   async remount(isReadOnly) {
     const target = ['--target', String(this.#keeper.pid), '--user', '--mount', '--preserve-credentials'];
     const args = ['mount', '-o', `remount,${isReadOnly ? 'ro' : 'rw'}`, this.#mountPoint];

@@ -12,8 +12,8 @@ const preload = `--import=${new URL('kill-at-call.mjs', import.meta.url).href}`;
 export const EVERY_CALL = 'killed at each of its calls to the file system';
 
 /**
- * A small run that is killed at its calls that change the file system, one by one; then the same of the run that goes on
- * with it, at a call by chance; then it is gone on with.
+ * Kills a small run at each of its calls that change the file system, kills its resume at a random call, then resumes
+ * it to the end.
  * @param {Laboratory} laboratory @param {number} most of these calls, spread evenly @returns {Promise<Fault>}
  */
 export async function steps(laboratory, most) {
@@ -46,7 +46,7 @@ function killedAt(call, count) {
   return async (laboratory, random) => {
     const directory = laboratory.newDirectory();
     const { signal, code } = await begin(laboratory, { call, directory });
-    // Some calls are made at intervals: a quicker run has fewer.
+    // Some calls are made at intervals, so a quicker run has fewer.
     if (signal !== 'SIGKILL' && code !== 0) throw new NotSurvived(`not killed at call ${call}, but exit code ${code}`);
     await begin(laboratory, { call: 1 + random.below(count), more: ['--resume'], directory });
     return { ...(await laboratory.resume(laboratory.subjects.few, directory)), faults: 2 };

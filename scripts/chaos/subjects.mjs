@@ -5,7 +5,7 @@ import { killAtBytes } from './kills.mjs';
 /** @typedef {import('./trials.mjs').Fault} Fault */
 /** @typedef {import('./trials.mjs').Trial} Trial */
 
-/** kill -9 in runs of another kind than the plain one. @param {number} times of each @returns {Fault[]} */
+/** kill -9 in runs of other kinds than the plain one. @param {number} times of each @returns {Fault[]} */
 export function subjects(times) {
   /** @param {Trial} trial */
   const often = (trial) => Array.from({ length: times }, () => trial);

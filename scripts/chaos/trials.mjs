@@ -5,12 +5,12 @@ import { Random } from './random.mjs';
 /** @typedef {import('./laboratory.mjs').Laboratory} Laboratory */
 
 /**
- * What became of a trial that was survived.
- * @typedef {import('./laboratory.mjs').Tally & { faults?: number }} Outcome `faults`: of this trial, 1 by default
+ * The result of a trial that was survived.
+ * @typedef {import('./laboratory.mjs').Tally & { faults?: number }} Outcome `faults`: of this trial, by default 1
  */
 
 /**
- * One try, in a directory of its own. Throws NotSurvived.
+ * One try, in a directory of its own. Rejects with NotSurvived.
  * @typedef {(laboratory: Laboratory, random: Random) => Promise<Outcome>} Trial
  */
 
@@ -23,7 +23,7 @@ import { Random } from './random.mjs';
  */
 
 /**
- * @typedef {object} Row what became of a fault
+ * @typedef {object} Row the result of a fault's trials
  * @property {string} name
  * @property {number} faults
  * @property {number} trials
@@ -35,10 +35,10 @@ import { Random } from './random.mjs';
  */
 
 /**
- * Tries a fault as often as it says.
+ * Runs all trials of a fault.
  * @param {Fault} fault @param {Laboratory} laboratory
  * @param {{ seed: number, evidence: (trial: string) => string, onTrial: (done: number) => void }} options
- *   evidence: the folder for what tells of a trial that went wrong
+ *   evidence: the folder for the evidence of a trial that went wrong
  * @returns {Promise<Row>}
  */
 export async function tryFault({ name, trials, leftOut }, laboratory, { seed, evidence, onTrial }) {

@@ -36,7 +36,7 @@ export async function firstRows(path, most) {
   let titles;
   let number = 0;
   for await (const line of lines) {
-    // The first line is a comment, whatever it begins with.
+    // The first line is a comment.
     if (number++ === 0) continue;
     const cells = line.split('\t');
     if (titles === undefined) titles = cells;
@@ -47,7 +47,7 @@ export async function firstRows(path, most) {
 }
 
 /**
- * Verdicts as a table for people; where the contigs come from several files it says from which.
+ * Verdicts as a table for people; with a column for the file if there are several.
  * @param {readonly Row[]} rows
  */
 export function verdictTable(rows) {

@@ -4,11 +4,11 @@ import { format, resolveConfig } from 'prettier';
 import { inRepository } from '../setup/repository.mjs';
 
 /**
- * Replaces what stands between the two marks of a file.
+ * Replaces the text between the two marks of a file.
  * @param {{ name: string, mark: string, script: string }} part the file, the mark, and the npm script that writes it
  * @param {string} text
- * @param {boolean} check whether nothing is to be written
- * @returns {Promise<boolean>} whether it was, or is, something else before
+ * @param {boolean} check whether to only compare, without writing
+ * @returns {Promise<boolean>} whether the text differed
  */
 export async function fillPart({ name, mark, script }, text, check = false) {
   const path = inRepository(name);

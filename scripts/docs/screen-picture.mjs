@@ -7,16 +7,16 @@ const MARGIN = 12;
 const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /**
- * A terminal's screen as an SVG: one `<text>` for each line, dark as a terminal is, in whatever monospaced font the reader has.
+ * A terminal's screen as an SVG: one `<text>` per line, on a dark background, in the reader's monospaced font.
  * @param {readonly string[]} lines
  * @param {number} columns the width of the terminal
- * @param {string} title read aloud in place of the picture
+ * @param {string} title for screen readers
  */
 export function screenPicture(lines, columns, title) {
   const [width, height] = [columns * CELL.width + 2 * MARGIN, lines.length * CELL.height + 2 * MARGIN];
   const rows = lines.map((line, row) => {
     const y = MARGIN + row * CELL.height + 13;
-    // Fonts differ in the width of a letter; the columns have to stay in place.
+    // Fonts differ in letter width; the columns have to stay in place.
     const length = (line.length * CELL.width).toFixed(1);
     const fit = line === '' ? '' : ` textLength="${length}" lengthAdjust="spacingAndGlyphs"`;
     return `<text x="${MARGIN}" y="${y}"${fit} xml:space="preserve">${escaped(line)}</text>`;

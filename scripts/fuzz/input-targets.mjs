@@ -10,10 +10,10 @@ import { mutated } from './mutations.mjs';
 
 export const INPUT_NAMES = /** @type {const} */ (['archives', 'records']);
 
-/** Of content; an archive of a few bytes may hold any amount. */
+/** Bytes of content that are read: an archive of a few bytes may expand to any amount. */
 const ENOUGH = 1 << 20;
 
-/** Bytes in each block that a reader gets: nothing may depend on where an input is cut. */
+/** Block sizes in which a reader gets its bytes: no result may depend on where an input is cut. */
 const CUTS = [Infinity, 1, 7];
 
 const RECORD_PIECES = [
@@ -55,7 +55,12 @@ export async function inputTargets(folder, dictionary) {
   const { loadDecompress } = await compiled('input/decompressed.js');
   const { ContentGate, parserFor } = await compiled('input/content.js');
 
-  /** What an archive holds, and in what state it is. @param {any} decompress @param {Buffer} bytes @param {number} cut */
+  /**
+   * The content of an archive and how reading it ended.
+   * @param {any} decompress
+   * @param {Buffer} bytes
+   * @param {number} cut
+   */
   const unpacked = (decompress, bytes, cut) => {
     const input = new CompressedInput();
     const content = [];
@@ -105,7 +110,7 @@ export async function inputTargets(folder, dictionary) {
     let failure;
     try {
       for (let at = 0; at < bytes.length; at += cut) {
-        // The block is the parser's only for as long as it is being given.
+        // The parser may use the block only during the call, so it is overwritten afterwards.
         const block = Buffer.from(bytes.subarray(at, at + cut));
         push(gate.add(block));
         block.fill(0x3e);

@@ -8,13 +8,13 @@ import { inRepository } from '../setup/repository.mjs';
 
 const { factory } = ts;
 
-/** What the instrumented files call the array of their counters; the one who runs them sets it first. */
+/** The global name of the counters in the instrumented files; whoever runs the files sets it first. */
 export const COUNTERS = '__fuzzCounters';
 
 /**
- * Compiles a part of `lib/` into `folder`, in the same layout, so that every branch of the files that `isCounted` names
- * counts in `globalThis[COUNTERS]` how often it was taken. Gives back how many counters there are, and the texts and
- * numbers that these files compare with: an input has little chance of hitting on those by itself.
+ * Compiles a part of `lib/` into `folder`, in the same layout. In files that `isCounted` accepts, every branch counts
+ * in `globalThis[COUNTERS]` how often it is taken. Returns the number of counters, and the strings and numbers in these
+ * files: a random input has little chance of hitting on those by itself.
  * @param {string} folder @param {readonly string[]} parts below `lib/` @param {(path: string) => boolean} isCounted
  * @returns {Instrumented}
  */

@@ -25,8 +25,8 @@ const VALUES = [
 ];
 
 /**
- * JSON text with one to four values changed: taken out, put twice, exchanged, counted up or down, or set to something
- * else. Undefined where the text is no JSON.
+ * JSON text with one to four values changed: removed, duplicated, exchanged, incremented, decremented or replaced.
+ * Undefined if the text is no JSON.
  * @param {string} text @param {Random} random @param {readonly string[]} words
  */
 export function mutatedJson(text, random, words) {
@@ -45,7 +45,7 @@ export function mutatedJson(text, random, words) {
 }
 
 /**
- * Every place that holds a value, of at most ten thousand.
+ * The places of all values, of about ten thousand at most.
  * @param {Record<string, unknown>} root @returns {{ holder: Record<string, unknown>, key: string }[]}
  */
 function placesIn(root) {

@@ -10,7 +10,7 @@ const NUMBERS = [0, 1, 2, 16, 32, 64, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff
 
 /** @type {readonly Mutation[]} */
 const MUTATIONS = [
-  // One bit, one byte, a little more or less.
+  // One bit, one byte, or a byte a little larger or smaller.
   (bytes, random) => changed(bytes, random, (byte) => byte ^ (1 << random.below(8))),
   (bytes, random) => changed(bytes, random, () => random.below(256)),
   (bytes, random) => changed(bytes, random, (byte) => byte + 1 + random.below(16)),
@@ -22,7 +22,7 @@ const MUTATIONS = [
     if (random.once(4)) number.fill(0xff, random.below(8));
     return overwritten(bytes, random, number.subarray(0, random.of([1, 2, 4, 8])));
   },
-  // Pieces taken out, put in, repeated, from here, from another input, from the dictionary.
+  // Pieces removed, inserted or repeated: from here, from another input, from the dictionary.
   (bytes, random) => {
     const start = random.below(bytes.length);
     return replaced(bytes, start, start + 1 + random.below(Math.min(64, bytes.length - start)), Buffer.alloc(0));

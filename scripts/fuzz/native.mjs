@@ -8,7 +8,7 @@ import { inRepository } from '../setup/repository.mjs';
 /** The fuzzers of csrc/fuzz. @type {readonly string[]} */
 export const NATIVE_NAMES = ['byte_pair', 'packed_tokens', 'file_source', 'kernels'];
 
-/** What this machine lacks for them, with the package to install; undefined when it has all. */
+/** What this machine lacks for them, with the package to install; undefined if nothing is missing. */
 export async function nativeFuzzersMissing() {
   for (const [program, advice] of /** @type {const} */ ([
     ['clang++', 'On Debian and Ubuntu: apt-get install clang'],
@@ -19,7 +19,7 @@ export async function nativeFuzzersMissing() {
   return undefined;
 }
 
-/** Compiles those that changed. @returns {Promise<string>} the folder of the programs */
+/** Compiles the fuzzers that changed. @returns {Promise<string>} the folder of the programs */
 async function built() {
   const folder = inRepository('build', 'fuzz', 'native');
   const configure = ['-S', inRepository('csrc', 'fuzz'), '-B', folder, '-DCMAKE_CXX_COMPILER=clang++'];
@@ -44,7 +44,7 @@ export async function fuzzNative(target, { seconds, seed, minimise, corpus }) {
     const [found, least] = [join(work, 'found'), join(work, 'least')];
     for (const folder of [found, least]) mkdirSync(folder);
     const given = corpus.filter((folder) => existsSync(folder));
-    // Without a time to search for, the corpus alone is run.
+    // Without search time, only the corpus is run.
     const limit = seconds === 0 ? '-runs=0' : `-max_total_time=${seconds}`;
     const options = [limit, `-seed=${seed}`, '-timeout=30', '-rss_limit_mb=2048', `-artifact_prefix=${work}/fault-`];
     const { succeeded, output } = await run(program, [...options, '-print_final_stats=1', found, ...given]);
@@ -73,7 +73,7 @@ function numberAfter(output, expression) {
   return Number([...output.matchAll(expression)].at(-1)?.[1] ?? 0);
 }
 
-/** What the sanitizer said, without the memory around it. @param {string} output */
+/** The sanitizer's report, without the dump of memory. @param {string} output */
 function faultIn(output) {
   const lines = output.split('\n');
   const start = lines.findIndex((line) => /ERROR: |runtime error: /.test(line));

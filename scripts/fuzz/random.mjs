@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * Random choices that a seed repeats (Mulberry32; its state is all there is).
+ * Repeatable random choices (Mulberry32).
  */
 export class Random {
   #state;

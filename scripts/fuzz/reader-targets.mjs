@@ -10,8 +10,8 @@ import { mutated } from './mutations.mjs';
 import { mutatedZip } from './zip-mutations.mjs';
 
 /**
- * The readers of files that came from someone else, each as a function of bytes that throws when the reader does what
- * it must not: throw anything but its own error, answer with something that is not in the file, run for ever.
+ * The readers of other people's files, each as a function of bytes that throws if the reader misbehaves: if it throws
+ * anything but its own error, returns something that is not in the file, or never ends.
  *
  * @typedef {import('./search.mjs').Target} Target
  */
@@ -20,7 +20,7 @@ const CHECKPOINT_NAMES = /** @type {const} */ (['json', 'safetensors', 'zip', 'p
 
 export const READER_NAMES = [...CHECKPOINT_NAMES, ...INPUT_NAMES];
 
-/** What has to be compiled for them, below `lib/`. */
+/** The sources to compile for them, below `lib/`. */
 export const READER_SOURCES = [
   ...['errors.ts', 'disk.ts', 'engine/addon.ts', 'batches/tokens.ts', 'input'],
   ...['models/checkpoint', 'models/json.ts', 'models/tokenizers.ts'],
@@ -31,7 +31,7 @@ export function isReaderSource(path) {
   return /^(models|input)\//.test(path);
 }
 
-/** Pieces of pickles: operations with what they ask for, and the globals that are known. */
+/** Pieces of pickles: operations with their arguments, and the known globals. */
 const PICKLE_PIECES = [
   ...['\x80\x02', '\x80\x04', '.', '(', ')', '0', '1', '2', 'N', '\x88', '\x89', 'K\x01', 'M\x01\x00', 'J\x01\0\0\0'],
   ...[
@@ -76,14 +76,14 @@ export async function readerTargets(folder, { strings, numbers }) {
   const dictionary = [...words.map((word) => Buffer.from(word, 'latin1')), ...numbers.flatMap(numberBytes)];
   const jsonPieces = [...words.map((word) => `"${word}":`), ...'{}[],:"'].map((piece) => Buffer.from(piece));
 
-  /** The reader's file, without a disk. @param {Buffer} bytes */
+  /** A file for the reader, in memory. @param {Buffer} bytes */
   const fileOf = (bytes) =>
     new CheckpointFile('the file', bytes.length, {
       /** @param {Buffer} to @param {number} at @param {number} length @param {number} position */
       read: async (to, at, length, position) => ({ bytesRead: bytes.copy(to, at, position, position + length) }),
     });
 
-  /** The result, or undefined where the reader refused the file in its own words. @template T @param {() => T} read */
+  /** The result, or undefined if the reader refused the file with its own error. @template T @param {() => T} read */
   const answered = async (read) => {
     try {
       return await read();
@@ -235,7 +235,7 @@ export async function readerTargets(folder, { strings, numbers }) {
   }
 }
 
-/** As it would be in a file. @param {number} number */
+/** The encodings of a number in a file. @param {number} number */
 function numberBytes(number) {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(Math.trunc(number))));

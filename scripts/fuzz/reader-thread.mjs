@@ -8,15 +8,15 @@ import { readerTargets } from './reader-targets.mjs';
 import { nextTurn, Search } from './search.mjs';
 
 /**
- * One search, in a thread of its own so that an input that never ends is seen from outside. Its progress lies in memory
- * that both share: how many inputs were begun, and the one that runs.
+ * One search, in a thread of its own so that an endless input is noticed from outside. Its progress is in shared
+ * memory: the number of inputs begun, and the current input.
  *
  * @typedef {object} Order
  * @property {string} target
  * @property {string} folder of the instrumented sources
  * @property {import('./instrument.mjs').Instrumented} instrumented
  * @property {readonly string[]} corpus folders
- * @property {number} seconds to search for after the corpus was run
+ * @property {number} seconds to search after the corpus has run
  * @property {number} seed
  * @property {boolean} minimise
  * @property {SharedArrayBuffer} progress 8 bytes of counts, then the input
@@ -25,9 +25,9 @@ import { nextTurn, Search } from './search.mjs';
  * @property {number} executions
  * @property {number} branches
  * @property {number} fromCorpus branches that the corpus takes
- * @property {number} longestMilliseconds of one input
+ * @property {number} longestMilliseconds the slowest input
  * @property {Uint8Array[]} added inputs that took new branches
- * @property {Uint8Array[] | undefined} minimised all that is needed to take every branch, where it was asked for
+ * @property {Uint8Array[] | undefined} minimised inputs that together take every branch, if asked for
  * @property {{ reason: string, input: Uint8Array } | undefined} fault
  */
 
@@ -47,7 +47,7 @@ const watched = {
     Atomics.add(counts, 0, 1);
     try {
       const first = await timed(bytes);
-      // Anything may interrupt one run: the fastest of three is the input's own.
+      // A single time may include interruptions: the fastest of three is the input's own.
       if (first <= longestMilliseconds) return;
       longestMilliseconds = Math.max(longestMilliseconds, Math.min(first, await timed(bytes), await timed(bytes)));
     } catch (error) {

@@ -5,7 +5,7 @@ import { inRepository } from '../setup/repository.mjs';
 import { instrument } from './instrument.mjs';
 import { isReaderSource, READER_SOURCES } from './reader-targets.mjs';
 
-/** Milliseconds: no input of a few thousand bytes takes a thousandth of it, however busy the machine is. */
+/** Milliseconds: no input of a few thousand bytes takes a thousandth of this, however busy the machine is. */
 const HANGS_AFTER = 60_000;
 const MAX_INPUT_BYTES = 1 << 20;
 
@@ -34,7 +34,7 @@ export function fuzzReader(target, { seconds, seed, minimise, corpus }) {
       if (now === before && now > 0) give('it did not end');
       before = now;
     }, HANGS_AFTER);
-    /** The input that runs is the fault's. @param {string} reason */
+    /** Reports the current input as the fault. @param {string} reason */
     const give = (reason) => {
       const input = new Uint8Array(progress.slice(8, 8 + (counts[1] ?? 0)));
       const none = { branches: 0, fromCorpus: 0, longestMilliseconds: 0, added: [], minimised: undefined };

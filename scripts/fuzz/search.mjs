@@ -8,12 +8,12 @@ import { Random } from './random.mjs';
  * @property {(bytes: Buffer) => unknown} run throws, or rejects, when it finds a fault
  * @property {import('./mutations.mjs').Mutation} mutate
  * @property {readonly Buffer[]} dictionary
- * @property {number} longest bytes of an input
+ * @property {number} longest maximum bytes of an input
  *
  * @typedef {{ bytes: Buffer, features: Uint8Array }} Kept
  */
 
-/** How often a branch was taken, in eight steps, a bit each. @param {number} count */
+/** How often a branch was taken, as one of eight bits. @param {number} count */
 function step(count) {
   if (count < 4) return 1 << (count - 1);
   if (count < 8) return 8;
@@ -23,7 +23,7 @@ function step(count) {
 }
 
 /**
- * Looks for inputs that take a branch no earlier input took, or take it more often, and goes on from those: what AFL
+ * Looks for inputs that take a branch for the first time or more often than before, and continues from those, as AFL
  * does (Zalewski 2014), in one process.
  */
 export class Search {
@@ -48,7 +48,7 @@ export class Search {
     return this.#seen.reduce((sum, steps) => sum + (steps === 0 ? 0 : 1), 0);
   }
 
-  /** Runs an input; keeps it when it does something new. Throws what the target throws. @param {Buffer} bytes */
+  /** Runs an input and keeps it if it does something new. Throws what the target throws. @param {Buffer} bytes */
   async take(bytes) {
     const features = await this.#run(bytes);
     let isNew = false;
@@ -66,7 +66,7 @@ export class Search {
   /** The next input to try. */
   next() {
     const random = this.#random;
-    // Every other time one of the latest, which are farther than the first ones.
+    // Every other time one of the latest, which have got further than the first.
     const recent = Math.max(0, this.kept.length - 1 - random.below(16));
     const { bytes } = /** @type {Kept} */ (this.kept[random.once(2) ? recent : random.below(this.kept.length)]);
     const { mutate, dictionary, longest } = this.#target;
@@ -74,8 +74,8 @@ export class Search {
   }
 
   /**
-   * As few and as short inputs as take every branch that was taken: the shortest that has one of its own first, each cut
-   * down as far as it takes the same branches.
+   * A small set of short inputs that take every branch taken so far: shortest first, each input that takes a branch not
+   * yet covered, cut down as far as it still takes the same branches.
    */
   async minimised() {
     const shortestFirst = [...this.kept].sort((a, b) => a.bytes.length - b.bytes.length);
@@ -118,7 +118,7 @@ export class Search {
   }
 }
 
-/** Lets the messages of the thread through. */
+/** Lets the thread's messages through. */
 export function nextTurn() {
   return new Promise((resolve) => {
     setImmediate(resolve);

@@ -11,14 +11,14 @@ const CENTRAL = 0x02014b50;
 const END = 0x06054b50;
 
 /**
- * A zip file of stored entries with one of them taken out, put twice, renamed or changed by `mutate`, its directory made
- * anew: a change of bytes alone hardly gets past the offsets. Undefined where the bytes are no such file.
+ * A zip file of stored entries with one of them removed, duplicated, renamed, cut or changed by `mutate`, and with its
+ * directory rebuilt: changing bytes alone hardly gets past the offsets. Undefined if the bytes are no such file.
  * @param {Buffer} bytes @param {Random} random @param {(bytes: Buffer) => Buffer} mutate
  */
 export function mutatedZip(bytes, random, mutate) {
   const entries = entriesOf(bytes);
   if (entries.length === 0) return undefined;
-  // The pickle comes first, and is what is mostly changed.
+  // The pickle comes first, and is changed most.
   const at = random.once(2) ? 0 : random.below(entries.length);
   const { name, bytes: content } = /** @type {Entry} */ (entries[at]);
   switch (random.below(12)) {
@@ -40,7 +40,7 @@ export function mutatedZip(bytes, random, mutate) {
   return zipOf(entries);
 }
 
-/** Read from the front, whatever the directory says. @param {Buffer} bytes */
+/** Reads the entries from the front, ignoring the directory. @param {Buffer} bytes */
 function entriesOf(bytes) {
   /** @type {Entry[]} */
   const entries = [];

@@ -7,11 +7,15 @@ import { checked } from './steps.mjs';
 /** @typedef {import('./acceptance-rows.mjs').Given} Given */
 /** @typedef {import('./steps.mjs').Outcome} Outcome */
 
-/** So short, and so long an input, that any run has some lines. */
+/** So short an interval and so long an input that every run logs some lines. */
 const INTERVAL = '0.02';
 const MEGABASES = 1;
 
-/** Rows 8 to 10: progress, memory and balance, as they are logged off a terminal. @param {Given} given @returns {Promise<Outcome>} */
+/**
+ * Rows 8 to 10: progress, memory and balance, as logged without a terminal.
+ * @param {Given} given
+ * @returns {Promise<Outcome>}
+ */
 export async function logRows(given) {
   const { context, model, words, left } = given;
   const often = ['--progress-interval', INTERVAL, '--memory-warning', '0.001'];

@@ -9,18 +9,18 @@ import { checked } from './steps.mjs';
  * @typedef {object} Given
  * @property {import('./steps.mjs').Context} context
  * @property {string} model
- * @property {readonly string[]} words none on a GPU: what a user types who knows of no device
- * @property {import('./predict.mjs').Predicted} usual the example contigs, predicted with these
+ * @property {readonly string[]} words none on a GPU: what a user types who knows nothing of devices
+ * @property {import('./predict.mjs').Predicted} usual the example contigs, predicted with these words
  * @property {() => number} left seconds
  */
 
 const noGpu = 'skipped: no CUDA device';
-/** Tables and the classic files; run.json has times. */
+/** Tables and the classic files; not run.json, which has times. */
 const resultFiles = ['contigs.tsv', 'windows.tsv', 'virus.fna', 'prediction_results.txt'];
-/** The largest that a score may differ by between kinds of devices. */
+/** Maximum difference of a score between kinds of devices. */
 const ACROSS_KINDS = 1e-3;
 
-/** Rows 1 to 3: which devices are used, and that it is said. @param {Given} given @returns {Promise<Outcome>} */
+/** Rows 1 to 3: which devices are used, and that they are named. @param {Given} given @returns {Promise<Outcome>} */
 export async function deviceRows({ context, model, words, usual, left }) {
   const { gpus } = context;
   const names = named(usual, 'device').map(({ device, name }) => `${device} ${name}`);
@@ -49,7 +49,11 @@ export async function deviceRows({ context, model, words, usual, left }) {
   return { checks };
 }
 
-/** Rows 4 and 5: precision and batches by themselves, and batches as asked for. @param {Given} given @returns {Promise<Outcome>} */
+/**
+ * Rows 4 and 5: default precision and batches, and batches as asked for.
+ * @param {Given} given
+ * @returns {Promise<Outcome>}
+ */
 export async function batchRows({ context, model, words, usual, left }) {
   const checks = named(usual, 'device').map(({ device, capability, precision, batchTokens }) => {
     const least = precision === 'fp32' ? 2048 : 3072;
@@ -77,7 +81,7 @@ export async function batchRows({ context, model, words, usual, left }) {
   return { checks };
 }
 
-/** Row 6, as far as nothing has to break for it. @param {Given} given @returns {Promise<Outcome>} */
+/** Row 6, without the exit codes for which something has to break. @param {Given} given @returns {Promise<Outcome>} */
 export async function exitCodeRows({ context, model, words, usual, left }) {
   const input = join(context.folder, 'missing.fa');
   const missing = await predict(context, { name: 'missing', model, input, words, seconds: left() });
@@ -98,7 +102,7 @@ export async function kindRows({ context, model, words, usual, left }) {
     checked('7: the same bytes when it runs again', differing.length === 0, differing.join(', ') || 'the same'),
   ];
   if (context.device === 'cpu') {
-    // As many threads a worker as before: on processors without AVX-512 the last digits depend on it.
+    // As many threads per worker as before: on processors without AVX-512 the last digits depend on it.
     const { devices } = JSON.parse(bytesOf(usual, 'run.json').toString());
     const several = await predictWell(context, {
       name: 'workers',

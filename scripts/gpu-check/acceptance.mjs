@@ -6,8 +6,8 @@ import { predictWell } from './predict.mjs';
 import { within } from './steps.mjs';
 
 /**
- * What the command promises its users, on the example contigs with a model of random weights: the rows that need no more
- * than one GPU, and those for several where there are several. @type {import('./steps.mjs').Step}
+ * The command's promises to its users, checked on the example contigs with a model of random weights: the rows that
+ * need only one GPU, and with several GPUs those for several. @type {import('./steps.mjs').Step}
  */
 export const acceptanceStep = {
   name: 'acceptance',

@@ -5,8 +5,8 @@ import { checked, within } from './steps.mjs';
 /** @typedef {import('./native-attention.mjs').AttentionUse} AttentionUse */
 
 /**
- * Whether ESM-2's attention is libtorch's kernel for packed sequences. DNABERT-S's is not: its positions are biases,
- * which that kernel was not compiled with. @type {import('./steps.mjs').Step}
+ * Checks that ESM-2's attention uses libtorch's kernel for packed sequences. DNABERT-S's does not: its positions are
+ * biases, which that kernel was not compiled with. @type {import('./steps.mjs').Step}
  */
 export const attentionStep = {
   name: 'attention',

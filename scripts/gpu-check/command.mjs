@@ -12,7 +12,7 @@ const running = new Set();
 
 let isOver = false;
 
-/** Whatever still runs, e.g. a model that is being made for a step that was skipped; nothing is started any more. */
+/** Kills all children, e.g. one that makes a model for a skipped step; none can be started any more. */
 export function endChildren() {
   isOver = true;
   for (const child of running) child.kill('SIGKILL');
@@ -24,12 +24,12 @@ export function endChildren() {
  */
 
 /**
- * When a command gets what Ctrl-C sends: `after` seconds from when its standard error shows `once`.
+ * When a command gets the signal of Ctrl-C: `after` seconds from when its standard error shows `once`.
  * @typedef {{ once: RegExp, after: number }} Interrupt
  */
 
 /**
- * Runs the command line as a user does, in a process of its own. Never rejects.
+ * Runs the command line like a user, in a process of its own. Never rejects.
  * @param {readonly string[]} words
  * @param {{ seconds: number, environment?: NodeJS.ProcessEnv, interrupt?: Interrupt }} options @returns {Promise<Ended>}
  */
@@ -66,7 +66,7 @@ export function runVirnucpro(words, { seconds, environment = {}, interrupt }) {
   });
 }
 
-/** The lines of a log in JSON. @param {string} stderr @returns {LoggedEvent[]} */
+/** The events of a JSON log. @param {string} stderr @returns {LoggedEvent[]} */
 export function eventsIn(stderr) {
   return stderr
     .split('\n')
@@ -74,7 +74,7 @@ export function eventsIn(stderr) {
     .map((line) => JSON.parse(line));
 }
 
-/** What a command had to say last, for a message. @param {Ended} ended */
+/** How a command ended and its last message. @param {Ended} ended */
 export function describeEnd({ code, stderr, timedOut }) {
   const last = stderr.trim().split('\n').at(-1) ?? '';
   const line = last.startsWith('{') ? String(eventsIn(last)[0]?.['msg'] ?? last) : last;
@@ -82,8 +82,8 @@ export function describeEnd({ code, stderr, timedOut }) {
 }
 
 /**
- * Runs one of the tasks of native-child.mjs in a process of its own, so that no crash or hang of native code ends this
- * one. Rejects when it gives no answer.
+ * Runs a task of native-child.mjs in a process of its own, so that a crash or hang of native code does not end this
+ * one. Rejects if there is no answer.
  * @param {string} task @param {unknown} request @param {number} seconds @returns {Promise<any>}
  */
 export async function runNative(task, request, seconds) {

@@ -2,7 +2,7 @@
 import { describeEnd, runVirnucpro } from './command.mjs';
 import { checked } from './steps.mjs';
 
-/** What `virnucpro doctor` says of this machine. @type {import('./steps.mjs').Step} */
+/** Whether `virnucpro doctor` is content with this machine. @type {import('./steps.mjs').Step} */
 export const doctorStep = {
   name: 'doctor',
   seconds: 90,

@@ -5,14 +5,14 @@ import { checked } from './steps.mjs';
 
 /** @typedef {import('./native-golden.mjs').GoldenErrors} GoldenErrors */
 
-/** In float32 any value of a mean, and any score. */
+/** Bound in float32, for any value of a mean and any score. */
 const FLOAT32 = 1e-4;
 
 /**
- * Relative L2 errors of means, and absolute ones of scores. In BF16 what PyTorch itself makes of the same weights and
- * tokens, rounded up: transformers' EsmModel 7.0e-3, autocast 8.4e-3; autocast of DNABERT-S's forward 1.8e-2, and 1.6e-2
- * for the scores (on a CPU; the engine there 5.5e-3, 1.0e-2 and 8.8e-3). FP16 has three bits more, which is an eighth of
- * the error; but for the scores, where PyTorch's largest is 3.5e-3.
+ * Relative L2 errors of means, and absolute ones of scores. For BF16: what PyTorch itself reaches with the same weights
+ * and tokens, rounded up: transformers' EsmModel 7.0e-3, autocast 8.4e-3; autocast of DNABERT-S's forward 1.8e-2, and
+ * 1.6e-2 for the scores (on a CPU; the engine there 5.5e-3, 1.0e-2 and 8.8e-3). FP16 has three bits more, hence an
+ * eighth of the error, except for the scores, where PyTorch's largest error is 3.5e-3.
  */
 const BOUNDS = {
   bf16: { protein: 0.01, dna: 0.02, scores: 0.02 },
@@ -25,12 +25,15 @@ const BOUNDS = {
 export const goldenStep = {
   name: 'golden values',
   seconds: 60,
-  // Without instructions for it, a CPU computes FP16 many times slower than FP32.
+  // Without FP16 instructions, a CPU computes FP16 many times slower than FP32.
   run: (context, seconds) =>
     compare(context, 'packed', context.device === 'cpu' ? ['fp32', 'bf16'] : ['fp32', 'bf16', 'fp16'], seconds),
 };
 
-/** The same by the archives' own forward: a second opinion, which compiles itself for many seconds. @type {import('./steps.mjs').Step} */
+/**
+ * The same with the archives' own forward: a second opinion, which compiles for many seconds.
+ * @type {import('./steps.mjs').Step}
+ */
 export const torchscriptStep = {
   name: 'golden values by TorchScript',
   seconds: 60,

@@ -8,19 +8,19 @@ import { checked, UNJUDGED, within } from './steps.mjs';
 /** @typedef {import('./command.mjs').LoggedEvent} LoggedEvent */
 
 const MAX_IDLE = 0.03;
-/** From when it computes: long enough for several lines of progress. */
+/** From the start of computing: long enough for several progress lines. */
 const RUN_SECONDS = 40;
 const QUICK_SECONDS = 1;
-/** So that many are through while it is watched: busy time is that of batches that are. */
+/** Small, so that many finish while it is watched: only finished batches count as busy time. */
 const QUICK_BATCHES = ['--esm-batch-size', '1024', '--dnabert-batch-size', '1024'];
-/** A line of progress after the first batch. */
+/** A progress line after the first batch. */
 const COMPUTES = /"event":"progress".*"busySeconds":(?!0[,}])/;
-/** The first batches start what later ones find running. */
+/** The first batches wait for things to start that later ones find running. */
 const WARM_UP_SECONDS = 3;
 
 /**
- * How long the GPU waits during a prediction, which is ended by a signal when it was watched for long enough: busy and
- * elapsed time between two lines of progress. @type {import('./steps.mjs').Step}
+ * How long the GPU idles during a prediction: busy against elapsed time between two progress lines. A signal ends the
+ * prediction after it was watched for long enough. @type {import('./steps.mjs').Step}
  */
 export const idleStep = {
   name: 'idle share',
@@ -63,7 +63,7 @@ export const idleStep = {
   },
 };
 
-/** From when every worker has been computing for a while. @param {LoggedEvent[]} progress @param {number} warmUp */
+/** Starts after every worker has computed for a while. @param {LoggedEvent[]} progress @param {number} warmUp */
 function steadyPart(progress, warmUp) {
   const start = progress.find((event) => busySeconds(event).every(({ busy }) => busy > 0))?.['seconds'] ?? Infinity;
   return progress.filter(({ seconds }) => seconds >= start + warmUp);

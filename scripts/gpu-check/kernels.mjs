@@ -4,12 +4,12 @@ import { checked, within } from './steps.mjs';
 
 /** @typedef {import('./native-kernels.mjs').KernelUse} KernelUse */
 
-/** Relative L2 error of the means in BF16: both ways are as far as that from FP32, see golden.mjs. */
+/** Relative L2 error of the means in BF16: with and without the kernels they are this far from FP32, see golden.mjs. */
 const BOUND = 0.02;
 
 /**
- * Whether this project's kernels compile for the GPU and are used, what they gain, and that the numbers stay what libtorch's
- * operators make of them. @type {import('./steps.mjs').Step}
+ * Whether this project's kernels compile for the GPU and are used, what they gain, and that the numbers agree with
+ * those of libtorch's operators. @type {import('./steps.mjs').Step}
  */
 export const kernelsStep = {
   name: 'kernels',

@@ -9,7 +9,7 @@ export async function describeMachine(devices) {
   const { stdout } = await runVirnucpro(['--version'], { seconds: 60 });
   const libtorch = /^libtorch (.*)$/m.exec(stdout)?.[1] ?? null;
   const virnucpro = /^virnucpro (.*)$/m.exec(stdout)?.[1] ?? null;
-  // Of a bundle; a checkout has none.
+  // Only a bundle has one.
   const manifest = fileURLToPath(new URL('../../MANIFEST.json', import.meta.url));
   const source = existsSync(manifest) ? JSON.parse(readFileSync(manifest, 'utf8')).source : null;
   return {

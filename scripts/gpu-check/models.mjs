@@ -3,8 +3,8 @@ import { statfsSync, mkdirSync } from 'node:fs';
 import { describeEnd, runVirnucpro } from './command.mjs';
 
 /**
- * Random weights, made one after another in the background while steps that do without run: `small` for what the command
- * does, `middle` and `large` for how fast it is.
+ * Models of random weights, made one after another in the background while steps that need none run: `small` for what
+ * the command does, `middle` and `large` for how fast it is.
  * @typedef {{ folder: string, small: Promise<string>, middle: Promise<string>, large: Promise<string> }} Models
  *   each resolves with the model's name
  */
@@ -16,7 +16,7 @@ const sizes = {
 };
 const tiny = { esm: 'esm2_tiny', dna: 'dnabert_tiny', bytes: 0.01e9 };
 
-/** A disk that takes longer gives no measurement within the time of the check either. */
+/** On a disk that takes longer, nothing could be measured within the time of the check either. */
 const MAKING_SECONDS = 240;
 
 /** @param {{ folder: string, quick: boolean }} where @returns {Models} */
@@ -27,7 +27,7 @@ export function startModels({ folder, quick }) {
   /** @param {'small' | 'middle' | 'large'} name */
   const make = (name) => {
     const made = before.then(() => makeModel(name, quick ? tiny : sizes[name], folder));
-    // Whoever waits for it hears of the failure; the next one is made nevertheless.
+    // Whoever awaits the model gets the failure; the next one is made nevertheless.
     before = made.catch(() => undefined);
     return made;
   };

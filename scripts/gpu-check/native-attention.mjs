@@ -8,8 +8,9 @@ import { proteinLetters } from './sequences.mjs';
 
 /** @typedef {import('../../dist/lib/batches/tokens.js').PackedTokens} PackedTokens */
 /**
- * `backend` as addon.ts has it; seconds that one forward spends in attention: of sequences that are all alike, and of as many
- * tokens in sequences of all lengths, which padding would make longer; `warnings`: what the worker had to say.
+ * `backend` as in addon.ts; `alike`, `mixed`: seconds that one forward pass spends in attention, for sequences of one
+ * length, and for as many tokens in sequences of all lengths, where padding would add to them; `warnings`: the
+ * worker's.
  * @typedef {{ precision: string, backend: string | undefined, alike: number, mixed: number, warnings: string[] }} AttentionUse
  */
 
@@ -55,7 +56,11 @@ export async function measureAttention({ device, models, model, precisions, toke
   return uses;
 }
 
-/** As many sequences as the tokens have room for. @param {number} tokens @param {(index: number) => number} lengthOf in residues */
+/**
+ * As many sequences as fit into the tokens.
+ * @param {number} tokens
+ * @param {(index: number) => number} lengthOf in residues
+ */
 function proteins(tokens, lengthOf) {
   const sequences = [];
   for (let index = 0, used = 0; ; index++) {

@@ -1,5 +1,5 @@
 // @ts-check
-/** The program of a child process, see runNative: its words are a task and what it is to do as JSON. */
+/** The program of a child process, see runNative: its arguments are a task and the task's request as JSON. */
 import { benchmark } from '../../dist/lib/benchmark.js';
 import { measureAttention } from './native-attention.mjs';
 import { compareWithGolden } from './native-golden.mjs';
@@ -11,12 +11,12 @@ const tasks = { golden: compareWithGolden, attention: measureAttention, kernels:
 const [task = '', request = ''] = process.argv.slice(2);
 /** @type {{ result?: unknown, error?: string } | undefined} */
 let answer;
-// Nobody waits for an answer any more.
+// After a disconnect nobody waits for an answer any more.
 process.once('disconnect', () => process.exit(answer ? 0 : 1));
 try {
   answer = { result: await tasks[task]?.(JSON.parse(request)) };
 } catch (error) {
   answer = { error: error instanceof Error ? error.message : String(error) };
 }
-// The channel keeps the process alive, and what waits when it closes would be lost.
+// The channel keeps the process alive; closing it before the answer is sent would lose the answer.
 process.send?.(answer, undefined, {}, () => process.disconnect());

@@ -14,8 +14,8 @@ import { ModelRegistry } from '../../dist/lib/models/registry.js';
 /** @typedef {import('../../dist/lib/batches/tokens.js').PackedTokens} PackedTokens */
 
 /**
- * The largest errors of one engine in one precision: `absolute` of any value of a mean embedding, `relative` of a mean by
- * its L2 norm, `scores` of the classifier's output for whole frames from their letters.
+ * The largest errors of one engine in one precision: `absolute` of any value of a mean embedding, `relative` of a mean
+ * by its L2 norm, `scores` of the classifier's output for whole frames, from their letters.
  * @typedef {{ engine: string, precision: string, protein: Errors, dna: Errors, scores: number }} GoldenErrors
  * @typedef {{ absolute: number, relative: number }} Errors
  */
@@ -26,7 +26,7 @@ const golden = fileURLToPath(new URL('../../test/fixtures/golden', import.meta.u
 const json = (...path) => JSON.parse(readFileSync(join(golden, ...path), 'utf8'));
 
 /**
- * The golden model on a device, beside what the reference implementations compute.
+ * Compares the golden model on a device with the reference implementations.
  * @param {{ device: string, models: string, runs: { engine: 'packed' | 'torchscript', precision: 'fp32' | 'bf16' | 'fp16' }[] }} request
  *   models: a folder to install it in @returns {Promise<GoldenErrors[]>}
  */
@@ -65,7 +65,7 @@ export async function compareWithGolden({ device, models, runs }) {
 }
 
 /**
- * All sequences in one batch, and each alone; but for TorchScript, which would compile itself for every length.
+ * All sequences in one batch, and each alone, except with TorchScript, which would compile for every length.
  * @param {NativeWorker} worker @param {'dna' | 'protein'} part @param {'packed' | 'torchscript'} engine
  */
 async function errorsOfMeans(worker, part, engine) {

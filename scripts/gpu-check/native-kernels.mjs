@@ -3,19 +3,19 @@ import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../dist/lib/models/registry.js';
 
 /**
- * Seconds of a forward and the means that it ends with, one after the other; `messages`: what the worker had to say.
+ * Seconds of a forward pass and the means it returns, one after the other; `messages`: the worker's.
  * @typedef {{ part: 'dna' | 'protein', seconds: number, means: number[], messages: string[] }} KernelUse
  */
 
 const RUNS = 5;
 
 /**
- * Either model on a device, in a process in which this project's kernels are used, or are not.
+ * Measures both models on a device, in a process with or without this project's kernels.
  * @param {{ device: string, models: string, model: string, precision: 'bf16', tokens: number, kernels: boolean }} request
  *   tokens: of a batch @returns {Promise<KernelUse[]>}
  */
 export async function measureKernels({ device, models, model, precision, tokens, kernels }) {
-  // Read when the addon is loaded.
+  // The addon reads it when it is loaded.
   process.env['VIRNUCPRO_CUDA_KERNELS'] = kernels ? '1' : '0';
   const { addon } = loadAddon();
   const { dna, protein } = await new ModelRegistry(models).find(model);
@@ -47,7 +47,11 @@ export async function measureKernels({ device, models, model, precision, tokens,
   }
 }
 
-/** As many sequences as the tokens have room for, of ids that both models know. @param {number} tokens @param {number} length */
+/**
+ * As many sequences as fit into the tokens, of ids that both models know.
+ * @param {number} tokens
+ * @param {number} length
+ */
 function sequences(tokens, length) {
   const count = Math.floor(tokens / length);
   return {

@@ -6,17 +6,20 @@ import { inspectModel } from '../../dist/lib/models.js';
 import { named, predict, predictWell, scoreDifference } from './predict.mjs';
 import { checked, within } from './steps.mjs';
 
-/** What one batch takes in tokens; the input has more of them. */
+/** Tokens of a batch; the input has more. */
 const BATCH_TOKENS = 32_768;
 /** Windows of 500 bases with at least one frame each, of 168 tokens. */
 const MEGABASES = 0.15;
-/** Of what a batch of that size takes: far too little for it, and enough for a part. A CPU computes it in pieces anyway. */
+/**
+ * Fraction of a batch's memory that is left: too little for the batch, enough for a part. A CPU computes it in pieces
+ * anyway.
+ */
 const FRACTION = { cuda: 0.25, cpu: 0.04 };
 const SAME = 1e-3;
 
 /**
- * A memory that is full for real: the weights fit, the batches do not. In FP32, where scores do not depend on how frames
- * are put together. @type {import('./steps.mjs').Step}
+ * A memory that is really full: the weights fit, the batches do not. In FP32, where scores do not depend on how frames
+ * are batched. @type {import('./steps.mjs').Step}
  */
 export const memoryStep = {
   name: 'out of memory',
@@ -65,7 +68,7 @@ function batches(tokens) {
 }
 
 /**
- * What a token of ESM-2 takes in a layer, in FP32: residual, norm, query, key, value, attention's output and its
+ * Bytes per token in a layer of ESM-2, in FP32: residual, norm, query, key, value, attention's output and its
  * projection, and both sides of the feed-forward.
  * @param {readonly import('../../dist/lib/models.js').InspectedPart[]} parts
  */

@@ -6,11 +6,11 @@ import { eventsIn, describeEnd, runVirnucpro } from './command.mjs';
 
 /** @typedef {import('./command.mjs').LoggedEvent} LoggedEvent */
 
-/** The contigs that come with the program. */
+/** The example contigs. */
 export const examples = fileURLToPath(new URL('../../examples/contigs.fa', import.meta.url));
 
 /**
- * A prediction that came to its end.
+ * A finished prediction.
  * @typedef {import('./command.mjs').Ended & { events: LoggedEvent[], output: string }} Predicted
  */
 
@@ -27,7 +27,7 @@ export async function predict({ folder, models }, { name, model, input = example
   return { ...ended, events: text ? [] : eventsIn(ended.stderr), output };
 }
 
-/** The same, and rejects unless the exit code is 0. @type {typeof predict} */
+/** The same, but rejects unless the exit code is 0. @type {typeof predict} */
 export async function predictWell(context, run) {
   const predicted = await predict(context, run);
   if (predicted.code !== 0) throw new Error(`predict (${run.name}) failed: ${describeEnd(predicted)}`);
@@ -55,7 +55,7 @@ export function wroteNothing({ output }) {
 }
 
 /**
- * The largest difference of the virus scores of two predictions' windows; infinite unless both have the same ones.
+ * Largest difference between the virus scores of two predictions; infinite unless both have the same windows.
  * @param {Predicted} one @param {Predicted} other
  */
 export function scoreDifference(one, other) {
@@ -69,7 +69,7 @@ export function scoreDifference(one, other) {
   return largest;
 }
 
-/** By contig and number. @param {Predicted} predicted */
+/** Virus scores by contig and window number. @param {Predicted} predicted */
 function scoresOf({ output }) {
   const [, header = '', ...rows] = readFileSync(join(output, 'windows.tsv'), 'utf8').trimEnd().split('\n');
   const column = header.split('\t').indexOf('virus_score');

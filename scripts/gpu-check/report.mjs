@@ -2,14 +2,14 @@
 
 /** @typedef {import('./steps.mjs').StepResult} StepResult */
 
-/** 0: all met; 2: something is not, or was not measured; 1: something is broken. @param {readonly StepResult[]} results */
+/** 0: all met; 2: a bar was not met or not measured; 1: something is broken. @param {readonly StepResult[]} results */
 export function exitCodeOf(results) {
   const statuses = results.map(({ status }) => status);
   if (statuses.includes('broken')) return 1;
   return statuses.includes('not met') || statuses.includes('late') ? 2 : 0;
 }
 
-/** What is said when a step has ended. @param {StepResult} result */
+/** The lines printed after a step. @param {StepResult} result */
 export function linesOf({ name, status, seconds, reason, checks, skipped }) {
   return [
     `${name}: ${status} (${seconds.toFixed(0)} s)${reason === undefined ? '' : `: ${reason}`}`,
@@ -18,7 +18,7 @@ export function linesOf({ name, status, seconds, reason, checks, skipped }) {
   ];
 }
 
-/** One row for everything that was checked. @param {readonly StepResult[]} results */
+/** A table with one row per check. @param {readonly StepResult[]} results */
 export function tableOf(results) {
   const rows = results.flatMap(({ name, status, reason, checks, skipped }) => [
     ...(reason === undefined ? [] : [[name, status, reason]]),

@@ -1,7 +1,11 @@
 // @ts-check
 const AMINO_ACIDS = 'ACDEFGHIKLMNPQRSTVWY';
 
-/** A linear congruential generator (Numerical Recipes), the same letters for the same seed. @param {number} seed @param {number} length */
+/**
+ * A linear congruential generator (Numerical Recipes): the same letters for the same seed.
+ * @param {number} seed
+ * @param {number} length
+ */
 export function proteinLetters(seed, length) {
   let state = (seed + 1) >>> 0;
   return Array.from({ length }, () => {
@@ -10,7 +14,7 @@ export function proteinLetters(seed, length) {
   }).join('');
 }
 
-/** FASTA of proteins that are all of one length. @param {number} count @param {number} residues */
+/** FASTA of proteins, all of one length. @param {number} count @param {number} residues */
 export function proteinFasta(count, residues) {
   return Array.from({ length: count }, (_, index) => `>protein_${index}\n${proteinLetters(index, residues)}\n`).join(
     '',

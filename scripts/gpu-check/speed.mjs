@@ -7,16 +7,16 @@ import { checked, UNJUDGED, within } from './steps.mjs';
 
 /** @typedef {import('../../dist/lib/benchmark.js').BenchmarkReport} BenchmarkReport */
 /**
- * `least`: of the speed that the matrix products alone reach; `aim`: what is worth working for, no bar; `residues`: of
- * every protein.
+ * `least`: required fraction of the speed that the matrix products alone reach; `aim`: desired, but no bar; `residues`:
+ * of every protein.
  * @typedef {{ name: string, part: 'dna' | 'protein', size?: string, model?: 'middle' | 'large', residues?: number,
  *   least?: number, aim?: number, seconds: number }} Bench
  */
 
-/** A frame of a 150-base window has 50 residues: the shortest that there are, and the hardest. */
+/** A frame of a 150-base window has 50 residues: the shortest proteins there are, and the hardest. */
 const SHORT = 50;
 const BATCH_TOKENS = 16_384;
-/** Four batches of them. */
+/** Four batches. */
 const SEQUENCES = 1260;
 
 /** @type {readonly Bench[]} */
@@ -27,7 +27,7 @@ const benches = [
   { name: 'ESM-2 3B', part: 'protein', model: 'large', residues: SHORT, least: 0.6, aim: 0.75, seconds: 110 },
 ];
 
-/** How fast each model is in BF16, beside its matrix products alone. @type {import('./steps.mjs').Step[]} */
+/** How fast each model is in BF16, compared with its matrix products alone. @type {import('./steps.mjs').Step[]} */
 export const speedSteps = benches.map((bench) => ({
   name: `speed ${bench.name}`,
   seconds: bench.seconds,

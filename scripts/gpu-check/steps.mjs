@@ -3,7 +3,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 
 /**
  * @typedef {object} Context
- * @property {string} device the one that is checked: `cuda:0`, `cpu`
+ * @property {string} device the device under test: `cuda:0`, `cpu`
  * @property {readonly string[]} gpus ids of all CUDA devices that can be used
  * @property {boolean} quick
  * @property {string} folder for whatever a step writes
@@ -11,34 +11,34 @@ import { clearTimeout, setTimeout } from 'node:timers';
  */
 
 /**
- * One thing that has to hold. `required: false`: a figure beside it, such as an aim beyond the bar.
+ * One condition that has to hold.
  * @typedef {{ what: string, found: string, met: boolean }} Check
  * @typedef {{ checks: Check[], figures?: Record<string, unknown>, skipped?: string[] }} Outcome
- * skipped: parts that this machine cannot show, with the reason
+ * skipped: parts that this machine cannot show, with the reasons
  */
 
 /**
  * @typedef {object} Step
  * @property {string} name
- * @property {number} seconds at most; less where the check's own time is nearly over
+ * @property {number} seconds at most; less if the whole check has less time left
  * @property {boolean} [needsCuda]
  * @property {(context: Context, seconds: number) => Promise<Outcome>} run rejects when something is broken
  */
 
 /**
- * `late` and `broken` have no figures to judge by; `skipped` is no loss: it was not asked for on this kind of device.
+ * `late` and `broken` have no figures to judge by; `skipped` is no failure: the step does not apply to this device.
  * @typedef {{ name: string, status: 'met' | 'not met' | 'broken' | 'late' | 'skipped', seconds: number,
  *   reason?: string, checks: Check[], skipped: string[], figures: Record<string, unknown> }} StepResult
  */
 
-/** Of a check with --quick, whose models are too small for any device to be fast with. */
+/** For a check with --quick: its models are too small to be fast on any device. */
 export const UNJUDGED = 'the bar for the speed: a quick check measures it and does not judge it';
 
-/** In less than this nothing can be measured. */
+/** Nothing can be measured in less than this. */
 const MIN_SECONDS = 10;
 
 /**
- * One after another, each within its time; none keeps the next from running.
+ * Runs the steps one after another, each within its time; a failing step does not stop the next.
  * @param {readonly Step[]} steps @param {Context} context
  * @param {number} deadline by performance.now(), in seconds
  * @param {(result: StepResult) => void} onResult
@@ -58,7 +58,7 @@ async function runStep({ name, seconds, needsCuda = false, run }, context, left)
   try {
     const { checks, figures = {}, skipped = [] } = await run(context, Math.min(seconds, left));
     const verdict = checks.every(({ met }) => met) ? 'met' : 'not met';
-    // What checked nothing must not pass for a check.
+    // A step that checked nothing must not count as met.
     const status = checks.length === 0 ? 'skipped' : verdict;
     return { name, status, seconds: since(), checks, skipped, figures };
   } catch (error) {
@@ -68,7 +68,7 @@ async function runStep({ name, seconds, needsCuda = false, run }, context, left)
 }
 
 /**
- * What was begun beside the steps and may take longer than one of them has.
+ * Waits for something begun beside the steps, which may take longer than a step's time.
  * @template T @param {Promise<T>} begun @param {string} what @param {number} seconds @returns {Promise<T>}
  */
 export async function within(begun, what, seconds) {

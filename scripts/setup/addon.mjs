@@ -14,10 +14,10 @@ import { checkBuildTools, findCompiler } from './tools.mjs';
 /** @typedef {import('../../lib/engine/libtorch/find-libtorch.js').Libtorch} Libtorch */
 /** @typedef {import('./step.mjs').Step} Step */
 
-/** A compiler of libtorch's headers takes up to 2 GB of memory: no more at once than a small machine has. */
+/** Compiling libtorch's headers takes up to 2 GB of memory per job: no more jobs than a small machine has room for. */
 const parallelJobs = 2;
 
-/** In an installed package: the addon that came with it where that loads, else one built here. @param {Step} step */
+/** In an installed package: the addon that came with it if it loads, else one built here. @param {Step} step */
 export async function provideAddon(step) {
   if (isPrebuilt()) {
     const problem = await loadingProblem();
@@ -27,7 +27,7 @@ export async function provideAddon(step) {
   await buildAddon(step);
 }
 
-/** csrc/ into build/Release/, by csrc/CMakeLists.txt. @param {Step} step */
+/** Builds csrc/ into build/Release/, by csrc/CMakeLists.txt. @param {Step} step */
 export async function buildAddon(step) {
   await checkBuildTools();
   const libtorch = await chosenLibtorch();
@@ -59,7 +59,7 @@ function addonFingerprint({ root, version }) {
 async function configure(libtorch) {
   const first = await run(...configureCommand(libtorch.root));
   if (first.succeeded) return;
-  // CMake refuses a build folder that was made elsewhere or for another generator: that is mended by a new one.
+  // CMake refuses a build folder that was made elsewhere or for another generator; a fresh one mends that.
   rmSync(inRepository('build', 'native'), { recursive: true, force: true });
   const second = await run(...configureCommand(libtorch.root));
   if (!second.succeeded) throw new SetupFailure(`The addon cannot be configured:\n${second.output.trim()}`);
@@ -80,7 +80,8 @@ async function compile(step) {
 }
 
 /**
- * Built elsewhere and renamed in: a process that loads the addon meanwhile gets the old one or the new one, whole.
+ * Copied beside its place, then renamed: a process that loads the addon meanwhile gets the old one or the new one,
+ * whole.
  * @param {string} name
  */
 function publish(name) {

@@ -23,7 +23,7 @@ export function compileCommand(jobs) {
 }
 
 /**
- * cmake-js is a tool of development: an installed package comes without it, and calls CMake itself.
+ * cmake-js is a development tool: an installed package comes without it and calls CMake itself.
  * @param {string} command @param {...string} args @returns {Command}
  */
 function cmakeJs(command, ...args) {

@@ -9,8 +9,8 @@ print(version.value)
 `;
 
 /**
- * The newest CUDA that this machine's NVIDIA driver runs, by its major number; undefined where no driver answers. Python
- * asks it, for the addon may not be there yet.
+ * Major number of the newest CUDA that this machine's NVIDIA driver supports; undefined if no driver answers. Asked
+ * through Python, since the addon may not be built yet.
  * @returns {Promise<number | undefined>}
  */
 export async function newestCudaOfDriver() {

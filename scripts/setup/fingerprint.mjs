@@ -17,7 +17,7 @@ export function filesBelow(folder) {
 }
 
 /**
- * One hash for the names and contents of files and for any further facts.
+ * One hash over the names and contents of files and any further facts.
  * @param {readonly string[]} files
  * @param {readonly unknown[]} [facts]
  */
@@ -30,7 +30,7 @@ export function fingerprint(files, facts = []) {
   return hash.digest('hex');
 }
 
-/** What a step was last completed with; empty when it never was. @param {string} path */
+/** The fingerprint that a step last completed with; empty if it never did. @param {string} path */
 export function readStamp(path) {
   return existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
 }
@@ -42,7 +42,7 @@ export function writeStamp(path, text) {
   renameSync(`${path}.${process.pid}`, path);
 }
 
-/** Before a step begins, so that an interrupted one is never taken for complete. @param {string} path */
+/** Called before a step begins, so that an interrupted one never passes for complete. @param {string} path */
 export function removeStamp(path) {
   rmSync(path, { force: true });
 }

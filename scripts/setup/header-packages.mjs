@@ -5,13 +5,13 @@ import { dirname, join } from 'node:path';
 import { SetupFailure } from './failure.mjs';
 import { inRepository } from './repository.mjs';
 
-/** The packages that the addon takes its headers of Node from. */
+/** The packages with Node's headers, which the addon is compiled against. */
 export const headerPackages = ['node-addon-api', 'node-api-headers'];
 
 const require = createRequire(inRepository('package.json'));
 
 /**
- * Where Node finds a package from here: package managers put it beside this package, above it or inside it.
+ * The folder where Node finds a package from here: package managers put it beside this package, above it or inside it.
  * @param {string} name
  */
 export function packageFolder(name) {
@@ -22,7 +22,7 @@ export function packageFolder(name) {
   }
 }
 
-/** One folder with the header packages, wherever each of them lies: csrc/CMakeLists.txt asks for one. */
+/** One folder that links to both header packages, wherever they lie: csrc/CMakeLists.txt expects one folder. */
 export function gatherHeaderPackages() {
   const folder = inRepository('build', 'header-packages');
   mkdirSync(folder, { recursive: true });

@@ -15,26 +15,26 @@ import { downloadWheel, unpackWheel } from './wheel.mjs';
 /** @typedef {import('../../lib/engine/libtorch/find-libtorch.js').Libtorch} Libtorch */
 
 /**
- * One folder of the cache's libtorch that is put in place as a whole.
+ * A folder of libtorch in the cache that is put in place as a whole.
  * @typedef {{ name: 'torch' | 'nvidia', wheels: readonly Wheel[], kept: string }} Part
  */
 
-/** Megabytes: smaller wheels are there before anyone would ask. */
+/** Megabytes: smaller wheels arrive before anyone looks for progress. */
 const worthProgress = 50;
 
-/** Lists, inside a part, the wheels that it was made of. */
+/** A file inside a part that lists the wheels it was made of. */
 const partRecord = 'virnucpro-wheels.json';
 
 const metadata = '^[^/]+\\.dist-info/(METADATA|licenses/|LICENSE|NOTICE|License)';
-// Not Python's own modules, nor the libraries that only those load.
+// Without Python's own modules and the libraries that only those load.
 const torchFiles = `^torch/(lib/(?!libtorch_python|libshm)|include/|share/cmake/|version\\.py$)|${metadata}`;
 const nvidiaFiles = `^nvidia/.*\\.so(\\.[0-9]+)*$|${metadata}`;
 
 /**
  * Finds libtorch, or fetches it into the cache that all checkouts share.
  * @param {Step} step
- * @param {{ cuda: boolean | undefined, major: CudaMajor | undefined }} options cuda: whether to have the CUDA libraries;
- *   major: for which CUDA; else as this machine needs
+ * @param {{ cuda: boolean | undefined, major: CudaMajor | undefined }} options cuda: whether to provide the CUDA
+ *   libraries; major: for which CUDA; by default as this machine needs
  */
 export async function provideLibtorch(step, options) {
   const library = await compiledSearch();
@@ -73,7 +73,7 @@ export async function provideLibtorch(step, options) {
 }
 
 /**
- * What setup fetches into the cache would never be looked at.
+ * Refuses when another libtorch comes first, so that what setup fetches into the cache would never be used.
  * @param {string | undefined} version the CUDA that the libtorch was made for
  * @param {Libtorch} libtorch
  * @param {CudaMajor} asked
@@ -91,7 +91,7 @@ function refuseOtherCuda(version, { source, root }, asked) {
 }
 
 /**
- * For which CUDA libtorch is to be: as the driver needs, else what is there already, for a newer driver runs that too.
+ * The CUDA to fetch libtorch for: as the driver needs, else what is there already, since a newer driver runs that too.
  * @param {boolean} cuda
  * @param {string} folder
  * @returns {Promise<CudaMajor>}
@@ -102,7 +102,7 @@ async function majorFor(cuda, folder) {
 }
 
 /**
- * The search for libtorch that scripts share with the command, in its compiled form.
+ * The search for libtorch that the scripts share with the command, compiled.
  * @returns {Promise<typeof import('../../lib/engine/libtorch/find-libtorch.js')>}
  */
 async function compiledSearch() {
@@ -143,8 +143,8 @@ function titleOf({ name, version }) {
 }
 
 /**
- * What killed processes left in the cache. Looked for by every run: a child of theirs may have written on after an
- * earlier one had cleaned up.
+ * Removes what killed processes left in the cache. Every run does so: a child of a killed process may have gone on
+ * writing after an earlier clean-up.
  * @param {string} cache
  */
 function removeLeftovers(cache) {
@@ -154,7 +154,7 @@ function removeLeftovers(cache) {
     try {
       rmSync(join(cache, name), { recursive: true, force: true });
     } catch {
-      // Still written to by such a child, or another user's: it is in nobody's way, and a later run tries again.
+      // Such a child still writes to it, or it is another user's: it is in nobody's way, and a later run tries again.
     }
   }
 }
@@ -164,7 +164,7 @@ async function fetchParts(step, folder, parts) {
   removeLeftovers(dirname(folder));
   const partial = `${folder}.partial-${nameFor(thisProcess())}`;
   try {
-    // Asked again: who held the lock before may have fetched the same.
+    // Checked again: the previous holder of the lock may have fetched the same parts.
     for (const part of missingParts(folder, parts)) await fetchPart(step, folder, partial, part);
   } finally {
     rmSync(partial, { recursive: true, force: true });
@@ -187,7 +187,7 @@ async function fetchPart(step, folder, partial, part) {
 }
 
 /**
- * The part itself comes last and by one rename: it is there in full or not at all.
+ * The part itself comes last and by one rename, so that it is complete or absent.
  * @param {string} tree @param {string} folder @param {string} replaced
  */
 function putInPlace(tree, folder, replaced) {

@@ -5,20 +5,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { identityFrom, isAlive, nameFor, thisProcess } from './process-identity.mjs';
 
 const heartbeatMilliseconds = 10_000;
-/** A holder on another machine whose heart has not beaten for this long is taken for dead. */
+/** A holder on another machine without a heartbeat for this long is taken for dead. */
 const silenceMilliseconds = 120_000;
 
 /**
  * Runs an action while no other process runs one under the same lock.
  *
- * The lock is a folder of files, each named after one process. A process puts its own there, then looks at the others:
- * alone among the living it holds the lock, else it takes its file back and tries later. Of two that come at once at
- * least the later sees the other, so never do both go on; and since a dead process's name never comes back, removing
- * its file can hit nobody else.
+ * The lock is a folder of files, each named after one process. A process adds its own, then looks at the others: if it
+ * is alone among the living, it holds the lock; otherwise it removes its file and tries again later. Of two processes
+ * that arrive at once, at least the later sees the other, so both never proceed; and since a dead process's name never
+ * comes back, removing its file cannot hit anyone else's.
  *
  * @template T
  * @param {string} folder
- * @param {(holder: string) => void} onWait told once, when there is someone to wait for
+ * @param {(holder: string) => void} onWait called once, if there is a holder to wait for
  * @param {() => Promise<T>} action
  * @returns {Promise<T>}
  */
@@ -48,7 +48,7 @@ export async function withLock(folder, onWait, action) {
   }
 }
 
-/** @param {string} folder @param {string} own @returns {string | undefined} a living holder, in words */
+/** @param {string} folder @param {string} own @returns {string | undefined} describes a living holder */
 function otherHolder(folder, own) {
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
@@ -61,8 +61,8 @@ function otherHolder(folder, own) {
 }
 
 /**
- * The process of a name, unless it is dead, or is on another machine and gives no signs of life in the lock's folder.
- * @param {string} folder the lock's
+ * The process of a name, unless it is dead, or is on another machine without a recent heartbeat in the lock's folder.
+ * @param {string} folder of the lock
  * @param {string} name by `nameFor`
  */
 export function livingHolder(folder, name) {
@@ -82,6 +82,6 @@ function beat(path) {
   try {
     utimesSync(path, now, now);
   } catch {
-    // The folder was removed under us: the action still runs, and there is no file left to keep alive.
+    // The folder was removed under us: the action goes on, and there is no file left to keep alive.
   }
 }

@@ -4,10 +4,10 @@ import { pathToFileURL } from 'node:url';
 import { run } from './child.mjs';
 import { inRepository } from './repository.mjs';
 
-/** Both modules of the addon: lib/engine/libtorch/load.ts takes a folder only if it has the two. */
+/** Both modules of the addon: lib/engine/libtorch/load.ts accepts a folder only if it has both. */
 export const modules = ['virnucpro_loader.node', 'virnucpro.node'];
 
-/** Whether the package came with an addon for this platform, by its name: whether that loads is another question. */
+/** Whether the package came with an addon for this platform, by its name: it may still fail to load. */
 export function isPrebuilt() {
   const folder = `${process.platform}-${process.arch}`;
   return modules.every((name) => existsSync(inRepository('prebuilds', folder, name)));
@@ -23,8 +23,8 @@ try {
 }`;
 
 /**
- * Loads the addon as a program would, in a process of its own: a library once loaded stays.
- * @returns {Promise<string | undefined>} why it does not load
+ * Loads the addon as a program would, in a process of its own, since a loaded library stays loaded.
+ * @returns {Promise<string | undefined>} why it does not load; undefined if it does
  */
 export async function loadingProblem() {
   const module = pathToFileURL(inRepository('dist', 'lib', 'engine', 'libtorch', 'load.js')).href;

@@ -4,21 +4,21 @@ import { hostname } from 'node:os';
 
 /** @typedef {{ machine: string, pid: number, started: string }} ProcessIdentity */
 
-/** Processes can be looked up by number only within one host and, on it, one container. */
+/** Within one host and, on it, one container, a process can be looked up by its number. */
 function thisMachine() {
   const namespace = /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
   return `${hostname()}-${namespace}`;
 }
 
 /**
- * When a process began, in clock ticks since boot: tells it from a later one that was given the same number.
+ * When a process began, in clock ticks since boot: distinguishes it from a later one with the same number.
  * @param {number} pid
- * @returns {string | undefined} nothing when there is no such process
+ * @returns {string | undefined} undefined when there is no such process
  */
 function startOf(pid) {
   try {
     const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field, the command's name, may itself hold spaces and brackets: count from behind its end.
+    // The second field, the command's name, may itself contain spaces and brackets: start behind its end.
     const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? undefined : fields[19];
   } catch {
@@ -31,7 +31,7 @@ export function thisProcess() {
   return { machine: thisMachine(), pid: process.pid, started: startOf(process.pid) ?? '0' };
 }
 
-/** A name for files that belong to one process: no other process, now or later, has it. @param {ProcessIdentity} identity */
+/** A name for files of one process: no other process, now or later, gets the same. @param {ProcessIdentity} identity */
 export function nameFor({ machine, pid, started }) {
   return `${machine}.${pid}.${started}`;
 }
@@ -46,7 +46,7 @@ export function identityFrom(name) {
 
 /**
  * @param {ProcessIdentity} identity
- * @returns {boolean | undefined} nothing when the process is on another machine, where nobody here can tell
+ * @returns {boolean | undefined} undefined when the process is on another machine, which cannot be checked from here
  */
 export function isAlive({ machine, pid, started }) {
   return machine === thisMachine() ? startOf(pid) === started : undefined;

@@ -1,6 +1,6 @@
 // @ts-check
 
-/** One line a step on standard output, and its progress in between: rewritten on a terminal, plain lines elsewhere. */
+/** Reports a step on standard output: a line for each message, and progress, rewritten on a terminal, else as lines. */
 export class Step {
   #name;
   #started = performance.now();
@@ -12,7 +12,7 @@ export class Step {
     this.#name = name;
   }
 
-  /** What is going on, said when it begins. @param {string} text */
+  /** Reports what begins now. @param {string} text */
   say(text) {
     this.#lastTenth = -1;
     this.#line(text);
@@ -41,7 +41,7 @@ export class Step {
     this.#line(text ? `up to date: ${text}` : 'up to date');
   }
 
-  /** Leaves the line of a progress that will not be finished. */
+  /** Ends the line of a progress that will not finish. */
   interrupted() {
     if (this.#rewriting) process.stdout.write('\n');
     this.#rewriting = false;

@@ -12,8 +12,8 @@ import { diskSpace, torch } from './versions.mjs';
 /** @typedef {import('./step.mjs').Step} Step */
 
 /**
- * Looks for everything that the later steps call, and names all that is missing at once.
- * Programs are looked up, not started, unless something is to be fetched or built with them.
+ * Looks for everything that the later steps call, and reports all that is missing at once.
+ * Programs are only looked up; they are started only if something is to be fetched or built with them.
  * @param {Step} step
  */
 export async function checkTools(step) {
@@ -24,18 +24,18 @@ export async function checkTools(step) {
   step.say('all present');
 }
 
-/** Asked again before a build: it may be the only step, or needed because the addon of the package does not load. */
+/** Checked again before a build: it may be the only step, or needed because the package's addon does not load. */
 export async function checkBuildTools() {
   refuse(await missingBuildTools());
 }
 
-/** @param {(string | undefined)[]} missing what is missing, in words */
+/** @param {(string | undefined)[]} missing descriptions of what is missing */
 function refuse(missing) {
   const lines = missing.filter((line) => line !== undefined);
   if (lines.length > 0) throw new SetupFailure(lines.join('\n'));
 }
 
-/** Where a program lies on PATH. @param {string} name */
+/** The path of a program on PATH. @param {string} name */
 export function findProgram(name) {
   const candidates = name.includes('/')
     ? [resolve(name)]
@@ -66,7 +66,7 @@ async function missingStandard(compiler) {
   return succeeded ? undefined : `${compiler} does not compile C++17: install GCC >= 9, e.g. \`apt-get install g++\``;
 }
 
-/** Asked only when it may come to a download: no libtorch was given, and none was fetched yet. */
+/** Checked only when a download may be needed: no libtorch was given, and none was fetched yet. */
 async function missingForDownload() {
   const cache = cacheFolder();
   const fetched = join(cache, `libtorch-${torch.version}-${process.platform}-${process.arch}`);
@@ -94,7 +94,7 @@ function missingSpace(folder) {
   );
 }
 
-/** Gigabytes; undefined where the system does not say. @param {string} folder */
+/** Gigabytes; undefined if the system does not report it. @param {string} folder */
 function freeSpace(folder) {
   try {
     const { bavail, bsize } = statfsSync(folder);

@@ -6,7 +6,7 @@ import { SetupFailure } from './failure.mjs';
 import { filesBelow, fingerprint, readStamp, removeStamp, writeStamp } from './fingerprint.mjs';
 import { inRepository, repositoryRoot } from './repository.mjs';
 
-/** lib/ and test/ into dist/. @param {import('./step.mjs').Step} step */
+/** Compiles lib/ and test/ into dist/. @param {import('./step.mjs').Step} step */
 export async function compileTypeScript(step) {
   const stamp = inRepository('dist', '.virnucpro-setup');
   const sources = ['lib', 'test'].flatMap((folder) => filesBelow(inRepository(folder))).filter(isSource);
@@ -16,7 +16,7 @@ export async function compileTypeScript(step) {
   if (complete && readStamp(stamp) === wanted) return step.upToDate();
   removeStamp(stamp);
   removeOrphans(sources);
-  // The compiler's own record would have it skip files that it once wrote and that someone removed since.
+  // By its own record the compiler would skip files that it once wrote and that were removed since.
   if (!complete) rmSync(inRepository('dist', '.tsbuildinfo'), { force: true });
   const { succeeded, output } = await run(
     process.execPath,
@@ -38,7 +38,10 @@ function compiledFrom(source) {
   return inRepository('dist', relative(repositoryRoot, source).replace(/\.ts$/, '.js'));
 }
 
-/** Outputs whose source is gone: an old test would run on, an old module could still be imported. @param {string[]} sources */
+/**
+ * Removes outputs without a source: an old test would still run, an old module still import.
+ * @param {string[]} sources
+ */
 function removeOrphans(sources) {
   const wanted = new Set(sources.map(compiledFrom));
   const outputs = ['lib', 'test'].flatMap((folder) => filesBelow(inRepository('dist', folder)));

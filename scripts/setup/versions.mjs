@@ -1,16 +1,16 @@
 // @ts-check
-/** Every version that setup and lint download, and nowhere else. Sizes are of the wheels, for progress and disk space. */
+/** All versions that setup and lint download. Sizes are of the wheels, for progress and disk space. */
 
 /** @typedef {{ name: string, version: string, megabytes: number }} Wheel */
 
-/** @type {Wheel} The Linux wheel is the libtorch: the same libraries with and without a GPU. */
+/** @type {Wheel} The Linux wheel serves as libtorch: the libraries are the same with and without a GPU. */
 export const torch = { name: 'torch', version: '2.11.0', megabytes: 531 };
 
 /**
  * The wheels of a libtorch for one major version of CUDA.
  * @typedef {{ torch: Wheel, companions: readonly Wheel[], cudaCompanions: readonly Wheel[] }} LibtorchWheels
- * companions: what libtorch_cpu.so itself is linked to, by the pins of torch's metadata; cudaCompanions: what
- * libtorch_cuda.so is linked to besides, directly or through one of these
+ * companions: what libtorch_cpu.so itself links to, by the pins of torch's metadata; cudaCompanions: what
+ * libtorch_cuda.so links to besides, directly or through one of these
  */
 
 /** @type {LibtorchWheels} */
@@ -38,7 +38,7 @@ const forCuda13 = {
 };
 
 /**
- * For NVIDIA drivers from 525 on, which cannot run CUDA 13. PyTorch keeps this wheel of libtorch in an index of its own.
+ * For NVIDIA drivers from 525, which cannot run CUDA 13. PyTorch keeps this wheel of libtorch in an index of its own.
  * @type {LibtorchWheels}
  */
 const forCuda12 = {

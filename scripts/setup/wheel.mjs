@@ -10,7 +10,7 @@ import { filesBelow } from './fingerprint.mjs';
 const pollMilliseconds = 500;
 
 /**
- * Downloads one wheel with pip, so that its index, proxy and certificate settings hold.
+ * Downloads one wheel with pip, so that the user's index, proxy and certificate settings apply.
  * @param {Wheel} wheel
  * @param {string} folder emptied first; the wheel is the only file in it afterwards
  * @param {(fraction: number) => void} onProgress
@@ -18,7 +18,8 @@ const pollMilliseconds = 500;
  */
 export async function downloadWheel(wheel, folder, onProgress) {
   rmSync(folder, { recursive: true, force: true });
-  // pip downloads into TMPDIR first: on the same disk it is a rename from there, and the growing file can be watched.
+  // pip downloads into TMPDIR first: on the same disk the file is only renamed from there, and its growth can be
+  // watched.
   const temporary = join(folder, 'temporary');
   const downloaded = join(folder, 'wheel');
   mkdirSync(temporary, { recursive: true });
@@ -41,7 +42,7 @@ function pipArguments({ name, version }, folder) {
   ];
 }
 
-/** Wheels are named for the oldest glibc that they run on, and pip does not infer the older ones by itself. */
+/** A wheel names the oldest glibc that it runs on, and pip does not infer the older ones by itself. */
 function platforms() {
   const processor = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
   const minorVersions = Array.from({ length: 28 - 17 + 1 }, (_, index) => 28 - index);
@@ -78,10 +79,10 @@ with zipfile.ZipFile(wheel) as archive:
 `;
 
 /**
- * Unpacks those files of a wheel whose name matches; each is checked against its checksum on the way.
+ * Unpacks the files of a wheel whose names match, and checks the checksum of each.
  * @param {string} wheel
  * @param {string} folder
- * @param {string} kept a regular expression that both JavaScript and Python read alike
+ * @param {string} kept a regular expression that JavaScript and Python read alike
  */
 export async function unpackWheel(wheel, folder, kept) {
   mkdirSync(folder, { recursive: true });

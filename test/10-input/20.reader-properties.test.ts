@@ -41,7 +41,7 @@ describe('the FASTA reader', () => {
   });
 
   it('does not depend on the block size of its files', async () => {
-    // Many, so that the content as a whole is not taken for protein.
+    // Many, so that the content as a whole is not mistaken for protein.
     const sound = '>s\nACGT\n'.repeat(200);
     const text = fc.tuple(anyText, anyText).map((texts) => `${sound}>first\n${texts.join('\n>')}`);
     await fc.assert(

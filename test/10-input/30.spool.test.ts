@@ -39,7 +39,7 @@ describe('a stored sequence', () => {
     fc.assert(
       fc.property(fc.array(range, { maxLength: 10 }), (ranges) => {
         const views = ranges.map(([start, end]) => file.read(start, end));
-        // Compared after all reads: what an earlier one gave must stay as it was.
+        // Compared after all reads: later reads must not change the result of an earlier one.
         ranges.forEach(([start, end], index) => {
           assert.equal(Buffer.compare(views[index]!, memory.read(start, end)), 0);
         });

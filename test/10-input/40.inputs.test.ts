@@ -46,7 +46,7 @@ describe('inputs', () => {
     const ids = (await readPlain([directory()])).map(({ id }) => id);
     assert.deepEqual(ids, [
       ...['B.fna', 'a.fasta', 'b.fa', 'c.ffn', 'd.fas', 'e.fsa', 'f.fq', 'g.FASTQ.gz'],
-      // The ending says that there may be sequences in it; how they are packed, if so, is told by the content.
+      // The extension says that the file may contain sequences; the content shows how it is compressed, if at all.
       ...['h.fa.bgz', 'i.fna.bz2', 'j.fas.XZ', 'k.fasta.zst', 'é.FA'],
     ]);
   });

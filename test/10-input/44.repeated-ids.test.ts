@@ -77,7 +77,7 @@ describe('ids that come more than once', () => {
   it('are not looked for past the most ids, and that is said', () => {
     const unique = Array.from({ length: 2000 }, (_, index) => [`c${index}`, 'a.fa'] as const);
     assert.deepEqual(warningsOf(unique, 2000), []);
-    // Those that are known need no room, and come before.
+    // Known ids need no room, and come first.
     const records = [...unique, unique[5]!, ['new', 'b.fa'] as const, unique[6]!, ['new', 'b.fa'] as const];
     const [repeated, end, ...others] = warningsOf(records, 2000);
     assert.match(repeated!, /^1 id comes more than once, .*: c5 \(a\.fa\)$/);

@@ -23,7 +23,7 @@ describe('fileBlocks', () => {
   });
 
   const opened: number[] = [];
-  /** For a pipe that has a writer, which may pause. */
+  /** For a pipe with a writer that may pause. */
   function openBoth(flags = 0): number {
     const descriptor = openSync(pipe, constants.O_RDWR | flags);
     opened.push(descriptor);
@@ -36,7 +36,7 @@ describe('fileBlocks', () => {
     return Buffer.concat(blocks);
   }
 
-  /** Writes in a process of its own, which ends then. */
+  /** Writes from a process of its own, which then ends. */
   function writer(command: string): Promise<number | null> {
     const child = spawn('sh', ['-c', command], { stdio: 'ignore', env: { ...process.env, PIPE: pipe } });
     return new Promise((resolve) => child.on('close', resolve));
@@ -55,7 +55,7 @@ describe('fileBlocks', () => {
     writeSync(both, bytes);
     const blocks = fileBlocks(pipe, BLOCK);
     const begun = Buffer.from((await blocks.next()).value as Uint8Array);
-    // It has the pipe open now, and is not asked for more.
+    // By now it has opened the pipe, and is not asked for more.
     writeSync(both, bytes);
     closeSync(opened.pop()!);
     const rest: Buffer[] = [begun];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { flattened } from '../../lib/input/flattened.js';
 
-/** What was begun and not ended. */
+/** Counts what was begun and not ended. */
 class Open {
   groups = 0;
   items = 0;
@@ -33,7 +33,7 @@ class Open {
   }
 }
 
-/** Groups of numbers that are all different. */
+/** Groups of numbers, all different. */
 const numbered = fc.array(fc.nat(4), { maxLength: 8 }).map((sizes) => {
   let next = 0;
   return sizes.map((size) => Array.from({ length: size }, () => next++));

@@ -15,7 +15,7 @@ import { useTemporaryFolder } from './temporary-folder.js';
 const sizes = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 6 });
 const RECORDS = parseNaively(PLAIN_TEXT);
 
-/** Of the extra field of gzip. */
+/** A subfield of gzip's extra field. */
 function subfield(bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([0x58, 0x59, bytes.length, 0]), bytes]);
 }
@@ -31,7 +31,7 @@ describe('a packed input', () => {
       const progress = new InputProgress();
       assert.deepEqual(await readPlain([path], { progress }), RECORDS);
       assert.deepEqual(await readPlain([path], { blockSize: 100 }), RECORDS);
-      // Counted and hashed as it lies in the file.
+      // Counted and hashed as stored in the file.
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       assert.deepEqual(progress.finished, [{ path, bytes: bytes.length, sha256 }]);
       const letters = RECORDS.reduce((sum, record) => sum + record.letters.length + record.header.length + 2, 0);
@@ -91,7 +91,7 @@ describe('a packed input', () => {
       {
         content: fc.oneof(
           fc.nat(PLAIN_TEXT.length).map((end) => PLAIN_TEXT.slice(0, end)),
-          // As much as is given at a time, and a byte around that.
+          // The number of bytes that are passed at a time, one fewer and one more.
           fc.integer({ min: 65535, max: 65537 }).map((length) => 'A'.repeat(length)),
         ),
         ...{ level: fc.constantFrom(0, 1, 9), bgzf: fc.boolean(), headerChecksum: fc.boolean() },
@@ -102,7 +102,7 @@ describe('a packed input', () => {
     const members = fc.array(member, { minLength: 1, maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(members, sizes, fc.integer({ min: 0, max: 600 }), async (all, cut, zeros) => {
-        // A size is of 16 bits.
+        // BGZF's sizes have 16 bits.
         const fitting = all.map((one) => ({ ...one, bgzf: one.bgzf === true && (one.content ?? '').length < 60_000 }));
         const archive = Buffer.concat([...fitting.map(gzipMember), Buffer.alloc(zeros)]);
         const { text, error, doubt } = await unpacked(archive, cut);
@@ -167,7 +167,7 @@ describe('a packed input', () => {
       const records = readRecords(['-'], { standardInput });
       const { value } = await records.next();
       value!.sequence.release();
-      // What is looked at, what bzip2 can need for a block, and what is on its way; 2000 if nothing held it back.
+      // For detection, for the largest bzip2 block and for what is on its way; without a limit it would be 2000.
       await new Promise((resolve) => setTimeout(resolve, 50));
       assert.ok(asked < 1000, `${asked} blocks for one record`);
       await records.return!();

@@ -10,7 +10,7 @@ import { parseNaively, plain, readPlain } from './plain-records.js';
 import type { PlainRecord } from './plain-records.js';
 import { useTemporaryFolder } from './temporary-folder.js';
 
-// Blocks of 900 kB take bzip2 a while, thousands of times.
+// bzip2's blocks of 900 kB take too long when decompressed thousands of times.
 const names = PACKED_FILES.filter((name) => name !== 'contigs.fa.bz2');
 const archives: [string, Buffer][] = names.map((name) => [name, packed(name)]);
 archives.push(['BGZF', bgzf(PLAIN_TEXT, 1000)]);
@@ -33,10 +33,10 @@ describe('a damaged archive', () => {
 
   for (const [name, bytes] of archives) {
     it(`is found wherever it ends early: ${name}`, async () => {
-      // Shorter ones than a signature are not known for what they are, and are no FASTA either.
+      // Anything shorter than a signature is not detected, and is no FASTA either.
       for (let length = 6; length < bytes.length; length++) {
         const { text, error, doubt } = await unpacked(bytes.subarray(0, length), [4096]);
-        // Between two members it is as whole as gzip knows.
+        // Between two members gzip cannot notice that anything is missing.
         if (doubt !== undefined) continue;
         assert.ok(error instanceof ArchiveDamage, `${length} of ${bytes.length}: ${String(error)}`);
         assert.match(error.message, /archive that ends early$/);
@@ -56,7 +56,7 @@ describe('a damaged archive', () => {
   }
 
   it('gives the records before it, and says in which it ends', async () => {
-    // Several archives in one, so that there is something before the last.
+    // Several archives in one, so that there is content before the last.
     for (const [program, name] of Object.entries(PROGRAMS)) {
       const whole = packed(name);
       const path = folder.write('cut', Buffer.concat([whole, whole, whole.subarray(0, -3)]));
@@ -87,7 +87,7 @@ describe('a damaged archive', () => {
         for (const cut of [[4096], [7]]) {
           const { text, error } = await unpacked(Buffer.concat([packed(name), Buffer.from(rest)]), cut);
           assert.ok(error instanceof ArchiveDamage, `${name} ${rest}: ${String(error)}`);
-          // What xz says depends on what the other data are.
+          // What xz reports depends on the other data.
           assert.match(error.message, name === PROGRAMS.xz ? /damaged|ends early/ : /damaged \(other data/);
           assert.ok(PLAIN_TEXT.startsWith(text));
         }

@@ -29,10 +29,10 @@ const read: fc.Arbitrary<Read> = fc
     quality: bases.map(([, sign]) => sign).join(''),
   }));
 
-/** Letters of a line of the sequence, and of the quality. */
+/** Letters per line of the sequence, and of the quality. */
 type Widths = readonly [sequence: number, quality: number];
 
-/** As the format is written: sequence and quality in lines of so many signs, or in one each. */
+/** Well-formed FASTQ: sequence and quality in lines of the given widths. */
 function fastqOf(reads: readonly Read[], widths: Widths, lineEnd: string, caption: (id: string) => string): string {
   const lines = (text: string, width: number): string[] =>
     text === '' ? [''] : text.match(new RegExp(`.{1,${width}}`, 'g'))!;
@@ -44,7 +44,9 @@ function fastqOf(reads: readonly Read[], widths: Widths, lineEnd: string, captio
     .join('');
 }
 
-/** Whether a quality that is too short is whole with some lines behind it, and a header or the end comes behind these. */
+/**
+ * Whether a quality that is too short could be completed by some following lines, with a header or the end after them.
+ */
 function looksLikeAnotherText(text: string): boolean {
   const lines = text.split('\n');
   return lines.some((line, index) => {
@@ -155,7 +157,7 @@ describe('FASTQ', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 8 });
     fc.assert(
       fc.property(fc.array(fc.tuple(read, lengths), { maxLength: 6 }), sizes, (parts, cut) => {
-        // A quality that is too short and begins like no header: what follows it shows that it is.
+        // The quality is too short and does not begin like a header: what follows shows that it is too short.
         const reads = parts.map(([one, length]) => ({ ...one, quality: 'I'.repeat(length) }));
         const text = fastqOf(reads, [1000, 1000], '\n', () => '');
         fc.pre(!looksLikeAnotherText(text));
@@ -189,7 +191,7 @@ describe('FASTQ', () => {
         ['z', 'AC'],
       ]);
     }
-    // The header is exactly as long as what the quality lacks.
+    // The header is exactly as long as the missing part of the quality.
     assert.deepEqual(await recordsOf('@a\nACGTAC\n+\nII\n@b c\nAC\n+\nII\n'), [
       ['a', 'ACGTAC', '2 quality values for 6 letters in the record of line 1'],
       ['b', 'AC'],
@@ -252,7 +254,7 @@ describe('FASTQ', () => {
         ['z', 'AC'],
       ]);
     }
-    // At the end of the input there is no header that shows it.
+    // At the end of the input there is no header to show it.
     assert.deepEqual(await recordsOf(`${sound}@bad\nACGT\n+\nIII`), [
       ['z', 'AC'],
       ['bad', 'ACGT', '3 quality values for 4 letters in the record of line 5'],
@@ -261,7 +263,7 @@ describe('FASTQ', () => {
       (await recordsOf(`${sound}@bad\nACGT\n+\n`)).at(-1)![2],
       '0 quality values for 4 letters in the record of line 5',
     );
-    // A sequence of two lines has a quality of two.
+    // A sequence in two lines has a quality in two.
     assert.deepEqual(await recordsOf(`@bad\r\nACGT\r\nAC\r\n+\r\nIIII\r\nI\r\n${sound}`), [
       ['bad', 'ACGTAC', '5 quality values for 6 letters in the record of line 1'],
       ['z', 'AC'],

@@ -4,7 +4,7 @@ import { VirnucproError } from '../../lib/errors.js';
 import { readRecords } from '../../lib/input/records.js';
 import { blocksOf, packed, PROGRAMS } from './packed.js';
 
-/** Bytes that mean something to one of the parsers more often than by chance. */
+/** Bytes that mean something to one of the parsers, more often than by chance. */
 const pieces = fc.oneof(
   fc.constantFrom(
     '>',
@@ -40,7 +40,7 @@ const damagedArchives = fc
   });
 const sizes = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 4 });
 
-/** What came of the input: its records, and what it ended with. */
+/** The outcome for the input: its records, and its error if any. */
 async function outcomeOf(input: Uint8Array, cut: readonly number[]): Promise<unknown[]> {
   const outcome: unknown[] = [];
   try {

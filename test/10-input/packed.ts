@@ -3,7 +3,7 @@ import { deflateRawSync, crc32 } from 'node:zlib';
 import { decompressed } from '../../lib/input/decompressed.js';
 import { fixture } from '../repository.js';
 
-/** The files of the fixtures that hold the same as contigs.fa. */
+/** Fixture files with the same content as contigs.fa. */
 export const PACKED_FILES = [
   'contigs.fa.gz',
   'contigs.fa.bz2',
@@ -16,7 +16,7 @@ export const PACKED_FILES = [
   'fast.fa.zst',
 ] as const;
 
-/** One for each program. */
+/** One file for each program. */
 export const PROGRAMS = { gzip: 'contigs.fa.gz', bzip2: 'contigs.fa.bz2', xz: 'blocks.fa.xz', zstd: 'contigs.fa.zst' };
 
 export function packedPath(name: string): string {
@@ -29,7 +29,7 @@ export function packed(name: string): Buffer {
 
 export const PLAIN_TEXT = packed('contigs.fa').toString('latin1');
 
-/** The bytes in blocks of these sizes, over and over, each in the same memory; `onBlock` is told of each. */
+/** The bytes in blocks of these sizes, in rotation, each in the same memory; `onBlock` is called for each. */
 export async function* blocksOf(
   bytes: Uint8Array,
   sizes: readonly number[],
@@ -46,7 +46,7 @@ export async function* blocksOf(
   }
 }
 
-/** The content of an archive, and what kept it from being read to its end. */
+/** The content of an archive, and the error that stopped reading it. */
 export async function unpacked(
   bytes: Uint8Array,
   sizes: readonly number[] = [1000],
@@ -67,9 +67,9 @@ export async function unpacked(
 
 export interface GzipMember {
   readonly content?: string;
-  /** 0 for stored blocks. */
+  /** 0: stored blocks. */
   readonly level?: number;
-  /** Whether its header says how long it is, as BGZF's do. */
+  /** Whether its header contains its size, as in BGZF. */
   readonly bgzf?: boolean;
   /** Subfields of the extra field before BGZF's. */
   readonly extra?: Buffer;
@@ -78,7 +78,7 @@ export interface GzipMember {
   readonly headerChecksum?: boolean;
 }
 
-/** One member of gzip, with what its header may have. */
+/** A gzip member with optional header fields. */
 export function gzipMember({ content = '', level = 6, bgzf = false, ...header }: GzipMember): Buffer {
   const { extra = Buffer.alloc(0), name, comment, headerChecksum = false } = header;
   const bytes = Buffer.from(content);
@@ -107,7 +107,7 @@ export function gzipMember({ content = '', level = 6, bgzf = false, ...header }:
 /** The empty member that marks the end of BGZF. */
 export const BGZF_END = Buffer.from('1f8b08040000000000ff0600424302001b0003000000000000000000', 'hex');
 
-/** As bgzip writes it: members of so many bytes of content, and the empty one that marks the end. */
+/** As written by bgzip: members of `memberBytes` bytes of content each, then the empty one that marks the end. */
 export function bgzf(text: string, memberBytes: number, withEnd = true): Buffer {
   const members: Buffer[] = [];
   for (let start = 0; start < text.length; start += memberBytes) {
@@ -116,7 +116,7 @@ export function bgzf(text: string, memberBytes: number, withEnd = true): Buffer 
   return Buffer.concat([...members, withEnd ? BGZF_END : Buffer.alloc(0)]);
 }
 
-/** A frame of zstd that is to be skipped. */
+/** A skippable zstd frame. */
 export function skippableFrame(bytes: number, nibble = 0): Buffer {
   const frame = Buffer.alloc(8 + bytes, 0x5a);
   frame.writeUInt32LE(0x184d2a50 + nibble, 0);

@@ -2,7 +2,7 @@ import type { RecordParser } from '../../lib/input/record.js';
 import { plain } from './plain-records.js';
 import type { PlainRecord } from './plain-records.js';
 
-/** Pushes the bytes in blocks of these sizes, at most 20 each, over and over, each in the same memory. */
+/** Pushes the bytes in blocks of these sizes, in rotation, at most 20 each, each in the same memory. */
 export function parseInBlocks(parser: RecordParser, text: string, sizes: readonly number[]): PlainRecord[] {
   const bytes = Buffer.from(text);
   const memory = new Uint8Array(20);

@@ -2,7 +2,7 @@ import { readRecords } from '../../lib/input/records.js';
 import type { ReadOptions } from '../../lib/input/records.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 
-/** What a record says, as plain values to compare. */
+/** A record as plain values to compare. */
 export interface PlainRecord {
   index: number;
   id: string;
@@ -14,7 +14,7 @@ export interface PlainRecord {
   isSound: boolean;
 }
 
-/** The record's content; its sequence is released. */
+/** The record's values; releases its sequence. */
 export function plain({ index, id, header, ambiguous, uracil, gaps, problem, sequence }: SequenceRecord): PlainRecord {
   const letters = Buffer.from(sequence.read(0, sequence.length)).toString('latin1');
   sequence.release();
@@ -27,7 +27,7 @@ export async function readPlain(inputs: readonly string[], options?: ReadOptions
   return records;
 }
 
-/** A sound record of these letters alone. */
+/** A well-formed record of these letters alone. */
 export function soundRecord(index: number, header: string, letters: string): PlainRecord {
   const count = (kind: RegExp): number => letters.match(kind)?.length ?? 0;
   const id = header.trimStart().split(/\s+/)[0]!;
@@ -37,7 +37,7 @@ export function soundRecord(index: number, header: string, letters: string): Pla
 
 const LINE_START = '^(?:[ \\t\\v\\f]|\\xef\\xbb\\xbf)*';
 
-/** The rules of docs/input.md for FASTA, record by record, line by line and in no hurry. */
+/** Parses FASTA by the rules of docs/input.md, record by record and line by line, without regard to speed. */
 export function parseNaively(text: string): PlainRecord[] {
   const records: { header: string; lines: string[] }[] = [];
   for (const line of Buffer.from(text)
@@ -57,7 +57,7 @@ export function parseNaively(text: string): PlainRecord[] {
   });
 }
 
-/** Those of GenBank before the letters of a line, those of EMBL behind them, and a byte order mark at its start. */
+/** Removes GenBank's numbers before the letters of a line, EMBL's after them, and a byte order mark at the start. */
 function withoutNumbers(line: string): string {
   const sequence = line.replace(new RegExp(LINE_START), '');
   const [, , letters, last = ''] = /^(\d+[ \t\v\f]+)?(.*?)([ \t\v\f]\d+[ \t\v\f]*)?$/s.exec(sequence)!;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** An empty folder for each test of the suite that calls this, removed after it. */
+/** An empty folder for each test of the suite that calls this, removed after the test. */
 export function useTemporaryFolder(): {
   path(name: string): string;
   write(name: string, content: string | Uint8Array): string;

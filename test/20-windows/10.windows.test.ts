@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { MemorySequence } from '../../lib/input/stored-sequence.js';
 import { readWindows, windowId, windowsOf } from '../../lib/windows/windows.js';
 
-/** Length, window, and the (start, length) of each window that the classic tool makes of them. */
+/** Length, chunk size, and the (start, length) of each window that the classic tool makes. */
 const classic: readonly [number, number, readonly [number, number][]][] = [
   [
     6,

@@ -12,7 +12,7 @@ function frames(letters: string | Uint8Array): FrameText[] {
   });
 }
 
-/** What the classic tool keeps of these letters: `frame protein/nucleotide`. */
+/** The frames that the classic tool keeps of these letters: `frame protein/nucleotide`. */
 const classic: Readonly<Record<string, readonly string[]>> = {
   ATGGCCAAAT: [
     'F1 MAK/ATGGCCAAAT',

@@ -1,4 +1,4 @@
-/** The standard genetic code, written out. */
+/** The standard genetic code. */
 const CODE: Readonly<Record<string, readonly string[]>> = {
   A: ['GCT', 'GCC', 'GCA', 'GCG'],
   C: ['TGT', 'TGC'],
@@ -29,10 +29,10 @@ export const AMINO_ACIDS = new Map(
 
 const COMPLEMENTS: Readonly<Record<string, string>> = { A: 'T', C: 'G', G: 'C', T: 'A' };
 
-/** A kept frame as text: name, protein, nucleotide. */
+/** An ORF as text: name, protein, nucleotide. */
 export type FrameText = [name: string, protein: string, nucleotide: string];
 
-/** The classic rules for frames, letter by letter and in no hurry. */
+/** The classic rules for frames, letter by letter, without regard to speed. */
 export function framesNaively(letters: string): FrameText[] {
   const forward = letters.toUpperCase();
   const reverse = [...forward].reverse().map((letter) => COMPLEMENTS[letter] ?? letter);

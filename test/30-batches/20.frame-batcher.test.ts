@@ -34,7 +34,7 @@ function batchesOf(frames: readonly Frame[], budgets: Budgets): FrameBatch[] {
   return [...batches, ...packer.flush()];
 }
 
-/** Frames in a batch by what the budgets say, one frame after another. */
+/** Assigns frames to batches by the budgets, one frame after another. */
 function tagsNaively(frames: readonly Frame[], { proteinTokens, dnaTokens }: Budgets): number[][] {
   const batches: number[][] = [];
   let protein = Infinity;
@@ -128,7 +128,7 @@ describe('a batch of frames', () => {
     );
   });
 
-  // Frames of some thousand bases fill the block that is tokenized at once many times over.
+  // Frames of some thousand bases fill the block that is tokenized at a time many times over.
   const manyFrames = (count: number) =>
     Array.from({ length: count }, (_, index) => frameOf(3 + ((index * 37) % 400), 3 + ((index * 101) % 1500)));
 

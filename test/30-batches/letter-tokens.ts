@@ -1,14 +1,14 @@
 import type { DnaTokenizer } from '../../lib/batches/tokens.js';
 
-/** The alphabet of ESM-2: ids from 4 on. */
+/** ESM-2's alphabet: ids from 4. */
 export const PROTEIN_LETTERS = 'LAGVSERTIDPKQNFYMHWCXBUZO.-';
 
 export const proteinTable = new Uint8Array(256).fill(0xff);
 [...PROTEIN_LETTERS].forEach((letter, index) => (proteinTable[letter.charCodeAt(0)] = index + 4));
 
 /**
- * Stands for the byte-pair tokenizer where only its shape matters: runs of one letter become one token (their length and
- * letter), between a first and a last token. Notes how many sequences each call has.
+ * Replaces the byte-pair tokenizer where only its shape matters: runs of one letter become one token (their length and
+ * letter), between a first and a last token. Records how many sequences each call has.
  */
 export class RunTokenizer implements DnaTokenizer {
   readonly calls: number[] = [];

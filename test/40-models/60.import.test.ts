@@ -19,7 +19,7 @@ function parameterValues({ shape, source }: ArchiveParameter): Buffer {
   return valuesOf({ path: source.path, offset: source.offset, dtype: source.dtype, shape, strides: source.strides });
 }
 
-/** A golden transformers folder, copied with changes. */
+/** A copy of a golden transformers folder, with changes. */
 function variants(golden: string[]) {
   const folder = temporaryFolder();
   const source = fixture('golden', ...golden);
@@ -245,7 +245,7 @@ describe('importing a classifier', () => {
   it('refuses a module whose parts are of other classes', async () => {
     const bytes = readFileSync(fixture('golden', 'classifier.pth'));
     bytes.write('torch.nn.modules.instance', bytes.indexOf('torch.nn.modules.batchnorm'), 'latin1');
-    // One letter less: the class's module and name are lines, so the end of the line moves.
+    // One letter fewer: the class's module and name are lines, so the end of the line moves.
     bytes.write('m\n', bytes.indexOf('torch.nn.modules.instance') + 'torch.nn.modules.instance'.length, 'latin1');
     await fails('VNP_CHECKPOINT', /bn1 of .* instead of .*BatchNorm1d/, () => load(folder.write('x.pth', bytes)));
   });

@@ -11,7 +11,7 @@ import { fails, succeedsOrExplains } from './failures.js';
 type Json = Record<string, unknown>;
 const golden = readFileSync(fixture('golden', 'dnabert', 'tokenizer.json'), 'utf8');
 
-/** Merges the pair of lowest rank, leftmost first, until there is none: slow, and by the book. */
+/** Merges the pair of the lowest rank, leftmost first, until there is none: slow, but by definition. */
 function encode({ tokens, merges, unknown, prefix, suffix }: BytePairVocabulary, text: string): number[] {
   let ids = [...text].map((letter) => Math.max(tokens.indexOf(letter), -1)).map((id) => (id < 0 ? unknown : id));
   for (let rank = 0; rank < merges.length / 3; rank++) {

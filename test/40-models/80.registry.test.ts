@@ -17,7 +17,7 @@ function suite() {
   const folder = temporaryFolder();
   return {
     folder,
-    // Without those that come with the program.
+    // Without the shipped models.
     registry: (): ModelRegistry => new ModelRegistry(join(folder.path, 'models'), join(folder.path, 'shipped')),
     install: (name: string, options: { overwrite?: boolean; seed?: number; addon?: ArchiveWriter } = {}) => {
       const { overwrite = false, seed = 1, addon = fakeAddon() } = options;

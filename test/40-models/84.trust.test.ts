@@ -109,7 +109,7 @@ describe('a model that is to be loaded', () => {
     }
     await trusted.add('a', pipelineSha256);
     assert.equal(await trusted.has('a', pipelineSha256), true);
-    // A record of another model that was given this one's name.
+    // The record of another model, renamed to this one's.
     await trusted.add('b', pipelineSha256);
     renameSync(join(folder.path, 'models', TRUST_FOLDER, `b.${pipelineSha256}`), path);
     assert.equal(await trusted.has('a', pipelineSha256), false);
@@ -123,7 +123,7 @@ describe('a model that is to be loaded', () => {
     assert.notEqual(first.pipelineSha256, second.pipelineSha256);
     await at('models').remove('a');
     assert.deepEqual(records(), [`a.b.${other.pipelineSha256}`]);
-    // The same model again, once by itself and once in its own place.
+    // The same model again, once by itself and once in place of itself.
     await install('a.b', { seed: 1, overwrite: true });
     assert.deepEqual(records(), [`a.b.${other.pipelineSha256}`]);
   });
@@ -162,7 +162,7 @@ describe('a model that is to be loaded', () => {
     const names = await at('models').list();
     assert.equal(names.length, 4 * 5 + 1);
     for (const name of names) await at('models').findTrusted(name, WITHOUT_TRUST);
-    // All of them replaced the model `shared` in turn; the one that stayed has the only record.
+    // All of them replaced the model `shared` in turn; only the last one has a record.
     assert.equal(records().filter((record) => record.startsWith('shared.')).length, 1);
   });
 });

@@ -18,7 +18,7 @@ import { fails } from './failures.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 const sha256 = (content: string): string => createHash('sha256').update(content).digest('hex');
-/** Long after every change: nothing is too young to be remembered. */
+/** Long after every change, so that no file is too young to be remembered. */
 const later = (): number => Date.now() + 3_600_000;
 
 describe('files that are verified', () => {
@@ -28,7 +28,7 @@ describe('files that are verified', () => {
   function pinned(name: string, content: string): PinnedFile {
     return { path: folder.write(name, content), sha256: sha256(content), bytes: content.length };
   }
-  /** @returns the bytes of large files that were read */
+  /** @returns bytes read from large files */
   async function verify(
     files: readonly PinnedFile[],
     options: Parameters<typeof verifyFiles>[1] = {},
@@ -38,7 +38,7 @@ describe('files that are verified', () => {
     await verifyFiles(files, { memory: memory(), large: 4, now: later, onRead, ...options });
     return read;
   }
-  /** Another byte, and the times of the last change of content as they were. */
+  /** Changes a byte, and restores the file's times. */
   function tamper(path: string): void {
     const { atime, mtime } = statSync(path);
     const bytes = readFileSync(path);

@@ -21,7 +21,7 @@ describe('models that come with the program', () => {
     return randomModel({ name, ...size, registry: target, addon: fakeAddon(), overwrite });
   };
 
-  /** As a package has it: made elsewhere, and without records of trust. */
+  /** Ships a model as a package does: made elsewhere, without trust records. */
   async function ship(name: string): Promise<void> {
     const { folder: made } = await install(name, { models: 'made', seed: 7 });
     mkdirSync(join(folder.path, 'shipped'), { recursive: true });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { VirnucproError, type ErrorCode } from '../../lib/errors.js';
 
-/** Asserts that it fails with this code and words. */
+/** Asserts that it fails with this code and a matching message. */
 export async function fails(code: ErrorCode, words: RegExp, action: () => unknown): Promise<void> {
   const wanted = (error: unknown): true => {
     assert.ok(error instanceof VirnucproError, `not a VirnucproError: ${String(error)}`);
@@ -12,7 +12,7 @@ export async function fails(code: ErrorCode, words: RegExp, action: () => unknow
   await assert.rejects(async () => action(), wanted);
 }
 
-/** Runs what may fail, but only with an error for the user. */
+/** Runs an action that may fail, but only with an error for the user. */
 export async function succeedsOrExplains(action: () => unknown): Promise<void> {
   try {
     await action();

@@ -4,7 +4,7 @@ import { storedZip } from './stored-zip.js';
 
 export type ArchiveWriter = Pick<Addon, 'writeArchive'>;
 
-/** Writes what TorchScript would, without the weights: a zip file with the extra files. Keeps the requests. */
+/** Writes a zip file like TorchScript's, with the extra files but without weights. Keeps the requests. */
 export function fakeAddon(requests: ArchiveRequest[] = []): ArchiveWriter {
   return {
     writeArchive: async (request) => {
@@ -19,7 +19,7 @@ export function fakeAddon(requests: ArchiveRequest[] = []): ArchiveWriter {
   };
 }
 
-/** Fails at the archive of this number, counted from 1, after writing half of it. */
+/** Fails at the archive with this number, counted from 1, after writing half of it. */
 export function failingAddon(at: number): ArchiveWriter {
   const working = fakeAddon();
   let calls = 0;

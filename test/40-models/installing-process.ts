@@ -1,6 +1,6 @@
 /**
- * Installs models, in a process of its own: `installing-process.js FOLDER PREFIX COUNT` makes PREFIX-0 and so on, and after
- * each tries to replace the model `shared`.
+ * Installs models in a process of its own: `installing-process.js FOLDER PREFIX COUNT` makes PREFIX-0 and so on, and
+ * after each tries to replace the model `shared`.
  */
 import { VirnucproError } from '../../lib/errors.js';
 import { randomModel } from '../../lib/models/random/random-model.js';
@@ -21,7 +21,7 @@ for (let index = 0; index < Number(count); index++) {
   try {
     await install('shared', seedOfProcess + index);
   } catch (error) {
-    // Of two that replace one model at the same moment, one may lose; it says so and leaves the other's.
+    // Of two that replace one model at the same moment, one may lose; it reports so and leaves the other's in place.
     if (!(error instanceof VirnucproError)) throw error;
   }
 }

@@ -26,7 +26,9 @@ export function packSafetensors(tensors: ReadonlyMap<string, TestTensor>): Buffe
   return safetensorsOf(header, Buffer.concat([...tensors.values()].map(({ bytes }) => bytes)));
 }
 
-/** Reads a well-formed safetensors file whole: a reader of its own, so that the tested one is not tested with itself. */
+/**
+ * Reads a whole well-formed safetensors file, with a reader of its own, so that the tested one does not test itself.
+ */
 export function unpackSafetensors(path: string): Map<string, TestTensor> {
   const bytes = readFileSync(path);
   const start = 8 + Number(bytes.readBigUInt64LE(0));

@@ -1,9 +1,9 @@
 export interface ZipContent {
   readonly name: string;
   readonly bytes: Uint8Array;
-  /** Defaults to 0, stored. */
+  /** Default: 0, stored. */
   readonly method?: number;
-  /** Name in the entry's own header, where it is another. */
+  /** Name in the entry's own header, if different. */
   readonly localName?: string;
 }
 

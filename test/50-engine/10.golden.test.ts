@@ -9,7 +9,7 @@ import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
 import { goldenTensors, largestDifference } from '../safetensors.js';
 
-/** What float32 has to reach against the reference implementations, everywhere. */
+/** Maximum difference of float32 results from the reference implementations. */
 const TOLERANCE = 1e-5;
 
 interface GoldenInputs {

@@ -9,15 +9,15 @@ interface Vocabulary {
   readonly tokens: string[];
   /** Left, right and merged id, by rank. */
   readonly merges: [number, number, number][];
-  /** Characters of a word; 0 for all that stand together. */
+  /** Characters per word; 0: adjacent characters form one word. */
   readonly wordLength: number;
-  /** Whether a word that is a token is that token. */
+  /** Whether a word that is a token becomes that token. */
   readonly wholeWords: boolean;
 }
 
 /**
- * Any vocabulary over some letters, also those that no training gives: a token made by several merges, and merges of
- * tokens that only a later merge makes.
+ * Any vocabulary over some letters, including those that no training produces: with a token made by several merges, and
+ * with merges of tokens that only a later merge makes.
  */
 const vocabularies: fc.Arbitrary<Vocabulary> = fc
   .record({
@@ -53,10 +53,10 @@ function encodeNaively(vocabulary: Vocabulary, text: string): number[] {
   return [PREFIX, ...words.flatMap((word) => wordTokens(vocabulary, word)), SUFFIX];
 }
 
-/** The definition: again and again the merge of the lowest rank, the leftmost among equals. */
+/** The definition: repeatedly apply the merge of the lowest rank, leftmost first. */
 function wordTokens({ tokens, merges, wholeWords }: Vocabulary, text: string): number[] {
   if (wholeWords && tokens.includes(text)) return [tokens.indexOf(text)];
-  // Of a pair that is listed twice the later rank counts.
+  // A pair that is listed twice has the later rank.
   const ranks = new Map(merges.map(([left, right], rank) => [`${left} ${right}`, rank]));
   const ids = [...text].map((letter) => Math.max(UNKNOWN, tokens.indexOf(letter)));
   for (;;) {

@@ -36,7 +36,7 @@ function relativeDistance(values: Float32Array, exact: Float32Array): number {
 
 const LOUD: Esm2Architecture = { family: 'esm2', layers: 2, width: 64, heads: 4, feedForward: 64, vocabulary: 33 };
 
-/** Random weights, but values in attention so large that fp16 has no number for those of some tokens. */
+/** Random weights, but attention values so large that those of some tokens overflow fp16. */
 async function writeLoudEsm2(path: string): Promise<void> {
   const parameters = randomParameters(LOUD, 1).map((parameter): ArchiveParameter => {
     const { name, source } = parameter;
@@ -46,7 +46,7 @@ async function writeLoudEsm2(path: string): Promise<void> {
   await loadAddon().addon.writeArchive({ path, architecture: LOUD, dtype: 'float32', parameters, extraFiles: {} });
 }
 
-/** A token whose embedding is no number. */
+/** A token whose embedding is NaN. */
 const SPOILT_TOKEN = 9;
 
 async function writeSpoiltEsm2(path: string): Promise<void> {
@@ -129,8 +129,8 @@ describe('packed batches', () => {
       }
       const [ours, theirs] = distances as [number, number];
       assert.ok(ours > 0, 'bf16 must not be float32 under another name');
-      // Both are sums of many roundings, whose sizes differ by chance; this engine keeps its residuals in float32, so
-      // that it rounds less often. A tenth is far above that chance for a thousand values and below any real loss.
+      // Both errors come from many roundings and vary by chance; this engine keeps its residuals in float32, so it
+      // rounds less often. A tenth is far above that variation for a thousand values, and below any real loss.
       assert.ok(ours <= 1.1 * theirs, `${ours} away from float32, the archive's forward ${theirs}`);
     });
   }

@@ -10,7 +10,7 @@ const NUMBERS = ['10.golden.test.js', '20.packed-batches.test.js'].map((name) =>
 );
 
 describe('on a processor', () => {
-  // The addon has code for each kind; a processor runs that of the lesser kinds, too, when told to.
+  // The addon has code for each kind; a processor can also be told to run that of lesser kinds.
   for (const [capability, kind] of [
     ['default', 'without AVX2'],
     ['avx2', 'with AVX2 alone'],

@@ -81,7 +81,7 @@ describe('the room that a GPU has to have', () => {
   it('is asked of every one in the precision of all, which a full one has no say in', () => {
     const old = gpu(2, 40);
     const rooms = (devices: readonly NativeDevice[]) => ids(devicesWithRoom(devices, models, 'auto').devices);
-    // In FP32, for the old one, there is none on the first.
+    // In FP32, which the old one needs, the first has no room.
     assert.deepEqual(rooms([gpu(0, 8, native), gpu(1, 80, native), old]), ['cuda:1', 'cuda:2']);
     assert.deepEqual(rooms([gpu(0, 8, native), gpu(1, 80, native), gpu(2, 2)]), ['cuda:0', 'cuda:1']);
   });
@@ -144,7 +144,7 @@ describe('the default tokens of a batch', () => {
         ...(protein && { beside: { dna: sized(128, 512, 1e6), protein } }),
       });
     assert.deepEqual(beside(80, sized(128, 512, 1e6)), { protein: 16_384, dna: 16_384 });
-    // As much less room as its weights take, and as many fewer tokens as its own need.
+    // Room shrinks by the size of its weights, and the number of tokens by what each of them needs.
     assert.deepEqual(beside(8), { protein: 12_288, dna: 16_384 });
     assert.equal(beside(8, sized(128, 512, 2 * GIB)).protein, 6144);
     assert.equal(beside(8, esm3b).protein, 3072);

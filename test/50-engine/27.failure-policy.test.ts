@@ -54,7 +54,7 @@ describe('what follows the failure of a batch', () => {
           const { scored, failed, tries } = settled(isSound, devices, room);
           assert.deepEqual([...scored, ...failed].sort(ascending), [...isSound.keys()]);
           assert.ok(scored.every((frame) => isSound[frame]) && failed.every((frame) => !isSound[frame]));
-          // Every part of a batch, of which there are fewer than twice its frames, is tried twice at most.
+          // A batch has fewer than twice as many parts as frames, and every part is tried twice at most.
           assert.ok(tries < 4 * isSound.length, `${tries} tries`);
         },
       ),
@@ -63,7 +63,7 @@ describe('what follows the failure of a batch', () => {
 
 const ascending = (one: number, other: number): number => one - other;
 
-/** Carries out the policy for one batch, on devices that fail where a frame is not sound or where there are too many. */
+/** Applies the policy to one batch, on devices that fail on unsound frames and on too many frames. */
 function settled(isSound: readonly boolean[], devices: number, room: number) {
   const scored: number[] = [];
   const failed: number[] = [];

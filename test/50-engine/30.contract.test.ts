@@ -16,7 +16,7 @@ import type { InstalledModel } from '../golden-model.js';
 
 type Json = Record<string, unknown>;
 
-/** Values that are right for hardly any argument. */
+/** Values that hardly any argument accepts. */
 const WRONG: readonly unknown[] = [
   undefined,
   null,
@@ -40,7 +40,7 @@ function describeValue(value: unknown): string {
   return typeof value === 'symbol' || typeof value === 'function' ? typeof value : `${typeof value} ${String(value)}`;
 }
 
-/** The error of a call that must fail: one line, with a code. Checks that a promise is what an asynchronous call gives. */
+/** The error of a call that must fail: one line, with a code. Checks that an asynchronous call returns a promise. */
 async function rejection(call: () => Promise<unknown>): Promise<{ code: string; message: string }> {
   const promise = call();
   assert.ok(promise instanceof Promise);
@@ -65,12 +65,12 @@ function thrown(call: () => unknown): { code: string; message: string } {
 function coded(error: unknown): { code: string; message: string } {
   assert.ok(error instanceof Error, 'nothing was thrown');
   assert.ok('code' in error && typeof error.code === 'string', `no code: ${error.message}`);
-  // One line; those about an argument have a form of their own.
+  // One line; errors about an argument have a format of their own.
   assert.match(error.message, error.code === 'VNP_ARGUMENT' ? /^Expected [^\n]+$/ : /^\S[^\n]+$/);
   return { code: error.code, message: error.message };
 }
 
-/** Copies of an object in which one field, of it or of what is in it, has a wrong value. */
+/** Copies of an object in which one field, at any depth, has a wrong value. */
 function* spoiled(object: Json): Generator<{ what: string; value: Json }> {
   for (const [name, field] of Object.entries(object)) {
     for (const wrong of WRONG) {
@@ -201,7 +201,7 @@ describe('the native contract', () => {
     const right: OpenRequest = { device: 'cpu', precision: 'fp32', threads: 1, engine: 'packed', ...parts };
     const allowed = new Set(['VNP_ARGUMENT', 'VNP_DEVICE', 'VNP_MODEL_INVALID']);
     for (const { what, value } of spoiled(right as unknown as Json)) {
-      // A part may be left out.
+      // A part may be omitted.
       if (['dna', 'protein', 'classifier'].some((part) => value[part] === undefined)) continue;
       const { code } = await rejection(() => addon.openWorker(value as never));
       assert.ok(allowed.has(code), `${what}: ${code}`);
@@ -258,7 +258,7 @@ describe('the native contract', () => {
       assert.ok(seconds!.linear > 0 && seconds!.attention > 0);
       assert.equal(attentionBackend, 'kernel');
       assert.ok(seconds!.linear + seconds!.attention < seconds!.total);
-      // Query, key, value and output; up and down, and the gate of the DNA model.
+      // Query, key, value and output; up and down, and the DNA model's gate.
       const weights = layers * (4 * width ** 2 + (part === 'dna' ? 3 : 2) * width * feedForward);
       for (const rows of [1, 70]) {
         const limit = await packed.measureLinear(part, rows);
@@ -298,7 +298,7 @@ describe('the native contract', () => {
       parameters: randomParameters(architecture, 1),
       extraFiles: { 'virnucpro.json': '{}' },
     };
-    // These are right: another path, no extra files, another text in one.
+    // These are valid: another path, no extra files, another text in one.
     const harmless = /^(path = string .+|extraFiles = (object \[object Object\]|function)|extraFiles\..* = string.*)$/;
     for (const { what, value } of spoiled(right as unknown as Json)) {
       if (harmless.test(what)) continue;
@@ -316,7 +316,7 @@ describe('the native contract', () => {
       ...spoiled({ ...first, source: normal }),
       ...spoiled({ ...first, source: { kind: 'constant', value: 1 } }),
     ];
-    // Some of these are right, and meet the missing folder.
+    // Some of these are valid, and meet the missing folder.
     const allowed = new Set(['VNP_ARGUMENT', 'VNP_OUTPUT', 'VNP_CHECKPOINT']);
     for (const { what, value } of spoiledParameters) {
       const parameters = [value, ...right.parameters.slice(1)] as never;

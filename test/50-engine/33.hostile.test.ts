@@ -12,7 +12,7 @@ const PROGRAM = fileURLToPath(new URL('hostile-calls.js', import.meta.url));
 
 describe('the native contract, called by a program that means harm', () => {
   let installed: InstalledModel;
-  /** Some of the values are right as paths. */
+  /** Some of the values are valid paths. */
   let folder: string;
   before(async () => {
     installed = await installGoldenModel();

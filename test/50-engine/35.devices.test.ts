@@ -22,7 +22,7 @@ describe('the devices that a driver shows', () => {
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-driver-'));
     compileFakeDriver(join(folder, 'driver'), ['cuda', 'nvml']);
     compileFakeDriver(join(folder, 'without-nvml'), ['cuda']);
-    // In the way of this machine's own, if it has one.
+    // Hides this machine's own, if it has one.
     writeFileSync(join(folder, 'without-nvml', 'libnvidia-ml.so.1'), 'x'.repeat(10_000));
     libtorch = libtorchWithoutCuda(folder);
   });
@@ -36,7 +36,7 @@ describe('the devices that a driver shows', () => {
     readonly ids?: readonly string[];
   }
 
-  /** @returns what the addon says, without the CPU */
+  /** @returns the addon's answer, without the CPU */
   async function ask(environment: NodeJS.ProcessEnv, options: Asking = {}): Promise<Said & { record: string }> {
     const { driver = 'driver', place = 'main', ids = [] } = options;
     const record = join(folder, 'record');

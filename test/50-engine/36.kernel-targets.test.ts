@@ -11,7 +11,7 @@ import { skip } from '../skipped.js';
 const PTX = 1;
 const CODE = 2;
 
-/** A region of kernels as it lies in a library: for every target a kind, an architecture and some bytes of code. */
+/** A region of kernels as in a library: for every target its kind, architecture and some bytes of code. */
 function region(targets: readonly (readonly [kind: number, architecture: number])[], codeBytes = 40): Buffer {
   const entries = targets.map(([kind, architecture]) => {
     const entry = Buffer.alloc(64 + codeBytes, 0xee);
@@ -34,7 +34,7 @@ describe('the capabilities that a library has kernels for', () => {
   before(() => (folder = mkdtempSync(join(tmpdir(), 'virnucpro-kernels-'))));
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** A library whose section of kernels holds these bytes; without them it has no such section. */
+  /** A library whose section of kernels contains these bytes; by default it has no such section. */
   function library(kernels?: Buffer): string {
     const [source, path] = [join(folder, 'kernels.c'), join(folder, 'libkernels.so')];
     const bytes = [...(kernels ?? [])].join(',');

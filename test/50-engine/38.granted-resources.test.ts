@@ -7,10 +7,10 @@ import { grantedDevice, grantedResources, grantText } from '../../lib/engine/lim
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
-/** What cgroup v1 says where there is no limit. */
+/** The value of cgroup v1 for no limit. */
 const UNLIMITED_V1 = '9223372036854771712';
 
-/** A machine of 8 cores; its memory is less than that of any machine that runs this test. */
+/** A machine with 8 cores and less memory than any machine that runs this test. */
 const MACHINE: Readonly<Record<string, string>> = {
   'proc/meminfo': `MemTotal:       ${1000 * 1024} kB\nMemFree:        ${100 * 1024} kB\nMemAvailable:   ${900 * 1024} kB\n`,
   'proc/self/status': 'Name:\tnode\nVmSize:\t   10240 kB\nCpus_allowed:\tffff\nCpus_allowed_list:\t0-15\n',
@@ -251,7 +251,7 @@ describe('what this process is granted', () => {
   it('is the rest of the machine where files cannot be read', () => {
     const files = v2('/job', { 'job/memory.max': String(100 * MIB), 'job/cpu.max': '100000 100000' });
     granted(files);
-    // What not even root can read.
+    // A folder: not even root can read it as a file.
     for (const name of ['memory.max', 'cpu.max']) {
       rmSync(join(root, 'sys/fs/cgroup/job', name));
       mkdirSync(join(root, 'sys/fs/cgroup/job', name));

@@ -64,7 +64,7 @@ describe('jobs of a worker', () => {
     await worker.close();
     assert.deepEqual(settled.sort(), ['running', 'waiting']);
     assert.equal(await waiting, 'VNP_CLOSED');
-    // Whether its turn had come before the close is a matter of the threads.
+    // Whether its turn came before the close depends on thread timing.
     assert.match(await running, /^(done|VNP_CLOSED)$/);
   });
 

@@ -13,7 +13,7 @@ const LONG = { dna: randomBatch('dna', lengths), protein: randomBatch('protein',
 
 const IDLE: NativeProgress = { stage: 'idle', layersDone: 0, layers: 0, fraction: 0 };
 
-/** Multiplications of all layers for a sequence as long as those of LONG. */
+/** Multiplications in all layers for a sequence as long as those of LONG. */
 function costOf(
   { layers, width, feedForward }: DnabertArchitecture | Esm2Architecture,
   feedForwardMatrices: number,
@@ -34,7 +34,7 @@ describe('what a worker does', () => {
   });
   afterEach(() => worker.close());
 
-  /** What is seen of its progress until the job is done, without repetition, in its order. */
+  /** The distinct values of its progress until the job is done, in order. */
   async function watched(job: Promise<unknown>): Promise<NativeProgress[]> {
     const seen: NativeProgress[] = [];
     const end = job.then(() => 'done');
@@ -72,7 +72,7 @@ describe('what a worker does', () => {
       assert.ok(fraction >= before.fraction && fraction <= 1, `${fraction} after ${before.fraction}`);
       assert.equal(layersDone === layers, fraction === 1);
     }
-    // Of the DNA model as of the protein model, for each piece of at most 2048 tokens.
+    // For both models, in pieces of at most 2048 tokens.
     const pieces = Math.ceil(lengths.length / Math.floor(2048 / 300));
     const { dna, protein } = installed.model;
     assert.equal(seen[0]!.layers, pieces * (dna.architecture.layers + protein.architecture.layers));

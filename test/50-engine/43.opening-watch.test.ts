@@ -4,7 +4,7 @@ import { OpeningWatch } from '../../lib/engine/pool/stall-watch.js';
 
 const device = (id: string): NativeDevice => ({ id }) as NativeDevice;
 
-/** What opens when it is told to, or is given up. */
+/** Opens when it is told to, or is given up. */
 class Opening {
   isGivenUp = false;
   opened!: () => void;
@@ -31,7 +31,7 @@ describe('the watch over what is opened', () => {
     const given = watch.during(device('cuda:0'), hanging.open);
     sound.opened();
     assert.equal(await opened, 'opened');
-    // Nothing else keeps the process alive.
+    // Keeps the process alive, as nothing else does.
     const alive = setInterval(() => undefined, 1000);
     await assert.rejects(given, { message: 'given up' }).finally(() => clearInterval(alive));
     assert.deepEqual([hanging, sound, cpu].map(({ isGivenUp }) => isGivenUp), [true, false, false]); // prettier-ignore

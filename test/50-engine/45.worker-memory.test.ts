@@ -22,7 +22,7 @@ describe('the memory of a CPU worker', () => {
 
   const run = async (worker: NativeWorker, batch: FrameBatchTokens) => worker.run(batch, { embeddings: true });
 
-  /** Both ends of a job let go of its tensors, in either order. */
+  /** Waits until both ends of a job have released its tensors, in either order. */
   async function freed(worker: NativeWorker): Promise<void> {
     while (worker.memory().allocated > worker.weightBytes) await passed(1);
   }

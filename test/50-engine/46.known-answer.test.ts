@@ -8,7 +8,7 @@ import { loadAddon } from '../../lib/engine/libtorch/load.js';
 
 const PROGRAM = fileURLToPath(new URL('wide-model-process.js', import.meta.url));
 
-/** What oneDNN says that it ran, such as `inner_product brgemm:avx512_core`, apart from the laying out of weights. */
+/** The kernels that oneDNN reports, such as `inner_product brgemm:avx512_core`, except reorders of weights. */
 function kernelsIn(output: string): Set<string> {
   const [, ...calls] = output
     .split(/^onednn_verbose.*,exec,cpu,/m)

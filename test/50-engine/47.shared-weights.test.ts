@@ -13,7 +13,7 @@ import { randomBatch } from './token-sequences.js';
 
 const PROGRAM = fileURLToPath(new URL('shared-weights-process.js', import.meta.url));
 
-/** Of 63 MB in float32: far more than what the runtime's own memory changes by. */
+/** 63 MB in float32: far more than the runtime's own memory varies by. */
 const architecture: Esm2Architecture = {
   family: 'esm2',
   layers: 5,
@@ -57,7 +57,7 @@ describe('the weights of CPU workers', () => {
     assert.ok(grown.more < 0.3 * weights, stdout);
     assert.ok(grown.kept > 0.8 * weights, stdout);
     assert.ok(grown.last < -0.7 * weights, stdout);
-    // Were they read by each of those that open at the same time, it would be three times.
+    // If each of the workers that open at the same time read them, it would be three times as much.
     assert.ok(grown.together < 1.8 * weights, stdout);
   });
 
@@ -102,7 +102,7 @@ describe('the weights of CPU workers', () => {
     const [first, ...others] = [open({ signal: ended.signal }), open(), open()];
     ended.abort();
     const [outcome, ...opened] = await Promise.allSettled([first, ...others]);
-    // It may have been through already.
+    // It may have opened already.
     if (outcome.status === 'fulfilled') await outcome.value.close();
     else assert.equal((outcome.reason as { code: string }).code, 'VNP_ABORTED');
     for (const one of opened) assert.equal(one.status, 'fulfilled');

@@ -7,7 +7,7 @@ import type { InstalledModel } from '../golden-model.js';
 import { NO_AVX512, skip, sumsAlikeWithAnyThreads } from '../skipped.js';
 import { PARTS, randomBatch } from './token-sequences.js';
 
-/** Batches of 1 to 90 frames: a matrix library chooses its ways by the number of rows. */
+/** Batches of 1 to 90 frames: a matrix library chooses its algorithm by the number of rows. */
 const FRAMES = [1, 2, 3, 5, 8, 17, 37, 64, 90];
 
 function randomBatches(): FrameBatchTokens[] {

@@ -17,12 +17,12 @@ import type { Outcome } from './surroundings-process.js';
 const PROGRAM = fileURLToPath(new URL('surroundings-process.js', import.meta.url));
 const SEED = 23;
 const AT_ONCE = 2;
-/** What another order of the sums makes, in float32. */
+/** Differences from the order of summation, in float32. */
 const LAST_DIGITS = 1e-5;
-/** Of bfloat16, whose digits are fewer by 2^-16: what rounding a sum the other way makes, as `doctor` bounds it. */
+/** The same for bfloat16, whose precision is lower by 2^-16: one sum rounded differently, as bounded by `doctor`. */
 const LAST_DIGITS_OF_HALF = { scores: 0.03, embeddings: 0.08 };
 
-/** Variables that libraries of mathematics read, with values that people set, and some that nobody should. */
+/** Variables that mathematical libraries read, with values that people set, and some that nobody should set. */
 const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   OMP_DYNAMIC: ['true', 'false', '1'],
   OMP_THREAD_LIMIT: ['1', '2', '3', '64'],
@@ -64,7 +64,7 @@ const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   HOST_DOES: ['regions', 'settings', 'small-numbers', 'rounding'],
 };
 
-/** Another vendor's OpenMP, which people preload in the place of libtorch's. */
+/** Another vendor's OpenMP, which people preload instead of libtorch's. */
 function otherOpenMp(): string[] {
   const folders = ['/usr/lib', '/usr/lib64'].flatMap((root) =>
     existsSync(root)
@@ -92,7 +92,7 @@ interface Libraries {
   readonly openMp: string | undefined;
 }
 
-/** Cases of one to four settings each that have every value of every variable once, in the company of others. */
+/** Cases of one to four settings each, which together contain every value of every variable once. */
 function dealtCases(next: () => number, libraries: Libraries): Case[] {
   const one = <T>(values: readonly T[]): T => values[next() % values.length]!;
   const deck = Object.entries(VARIABLES).flatMap(([name, values]) => values.map((value) => [name, value] as const));
@@ -102,7 +102,7 @@ function dealtCases(next: () => number, libraries: Libraries): Case[] {
     for (let count = 1 + (next() % 4); count > 0 && deck.length > 0; count--) {
       const index = next() % deck.length;
       const [name, value] = deck[index]!;
-      // A variable has one value at a time: this one comes later.
+      // A variable has one value at a time: this value comes later.
       if (name in environment) continue;
       environment[name] = value;
       deck.splice(index, 1);
@@ -120,7 +120,7 @@ function dealtCases(next: () => number, libraries: Libraries): Case[] {
   return cases;
 }
 
-/** The library that reads one of these variables, else the one that was drawn. */
+/** The library that reads one of these variables, else the drawn one. */
 function libraryFor(
   environment: Readonly<Record<string, string>>,
   libraries: Libraries,
@@ -169,7 +169,7 @@ describe('the numbers in other surroundings', () => {
   }
 
   let runs = 0;
-  /** What came of a process in these surroundings; what it ended with, where it wrote nothing. */
+  /** The outcome of a process in these surroundings, or how it ended if it wrote nothing. */
   async function run({ environment, threads, precision, engine, where }: Case): Promise<Outcome> {
     const output = join(folder!, `${runs++}.json`);
     const words = [PROGRAM, output, installed.model.folder, String(threads), precision, engine, where];
@@ -288,7 +288,7 @@ describe('the numbers in other surroundings', () => {
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, take));
-    // Most settings change nothing; were most refused, nothing would be shown.
+    // Most settings change nothing; if most were refused, the test would show nothing.
     assert.ok(counts.same + counts['last digits'] > cases / 2, JSON.stringify(counts));
   });
 });

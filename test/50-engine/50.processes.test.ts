@@ -74,7 +74,7 @@ describe('the life of a worker', () => {
   it('ends its thread, by close as by garbage collection', async () => {
     const { end, output, errors } = await run('cycles');
     assert.deepEqual({ end, errors }, { end: 0, errors: '' });
-    // The runtime's own threads come and go; what every cycle leaves behind would be as many as there were cycles.
+    // The runtime's own threads come and go; a leak in every cycle would leave as many as there were cycles.
     for (const left of JSON.parse(output) as number[]) assert.ok(left < CYCLES, `${left} threads more`);
   });
 });

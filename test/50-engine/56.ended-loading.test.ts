@@ -26,7 +26,7 @@ describe('a loading', () => {
         message: 'The caller cancelled the loading',
       });
     }
-    // The kernel lists a thread a moment longer than it runs.
+    // The kernel still lists a thread for a moment after its end.
     for (let wait = 0; wait < 100 && threads() > before; wait++) await new Promise((done) => setTimeout(done, 20));
     assert.ok(threads() <= before, `${threads()} threads, ${before} before`);
   });

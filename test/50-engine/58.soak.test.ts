@@ -16,7 +16,7 @@ describe('the memory of a process', () => {
   it('is the same after many batches, and after opening and closing many times', async () => {
     const { folder } = installed.model;
     const words = ['--batches', '400', '--openings', '40', '--models', dirname(folder), '--model', 'golden'];
-    // It ends with 1 when memory grew by more than its bound.
+    // It exits with 1 if memory grew by more than its bound.
     const { stdout } = await promisify(execFile)(process.execPath, [
       join(repositoryRoot, 'bench', 'soak.mjs'),
       ...words,

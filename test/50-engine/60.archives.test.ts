@@ -109,7 +109,7 @@ describe('archives', () => {
       let changed = 0;
       (await firstLayer(rounded)).forEach((value, index) => {
         const original = embeddings[index]!;
-        // Half a unit in the last place, and the float32 product with ESM-2's scale of embeddings.
+        // Half a unit in the last place, plus float32 rounding of the product with ESM-2's embedding scale.
         const bound = 2 ** -significandBits * Math.max(Math.abs(original), smallest) + 1e-6 * Math.abs(original);
         assert.ok(Math.abs(value - original) <= bound, `${dtype}: ${original} became ${value}`);
         if (value !== original) changed++;
@@ -146,7 +146,7 @@ describe('archives', () => {
     const bytes = 4 * values.reduce((sum, count) => sum + count, 0);
     const [exact, rounded] = [await weightBytes('fp32'), await weightBytes('bf16')];
     assert.ok(exact > 0.95 * bytes && exact <= bytes, `${exact} of ${bytes}`);
-    // Norms, biases of norms and embeddings stay in float32.
+    // Norms, their biases and embeddings stay in float32.
     assert.ok(rounded > 0.5 * exact && rounded < 0.75 * exact, `${rounded} of ${exact}`);
   });
 

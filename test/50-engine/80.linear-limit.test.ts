@@ -4,7 +4,7 @@ import type { LinearWork } from '../../lib/engine/pool/linear-limit.js';
 
 const PER_ROW = { dna: 0.00005, protein: 0.0003 };
 
-/** Linear layers that take their time by a clock of their own, longer in the first run of a number of rows. */
+/** Linear layers that take time by a clock of their own, longer in the first run with a number of rows. */
 class FakeLayers {
   readonly calls: [part: string, rows: number][] = [];
   seconds = 0;
@@ -20,7 +20,7 @@ class FakeLayers {
 
 const near = (one: number, other: number): void => assert.ok(Math.abs(one / other - 1) < 1e-9, `${one}, ${other}`);
 
-/** A run of batches of 3000 and 4000 tokens, of which the linear layers take four fifths. */
+/** A run of batches of 3000 and 4000 tokens, four fifths of whose time goes to the linear layers. */
 function workOf(batches: number, slowness = 1): LinearWork {
   const [dnaTokens, proteinTokens] = [3000 * batches, 4000 * batches];
   const dna = (slowness * dnaTokens * PER_ROW.dna) / 0.8;

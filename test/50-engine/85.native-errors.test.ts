@@ -31,11 +31,11 @@ describe('a failure of libtorch that is none of memory', () => {
   after(() => installed.remove());
 
   for (const engine of ['packed', 'torchscript'] as const) {
-    // A batch without memory is never tried on another device, and a device is lost by no such batch.
+    // A batch out of memory is never tried on another device, and does not lose its device.
     it(`is not taken for one (${engine})`, async () => {
       const { addon } = loadAddon();
       const { dna, protein, classifier } = installed.model;
-      // Nothing that the embeddings of these two could be multiplied with.
+      // A classifier whose input width does not match the embeddings of these two.
       const architecture = { ...classifier.architecture, inputs: classifier.architecture.inputs + 8 };
       const path = join(installed.models, `wide-${engine}`);
       const parameters = addon

@@ -1,4 +1,7 @@
-/** What the addon says of the devices in a process of its own, as JSON: node devices-process.js main|thread IDS */
+/**
+ * Prints what the addon reports of the devices, in a process of its own, as JSON: node devices-process.js main|thread
+ * IDS
+ */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import type { NativeDevice, NativeDriver, NativeSensors } from '../../lib/engine/addon.js';

@@ -20,7 +20,10 @@ const long = randomBatch(
   Array.from({ length: 40 }, () => 300),
 );
 
-/** With a function for its messages, which must neither hold the process nor be called when the environment is gone. */
+/**
+ * With a function for its messages, which must neither keep the process alive nor be called after the environment's
+ * end.
+ */
 const openListening = (): Promise<NativeWorker> => openOnCpu(model, { onMessage: () => undefined });
 
 function startJobs(worker: NativeWorker): void {
@@ -44,7 +47,7 @@ async function openAndForget(): Promise<void> {
   await worker.embed('dna', randomBatch('dna', [5]), { layers: false });
 }
 
-/** Until a collection had the chance to run finalizers. */
+/** Waits until a garbage collection could run finalizers. */
 async function collected(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) {
     globalThis.gc!();
@@ -52,7 +55,7 @@ async function collected(): Promise<void> {
   }
 }
 
-/** How many threads more there are after some cycles than before, when every cycle's worker ought to be gone. */
+/** Threads left over after some cycles, at the end of each of which its worker should be gone. */
 async function threadsLeft(cycle: () => Promise<void>): Promise<number> {
   await cycle();
   await collected();
@@ -64,7 +67,7 @@ async function threadsLeft(cycle: () => Promise<void>): Promise<number> {
   return threads() - before;
 }
 
-/** Threads that two workers with a job each bring, one of 1 thread and one of 7, opened together. */
+/** Threads of two workers with a job each, one of 1 thread and one of 7, opened together. */
 async function threadsOfWorkers(): Promise<number> {
   const { dna, protein, classifier } = model;
   const open = (count: number): Promise<NativeWorker> =>
@@ -77,7 +80,7 @@ async function threadsOfWorkers(): Promise<number> {
       protein,
       classifier,
     });
-  // What loading the addon brings is none of theirs.
+  // Threads that loading the addon starts do not count.
   await (await open(1)).close();
   const before = threads();
   const workers = await Promise.all([open(7), open(1)]);
@@ -87,7 +90,7 @@ async function threadsOfWorkers(): Promise<number> {
   return brought;
 }
 
-/** Writes an archive that takes a while. */
+/** Starts to write an archive that takes a while. */
 function startArchive(): void {
   const architecture = { ...model.protein.architecture, layers: 8, width: 512, feedForward: 2048 };
   const path = `${folder}/unfinished.pt`;

@@ -1,7 +1,7 @@
 /**
- * Every call of the native contract with values that no type checker would let through, in a process of its own:
- * node hostile-calls.js MODEL-FOLDER. Prints how many calls there were, and each that did anything but answer or fail
- * with a code; a crash is seen from outside.
+ * Every call of the native contract, with values that no type checker would accept, in a process of its own:
+ * node hostile-calls.js MODEL-FOLDER. Prints the number of calls, and each call that neither returned nor failed with a
+ * code; the parent process notices a crash.
  */
 import { setMaxListeners } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
@@ -27,7 +27,7 @@ const model = await openModel(folder);
 const faults: string[] = [];
 let calls = 0;
 
-/** What the caller's own getters threw comes back as it is. */
+/** Thrown by the caller's own getters; must come back unchanged. */
 const THROWN = 'thrown by a getter';
 
 function judge(what: string, error: unknown): void {
@@ -39,7 +39,7 @@ function judge(what: string, error: unknown): void {
   }
 }
 
-/** Makes the call, and waits for what it promises. */
+/** Makes the call and awaits its promise. */
 async function call(what: string, make: () => unknown): Promise<void> {
   calls++;
   try {
@@ -56,7 +56,7 @@ function untyped(object: object, name: string): Call {
   return (...words) => Reflect.apply(Reflect.get(object, name) as Call, object, words);
 }
 
-/** Every argument of the call replaced in turn, whole and in each of its fields. */
+/** Replaces every argument of the call in turn, as a whole and in each of its fields. */
 async function eachArgument(what: string, right: readonly unknown[], make: Call): Promise<void> {
   for (const [position, argument] of right.entries()) {
     for (const [name, value] of mistreated(argument, THROWN)) {
@@ -90,7 +90,7 @@ async function jobs(worker: NativeWorker, state: string): Promise<void> {
   await eachArgument(`cancel ${state}`, [undefined], untyped(worker, 'cancel'));
 }
 
-/** Methods and accessors on what is no worker. V8 refuses methods itself, with a TypeError that has no code. */
+/** Methods and accessors on objects that are no workers. V8 itself refuses methods, with a TypeError without a code. */
 async function receivers(worker: NativeWorker): Promise<void> {
   const tokenizer = new addon.BytePairTokenizer(model.tokenizer);
   const members = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(worker) as object);
@@ -165,7 +165,7 @@ async function loose(): Promise<void> {
       if (existsSync(path)) rmSync(path);
     }
   };
-  // One field of one parameter at a time; the rest of the list is right.
+  // One field of one parameter at a time; the rest of the list is valid.
   const writeFirst: Call = (first) => write({ ...request, parameters: [first, ...parameters.slice(1)] });
   await eachArgument('writeArchive', [request], write);
   await eachArgument('writeArchive, a parameter', [{ ...parameters[0] }], writeFirst);
@@ -185,7 +185,9 @@ async function loose(): Promise<void> {
   }
 }
 
-/** Arrays that a getter takes away, resizes or fills while the call reads its arguments; a worker closed by one. */
+/**
+ * Arrays that a getter detaches, resizes or fills while the call reads its arguments; a worker that a getter closes.
+ */
 async function changedMeanwhile(): Promise<void> {
   const worker = await openOnCpu(model);
   const right = pack([[5, 6, 7]]);
@@ -232,7 +234,7 @@ async function changedMeanwhile(): Promise<void> {
   await call('abandon', () => worker.abandon());
 }
 
-/** Another thread writes to the memory of a batch and of a text all the time. */
+/** Another thread keeps writing to the memory of a batch and of a text. */
 async function sharedMemory(): Promise<void> {
   const shared = new SharedArrayBuffer(4096);
   const writer = new Worker(

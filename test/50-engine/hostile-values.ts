@@ -1,4 +1,4 @@
-/** Values that are wrong for nearly every argument of a native call, and objects that behave badly when they are read. */
+/** Values that nearly every argument of a native call must refuse, and objects that misbehave when they are read. */
 export const HOSTILE: readonly unknown[] = [
   ...[undefined, null, true, false, 0, -0, 1, -1, 0.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32, 2 ** 53, 1e300],
   ...['', 'cpu', 'dna', '\0', '\ud800', 'é\n'.repeat(200), Symbol('s'), 5n, -(2n ** 70n)],
@@ -32,7 +32,7 @@ export const HOSTILE: readonly unknown[] = [
   ...[new Proxy({}, {}), new Proxy([], {}), new Proxy(new Int32Array(4), {})],
 ];
 
-/** Of ES2024, which the compiler's library does not know yet. */
+/** From ES2024, which the compiler's library does not know yet. */
 export function resizableBuffer(bytes: number): ArrayBuffer & { resize(bytes: number): void } {
   return Reflect.construct(ArrayBuffer, [bytes, { maxByteLength: 4096 }]) as ReturnType<typeof resizableBuffer>;
 }
@@ -42,7 +42,7 @@ export interface HostileArray {
   readonly value: unknown;
 }
 
-/** Typed arrays of the right and of wrong kinds over every kind of memory. */
+/** Typed arrays of right and wrong kinds, over every kind of memory. */
 export function hostileArrays(): HostileArray[] {
   const detached = <T extends Int32Array | Float32Array | Uint8Array>(array: T): T => {
     structuredClone(array.buffer, { transfer: [array.buffer as ArrayBuffer] });
@@ -90,8 +90,8 @@ export function hostileArrays(): HostileArray[] {
 }
 
 /**
- * Versions of an argument that are wrong somewhere: each hostile value instead of it and of each field in it, and each
- * field left out, thrown by a getter, or another one each time it is read.
+ * Versions of an argument with one fault each: a hostile value instead of the argument or of one of its fields, or a
+ * field that is missing, throws from a getter, or is different each time it is read.
  *
  * @param thrown what a getter throws
  */

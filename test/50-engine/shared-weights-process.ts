@@ -1,6 +1,6 @@
 /**
- * What workers add to the memory of a process of its own, where nothing that other tests left behind is used again or
- * given back: node --expose-gc shared-weights-process.js REQUEST. The request is JSON, and so is the output: Growths.
+ * What workers add to the memory of a process of its own, where no memory of other tests is reused or freed:
+ * node --expose-gc shared-weights-process.js REQUEST. Request and output are JSON; the output is Growths.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,7 @@ export interface Growths {
   readonly weightBytes: number;
   /** By the first worker. */
   readonly first: number;
-  /** By three more beside it. */
+  /** By three more besides it. */
   readonly more: number;
   /** From before the first until all but one are closed. */
   readonly kept: number;
@@ -22,7 +22,7 @@ export interface Growths {
   readonly together: number;
 }
 
-/** Memory of the process's own, without that of files: the kernel takes pages of those away as it likes. */
+/** The process's own memory, without that of files, whose pages the kernel drops as it likes. */
 function ownBytes(): number {
   return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))![1]) * 1024;
 }
@@ -40,7 +40,7 @@ async function growths(request: OpenRequest): Promise<Growths> {
   const open = (changes: Partial<OpenRequest> = {}): Promise<NativeWorker> =>
     addon.openWorker({ ...request, ...changes });
   const close = (workers: readonly NativeWorker[]) => Promise.all(workers.map((worker) => worker.close()));
-  // What libtorch takes for its first worker is none of the weights'.
+  // libtorch's memory for its first worker does not belong to the weights.
   await (await open()).close();
 
   const [first, worker] = await growth(open);

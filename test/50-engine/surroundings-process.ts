@@ -1,6 +1,7 @@
 /**
- * A batch in a process of its own, in whatever environment that is:
- * node surroundings-process.js OUTPUT-FILE MODEL-FOLDER THREADS PRECISION ENGINE main|thread. The output is JSON: an Outcome.
+ * Computes a batch in a process of its own, in any environment:
+ * node surroundings-process.js OUTPUT-FILE MODEL-FOLDER THREADS PRECISION ENGINE main|thread. The output is an Outcome
+ * as JSON.
  */
 import { writeFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -11,7 +12,7 @@ import { VirnucproError } from '../../lib/errors.js';
 import { openModel } from '../../lib/models/folder/model-folder.js';
 import { randomBatch } from './token-sequences.js';
 
-/** What came of the batch: its numbers, or the code of a refusal. */
+/** The outcome of the batch: its numbers, or the code of a refusal. */
 export interface Outcome {
   readonly scores?: readonly number[];
   readonly embeddings?: readonly number[];
@@ -20,7 +21,7 @@ export interface Outcome {
   readonly refused?: string;
 }
 
-/** Long enough for every thread of a large team to have a part of every product. */
+/** Enough tokens that every thread of a large team has a part of every product. */
 const LENGTHS = Array.from({ length: 40 }, (_, index) => 20 + ((index * 37) % 150));
 
 async function outcome(words: readonly string[]): Promise<Outcome> {
@@ -52,6 +53,6 @@ if (!isMainThread) {
       )
     : await outcome(words);
   writeFileSync(output, JSON.stringify(result));
-  // Threads of a host may go on for ever.
+  // A host's threads may run for ever.
   process.exit(0);
 }

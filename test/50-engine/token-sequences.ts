@@ -5,7 +5,7 @@ import { pack } from '../golden-model.js';
 
 export type Part = 'dna' | 'protein';
 
-/** What the golden models know, and the least number of tokens that they average. */
+/** The golden models' vocabulary, the minimum number of tokens that they average, and their width. */
 export const PARTS = {
   dna: { vocabulary: 512, shortest: 1, width: 48 },
   protein: { vocabulary: 33, shortest: 3, width: 64 },

@@ -1,5 +1,5 @@
 /**
- * Opens one layer each of ESM-2 650M and DNABERT-S and runs a batch, saying when it has opened:
+ * Opens one layer each of ESM-2 650M and DNABERT-S and runs a batch, and reports when it has opened:
  * node wide-model-process.js FOLDER PRECISION ENGINE.
  */
 import { writeSync } from 'node:fs';

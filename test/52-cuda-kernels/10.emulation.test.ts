@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { CudaEmulation } from '../cuda-emulation/cuda-emulation.js';
 
-/** The sum of 64 ones, in 64 threads, in each of four orders of the threads. */
+/** The sum of 64 ones in each of 64 threads, added up, for four orders of the threads. */
 const RIGHT = Array<string>(4).fill('4096');
 
 describe('the emulation of CUDA', () => {

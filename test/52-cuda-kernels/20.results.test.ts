@@ -8,7 +8,7 @@ const CHECKED: readonly { element: KernelElement; capability: number; kernels: r
   { element: 'float', capability: 90, kernels: [...EVERYWHERE, ...OTHER_WIDTHS] },
   { element: 'half', capability: 90, kernels: [...EVERYWHERE, ...OTHER_WIDTHS] },
   { element: 'bfloat16', capability: 90, kernels: EVERYWHERE },
-  // Whose tensor cores do not know the type.
+  // Its tensor cores do not support the type.
   { element: 'bfloat16', capability: 75, kernels: ['alibi_attention_64'] },
 ];
 

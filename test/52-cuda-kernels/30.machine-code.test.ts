@@ -8,13 +8,13 @@ import { provideNvrtc, type NvrtcLibraries } from '../cuda-emulation/nvrtc.js';
 
 const CAPABILITIES = [75, 80, 86, 89, 90, 100, 120];
 
-/** bfloat16 for older GPUs too: they compute it with instructions for float32. */
+/** bfloat16 on older GPUs too, which compute it with float32 instructions. */
 const KERNELS: Readonly<Record<KernelElement, readonly string[]>> = {
   float: ['rotary', 'add_norm', 'bias_gelu', 'gelu_times', 'sequence_mean', 'alibi_attention_64'],
   half: ['rotary', 'add_norm', 'bias_gelu', 'gelu_times', 'alibi_attention_64'],
   bfloat16: ['rotary', 'add_norm', 'bias_gelu', 'gelu_times', 'alibi_attention_64'],
 };
-/** Other widths of heads, with and without tensor cores. */
+/** Other head widths, with and without tensor cores. */
 const WIDTHS = [16, 32, 48, 80, 96, 112, 128].map((width) => `alibi_attention_${width}`);
 const TARGETS: readonly GpuTarget[] = [
   ...CAPABILITIES.flatMap((capability) =>
@@ -24,10 +24,10 @@ const TARGETS: readonly GpuTarget[] = [
   { capability: 80, element: 'half', kernels: WIDTHS },
 ];
 
-/** Registers of a multiprocessor, and bytes of shared memory that a block has without asking for more. */
+/** Registers of a multiprocessor, and the default maximum of a block's shared memory, in bytes. */
 const REGISTERS = 65536;
 const SHARED = 48 << 10;
-/** Threads of a block at most, by csrc/cuda_kernels/kernel_calls.cc. */
+/** Maximum threads of a block, by csrc/cuda_kernels/kernel_calls.cc. */
 const THREADS: Readonly<Record<string, number>> = { add_norm: 640, sequence_mean: 256 };
 const THREADS_OF_OTHERS = 128;
 
@@ -61,7 +61,7 @@ describe('the machine code of the CUDA kernels', () => {
       const what = `${kernel}, ${target.element}, sm_${target.capability}`;
       assert.equal(spilled, 0, `${what}: bytes that are spilled`);
       assert.ok(shared <= SHARED, `${what}: ${shared} bytes of shared memory`);
-      // A thread is given them by 8.
+      // Registers are allocated to a thread in units of 8.
       const given = Math.ceil(registers / 8) * 8;
       assert.ok(registers > 0 && given * (THREADS[kernel] ?? THREADS_OF_OTHERS) <= REGISTERS, `${what}: ${registers}`);
       return `${kernel} ${registers}`;

@@ -9,14 +9,14 @@ import { alike } from '../simulated-gpu/machine.js';
 import { readReport } from '../simulated-gpu/report.js';
 import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
 
-/** The largest errors of a precision, as scripts/gpu-check finds them. */
+/** The largest errors in a precision, as scripts/gpu-check computes them. */
 interface GoldenErrors {
   readonly protein: { readonly absolute: number; readonly relative: number };
   readonly dna: { readonly absolute: number; readonly relative: number };
   readonly scores: number;
 }
 
-/** Not attention: the heads of this small model are narrower than any that the kernel is compiled for. */
+/** Without attention: this small model's heads are narrower than any that the kernel is compiled for. */
 const KERNELS = ['rotary', 'add_norm', 'bias_gelu', 'gelu_times', 'sequence_mean'];
 
 describe('both models with the CUDA kernels, on a simulated GPU', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppendingFile } from '../../lib/journal/appending-file.js';
 
-/** A file that notes what is done to it, in order. Each step takes a while. */
+/** A file that records what is done to it, in order. Each step takes a while. */
 class NotedFile {
   readonly steps: string[] = [];
   running = 0;
@@ -46,7 +46,7 @@ describe('a file that is appended to', () => {
     while (file.steps.length < 2) await sleep(1);
     appended.append(Buffer.from('d'));
     await appended.close();
-    // What came while the first was being written went together.
+    // What arrived while the first was being written was written together.
     assert.deepEqual(file.steps, ['a', 'bc', 'd', 'sync', 'close']);
     assert.deepEqual(failures, []);
   });

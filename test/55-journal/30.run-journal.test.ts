@@ -31,7 +31,7 @@ describe('a journal', () => {
   });
   afterEach(() => folder.remove());
 
-  /** The numbers of the batches whose scores come back; those that do are right. */
+  /** The numbers of the batches with scores in the journal; checks these scores. */
   async function found(): Promise<number[]> {
     const journal = await opened(folder.path);
     const numbers: number[] = [];

@@ -7,7 +7,7 @@ import { repositoryRoot } from '../repository.js';
 
 describe('a journal of very many batches', () => {
   it('takes some bytes of memory a batch, and the last batch is found as the first is', async () => {
-    // It ends with 1 when opening takes more than its bound.
+    // It exits with 1 if opening takes more than its bound.
     const words = [join(repositoryRoot, 'bench', 'resumed-journal.mjs'), '--batches', '400000'];
     const { stdout } = await promisify(execFile)(process.execPath, words);
     assert.match(stdout, /\| 400000 \|/);

@@ -28,7 +28,7 @@ export function key(changes: Partial<RunKey> = {}): RunKey {
   };
 }
 
-/** A batch of so many frames, each of one DNA token, two protein tokens: different for every number. */
+/** A batch of `frames` frames, each of one DNA token and two protein tokens; different for every number. */
 export function tokensOf(batch: number, frames = 2): FrameBatchTokens {
   const packed = (each: number) => ({
     tokens: Int32Array.from({ length: each * frames }, (_, index) => batch * 31 + index),
@@ -37,7 +37,7 @@ export function tokensOf(batch: number, frames = 2): FrameBatchTokens {
   return { dna: packed(1), protein: packed(2) };
 }
 
-/** Scores that no other batch has. */
+/** Scores that differ for every batch. */
 export function scoresOf(batch: number, frames = 2): JournaledBatch {
   return { scores: Float32Array.from({ length: 2 * frames }, (_, index) => (batch + index / 8) / 1024) };
 }
@@ -57,7 +57,7 @@ export async function opened(path: string, own = key(), failures: VirnucproError
   return await RunJournal.open({ path, key: own, onFailure: (error) => failures.push(error) });
 }
 
-/** A journal of so many batches, closed. */
+/** A closed journal of this many batches. */
 export async function writeJournal(path: string, batches: number): Promise<void> {
   const journal = await opened(path);
   for (let batch = 0; batch < batches; batch++) journal.models.add(batch, tokensOf(batch), scoresOf(batch));

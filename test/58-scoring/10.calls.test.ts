@@ -9,7 +9,7 @@ import { FRAME_NAMES, recordOf } from '../60-predict/records.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
 
-/** A softmax of two logits as float32 arithmetic gives it. */
+/** The softmax of two logits in float32 arithmetic. */
 function softmax(others: number, virus: number): { others: number; virus: number } {
   const f = Math.fround;
   const largest = Math.max(f(others), f(virus));

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { calibrateAll, calibrated } from '../../lib/scoring/frame-scores.js';
 
-/** Of a float32 softmax. */
+/** Rounding of a float32 softmax. */
 const ROUNDING = 1e-6;
 
-/** In float64, rounded as the classifier rounds. */
+/** In float64, rounded like the classifier's. */
 function softmax(others: number, virus: number, temperature = 1): [number, number] {
   const [one, two] = [Math.exp(others / temperature), Math.exp(virus / temperature)];
   return [Math.fround(one / (one + two)), Math.fround(two / (one + two))];
@@ -29,7 +29,7 @@ describe('calibration', () => {
       fc.property(fc.tuple(logit, logit), fc.tuple(logit, logit), temperature, (first, second, divisor) => {
         const [one, other] = [softmax(...first), softmax(...second)];
         const [calibratedOne, calibratedOther] = [calibrated(...one, divisor), calibrated(...other, divisor)];
-        // Both say it: near 0 and 1 one of the two has no digits left.
+        // Checked for both scores, since near 0 and 1 one of the two has no digits left.
         if (one[1] >= other[1] && one[0] <= other[0]) assert.ok(calibratedOne[1] >= calibratedOther[1]);
         if (one[1] >= one[0]) assert.ok(calibratedOne[1] >= calibratedOne[0]);
         else assert.ok(calibratedOne[1] <= calibratedOne[0]);

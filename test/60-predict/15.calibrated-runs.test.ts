@@ -12,7 +12,7 @@ import { EmbeddingClassifier } from '../../lib/predict/embedding-classifier.js';
 
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
 const TEMPERATURE = 2.5;
-/** Of a float32 softmax. */
+/** Rounding of a float32 softmax. */
 const ROUNDING = 1e-6;
 
 describe('a run with a calibrated model', () => {

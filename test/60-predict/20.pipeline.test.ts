@@ -18,7 +18,7 @@ import type { FrameKind, Plan } from './fake-devices.js';
 import { resultsOf } from './pipeline-results.js';
 import { isReleased, recordOf } from './records.js';
 
-/** For a pool that is used on. */
+/** For a pool that is used again. */
 const ONE_FRAME = {
   dna: { tokens: Int32Array.of(1), offsets: Int32Array.of(0, 1) },
   protein: { tokens: Int32Array.of(1), offsets: Int32Array.of(0, 1) },
@@ -31,7 +31,7 @@ function randomLetters(length: number, seed: number, alphabet: string): string {
   return Array.from({ length }, () => alphabet[(next() >>> 8) % alphabet.length]).join('');
 }
 
-/** Empty, shorter than a codon, without a frame, with all frames, and the usual; ids may be the same. */
+/** Empty, shorter than a codon, without an ORF, with six ORFs, and usual ones; ids may repeat. */
 const letters = fc.oneof(
   fc.constantFrom('', 'A', 'AC', 'NNNNNNNNNNNN', 'TAATAATAACTAACTAACTTAGTTAGTTAG', 'CCCCCCCCCCCCCCCCCCCCCCCCCCCC'),
   fc
@@ -40,7 +40,7 @@ const letters = fc.oneof(
 );
 const records = fc.array(fc.tuple(fc.constantFrom('one', 'two', 'two words'), letters), { maxLength: 12 });
 
-/** By the frame's own tokens, so that it is the same wherever and with whomever it runs. */
+/** Depends on the frame's own tokens, so it is the same on any device and in any batch. */
 const kinds = fc
   .tuple(fc.constantFrom(Infinity, 5, 20), fc.constantFrom(Infinity, 5, 20))
   .map(([throwsOneIn, noNumberOneIn]) => (dna: ArrayLike<number>, protein: ArrayLike<number>): FrameKind => {
@@ -78,7 +78,7 @@ interface Started {
   readonly control: RunControl;
 }
 
-/** Records to results on a pool of its own. */
+/** Predicts records on a pool of its own. */
 function predict(
   records: AsyncIterable<SequenceRecord>,
   pool: DevicePool,
@@ -111,7 +111,7 @@ async function start(run: Run, isBrokenInput = false): Promise<Started> {
   return { ...predict(read(), pool, { chunkSize, batches, sequences: true }), given, devices };
 }
 
-/** Takes all results; what ends them before their end must be why the run was stopped. */
+/** Takes all results; an error before their end must be the reason why the run was stopped. */
 async function allOf({ results, control }: Started, alsoEnds?: RegExp): Promise<PredictionResult[]> {
   const seen: PredictionResult[] = [];
   try {
@@ -125,7 +125,7 @@ async function allOf({ results, control }: Started, alsoEnds?: RegExp): Promise<
   return seen;
 }
 
-/** The frames of a window and the scores that they have, by whatever way they go. */
+/** The frames of a window with their scores, however they are computed. */
 function scoresAlone(window: Uint8Array) {
   return openReadingFrames(window).map(({ name, protein, nucleotide }) => {
     const tokens = {
@@ -140,7 +140,7 @@ type Alone = ReturnType<typeof scoresAlone>;
 const scoresOf = (frames: readonly FrameScore[]): FrameScore[] =>
   frames.map(({ frame, others, virus }) => ({ frame, others, virus }));
 
-/** @param canScore the frames that must be scored, and no other; undefined where devices fail that might have to */
+/** @param canScore the only frames that must be scored; undefined if devices that may be needed for them fail */
 function checkWindow(result: WindowResult, alone: Alone, canScore: Alone | undefined): void {
   if (alone.length === 0) assert.equal(result.status, 'no_frame');
   else assert.ok(result.status === 'scored' || result.status === 'failed');
@@ -180,7 +180,7 @@ describe('the way from records to results', () => {
       { numRuns: 400 },
     ));
 
-  /** In the order of the input, each once, with the scores that its frames have alone; all of them unless stopped. */
+  /** Results come in input order, each once, with the scores of each frame alone; all of them unless stopped. */
   function checkResults(run: Run, seen: readonly PredictionResult[], isStopped: boolean): void {
     const { devices, memory = Infinity, lostAfter = [], isBroken = [], kindOf = () => 'sound' } = run.plan;
     const isSound = (index: number): boolean => (lostAfter[index] ?? Infinity) === Infinity && !isBroken[index];
@@ -394,7 +394,7 @@ describe('the way from records to results', () => {
     while (!control.isPaused) await new Promise((resolve) => setImmediate(resolve));
     await devices.idle();
     const scored = devices.scoredFrames;
-    // What the devices have finished is read, and nothing more begins meanwhile.
+    // What the devices have finished is taken, but nothing more begins.
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.equal(devices.scoredFrames, scored);
     assert.equal(devices.running, 0);
@@ -402,7 +402,7 @@ describe('the way from records to results', () => {
     control.resume();
     await run;
     assert.equal(contigs, 500);
-    // A pause of a run that is over is nobody's.
+    // Pausing a finished run pauses nobody.
     control.pause();
     await (
       await pool.submit(ONE_FRAME)

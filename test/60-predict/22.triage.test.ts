@@ -125,7 +125,7 @@ async function allOf({ results, control }: Started): Promise<PredictionResult[]>
   return seen;
 }
 
-/** What must be said of a window, from its letters alone. */
+/** The expected result of a window, from its letters alone. */
 function expectedOf(letters: Uint8Array, { rule, temperature, isCalibrated, triage }: Run) {
   const frames = openReadingFrames(letters).map(({ name, protein, nucleotide }) => {
     const dna = encodeDna([nucleotide], new RunTokenizer()).tokens;
@@ -160,7 +160,7 @@ describe('triage', () => {
           const { model, frames } = expectedOf(window.sequences!.letters, run);
           assert.deepEqual([window.model, window.frames], [model, frames]);
         }
-        // Many frames that cannot be scored may make three batches in a row.
+        // Many frames that cannot be scored may cause three failed batches in a row.
         if (started.control.stopped) assert.equal(started.control.stopped.code, 'VNP_SYSTEMIC');
         else checkWhole(run, started, seen);
         assert.ok(started.given.every(isReleased));
@@ -257,7 +257,7 @@ describe('triage', () => {
       for await (const { kind } of results) if (kind === 'contig' && ++contigs === 100) control.pause();
     })();
     while (!control.isPaused) await new Promise((resolve) => setImmediate(resolve));
-    // What the one finishes in the pause is given to the other, which does not begin with it.
+    // What triage finishes during the pause goes to the models, which do not begin with it.
     await started.triage.idle();
     await started.models.idle();
     const scored = (): number[] => [started.triage.scoredFrames, started.models.scoredFrames];

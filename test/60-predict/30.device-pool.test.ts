@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../lib/errors.js';
 import { FakeDevices, LIMIT, scoreOf } from './fake-devices.js';
 import type { FrameKind } from './fake-devices.js';
 
-/** Frames of two DNA tokens, the first one as given, and ten protein tokens. */
+/** Frames of ten protein tokens and two DNA tokens, the first of which is the mark. */
 function batchOf(...marks: readonly number[]): FrameBatchTokens {
   const offsets = (tokens: number): Int32Array => Int32Array.from({ length: marks.length + 1 }, (_, i) => i * tokens);
   return {
@@ -21,7 +21,7 @@ async function outcomeOf(pool: DevicePool, batch: FrameBatchTokens): Promise<Bat
   return (await pool.submit(batch)).outcome;
 }
 
-/** The scores of a batch, and what its frames failed with, by position. */
+/** The scores of a batch, and the failures of its frames by position. */
 function told({ scores, failures }: BatchOutcome): { virus: number[]; failures: [number, number, string][] } {
   return {
     virus: [...scores].filter((_, index) => index % 2 === 1),
@@ -83,7 +83,7 @@ describe('the pool of devices', () => {
       assert.deepEqual(told(outcome), { virus: marks.map(virusOf), failures: [] });
       const splits = devices.events.map(({ event }) => event);
       assert.deepEqual(splits, ['batch-split', 'batch-split', 'batch-split']);
-      // The next one is not tried as a whole any more.
+      // The next batch is no longer tried as a whole.
       assert.deepEqual(told(await outcomeOf(pool, batchOf(...marks))).virus, marks.map(virusOf));
       assert.equal(devices.events.length, splits.length);
     });
@@ -92,7 +92,7 @@ describe('the pool of devices', () => {
       const devices = new FakeDevices({ devices: 2, turns: [0], memory: 15 });
       const pool = await devices.openPool();
       const long = batchOf(1, 2, 3);
-      // The second is longer than the memory.
+      // The second frame exceeds the memory.
       long.protein = { tokens: new Int32Array(40).fill(5), offsets: Int32Array.of(0, 10, 30, 40) };
       const { failures, scores } = await outcomeOf(pool, long);
       assert.deepEqual(
@@ -209,7 +209,7 @@ describe('the pool of devices', () => {
   });
 
   describe('after a run', () => {
-    // The fake says that a batch takes 1 and 2 seconds: with so many tokens there is time to measure.
+    // By the fake, a batch takes 1 and 2 seconds: with this many tokens there is time to measure.
     const long: FrameBatchTokens = {
       dna: { tokens: new Int32Array(3000), offsets: Int32Array.of(0, 3000) },
       protein: { tokens: new Int32Array(5000), offsets: Int32Array.of(0, 5000) },

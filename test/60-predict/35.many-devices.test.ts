@@ -8,11 +8,11 @@ import { SimulatedDevices } from './simulated-devices.js';
 import type { Simulation } from './simulated-devices.js';
 
 const DEVICES = 8;
-/** Protein tokens of a frame, and frames of a batch, at most. */
+/** Maximum protein tokens of a frame, and frames of a batch. */
 const MAX_TOKENS = 170;
 const MAX_FRAMES = 24;
 
-/** Batches of any sizes; the first DNA token of a frame is its number in the whole run. */
+/** Batches of any size; the first DNA token of a frame is its number in the whole run. */
 function batchesFrom(seed: number, count: number): FrameBatchTokens[] {
   const next = seededNumbers(seed);
   const upTo = (most: number): number => 1 + ((next() >>> 8) % most);
@@ -37,7 +37,7 @@ function batchesFrom(seed: number, count: number): FrameBatchTokens[] {
 interface Ended {
   readonly devices: SimulatedDevices;
   readonly batches: readonly FrameBatchTokens[];
-  /** By batch; undefined for those that nobody took. */
+  /** By batch; undefined for those that no device took. */
   readonly outcomes: readonly (BatchOutcome | undefined)[];
 }
 
@@ -49,7 +49,7 @@ async function simulate(simulation: Simulation, batches: readonly FrameBatchToke
     for (const batch of batches) outcomes.push((await pool.submit(batch)).outcome);
     devices.hasMore = false;
   })().catch((error: unknown) => {
-    // Nobody is left to take a batch.
+    // No device is left to take a batch.
     assert.equal((error as { code?: string }).code, 'VNP_DEVICE_LOST');
   });
   await devices.clock.run();
@@ -92,7 +92,7 @@ describe('eight devices of unequal speed', () => {
   const failing = fc.record({
     speeds,
     seed: fc.nat(),
-    /** The first keeps working, so that there is always one. */
+    /** Without the first device, which keeps working, so that there is always one. */
     lostAfter: fc.array(fc.oneof(fc.constant(Infinity), fc.nat(60)), {
       minLength: DEVICES - 1,
       maxLength: DEVICES - 1,
@@ -117,7 +117,7 @@ describe('eight devices of unequal speed', () => {
     let scored = 0;
     for (const [index, batch] of ended.batches.entries()) {
       const outcome = ended.outcomes[index];
-      // By chance every device can come under suspicion; then nobody is left.
+      // By chance every device can come under suspicion; then none is left.
       if (!outcome) {
         assert.equal(lost.length, DEVICES);
         continue;

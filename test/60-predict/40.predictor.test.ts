@@ -31,7 +31,7 @@ function framesOf(results: readonly PredictionResult[]): { id: string; scores: [
   );
 }
 
-/** The largest difference of scores, where all else is the same. */
+/** The largest difference of scores; everything else must be equal. */
 function difference(one: readonly PredictionResult[], other: readonly PredictionResult[]): number {
   const [frames, others] = [framesOf(one), framesOf(other)];
   assert.deepEqual(
@@ -232,14 +232,14 @@ describe('a predictor', () => {
         JSON.stringify(options),
       );
     }
-    // What was refused keeps nobody waiting.
+    // Refused input leaves nobody waiting.
     assert.equal((await all(predictor.predict(INPUT))).length, golden.length);
   });
 
   it('gives what is finished when its signal says so, then says why', async () => {
     const other = await openGolden({ proteinBatchTokens: 1, dnaBatchTokens: 1 });
     const enough = new AbortController();
-    // More than waits for its turn to leave.
+    // More results than are buffered.
     const inputs = new Array<string>(20).fill(INPUT);
     const prediction = other.predict(inputs, { signal: enough.signal });
     const results: PredictionResult[] = [];
@@ -265,7 +265,7 @@ describe('a predictor', () => {
         .slice(0, windowsOf(results).length)
         .map(({ contig, number, status }) => [contig, number, status]),
     );
-    // It runs again, and one that was ended before it began gives nothing.
+    // The predictor works again, and a prediction that is aborted before it begins gives nothing.
     assert.ok(difference(await all(other.predict(INPUT)), golden) <= TOLERANCE);
     await assert.rejects(all(other.predict(INPUT, { signal: AbortSignal.abort() })), { code: 'VNP_ABORTED' });
     await other.close();
@@ -339,7 +339,7 @@ describe('a predictor', () => {
     await all(whole);
     await predictor.measureLimits();
     const [usage] = whole.summary.devices;
-    // The model is tiny: half a second is enough even for one with other work on the machine.
+    // The model is tiny: half a second is enough even on a busy machine.
     assert.ok(usage!.limit, JSON.stringify(usage));
     const fraction = matmulEfficiency(usage!, usage!.limit);
     assert.ok(fraction > 0 && Number.isFinite(fraction), String(fraction));
@@ -375,7 +375,7 @@ describe('a predictor', () => {
         JSON.stringify(options),
       );
     }
-    // Its weights alone are more.
+    // Its weights alone need more.
     await assert.rejects(openGolden({ maxMemory: 1000 }), { name: 'VirnucproError', code: 'VNP_MEMORY' });
     await assert.rejects(openGolden({ devices: ['cuda:99'] }), { name: 'VirnucproError', code: 'VNP_DEVICE' });
     await assert.rejects(openGolden({ model: 'none' }), { name: 'VirnucproError', code: 'VNP_MODEL_MISSING' });

@@ -14,7 +14,7 @@ const MEMORY = { allocated: 30, reserved: 40, peakAllocated: 45, peakReserved: 5
 const PROGRESS: NativeProgress = { stage: 'protein', layersDone: 0, layers: 48, fraction: 0 };
 const SENSORS: NativeSensors = { memoryTotal: 100, memoryFree: 55, utilisation: 0.75, temperature: 61 };
 
-/** What a summary asks of a record. */
+/** The fields of a record that a summary reads. */
 function recordOf(header: string, length: number): SequenceRecord {
   return { id: '', source: 'x.fa', header, uracil: 0, gaps: 0, sequence: { length } } as SequenceRecord;
 }
@@ -130,7 +130,7 @@ describe('the watch over a run', () => {
       status.workers.map(({ id, stage, utilisation, isLost }) => [id, stage, utilisation, isLost]),
       [
         ['cuda:0', 'protein', 0.75, false],
-        // One answer for two devices: of the other nothing is known.
+        // One answer for two devices: nothing is known of the second.
         ['cuda:1', 'protein', undefined, false],
       ],
     );
@@ -145,7 +145,7 @@ describe('the watch over a run', () => {
   it('counts the headers of the records into the fraction that is done', async () => {
     const { monitor, summary } = watch(withFree(60));
     monitor.bytesTotal = 1000;
-    // Two records with long headers, each with its line ends: the whole input.
+    // Two records with long headers, with their line ends: the whole input.
     const record = recordOf('x'.repeat(297), 200);
     for (let index = 0; index < 2; index++) {
       summary.enterRecord(record);
@@ -161,7 +161,7 @@ describe('the watch over a run', () => {
   it('counts a packed input by its bytes in the file, and a record that is not sound as done', async () => {
     const { monitor, summary } = watch(withFree(60));
     monitor.bytesTotal = 1000;
-    // Half of the file was read, and came to 2000 bytes of headers and letters.
+    // Half of the file was read, with 2000 bytes of headers and letters in it.
     summary.input.begin();
     summary.input.add(new Uint8Array(500));
     summary.input.recordBytes = 2000;
@@ -202,7 +202,7 @@ describe('the watch over a run', () => {
       seconds += 200;
       const after = monitor.status();
       assert.deepEqual([after.seconds, after.secondsLeft], [250, 50]);
-      // A batch that ends in the pause was computed until now.
+      // A batch that ends during the pause was computed until now.
       control.noteWork();
       const worked = monitor.status();
       assert.deepEqual([worked.seconds, worked.secondsLeft], [250, 250]);

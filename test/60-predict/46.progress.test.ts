@@ -17,7 +17,7 @@ import { recordOf } from './records.js';
 const LETTERS = 400;
 const SENSORS: NativeSensors = { memoryTotal: null, memoryFree: null, utilisation: null, temperature: null };
 
-/** Letters with frames, or without any. */
+/** Letters with ORFs, or without any. */
 function lettersFrom(seed: number): string {
   const next = seededNumbers(seed);
   if (seed % 5 === 0) return 'N'.repeat(LETTERS);
@@ -25,12 +25,12 @@ function lettersFrom(seed: number): string {
 }
 
 interface Watched {
-  /** At every turn of the event loop. */
+  /** One for each turn of the event loop. */
   readonly statuses: readonly RunStatus[];
   readonly devices: FakeDevices;
 }
 
-/** Runs records on fake devices, and looks at the run at every turn. */
+/** Runs records on fake devices, and reads the run's status at every turn. */
 async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): Promise<Watched> {
   const devices = new FakeDevices(plan);
   const pool = await devices.openPool();
@@ -67,7 +67,7 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
   try {
     while (!(await results.next()).done) continue;
   } catch {
-    // The last device is lost, or nothing works: how far the run was is asked here.
+    // The last device was lost, or nothing works: this test is about how far the run was.
   }
   end.abort();
   await looking;
@@ -76,7 +76,7 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
   return { statuses, devices };
 }
 
-/** What the workers have done of the run together. */
+/** The fraction of the run that all workers have done. */
 function fractionsOf({ workers }: RunStatus): number {
   return workers.reduce((sum, { fraction }) => sum + fraction!, 0);
 }
@@ -111,7 +111,7 @@ describe('how far a run is', () => {
     for (const status of statuses) assert.ok(fractionsOf(status) <= status.fraction! + 1e-9);
     const last = statuses.at(-1)!;
     assert.deepEqual([last.fraction, last.framesUnderway, last.lettersComputed], [1, 0, 8 * LETTERS]);
-    // Nobody computes what has no frame.
+    // No device computes a record without ORFs.
     assert.ok(Math.abs(fractionsOf(last) - 7 / 8) < 1e-9, String(fractionsOf(last)));
     assert.deepEqual(
       last.workers.map(({ running }) => running),

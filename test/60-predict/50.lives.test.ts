@@ -63,14 +63,14 @@ describe('predictors', () => {
       })();
       await run.catch((error: unknown) => assert.notEqual(end, 'break', String(error)));
       await predictor.close();
-      // The kernel lists a thread a moment longer than it runs.
+      // The kernel still lists a thread for a moment after its end.
       for (let wait = 0; wait < 100 && threads() > before; wait++) await new Promise((done) => setTimeout(done, 20));
       assert.ok(threads() <= before, `${threads()} threads after ${end}, ${before} before`);
     }
   });
 
   it('give the same in threads of their own, beside each other and beside one here', async () => {
-    // As many threads a worker as there: without AVX-512 the last digits depend on it.
+    // As many threads per worker as there: without AVX-512 the last digits depend on it.
     const predictor = await openGolden({ workers: 2 });
     const expected = await scoresOf(predictor);
     const [here, ...there] = await Promise.all([scoresOf(predictor), inThread(2), inThread(3)]);
@@ -110,7 +110,7 @@ describe('predictors', () => {
     after(() => rmSync(folder, { recursive: true }));
 
     function end(way: string, input: string, how: 'itself' | 'exit'): void {
-      // Standard input has a writer, who is idle.
+      // Standard input has an idle writer.
       const standardInput = input === '-' ? openSync(pipe, constants.O_RDWR) : 'ignore';
       const words = [ENDED, installed.models, input, way, how];
       const stdio = [standardInput, 'pipe', 'inherit'] as const;

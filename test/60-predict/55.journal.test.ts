@@ -12,7 +12,7 @@ import { goldenTensors, largestDifference } from '../safetensors.js';
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
 const TOLERANCE = 1e-5;
 
-/** Everything that a result says, but for the letters, which are given back. */
+/** Everything in a result except its letters, which are released. */
 function said(result: PredictionResult): unknown {
   if (result.kind === 'window') return result;
   const { sequence, ...rest } = result;
@@ -56,7 +56,7 @@ describe('a run with a journal', () => {
     return results;
   }
 
-  /** Ends a run after so many results. */
+  /** Ends a run after `after` results. */
   async function cutShort(after: number, options: PredictOptions = {}): Promise<void> {
     const ended = new AbortController();
     let results = 0;

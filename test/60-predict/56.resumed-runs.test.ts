@@ -27,15 +27,15 @@ const HEALTHY: Plan = { devices: 2, turns: [1, 0, 2] };
 type Stage = 'models' | 'triage';
 const stages = fc.constantFrom<Stage>('models', 'triage');
 
-/** What cuts a run short, if anything. */
+/** What cuts a run short, if anything does. */
 type Disturbance =
-  /** Both devices of the models or of triage are lost after so many batches each. */
+  /** Both devices of the models or of triage are lost after this many batches each. */
   | { readonly kind: 'lost'; readonly after: number; readonly stage: Stage }
-  /** The caller ends it, or turns away, after so many results. */
+  /** The caller aborts it, or stops reading, after this many results. */
   | { readonly kind: 'stopped' | 'left'; readonly after: number }
-  /** Every batch fails there. */
+  /** Every batch fails in this stage. */
   | { readonly kind: 'broken'; readonly stage: Stage }
-  /** The input breaks off after so many records. */
+  /** The input breaks off after this many records. */
   | { readonly kind: 'input'; readonly after: number };
 
 const disturbances: fc.Arbitrary<Disturbance> = fc.oneof(
@@ -68,16 +68,16 @@ function planOf(stage: Stage, disturbance: Disturbance | undefined): Plan {
   return { ...HEALTHY, isBroken: [true, true] };
 }
 
-/** Whether a run goes on from what this has left without computing anything again. */
+/** Whether a resumed run needs to compute nothing again after this. */
 function isHarmless(disturbance: Disturbance): boolean {
-  // What triage could not score the models have read, in other batches than when it can.
+  // The models read what triage could not score, in other batches than when triage can.
   return !('stage' in disturbance) || disturbance.stage === 'models';
 }
 
 interface Outcome {
   readonly results: unknown[];
   readonly summary: RunSummary;
-  /** By the models, and by triage; those that are in the journal before. */
+  /** By the models, and by triage; below, the frames that were already in the journal. */
   readonly scoredFrames: readonly [number, number];
   readonly journaledBefore: readonly [number, number];
 }

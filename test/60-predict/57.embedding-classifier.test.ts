@@ -6,7 +6,7 @@ import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
 import { largestDifference } from '../safetensors.js';
 
-/** Matrix products of other sizes are summed in another order. */
+/** Matrix products of other sizes sum in another order. */
 const ROUNDING = 1e-6;
 
 describe('a classifier alone', () => {

@@ -20,10 +20,10 @@ import { fixture } from '../repository.js';
 
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
 const TEMPERATURE = 1.5;
-/** Batches are not those of a run of one model, which may change the last digits. */
+/** Batches differ from those of a run with one model, which may change the last digits. */
 const TOLERANCE = 1e-5;
 
-/** Everything that a result says, but for the letters, which are given back. */
+/** Everything in a result except its letters, which are released. */
 function said(result: PredictionResult): unknown {
   if (result.kind === 'window') return result;
   const { sequence, ...rest } = result;
@@ -73,7 +73,7 @@ describe('a run with triage', () => {
       virusScore === undefined ? [] : [calibrated(bestFrame!.others, virusScore, TEMPERATURE)[1]],
     );
     scores.sort((one, other) => one - other);
-    // Between two windows, so that no last digit decides.
+    // Between two windows' scores, so that no last digit decides.
     const between = (index: number): number => (scores[index - 1]! + scores[index]!) / 2;
     const third = Math.floor(scores.length / 3);
     rule = { othersBelow: between(third), virusAtLeast: between(scores.length - third) };

@@ -9,13 +9,13 @@ import { fixture } from '../repository.js';
 interface Case {
   /** One window. */
   readonly sequence: string;
-  /** By kept frame: the softmax of other and virus, as PyTorch computed it in float32 when the model was exported. */
+  /** By ORF: the softmax of other and virus, as PyTorch computed it in float32 when the model was exported. */
   readonly frames: Readonly<Record<string, readonly [number, number]>>;
 }
 
 const CASES = JSON.parse(readFileSync(fixture('virnucpro-mini.json'), 'utf8')) as Case[];
 
-/** As against every reference in float32. */
+/** The tolerance for every reference in float32. */
 const FLOAT32 = 1e-5;
 /** Rounding to bfloat16 in every layer; the model was trained with it. */
 const BFLOAT16 = 0.02;
@@ -28,7 +28,7 @@ describe('virnucpro-mini', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** The largest difference to the cases, all of whose frames have to be there and no others. */
+  /** The largest difference from the cases; exactly their frames must be there. */
   async function difference(predictor: Predictor): Promise<number> {
     let largest = 0;
     let windows = 0;

@@ -2,8 +2,8 @@ import { open } from '../../lib/index.js';
 import { reasonOf, VirnucproError } from '../../lib/errors.js';
 
 /**
- * A process that gives up what it waits for, in one of several ways, says what it was answered, and then has to end by
- * itself, or by `process.exit` where `end` is `exit`. It gives no signal twice.
+ * A process that gives up waiting, in one of several ways, prints the answer, and then has to end by itself, or by
+ * `process.exit` if `end` is `exit`. It sends no signal twice.
  */
 const [models, input, way, end] = process.argv.slice(2) as [string, string, 'loading' | 'abort' | 'close', string];
 const options = { model: 'golden', models, precision: 'fp32', devices: 'cpu', threads: 1 } as const;

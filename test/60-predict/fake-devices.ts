@@ -12,40 +12,42 @@ import { DevicePool } from '../../lib/engine/pool/pool.js';
 import type { PoolEvent } from '../../lib/engine/pool/pool-events.js';
 import type { ErrorCode } from '../../lib/errors.js';
 
-/** What a frame is, by its tokens: a sound one, one that makes a batch throw, one whose score is no number. */
+/** The kind of a frame, by its tokens: a sound one, one that makes a batch throw, one whose score is NaN. */
 export type FrameKind = 'sound' | 'throws' | 'no number';
 
 export interface Plan {
   readonly devices: number;
-  /** Turns of the event loop that the batches take, in the order in which they are taken, again and again. */
+  /**
+   * Turns of the event loop that batches take, in the order in which devices take the batches; repeats from the start.
+   */
   readonly turns: readonly number[];
-  /** Defaults to sound frames alone. */
+  /** Default: only sound frames. */
   readonly kindOf?: (dna: ArrayLike<number>, protein: ArrayLike<number>) => FrameKind;
-  /** Defaults to `scoreOf`. */
+  /** Default: `scoreOf`. */
   readonly scoreOf?: typeof scoreOf;
-  /** Protein tokens that fit into the devices' memory. Defaults to any number. */
+  /** Protein tokens that fit into the devices' memory. Default: any number. */
   readonly memory?: number;
-  /** By device: batches after which it is lost. Defaults to never. */
+  /** By device: batches after which it is lost. Default: never. */
   readonly lostAfter?: readonly number[];
   /** By device: whether every batch fails on it. */
   readonly isBroken?: readonly boolean[];
 }
 
-/** The id of a device without memory, or what several fail with when they are opened. */
+/** The id of a device without memory, or the errors of several when they are opened. */
 type Refused = string | ReadonlyMap<string, ErrorCode>;
 
 const IDLE: NativeProgress = { stage: 'idle', layersDone: 0, layers: 0, fraction: 0 };
 
-/** Tokens a second of the linear layers of either model. */
+/** Tokens a second of the linear layers of each model. */
 export const LIMIT = 1000;
 
-/** A virus score that depends on the frame's tokens alone. */
+/** A virus score that depends only on the frame's tokens. */
 export function scoreOf(dna: ArrayLike<number>, protein: ArrayLike<number>): { others: number; virus: number } {
   const virus = Math.fround((hashOf(dna, protein) % 1000) / 1000);
   return { others: Math.fround(1 - virus), virus };
 }
 
-/** Another one: of a second model. */
+/** The same for a second model. */
 export function smallScoreOf(dna: ArrayLike<number>, protein: ArrayLike<number>): { others: number; virus: number } {
   const virus = Math.fround((1 + (hashOf(protein, dna, [7]) % 998)) / 1000);
   return { others: Math.fround(1 - virus), virus };
@@ -79,13 +81,13 @@ export class FakeDevices {
   opened = 0;
   closed = 0;
   scoredFrames = 0;
-  /** A hash of every batch that was scored, by all its tokens and where its frames end, in no order. */
+  /** Hashes of all scored batches, over their tokens and frame ends, in any order. */
   readonly scoredBatches: number[] = [];
   readonly events: PoolEvent[] = [];
-  /** What measuring the linear layers of the first device fails with. */
+  /** The error of measuring the first device's linear layers. */
   limitFailure: Error | undefined;
   #batches = 0;
-  /** Of the batch that runs, by device. */
+  /** Of the running batch, by device. */
   readonly #progress: (NativeProgress | undefined)[] = [];
   readonly #plan: Plan;
 
@@ -129,7 +131,7 @@ export class FakeDevices {
     let jobs = 0;
     let isComputing = false;
     let taken = 0;
-    /** Its turn: one runs at a time, as on a real one, and those that wait can be cancelled. */
+    /** Waits for its turn: as on a real worker, one job runs at a time, and waiting jobs can be cancelled. */
     const turn = (): Promise<void> =>
       new Promise((resolve, reject) => {
         if (isComputing) waiting.push({ start: resolve, reject });
@@ -146,7 +148,7 @@ export class FakeDevices {
         return { seconds: rows / LIMIT, operations: rows };
       },
       run: async (batch) => {
-        // As strict as the real one.
+        // As strict as the real worker.
         if (jobs >= 3) throw nativeError('VNP_ARGUMENT', 'a fourth job');
         jobs++;
         this.mostRunning = Math.max(this.mostRunning, ++this.running);

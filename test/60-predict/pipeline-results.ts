@@ -2,7 +2,7 @@ import { flattened } from '../../lib/input/flattened.js';
 import type { Pipeline } from '../../lib/predict/pipeline.js';
 import type { PredictionResult } from '../../lib/scoring/results.js';
 
-/** The results of a pipeline, as a predictor gives them. */
+/** The results of a pipeline, as from a predictor. */
 export function resultsOf(pipeline: Pipeline): AsyncIterableIterator<PredictionResult, undefined> {
   return flattened(groupsOf(pipeline));
 }

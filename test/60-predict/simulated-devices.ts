@@ -4,7 +4,7 @@ import { DevicePool } from '../../lib/engine/pool/pool.js';
 import type { PoolEvent } from '../../lib/engine/pool/pool-events.js';
 import { device, framesOf, nativeError, scoreOf } from './fake-devices.js';
 
-/** Time that passes only when everybody waits for it. */
+/** Time that passes only when everyone waits for it. */
 export class SimulatedClock {
   now = 0;
   readonly #alarms: { readonly time: number; readonly ring: () => void }[] = [];
@@ -14,10 +14,10 @@ export class SimulatedClock {
     this.#alarms.splice(place < 0 ? this.#alarms.length : place, 0, { time, ring });
   }
 
-  /** Lets time pass until nobody waits any more. */
+  /** Lets time pass until no one waits. */
   async run(): Promise<void> {
     for (;;) {
-      // All that follows from the last alarm happens at its time.
+      // Everything that follows from the last alarm happens at its time.
       await new Promise((resolve) => setImmediate(resolve));
       const next = this.#alarms.shift();
       if (!next) return;
@@ -30,17 +30,17 @@ export class SimulatedClock {
 export interface SimulatedDevice {
   /** Tokens a second. */
   readonly speed: number;
-  /** Tokens of a batch that fit its memory. */
+  /** Maximum tokens of a batch that fits its memory. */
   readonly memory: number;
-  /** Batches after which every further one tells that it is lost. */
+  /** Batches after which every further one reports that it is lost. */
   readonly lostAfter: number;
 }
 
 export interface Simulation {
   readonly devices: readonly SimulatedDevice[];
-  /** Whether a batch fails for no reason of its own, by the number of the attempt. */
+  /** Whether a batch fails without a fault of its own, by the number of the attempt. */
   readonly failsByChance: (attempt: number) => boolean;
-  /** Whether a frame makes every batch fail that it is in. */
+  /** Whether a frame makes every batch fail that contains it. */
   readonly isPoisoned: (tokens: Int32Array) => boolean;
 }
 
@@ -48,15 +48,15 @@ export interface Simulation {
 export interface DeviceRecord {
   batches: number;
   busy: number;
-  /** Time at which it last had nothing to do. */
+  /** Time since which it has had nothing to do. */
   idleSince: number;
-  /** Longest time that it had nothing to do, while batches were to be had. */
+  /** Longest time that it had nothing to do while there were batches. */
   starved: number;
-  /** Longest batch. */
+  /** Seconds of the longest batch. */
   longest: number;
 }
 
-/** Of both models of ESM-2 3B and DNABERT-S. */
+/** Layers of ESM-2 3B and DNABERT-S together. */
 const LAYERS = 36 + 12;
 
 interface Job {
@@ -65,7 +65,7 @@ interface Job {
   readonly reject: (reason: Error) => void;
 }
 
-/** Devices of any speed, in simulated time: they compute one batch after another, as real ones do. */
+/** Devices of any speed, in simulated time: like real ones, they compute one batch after another. */
 export class SimulatedDevices {
   readonly clock = new SimulatedClock();
   readonly records: DeviceRecord[];

@@ -10,7 +10,7 @@ function fromBits(pattern: number): number {
   return float[0] as number;
 }
 
-/** Every float32 in [0, 1], evenly by exponent; and evenly by value, as scores are. */
+/** Every float32 in [0, 1], evenly by exponent; and evenly by value, like scores. */
 const scores = fc.oneof(
   fc.integer({ min: 0, max: 0x3f800000 }).map(fromBits),
   fc.integer({ min: 0, max: 2 ** 24 }).map((part) => part / 2 ** 24),
@@ -22,7 +22,7 @@ function significantDigits(text: string): string {
   return digits.replace(/0+$/, '');
 }
 
-/** The two decimals of `count` digits around the value, and which of them is nearer (the even one of two equals). */
+/** The two decimals of `count` digits around the value, and the nearer of them (in a tie the even one). */
 function neighbours(value: number, count: number): { nearest: number; below: number; above: number } {
   const [mantissa = '', exponent = '0'] = value.toExponential(100).split('e');
   const all = mantissa.replace('.', '');

@@ -24,7 +24,7 @@ async function sorted(sort: ExternalSort, added: readonly HighestScores[]): Prom
   return all;
 }
 
-/** What a dictionary by id does, in the order of the ids' bytes. */
+/** The result of a dictionary by id, in byte order of the ids. */
 function expectedOrder(added: readonly HighestScores[]): HighestScores[] {
   const byKey = new Map<string, HighestScores>();
   for (const { key, others, virus } of added) {

@@ -10,7 +10,7 @@ function wrappedText(letters: string): string {
   return letters.replace(/.{1,60}/g, '$&\n');
 }
 
-/** A long sequence that is nowhere in memory; it remembers the longest piece that was asked for. */
+/** A long sequence that is not in memory; it records the longest piece that was read. */
 class MadeSequence implements StoredSequence {
   longestRead = 0;
 

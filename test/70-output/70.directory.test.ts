@@ -26,7 +26,7 @@ import { skip } from '../skipped.js';
 import { contigResult, optionsIn, temporaryFolder, windowResult, writeAll, writeRun } from './results.js';
 
 const RESULTS = [windowResult('a', 1), contigResult('a', 'ACGT', { windows: 1, verdict: 'virus' })];
-/** The same with what the further files need. */
+/** The same, with what the optional files need. */
 const WITH_ALL = [windowResult('a', 1, { sequences: { letters: Buffer.from('ACGT'), orfs: [] } }), RESULTS[1]!];
 const RESULT_FILES = [
   'contigs.tsv',
@@ -37,7 +37,7 @@ const RESULT_FILES = [
   'windows.tsv',
 ];
 
-/** The number of a process that was there and is gone. */
+/** The number of a process that has ended. */
 function deadProcess(): number {
   return spawnSync(process.execPath, ['--version']).pid;
 }
@@ -49,7 +49,7 @@ const CRASHING_RUN = `
   process.kill(process.pid, 'SIGKILL');
 `;
 
-/** Runs until after its first result, then dies without any chance to tidy up. */
+/** Runs until after its first result, then dies without any chance to clean up. */
 function crash(options: ResultDirectoryOptions, result: PredictionResult): void {
   const module = new URL('../../lib/output/result-directory.js', import.meta.url).href;
   const words = [module, JSON.stringify(options), JSON.stringify(result)];
@@ -125,7 +125,7 @@ describe('The result directory', () => {
     assert.equal(readFileSync(out('notes.txt'), 'utf8'), 'mine');
   });
 
-  /** What a run with these options leaves, among files of others. */
+  /** Leaves the results of a run with these options, among files of others. */
   async function writeEarlier(inputName: string): Promise<void> {
     await writeRun(optionsIn(folder.path, { inputName, keepIntermediate: true, saveEmbeddings: true }), WITH_ALL);
     writeFileSync(out('notes.txt'), 'mine');
@@ -312,7 +312,7 @@ describe('The result directory', () => {
       else crash(optionsIn(folder.path), windowResult('killed', 1));
       writeFileSync(out('.journal'), 'scores');
       const before = statSync(out('.journal')).ino;
-      // Kept open, so that its number is not given to the copy.
+      // Kept open, so that its inode number is not reused for the copy.
       const handle = openSync(out('.journal'), 'a');
       const directory = await openResultDirectory(optionsIn(folder.path, { resume: true, patience: 100 }));
       writeSync(handle, ' of a run that woke');

@@ -8,7 +8,7 @@ const HERE: ProcessIdentity = {
   ...{ host: 'node', user: 'me', boot: 'b', pidNamespace: 'pid:[1]', pid: 7, started: '70' },
 };
 
-/** This process as HERE, and another one with the number that an owner has. */
+/** This process as HERE, and another one with the owner's number. */
 function systemWith(found: FoundProcess): System {
   return { ...realSystem, identity: () => HERE, find: () => Promise.resolve(found) };
 }
@@ -56,7 +56,7 @@ describe('The owner of a directory', () => {
   });
 });
 
-/** How the file system answers one look: after so many milliseconds, with this text or this failure. */
+/** The file system's answer to one look: after some milliseconds, this text or this error. */
 interface Answer {
   readonly takes?: number;
   readonly text?: string;
@@ -66,7 +66,7 @@ interface Answer {
 describe('Watching an owner', () => {
   const PATIENCE = 3_000;
 
-  /** Watches with a clock of its own; the last answer is given again and again. */
+  /** Watches with a clock of its own; the last answer is repeated. */
   async function watch(answers: readonly Answer[], folder: Answer = {}): Promise<{ life: string; seconds: number }> {
     let [time, looks] = [0, 0];
     const read: SharedFiles['read'] = () => {

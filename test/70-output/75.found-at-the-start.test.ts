@@ -82,7 +82,7 @@ describe('Before a run is begun it is found', () => {
 
   it('that files are too deep to be written', async () => {
     const directory = join(folder.path, ...Array.from({ length: 20 }, () => 'd'.repeat(200)));
-    // The longest path has 4,095 bytes: there is room for the directory and none for a file in its folder.
+    // The longest path has 4,095 bytes: enough for the directory, but not for a file in its folder.
     const deep = join(directory.slice(0, 4095 - 40 - 20), 'x'.repeat(8));
     await refuses(/ENAMETOOLONG/, { directory: deep });
     assert.deepEqual(readdirSync(folder.path), []);

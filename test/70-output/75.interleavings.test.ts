@@ -6,15 +6,15 @@ import { claimDirectory, releaseDirectory } from '../../lib/output/output-direct
 import { putInPlace } from '../../lib/output/put-in-place.js';
 import { digestOf, SimulatedProcess, SimulatedWorld } from './simulated-system.js';
 
-/** So short that runs which live are taken over often: how right a guess is must not matter for what is put in place. */
+/** So short that living runs are often taken over: a wrong guess must not matter for what is put in place. */
 const PATIENCE = 2_000;
 const DIRECTORY = '/out';
 const NAMES = ['a.tsv', 'b.tsv', 'c.tsv'];
 
-/** `refused` and `failed` with an error, `lost` with that of a directory that was taken from it. */
+/** `refused` and `failed`: with an error; `lost`: with the error of a directory that was taken over. */
 type End = 'done' | 'refused' | 'failed' | 'lost';
 
-/** A run as predict is one, as far as its directory knows. */
+/** A run like predict's, as far as its directory is concerned. */
 class SimulatedRun {
   readonly process: SimulatedProcess;
   readonly #names: readonly string[];
@@ -22,12 +22,12 @@ class SimulatedRun {
   /** From the claim until it is given up. */
   isClaimed = false;
   end: End | undefined;
-  /** What it ended with; undefined where it is done. */
+  /** The error it ended with; undefined if it is done. */
   error: unknown;
   /** Whether its folder was taken or removed after its claim and before its decision. */
   isRobbed = false;
   hasDecided = false;
-  /** Whether another decided while the directory was this run's. */
+  /** Whether another run decided while the directory was this run's. */
   isOvertaken = false;
   wasInPlace = false;
 
@@ -59,7 +59,7 @@ class SimulatedRun {
       const written: ManifestFile[] = [];
       for (const name of this.#names) {
         claimed.ownership.lost.throwIfAborted();
-        // As long in every run, so that the length gives nothing away.
+        // The same length in every run, so that the length reveals nothing.
         const text = `${name} of ${claimed.token}`;
         await this.#write(`${claimed.results}/${name}`, text, claimed.ownership);
         written.push({ name, ...digestOf(text) });
@@ -83,20 +83,20 @@ class SimulatedRun {
   }
 }
 
-/** What the tests have seen, so that they cannot succeed because nothing ever happened. */
+/** What happened, so that the tests cannot pass because nothing ever did. */
 const seen = { done: 0, lost: 0, refused: 0, robbed: 0, endedByOthers: 0, killedInPlacing: 0 };
 
-/** Runs over one directory, with what must hold after every call to the file system. */
+/** Runs in one directory, with what must hold after every call to the file system. */
 class Interleaving {
   readonly world = new SimulatedWorld();
   readonly runs: SimulatedRun[] = [];
-  /** Whether a clean-up was here: it may have cost results, but never made wrong ones. */
+  /** Whether there was a clean-up: it may remove results, but never make wrong ones. */
   isPurged = false;
   #hadResults = false;
   #calls = 0;
   #violation: Error | undefined;
 
-  /** @throws what did not hold */
+  /** @throws the violation of what must hold */
   async proceed(waiting: SimulatedWorld['waiting'][number]): Promise<void> {
     await this.world.proceed(waiting);
     if (this.#violation) throw this.#violation;
@@ -108,7 +108,7 @@ class Interleaving {
       try {
         this.#check(change);
       } catch (error) {
-        // Thrown here, it would be a failure of the run's call.
+        // Thrown here, it would count as a failure of the run's call.
         this.#violation ??= error as Error;
       }
     };
@@ -138,7 +138,7 @@ class Interleaving {
     this.#checkResults(`after ${call} ${from} ${to}`);
   }
 
-  /** Whose folder is gone, though it has not yet given it up. */
+  /** Marks runs whose folder is gone although they have not given it up. */
   noteRobbed(): void {
     for (const run of this.runs.filter(({ isClaimed, hasDecided }) => isClaimed && !hasDecided)) {
       if (this.world.files.find(`${DIRECTORY}/.unfinished-${run.token}`) === undefined) run.isRobbed = true;
@@ -156,7 +156,7 @@ class Interleaving {
     for (const run of this.runs) if (run.isClaimed && !run.hasDecided) run.isOvertaken = true;
   }
 
-  /** run.json never speaks of other bytes than those that are there, at no moment. */
+  /** At no moment does run.json describe other bytes than those that are there. */
   #checkResults(when: string): void {
     const manifest = this.#manifest();
     if (manifest === undefined) {
@@ -185,7 +185,7 @@ class Interleaving {
     return text === undefined ? undefined : (JSON.parse(text) as { files: ManifestFile[] }).files;
   }
 
-  /** Lets everything go on in turn until nothing is left to do. */
+  /** Lets all processes continue in turn until nothing is left to do. */
   async finish(): Promise<void> {
     for (const process of this.world.processes) process.isStopped = false;
     while (this.runs.some(({ end, process }) => end === undefined && !process.isOver)) {
@@ -195,7 +195,7 @@ class Interleaving {
     }
   }
 
-  /** What a run that ended must have ended with. */
+  /** Checks how each ended run must have ended. */
   checkEnds(): void {
     for (const { end, isRobbed, hasDecided, wasInPlace } of this.runs) {
       if (end === undefined) continue;
@@ -247,7 +247,7 @@ async function happen(interleaving: Interleaving, { kind, which }: Event): Promi
   if (ready.length > 0) await interleaving.proceed(ready[which % ready.length]!);
 }
 
-/** A clean-up that removes one of the folders of runs, or a file in it. */
+/** A clean-up that removes one of the runs' folders, or a file in it. */
 function purge({ files }: SimulatedWorld, which: number): void {
   const folders = files.names(DIRECTORY).filter((name) => name.startsWith('.'));
   const folder = folders[which % Math.max(1, folders.length)];

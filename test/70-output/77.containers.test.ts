@@ -24,7 +24,7 @@ import { HangingFolder } from './hanging-folder.js';
 import { containerCommand, HidingContainer, namedContainer } from './namespaces.js';
 import { optionsIn, temporaryFolder } from './results.js';
 
-/** More than two intervals of the heartbeat, so that nobody who lives is taken for dead, however late a beat comes. */
+/** More than two heartbeat intervals, so that no living run is taken for dead, however late a heartbeat is. */
 const PATIENT = 12_000;
 const IMPATIENT = 300;
 

@@ -6,7 +6,7 @@ import { BufferedFile, openNewFile, type OpenFile, type WritableHandle } from '.
 import { openResultDirectory, type ResultDirectory } from '../../lib/output/result-directory.js';
 import { contigResult, countsOf, optionsIn, runDescription, temporaryFolder, windowResult } from './results.js';
 
-/** Opens the named file on a disk that is full, the others where they belong. */
+/** Opens the named file on a full disk, the others in their places. */
 function fullDiskFor(name: string): OpenFile {
   return (path) => (basename(path) === name ? open('/dev/full', 'w') : openNewFile(path));
 }

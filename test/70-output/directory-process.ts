@@ -8,23 +8,23 @@ import { openResultDirectory } from '../../lib/output/result-directory.js';
 import type { ResultDirectory, ResultDirectoryOptions } from '../../lib/output/result-directory.js';
 import { contigResult, countsOf, runDescription, windowResult } from './results.js';
 
-/** What a run in another process says. */
+/** A message of a run in another process. */
 export interface Said {
   readonly event: 'opened' | 'waiting' | 'lost' | 'finished' | 'failed';
-  /** Of the process in its own namespace. */
+  /** Its process id in its own namespace. */
   readonly pid: number;
   readonly code?: string;
   readonly text?: string;
 }
 
-/** A run in a process of its own: it opens a directory, and finishes when it is told to. */
+/** A run in a process of its own: it opens a directory, and finishes on request. */
 export class DirectoryProcess {
   readonly #child: ChildProcess;
   readonly #said: Said[] = [];
   #isOver = false;
   errors = '';
 
-  /** @param wrapper words before those of the command, such as `unshare` */
+  /** @param wrapper goes before the command, such as `unshare` */
   constructor(options: ResultDirectoryOptions, wrapper: readonly string[] = []) {
     const [program, ...words] = [...wrapper, process.execPath, fileURLToPath(import.meta.url), JSON.stringify(options)];
     const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -41,7 +41,7 @@ export class DirectoryProcess {
     });
   }
 
-  /** Waits for the first of these events, or takes one that it has said before. */
+  /** Waits for the first of these events, or takes one that was emitted before. */
   async says(...events: Said['event'][]): Promise<Said> {
     for (;;) {
       const found = this.#said.find(({ event }) => events.includes(event));
@@ -52,12 +52,12 @@ export class DirectoryProcess {
     }
   }
 
-  /** Tells it to write its results and to finish. */
+  /** Asks it to write its results and finish. */
   finish(): void {
     this.#child.stdin!.write('finish\n');
   }
 
-  /** Sends a signal to the run itself, whatever it is wrapped in. */
+  /** Sends a signal to the run itself, inside its wrapper. */
   send(signal: NodeJS.Signals): void {
     process.kill(innermost(this.#child.pid!), signal);
   }
@@ -69,7 +69,7 @@ export class DirectoryProcess {
     try {
       process.kill(innermost(this.#child.pid!), 'SIGKILL');
     } catch (cause) {
-      // It has ended by itself, and only the end of its output is not read yet.
+      // It has ended by itself, and the end of its output is not read yet.
       if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause;
     }
     await closed;
@@ -85,7 +85,7 @@ export function innermost(pid: number): number {
 
 const say = (said: Omit<Said, 'pid'>): void => console.log(JSON.stringify({ ...said, pid: process.pid }));
 
-/** Every run has another contig, by which its results are told from those of others. */
+/** Every run writes another contig, which distinguishes its results from those of others. */
 async function finish(directory: ResultDirectory): Promise<void> {
   const results = [windowResult(`of_${process.hrtime.bigint()}`, 1), contigResult('x', 'ACGT', { windows: 1 })];
   for (const result of results) await directory.write(result);

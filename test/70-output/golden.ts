@@ -55,7 +55,7 @@ function goldenWindow(id: string, letters: string, frames: readonly GoldenFrame[
   });
 }
 
-/** The results of the golden run, as the pipeline would hand them over: windows of a record, then the record. */
+/** The results of the golden run as the pipeline passes them on: windows of a record, then the record. */
 export function goldenResults(): (WindowResult | ContigResult)[] {
   const frames = framesByWindow();
   const windows = readFasta('input_chunked500.fa').map(({ id, letters }) =>

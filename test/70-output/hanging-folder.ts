@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, statSync } from 'node:fs';
 
-/** Another view of a folder, through a file system that hangs on demand: bindfs, stopped and woken. */
+/** Another view of a folder, through a file system that hangs on demand: bindfs, stopped and resumed. */
 export class HangingFolder {
   readonly path: string;
   readonly #daemon: ChildProcess;
@@ -13,12 +13,12 @@ export class HangingFolder {
     this.#daemon = daemon;
   }
 
-  /** @returns why it cannot be made, where it cannot */
+  /** @returns a string if it cannot be made: the reason */
   static async make(folder: string, path: string): Promise<HangingFolder | string> {
     if (spawnSync('bindfs', ['--version'], { stdio: 'ignore' }).status !== 0) return 'bindfs is not installed';
     mkdirSync(path);
     const device = statSync(path).dev;
-    // In the foreground, and one call after the other.
+    // In the foreground, and single-threaded.
     const daemon = spawn('bindfs', ['-f', '-s', folder, path], { stdio: 'ignore' });
     const ended = once(daemon, 'close').then(() => 'bindfs cannot mount here');
     return Promise.race([ended, mounted(path, { daemon, device }).then(() => new HangingFolder(path, daemon))]);

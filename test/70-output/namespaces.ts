@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { innermost } from './directory-process.js';
 
-/** Words that put a command into namespaces of its own, as a container does: it is process 1 there. */
+/** Runs a command in namespaces of its own, as in a container: there it is process 1. */
 const CONTAINER = ['unshare', '--fork', '--pid', '--mount-proc', '--kill-child'];
 const AS_USER = ['unshare', '--user', '--map-root-user', ...CONTAINER.slice(1)];
 
@@ -11,7 +11,7 @@ function works(words: readonly string[]): boolean {
   return spawnSync(words[0]!, [...words.slice(1), 'true'], { stdio: 'ignore' }).status === 0;
 }
 
-/** How a container is made here; undefined where the system does not let this user. */
+/** The command that makes a container here; undefined if this user may not. */
 export function containerCommand(): readonly string[] | undefined {
   return [CONTAINER, AS_USER].find(works);
 }
@@ -22,7 +22,7 @@ export function namedContainer(words: readonly string[], hostname: string): stri
   return [...words, '--uts', ...inside];
 }
 
-/** A container in which several commands run, and /proc shows to each user only its own processes. */
+/** A container for several commands, in which /proc shows each user only their own processes. */
 export class HidingContainer {
   readonly #child: ChildProcess;
 
@@ -30,7 +30,7 @@ export class HidingContainer {
     this.#child = child;
   }
 
-  /** @returns undefined where it cannot be made */
+  /** @returns undefined if it cannot be made */
   static async make(): Promise<HidingContainer | undefined> {
     if (process.getuid?.() !== 0) return undefined;
     const [program = '', ...words] = CONTAINER;
@@ -43,7 +43,7 @@ export class HidingContainer {
     return isReady ? new HidingContainer(child) : undefined;
   }
 
-  /** Words that run a command in it as another user. */
+  /** The command prefix that runs a command in it as another user. */
   as(uid: number): string[] {
     const inside = ['nsenter', '--target', String(innermost(this.#child.pid!)), '--mount', '--pid'];
     return [...inside, 'setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];

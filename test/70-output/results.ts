@@ -10,7 +10,7 @@ import {
 } from '../../lib/output/result-directory.js';
 import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 
-/** A scored window of one frame; `changes` for the rest. */
+/** A scored window with one frame; `changes` overrides its fields. */
 export function windowResult(contig: string, number: number, changes: Partial<WindowResult> = {}): WindowResult {
   const embedding = Float32Array.of(number, 0.5);
   const best: FrameScore = { frame: 'F1', others: 0.25, virus: 0.75, embedding };
@@ -57,8 +57,8 @@ export function contigResult(contig: string, letters: string, changes: Partial<C
 }
 
 /**
- * Counted apart from the code under test, from the results themselves.
- * @param model the name of the run's own, which is not that of its triage
+ * Counts from the results themselves, independent of the code under test.
+ * @param model the name of the run's own model, not its triage's
  */
 export function countsOf(results: readonly PredictionResult[], model = 'tiny'): RunCounts {
   const windows = results.filter((result) => result.kind === 'window');
@@ -108,7 +108,7 @@ export function runDescription(counts: RunCounts, changes: Partial<RunDescriptio
   };
 }
 
-/** The options of most tests, below a folder of the test's own. */
+/** The options of most tests, in a folder of the test's own. */
 export function optionsIn(folder: string, changes: Partial<ResultDirectoryOptions> = {}): ResultDirectoryOptions {
   const comment = 'virnucpro 0.1.0 model=tiny';
   return { directory: join(folder, 'out'), chunkSize: 500, inputName: 'input', comment, ...changes };

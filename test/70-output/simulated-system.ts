@@ -4,12 +4,12 @@ import type { FoundProcess, ProcessIdentity, SharedFiles, System } from '../../l
 
 type Node = { text: string; modified: number } | Map<string, Node>;
 
-/** The failure of a system call. */
+/** The error of a system call. */
 function failure(code: string, path: string): Error {
   return Object.assign(new Error(`${code}: ${path}`), { code });
 }
 
-/** Files in memory, with the calls of the system that are atomic there, too. */
+/** Files in memory; calls that are atomic in the system are atomic here too. */
 export class SimulatedFiles {
   readonly #root = new Map<string, Node>();
 
@@ -79,35 +79,36 @@ export function digestOf(text: string): { bytes: number; sha256: string } {
 
 interface Waiting {
   readonly process: SimulatedProcess;
-  /** When it may go on: at once for a call to the file system, later for a sleep. */
+  /** The time from which it may continue: at once for a call to the file system, later for a sleep. */
   readonly due: number;
   readonly proceed: () => void;
 }
 
 /**
- * Processes over one file system and one clock, which go on only as they are told, one call to the file system at a time.
+ * Processes with one file system and one clock, which continue only when told to, one call to the file system at a
+ * time.
  */
 export class SimulatedWorld {
   readonly files = new SimulatedFiles();
   readonly processes: SimulatedProcess[] = [];
   time = 0;
-  /** Told after every call to the file system. */
+  /** Called after every call to the file system. */
   onChange: (change: { process: SimulatedProcess; call: string; from: string; to: string }) => void = () => undefined;
   waiting: Waiting[] = [];
 
-  /** What could go on now. */
+  /** Whatever could continue now. */
   get ready(): readonly Waiting[] {
     return this.waiting.filter(({ process, due }) => due <= this.time && !process.isStopped);
   }
 
-  /** Lets one go on, and everything that follows from it until the next call. */
+  /** Lets one continue, with everything that follows until the next call. */
   async proceed(waiting: Waiting): Promise<void> {
     this.waiting = this.waiting.filter((other) => other !== waiting);
     waiting.proceed();
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** To the next moment at which something could go on, where there is one. */
+  /** Advances to the next time at which something could continue. @returns whether there is one */
   passTime(): boolean {
     const next = Math.min(...this.waiting.filter(({ process }) => !process.isStopped).map(({ due }) => due));
     if (!Number.isFinite(next)) return false;

@@ -16,14 +16,14 @@ import { tableRows } from '../table-rows.js';
 import { rule, score } from './arbitrary-runs.js';
 import { rescoreIn } from './stored-run.js';
 
-/** Letters of a record: a window each. */
+/** Bases: every letter of a record is a window. */
 const CHUNK_SIZE = 1;
 
 const scoresOfWindow = fc.array(fc.tuple(score, score), { maxLength: 6 });
 const contigs = fc.array(fc.array(scoresOfWindow, { maxLength: 4 }), { minLength: 1, maxLength: 5 });
 type Contigs = typeof contigs extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** What the ledger of a run makes of these scores. */
+/** The results that a run's ledger computes from these scores. */
 function resultsOf(contigs: Contigs, rule: CallRule): PredictionResult[] {
   const ledger = new Ledger({ rule, sequences: false, model: 'tiny' });
   contigs.forEach((windows, index) => {
@@ -50,7 +50,7 @@ function fastaOf(contigs: Contigs): string {
   return contigs.map((windows, index) => `>c${index}\n${'A'.repeat(windows.length)}\n`).join('');
 }
 
-/** Rows, by the words of the documentation: a call from its score, a contig's numbers and verdict from its calls. */
+/** Checks rows by the words of the documentation: calls against scores, a contig's counts and verdict against calls. */
 function checkTables(directory: string, { threshold, minFraction }: CallRule): void {
   const windows = tableRows(join(directory, 'windows.tsv'));
   for (const { virus_score: text, call } of windows) {
@@ -75,7 +75,7 @@ describe('One rule', () => {
     { threshold, minFraction }: CallRule,
     fasta: string,
   ): Promise<void> {
-    // What becomes virus is read from the input.
+    // The sequences called virus are read from the input.
     writeFileSync(join(folder.path, 'test.fa'), fasta);
     const sha256 = createHash('sha256').update(fasta).digest('hex');
     const inputs = [{ path: 'test.fa', bytes: fasta.length, sha256 }];

@@ -23,7 +23,7 @@ describe('The sequences of a call', () => {
     ...{ folder: folder.path, inputs: INPUTS, scores: SCORES },
     ...changes,
   });
-  /** The results by the rule that most tests begin with, and those that a call shall come to. */
+  /** The results by the rule that most tests begin with, and those that a call should produce. */
   const begin = async (wanted: typeof RULE, run = stored()): Promise<Record<string, string>> => {
     await predictStored(run, 'wanted', wanted);
     await predictStored(run, 'out', RULE);
@@ -31,7 +31,7 @@ describe('The sequences of a call', () => {
   };
   const called = (): Record<string, string> => calledFiles(folder.path, 'out');
 
-  /** Refused, with everything left as it was. */
+  /** Refuses, and leaves everything as it was. */
   const refuses = async (
     error: { code: string; message: RegExp },
     options: Parameters<typeof rescoreIn>[3] = {},

@@ -28,7 +28,7 @@ describe('A call refuses', () => {
     await assert.rejects(rescoreIn(stored(), 'out', OTHER_RULE, options), { code: 'VNP_OUTPUT', message });
     assert.deepEqual(filesBelow(folder.path), before, 'everything stays as it was');
   };
-  /** Changes a file; run.json goes along where it shall look like the run's own. */
+  /** Changes a file; if `isKnown`, run.json is changed with it, so that the file looks like the run's own. */
   const change = (name: string, from: string | RegExp, to: string, options = { isKnown: false }): void => {
     const text = readFileSync(out(name), 'utf8');
     const changed = text.replace(from, to);

@@ -8,7 +8,7 @@ import { embeddedRun, OTHER_MODEL, otherClassifier, scoreFiles } from './embedde
 import { calledFiles, filesBelow, predictStored, readRun, rescoreIn } from './stored-run.js';
 import type { StoredRun } from './stored-run.js';
 
-/** Calls, and kills itself without any chance to tidy up before the n-th change of a folder that the call makes. */
+/** Calls, and kills itself without any chance to clean up before the call's n-th change of a folder. */
 const DYING_CALL = `
   import promises from 'node:fs/promises';
   import { syncBuiltinESMExports } from 'node:module';
@@ -44,7 +44,7 @@ describe('A call that is killed', () => {
     scores: [[[0.1, 0.9]], [[0.4, 0.6]], [[0.7, 0.3]], [[0.9, 0.1]]],
   });
 
-  /** @returns whether it came to its end */
+  /** @returns whether it finished */
   const callUntil = async (output: string, changes: number, classifier = false): Promise<boolean> => {
     const module = new URL('../../lib/rescore/rescore.js', import.meta.url).href;
     const options = { directory: path(output), rule: LATER, version: '0.1.0', commandLine: [], classifier };
@@ -112,7 +112,7 @@ describe('A call that is killed', () => {
         states.before++;
         assert.deepEqual(scoreFiles(parent, 'out'), before, `before change ${changes}`);
       } else states.after++;
-      // What was decided on is carried out by a call without a classifier, too.
+      // A call without a classifier, too, carries out what was decided.
       await rescoreIn(stored(), 'out', LATER, isBetween ? {} : { classifier: otherClassifier() });
       assert.deepEqual(scoreFiles(parent, 'out'), wanted, `after a kill before change ${changes}`);
     }

@@ -12,7 +12,7 @@ import type { StoredRun } from './stored-run.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
 
-/** Some of the six frames, in their order. */
+/** Some of the six frames, in order. */
 const frames = fc.subarray([...FRAME_NAMES]).chain((names) =>
   fc.tuple(
     ...names.map((frame) =>
@@ -59,7 +59,7 @@ describe('A call with another classifier', () => {
       rescored?.map((entry) => entry.from),
       [from],
     );
-    // And back again, to what was there before.
+    // And back again, to the earlier state.
     const back = await rescoreIn(run, 'called', first, { classifier: otherClassifier(RUN_MODEL) });
     assert.deepEqual({ ...back, rescored: undefined }, { ...before, rescored: undefined });
     assert.deepEqual(readdirSync(path('called')).sort(), readdirSync(path('wanted')).sort());
@@ -79,7 +79,7 @@ describe('A call with another classifier', () => {
     );
   });
 
-  /** Frames of windows in a pattern that begins anew at no multiple of the frames classified at once. */
+  /** Frames of windows in a pattern that never repeats at a multiple of the frames classified at once. */
   const patterned = (count: number): EmbeddedWindow[] =>
     Array.from({ length: count }, (_, number) => {
       const names = FRAME_NAMES.filter((_, index) => (number * 7 + index * index * 3) % 5 < 3);
@@ -129,7 +129,7 @@ describe('A call with another classifier', () => {
       );
     }
     assert.deepEqual(warnings, ['random weights: not a prediction']);
-    // A call without a model leaves what the last one with a model has written.
+    // A call without a model keeps what the last one with a model wrote.
     assert.equal((await rescoreIn(run, 'out', { threshold: 0.9, minFraction: 0.5 })).model.name, 'other_1.2');
     const back = await rescoreIn(run, 'out', RULE, { classifier: otherClassifier(RUN_MODEL) });
     assert.deepEqual([back.warnings, comments()], [[], before]);

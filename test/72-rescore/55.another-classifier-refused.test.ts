@@ -40,7 +40,7 @@ describe('A call with another classifier refuses', () => {
     const manifest = readRun(folder.path, 'out');
     writeFileSync(out('run.json'), JSON.stringify({ ...manifest, ...fields(manifest) }));
   };
-  /** Makes run.json speak of the file as it is. */
+  /** Updates run.json to the file's current content. */
   const know = (name: string): void => {
     const content = readFileSync(out(name));
     const sha256 = createHash('sha256').update(content).digest('hex');

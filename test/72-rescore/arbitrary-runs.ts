@@ -2,7 +2,7 @@ import fc from 'fast-check';
 
 export const NINE_TENTHS = Math.fround(0.9);
 
-/** Scores on and beside the thresholds that are tried, the least and the most among them. */
+/** Scores on and next to the tested thresholds, with the minimum and maximum among them. */
 export const score = fc
   .oneof(
     fc.constantFrom(0, 1, 0.5, NINE_TENTHS, Math.fround(1e-5), Math.fround(0.25), Math.fround(0.3)),
@@ -14,10 +14,10 @@ const threshold = fc.oneof(
   fc.constantFrom(0, 1, 0.5, 0.9, NINE_TENTHS, 1e-7),
   fc.double({ min: 0, max: 1, noNaN: true }),
 );
-/** A rule that predict and call can be given. */
+/** A rule that predict and call accept. */
 export const rule = fc.record({ threshold, minFraction: fc.oneof(fc.constantFrom(0, 0.3, 1 / 3, 0.5, 1), threshold) });
 
-/** Headers that tables escape, duplicates, none at all; letters in which a `>` may start a line of the output. */
+/** Headers that tables escape, duplicates, empty ones; letters in which a `>` may start a line of the output. */
 const header = fc.oneof(
   fc.constantFrom(
     'a',

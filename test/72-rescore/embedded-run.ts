@@ -6,10 +6,10 @@ import type { OtherClassifier } from '../../lib/rescore/other-classifier.js';
 import type { FrameName } from '../../lib/windows/open-reading-frames.js';
 import { CHUNK_SIZE, type StoredRun, type WindowScores } from './stored-run.js';
 
-/** Numbers of an embedding: any two of them are the scores that some classifier gives. */
+/** Numbers per embedding; any two of them are the scores of some classifier. */
 export const WIDTH = 3;
 
-/** What the language models give for a window. */
+/** The language models' output for a window. */
 export interface EmbeddedWindow {
   readonly status: 'scored' | 'failed' | 'no_frame';
   readonly frames: readonly { readonly frame: FrameName; readonly embedding: readonly number[] }[];
@@ -22,7 +22,7 @@ export const OTHER_MODEL = model('other_1.2', {
   card: '/models of others/à; 100 %/card.md',
 });
 
-/** At which the scores of a model are said to be. */
+/** The temperature recorded for a model's scores. */
 export function temperatureOf({ name }: ManifestModel): number {
   return name === OTHER_MODEL.name ? 1.37 : 1;
 }
@@ -46,13 +46,13 @@ export function model(
   return { name, random, shipped: false, card, chunkSize, parts };
 }
 
-/** The scores that a classifier gives to an embedding. */
+/** The scores that a classifier gives for an embedding. */
 function scoresOf(embedding: ArrayLike<number>, { name }: ManifestModel): [others: number, virus: number] {
   const [first, second] = name === RUN_MODEL.name ? [0, 1] : [2, 0];
   return [embedding[first]!, embedding[second]!];
 }
 
-/** The run of the windows by a model. */
+/** The run of the windows with a model. */
 export function embeddedRun(
   run: Pick<StoredRun, 'folder' | 'inputs' | 'stopAfter'>,
   windows: readonly EmbeddedWindow[],
@@ -68,7 +68,7 @@ export function embeddedRun(
   return { ...run, scores, model: by, temperature: temperatureOf(by), saveEmbeddings: true };
 }
 
-/** Applies the classifier of a model; `calls` has the rows of every call. */
+/** Applies a model's classifier; `calls` has the number of rows of every call. */
 export function otherClassifier(of = OTHER_MODEL): OtherClassifier & { readonly calls: number[] } {
   const calls: number[] = [];
   const classify = (embeddings: Float32Array): Promise<Float32Array> => {

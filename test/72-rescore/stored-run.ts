@@ -18,7 +18,7 @@ import { countsOf, runDescription } from '../70-output/results.js';
 
 export const CHUNK_SIZE = 10;
 
-/** What the models would give for a window: the scores of its first frames, a failure, no frame, or what it says. */
+/** The models' output for a window: the scores of its first frames, a failure, no frame, or the given fields. */
 export type WindowScores =
   | readonly (readonly [others: number, virus: number])[]
   | 'failed'
@@ -28,24 +28,26 @@ export type WindowScores =
 export interface StoredRun {
   /** The folder of the input and of the results. */
   readonly folder: string;
-  /** Contents of files by name, in the order of reading. */
+  /** Contents of files by name, in reading order. */
   readonly inputs: Readonly<Record<string, string | Uint8Array>>;
-  /** One for each window, in order; begun again where there are more windows. */
+  /** One for each window, in order; repeats from the start if there are more windows. */
   readonly scores: readonly WindowScores[];
-  /** Results after which the run is stopped. Default: it is not. */
+  /** Results after which the run is stopped. Default: never. */
   readonly stopAfter?: number;
   /** Further fields of run.json. */
   readonly changes?: Partial<RunDescription>;
   readonly random?: boolean;
-  /** Default: one by the name of `tiny`. */
+  /** Default: a model named `tiny`. */
   readonly model?: ManifestModel;
-  /** Of the scores, for run.json and the comments alone. Default: 1. */
+  /** Of the scores, only for run.json and the comments. Default: 1. */
   readonly temperature?: number;
-  /** Whether there are embeddings; every frame has to bring its own then. Default false. */
+  /** Whether there are embeddings; every frame must then have its own. Default: false. */
   readonly saveEmbeddings?: boolean;
 }
 
-/** Scores stored inputs as a prediction would, with the pipeline's own rule, and writes the results by its own writers. */
+/**
+ * Scores stored inputs like a prediction, with the pipeline's own rule, and writes the results with its own writers.
+ */
 export async function predictStored(
   run: StoredRun,
   output: string,
@@ -100,7 +102,7 @@ function describe(
   const { parameters } = runDescription(countsOf([]));
   return runDescription(countsOf(results, modelOf(run).name), {
     outcome: stopAfter !== undefined ? 'stopped' : isPartial ? 'partial' : 'complete',
-    // What a stopped run did not come to the end of has no hash.
+    // An input that a stopped run did not finish has no hash.
     inputs: stopAfter !== undefined ? finished.slice(0, -1) : finished,
     model: modelOf(run),
     parameters: { ...parameters, ...rule, temperature, saveEmbeddings },
@@ -148,7 +150,7 @@ function windowOf(given: WindowScores): Pick<WindowResult, 'status' | 'frames'> 
   return { status: 'scored', frames };
 }
 
-/** Calls with what the tests do not care about filled in. */
+/** Calls with defaults for what the tests do not vary. */
 export function rescoreIn(
   run: Pick<StoredRun, 'folder'>,
   output: string,
@@ -159,7 +161,7 @@ export function rescoreIn(
   return rescore({ directory: join(run.folder, output), rule, version: '0.1.0', commandLine, ...options });
 }
 
-/** The result files that a call writes, as they are. */
+/** The result files that a call writes, unchanged. */
 export function calledFiles(folder: string, output: string): Record<string, string> {
   const names = ['contigs.tsv', 'windows.tsv', 'virus.fna'];
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, output, name), 'utf8')]));

@@ -19,7 +19,7 @@ import { installGoldenModel } from '../golden-model.js';
 import { writeLibtorch } from '../90-setup/temporary-checkout.js';
 import { virnucpro } from './command-line.js';
 
-/** Nothing native is run then. */
+/** With this, nothing native runs. */
 const QUICKLY = { VIRNUCPRO_ADDON: '/nonexistent' };
 
 interface Report {
@@ -34,7 +34,7 @@ describe('virnucpro doctor', () => {
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'virnucpro-doctor-test-'))));
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Temporary files of the process under test lie in a folder of their own, so that it can be seen what is left there. */
+  /** Temporary files of the process under test go into a folder of their own, so that leftovers can be seen. */
   async function doctor(environment: NodeJS.ProcessEnv = {}): Promise<Report> {
     const temporary = join(folder, 'temporary');
     mkdirSync(temporary, { recursive: true });
@@ -89,7 +89,7 @@ describe('virnucpro doctor', () => {
     assert.ok(found.endsWith(`with the libtorch in ${join(cached, 'torch')}`), found);
     assert.match(details.join('\n'), /python\/torch does not load: /);
     assert.match(next ?? '', /--force-reinstall/);
-    // Damage is seen without the linker.
+    // Damage is noticed without the linker.
     truncateSync(join(torch, 'lib', 'libc10.so'), 0);
     const again = await doctor({ ...QUICKLY, PATH: path, LIBTORCH: '', VIRNUCPRO_CACHE: cache });
     assert.equal(again.check('libtorch').status, 'warning');

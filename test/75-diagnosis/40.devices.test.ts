@@ -14,7 +14,7 @@ describe('virnucpro devices', () => {
   before(() => (folder = mkdtempSync(join(tmpdir(), 'virnucpro-devices-'))));
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** A driver that loads, and a libtorch without its CUDA half: all of this machine's but for that. */
+  /** A driver that loads, and this machine's libtorch without its CUDA half. */
   function driverWithoutCuda(): NodeJS.ProcessEnv {
     const driver = join(folder, 'driver');
     mkdirSync(driver);

@@ -12,8 +12,8 @@ export interface CommandOutcome {
 }
 
 /**
- * Runs the command line in a real process. Its libtorch and addon are those of this process, unless the environment that
- * is given says otherwise; a variable given as undefined is not set.
+ * Runs the command line in a real process. It uses this process's libtorch and addon, unless `environment` says
+ * otherwise; a variable given as undefined is not set.
  */
 export async function virnucpro(words: string[], environment: NodeJS.ProcessEnv = {}): Promise<CommandOutcome> {
   const { libtorch, path } = loadAddon();

@@ -1,6 +1,6 @@
 /**
- * The three architectures once more, plainly and in float64: one sequence at a time, no packing, no padding, written from
- * the published definitions and not from either engine. It is the judge of the values that the doctor compares with.
+ * The three architectures again, plainly and in float64: one sequence at a time, without packing or padding, written
+ * from the published definitions and not from either engine. They verify the values that the doctor compares with.
  */
 import type { ClassifierArchitecture, DnabertArchitecture, Esm2Architecture } from '../../lib/engine/addon.js';
 import type { KnownParameter } from '../../lib/diagnosis/known-model.js';
@@ -17,7 +17,7 @@ export function weightsOf(parameters: readonly KnownParameter[]): Weights {
   };
 }
 
-/** The mean over the residues: neither the first token nor the last. */
+/** The mean over the residues: without the first and the last token. */
 export function esm2Mean(tokens: readonly number[], { layers, width, heads }: Esm2Architecture, w: Weights): Row {
   const embedding = w('embed_tokens.weight');
   let x = tokens.map((token) => range(width, (d) => 0.88 * embedding[token * width + d]!));
@@ -42,7 +42,7 @@ export function esm2Mean(tokens: readonly number[], { layers, width, heads }: Es
   return mean(x.map((row) => layerNorm(row, w, 'final_norm', 1e-5)).slice(1, -1));
 }
 
-/** The mean over every token, the first and the last included. */
+/** The mean over every token, including the first and the last. */
 export function dnabertMean(tokens: readonly number[], sizes: DnabertArchitecture, w: Weights): Row {
   const { layers, width, heads, feedForward, layerNormEpsilon: epsilon } = sizes;
   const words = w('word_embeddings.weight');
@@ -145,7 +145,7 @@ function attention(
   });
 }
 
-/** Rotary positions: dimension d of a head and dimension d + half turn together by position / 10000^(d / half). */
+/** Rotary positions: dimensions d and d + half of a head rotate together by position / 10000^(d / half). */
 function rotated(row: Row, position: number, heads: number): Row {
   const width = row.length / heads;
   const half = width / 2;
@@ -157,7 +157,10 @@ function rotated(row: Row, position: number, heads: number): Row {
   });
 }
 
-/** For a power of two n the slopes are 2^(-8/n), 2^(-16/n), …; else those of the lower one, then every other of the next. */
+/**
+ * For a power of two n the slopes are 2^(-8/n), 2^(-16/n), …; otherwise those of the lower power, then every other of
+ * the next.
+ */
 function alibiSlopes(heads: number): Row {
   const ofPower = (n: number) => range(n, (i) => 2 ** ((-8 * (i + 1)) / n));
   const lower = 2 ** Math.floor(Math.log2(heads));
@@ -169,10 +172,10 @@ function gelu(x: number): number {
   return (x / 2) * (1 + errorFunction(x / Math.SQRT2));
 }
 
-/** By its power series, which for |x| < 6 is good to 1e-9 and beyond is 1 or -1 to more digits than that. */
+/** By its power series, accurate to 1e-9 for |x| < 6; beyond, the result is 1 or -1 to even more digits. */
 function errorFunction(x: number): number {
   if (Math.abs(x) > 6) return Math.sign(x);
-  // erf x = 2/sqrt(pi) exp(-x^2) sum of 2^n x^(2n+1) / (2n+1)!!: all terms have one sign, so that none cancel.
+  // erf x = 2/sqrt(pi) exp(-x^2) sum of 2^n x^(2n+1) / (2n+1)!!: all terms have one sign, so none cancels.
   let term = x;
   let sum = x;
   for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {

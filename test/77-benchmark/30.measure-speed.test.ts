@@ -9,12 +9,12 @@ const BATCHES = [pack([sequence(30), sequence(10)]), pack([sequence(50)]), pack(
 const OPERATIONS_PER_TOKEN = 1000;
 
 interface FakeSpeed {
-  /** Of a token in the model, and of a row in the linear layers alone. */
+  /** Time per token in the model, and per row in the linear layers alone. */
   readonly token: number;
   readonly row: number;
 }
 
-/** A device with a clock of its own, on which everything takes as long as it is told to. */
+/** A device with a clock of its own, on which everything takes the time given. */
 class FakeDevice {
   now = 0;
   readonly calls: string[] = [];

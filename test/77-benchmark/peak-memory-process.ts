@@ -1,7 +1,7 @@
 /**
- * What is reported of the memory of a process of its own, in which other tests have neither left memory to be used again
- * nor any to be given back: node peak-memory-process.js BYTES. It takes so many bytes, fills them, and gives them back.
- * The output is JSON: Readings.
+ * Reports the memory of a process of its own, where no memory of other tests is reused or freed:
+ * node peak-memory-process.js BYTES. It allocates this many bytes, fills them, and frees them. The output is Readings
+ * as JSON.
  */
 import { fileURLToPath } from 'node:url';
 import type { PeakMemory } from '../../lib/benchmark/measurements.js';

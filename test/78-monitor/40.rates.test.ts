@@ -4,7 +4,7 @@ import type { RecentRates } from '../../lib/monitor/rates.js';
 import type { RunStatus, WorkerStatus } from '../../lib/predict/run-status.js';
 import { status, worker } from './statuses.js';
 
-/** What a worker was at each moment of a run, looked at twice a second. */
+/** A run's statuses, one every half second, with a worker that `workerAt` describes. */
 function watched(seconds: number, workerAt: (seconds: number) => Partial<WorkerStatus>): RunStatus[] {
   let history: RunStatus[] = [];
   for (let now = 0; now <= seconds; now += 0.5) {
@@ -70,7 +70,7 @@ describe('the rates of late', () => {
       }),
       0,
     );
-    // Within twenty seconds there are five or six of them.
+    // Twenty seconds contain five or six such cycles.
     assert.ok(rates.busyFraction >= 0.25 && rates.busyFraction <= 0.3, String(rates.busyFraction));
     assert.ok(rates.framesPerSecond >= 25 && rates.framesPerSecond <= 30, String(rates.framesPerSecond));
   });

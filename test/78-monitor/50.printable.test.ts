@@ -47,7 +47,7 @@ describe('text for a terminal', () => {
         assert.equal(width(padded(safe, columns)), columns);
         const lines = wrapped(safe, columns + 1);
         for (const line of lines) assert.ok(width(line) <= columns + 1, line);
-        // A character that is wider than the screen is the only one that may change.
+        // Only a character wider than the screen may change.
         if (columns > 0) assert.equal(lines.join('').replaceAll(' ', ''), safe.replaceAll(' ', ''));
       }),
     );

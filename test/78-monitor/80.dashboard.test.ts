@@ -9,7 +9,7 @@ import type { TerminalOptions } from './terminal.js';
 const PROGRAM = fileURLToPath(new URL('dashboard-program.js', import.meta.url));
 const KEYS = 'q quit  p pause  l log';
 
-/** What follows is right for a shell of 80 by 24 unless said otherwise. */
+/** The terminal has 80 by 24 characters unless a test says otherwise. */
 describe('the dashboard on a terminal', function () {
   let folder: string;
   let terminal: Terminal;
@@ -23,7 +23,7 @@ describe('the dashboard on a terminal', function () {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** Starts the made-up run and waits for it to be on the screen. */
+  /** Starts the made-up run and waits until it is on the screen. */
   async function start(behaviour: string, devices = 2, options: Partial<TerminalOptions> = {}): Promise<string> {
     terminal = await Terminal.open({ columns: 80, rows: 24, ...options });
     terminal.run(process.execPath, PROGRAM, join(folder, 'pid'), String(devices), behaviour);
@@ -34,7 +34,7 @@ describe('the dashboard on a terminal', function () {
     process.kill(Number(readFileSync(join(folder, 'pid'), 'utf8')), signal);
   }
 
-  /** The shell has its terminal back, as it was. @returns the screen, and the exit code of what ran */
+  /** Checks that the shell has its terminal back as before. @returns the screen, and the exit code of the program */
   async function restored(): Promise<{ screen: string; code: number }> {
     const screen = await terminal.showsPrompt();
     assert.deepEqual(terminal.state(), { secondScreen: false, cursor: true });

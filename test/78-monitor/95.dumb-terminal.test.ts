@@ -21,12 +21,12 @@ describe('a run on a terminal', () => {
     (installed as InstalledModel | undefined)?.remove();
   });
 
-  /** Every byte that a terminal receives from a run. */
+  /** All bytes that a terminal receives from a run. */
   function bytesOf(name: string, variables: NodeJS.ProcessEnv): string {
     const program = join(repositoryRoot, 'bin', 'virnucpro.js');
     const words = [program, 'predict', fixture('golden', 'end_to_end', 'input.fa'), '-o', join(folder, name)];
     const options = ['--model', 'golden', '--device', 'cpu', '--threads', '1', '--progress-interval', '0.2'];
-    // A terminal has a size only when somebody gives it one.
+    // A terminal has no size until it is set.
     const command = ['stty cols 100 rows 30; exec', process.execPath, ...words, ...options].join(' ');
     const env: NodeJS.ProcessEnv = {
       ...process.env,

@@ -15,7 +15,7 @@ function pictured(): string[] {
   );
 }
 
-/** What a line is made of, whatever the run: without its numbers, the lengths of its bars, and what the devices do. */
+/** The form of a line, independent of the run: without its numbers, the lengths of its bars and what the devices do. */
 function form(line: string): string {
   return line
     .replaceAll(/[█▏▎▍▌▋▊▉░]+/g, 'bar')
@@ -35,7 +35,7 @@ describe('the picture of the dashboard in README.md', () => {
     const view = { columns: COLUMNS, rows: lines.length, title: '', log, ascii: false, logOnly: false };
     const drawn = renderDashboard([status({ workers: names })], { ...view, hasKeys: true, isStopping: false });
     const rule = drawn.findIndex((line) => line.startsWith('Log'));
-    // The title and the log are of the run.
+    // The title and the log depend on the run.
     assert.deepEqual(lines.slice(1, rule + 1).map(form), drawn.slice(1, rule + 1).map(form));
     assert.equal(lines.at(-1), drawn.at(-1)!.trimEnd());
   });

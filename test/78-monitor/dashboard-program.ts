@@ -1,16 +1,16 @@
 /**
- * A made-up run on the dashboard, for the tests of a real terminal. The arguments: a file for the process id, the number
- * of devices, and how the run behaves:
+ * A made-up run on the dashboard, for the tests with a real terminal. Arguments: a file for the process id, the number
+ * of devices, and the behaviour of the run:
  *   polite    ends with a summary when asked to quit
  *   deaf      goes on, whatever it is asked
- *   listening as deaf, and listens to SIGINT once, as `predict` does
- *   throws    throws an exception that nobody catches when asked to quit
+ *   listening like deaf, but listens to SIGINT once, as `predict` does
+ *   throws    throws an uncaught exception when asked to quit
  *   rejects   leaves a rejected promise when asked to quit
  *   exits     calls process.exit(3) when asked to quit
- *   broken    as deaf, and cannot say how far it is once it was asked to pause
- *   breaking  as broken, but only after the screen was drawn that follows the key
- *   warned    as polite, after a dozen warnings
- *   noisy     as polite, after it has written to every place that is not the dashboard's
+ *   broken    like deaf, and fails to report its status once it was asked to pause
+ *   breaking  like broken, but only after the screen that follows the key was drawn
+ *   warned    like polite, after a dozen warnings
+ *   noisy     like polite, after it wrote to every place that does not belong to the dashboard
  */
 import { renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -79,7 +79,7 @@ async function end(): Promise<void> {
   process.exit(0);
 }
 
-// The whole file at once, for a reader that waits for it.
+// Renamed into place, so that a waiting reader sees the whole file at once.
 writeFileSync(`${pidFile}.part`, String(process.pid));
 renameSync(`${pidFile}.part`, pidFile);
 setInterval(() => isBroken && dashboard.log('at work'), 1000);

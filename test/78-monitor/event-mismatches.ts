@@ -3,7 +3,7 @@ import type { FieldMeaning } from '../../lib/monitor/event-schema.js';
 
 type Fields = Readonly<Record<string, FieldMeaning>>;
 
-/** What the fields of an event have that the schema does not say, or the other way round. */
+/** Differences between the fields of an event and the schema. */
 export function mismatches({ event, ...fields }: Readonly<Record<string, unknown>>): string[] {
   const schemas: Readonly<Record<string, { fields: Fields }>> = EVENT_SCHEMA;
   const name = String(event);
@@ -38,7 +38,7 @@ function mismatchesOfValue(path: string, value: unknown, field: FieldMeaning): s
 
 function mismatchesOfObject(path: string, value: unknown, { fields }: FieldMeaning): string[] {
   const values = value as Readonly<Record<string, unknown>>;
-  // Without names of its own it holds numbers by name.
+  // An object without named fields contains numbers by name.
   if (fields) return mismatchesOfFields(path, values, fields);
   return Object.entries(values).flatMap(([name, item]) =>
     typeof item === 'number' ? [] : [`${path}.${name}: expected number, received ${typeof item}`],

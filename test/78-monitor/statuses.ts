@@ -2,7 +2,7 @@ import type { RunStatus, WorkerStatus } from '../../lib/predict/run-status.js';
 
 export const GIB = 2 ** 30;
 
-/** A GPU in the middle of a run, unless said otherwise. */
+/** A GPU in the middle of a run, by default. */
 export function worker(given: Partial<WorkerStatus> = {}): WorkerStatus {
   return {
     id: 'cuda:0',
@@ -22,7 +22,7 @@ export function worker(given: Partial<WorkerStatus> = {}): WorkerStatus {
   };
 }
 
-/** A run that is half done, unless said otherwise. */
+/** A run that is half done, by default. */
 export function status(given: Partial<RunStatus> = {}): RunStatus {
   return {
     seconds: 10,

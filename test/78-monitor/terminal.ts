@@ -6,21 +6,21 @@ import { skip } from '../skipped.js';
 export interface TerminalOptions {
   readonly columns: number;
   readonly rows: number;
-  /** Set in the shell besides a UTF-8 locale. */
+  /** Set in the shell in addition to a UTF-8 locale. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Milliseconds until something that should appear on the screen is given up; only a failure waits so long. */
+/** Milliseconds to wait for something on the screen; only a failure waits so long. */
 const PATIENCE = 60_000;
 const PROMPT = 'ready>';
 
-/** Why no terminal can be had here; undefined when one can. */
+/** Why there is no terminal here; undefined if there is one. */
 export function noTerminal(): string | undefined {
   const { error } = spawnSync('tmux', ['-V']);
   return error && 'tmux is missing: install it with the package manager of this system, such as `apt-get install tmux`';
 }
 
-/** Skips a test or a suite where there is no terminal, and says why. */
+/** Skips a test or a suite, with the reason, if there is no terminal. */
 export function needsTerminal(context: Mocha.Context): void {
   const reason = noTerminal();
   if (reason !== undefined) skip(context, reason);
@@ -28,7 +28,7 @@ export function needsTerminal(context: Mocha.Context): void {
 
 let opened = 0;
 
-/** A shell in a terminal of its own, without a window: keys go in, and what is on the screen can be read. */
+/** A shell in a terminal of its own, without a window: it takes keys, and its screen can be read. */
 export class Terminal {
   readonly #socket = `virnucpro-test-${process.pid}-${opened++}`;
 
@@ -58,7 +58,7 @@ export class Terminal {
     this.press('Enter');
   }
 
-  /** Keys as tmux names them: `q`, `C-c`, `Enter` … */
+  /** Keys by tmux's names: `q`, `C-c`, `Enter` … */
   press(...keys: readonly string[]): void {
     this.#tmux('send-keys', ...keys);
   }
@@ -67,23 +67,23 @@ export class Terminal {
     this.#tmux('resize-window', '-x', String(columns), '-y', String(rows));
   }
 
-  /** What is on the screen, line by line, without the spaces at the ends of lines. */
+  /** The lines on the screen, without spaces at their ends. */
   lines(): string[] {
     return this.#capture();
   }
 
-  /** What is on the screen with the escape sequences of its colours. */
+  /** The screen with the escape sequences of its colours. */
   coloured(): string {
     return this.#tmux('capture-pane', '-p', '-e');
   }
 
-  /** @param joined lines that the terminal broke, because they were too long for it, as one */
+  /** @param joined whether lines that were too long for the terminal are joined again */
   #capture(...joined: readonly '-J'[]): string[] {
     const screen = this.#tmux('capture-pane', '-p', ...joined).replace(/\n$/, '');
     return screen.split('\n').map((line) => line.trimEnd());
   }
 
-  /** Waits until the screen shows it; gives what it shows then. */
+  /** Waits until the screen shows `what`; returns the screen. */
   async shows(what: string | RegExp | ((screen: string) => boolean), ...joined: readonly '-J'[]): Promise<string> {
     const deadline = performance.now() + PATIENCE;
     for (;;) {
@@ -100,18 +100,18 @@ export class Terminal {
     }
   }
 
-  /** Waits for the shell's prompt in the last line that is not empty: the program is over, or stopped. */
+  /** Waits for the shell's prompt in the last line that is not empty: the program has ended, or was stopped. */
   async showsPrompt(): Promise<string> {
     return this.shows((screen) => screen.trimEnd().endsWith(PROMPT));
   }
 
-  /** The terminal's own state: whether its second screen is shown, and its cursor. */
+  /** The terminal's own state: whether its second screen and its cursor are shown. */
   state(): { readonly secondScreen: boolean; readonly cursor: boolean } {
     const [alternate, cursor] = this.#tmux('display-message', '-p', '#{alternate_on} #{cursor_flag}').trim().split(' ');
     return { secondScreen: alternate === '1', cursor: cursor === '1' };
   }
 
-  /** Settings of the terminal's line as `stty` lists them, with `-` where they are off; asked of the shell. */
+  /** Settings of the terminal line as listed by `stty`, with `-` for those that are off; asked through the shell. */
   async settings(...names: readonly string[]): Promise<string[]> {
     this.type(`clear; echo settings: $(stty -a | grep -owE -- '-?(${names.join('|')})') end`);
     const screen = await this.shows(/^settings: .* end$/m, '-J');

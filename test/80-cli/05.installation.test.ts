@@ -47,7 +47,7 @@ describe('a Node that is too old', () => {
   }
 
   it('is refused before a script is even read, as npm run setup has it', () => {
-    // Without the hooks: a Node that ends while their thread starts waits for it for ever.
+    // Without the hooks: a Node that ends while their thread starts waits for the thread for ever.
     const args = ['-r', fixture('old-node', 'version.cjs'), '-r', './bin/refuse-old-node.js', 'no-such-script.mjs'];
     const { status, stderr } = spawnSync(process.execPath, args, { cwd: repositoryRoot, encoding: 'utf8' });
     assert.match(stderr, line);

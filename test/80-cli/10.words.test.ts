@@ -7,7 +7,7 @@ import { packageVersion } from '../../lib/package.js';
 import { repositoryRoot } from '../repository.js';
 import { failsWith, succeeds, virnucpro } from './command-line.js';
 
-/** The words that name every command. */
+/** The command words of every command. */
 function commands(command: Command, args: readonly string[] = []): string[][] {
   return [[...args], ...command.commands.flatMap((inner) => commands(inner, [...args, inner.name()]))];
 }

@@ -50,7 +50,7 @@ describe('virnucpro predict', () => {
   const predict = (inputs: string[], name: string, ...args: string[]) =>
     succeeds(['predict', ...inputs, '-o', join(folder, name), ...EXACT, ...args], { models: installed.models });
   const result = (name: string, file: string): string => readFileSync(join(folder, name, file), 'utf8');
-  /** Every cell of windows.tsv but those that say which input a record came from. */
+  /** Every cell of windows.tsv except those that name a record's input. */
   const windowsWithoutSource = (name: string): string[][] => {
     const [[comment], header, ...rows] = cells(result(name, 'windows.tsv')) as [string[], string[], ...string[][]];
     return [[comment!], ...[header, ...rows].map((row) => row.filter((_, at) => header[at] !== 'source'))];

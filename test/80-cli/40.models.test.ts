@@ -128,7 +128,7 @@ describe('virnucpro models', () => {
     afterEach(() => rmSync(copies, { recursive: true }));
 
     it('are refused before anything is loaded, and nothing is left', async () => {
-      // Whatever needs libtorch would say that there is none.
+      // Whatever needs libtorch would report that there is none.
       const environment = { LIBTORCH: join(copies, 'none') };
       const args = /The model tiny in .* was not made here .*: it came from elsewhere\./;
       await failsWith(args, predicts('tiny'), { models: copies, environment });
@@ -165,7 +165,7 @@ describe('virnucpro models', () => {
     const path = join(models, 'tiny', 'protein', 'model.pt');
     const { atime, mtime } = statSync(path);
     const bytes = readFileSync(path);
-    // In the middle of the weights: the archive opens, and computes something else.
+    // In the middle of the weights: the archive opens, but computes something else.
     bytes[bytes.length >> 1]! ^= 1;
     writeFileSync(path, bytes);
     utimesSync(path, atime, mtime);

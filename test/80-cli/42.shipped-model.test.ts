@@ -18,13 +18,13 @@ const TEMPERATURE = 1.5;
 const CARD = '# A model for tests\n';
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
 const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--no-progress'];
-/** Matrix products of other sizes are summed in another order. */
+/** Matrix products of other sizes sum in another order. */
 const ROUNDING = 1e-6;
 
-/** As the files print it: the shortest text that reads back to the same float32. */
+/** As the files print it: the shortest text that reads back as the same float32. */
 const float32 = (text: string): number => Math.fround(Number(text));
 
-/** Folders of one suite: of a program, of models and of results. */
+/** Folders of a suite: the program, models and results. */
 function folders() {
   const found = { root: '', program: '', models: '' };
   before(() => {
@@ -171,7 +171,7 @@ describe('the model that comes with the program', () => {
       scores('calibrated'),
       raw.map(([others, virus]) => [...calibrated(others, virus, TEMPERATURE)]),
     );
-    // It is the golden model by another name.
+    // It is the golden model under another name.
     await predict('golden', [], installed.models);
     assert.deepEqual(raw, scores('golden'));
     assert.equal(runJson('raw').parameters.temperature, 1);

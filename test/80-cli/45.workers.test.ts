@@ -17,7 +17,7 @@ const FILES = [
   'virus.fna',
 ];
 
-/** Contigs of all lengths, many frames and few. */
+/** Contigs of various lengths, with many ORFs and with few. */
 function contigs(count: number): string {
   const next = seededNumbers(5);
   const draw = (below: number): number => (next() >>> 8) % below;
@@ -118,7 +118,7 @@ describe('virnucpro predict on several workers', () => {
       log.filter(({ event }) => event === 'device-summary').map(({ device }) => device),
       ['cpu:0', 'cpu:1'],
     );
-    // Its workers share the memory of the CPU.
+    // Its workers share the CPU's memory.
     const memory = log.filter(({ event }) => event === 'memory').at(-1)!;
     assert.equal(memory['device'], 'cpu');
     assert.ok((memory['peak'] as number) > 1e7 && (memory['free'] as number) < (memory['total'] as number));

@@ -20,10 +20,10 @@ describe('virnucpro in a process with little', () => {
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-limits-'));
   });
-  // Node removes nothing whose path is too long.
+  // Node cannot remove anything whose path is too long.
   afterEach(() => execFileSync('rm', ['-rf', folder]));
 
-  /** Runs a command after some lines of shell, which begin in the temporary folder. */
+  /** Runs a command after some shell lines, which start in the temporary folder. */
   function within(lines: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
     const script = `set -e; ${lines}; exec "$@"`;
     const env = { ...process.env, VIRNUCPRO_MODELS: installed.models, ...environment };

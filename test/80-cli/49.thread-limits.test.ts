@@ -28,7 +28,7 @@ describe('virnucpro where the system gives few threads', () => {
     if (folder !== undefined) rmSync(folder, { recursive: true });
   });
 
-  /** With fewer Node itself does not start: its own, and those of libuv's pool. */
+  /** The fewest threads with which Node itself starts: its own, and those of libuv's pool. */
   function leastThreads(): number {
     const script = `
       const { promises, readdirSync } = require('node:fs');
@@ -47,7 +47,7 @@ describe('virnucpro where the system gives few threads', () => {
     ];
     const options = ['-o', output, '--device', 'cpu', '--threads', String(THREADS), '--models', join(folder!, 'none')];
     const entered = ['-c', `${cgroup.entering} && exec "$@"`, 'sh', process.execPath, ...args, ...options];
-    // Asking Python for its torch takes processes, too.
+    // Without it, asking Python for its torch would need processes too.
     const env = { ...process.env, LIBTORCH: loadAddon().libtorch.root };
     const ended = await new Promise<{ end: number | string; errors: string }>((resolve) => {
       execFile('sh', entered, { env, timeout: 300_000, killSignal: 'SIGKILL' }, (error, _, errors) =>

@@ -11,14 +11,14 @@ import type { RunManifest } from '../../lib/output/manifest.js';
 
 const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--log-format', 'json'];
 
-/** Records without the letter T: no strand has a stop, so that all six frames of every window are scored. */
+/** Records without the letter T: neither strand has a stop codon, so all six frames of every window are scored. */
 function manyRecords(count: number): string {
   const next = seededNumbers(1);
   const letters = (): string => Array.from({ length: 500 }, () => 'ACG'[(next() >>> 8) % 3]).join('');
   return Array.from({ length: count }, (_, index) => `>record_${index}\n${letters()}\n`).join('');
 }
 
-/** Sends a signal once the log has an event, by its name or by what its line has. */
+/** Sends a signal once the log has an event with this name, or a matching line. */
 function interrupt(signal: NodeJS.Signals, event: string | RegExp): NonNullable<RunOptions['watch']> {
   let sent = false;
   const line = typeof event === 'string' ? new RegExp(`"event":"${event}"`) : event;
@@ -49,7 +49,7 @@ describe('virnucpro predict, when it is interrupted', () => {
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
-    // Its terminal was closed.
+    // As when its terminal was closed.
     ['SIGHUP', 129],
   ] as const) {
     it(`by ${signal} ends with ${code} and writes what is finished`, async () => {
@@ -68,7 +68,7 @@ describe('virnucpro predict, when it is interrupted', () => {
           ['resumable', output],
         ],
       );
-      // Said at once, while the batch that runs is awaited.
+      // Logged at once, while the running batch is awaited.
       assert.match(errors, new RegExp(`"event":"stopping","signal":"${signal}"`));
       const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
       assert.equal(run.outcome, 'stopped');

@@ -23,7 +23,7 @@ import { virnucpro } from './command-line.js';
 
 const INPUT = fixture('golden', 'end_to_end', 'input.fa');
 const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--log-format', 'json'];
-/** Tells what ends from what hangs; not how long it takes. */
+/** Separates what ends from what hangs; no measure of how long it takes. */
 const LIMIT = 30_000;
 
 interface Stopped {
@@ -33,13 +33,15 @@ interface Stopped {
 
 interface StoppedRun {
   readonly signal: NodeJS.Signals;
-  /** The signal is sent when standard error has this, or when signals are caught: it waits for what comes first then. */
+  /**
+   * When to send the signal: when standard error has this text, or once signals are caught, at the run's first wait.
+   */
   readonly at: 'caught' | `"event":"${string}"`;
   readonly standardInput?: number;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** Whether the process has a listener for SIGHUP, which Node itself has not. */
+/** Whether the process has a listener for SIGHUP; Node itself has none. */
 function catchesSignals(pid: number): boolean {
   const caught = /SigCgt:\s*(\w+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
   return (BigInt(`0x${caught}`) & 1n) === 1n;
@@ -58,7 +60,7 @@ async function stopped(args: readonly string[], run: StoppedRun): Promise<Stoppe
   const limit = setTimeout(() => child.kill('SIGKILL'), 2 * LIMIT);
   const isThere = (): boolean => (run.at === 'caught' ? catchesSignals(child.pid!) : errors.includes(run.at));
   while (child.exitCode === null && !isThere()) await new Promise((resolve) => setTimeout(resolve, 10));
-  // What it waits for first is reached by then.
+  // Long enough to reach its first wait.
   if (run.at === 'caught') await new Promise((resolve) => setTimeout(resolve, 200));
   child.kill(run.signal);
   const hang = setTimeout(() => child.kill('SIGKILL'), LIMIT);
@@ -89,7 +91,7 @@ describe('virnucpro, when it is stopped while it waits', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** A pipe with a writer that is idle. */
+  /** A pipe with an idle writer. */
   function idle(): number {
     opened.push(openSync(pipe, constants.O_RDWR));
     return opened[0]!;

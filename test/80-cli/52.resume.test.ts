@@ -32,14 +32,14 @@ type Watch = NonNullable<RunOptions['watch']>;
 
 const OF_THE_RUN = ['run.json', 'run.log'];
 
-/** Records without the letter T: no strand has a stop, so that all six frames of every window are scored. */
+/** Records without the letter T: neither strand has a stop codon, so all six frames of every window are scored. */
 function records(count: number): string {
   const next = seededNumbers(count);
   const letters = (): string => Array.from({ length: 500 }, () => 'ACG'[(next() >>> 8) % 3]).join('');
   return Array.from({ length: count }, (_, index) => `>record_${index}\n${letters()}\n`).join('');
 }
 
-/** Does something to a run once its journal has so many bytes. */
+/** Acts on a run once its journal has this many bytes. */
 function onceJournaled(output: string, bytes: number, act: (child: ChildProcess) => void): Watch {
   let timer: NodeJS.Timeout | undefined;
   return (_errors, child) => {
@@ -91,7 +91,7 @@ describe('virnucpro predict --resume', () => {
   let folder: string;
   let input: string;
   let undisturbed: string;
-  /** Killed in the middle; to be copied. */
+  /** Killed midway; to be copied. */
   let killed: string;
   /** Of a complete run. */
   const JOURNAL_BYTES = (RECORDS * 6 * (2 * HEAD_BYTES + 8)) / 3;
@@ -137,7 +137,7 @@ describe('virnucpro predict --resume', () => {
 
   it('goes on after several kills, one of them while it goes on', async () => {
     const output = join(folder, 'several');
-    // The first time there is nothing to go on with: a job that is put into the queue again is always the same command.
+    // The first time there is nothing to resume: a requeued job always runs the same command.
     for (const fraction of [0.1, 0.3, 0.5]) {
       assert.equal((await killedAt(output, fraction, ['--resume'])).end, 'SIGKILL');
       assert.ok(!existsSync(join(output, 'run.json')));
@@ -172,7 +172,7 @@ describe('virnucpro predict --resume', () => {
 
   it('goes on with one worker where two were killed, whose batches come back in any order', async () => {
     const output = join(folder, 'workers');
-    // One thread for each, as for the one.
+    // One thread for each, as for the single worker.
     const two = ['--workers', '2', '--threads', '2'];
     assert.equal((await killedAt(output, 0.4, two)).end, 'SIGKILL');
     await resumes(output, (await journaled(output)).frames);
@@ -184,7 +184,7 @@ describe('virnucpro predict --resume', () => {
     writeFileSync(packed, gzipSync(readFileSync(input)));
     const args = ['predict', packed, '-o', output, ...ARGS, '--resume'];
     await succeeds(args, { models: installed.models });
-    // But for the name of its file in contigs.tsv.
+    // Equal except for the name of the input in contigs.tsv.
     const found = Object.entries(results(output)).map(([name, text]) => [name, text.replaceAll(packed, input)]);
     assert.deepEqual(Object.fromEntries(found), results(undisturbed));
   });
@@ -215,7 +215,7 @@ describe('virnucpro predict --resume', () => {
     flipBit(path, payload.start + HEAD_BYTES + 5);
     truncateSync(path, last.start + HEAD_BYTES + 3);
     appendFileSync(path, 'rubbish');
-    // The first of the two keys, which come before all else.
+    // In the first of the two keys, which come before everything else.
     flipBit(path, HEAD_BYTES + 9);
     await resumes(output, framesOf(batches.filter((batch) => ![head, payload, last].includes(batch))));
   });

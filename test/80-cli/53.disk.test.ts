@@ -41,7 +41,7 @@ interface SmallDiskScript {
 
 const program = join(repositoryRoot, 'bin', 'virnucpro.js');
 
-/** The exit code of a command with other standard streams, or none of them. */
+/** The exit code of a command with other standard streams, or without them. */
 function endOf(args: readonly string[], start: (command: string[]) => ChildProcess): Promise<number | string | null> {
   const child = start([program, ...args]);
   return new Promise((resolve, reject) => {
@@ -50,7 +50,7 @@ function endOf(args: readonly string[], start: (command: string[]) => ChildProce
   });
 }
 
-/** The results but for what tells of the run. */
+/** The results without the files about the run itself. */
 function results(directory: string): Record<string, string> {
   const names = readdirSync(directory).filter((name) => !['run.json', 'run.log', '.journal'].includes(name));
   return Object.fromEntries(names.sort().map((name) => [name, readFileSync(join(directory, name), 'latin1')]));
@@ -104,7 +104,7 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
         ...{ models, environment: { TMPDIR: disk.path } },
       });
       assert.match(spooled.errors, NO_INODE);
-      // Some more each time, until a run ends well: it has failed at every step on the way.
+      // A few more each time until a run succeeds: by then it has failed at every step.
       const failures = new Set<string>();
       for (;;) {
         for (const file of files.splice(0, 2)) rmSync(file);
@@ -128,7 +128,7 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
       disk = await mount(this);
     });
     afterEach(async () => {
-      // Undefined where the test was skipped.
+      // Undefined if the test was skipped.
       await (disk as SmallDisk | undefined)?.unmount();
     });
 
@@ -201,7 +201,7 @@ describe('virnucpro predict, on a disk or with streams that fail,', () => {
     const ends = [
       await endOf([...args('closed'), '--log-format', 'json'], (command) => {
         const child = spawn(process.execPath, command, { env, stdio: ['ignore', 'ignore', 'pipe'] });
-        // As `head -1` does.
+        // Like `head -1`.
         child.stderr.once('data', () => child.stderr.destroy());
         return child;
       }),

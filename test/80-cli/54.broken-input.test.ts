@@ -43,7 +43,7 @@ describe('virnucpro predict, when an input breaks off', () => {
   it('keeps what was finished, says where, and goes on when the input is mended', async () => {
     mkdirSync(at('in'));
     writeFileSync(at('in', 'a.fa'), records('a', 8, 1));
-    // More than what is looked at before the model is loaded.
+    // More than is read before the model is loaded.
     const second = records('b', 200, 2);
     const whole = gzipSync(second);
     writeFileSync(at('in', 'b.fa.gz'), whole.subarray(0, whole.length - 100));

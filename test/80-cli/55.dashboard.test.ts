@@ -9,13 +9,13 @@ import type { InstalledModel } from '../golden-model.js';
 import type { RunManifest } from '../../lib/output/manifest.js';
 import { repositoryRoot } from '../repository.js';
 
-/** Each has six frames. Enough to be seen while they are computed. */
+/** Each has six ORFs. Enough to be seen while they are computed. */
 const FEW_RECORDS = 400;
 /** Far more than are computed before a key is pressed. */
 const MANY_RECORDS = 6000;
 const PROGRAM = join(repositoryRoot, 'bin', 'virnucpro.js');
 
-/** Records without the letter T: no strand has a stop, so that all six frames of every window are scored. */
+/** Records without the letter T: neither strand has a stop codon, so all six frames of every window are scored. */
 function records(count: number): string {
   const next = seededNumbers(1);
   const letters = (): string => Array.from({ length: 500 }, () => 'ACG'[(next() >>> 8) % 3]).join('');
@@ -110,7 +110,7 @@ describe('virnucpro predict, on a terminal', function () {
     const code = join(folder, 'code');
     terminal.type(`cd '${folder}'`);
     const args = `'${process.execPath}' '${PROGRAM}' predict many.fa -o output --device cpu --precision fp32`;
-    // A shell that outlives the terminal tells how the program ended.
+    // A shell that outlives the terminal reports how the program ended.
     terminal.type(`(trap : HUP; ${args}; echo $? > part; mv part code)`);
     await terminal.shows(/^[1-9]\d* of \d+ frames/m);
     terminal.close();

@@ -95,7 +95,7 @@ describe('a system that answers oddly', () => {
   describe('with a home that is of no use', () => {
     const program = join(repositoryRoot, 'bin', 'virnucpro.js');
     const shipped = join(repositoryRoot, 'models');
-    /** Another user than the superuser, who may read everything. */
+    /** A user other than root, which may read everything. */
     const asUser = ['--user', '--map-user=54321', process.execPath];
     const { PATH = '', VIRNUCPRO_ADDON = '' } = process.env;
     const library = `import(${JSON.stringify(new URL('../../lib/index.js', import.meta.url).href)})
@@ -109,7 +109,7 @@ describe('a system that answers oddly', () => {
       home = mkdtempSync(join(tmpdir(), 'virnucpro-home-'));
       writeFileSync(at('file'), '');
       mkdirSync(at('read-only'), { mode: 0o555 });
-      // Without a torch of Python's.
+      // No torch in Python.
       mkdirSync(at('bin'));
       writeFileSync(at('bin', 'python3'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
       mkdirSync(at('hidden', '.cache', 'virnucpro'), { recursive: true });

@@ -7,7 +7,7 @@ import { installGoldenModel, type InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
 import { succeeds } from './command-line.js';
 
-/** A clock that is set by a year whenever it is read. */
+/** A clock that jumps by a year whenever it is read. */
 const unsteadyClock = (years: number): string => `
 let offset = 0;
 const RealDate = Date;
@@ -21,7 +21,7 @@ globalThis.Date = class extends RealDate {
   }
 };`;
 
-/** Fields of events and of run.json that are durations, wherever they are. */
+/** The durations among the fields of events and of run.json, at any depth. */
 function durationsIn(value: unknown, name = ''): number[] {
   if (typeof value === 'number') return /seconds(?!Left)/i.test(name) ? [value] : [];
   if (typeof value !== 'object' || value === null) return [];

@@ -14,12 +14,11 @@ import { repositoryRoot } from '../repository.js';
 import { skip } from '../skipped.js';
 
 const ARGS = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--esm-batch-size', '600', '--resume'];
-/** Without the letter T no strand has a stop. */
-/** More than what is read from a pipe at once. */
+/** More than is read from a pipe at once; without the letter T, neither strand has a stop codon. */
 const RECORDS = 300;
 const RECORD = `>record\n${'ACGGCA'.repeat(80)}\n`;
 
-/** A run that reads from a pipe, so that it goes on for as long as the test likes. */
+/** A run that reads from a pipe, so that it lasts as long as the test wants. */
 class PipedRun {
   errors = '';
   readonly ended: Promise<number | null>;
@@ -75,7 +74,7 @@ describe('virnucpro predict, one folder', () => {
     return run;
   }
 
-  /** Until a run has something in its journal. */
+  /** Waits until a run has something in its journal. */
   async function journaled(run: PipedRun): Promise<void> {
     run.feed(RECORD.repeat(RECORDS));
     const bytes = (): number => statSync(out('.journal'), { throwIfNoEntry: false })?.size ?? 0;

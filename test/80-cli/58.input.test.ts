@@ -30,7 +30,7 @@ describe('virnucpro predict, of any input', () => {
   it('gives the same for a packed input as for a plain one, from a file and from standard input', async () => {
     const predict = ['predict', ...EXACT, '--keep-intermediate'];
     await succeeds([...predict, fixture('input', 'contigs.fa'), '-o', join(folder, 'plain')], { models: folder });
-    // But for the path of the input.
+    // Equal except for the path of the input.
     const tables = (output: string, input: string): string[] => [
       result(output, 'windows.tsv').replaceAll(`\t${input}\t`, '\tINPUT\t'),
       ...['prediction_results.txt', 'virus.fna'].map((table) => result(output, table)),
@@ -40,7 +40,7 @@ describe('virnucpro predict, of any input', () => {
     for (const name of ['contigs.fa.gz', 'contigs.fa.bz2', 'contigs.fa.xz', 'contigs.fa.zst']) {
       await succeeds([...predict, fixture('input', name), '-o', join(folder, name)], { models: folder });
       assert.deepEqual(tables(name, fixture('input', name)), plain);
-      // The classic files have the name of the input without both of its endings.
+      // The classic files are named after the input without both of its extensions.
       assert.deepEqual(readdirSync(join(folder, name)), readdirSync(join(folder, 'plain')));
     }
     const input = readFileSync(fixture('input', 'contigs.fa.zst'));

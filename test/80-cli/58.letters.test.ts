@@ -8,7 +8,7 @@ import { succeeds } from './command-line.js';
 
 const EXACT = ['--model', 'tiny', '--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--keep-intermediate'];
 
-/** Lines of so many letters. */
+/** Lines of at most `columns` letters. */
 function wrapped(letters: string, columns: number): string[] {
   return letters.match(new RegExp(`.{1,${columns}}`, 'g')) ?? [];
 }
@@ -59,7 +59,7 @@ const WRITINGS: Record<string, Writing> = {
 describe('virnucpro predict, of letters as people have them', () => {
   let folder: string;
   let records: TestRecord[];
-  /** What comes of the records as DNA in lines of 60. */
+  /** The results for the records as DNA in lines of 60. */
   let dna: Predicted;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-cli-'));

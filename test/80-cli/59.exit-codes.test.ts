@@ -16,7 +16,7 @@ const SOUND = `>sound\n${'ATGGCTGCTAAAGGTCTG'.repeat(5)}\n`;
 const INVALID = `>invalid\n${'ACGT'.repeat(9)}\0\n`;
 const FRAMELESS = '>frameless\nTAATAATAACTAACTAACTTAGTTAGTTAG\n';
 
-/** Without the letter T no strand has a stop, and nothing can be compressed well. */
+/** Without the letter T neither strand has a stop codon; random letters hardly compress. */
 function manyRecords(count: number): string {
   const next = seededNumbers(1);
   const letters = (): string => Array.from({ length: 500 }, () => 'ACG'[(next() >>> 8) % 3]).join('');
@@ -35,7 +35,7 @@ describe('the exit code', () => {
   before(async () => {
     installed = await installGoldenModel();
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-exit-'));
-    // More than what is looked at before the model is loaded.
+    // More than is read before the model is loaded.
     writeFileSync(at('cut.fa.gz'), gzipSync(manyRecords(200)).subarray(0, -100));
     writeFileSync(at('long.fa'), manyRecords(4000));
     writeFileSync(at('sound.fa'), SOUND);
@@ -73,7 +73,7 @@ describe('the exit code', () => {
       const output = `stopped${more.join()}`;
       let isSent = false;
       const watch: RunOptions['watch'] = (errors, child) => {
-        // Before that it has nothing to show.
+        // Before that there are no results.
         if (isSent || !/"event":"progress",.*"windows":[1-9]/.test(errors)) return;
         isSent = true;
         child.kill('SIGTERM');

@@ -37,7 +37,7 @@ describe('virnucpro predict, of several inputs', () => {
   const path = (...names: string[]): string => join(folder, ...names);
   const warningsIn = (output: string): readonly string[] =>
     (JSON.parse(readFileSync(path(output, 'run.json'), 'utf8')) as RunManifest).warnings.slice(1);
-  /** What the command says, by event. */
+  /** The messages of the command, with their events. */
   const predict = async (inputs: readonly string[], ...args: string[]): Promise<{ event: string; msg: string }[]> => {
     const all = ['predict', ...inputs, ...EXACT, '--log-format', 'json', ...args];
     const { errors } = await succeeds(all, { models: folder });
@@ -57,7 +57,7 @@ describe('virnucpro predict, of several inputs', () => {
     const places = (name: string): (string | undefined)[][] =>
       tableRows(path('ids', name)).map(({ contig, source, record }) => [contig, source, record]);
     assert.deepEqual(places('contigs.tsv'), records);
-    // Two windows of 60 bases a record.
+    // Two windows of 60 bases per record.
     assert.deepEqual(
       places('windows.tsv'),
       records.flatMap((record) => [record, record]),
@@ -78,7 +78,7 @@ describe('virnucpro predict, of several inputs', () => {
     assert.deepEqual(again, []);
     assert.equal(warningsIn(join('samples', 'results')).filter((warning) => warning === text).length, 1);
     assert.ok(readFileSync(join(output, 'run.log'), 'utf8').includes(text));
-    // The results in it are none of its inputs.
+    // The results inside it do not count as inputs.
     const resumed = await predict([samples], '-o', output, '--resume');
     assert.equal(resumed.filter(({ msg }) => msg === text).length, 1);
     assert.equal(resumed.at(-1)!.event, 'complete-already');

@@ -17,7 +17,7 @@ const EXACT = ['--model', 'overflowing', '--precision', 'fp32', '--device', 'cpu
 
 const WIDTH = 8;
 
-/** A tiny model whose protein part has some parameters of its own. */
+/** A tiny model, some of whose protein parameters are changed. */
 async function install(
   models: string,
   name: string,
@@ -39,14 +39,14 @@ async function install(
   await writeModel({ name, chunkSize: 60, random: true, parts }, { registry: new ModelRegistry(models), addon });
 }
 
-/** One whose protein part overflows float32, so that no frame has a score. */
+/** A model whose protein part overflows float32, so that no frame has a score. */
 async function installOverflowing(models: string): Promise<void> {
   await install(models, 'overflowing', (parameter) =>
     parameter.name.startsWith('final_norm') ? { ...parameter, source: { kind: 'constant', value: 3e38 } } : parameter,
   );
 }
 
-/** One that has no number for tryptophan (W): only the frames with it have no score. */
+/** A model with NaN for tryptophan (W): only frames that contain it have no score. */
 async function installWithoutTryptophan(models: string): Promise<void> {
   const path = join(models, 'embedding.bin');
   const embedding = new Float32Array(PROTEIN_VOCABULARY * WIDTH).map((_, index) => Math.sin(index));
@@ -107,7 +107,7 @@ describe('virnucpro predict, when frames cannot be scored', () => {
   it('completes the rest, names what failed and ends with 2', async () => {
     const input = join(folder, 'some.fa');
     const output = join(folder, 'partial');
-    // Of the second only the first frame reads TGG, tryptophan; the first and the last have it in no frame.
+    // Only the first frame of the second record reads TGG, tryptophan; the other two records have it in no frame.
     const records = ['GCT', 'TGG', 'GCA'].map((codon) => `>all_${codon}\n${codon.repeat(20)}\n`);
     writeFileSync(input, records.join(''));
     const args = ['predict', input, '-o', output, ...EXACT.with(1, 'without-tryptophan')];

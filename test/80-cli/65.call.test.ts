@@ -23,9 +23,9 @@ describe('virnucpro call', () => {
 
   const predict = (name: string, ...args: string[]) =>
     succeeds(['predict', INPUT, '-o', path(name), ...EXACT, ...args], { models: installed.models });
-  /** No model may be needed, so none is there. */
+  /** Must need no model, so none is there. */
   const call = (...args: string[]) => succeeds(['call', ...args], { models: path('no models') });
-  /** Results to work on: those of one run at the default threshold. */
+  /** Results to work on: a copy of one run at the default threshold. */
   const results = (name: string): string => {
     cpSync(path('earlier'), path(name), { recursive: true });
     return path(name);
@@ -143,7 +143,7 @@ describe('virnucpro call', () => {
       const child = spawn(process.execPath, [program, 'call', path('stdin'), '--input', '-']);
       let errors = '';
       child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
-      // As soon as it has its folder there it listens to signals.
+      // Once its folder is there, it handles signals.
       const isAtWork = (): boolean => readdirSync(path('stdin')).some((name) => name.startsWith('.unfinished'));
       const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
       while (!isAtWork() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -18,18 +18,18 @@ const SCORED = [
   'prediction_results_highestscore.csv',
   'virus.fna',
 ];
-/** Matrix products of other sizes are summed in another order. */
+/** Matrix products of other sizes sum in another order. */
 const ROUNDING = 1e-6;
 const SCORE = /^\d(\.\d+)?(e-\d+)?$/;
 const SCORE_COLUMNS = new Set(['virus_score', 'mean_virus_score', 'max_virus_score', 'score1', 'score2']);
 const LOG_ODDS = /^-?\d+\.\d+$/;
 /**
- * Of the log odds of a score p, which change 1 / (p (1 - p)) times as much as it does. The highest score here is 0.98; low
- * ones are rounded in proportion to themselves.
+ * Rounding of the log odds of a score p, which change 1 / (p (1 - p)) times as much as p. The highest score here is
+ * 0.98; low ones are rounded in proportion to their size.
  */
 const LOG_ODDS_ROUNDING = 100 * ROUNDING;
 
-/** How far both cells of a column may be apart; undefined where they have to be the same text. */
+/** Maximum difference between two cells of a column; undefined if they must be the same text. */
 function toleranceOf(column: string, ...cells: string[]): number | undefined {
   if (SCORE_COLUMNS.has(column) && cells.every((cell) => SCORE.test(cell))) return ROUNDING;
   if (column === 'mean_log_odds' && cells.every((cell) => LOG_ODDS.test(cell))) return LOG_ODDS_ROUNDING;
@@ -51,12 +51,12 @@ describe('virnucpro call --model', () => {
     succeeds(['predict', INPUT, '-o', path(name), '--model', model, ...EXACT, ...args], { models: installed.models });
   const call = (...args: string[]) => succeeds(['call', ...args], { models: installed.models });
   const refuses = (message: RegExp, ...args: string[]) => failsWith(message, args, { models: installed.models });
-  /** Results with embeddings to work on: those of one run. */
+  /** Results with embeddings to work on: a copy of one run. */
   const results = (name: string): string => {
     cpSync(path('earlier'), path(name), { recursive: true });
     return path(name);
   };
-  /** All cells are the same, but for the rounding of scores. */
+  /** All cells are equal, except for the rounding of scores. */
   const agree = (name: string, wanted: string): void => {
     for (const file of SCORED) {
       const [rows, wantedRows] = [rowsOf(name, file), rowsOf(wanted, file)];
@@ -110,7 +110,7 @@ describe('virnucpro call --model', () => {
         [{ threshold: 0.5, minFraction: 0.5, model, classifier, temperature: 1 }],
       );
       assert.deepEqual(readdirSync(path(name)).sort(), readdirSync(path('earlier')).sort());
-      // What it wrote are results like any others, of which predict knows that they are complete.
+      // It wrote ordinary results, which predict recognises as complete.
       await succeeds(
         ['predict', INPUT, '-o', path(name), '--model', 'other', '--resume', '--save-embeddings', ...EXACT, ...rule],
         {

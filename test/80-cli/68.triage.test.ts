@@ -17,9 +17,9 @@ import { failsWith, succeeds, virnucpro } from './command-line.js';
 const EXACT = ['--precision', 'fp32', '--device', 'cpu', '--threads', '1', '--no-progress', '--esm-batch-size', '600'];
 const FILES = ['contigs.tsv', 'windows.tsv', 'virus.fna', 'prediction_results.txt'];
 const CALIBRATION = { temperature: 1.5, triage: [{ chunkSize: 500, othersBelow: 0.05, virusAtLeast: 0.93 }] };
-/** Of windows.tsv. */
+/** Columns of windows.tsv. */
 const [CALL, FRAMES, STATUS, MODEL] = [7, 8, 9, 11];
-/** Of contigs.tsv. */
+/** Column of contigs.tsv. */
 const VERDICT = 3;
 
 interface SimulatedChanges {
@@ -40,7 +40,7 @@ interface SimulatedTriage {
   readonly wrong: Record<'small' | 'large', { readonly contigs: number }>;
 }
 
-/** Records without the letter T: no strand has a stop, so that all six frames of every window are scored. */
+/** Records without the letter T: neither strand has a stop codon, so all six frames of every window are scored. */
 function records(count: number): string {
   const next = seededNumbers(count);
   const letters = (): string => Array.from({ length: 500 }, () => 'ACG'[(next() >>> 8) % 3]).join('');

@@ -17,7 +17,7 @@ import { tableRows } from '../table-rows.js';
 
 /**
  * Pages whose `sh` blocks a reader can type as they stand; those in other pages, and blocks marked `bash`, have
- * placeholders. The order matters: what one page makes, the next ones use.
+ * placeholders. The order matters: later pages use what earlier ones make.
  */
 const PAGES = [
   'README.md',
@@ -38,7 +38,7 @@ function markdownBelow(...folders: string[]): string[] {
   );
 }
 
-/** As GitHub makes them of headings. */
+/** The anchors that GitHub makes of headings. */
 function anchorsOf(page: string): string[] {
   const text = readFileSync(join(repositoryRoot, page), 'utf8');
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
@@ -52,7 +52,7 @@ function anchorsOf(page: string): string[] {
 describe('the documentation', () => {
   let folder: string;
 
-  /** A folder in which the documented commands find what they name; small checkpoints stand in for the published. */
+  /** A folder with the files that documented commands name; small checkpoints stand in for the published ones. */
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'virnucpro-documentation-'));
     const standIns: [name: string, target: string][] = [
@@ -80,7 +80,7 @@ describe('the documentation', () => {
     return stdout;
   }
 
-  /** `npm run …` sets the checkout up, which is what happened before this test could run. */
+  /** Without `npm run …`, which sets up the checkout: that happened before this test could run. */
   function commandsOf(page: string): string[] {
     return blocks(page, 'sh')
       .flatMap((block) => block.trim().split('\n'))
@@ -92,7 +92,7 @@ describe('the documentation', () => {
     for (const page of PAGES) assert.ok(commandsOf(page).length > 0, page);
   });
 
-  // A command that several pages print is run once.
+  // A command on several pages runs once.
   const seen = new Set<string>();
   for (const page of PAGES) {
     for (const command of commandsOf(page).filter((line) => !seen.has(line))) {
@@ -142,7 +142,7 @@ describe('the documentation', () => {
       .slice(1)
       .map((section) => section.split('\n\n').map((text) => text.trim()));
     assert.deepEqual(explained.map(([title]) => title!.replaceAll('`', '')).sort(), [...codes].sort());
-    // What it means, and what to do.
+    // A paragraph on what it means, and one on what to do.
     for (const [title, ...paragraphs] of explained) assert.ok(paragraphs.length >= 2, title);
   });
 

@@ -1,4 +1,4 @@
-/** What tests use of scripts/chaos/cgroup.mjs, which is not compiled. */
+/** The parts of scripts/chaos/cgroup.mjs that tests use; it is not compiled. */
 export interface Cgroup {
   readonly entering: string;
   remove(): void;

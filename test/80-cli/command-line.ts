@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { repositoryRoot } from '../repository.js';
 
 const PROGRAM = join(repositoryRoot, 'bin', 'virnucpro.js');
-/** Milliseconds until a run is given up; only one that hangs waits so long, however busy the machine is. */
+/** Milliseconds until a run is killed; only one that hangs takes so long, however busy the machine is. */
 const PATIENCE = 5 * 60_000;
 
 export interface Ended {
@@ -18,17 +18,17 @@ export interface Ended {
 export interface RunOptions {
   /** Folder of the installed models. */
   readonly models?: string;
-  /** The program that is run. Defaults to that of the repository. */
+  /** The program to run. Default: the repository's. */
   readonly program?: string;
-  /** Further variables of the environment. */
+  /** Additional environment variables. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Written to standard input, which is closed then. Defaults to nothing. */
+  /** Written to standard input, which then closes. Default: nothing. */
   readonly input?: string | Uint8Array;
-  /** Called with all of standard error whenever there is more; standard input stays open then. */
+  /** Called with all of standard error whenever it grows; standard input stays open. */
   readonly watch?: (errors: string, child: ChildProcess) => void;
 }
 
-/** Runs `virnucpro` as a user does. */
+/** Runs `virnucpro` like a user. */
 export function virnucpro(
   args: readonly string[],
   { models, program = PROGRAM, environment, input, watch }: RunOptions = {},
@@ -43,7 +43,7 @@ export function virnucpro(
       errors += text;
       watch?.(errors, child);
     });
-    // A program that ends without reading its input is no failure of the test.
+    // A program that ends without reading its input does not fail the test.
     child.stdin.on('error', () => undefined);
     if (input !== undefined) child.stdin.write(input);
     if (watch === undefined) child.stdin.end();
@@ -52,14 +52,14 @@ export function virnucpro(
   });
 }
 
-/** Runs what must succeed and gives its output. */
+/** Runs a command that must succeed, and returns its output. */
 export async function succeeds(args: readonly string[], options?: RunOptions): Promise<Ended> {
   const ended = await virnucpro(args, options);
   assert.equal(ended.end, 0, ended.errors);
   return ended;
 }
 
-/** Runs what must fail: exit code 1, nothing on standard output, one line on standard error without a trace. */
+/** Runs a command that must fail: exit code 1, nothing on standard output, one line on standard error, no stack. */
 export async function failsWith(message: RegExp, args: readonly string[], options?: RunOptions): Promise<void> {
   const { end, output, errors } = await virnucpro(args, options);
   assert.match(errors, /^virnucpro: [^\n]+\n$/);

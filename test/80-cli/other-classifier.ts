@@ -9,8 +9,8 @@ import { packSafetensors, type TestTensor } from '../40-models/safetensors-file.
 import { fixture } from '../repository.js';
 
 /**
- * Installs a model with the language models of the golden one and another classifier: the golden one with its outputs the
- * other way round and some of its weights of the other sign.
+ * Installs a model with the language models of the golden one and another classifier: the golden one with its outputs
+ * swapped and the signs of some weights changed.
  *
  * @param folder for its checkpoint
  */

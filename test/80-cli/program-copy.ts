@@ -6,7 +6,7 @@ import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { fixture, repositoryRoot } from '../repository.js';
 
-/** The program in a folder of its own, as an installed package has it, but without the models that come with it. */
+/** The program in a folder of its own, as in an installed package, but without the shipped models. */
 export function copyProgram(folder: string): string {
   mkdirSync(join(folder, 'dist'), { recursive: true });
   for (const name of ['bin', join('dist', 'lib'), 'package.json'])
@@ -16,7 +16,7 @@ export function copyProgram(folder: string): string {
   return join(folder, 'bin', 'virnucpro.js');
 }
 
-/** Makes the golden model come with a copy of the program, under any name. Gives its folder. */
+/** Ships the golden model with a copy of the program, under any name. Returns its folder. */
 export async function shipGoldenModel(program: string, name: string, changes: Partial<ImportRequest>): Promise<string> {
   const root = dirname(dirname(program));
   const { folder } = await importModel({

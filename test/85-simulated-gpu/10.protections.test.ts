@@ -7,7 +7,7 @@ import { predict, resultsOf, scoreDifference, type Prediction } from '../simulat
 import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
 import { fixture } from '../repository.js';
 
-/** What goes wrong where a protection is taken out, by the scenario of probe.cc that relies on it. */
+/** The protection that each scenario of probe.cc relies on: without it, its numbers are wrong. */
 const RELIES_ON: Readonly<Record<string, Protection>> = {
   'wait-for-event': 'event-wait',
   'poll-event': 'event-query',
@@ -77,7 +77,7 @@ describe('simulated GPUs', () => {
       assert.ok(difference < 1e-5, `${difference}`);
     });
 
-    // What it waits with; its page-locked memory is used again by the same answers.
+    // The host waits with it; whether page-locked memory is reused depends on the same answers.
     it('give others where event-query is taken out', async () => {
       const wrong = await run('without-event-query', EXACT, ['event-query']);
       assert.ok(wrong.end !== 0 || resultsOf(wrong) !== resultsOf(right), 'nothing differs');

@@ -59,7 +59,7 @@ describe('GPUs that cannot be used', () => {
     });
 
     it(`are refused by name where they are ${what}`, async () => {
-      // That the memory is too small is only known when it has run out.
+      // Too little memory is only noticed when it has run out.
       const refused = await run('by-name', [{}, gpu], ['--gpus', '0,1']);
       assert.equal(refused.end, 1, refused.errors);
       assert.deepEqual(leftOut(refused), []);

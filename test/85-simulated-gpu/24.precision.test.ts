@@ -29,7 +29,7 @@ describe('the precision of a run', () => {
     return prediction;
   }
 
-  /** Of every device, as it was said before the work. */
+  /** Of every device, as logged before the work. */
   const precisions = (prediction: Prediction): unknown[] =>
     named(prediction, 'device').map(({ precision }) => precision);
 
@@ -43,7 +43,7 @@ describe('the precision of a run', () => {
     ['12.0', 'bf16', 3072],
   ] as const) {
     it(`is ${precision} on capability ${capability}, with no fewer tokens a batch than keep it busy`, async () => {
-      // So little memory that batches have the least size.
+      // So little memory that batches have the minimum size.
       const prediction = await run([{ capability, memory: 0.1 }], ['--max-memory', '40M']);
       const [device] = named(prediction, 'device');
       assert.deepEqual([device!['capability'], device!['precision']], [capability, precision]);
@@ -72,7 +72,7 @@ describe('the precision of a run', () => {
     assert.deepEqual(without, [{ device: 'cuda:1', name: 'Fake GPU 1', capability: '7.5' }]);
     const text = 'computing in FP32 on every device, because cuda:1 (Fake GPU 1, capability 7.5) has no BF16';
     assert.ok(String(msg).startsWith(`${text}. --gpus 0,2 leaves it out and computes in BF16`), String(msg));
-    // What it says is so.
+    // The warning's advice works.
     const faster = await run(of('9.0', '7.5', '8.6'), ['--gpus', '0,2']);
     assert.deepEqual([precisions(faster), named(faster, 'precision')], [['bf16', 'bf16'], []]);
   });

@@ -9,7 +9,7 @@ import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
 import { virnucpro, type Ended } from '../80-cli/command-line.js';
 import { fixture, repositoryRoot } from '../repository.js';
 
-/** All that the two models are computed with; attention is compiled for heads of 32. */
+/** All kernels that the two models use; attention is compiled for heads of 32. */
 const KERNELS = ['add_norm', 'alibi_attention_32', 'bias_gelu', 'gelu_times', 'rotary', 'sequence_mean'] as const;
 
 const INSTEAD = "libtorch's operators are used instead";
@@ -43,12 +43,12 @@ describe('kernels of this project on simulated GPUs', () => {
     return readReport(report).devices.flatMap(({ kernels }) => Object.keys(kernels));
   }
 
-  /** What the worker of a GPU had to say of its kernels. */
+  /** The messages of a GPU's worker about its kernels. */
   function messages(ended: Prediction): string[] {
     return named(ended, 'worker-message').map(({ text }) => String(text));
   }
 
-  /** By name; the file is the fake compiler's. */
+  /** Names of the compiled kernels, from the fake compiler's file. */
   function compiledKernels(record: string): string[] {
     const lines = existsSync(record) ? readFileSync(record, 'utf8').trimEnd().split('\n') : [];
     return lines.map((line) => line.split(' ')[0]!).sort();

@@ -8,10 +8,10 @@ import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
 
 /** Many small batches, so that a device hangs among them. */
 const ARGS = ['--precision', 'fp32', '--esm-batch-size', '512', '--dnabert-batch-size', '512', '--device-timeout', '2'];
-/** Kernels of libtorch after which a device has opened and is at its first batches. */
+/** Kernels of libtorch after which a device has opened and computes its first batches. */
 const AT_WORK = 1200;
 
-/** Without T there is no stop codon on either strand, so that every frame of every window is open. */
+/** Without T neither strand has a stop codon, so every frame of every window is an ORF. */
 function openFrames(length: number): string {
   let state = 1;
   const letters = Array.from({ length }, () => {

@@ -41,14 +41,14 @@ describe('virnucpro predict on many simulated GPUs', () => {
     assert.equal(run.end, 0, run.errors);
     const batches = named(run, 'device-summary').map(({ batches }) => batches as number);
     assert.equal(batches[0]! + batches[1]!, RECORDS);
-    // A device is given the next batch before it is through with the last: both may be at its end alone.
+    // A device gets its next batch before the last is done: at the end, one device alone may have two.
     const [one, other] = busySeconds(run);
     const batch = Math.max(one!, other!) / Math.max(...batches);
     assert.ok(Math.abs(one! - other!) <= 4 * batch, `${one} s and ${other} s, ${batch} s a batch`);
   });
 
   it('gives a GPU that is slower less to do, so that all end together', async () => {
-    // Delays that outweigh what the host computes, also beside other programs.
+    // Delays that outweigh the host's computing, even beside other programs.
     const machine = { gpus: [{ delay: 100 }, { delay: 100 }, { delay: 4000 }] };
     const run = await runs!.predict('unequal', machine, input, SMALL_BATCHES);
     assert.equal(run.end, 0, run.errors);

@@ -8,7 +8,7 @@ const GIB = 2 ** 30;
 
 const devicesOf = (run: Prediction): unknown[] => named(run, 'device').map(({ device }) => device);
 
-/** In the order of the log: the position of the first event of this kind. */
+/** The position in the log of the first event of this kind. */
 const first = ({ events }: Prediction, kind: string): number => events.findIndex(({ event }) => event === kind);
 
 describe('the log of virnucpro predict on simulated GPUs', () => {
@@ -49,7 +49,7 @@ describe('the log of virnucpro predict on simulated GPUs', () => {
         devices.map(({ device }) => device),
         ['cuda:0', 'cuda:1', 'cuda:2'],
       );
-      // NVML tells what the device was busy with.
+      // NVML reports how busy the device was.
       assert.ok(devices.some(({ utilisation }) => utilisation !== null && utilisation > 0));
       const summaries = named(run, 'device-summary');
       const frames = summaries.reduce((sum, summary) => sum + (summary['frames'] as number), 0);

@@ -9,7 +9,7 @@ import { SimulatedRuns, SMALL_BATCHES } from '../simulated-gpu/simulated-runs.js
 const RECORDS = 40;
 const EXACT = ['--precision', 'fp32'];
 
-/** Letters of which one reading frame alone has no stop. */
+/** Letters with a stop codon in every frame but one. */
 function oneFrame(codons: number): string {
   const next = seededNumbers(3);
   const codon = (): string => Array.from({ length: 3 }, () => 'ACGT'[(next() >>> 8) % 4]).join('');
@@ -59,7 +59,7 @@ describe('virnucpro predict, when simulated GPUs fail', () => {
     const run = await runs!.predict('all-lost', machine, input, [...EXACT, ...SMALL_BATCHES]);
     assert.equal(run.end, 1);
     assert.match(run.errors, /No device is left\. The last one was lost/);
-    // However many batches were under way, the end says it once.
+    // However many batches were under way, the end reports it once.
     assert.equal(manifestOf(run).warnings.filter((warning) => warning.includes('without a score')).length, 1);
     const done = manifestOf(run).devices[0]!.frames;
     assert.ok(done > 0 && done < 6 * RECORDS, `${done} frames`);
@@ -79,7 +79,7 @@ describe('virnucpro predict, when simulated GPUs fail', () => {
   });
 
   it('splits batches that a GPU has no memory for, and gives the same scores', async () => {
-    // Room for the weights and for a part of a batch of all frames.
+    // Room for the weights and for part of a batch of all frames.
     const machine = { gpus: [{ memory: 0.02 }, {}] };
     const large = ['--esm-batch-size', '16384', '--dnabert-batch-size', '16384'];
     const run = await runs!.predict('full', machine, input, [...EXACT, ...large]);
@@ -111,7 +111,7 @@ describe('virnucpro predict, when simulated GPUs fail', () => {
     const short = (from: number): string =>
       Array.from({ length: 4 }, (_, index) => `>short_${from + index}\n${'ACG'.repeat(12)}\n`).join('');
     writeFileSync(path, `${short(0)}>long\n${oneFrame(166)}\n${short(4)}`);
-    // Room for the weights, and beside them for a short frame.
+    // Room for the weights and a short frame.
     const machine = { gpus: alike(1, { memory: 1.5 / 1024 }) };
     const args = [...EXACT, '--device', 'cuda:0', '--esm-batch-size', '64', '--dnabert-batch-size', '64'];
     const run = await runs!.predict('too-long', machine, path, args);

@@ -11,7 +11,7 @@ import { SimulatedRuns, SMALL_BATCHES } from '../simulated-gpu/simulated-runs.js
 
 const RECORDS = 24;
 const EXACT = ['--precision', 'fp32'];
-/** Sure of some windows, not of all. */
+/** Sure of some windows, but not of all. */
 const TRIAGE = ['--triage', 'small', '--triage-others-below', '0.0005', '--triage-virus-at-least', '0.9999'];
 
 function framesOf(run: Prediction, isMeant: (id: string) => boolean): number {
@@ -41,7 +41,7 @@ describe('virnucpro predict on simulated GPUs', () => {
     const frames = (prefix: string): number => framesOf(run, (id) => id.startsWith(prefix));
     assert.equal(frames('triage:'), 6 * RECORDS);
     assert.ok(frames('cuda:') > 0 && frames('cuda:') < 6 * RECORDS, `${frames('cuda:')} frames`);
-    // The default one, and one for each model.
+    // The default stream, and one for each model.
     for (const { streams } of readReport(report).devices) assert.ok(streams >= 3, `${streams} streams`);
     const onCpu = await runs!.predict('triage-cpu', { gpus: alike(1) }, input, [...args, '--device', 'cpu']);
     const difference = scoreDifference(run, onCpu);

@@ -41,12 +41,12 @@ describe('the dashboard on simulated GPUs', () => {
   });
 });
 
-/** What each device has done of the run, in percent. */
+/** The percentage of the run that each device has done. */
 function fractionsOf(screen: string): number[] {
   return [...screen.matchAll(/([\d.]+) % of the run/g)].map(([, fraction]) => Number(fraction));
 }
 
-/** What differs from the environment that a terminal has anyway. */
+/** The variables that a terminal does not have anyway. */
 function changed(environment: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(environment).filter(([name, value]) => process.env[name] !== value));
 }

@@ -27,7 +27,7 @@ describe('gpu-check on simulated GPUs', () => {
     if (folder !== undefined) rmSync(folder, { recursive: true });
   });
 
-  /** Runs the check with tiny models, all of it or these steps. */
+  /** Runs the check with tiny models: all of it, or only these steps. */
   async function check(machine: SimulatedMachine, only: readonly string[] = []) {
     const report = join(folder!, 'report.json');
     const args = [PROGRAM, '--quick', '--output', report, '--temporary', folder!, '--minutes', '30'];

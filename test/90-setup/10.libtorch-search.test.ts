@@ -120,7 +120,7 @@ describe('the search for libtorch', () => {
   });
 
   it('goes on when python3 gives no answer', () => {
-    // A shell that waits for another program: the whole of it has to be ended.
+    // A shell that waits for another program: both have to be ended.
     checkout.writeProgram('python3', 'sleep 600; echo never');
     const root = cacheHas('2.11.0');
     const { chosen, considered } = search();

@@ -13,7 +13,7 @@ import { noCompiler } from '../fake-driver.js';
 import { skip } from '../skipped.js';
 import { TemporaryCheckout, writeLibtorch } from './temporary-checkout.js';
 
-/** A shared library from a text in C. */
+/** Compiles a shared library from C source text. */
 function compileLibrary(path: string, source: string, words: readonly string[] = []): void {
   const command = ['-shared', '-fPIC', '-x', 'c', '-o', path, '-', '-x', 'none', ...words];
   const { status, stderr } = spawnSync('cc', command, { input: source, encoding: 'utf8' });
@@ -42,7 +42,7 @@ describe('loading the addon', () => {
     return JSON.parse(output) as Record<string, unknown>;
   }
   const realLibtorch = loadAddon().libtorch.root;
-  /** Puts a libtorch of this machine into the cache of the checkout. */
+  /** Puts this machine's libtorch into the cache of the checkout. */
   function cacheHas(root: string): string {
     const folder = cachedLibtorchFolder('2.11.0', { VIRNUCPRO_CACHE: checkout.cache });
     mkdirSync(folder, { recursive: true });
@@ -141,7 +141,7 @@ describe('loading the addon', () => {
       String(message),
       /does not load: libodd\.so\.7 is missing\. Install .*`apt-file search libodd\.so\.7`/,
     );
-    // This machine has these.
+    // This machine has all of these.
     const words = 'libgomp.so.1: cannot open shared object file: No such file or directory';
     assert.deepEqual(linkerProblem(words, '/torch/lib/libtorch_cpu.so'), {
       problem: 'libgomp.so.1 is missing',
@@ -187,7 +187,7 @@ describe('loading the addon', () => {
   });
 
   it('says that glibc is needed where there is another C library', async () => {
-    // What Node reports on Alpine, whose linker would complain of libraries that the user cannot mend.
+    // As Node reports on Alpine, whose linker would complain of libraries that the user cannot fix.
     checkout.write('musl.cjs', 'const { report } = process; report.getReport = () => ({ header: {} });');
     const { code, message } = await load({
       VIRNUCPRO_ADDON: '/nowhere',

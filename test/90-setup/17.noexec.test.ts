@@ -7,7 +7,7 @@ import { repositoryRoot } from '../repository.js';
 import { skip } from '../skipped.js';
 import { TemporaryCheckout } from './temporary-checkout.js';
 
-/** Mounts a file system that nothing may be run from, in a namespace of its own, fills it and runs a command. */
+/** Mounts a file system with noexec in a namespace of its own, fills it and runs a command. */
 const onNoexec = `
 mount -t tmpfs -o noexec,size=64m tmpfs "$PLACE" || exit 77
 cp -r "$PARTS/." "$PLACE"

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFile
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TemporaryCheckout, type Running } from './temporary-checkout.js';
 
-/** Fails when another process is between its `wx` and its removal. */
+/** Fails if another process is between its `wx` and its removal. */
 const holdAlone = `
 import { rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -47,13 +47,13 @@ describe('the lock of setup', () => {
   async function appears(name: string): Promise<void> {
     while (!existsSync(checkout.path(name))) await sleep(10);
   }
-  /** What is in a file, which is there a moment before what is in it. */
+  /** The content of a file, which exists a moment before its content does. */
   async function content(name: string): Promise<string> {
     await appears(name);
     while (readFileSync(checkout.path(name), 'utf8') === '') await sleep(10);
     return readFileSync(checkout.path(name), 'utf8');
   }
-  /** A lock file's name as this machine would write it, for another process. */
+  /** The name of a lock file of another process on this machine. */
   async function nameOf(pid: string, started?: string): Promise<string> {
     const { output } = await start(printName).finished;
     const [, machine, , itsStart] = /^(.+)\.(\d+)\.(\d+)$/.exec(output.trim()) ?? [];

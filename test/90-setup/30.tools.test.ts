@@ -3,7 +3,7 @@ import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { TemporaryCheckout } from './temporary-checkout.js';
 
-/** Where the real program lies, for a PATH that has nothing but what a test puts there. */
+/** The path of the real program, for a PATH with only what a test puts there. */
 function locate(name: string): string {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));

@@ -6,11 +6,11 @@ import { TemporaryCheckout } from './temporary-checkout.js';
 
 interface LockedPackage {
   readonly dev?: boolean;
-  /** There is a script that npm would run when it installs the package, or a binding.gyp that it would build. */
+  /** Whether there is a script that npm would run on installation, or a binding.gyp that it would build. */
   readonly hasInstallScript?: boolean;
 }
 
-/** Packages that have one, and why it is no loss that it is not run. Each new one wants a look at what its script does. */
+/** Packages that have one, and why skipping it loses nothing. Inspect the script of each new one. */
 const KNOWN: Readonly<Record<string, string>> = {
   'node_modules/unrs-resolver':
     'fetches its binary where npm left out the optional package that has it; only the linter needs that',
@@ -39,7 +39,7 @@ describe('install scripts of packages', () => {
       gypfile?: boolean;
       scripts: Record<string, string>;
     };
-    // npm would take the binding.gyp for a script otherwise.
+    // Otherwise npm would treat the binding.gyp as a script.
     assert.equal(gypfile, false);
     const hooks = ['preinstall', 'install', 'postinstall', 'prepare', 'preprepare', 'postprepare', 'dependencies'];
     assert.deepEqual(
@@ -68,7 +68,7 @@ describe('install scripts of packages', () => {
       checkout.write('package-lock.json', JSON.stringify({ ...project, lockfileVersion: 3, requires: true, packages }));
     });
     afterEach(() => checkout.remove());
-    /** What a user may have set; nothing is fetched. */
+    /** Settings that a user may have; nothing is fetched. */
     const settings = { npm_config_ignore_scripts: 'false', npm_config_offline: 'true' };
     const wasRun = (): boolean => existsSync(checkout.path('probe', 'was-run'));
 
@@ -78,7 +78,7 @@ describe('install scripts of packages', () => {
       assert.match(output, /installed/);
       assert.ok(existsSync(checkout.path('node_modules', 'probe', 'package.json')));
       assert.equal(wasRun(), false);
-      // The script is one that npm would have run.
+      // Proves that npm would have run the script.
       const npm = "require('child_process').execFileSync('npm', ['ci'], { stdio: 'ignore' })";
       assert.equal((await checkout.start(['-e', npm], settings).finished).code, 0);
       assert.equal(wasRun(), true);

@@ -20,7 +20,7 @@ import { TemporaryCheckout } from './temporary-checkout.js';
 
 const SETUP = ['scripts/setup.mjs', '--no-cuda', 'libtorch'];
 
-/** A wheel of a name: what torch and its companions have of each kind of file, in a few bytes. */
+/** Makes a named wheel: what torch and its companions have of each kind of file, in a few bytes. */
 const wheelMaker = `
 import platform, sys, zipfile
 folder, name, version = sys.argv[1:]
@@ -55,7 +55,7 @@ describe('fetching libtorch', () => {
   });
   afterEach(() => checkout.remove());
 
-  /** Stands in for python3: no torch, a pip that makes its wheels, and a real interpreter for the rest. */
+  /** Replaces python3: no torch, a pip that makes its wheels, and a real interpreter for the rest. */
   function usePip(beforeDownload: string, afterDownload = ''): void {
     checkout.writeProgram(
       'python3',
@@ -151,7 +151,7 @@ describe('fetching libtorch', () => {
       mkdirSync(join(left(name), 'torch', 'lib'), { recursive: true });
       writeFileSync(join(left(name), 'torch', 'lib', 'libtorch_cpu.so'), 'half');
     }
-    // What tells of life on another machine is its file in the lock; the third has none at all.
+    // The sign of life of a process on another machine is its file in the lock; the third process has none at all.
     for (const name of ['other.host-1.8.8', 'host-1.7.7']) writeFileSync(join(`${folder}.lock`, name), '');
     utimesSync(join(`${folder}.lock`, 'host-1.7.7'), longAgo, longAgo);
     assert.match((await setup()).output, /^libtorch +up to date/);
@@ -199,7 +199,7 @@ describe('fetching libtorch', () => {
   });
 
   it('happens once when two checkouts ask at the same time', async () => {
-    // The one downloads until the other waits for it.
+    // The first downloads until the other waits for it.
     usePip(`touch "${checkout.path('mark')}"; until [ -e "${checkout.path('awaited')}" ]; do sleep 0.1; done`);
     const other = new TemporaryCheckout();
     other.useCompiledLibrary();

@@ -6,7 +6,7 @@ import { compiledLibrary, TemporaryCheckout, writeLibtorch } from './temporary-c
 
 const modules = ['virnucpro.node', 'virnucpro_loader.node'];
 
-/** Stands in for CMake: writes down what it was asked, and which headers it was shown; makes two modules. */
+/** Replaces CMake: records its arguments and the headers it finds; makes two modules. */
 const cmake = (calls: string) => `
   echo "$*" >> "${calls}"
   for argument; do

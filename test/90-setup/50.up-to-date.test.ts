@@ -8,7 +8,7 @@ describe('a step with nothing to do', () => {
   beforeEach(() => (checkout = new TemporaryCheckout()));
   afterEach(() => checkout.remove());
 
-  /** What one run of a step says, after its name. */
+  /** The output of one run of a step, after the step's name. */
   async function says(step: string, environment: NodeJS.ProcessEnv = {}): Promise<string> {
     const { output, errors } = await checkout.setup([step], environment);
     const lines = output.trim().split('\n');
@@ -91,7 +91,7 @@ describe('a step with nothing to do', () => {
 
   describe('of the addon', () => {
     let libtorch: NodeJS.ProcessEnv;
-    /** Stands in for cmake-js: writes down what it was asked, and copies the source for an output. */
+    /** Replaces cmake-js: records its arguments, and copies the source as output. */
     const cmake = `
       const { appendFileSync, mkdirSync, readFileSync, writeFileSync } = require('node:fs');
       appendFileSync('calls', process.argv[2] + '\\n');

@@ -5,7 +5,7 @@ import { ESLint, type Linter } from 'eslint';
 import tseslint from 'typescript-eslint';
 import { repositoryRoot } from '../repository.js';
 
-/** The rules on imports need no types: without them a file need not be part of the program. */
+/** The import rules need no types: without types a file need not be part of the program. */
 const withoutTypes: Linter.Config[] = [
   { languageOptions: { parserOptions: { projectService: false } } },
   tseslint.configs.disableTypeChecked,

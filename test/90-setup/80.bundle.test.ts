@@ -32,7 +32,7 @@ interface PackageManifest {
 }
 
 const MAX_BYTES = 60 * 2 ** 20;
-/** The only packages that a bundle may leave out: the compiler reads them, and nothing afterwards. */
+/** The only packages that a bundle may omit: only the compiler reads them. */
 const BUILD_ONLY = ['node-addon-api', 'node-api-headers'];
 
 describe('the bundle', () => {
@@ -44,12 +44,12 @@ describe('the bundle', () => {
 
   function bundle(...words: string[]) {
     const library = ['--library', compiledLibrary, '--addon', dirname(addon)];
-    // Fast rather than small: the limit holds all the more with the preset that is used in earnest.
+    // Fast rather than small: if the limit holds for this preset, it holds for the real one.
     const script = [join(repositoryRoot, 'scripts', 'bundle.mjs'), '--preset', '0', ...library, ...words];
     return spawnSync(process.execPath, script, { cwd: folder, encoding: 'utf8' });
   }
 
-  /** Runs the bundle's launcher with nothing in the environment but what is given. */
+  /** Runs the bundle's launcher with only the given environment. */
   function virnucpro(words: readonly string[], environment: NodeJS.ProcessEnv, before: readonly string[] = []) {
     const [program, ...rest] = [...before, join(root, 'virnucpro'), ...words];
     const env = { HOME: home, TMPDIR: home, ...environment };
@@ -174,7 +174,7 @@ describe('the bundle', () => {
     const offline = spawnSync('unshare', ['-rn', 'true']).status === 0 ? ['unshare', '-rn'] : [];
     const env = { PATH: '/usr/bin:/bin', LIBTORCH: libtorch.root };
     const results = join(folder, 'results');
-    // With all of the libraries that unpack input.
+    // With all libraries that decompress input.
     const packed = ['gz', 'bz2', 'xz', 'zst'].map((ending) => fixture('input', `contigs.fa.${ending}`));
     const inputs = [join(root, 'examples', 'contigs.fa'), ...packed];
     const words = ['predict', ...inputs, '--output', results, '--device', 'cpu'];

@@ -38,7 +38,7 @@ interface Step {
   run: (context: unknown, seconds: number) => Promise<{ checks: Check[]; skipped?: string[] }>;
 }
 
-/** The scripts that need no compiled library. */
+/** Imports a script that needs no compiled library. */
 async function script<T>(name: string): Promise<T> {
   return (await import(pathToFileURL(join(repositoryRoot, 'scripts', 'gpu-check', name)).href)) as T;
 }
@@ -132,7 +132,7 @@ describe('the check of a GPU', () => {
     const words = ['--device', 'cpu', '--quick', '--output', 'report.json', '--minutes', '0.001'];
     const { code, output } = await check(words);
     assert.equal(code, 2, output);
-    // The kernels are for CUDA, however much time there is.
+    // The kernels are for CUDA, so they are skipped however much time there is.
     for (const { name, status } of report().steps) assert.equal(status, name === 'kernels' ? 'skipped' : 'late', name);
     assert.match(output, /^doctor +late +skipped: the time of the whole check is over$/m);
   });

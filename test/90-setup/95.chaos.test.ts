@@ -6,7 +6,7 @@ import { repositoryRoot } from '../repository.js';
 
 const script = join(repositoryRoot, 'scripts', 'chaos.mjs');
 
-/** What `execFile` rejects with has the same fields. */
+/** Also the fields of the error that `execFile` rejects with. */
 interface Ended {
   readonly code?: number;
   readonly stdout: string;

@@ -17,7 +17,7 @@ describe('the demo', () => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'virnucpro-demo-')));
     program = join(folder, 'program');
     const command = copyProgram(program);
-    // Results of a demo go there: it must not be the repository's own.
+    // A demo writes its results there: it must not be the repository's own.
     rmSync(join(program, 'build'));
     if (existsSync(join(repositoryRoot, 'build', 'Release')))
       cpSync(join(repositoryRoot, 'build', 'Release'), join(program, 'build', 'Release'), { recursive: true });
@@ -30,7 +30,7 @@ describe('the demo', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  /** As `npm run demo -- …` in the folder `mine` starts it. */
+  /** Starts it like `npm run demo -- …` in the folder `mine`. */
   function demo(...words: string[]) {
     const { status, stdout, stderr } = spawnSync(process.execPath, [join('scripts', 'demo.mjs'), ...words], {
       cwd: program,

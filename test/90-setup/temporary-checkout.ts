@@ -15,7 +15,7 @@ export interface Finished {
 /** A running `node`, in a process group of its own so that it can be killed with its children. */
 export interface Running {
   finished: Promise<Finished>;
-  /** Resolves when it has printed these words, or has ended. */
+  /** Resolves when it has printed this text, or has ended. */
   prints(words: string): Promise<unknown>;
   kill(): void;
 }
@@ -24,8 +24,8 @@ export interface Running {
 export const compiledLibrary = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'lib');
 
 /**
- * A folder that the scripts take for a checkout of their own: a copy of bin/ and scripts/ with the compiled lib/ in its place,
- * a `bin` folder for programs that stand in for the real ones, and an empty cache.
+ * A folder that the scripts take for a checkout: a copy of bin/ and scripts/ with the compiled lib/, a `bin` folder for
+ * programs that replace the real ones, and an empty cache.
  */
 export class TemporaryCheckout {
   readonly root = mkdtempSync(join(tmpdir(), 'virnucpro-setup-'));
@@ -100,7 +100,7 @@ export class TemporaryCheckout {
   }
 }
 
-/** What passes for a whole library without anything in it: the header alone. */
+/** Passes for a complete library but contains only the header. */
 export function emptyLibrary(): Buffer {
   const header = Buffer.alloc(64);
   header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1]);

@@ -8,7 +8,7 @@ import { skip } from '../skipped.js';
 const READERS = ['json', 'safetensors', 'zip', 'pickle', 'torch', 'tokenizer', 'archives', 'records'];
 const NATIVE = ['byte_pair', 'packed_tokens', 'file_source', 'kernels'];
 const SECONDS = 10;
-/** Milliseconds; the first of the native ones compiles them all. */
+/** Milliseconds; the first native target compiles all of them. */
 const LONGEST = 600_000;
 
 interface Fuzzed {
@@ -16,7 +16,7 @@ interface Fuzzed {
   readonly faults: string;
 }
 
-/** Runs the corpus of a target and goes on from there for a while. What it prints ends up in a failure's message. */
+/** Runs the corpus of a target and continues from there for a while. Its output becomes part of a failure's message. */
 async function fuzz(target: string, signal: AbortSignal): Promise<Fuzzed> {
   const words = ['scripts/fuzz.mjs', target, '--seconds', String(SECONDS), '--seed', '1'];
   const options = { cwd: repositoryRoot, timeout: LONGEST, signal };
@@ -31,13 +31,13 @@ async function fuzz(target: string, signal: AbortSignal): Promise<Fuzzed> {
   return { executions: Number(row[3]), faults: row[7]! };
 }
 
-/** Begins with one target after the other, so that none waits for a test's turn. @returns what comes of each */
+/** Runs the targets one after another, without waiting for a test's turn. @returns each target's result */
 function fuzzInTurn(targets: readonly string[], signal: AbortSignal): Map<string, Promise<Fuzzed>> {
   let before: Promise<unknown> = Promise.resolve();
   return new Map(
     targets.map((target) => {
       const fuzzed = before.then(() => fuzz(target, signal));
-      // What fails does so in the test that asks for it.
+      // A failure is reported by the test that awaits it.
       before = fuzzed.catch(() => undefined);
       return [target, fuzzed];
     }),
@@ -60,12 +60,12 @@ describe('fuzzing for a short while', () => {
       () => undefined,
       () => 'clang++ is missing; on Debian and Ubuntu: apt-get install clang',
     );
-    // Each takes one core. The native ones are built by the first of them, which no other may do at the same time.
+    // Each takes one core. The first native target builds all of them, so no other may run at the same time.
     readers = fuzzInTurn(READERS, enough.signal);
     native = fuzzInTurn(missing === undefined ? NATIVE : [], enough.signal);
   });
 
-  // Of those that no test has asked for.
+  // Ends those that no test awaited.
   after(() => enough.abort());
 
   async function findsNoFault(target: string, fuzzed: Promise<Fuzzed> | undefined): Promise<void> {

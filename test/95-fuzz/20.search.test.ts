@@ -37,7 +37,7 @@ async function scripts(): Promise<Modules> {
   return Object.assign({}, ...(await Promise.all(modules))) as Modules;
 }
 
-/** A fault behind four letters in a row, each of them a branch. */
+/** A fault behind four consecutive letters, each of them a branch. */
 function hidden(counters: Uint32Array): (bytes: Buffer) => void {
   return (bytes) => {
     counters[0]!++;

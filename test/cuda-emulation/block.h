@@ -1,4 +1,4 @@
-// The threads of a block: whose turn it is, who waits for whom.
+// The threads of a block: whose turn it is, and who waits for whom.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ struct LaunchShape {
   unsigned grid_x, grid_y, block_x;
 };
 
-// Bytes of the device's memory. Reused: read again, from a GPU's caches.
+// Bytes of device memory. Reused: read again, from a GPU's caches.
 struct Traffic {
   int64_t read, reused, written;
 };
@@ -29,7 +29,7 @@ struct Place {
   unsigned x, y, z;
 };
 
-// What the thread that has its turn sees.
+// What the thread whose turn it is sees.
 struct State {
   Place thread, block, threads, blocks;
   Traffic traffic;
@@ -54,7 +54,7 @@ inline void check_aligned(const void* address, size_t bytes) {
 
 class Block {
  public:
-  // Of the calling thread of the host.
+  // The block of the calling host thread.
   static Block& current() {
     thread_local std::unique_ptr<Block> block;
     if (!block) block.reset(new Block);
@@ -87,7 +87,7 @@ class Block {
     std::fill(waits_.begin(), waits_.end(), Wait::kNone);
   }
 
-  // Lays `value` out for the warp and gives back what it laid out, one word group a lane, when all of it has.
+  // Shares `value` with the warp; once all lanes have, returns what they shared, one group of words per lane.
   static constexpr size_t kMostWords = 6;
   using Words = std::array<unsigned, kMostWords>;
   using Laid = std::array<Words, kWarpSize>;
@@ -95,7 +95,7 @@ class Block {
   const Laid& exchange(int line, const void* value, size_t bytes) {
     const unsigned thread = state.thread.x;
     Warp& warp = warps_[thread / kWarpSize];
-    // A lane may be one exchange ahead of another that has not read yet.
+    // A lane may be one exchange ahead of a lane that has not read yet.
     Laid& laid = warp.laid[exchanges_[thread]++ % 2];
     if (bytes != 0) std::memcpy(&laid[thread % kWarpSize], value, bytes);
     if (warp.arrived != 0 && warp.line != line) fail("the lanes of a warp meet in different places", line);
@@ -122,7 +122,7 @@ class Block {
 
   Block() = default;
 
-  // Lets every thread that can go on do so once. Returns whether any could.
+  // Runs every thread that can continue once. Returns whether any could.
   bool pass(unsigned threads) {
     bool any = false;
     const uint64_t order = state.order;
@@ -138,7 +138,7 @@ class Block {
       const unsigned thread = order == 0 ? i : order == 1 ? threads - 1 - i : turns_[i];
       if (waits_[thread] != Wait::kNone) continue;
       any = true;
-      // At random some fall behind, up to a whole warp behind another.
+      // Some threads are skipped at random, so that whole warps may fall behind others.
       if (order > 1 && random_() % 2 != 0) continue;
       state.thread.x = thread;
       fibers_[thread]->resume(&Block::body);
@@ -168,7 +168,7 @@ class Block {
   const std::function<void()>* thread_ = nullptr;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<Wait> waits_;
-  std::vector<unsigned> exchanges_;  // of each thread so far
+  std::vector<unsigned> exchanges_;  // so far, by thread
   std::vector<Warp> warps_;
   unsigned at_barrier_ = 0;
   unsigned ended_ = 0;
@@ -199,13 +199,13 @@ T& shared_memory() {
   return *reinterpret_cast<T*>(memory.begin());
 }
 
-// The blocks run one after the other, in the threads' order too.
+// Runs the blocks one after the other, in the same order as the threads.
 inline void run_grid(const LaunchShape& shape, const std::function<void()>& thread, Traffic& traffic) {
   state.traffic = {};
   state.threads = {shape.block_x, 1, 1};
   state.blocks = {shape.grid_x, shape.grid_y, 1};
   const uint64_t blocks = static_cast<uint64_t>(shape.grid_x) * shape.grid_y;
-  // A number without a factor in common with that of the blocks takes each once.
+  // A step that is coprime to the number of blocks visits each once.
   uint64_t step = state.order > 1 ? state.order : 1;
   while (std::gcd(step, blocks) != 1) ++step;
   for (uint64_t i = 0; i < blocks; ++i) {

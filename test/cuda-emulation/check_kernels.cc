@@ -1,5 +1,5 @@
 // Runs an emulated kernel on noise and compares it with libtorch's operators in float64: check_kernels FOLDER ELEMENT
-// CAPABILITY KERNEL. Writes a line of JSON for each comparison. FOLDER: has <kernel>.so, compiled for the type and for
+// CAPABILITY KERNEL. Writes a line of JSON for each comparison. FOLDER contains <kernel>.so, compiled for the type and
 // the compute capability, 90 for 9.0.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -25,7 +25,7 @@ at::ScalarType type_of(const std::string& element) {
   return element == "bfloat16" ? at::kBFloat16 : at::kFloat;
 }
 
-// A tensor's values in memory that ends where nobody may go on.
+// A tensor's values in memory that ends at an inaccessible page.
 class Array {
  public:
   explicit Array(const at::Tensor& tensor)
@@ -54,17 +54,17 @@ class Checks {
   Checks(EmulatedKernels& kernels, at::ScalarType type, int capability)
       : kernels(kernels), type(type), capability_(capability) {}
 
-  // Whether attention multiplies with tensor cores.
+  // Whether attention uses tensor cores.
   bool tensor_cores() const {
     return type == at::kHalf ? capability_ >= 75 : type == at::kBFloat16 && capability_ >= 80;
   }
 
-  // Half the distance from 1 to the next number of the type.
+  // Half the distance from 1 to the type's next number.
   double rounding() const { return type == at::kFloat ? 0x1p-24 : type == at::kHalf ? 0x1p-11 : 0x1p-8; }
 
   at::Tensor noise(at::IntArrayRef shape, double scale = 1) const { return at::randn(shape).mul(scale).to(type); }
 
-  // Runs a kernel in several orders of its threads. `launch` makes its memory anew and gives back what came out.
+  // Runs a kernel in several orders of its threads. `launch` allocates its memory anew and returns the outputs.
   void compare(const std::string& what, const std::function<std::vector<at::Tensor>()>& launch,
                const std::vector<at::Tensor>& expected, const std::vector<at::Tensor>& allowed, const Traffic& stated) {
     kernels.run_in_order(0);
@@ -79,7 +79,7 @@ class Checks {
     double worst = 0;
     for (size_t i = 0; i < outputs.size(); ++i) {
       const auto fraction = (outputs[i].to(at::kDouble) - expected[i]).abs() / allowed[i];
-      // A number where none belongs, or the other way round, is infinitely far.
+      // A NaN on only one side counts as an infinite error.
       const auto lost = outputs[i].isnan().logical_xor(expected[i].isnan());
       const auto far = fraction.nan_to_num(0).masked_fill(lost, INFINITY);
       worst = std::max(worst, far.max().item<double>());
@@ -102,7 +102,7 @@ class Checks {
   }
 };
 
-// What rounding to the type and `steps` float32 operations on numbers of this size may change.
+// Error allowed for rounding to the type and `steps` float32 operations on numbers of this size.
 at::Tensor allowed_for(const Checks& checks, const at::Tensor& expected, double size, double steps = 8) {
   return expected.abs() * (checks.rounding() * 1.001) + size * steps * 0x1p-24 + 0x1p-25;
 }
@@ -219,7 +219,7 @@ void check_mean(Checks& checks, const std::vector<int32_t>& lengths, int64_t wid
   int32_t rows = 0;
   int64_t counted = 0;
   for (const auto length : lengths) {
-    // Neither the first token nor the last one counts.
+    // The first and last tokens do not count.
     first.push_back(rows + 1);
     last.push_back(rows + 1 + length);
     rows += length + 2;
@@ -250,7 +250,7 @@ void check_mean(Checks& checks, const std::vector<int32_t>& lengths, int64_t wid
       {counted * width * 4 + 8 * sequences, (strips * 256 - 1) * 8 * sequences, sequences * width * 4});
 }
 
-// The sequence at `spoilt` has no numbers at all.
+// The sequence at `spoilt` consists of NaNs.
 void check_attention(Checks& checks, const std::vector<int64_t>& lengths, int64_t heads, int64_t head_width, bool alibi,
                      std::optional<size_t> spoilt = std::nullopt) {
   std::vector<int32_t> offsets{0};
@@ -276,7 +276,7 @@ void check_attention(Checks& checks, const std::vector<int64_t>& lengths, int64_
     again += (lengths[i] - 1) / queries_at_once * lengths[i] * 2 * heads * head_width * size;
   }
   const auto expected = at::cat(parts);
-  // The weights are rounded to the type too; they sum up to one.
+  // The weights are rounded to the type too; their sum is one.
   const auto largest = qkv.select(1, 2).to(at::kDouble).abs().nan_to_num(0).max().item<double>();
   const auto allowed = expected.abs() * checks.rounding() + largest * (checks.rounding() + 100 * 0x1p-24);
   const auto blocks = [&] {

@@ -1,10 +1,10 @@
 /** What a kernel takes of a GPU, by its machine code. */
 export interface KernelResources {
-  /** Of a thread. */
+  /** Per thread. */
   readonly registers: number;
-  /** Bytes of local memory of a thread: what did not fit into its registers. */
+  /** Bytes of local memory per thread: what did not fit into its registers. */
   readonly spilled: number;
-  /** Bytes of a block. */
+  /** Bytes per block. */
   readonly shared: number;
 }
 
@@ -13,8 +13,8 @@ const SECTION_TABLE = 0x28;
 const SECTION_COUNT = 0x3c;
 const NAMES_SECTION = 0x3e;
 const SECTION_HEADER_SIZE = 64;
-// The attributes of the section .nv.info, 4 bytes each: format, attribute, a number of 16 bits. In this format so many
-// bytes follow; these two have 8, the function's symbol and a number.
+// Attributes of the section .nv.info, 4 bytes each: format, attribute, a 16-bit number. In this format the number
+// counts the bytes that follow; these two have 8, the function's symbol and a number.
 const SIZED = 0x04;
 const FRAME_SIZE = 0x11;
 const REGISTERS = 0x2f;
@@ -54,7 +54,7 @@ function sectionsOf(file: Buffer): Section[] {
   });
 }
 
-/** The largest number of each attribute that functions have. */
+/** The largest number of each attribute among the functions. */
 function attributesIn(content: Buffer): Map<number, number> {
   const largest = new Map<number, number>();
   for (let place = 0; place + 4 <= content.length;) {

@@ -9,7 +9,7 @@ import { skip } from '../skipped.js';
 import type { NvrtcLibraries } from './nvrtc.js';
 
 const SOURCES = join(repositoryRoot, 'test', 'cuda-emulation');
-/** Kept between runs: what has not changed is not compiled again. */
+/** Kept between runs, so that only what changed is compiled. */
 const FOLDER = join(repositoryRoot, 'build', 'cuda-emulation');
 
 export type KernelElement = 'float' | 'half' | 'bfloat16';
@@ -17,14 +17,14 @@ export type KernelElement = 'float' | 'half' | 'bfloat16';
 /** Bytes read from memory, read again from a GPU's caches, and written. */
 export type Traffic = readonly [read: number, again: number, written: number];
 
-/** A kernel's results beside those of libtorch. */
+/** A kernel's results compared with libtorch's. */
 export interface Comparison {
   readonly what: string;
   /** The largest error, as a fraction of what rounding allows. */
   readonly fractionOfAllowed: number;
   readonly sameInEveryOrder: boolean;
   readonly moved: Traffic;
-  /** What the head of the kernel's source says. */
+  /** According to the comment at the head of the kernel's source. */
   readonly stated: Traffic;
 }
 
@@ -42,7 +42,7 @@ export interface Ended {
   readonly end: number | string;
 }
 
-/** The kernels of csrc/cuda_kernels, compiled for the host, and the programs around them. */
+/** The kernels of csrc/cuda_kernels, compiled for the host, and the programs that use them. */
 export class CudaEmulation {
   readonly #libraries: string;
 
@@ -50,7 +50,7 @@ export class CudaEmulation {
     this.#libraries = libraries;
   }
 
-  /** Compiles what has changed (all of it takes most of a minute) and skips the suite where it cannot be compiled. */
+  /** Compiles what changed (all of it takes most of a minute); skips the suite if it cannot be compiled here. */
   static build(context: Mocha.Context): CudaEmulation {
     for (const [program, advice] of [
       ['c++', 'install g++ (apt-get install g++, dnf install gcc-c++)'],
@@ -62,7 +62,7 @@ export class CudaEmulation {
     const { root } = loadAddon().libtorch;
     if (!existsSync(join(root, 'include'))) skip(context, `${root} has no headers to compile with`);
     const generator = spawnSync('ninja', ['--version']).error ? [] : ['-G', 'Ninja'];
-    // Tests run several at a time: one builds, and the others find it done.
+    // Test files run in parallel: one process builds, and the others find it done.
     mkdirSync(dirname(FOLDER), { recursive: true });
     forgetMovedBuild(FOLDER, SOURCES);
     const alone = [`${FOLDER}.lock`, 'cmake'];
@@ -71,7 +71,7 @@ export class CudaEmulation {
     return new CudaEmulation(join(root, 'lib'));
   }
 
-  /** Compares a kernel, as a device of this compute capability (90 for 9.0) would run it, with libtorch. */
+  /** Compares a kernel with libtorch, run as by a device of this compute capability (90 for 9.0). */
   compare(kernel: string, element: KernelElement, capability: number): Comparison[] {
     const words = [join(FOLDER, `${element}-${capability}`), element, String(capability), kernel];
     const { output, errors, end } = this.#run('check_kernels', words);
@@ -79,12 +79,12 @@ export class CudaEmulation {
     return output.split('\n').map((line) => JSON.parse(line) as Comparison);
   }
 
-  /** Runs faulty.cu, with one of its faults, or 0 for none. */
+  /** Runs faulty.cu with one of its faults; 0: none. */
   runFaulty(fault: number): Ended {
     return this.#run('run_faulty', [join(FOLDER, 'faulty'), String(fault)]);
   }
 
-  /** Compiles kernels with NVRTC into a folder, as `<kernel>.cubin`. */
+  /** Compiles kernels with NVRTC into `folder`, as `<kernel>.cubin`. */
   async compileForGpu(nvrtc: NvrtcLibraries, target: GpuTarget, folder: string): Promise<void> {
     const { element, capability, kernels } = target;
     const words = [nvrtc.library, nvrtc.builtins, String(capability), element, folder, ...kernels];

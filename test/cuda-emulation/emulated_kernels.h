@@ -1,4 +1,4 @@
-// Kernels that were compiled for the host, as a launcher.
+// Launches kernels that were compiled for the host.
 #pragma once
 
 #include <dlfcn.h>
@@ -16,10 +16,10 @@ struct Traffic {
 
 class EmulatedKernels final : public virnucpro::KernelLauncher {
  public:
-  // folder: has <kernel>.so for each; they stay loaded.
+  // folder: contains <kernel>.so for each kernel; they stay loaded.
   explicit EmulatedKernels(std::string folder) : folder_(std::move(folder)) {}
 
-  // 0: threads forward, 1: backward, else at random by this seed.
+  // 0: threads forward, 1: backward, otherwise random with this seed.
   void run_in_order(uint64_t order) { order_ = order; }
 
   // Of the last launch.

@@ -1,9 +1,9 @@
-// CUDA on the host, for the kernels of csrc/cuda_kernels/source: included in front of a kernel's text, which is then
-// C++, with EMULATED_KERNEL(name) behind it.
+// CUDA on the host, for the kernels of csrc/cuda_kernels/source: included before a kernel's source, which then is C++,
+// with EMULATED_KERNEL(name) after it.
 //
 // The threads of a block are fibers that run in a chosen order from one barrier, shuffle or matrix product to the next.
-// What depends on the order is a race. A barrier that some threads do not reach ends the process and says so; shared
-// memory holds NaNs until it is written, and ends at a page that nobody may touch.
+// A result that depends on the order reveals a race. A barrier that some threads do not reach ends the process with a
+// message. Shared memory holds NaNs until it is written, and ends at an inaccessible page.
 #pragma once
 
 #include "block.h"
@@ -53,7 +53,7 @@ void store(T* address, const T& value) {
   *address = value;
 }
 
-// Where an argument of the device's is on the host.
+// Translates a device address in an argument to the host's.
 using Visible = void* (*)(void*);
 
 namespace emulation {
@@ -89,9 +89,9 @@ constexpr std::array<unsigned, sizeof...(Parameters) + 1> argument_sizes(void (*
 
 }  // namespace emulation
 
-// What a library that was compiled with -fvisibility=hidden has for the outside: emulate_<kernel> runs a launch on the
-// calling thread; emulated_argument_sizes_<kernel> ends with 0. emulate_in_order: 0 forward, 1 backward, else at random
-// by this seed, for the launches of the calling thread.
+// Exports of a library compiled with -fvisibility=hidden: emulate_<kernel> runs a launch on the calling thread;
+// emulated_argument_sizes_<kernel> ends with 0. emulate_in_order sets the order of the calling thread's launches: 0
+// forward, 1 backward, otherwise random with this seed.
 #define EMULATED_KERNEL(name)                                                                                       \
   extern "C" {                                                                                                      \
   __attribute__((visibility("default"))) extern const auto emulated_argument_sizes_##name =                         \

@@ -1,4 +1,4 @@
-// The sum of a block's 64 numbers, by each thread, with a fault to choose: for the tests of the emulation.
+// Each thread computes the sum of its block's 64 numbers, with a chosen fault: for the tests of the emulation.
 struct alignas(16) Numbers {
   float values[64];
 };

@@ -1,4 +1,4 @@
-// A function on a stack of its own that gives way by itself, and is gone on with when it is its turn.
+// A function on its own stack that yields by itself and is resumed when it is its turn.
 #pragma once
 
 #include <setjmp.h>
@@ -8,10 +8,10 @@
 
 namespace emulation {
 
-// The program's own stack, and the one that every fiber gives way to.
+// The program's own stack is what every fiber yields to.
 class Fiber {
  public:
-  // Runs, or goes on with, `body`, which must never return, until it gives way.
+  // Runs or resumes `body`, which must never return, until it yields.
   void resume(void (*body)()) {
     if (_setjmp(resumer_) != 0) return;
     if (started_) _longjmp(suspended_, 1);
@@ -25,7 +25,7 @@ class Fiber {
   }
 
   void give_way() {
-    // Unlike swapcontext this asks nothing of the system.
+    // Unlike swapcontext, this makes no system call.
     if (_setjmp(suspended_) == 0) _longjmp(resumer_, 1);
   }
 

@@ -1,4 +1,4 @@
-// Memory that ends where the page behind it begins, which nobody may touch: one byte too far is a segmentation fault.
+// Memory that ends at an inaccessible page: one byte too far is a segmentation fault.
 #pragma once
 
 #include <sys/mman.h>
@@ -31,7 +31,7 @@ class GuardedMemory {
   char* begin() const { return begin_; }
   size_t bytes() const { return bytes_; }
 
-  // Makes NaNs of all numbers: what is read before it was written shows.
+  // Sets all numbers to NaN, so that a read before the first write shows.
   void poison() { std::memset(begin_, 0xff, bytes_); }
 
  private:

@@ -1,4 +1,4 @@
-// Numbers of 16 bits, as the hardware rounds them: to the nearest, of two as near to the even one.
+// 16-bit numbers, rounded as in hardware: to nearest, ties to even.
 #pragma once
 
 #include <cmath>
@@ -21,7 +21,7 @@ inline float half_to_float(unsigned bits) {
   const unsigned sign = (bits & 0x8000u) << 16;
   const unsigned magnitude = bits & 0x7fffu;
   if (magnitude >= 0x7c00u) return __uint_as_float(sign | 0x7f800000u | (magnitude & 0x3ffu) << 13);
-  // As a float of the same bits it is 2^-112 times as large, denormal or not.
+  // Read as a float, the same bits are 2^-112 times the value, denormal or not.
   return __uint_as_float(sign | __float_as_uint(__uint_as_float(magnitude << 13) * 0x1p112f));
 }
 
@@ -31,7 +31,7 @@ inline unsigned float_to_half(float value) {
   const unsigned magnitude = bits & 0x7fffffffu;
   if (magnitude > 0x7f800000u) return 0x7fffu;
   if (magnitude >= 0x47800000u) return sign | 0x7c00u;
-  // A denormal is rounded by an addition whose last place is its own.
+  // Rounds a denormal by an addition whose last place is the denormal's.
   if (magnitude < 0x38800000u) {
     return sign | (__float_as_uint(__uint_as_float(magnitude) + 0.5f) - __float_as_uint(0.5f));
   }

@@ -12,7 +12,7 @@ export interface NvrtcLibraries {
   readonly builtins: string;
 }
 
-/** What tests use of scripts/setup, which is not compiled. */
+/** The parts of scripts/setup that tests use; its scripts are not compiled. */
 interface Wheel {
   readonly name: string;
   readonly version: string;
@@ -25,7 +25,7 @@ interface SetupScripts {
   readonly unpackWheel: (wheel: string, folder: string, kept: string) => Promise<void>;
 }
 
-/** The NVRTC beside libtorch, else one that is fetched into the cache as setup fetches it (90 MB); skips without any. */
+/** The NVRTC beside libtorch, else one fetched into the cache as by setup (90 MB); skips if there is none. */
 export async function provideNvrtc(context: Mocha.Context): Promise<NvrtcLibraries> {
   const beside = kernelCompiler(loadAddon().libtorch, {});
   if (beside?.builtins !== undefined) return { library: beside.nvrtc, builtins: beside.builtins };

@@ -1,5 +1,5 @@
-// Runs faulty.cu: run_faulty FOLDER FAULT. Writes a line for each order of the threads: what the threads' results
-// add up to.
+// Runs faulty.cu: run_faulty FOLDER FAULT. Writes a line for each order of the threads: the sum of the threads'
+// results.
 #include <cstdio>
 #include <cstdlib>
 

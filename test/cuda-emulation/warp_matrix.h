@@ -1,5 +1,5 @@
-// mma.m16n8k16 with float32 sums: d[16, 8] += a[16, 16] b[16, 8], over the lanes of a warp as PTX ISA, "Matrix
-// fragments for mma.m16n8k16", spreads them.
+// mma.m16n8k16 with float32 sums: d[16, 8] += a[16, 16] b[16, 8], distributed over the lanes of a warp as in PTX ISA,
+// "Matrix fragments for mma.m16n8k16".
 #pragma once
 
 #include "block.h"
@@ -21,7 +21,7 @@ void multiply_add(int line, float (&d)[4], const unsigned (&a)[4], const unsigne
   const unsigned group = lane / 4;
   const unsigned place = lane % 4;
   for (unsigned k = 0; k < 16; ++k) {
-    // Who holds column k of a and row k of b, and in which of its words and halves.
+    // Which lane holds column k of a and row k of b, and in which of its words and halves.
     const unsigned holder = k % 8 / 2;
     const unsigned word = k / 8;
     const unsigned shift = k % 2 * 16;

@@ -1,5 +1,5 @@
-// Writes what the addon hands to NVRTC: write_sources FOLDER. A text for each kernel, and the options of each element
-// type, one a line.
+// Writes what the addon passes to NVRTC: write_sources FOLDER. The source of each kernel, and the options of each
+// element type, one per line.
 #include <fstream>
 
 #include "cuda_kernels/kernel_sources.h"

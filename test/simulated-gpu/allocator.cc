@@ -1,4 +1,4 @@
-// Device memory, as libtorch asks for it.
+// Device memory, through libtorch's interface.
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/util/Exception.h>
 
@@ -31,7 +31,7 @@ class Allocator final : public c10::DeviceAllocator {
   c10::DeleterFnPtr raw_deleter() const override { return &give_back; }
   void copy_data(void*, const void*, std::size_t) const override { TORCH_CHECK(false, "copy_data is not simulated"); }
 
-  // Of all devices that were used, as CUDA's does.
+  // On all devices that were used, like CUDA's.
   void emptyCache(c10::MempoolId_t /*pool*/) override {
     for (int index = 0; index < device_count(); ++index) {
       if (device(index).is_open()) device(index).memory().release_unused();

@@ -1,4 +1,4 @@
-// The fused attention kernels of libtorch's CUDA half, with the checks that they make themselves (2.11,
+// The fused attention kernels of libtorch's CUDA half, with the checks that these kernels make (2.11,
 // aten/src/ATen/native/transformers/cuda/attention.cu and the headers of both kernels).
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -18,7 +18,7 @@ namespace {
 
 using MaybeTensor = std::optional<at::Tensor>;
 
-constexpr int64_t kFlashStep = 8;  // of a head's width, and of strides: 16 bytes of a half type
+constexpr int64_t kFlashStep = 8;  // of a head's width, and of strides: 16 bytes of a 16-bit type
 constexpr int64_t kFlashWidest = 256;
 constexpr int64_t kFlashLeastCapability = 80;
 
@@ -30,7 +30,7 @@ void check_offsets(const MaybeTensor& offsets, const char* name) {
   TORCH_CHECK(offsets->is_contiguous(), name, " must be contiguous");
 }
 
-// Packed sequences: [tokens, heads, width], where each begins: [sequences + 1].
+// Packed sequences: [tokens, heads, width]; their offsets: [sequences + 1].
 std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> flash_attention(
     const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, const MaybeTensor& query_offsets,
     const MaybeTensor& key_offsets, int64_t longest_query, int64_t /*longest_key*/, double dropout, bool is_causal,
@@ -72,8 +72,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor, at::Tensor, at::Tensor> flash_att
   return {output, nothing(at::kFloat), nothing(at::kLong), nothing(at::kLong), nothing(type)};
 }
 
-// What the memory-efficient kernel asks of a tensor's place and strides. Its slower variant gets by with 4 elements;
-// here all that it can be given has to fit the fast one.
+// The alignment that the memory-efficient kernel requires. Its slower variant accepts 4 elements; here everything has
+// to fit the fast one.
 void check_aligned(const at::Tensor& tensor, const char* name) {
   const int64_t step = 16 / static_cast<int64_t>(tensor.element_size());
   TORCH_CHECK(tensor.is_cuda(), name, " must be a CUDA tensor");
@@ -95,7 +95,7 @@ void check_bias(const at::Tensor& bias, const at::Tensor& query, const at::Tenso
   TORCH_CHECK(bias.size(3) == key.size(1), "attn_bias: wrong shape (seqlenKV dimension)");
 }
 
-// query, key, value: [batch, length, heads, width]; returns the same, contiguous.
+// query, key, value: [batch, length, heads, width]; returns the same shape, contiguous.
 at::Tensor attend_in_blocks(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                             const MaybeTensor& bias, double dropout, bool is_causal, std::optional<double> scale) {
   for (const auto* tensor : {&query, &key, &value}) TORCH_CHECK(tensor->dim() == 4, "Expected 4 dimensions");

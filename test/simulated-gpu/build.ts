@@ -9,24 +9,24 @@ import { compileFakeDriver, noCompiler } from '../fake-driver.js';
 import { repositoryRoot } from '../repository.js';
 
 const SOURCES = join(repositoryRoot, 'test', 'simulated-gpu');
-/** Kept between runs: what has not changed is not compiled again. */
+/** Kept between runs, so that only what changed is compiled. */
 export const FOLDER = join(repositoryRoot, 'build', 'simulated-gpu');
-/** The fake driver, which belongs on LD_LIBRARY_PATH. */
+/** The fake driver, for LD_LIBRARY_PATH. */
 export const DRIVER = join(FOLDER, 'driver');
-/** Apart from the driver, where the linker would find it whether or not a libtorch has it. */
+/** Not beside the driver, where the linker would find it even for a libtorch without a compiler. */
 const COMPILER = join(FOLDER, 'compiler');
-/** What makes a kernel for GPUs one for the host. */
+/** Turns a kernel for GPUs into one for the host. */
 export const EMULATION = join(repositoryRoot, 'test', 'cuda-emulation');
-/** Roots of a libtorch whose CUDA half is simulated, with and without the compiler of kernels. */
+/** Roots of a libtorch with a simulated CUDA half, with and without the kernel compiler. */
 export const LIBTORCH = join(FOLDER, 'libtorch', 'torch');
 export const LIBTORCH_WITHOUT_COMPILER = join(FOLDER, 'libtorch-without-compiler', 'torch');
 
-/** Says which sources the folder was built from. */
+/** Records which sources the folder was built from. */
 const STAMP = join(FOLDER, 'built-from');
 /** Beside the folder, which a build may remove. */
 const LOCK = `${FOLDER}.lock`;
 
-/** What GPUs cannot be simulated without; undefined when all is there. */
+/** What is missing to simulate GPUs; undefined if nothing is. */
 export function missingTools(): string | undefined {
   const { root } = loadAddon().libtorch;
   const headers = existsSync(join(root, 'include')) ? undefined : `${root} has no headers to compile with`;
@@ -39,8 +39,8 @@ function noProgram(name: string): string | undefined {
 }
 
 /**
- * Builds what has changed; all of it takes most of a minute. Of several processes that ask at once one builds and the
- * others wait: tests run several at a time, and a library must not change under one that has loaded it.
+ * Builds what changed; all of it takes most of a minute. When several processes ask at once, one builds and the others
+ * wait: test files run in parallel, and a library must not change under a process that has loaded it.
  */
 export function ensureBuilt(): void {
   if (isBuilt()) return;
@@ -80,7 +80,7 @@ function compile(libtorch: string): void {
   run('cmake', ['--build', FOLDER, '--parallel', '2']);
 }
 
-/** CMake refuses a folder that was configured before the checkout was moved or copied. */
+/** CMake refuses a configuration from before the checkout was moved or copied. */
 export function forgetMovedBuild(folder: string, sources: string): void {
   const cache = join(folder, 'CMakeCache.txt');
   if (existsSync(cache) && !readFileSync(cache, 'utf8').includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${sources}\n`)) {
@@ -93,7 +93,9 @@ function run(program: string, args: readonly string[]): void {
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}\n${stderr}`);
 }
 
-/** All of this libtorch's files but for its CUDA half. The version says CUDA, whether or not this one has it. */
+/**
+ * Links to all of this libtorch's files except its CUDA half. The version names CUDA even if this libtorch has none.
+ */
 function makeLibtorch({ root, version }: Libtorch, made: string, hasCompiler: boolean): void {
   const folder = dirname(made);
   rmSync(folder, { recursive: true, force: true });

@@ -36,7 +36,7 @@ struct Counts {
   CopyCount page_locked;
 
   Counts() {
-    // At the end of the process, by `exit`; `_exit` leaves none.
+    // When the process ends by `exit`; `_exit` writes none.
     if (std::getenv("SIMULATED_GPU_REPORT") != nullptr) std::atexit([] { write(); });
   }
   static void write();
@@ -59,7 +59,7 @@ const char* name_of(Direction direction, bool is_pinned) {
   return "";
 }
 
-// Names are those of operators and kernels: nothing in them needs an escape.
+// Names are those of operators and kernels, which need no escapes.
 template <typename Map, typename Write>
 void write_object(std::ostream& out, const Map& map, const Write& write_value) {
   out << "{";

@@ -12,7 +12,7 @@ namespace simulated {
 namespace {
 
 constexpr size_t kPooledStreams = 32;
-// The CUDA of the libtorch that is taken the place of, and the least capability that its kernels were compiled for.
+// The CUDA of the libtorch that this replaces, and the lowest capability that its kernels were compiled for.
 constexpr int kCudaOfLibtorch = 13000;
 constexpr int kLeastCapability = 75;
 

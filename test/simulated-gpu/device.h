@@ -13,7 +13,7 @@
 
 namespace simulated {
 
-// One GPU as libtorch sees it. Never destroyed: its threads run until the process ends.
+// A GPU as libtorch sees it. Process-lifetime: its threads run until the process ends.
 class Device {
  public:
   Device(int index, const Gpu& gpu);
@@ -22,32 +22,32 @@ class Device {
   const Gpu& gpu() const { return gpu_; }
   DeviceMemory& memory() { return memory_; }
 
-  // 0 is the default stream. @throws for one that there is not
+  // 0 is the default stream. @throws for an unknown id
   Stream& stream(int64_t id);
   Stream& new_stream();
-  // One of 32, in turn, as libtorch hands them out.
+  // One of 32 in rotation, as in libtorch.
   Stream& pooled_stream();
 
-  // Blocks until every stream is through.
+  // Blocks until every stream has finished.
   void drain();
 
-  // Makes the context when called first. @throws what the fault says, or the error that stays
+  // Makes the context on the first call. @throws what the fault says, or the error that stays
   void open();
   // @throws the error that stays
   void expect_sound() const;
-  // @throws where libtorch has no kernels for its capability
+  // @throws if libtorch has no kernels for its capability
   void expect_kernels() const;
-  // Once for a GPU that is crowded. @throws as cuBLAS does where it has no room for its own memory
+  // Called once for a crowded GPU. @throws like cuBLAS when it has no room for its own memory
   void expect_room_for_cublas();
   void fail(int error) { error_ = error; }
   int error() const { return error_; }
   bool is_open() const { return is_open_; }
 
-  // Whether the next kernel is computed: not after the device failed. Never returns when the device hangs.
+  // Whether the next kernel is computed: not after the device failed. Never returns if the device hangs.
   bool admits_kernel();
 
   void was_busy(std::chrono::nanoseconds time) { busy_ += time.count(); }
-  // 0 to 100 since this was last asked.
+  // Percent since the last call.
   int utilisation();
   size_t streams() const;
 
@@ -69,16 +69,16 @@ class Device {
   std::chrono::steady_clock::time_point asked_ = std::chrono::steady_clock::now();
 };
 
-// None where the driver is too old for this libtorch.
+// 0 if the driver is too old for this libtorch.
 int device_count();
-// @throws for an ordinal that there is not
+// @throws for an unknown ordinal
 Device& device(int index);
 
 // Of the calling thread.
 int current_device();
 void set_current_device(int index);
 Stream& current_stream(int index);
-// Returns the one that was.
+// Returns the previous one.
 int64_t exchange_stream(int index, int64_t id);
 
 }  // namespace simulated

@@ -1,6 +1,6 @@
 #pragma once
 
-// Errors in libtorch's type and CUDA's words.
+// Errors of libtorch's type, with CUDA's messages.
 namespace simulated {
 
 // Numbers of cudaError_t.

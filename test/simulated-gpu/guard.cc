@@ -1,4 +1,4 @@
-// Devices, streams and events, as libtorch asks for them.
+// Devices, streams and events, through libtorch's interface.
 #include <c10/core/Allocator.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <c10/util/Exception.h>
@@ -32,7 +32,7 @@ class Guard final : public c10::impl::DeviceGuardImplInterface {
   c10::Device getDevice() const override { return of(current_device()); }
   void setDevice(c10::Device device) const override {
     if (!device.has_index()) return;
-    // Since CUDA 12 this makes the context.
+    // Since CUDA 12, setting the device makes its context.
     simulated::device(device.index()).open();
     set_current_device(device.index());
   }
@@ -53,7 +53,7 @@ class Guard final : public c10::impl::DeviceGuardImplInterface {
     const auto before = exchange_stream(stream.device_index(), stream.id());
     return c10::Stream(c10::Stream::UNSAFE, stream.device(), before);
   }
-  // As in CUDA, that of the default stream is null.
+  // As in CUDA, the default stream's handle is null.
   void* getStreamNativeHandle(const c10::Stream stream) const override {
     return stream.id() == 0 ? nullptr : &simulated_stream(stream);
   }

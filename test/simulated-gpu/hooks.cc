@@ -12,7 +12,7 @@ class SimulatedHooks final : public CUDAHooksInterface {
  public:
   explicit SimulatedHooks(CUDAHooksArgs /*args*/) {}
 
-  // There has to be a device; a context is made by whoever uses one.
+  // Requires a device; its first user makes the context.
   void init() const override {
     simulated::device(0);
     simulated::make_allocator();

@@ -1,4 +1,4 @@
-// Says what happened when the host reads or writes the memory of a device: there is nothing at such addresses.
+// Reports when the host reads or writes a device's memory: nothing is mapped at those addresses.
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,7 +15,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
     constexpr char kWords[] = "simulated GPU: the host accessed the memory of a device\n";
     [[maybe_unused]] const auto written = write(STDERR_FILENO, kWords, sizeof(kWords) - 1);
   }
-  // Whoever handled it before does so again: Node's compiler, or the system, which ends the process.
+  // The previous handler then takes over: Node's compiler, or the system, which ends the process.
   if ((before.sa_flags & SA_SIGINFO) != 0 && before.sa_sigaction != nullptr) {
     before.sa_sigaction(signal, info, context);
   } else {

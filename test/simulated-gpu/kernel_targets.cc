@@ -1,5 +1,5 @@
-// What the library says it was compiled for, where the real one says it: in its section of kernels, which has a region
-// with one entry for each compute capability. Those of the wheel of libtorch 2.11 for CUDA 13.
+// The targets that the library was compiled for, where the real one has them: its section of kernels contains a region
+// with one entry per compute capability. These are those of libtorch 2.11's wheel for CUDA 13.
 
 #include <cstdint>
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-// It belongs to two C libraries as well, and not each of the three calls all of it.
+// Two C libraries include it too, and none of the three calls everything in it.
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include "../fixtures/fake-driver/machine.h"
 
@@ -18,7 +18,7 @@ Function* driver_function(const char* name) {
   return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
 }
 
-// Empty where the list is shorter.
+// Empty if the list is shorter.
 std::string entry_of(const char* list, int index) {
   const char* text = entry(list, index);
   return text == nullptr ? "" : std::string(text, strcspn(text, ","));

@@ -1,7 +1,7 @@
-/** What is wrong with a simulated GPU; see machine.h. */
+/** The fault of a simulated GPU; see machine.h. */
 export type SimulatedFault = `lost@${number}` | `hangs@${number}` | `crowded@${number}` | 'unopenable' | 'taken';
 
-/** What keeps numbers right on a GPU, and can be taken out to see that a test notices; see machine.h. */
+/** What keeps results correct on a GPU; removable, to check that a test notices; see machine.h. */
 export type Protection =
   'event-wait' | 'event-query' | 'stream-wait' | 'pinned-wait' | 'recorded-streams' | 'memory-share';
 
@@ -10,46 +10,46 @@ export interface SimulatedGpu {
   readonly capability?: string;
   /** GiB. Default: 16. */
   readonly memory?: number;
-  /** GiB that other processes have left. Default: all. */
+  /** GiB that other processes leave. Default: all. */
   readonly free?: number;
-  /** Mean delay of a kernel, in microseconds. Default: 20, so that there is lateness and no test takes long. */
+  /** Mean delay of a kernel, in microseconds. Default: 20, late enough to matter and short enough for tests. */
   readonly delay?: number;
   readonly fault?: SimulatedFault;
 }
 
-/** How this project's kernels fare on the machine; see kernels.c and nvrtc.c of test/fixtures/fake-driver. */
+/** How this project's kernels behave on the machine; see kernels.c and nvrtc.c of test/fixtures/fake-driver. */
 export interface OwnKernels {
-  /** The folder that they are kept in; default: one that is kept between runs of the tests. */
+  /** The folder that compiled kernels are kept in. Default: one that is kept between runs of the tests. */
   readonly cache?: string;
-  /** The name of one that computes something else. */
+  /** The name of a kernel that computes something wrong. */
   readonly wrong?: string;
-  /** The name of one that the compiler does not take. */
+  /** The name of a kernel that the compiler rejects. */
   readonly refused?: string;
-  /** Whether the compiler is there. Default: true. */
+  /** Whether there is a compiler. Default: true. */
   readonly compiler?: boolean;
-  /** A file that a line is appended to for each that is compiled. */
+  /** A file that gets a line for each compiled kernel. */
   readonly record?: string;
 }
 
 export interface SimulatedMachine {
   /** In bus order. */
   readonly gpus: readonly SimulatedGpu[];
-  /** What the driver speaks: 13000 is CUDA 13.0, the default. */
+  /** The CUDA version that the driver supports. Default: 13000, which is CUDA 13.0. */
   readonly cudaVersion?: number;
-  /** Protections that are taken out. */
+  /** Protections to remove. */
   readonly without?: readonly Protection[];
-  /** Default: the machine does without this project's kernels, so that libtorch's operators are tested. */
+  /** By default this project's kernels are not used, so that libtorch's operators are tested. */
   readonly kernels?: OwnKernels;
   /** A file for the counts; see report.ts. */
   readonly report?: string;
 }
 
-/** `count` GPUs that are alike. */
+/** `count` equal GPUs. */
 export function alike(count: number, gpu: SimulatedGpu = {}): SimulatedGpu[] {
   return Array.from({ length: count }, () => gpu);
 }
 
-/** The machine in the words of the fake driver and of the simulated GPUs. */
+/** The machine as settings of the fake driver and of the simulated GPUs. */
 export function settingsOf({
   gpus,
   cudaVersion,

@@ -23,7 +23,7 @@ std::atomic<double> share_in_settings{1.0};
 std::atomic<double> share_in_force{1.0};
 std::atomic<bool> is_made{false};
 
-// The allocator's settings that CUDA knows beside those of every device.
+// Allocator settings that CUDA has besides those common to all devices.
 const c10::CachingAllocator::DeviceConfigParserHookRegistry config_hook(
     [](const std::string& settings) {
       const std::string key = "per_process_memory_fraction:";
@@ -45,7 +45,7 @@ std::map<char*, Mapping>& mappings() {
   return *all;
 }
 
-// The mapping that an address lies in, and where it begins; null: none. Under the mutex.
+// The mapping that contains an address, and its start; null: none. Call with the mutex held.
 const std::pair<char* const, Mapping>* mapping_of(const void* address) {
   auto* const byte = static_cast<char*>(const_cast<void*>(address));
   auto next = mappings().upper_bound(byte);
@@ -88,7 +88,7 @@ void* DeviceMemory::take(size_t bytes, Stream& stream) {
 
 DeviceMemory::Block DeviceMemory::map(size_t size, int64_t stream) {
   Block block{reserve(size, PROT_NONE), reserve(size, PROT_READ | PROT_WRITE), size, stream, {}};
-  // As at the device, where it has what another process left there.
+  // As on a device, where memory contains what another process left.
   std::memset(block.bytes, kNanByte, size);
   {
     const std::unique_lock<std::shared_mutex> lock(mappings_mutex);
@@ -102,7 +102,7 @@ DeviceMemory::Block DeviceMemory::map(size_t size, int64_t stream) {
 bool DeviceMemory::find_kept(size_t size, int64_t stream, Block& found) {
   auto& blocks = kept_[stream];
   const auto best = blocks.lower_bound(size);
-  // Larger ones are split by libtorch; here they stay for what needs them.
+  // libtorch splits larger blocks; here they are kept for requests that need them.
   if (best == blocks.end() || best->first > size + size / 4) return false;
   found = best->second;
   blocks.erase(best);
@@ -153,7 +153,7 @@ void DeviceMemory::release_unused() {
   look_for_ready();
   for (auto& [stream, blocks] : kept_) {
     for (const auto& [size, block] : blocks) {
-      // A stream that was busy since may still have the overwriting to do: nobody knows when, so it is waited for.
+      // The stream may still have to overwrite the block at an unknown time, so wait for it.
       device_.stream(stream).drain();
       {
         const std::unique_lock<std::shared_mutex> mappings_lock(mappings_mutex);

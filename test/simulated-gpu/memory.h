@@ -14,11 +14,11 @@ class Completion;
 class Device;
 class Stream;
 
-// A device's memory, with the rules of libtorch's caching allocator: what is given back is kept, and is used again on
-// the stream that it was taken for, at once, because work on it comes later there; on another stream only where that
-// was recorded. Tensors carry addresses at which there is nothing (any access of the host faults, and says so); kernels
-// find the same bytes elsewhere. What is given back is overwritten with NaN, in the stream's order, so that whoever
-// still reads it there shows.
+// A device's memory, with the rules of libtorch's caching allocator. Freed memory is kept. The stream that it was taken
+// for may reuse it at once, because its later work comes after the earlier; another stream's use must be recorded, and
+// delays the reuse. Tensors have addresses at which nothing is mapped (any access by the host faults, and is reported);
+// kernels find the bytes elsewhere. Freed memory is overwritten with NaN, in the stream's order, so that a later read
+// shows.
 class DeviceMemory {
  public:
   struct Figures {
@@ -30,17 +30,17 @@ class DeviceMemory {
 
   explicit DeviceMemory(Device& device) : device_(device) {}
 
-  // An address of the device. @throws c10::OutOfMemoryError
+  // A device address. @throws c10::OutOfMemoryError
   void* take(size_t bytes, Stream& stream);
   void give_back(void* address);
-  // That a stream uses it beside the one that it was taken for.
+  // Records that a stream other than its own uses it.
   void record(void* address, int64_t stream);
-  // Returns to the device what is kept, which waits for the whole device as cudaFree does.
+  // Returns kept memory to the device, and waits for the whole device like cudaFree.
   void release_unused();
 
   Figures figures() const;
   void reset_peak();
-  // Bytes that this process may take: what others have left, within its share.
+  // Bytes that this process may take: what others leave, within its fraction.
   size_t limit() const;
 
  private:
@@ -51,7 +51,7 @@ class DeviceMemory {
     int64_t stream = 0;
     std::set<int64_t> recorded;
   };
-  // Given back, and still in use on streams that were recorded.
+  // Freed, but still in use on recorded streams.
   struct Waiting {
     Block block;
     std::vector<std::shared_ptr<Completion>> uses;
@@ -75,10 +75,10 @@ void* visible(const void* address);
 // The ordinal of the device that an address belongs to; -1: none.
 int device_of(const void* address);
 
-// The allocator is made once for all devices, when libtorch first asks for CUDA, and takes over its settings then.
+// There is one allocator for all devices, made when libtorch first asks for CUDA, with the settings of that moment.
 void make_allocator();
 bool allocator_is_made();
-// The share of a device's memory that it may take, 0 to 1: per_process_memory_fraction, as it was when it was made.
+// Maximum fraction of a device's memory, 0 to 1: per_process_memory_fraction when the allocator was made.
 double memory_share();
 
 }  // namespace simulated

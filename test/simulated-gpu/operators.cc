@@ -1,5 +1,5 @@
-// Every operator of libtorch, by its CPU kernel: shapes are found on meta tensors, the kernel is launched and computes
-// late. One whose shapes are not known before waits for the device, as it does in CUDA.
+// Every operator of libtorch, by its CPU kernel: meta tensors give the shapes, the kernel is launched and computes
+// late. An operator whose shapes are not known beforehand waits for the device, as in CUDA.
 #include <ATen/ExpandUtils.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/boxing/KernelFunction.h>
@@ -38,7 +38,7 @@ at::Tensor as_meta(const at::Tensor& tensor) {
   return at::empty_strided(tensor.sizes(), tensor.strides(), at::TensorOptions(at::kMeta).dtype(tensor.scalar_type()));
 }
 
-// Results of what libtorch has no meta kernel for. A written argument is resized and returned.
+// Results of operators without a meta kernel. A written argument is resized and returned.
 using Shapes = std::function<Stack(const Stack&)>;
 
 const std::map<std::string, Shapes>& shapes_by_hand() {
@@ -64,7 +64,7 @@ const std::map<std::string, Shapes>& shapes_by_hand() {
     out.resize_(at::infer_size(both, tensor(stack, 2).sizes()));
     return Stack{out};
   };
-  // Results, means and inverse deviations of what precedes the normalized dimensions.
+  // The result, and the means and inverse deviations with the shape of the dimensions before the normalised ones.
   const auto layer_norm = [=](const Stack& stack) {
     const auto self = tensor(stack, 0);
     auto rows = self.sizes().vec();
@@ -72,13 +72,13 @@ const std::map<std::string, Shapes>& shapes_by_hand() {
     std::fill(rows.end() - static_cast<std::ptrdiff_t>(normalized), rows.end(), 1);
     return Stack{meta(self.sizes(), self.scalar_type()), meta(rows, at::kFloat), meta(rows, at::kFloat)};
   };
-  // Without training: nothing but the result.
+  // Without training, only the result is used.
   const auto batch_norm = [=](const Stack& stack) {
     const auto self = tensor(stack, 0);
     TORCH_CHECK(!stack[5].toBool());
     return Stack{meta(self.sizes(), self.scalar_type()), meta({0}, at::kFloat), meta({0}, at::kFloat)};
   };
-  // What the CPU makes of as many indices of nothing.
+  // The CPU's result for as many indices, all zero.
   const auto embedding_bag = [=](const Stack& stack) {
     const auto indices = at::zeros({tensor(stack, 1).numel()}, at::kLong);
     const auto ends = at::zeros(tensor(stack, 2).sizes(), at::kLong);
@@ -129,7 +129,7 @@ class Call {
     const auto look = [&](const at::Tensor& tensor) {
       if (!tensor.defined() || !tensor.is_cuda()) return tensor;
       if (device_ < 0) device_ = tensor.get_device();
-      // An `out` is only written.
+      // An `out` argument is only written.
       if (!is_written || !argument.kwarg_only()) bytes_read_ += bytes_of(tensor);
       if (is_written) bytes_written_ += bytes_of(tensor);
       return tensor;
@@ -173,7 +173,7 @@ class Call {
     return overload.empty() ? schema_.name() : schema_.name() + "." + overload;
   }
 
-  // Meta tensors; nothing where only the values tell. Written arguments have their new sizes.
+  // Meta tensors; none if the shapes depend on values. Written arguments have their new sizes.
   std::optional<Stack> shapes_of_results() const {
     auto arguments = mapped(as_meta, at::kMeta);
     const auto by_hand = shapes_by_hand().find(name());
@@ -200,7 +200,7 @@ class Call {
   }
 
   void launch(const Stack& shapes) {
-    // What the kernel writes of its results; undefined where it writes into an argument.
+    // The tensors that the kernel writes its results into; undefined if it writes into an argument.
     std::vector<at::Tensor> targets;
     std::vector<at::Tensor> results;
     size_t next_written = 0;
@@ -277,7 +277,7 @@ void run_operator(const c10::OperatorHandle& op, c10::DispatchKeySet /*keys*/, S
 
 TORCH_LIBRARY_IMPL(_, CUDA, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&run_operator>()); }
 
-// What libtorch would compose of others where a device has no kernel of its own: CUDA has.
+// libtorch would compose these of other operators for a device without kernels of its own; CUDA has kernels.
 TORCH_LIBRARY_IMPL(aten, CUDA, library) {
   library.impl("native_layer_norm", torch::CppFunction::makeFromBoxedFunction<&run_operator>());
 }

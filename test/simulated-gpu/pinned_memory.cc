@@ -1,4 +1,4 @@
-// Page-locked memory: libtorch's own cache of it, which only asks the device when it is through with a block.
+// Page-locked memory: libtorch's own cache of it, which only asks the device when a block is no longer in use.
 #include "pinned_memory.h"
 
 #include <ATen/core/CachingHostAllocator.h>
@@ -25,7 +25,7 @@ struct Use {
 
 class PageLocked final : public at::CachingHostAllocatorImpl<c10::Stream, Use> {
  public:
-  // Memory that is used again has NaN in it: what a device still reads there is wrong at once.
+  // Reused memory is filled with NaN, so that a device that still reads it gets wrong results at once.
   std::pair<void*, void*> allocate(size_t bytes) override {
     const auto block = at::CachingHostAllocatorImpl<c10::Stream, Use>::allocate(bytes);
     if (block.first != nullptr) std::memset(block.first, 0xFF, bytes);
@@ -65,7 +65,7 @@ class PageLocked final : public at::CachingHostAllocatorImpl<c10::Stream, Use> {
     }
     uses->push_back(std::move(use));
   }
-  // Whoever takes page-locked memory asks all devices about what was given back, and a lost one answers with its error.
+  // Allocating page-locked memory asks all devices about freed blocks; a lost device answers with its error.
   bool query_event(Use& use) override {
     use.device->expect_sound();
     return use.end->reached();
@@ -85,7 +85,7 @@ void give_back(void* block);
 
 using Allocator = at::CachingHostAllocatorInterface<PageLocked, &give_back>;
 
-// Never destroyed: threads give back to it until the process ends.
+// Process-lifetime: threads free memory to it until the process ends.
 Allocator& allocator() {
   static auto* instance = new Allocator();
   return *instance;

@@ -8,7 +8,7 @@ export interface LoggedEvent {
   readonly [name: string]: unknown;
 }
 
-/** `virnucpro predict`, ended, with what it logged as events. */
+/** A finished `virnucpro predict`, with its logged events. */
 export interface Prediction extends Ended {
   readonly folder: string;
   readonly events: readonly LoggedEvent[];
@@ -45,7 +45,7 @@ export function resultsOf({ folder }: Prediction): string {
   return RESULT_FILES.map((name) => readFileSync(join(folder, name), 'latin1')).join('\n');
 }
 
-/** Virus scores of the windows by contig and number. */
+/** Virus scores by contig and window number. */
 export function scoresOf({ folder }: Prediction): Map<string, number> {
   const [, header = '', ...rows] = readFileSync(join(folder, 'windows.tsv'), 'utf8').trimEnd().split('\n');
   const column = header.split('\t').indexOf('virus_score');
@@ -53,7 +53,7 @@ export function scoresOf({ folder }: Prediction): Map<string, number> {
   return new Map(cells.map((row) => [`${row[0]} ${row[1]}`, Number(row[column])]));
 }
 
-/** The largest difference between two predictions of the same windows; infinite where one has a score that the other has not. */
+/** The largest difference between two predictions of the same windows; infinite if only one of them has a score. */
 export function scoreDifference(one: Prediction, other: Prediction): number {
   const [scores, others] = [scoresOf(one), scoresOf(other)];
   if (scores.size !== others.size || scores.size === 0) return Infinity;

@@ -1,5 +1,5 @@
 // A program that uses simulated GPUs as the engine uses real ones, with and without care: `probe SCENARIO...` prints
-// for each whether its numbers came out right. Run with protections taken out (SIMULATED_GPU_WITHOUT), they do not.
+// for each scenario whether its numbers are right. Without the protections (SIMULATED_GPU_WITHOUT) they are not.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
@@ -21,7 +21,7 @@
 namespace {
 
 constexpr int64_t kValues = 1024;
-// Enough that a device is behind its host for a while.
+// Enough that a device stays behind its host for a while.
 constexpr int kKernels = 40;
 
 const c10::Device gpu(c10::kCUDA, 0);
@@ -73,7 +73,7 @@ bool read_too_early() {
   return is_all(host, 7);
 }
 
-// The memory is given back while the device is still to read it, and taken again at once.
+// The memory is freed while the device has yet to read it, and allocated again at once.
 bool reuse_page_locked() {
   busy_until(7);
   auto host = page_locked(5);
@@ -117,7 +117,7 @@ bool write_on_host() {
   return true;
 }
 
-// What a kernel of the driver's interface does: the fake driver launches them so.
+// A kernel launched through the driver's interface, as by the fake driver.
 struct Doubling {
   float* values;
 };

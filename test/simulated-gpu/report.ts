@@ -7,7 +7,7 @@ interface Copies {
 
 export interface KernelCount {
   readonly launches: number;
-  /** Bytes of its operands: what it has to move at least. */
+  /** Bytes of its operands: the minimum that it has to move. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
 }
@@ -20,28 +20,28 @@ export interface DeviceReport {
   readonly streams: number;
   readonly peakAllocated: number;
   readonly peakReserved: number;
-  /** By the operator's or the kernel's name. */
+  /** By the name of the operator or kernel. */
   readonly kernels: Readonly<Record<string, KernelCount>>;
-  /** Operators whose results the host had to wait for, and how often. */
+  /** How often the host had to wait for an operator's result, by operator. */
   readonly waits: Readonly<Record<string, number>>;
   readonly copies: Readonly<
     Partial<Record<'toDevicePinned' | 'toDevicePageable' | 'toHostPinned' | 'toHostPageable' | 'onDevice', Copies>>
   >;
 }
 
-/** What the simulated GPUs of a process were given to do. */
+/** The work given to the simulated GPUs of a process. */
 export interface SimulationReport {
-  /** Memory that had to be page-locked anew. */
+  /** Memory that was newly page-locked. */
   readonly pageLocked: Copies;
   readonly devices: readonly DeviceReport[];
 }
 
-/** Reads the file that a process was told to write; it is there when the process ended by itself. */
+/** Reads the report of a process, which exists if the process ended by itself. */
 export function readReport(path: string): SimulationReport {
   return JSON.parse(readFileSync(path, 'utf8')) as SimulationReport;
 }
 
-/** Kernels that a device was given, in all. */
+/** Total number of kernels given to a device. */
 export function launchesOf({ kernels }: DeviceReport): number {
   return Object.values(kernels).reduce((sum, { launches }) => sum + launches, 0);
 }

@@ -7,7 +7,7 @@ import { skip } from '../skipped.js';
 import { DRIVER, EMULATION, ensureBuilt, FOLDER, LIBTORCH, LIBTORCH_WITHOUT_COMPILER, missingTools } from './build.js';
 import { settingsOf, type SimulatedMachine } from './machine.js';
 
-/** Milliseconds until a program is given up; only one that hangs waits so long. */
+/** Milliseconds until a program is killed; only one that hangs takes so long. */
 const PATIENCE = 5 * 60_000;
 
 export interface ProbeResult {
@@ -18,16 +18,16 @@ export interface ProbeResult {
   readonly errors: string;
 }
 
-/** A libtorch whose CUDA half is simulated, and the driver that belongs to it. */
+/** A libtorch with a simulated CUDA half, and its driver. */
 export class SimulatedGpus {
-  /** Skips the suite where GPUs cannot be simulated, and says why. */
+  /** Skips the suite, with the reason, if GPUs cannot be simulated. */
   static build(context: Mocha.Context): SimulatedGpus {
     const reason = SimulatedGpus.missing();
     if (reason !== undefined) skip(context, reason);
     return SimulatedGpus.make();
   }
 
-  /** What GPUs cannot be simulated without; undefined when all is there. */
+  /** What is missing to simulate GPUs; undefined if nothing is. */
   static missing(): string | undefined {
     return missingTools();
   }
@@ -39,7 +39,7 @@ export class SimulatedGpus {
 
   /**
    * Runs scenarios of probe.cc on this machine.
-   * @returns what each of them says, `right` or `wrong`, and how the program ended
+   * @returns the answer of each, `right` or `wrong`, and how the program ended
    */
   probe(machine: SimulatedMachine, scenarios: readonly string[]): ProbeResult {
     const libraries = join(LIBTORCH, 'lib');
@@ -52,7 +52,7 @@ export class SimulatedGpus {
     return { said, end: ended.status ?? ended.signal ?? 'unknown', errors: ended.stderr };
   }
 
-  /** The environment in which `virnucpro`, or any program that uses the package, finds this machine. */
+  /** The environment in which `virnucpro`, or any program that uses the package, sees this machine. */
   environment(machine: SimulatedMachine): Record<string, string> {
     const { compiler = true, cache = keptKernels() } = machine.kernels ?? {};
     const variables: NodeJS.ProcessEnv = {
@@ -62,7 +62,7 @@ export class SimulatedGpus {
       VIRNUCPRO_CACHE: cache,
       LIBTORCH: compiler ? LIBTORCH : LIBTORCH_WITHOUT_COMPILER,
       LD_LIBRARY_PATH: [DRIVER, process.env['LD_LIBRARY_PATH']].filter(Boolean).join(':'),
-      // What the tests use, which was found with another libtorch.
+      // The tests' own addon, which was found with another libtorch.
       VIRNUCPRO_ADDON: dirname(loadAddon().path),
     };
     delete variables['CUDA_VISIBLE_DEVICES'];
@@ -71,7 +71,7 @@ export class SimulatedGpus {
   }
 }
 
-/** A folder of its own for each emulation, which a compiled kernel has in it. */
+/** A folder of its own for each version of the emulation, which is compiled into every kernel. */
 function keptKernels(): string {
   const texts = readdirSync(EMULATION).map((name) => readFileSync(join(EMULATION, name)));
   const hash = texts.reduce((sum, text) => sum.update(text), createHash('sha256'));

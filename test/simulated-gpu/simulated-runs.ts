@@ -8,14 +8,14 @@ import type { SimulatedMachine } from './machine.js';
 import { predict, type Prediction } from './predict.js';
 import { SimulatedGpus } from './simulated-gpus.js';
 
-/** Records of 500 bases without the letter T: no strand has a stop, so that all six frames are scored. */
+/** Records of 500 bases without the letter T: neither strand has a stop codon, so all six frames are scored. */
 export function records(count: number): string {
   const next = seededNumbers(count);
   const letters = (): string => Array.from({ length: 500 }, () => 'ACG'[(next() >>> 8) % 3]).join('');
   return Array.from({ length: count }, (_, index) => `>record_${index}\n${letters()}\n`).join('');
 }
 
-/** Batches of one record each, so that there are as many batches as records. */
+/** Batches of one record each. */
 export const SMALL_BATCHES = ['--esm-batch-size', '1024', '--dnabert-batch-size', '1024'];
 
 /** A folder in which `virnucpro` runs on simulated machines, with the golden model. */
@@ -30,7 +30,7 @@ export class SimulatedRuns {
     this.folder = mkdtempSync(join(tmpdir(), 'virnucpro-simulated-'));
   }
 
-  /** Skips the suite where GPUs cannot be simulated, and says why. */
+  /** Skips the suite, with the reason, if GPUs cannot be simulated. */
   static async open(context: Mocha.Context): Promise<SimulatedRuns> {
     const gpus = SimulatedGpus.build(context);
     return new SimulatedRuns(gpus, await installGoldenModel());
@@ -52,7 +52,7 @@ export class SimulatedRuns {
     return path;
   }
 
-  /** Runs `virnucpro` with these words, whatever becomes of it. */
+  /** Runs `virnucpro` with these arguments; a failure does not throw. */
   command(machine: SimulatedMachine, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
     return virnucpro(args, { models: this.models, ...options, environment: this.#environment(machine, options) });
   }

@@ -69,7 +69,7 @@ void Stream::drain() {
 }
 
 void Stream::run() {
-  // Results must not depend on how many threads share a sum.
+  // Results must not depend on how many threads compute a sum.
   at::set_num_threads(1);
   const c10::InferenceMode inference;
   for (;;) {
@@ -80,7 +80,7 @@ void Stream::run() {
       item.work();
     }
     const bool was_kernel = item.is_kernel;
-    // What the work holds is given back before anyone hears that it is done.
+    // Frees what the work holds before anyone learns that it is done.
     item = {};
     const std::lock_guard<std::mutex> lock(mutex_);
     if (was_kernel) --pending_kernels_;

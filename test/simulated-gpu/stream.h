@@ -14,7 +14,7 @@ namespace simulated {
 
 class Device;
 
-// What an event waits for: a place in a stream that the device comes by once.
+// What an event waits for: a point in a stream that the device passes once.
 class Completion {
  public:
   using Clock = std::chrono::steady_clock;
@@ -31,7 +31,7 @@ class Completion {
   Clock::time_point time_;
 };
 
-// Work in its order, done late by a thread of its own: two streams of a device run as they come. Never destroyed.
+// Work in order, done late by the stream's own thread; two streams of a device are not ordered. Process-lifetime.
 class Stream {
  public:
   Stream(Device& device, int64_t id);
@@ -39,14 +39,14 @@ class Stream {
   Device& device() const { return device_; }
   int64_t id() const { return id_; }
 
-  // A kernel or a copy: late, counted, and never run on a device that failed. Blocks while 1024 are pending, as CUDA
-  // does. `release` is called in either case.
+  // A kernel or a copy: late, counted, and not run on a failed device. Blocks while 1024 are pending, like CUDA.
+  // `release` is called in either case.
   void launch(std::string name, std::function<void()> work, std::function<void()> release = {});
 
-  // What is not the device's work: runs even when the device failed, so that nobody waits for ever.
+  // Work that is not the device's: runs even if the device failed, so that nobody waits for ever.
   void mark(std::function<void()> work);
 
-  // Blocks until all that was pushed so far is done: for ever where the device hangs.
+  // Blocks until all work pushed so far is done; for ever if the device hangs.
   void drain();
 
  private:

@@ -1,4 +1,4 @@
-// Tensors of a device: made, resized, viewed, copied and read. All else is in operators.cc.
+// A device's tensors: made, resized, viewed, copied and read. Everything else is in operators.cc.
 #include <ATen/EmptyTensor.h>
 #include <ATen/ExpandUtils.h>
 #include <ATen/core/Tensor.h>
@@ -30,7 +30,7 @@ using MaybeDevice = std::optional<at::Device>;
 using MaybePinned = std::optional<bool>;
 using MaybeFormat = std::optional<at::MemoryFormat>;
 
-// The allocator takes memory of the thread's device.
+// Makes a device current, since the allocator uses the thread's device.
 class CurrentDevice {
  public:
   explicit CurrentDevice(int index) : before_(current_device()) { set_current_device(index); }
@@ -86,7 +86,7 @@ void copy_to_device(const at::Tensor& to, const at::Tensor& host, bool non_block
   const bool is_pinned = record_use(host.storage().data_ptr(), used);
   count_copy(owner.index(), Direction::kToDevice, bytes_of(to), is_pinned);
   owner.open();
-  // Not the host's tensor itself, which would keep its memory: that is what page-locked memory has to be guarded by.
+  // Not the host's tensor, which would keep its memory alive: page-locked memory has to be guarded against just that.
   stream.launch("copy to the device", [seen = seen_by_kernel(to), from = view_bytes(start_of(host), host)] {
     seen.copy_(from.expand(seen.sizes()));
   });
@@ -101,7 +101,7 @@ void copy_to_host(const at::Tensor& host, const at::Tensor& from, bool non_block
   count_copy(owner.index(), Direction::kToHost, bytes_of(from), is_pinned);
   owner.open();
   const auto to = view_bytes(start_of(host), host);
-  // Who reads it before the copy is there finds what is wrong at once.
+  // Reading it before the copy is done gives wrong results at once.
   if (is_pinned && host.is_contiguous()) std::memset(start_of(host), 0xFF, host.nbytes());
   stream.launch("copy to the host", [to, seen = seen_by_kernel(from)] { to.copy_(seen.expand(to.sizes())); });
   if (!non_blocking || !is_pinned) stream.drain();

@@ -19,10 +19,10 @@ from .window_scores import deciding_frames, mean_of_frames
 
 def train_baselines(data: Path, window: int, folder: Path, all_clades: bool) -> tuple[Markov, Trees]:
     """
-    From the training clades; validation clades decide the number of trees and how scores become probabilities. Saved in
-    `folder`, and read from there when they are.
+    Trained on the training clades; the validation clades decide the number of trees and how scores become
+    probabilities. Saved in `folder`, and loaded from there if already saved.
 
-    @param all_clades: once that is decided, train again from the validation clades, too
+    @param all_clades: after that is decided, train again with the validation clades included
     """
     if all((folder / name).exists() for name in ("markov.npz", "trees.txt", "trees.json")):
         print(f"Baselines that were trained before: {folder}")
@@ -57,8 +57,8 @@ def _sample(records: list[Record], window: int) -> FrameSample:
 
 def score_baselines(markov: Markov, trees: Trees, cut: Path, window: int, out: Path) -> None:
     """
-    Result files like the product's for `whole.fa` and `contigs.fa` of `cut`, in the folders `markov`, `trees` and
-    `trees-mean` of `out`: the last has the mean over a window's frames where the others have the deciding frame.
+    Writes result files like the product's for `whole.fa` and `contigs.fa` of `cut` into the folders `markov`, `trees`
+    and `trees-mean` of `out`. The last has the mean over a window's frames where the others have the deciding frame.
     """
     for file in (WHOLE, CONTIGS):
         names = {"markov": deciding_frames, "trees": deciding_frames, "trees-mean": mean_of_frames}
@@ -74,5 +74,5 @@ def score_baselines(markov: Markov, trees: Trees, cut: Path, window: int, out: P
 
 
 def _read_plain(path: Path) -> list[Record]:
-    # Whose they are is in the table of sequences and no business of what gives scores.
+    # Labels and clades are in the table of sequences; scoring must not see them.
     return [Record(name, 0, "", "", "", base_codes(letters)) for name, letters in read_fasta(path)]

@@ -1,4 +1,4 @@
-"""calibration.json: the temperature of a model and its thresholds for triage, from scores of the validation split."""
+"""calibration.json: a model's temperature and its triage thresholds, from scores of the validation split."""
 
 import json
 from pathlib import Path
@@ -20,11 +20,11 @@ class ScoredFrames:
         rows = result_files.read_frames(folder)
         self.window_length = result_files.read_longest_window(folder)
         """Bases."""
-        # Scores that were calibrated already are taken back to what the classifier gave.
+        # Undoes the calibration of scores that are already calibrated.
         self.log_odds = log_odds_of(rows.others, rows.virus) * result_files.read_temperature(folder)
         """float64 [frames]: at temperature 1."""
         windows, self.window = np.unique(rows.windows(), return_inverse=True)
-        """int [frames]: position of its window."""
+        """int [frames]: index of its window."""
         of = [sequences[result_files.record_of(str(window))] for window in windows]
         self.window_labels = np.array([one.label for one in of])
         self.window_clades = np.array([one.clade for one in of])
@@ -47,10 +47,10 @@ class ScoredFrames:
 
 def calibrate(cut: Path, folders: list[Path], error: float, out: Path) -> str:
     """
-    Writes `out`; returns what it does in words.
+    Writes `out`; returns a description of its effect.
 
-    @param folders: with the folder `whole`, one run a window length; the temperature is fitted on the first
-    @param error: the share of wrong ones that is allowed among the windows that are decided, on each side
+    @param folders: each with the folder `whole`, one run per window length; the temperature is fitted on the first
+    @param error: the fraction of wrong decisions allowed among the decided windows, on each side
     """
     if read_choice(cut)["split"] == "test":
         raise SystemExit(

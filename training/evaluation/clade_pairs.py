@@ -1,4 +1,4 @@
-"""AUROC by clades: pooled, of a group and the means over groups, also for clades drawn again and again."""
+"""AUROC by clades: pooled, per group and as means over groups, also for resampled clades."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from .metrics import wins
 
 MACRO_LEAST = 10
-"""Sequences that a group must have to count in a mean over groups."""
+"""Sequences that a group needs in order to count in a mean over groups."""
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,15 @@ class Clades:
 
     names: list[str]
     group: np.ndarray
-    """int [clades]: position in `groups`."""
+    """int [clades]: index in `groups`."""
     groups: list[str]
     sizes: np.ndarray
-    """float64 [clades]: items."""
+    """float64 [clades]: number of items."""
 
 
 @dataclass(frozen=True)
 class Aurocs:
-    """NaN where there is nothing to compare."""
+    """NaN if there is nothing to compare."""
 
     pooled: float
     """Any virus against any other."""
@@ -41,7 +41,7 @@ class Aurocs:
 
 
 class CladePairs:
-    """How often an item of a virus clade has a higher score than one of an other clade."""
+    """How often an item of a virus clade scores higher than one of an other clade."""
 
     def __init__(self, labels: np.ndarray, scores: np.ndarray, clades: np.ndarray, groups: np.ndarray) -> None:
         """All [items]. @param clades, groups: names"""
@@ -49,15 +49,15 @@ class CladePairs:
         self.other, other_clade = _clades(clades[labels == 0], groups[labels == 0])
         positives, negatives = scores[labels == 1], scores[labels == 0]
         self.wins = np.zeros((len(self.virus.names), len(self.other.names)))
-        """[virus clades, other clades]: pairs of items that are in the right order, ties as half."""
+        """[virus clades, other clades]: pairs of items in the right order, ties as half."""
         for clade in range(len(self.other.names)):
             of_items = wins(positives, negatives[other_clade == clade])
             self.wins[:, clade] = np.bincount(virus_clade, of_items, len(self.virus.names))
 
     def aurocs(self, virus_times: np.ndarray | None = None, other_times: np.ndarray | None = None) -> Aurocs:
         """
-        @param virus_times, other_times: [clades], how often a clade counts; once when absent. In means over groups a
-        group counts as often as its clades do on the average
+        @param virus_times, other_times: [clades], how often a clade counts; once if absent. In means over groups, a
+        group counts as often as its clades do on average
         """
         virus = np.ones(len(self.virus.names)) if virus_times is None else virus_times
         other = np.ones(len(self.other.names)) if other_times is None else other_times
@@ -82,18 +82,18 @@ class CladePairs:
 
 
 def is_one_family(group: str) -> bool:
-    """Whether a group of viruses is one: what is unassigned or from metagenomes is of many families."""
+    """Whether a group of viruses is a single family: unassigned and metagenomic viruses belong to many."""
     return "unassigned" not in group and "metagenomic" not in group
 
 
 def macro_groups(clades: Clades) -> np.ndarray:
-    """bool [groups]: those that count in means over groups."""
+    """bool [groups]: whether a group counts in means over groups."""
     sizes = _membership(clades).dot(clades.sizes)
     return (sizes >= MACRO_LEAST) & np.array([is_one_family(group) for group in clades.groups], dtype=bool)
 
 
 def draw_clades(count: int, times: int, random: np.random.Generator) -> np.ndarray:
-    """float64 [times, count]: how often each clade comes up when as many as there are are drawn with replacement."""
+    """float64 [times, count]: how often each clade is drawn in `count` draws with replacement."""
     return random.multinomial(count, np.full(count, 1 / count), size=times).astype(np.float64)
 
 
@@ -105,7 +105,7 @@ def _clades(clades: np.ndarray, groups: np.ndarray) -> tuple[Clades, np.ndarray]
 
 
 def _membership(clades: Clades) -> np.ndarray:
-    """float64 [groups, clades]: 1 where a clade is of the group."""
+    """float64 [groups, clades]: 1 if the clade belongs to the group."""
     return (np.arange(len(clades.groups))[:, None] == clades.group[None]).astype(np.float64)
 
 

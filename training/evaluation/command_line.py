@@ -14,7 +14,7 @@ from .triage_thresholds import Thresholds
 
 
 def main(words: list[str] | None = None) -> None:
-    """Runs one command. @param words: of the command line; those of the process when absent."""
+    """Runs one command. @param words: command line arguments; by default those of the process"""
     parser = argparse.ArgumentParser(description="Evaluation of models on clades that they were not trained on")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_cut(commands)

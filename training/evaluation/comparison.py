@@ -1,4 +1,4 @@
-"""All figures of all sets of scores, as a dictionary for report.json."""
+"""All figures for all sets of scores, as a dictionary for report.json."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from .triage_thresholds import Thresholds, decided
 from .weights import class_weights
 
 DRAWS = 1000
-"""Of clades, for intervals."""
+"""Resamplings of clades, for intervals."""
 INTERVAL = (2.5, 97.5)
 """Percentiles."""
 
 
 def compare(cut: Path, sets: dict[str, Path], triage: Thresholds | None, seed: int = 1) -> dict:
-    """What is no number is None. @param triage: of the first set; how it does on the windows is added to its figures"""
+    """NaN becomes None. @param triage: of the first set; its results on the windows are added to the set's figures"""
     levels = []
     for level in read_levels(cut, sets):
         figures = _level_figures(level, seed)
@@ -32,7 +32,7 @@ def compare(cut: Path, sets: dict[str, Path], triage: Thresholds | None, seed: i
 
 
 def _without_nan(value: object) -> object:
-    """The same with None for what is no number, which JSON does not know."""
+    """The same value with None for NaN, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _without_nan(one) for key, one in value.items()}
     if isinstance(value, list):
@@ -83,7 +83,7 @@ def _chosen(names: list[str], is_chosen: np.ndarray) -> list[str]:
 
 
 def _drawn(pairs: CladePairs, seed: int) -> list[Aurocs]:
-    """With the same draws for every set, so that differences can be looked at."""
+    """Uses the same draws for every set, so that differences are comparable."""
     random = np.random.default_rng(seed)
     virus = draw_clades(len(pairs.virus.names), DRAWS, random)
     other = draw_clades(len(pairs.other.names), DRAWS, random)

@@ -1,4 +1,4 @@
-"""FASTA files to score: the records of a split as they are, and contigs cut from them."""
+"""FASTA files to score: the unchanged records of a split, and contigs cut from them."""
 
 import json
 from collections import defaultdict
@@ -17,12 +17,12 @@ CONTIG_LENGTHS = (1000, 3000, 5000, 10000)
 
 
 def contig_places(length: int, contig: int) -> range:
-    """Starts of the contigs of a record: one behind the other from its first base; a shorter rest is left."""
+    """Starts of a record's contigs: adjacent, from its first base; a shorter rest is dropped."""
     return range(0, length - contig + 1, contig)
 
 
 def choose_contigs(records: list[Record], contig: int, most: int, seed: int) -> list[tuple[int, int]]:
-    """(position of the record in the list, start) of at most `most` contigs a clade, by chance, in order."""
+    """(index of the record, start) of at most `most` random contigs per clade, in order."""
     places: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
     for position, record in enumerate(records):
         starts = contig_places(len(record.bases), contig)
@@ -39,8 +39,8 @@ def cut(data: Path, split: str, out: Path, most: int, seed: int, lengths: tuple[
     """
     Writes `whole.fa` (all records of the split), `contigs.fa`, `sequences.tsv` and `cut.json` into `out`.
 
-    Letters are those of the records. The id of a contig is `RECORD_at_START_of_LENGTH`. Returns how many there are of
-    what.
+    Letters are those of the records. The id of a contig is `RECORD_at_START_of_LENGTH`. Returns a summary of the
+    counts.
     """
     records = read_split(data, split)
     out.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def _sequence(record: Record, identifier: str, file: str, length: int, start: in
 
 
 def describe(sequences: list[Sequence], choice: dict) -> str:
-    """How many sequences, bases and clades there are, by what they are."""
+    """How many sequences, bases and clades there are, by kind."""
     kinds = [(WHOLE, None), *((CONTIGS, length) for length in choice["lengths"])]
     lines = [f"Split {choice['split']}. Contigs: at most {choice['most_per_clade']} a clade and length, by chance."]
     for file, length in kinds:

@@ -17,16 +17,16 @@ class FrameBlock:
 
     records: list[Record]
     spans: list[np.ndarray]
-    """Of each record: int64 [windows, 2], start and length in bases."""
+    """For each record: int64 [windows, 2], start and length in bases."""
     table: FrameTable
-    """Its windows are numbered through the block."""
+    """Its windows are numbered across the block."""
 
     def window_counts(self) -> np.ndarray:
         """int64 [records]."""
         return np.array([len(spans) for spans in self.spans])
 
     def frame_records(self) -> np.ndarray:
-        """int64 [frames]: the position in `records` that a frame comes from."""
+        """int64 [frames]: index in `records` of a frame's record."""
         return np.repeat(np.arange(len(self.records)), self.window_counts())[self.table.window]
 
 

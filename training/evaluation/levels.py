@@ -1,4 +1,4 @@
-"""What is compared: frames, windows and contigs that every set of scores has a score for."""
+"""What is compared: the frames, windows and contigs that every set of scores has a score for."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from .sequences import CONTIGS, WHOLE, Sequence, read_choice, read_sequences
 
 @dataclass(frozen=True)
 class Level:
-    """Items of one kind with their truth, and what each set of scores says of them."""
+    """Items of one kind with their truth, and the scores of each set."""
 
     name: str
     """`frames`, `windows` or `contigs of N bases`."""
@@ -24,11 +24,11 @@ class Level:
     scores: dict[str, np.ndarray]
     """By set: float64 [items], 0 to 1."""
     beside: dict[str, dict[str, np.ndarray]]
-    """By the other columns of CONTIG_SCORES, then by set: what they say; empty for frames and windows."""
+    """By the other columns of CONTIG_SCORES, then by set: their values; empty for frames and windows."""
     unscored: dict[str, int]
     """By set: items without a score, such as windows without a kept frame; frames that do not exist are not counted."""
     left_out: int
-    """Items that some set has a score for and another has not."""
+    """Items that some set has a score for and another does not."""
 
 
 def read_levels(cut: Path, sets: dict[str, Path]) -> list[Level]:

@@ -1,4 +1,4 @@
-"""The first baseline: which of two Markov chains, one a class, is likelier to have written a sequence."""
+"""The first baseline: which of two Markov chains, one per class, is more likely to have produced a sequence."""
 
 from pathlib import Path
 
@@ -21,13 +21,13 @@ PSEUDO_COUNT = 1.0
 
 
 class Markov:
-    """Log-likelihood ratios of virus against other, made to probabilities by a line through the log odds."""
+    """Log-likelihood ratios of virus against other, turned into probabilities by a linear function of the log odds."""
 
     name = "markov"
 
     def __init__(self, ratios: np.ndarray, slope: float = 1.0, offset: float = 0.0) -> None:
         self.ratios = ratios
-        """float64 [WORDS]: of the last base of a word given those before it, both strands added."""
+        """float64 [WORDS]: log-likelihood ratios of a word's last base given the others, summed over both strands."""
         self.slope = slope
         self.offset = offset
 
@@ -59,7 +59,7 @@ class Markov:
         return virus_probability(self.log_odds(table))
 
     def calibrated(self, odds: np.ndarray, labels: np.ndarray, clades: list[str]) -> "Markov":
-        """With the line that fits these frames best. @param odds: of this model for the frames"""
+        """With the linear function that fits these frames best. @param odds: this model's log odds of the frames"""
         slope, offset = fit_line(odds, labels, clade_weights(labels, clades))
         return Markov(self.ratios, self.slope * slope, self.offset * slope + offset)
 
@@ -73,14 +73,14 @@ class Markov:
 
 
 def count_words(bases: np.ndarray) -> np.ndarray:
-    """float64 [WORDS]: words of WORD bases in a sequence of base codes; those with another letter are passed over."""
+    """float64 [WORDS]: counts of words of WORD bases in a sequence of base codes; skips words with another letter."""
     if len(bases) < WORD:
         return np.zeros(WORDS)
     return np.bincount(_words(bases), minlength=WORDS + 1)[:WORDS].astype(np.float64)
 
 
 def next_base_logs(counts: np.ndarray) -> np.ndarray:
-    """float64 [WORDS]: logarithm of the probability of a word's last base after its first ORDER."""
+    """float64 [WORDS]: logarithm of the probability of a word's last base, given its first ORDER."""
     counts = counts.reshape(-1, 4) + PSEUDO_COUNT
     return np.log(counts / counts.sum(axis=1, keepdims=True)).ravel()
 

@@ -1,4 +1,4 @@
-"""Figures of one set of scores: how well it ranks, how well it decides at 0.5, and what its scores mean."""
+"""Figures of one set of scores: how well it ranks, how well it decides at 0.5, and how reliable its scores are."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ def wins(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
 
 
 def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """The chance that a virus has a higher score than an other, ties as half. NaN where a class is missing."""
+    """The probability that a virus scores higher than an other, ties as half. NaN if a class is missing."""
     positives, negatives = scores[labels == 1], scores[labels == 0]
     if len(positives) == 0 or len(negatives) == 0:
         return float("nan")
@@ -23,7 +23,7 @@ def auroc(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def auprc(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> float:
-    """Average precision: the sum of precision times the step in recall; by chance it is the weighted share of virus."""
+    """Average precision: sum of precision times the step in recall; random scores give the weighted virus fraction."""
     return float(average_precision_score(labels, scores, sample_weight=weights))
 
 
@@ -34,18 +34,18 @@ def recalls(labels: np.ndarray, scores: np.ndarray, threshold: float = 0.5) -> t
 
 @dataclass(frozen=True)
 class Reliability:
-    """What came true of scores, in BINS bins of the same width."""
+    """Observed frequencies by score, in BINS bins of equal width."""
 
     weight: np.ndarray
-    """[BINS]: share of all items; they add up to 1."""
+    """[BINS]: fraction of all items; they add up to 1."""
     score: np.ndarray
-    """[BINS]: mean score; NaN where a bin is empty."""
+    """[BINS]: mean score; NaN for an empty bin."""
     virus: np.ndarray
-    """[BINS]: share of virus; NaN where a bin is empty."""
+    """[BINS]: fraction of virus; NaN for an empty bin."""
 
     @property
     def expected_error(self) -> float:
-        """ECE: the mean distance of a bin's mean score from its share of virus, by the weights of bins."""
+        """ECE: the mean distance between a bin's mean score and its fraction of virus, weighted by bin."""
         full = self.weight > 0
         return float((self.weight[full] * np.abs(self.score[full] - self.virus[full])).sum())
 

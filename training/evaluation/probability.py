@@ -1,11 +1,11 @@
-"""Log odds of virus against other, the probabilities that they stand for, and how to scale them."""
+"""Log odds of virus against other, the corresponding probabilities, and how to scale them."""
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 
 SMALLEST = 1e-45
-"""The smallest score that float32 has: stands for the ones that were rounded to 0."""
+"""The smallest score that float32 has: replaces those that were rounded to 0."""
 TEMPERATURES = (0.05, 20.0)
 
 
@@ -15,7 +15,7 @@ def virus_probability(log_odds: np.ndarray) -> np.ndarray:
 
 
 def log_odds_of(others: np.ndarray, virus: np.ndarray) -> np.ndarray:
-    """float64: ln virus - ln others of both scores of a frame, which stays exact where one is rounded to 1."""
+    """float64: ln virus - ln others of a frame's two scores, which stays exact if one was rounded to 1."""
     return np.log(np.maximum(virus, SMALLEST)) - np.log(np.maximum(others, SMALLEST))
 
 
@@ -26,7 +26,7 @@ def negative_log_likelihood(log_odds: np.ndarray, labels: np.ndarray, weights: n
 
 
 def fit_temperature(log_odds: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
-    """The temperature by which the log odds are divided to make `negative_log_likelihood` smallest."""
+    """The temperature that minimises `negative_log_likelihood` when the log odds are divided by it."""
 
     def loss(log_temperature: float) -> float:
         return negative_log_likelihood(log_odds / np.exp(log_temperature), labels, weights)
@@ -36,7 +36,7 @@ def fit_temperature(log_odds: np.ndarray, labels: np.ndarray, weights: np.ndarra
 
 
 def fit_line(log_odds: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """(slope, offset) that make `negative_log_likelihood` of slope * log_odds + offset smallest."""
+    """(slope, offset) that minimise `negative_log_likelihood` of slope * log_odds + offset."""
     spread = max(float(np.std(log_odds)), 1e-12)
 
     def loss(line: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""reliability.svg: which share of the items with a score were viruses."""
+"""reliability.svg: the fraction of viruses among the items by score."""
 
 PANEL = 220
 """Side of a panel's square."""
@@ -58,7 +58,7 @@ def _curve(left: int, colour: str, bins: dict) -> list[str]:
     ]
     line = "L".join(f"{x} {y}" for x, y, _ in points)
     dots = [
-        # The area of a dot is the share of the items.
+        # A dot's area is the fraction of the items.
         f'<circle cx="{x}" cy="{y}" r="{1.5 + 7 * weight**0.5:.1f}" fill="{colour}" fill-opacity="0.6"/>'
         for x, y, weight in points
     ]

@@ -1,10 +1,10 @@
-"""report.md: the figures as tables that can be pasted into a model card."""
+"""report.md: the figures as tables to paste into a model card."""
 
 from .clade_pairs import MACRO_LEAST, is_one_family
 from .metrics import BINS
 
 GROUP_LEVELS = ("windows", "contigs of 5000 bases")
-"""Levels whose groups are shown; report.json has those of all."""
+"""Levels whose groups are shown; report.json has the groups of all levels."""
 
 METHOD = """## What the figures are
 
@@ -62,7 +62,7 @@ def _level(level: dict, names: list[str]) -> str:
 
 
 def level_table(level: dict, names: list[str]) -> str:
-    """What there is of one level, its figures side by side, and the differences to the first set."""
+    """The contents of one level, its figures side by side, and the differences from the first set."""
     head = [
         *("scores", "AUROC", "AUROC, macro", "mean over families", "mean over other groups"),
         *("AUPRC", "AUPRC, balanced", "balanced accuracy", "sensitivity", "specificity", "ECE"),
@@ -122,7 +122,7 @@ def _groups(level: dict, names: list[str]) -> str:
 
 
 def group_table(level: dict, names: list[str]) -> str:
-    """AUROC and share called right of every group, for all sets."""
+    """AUROC and fraction called right for every group, in all sets."""
     head = ["group", "items", *(f"AUROC, {name}" for name in names), *(f"called right, {name}" for name in names)]
     by_group = {name: {(row["label"], row["group"]): row for row in level["sets"][name]["groups"]} for name in names}
     rows = []

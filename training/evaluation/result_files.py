@@ -1,4 +1,4 @@
-"""Result files with the names and columns of `virnucpro predict`: written for the baselines, read for all."""
+"""Result files with the names and columns of `virnucpro predict`: written for the baselines, read for all models."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ CONTIG_COLUMNS = (
     *("status", "reason", "source"),
 )
 LEAST_DISTANCE = 2.0**-24
-"""Scores nearer to 0 or 1 than this count as if they were as far, in log odds."""
+"""Scores closer to 0 or 1 than this count as if they were this far away, in log odds."""
 
 WindowRule = Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 """See window_scores."""
@@ -141,7 +141,7 @@ class ScoredRows:
 
 
 def record_of(window: str) -> str:
-    """The record of a window's or frame's id."""
+    """The record of a window or frame, from its id."""
     return window.rpartition("_chunk_")[0]
 
 
@@ -162,12 +162,12 @@ def read_contigs(folder: Path) -> ScoredRows:
 
 
 def read_longest_window(folder: Path) -> int:
-    """Bases: the window length of a run, as long as one record is not shorter than it."""
+    """The window length of a run in bases, provided that some record is at least that long."""
     return max(int(row["end"]) - int(row["start"]) for row in _rows(folder / WINDOWS_FILE, comment=True))
 
 
 def read_temperature(folder: Path) -> float:
-    """What the scores of a run were divided by as log odds; 1 for the baselines, which have no run.json."""
+    """The temperature of a run's scores; 1 for the baselines, which have no run.json."""
     path = folder / "run.json"
     if not path.exists():
         return 1.0

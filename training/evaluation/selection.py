@@ -1,4 +1,4 @@
-"""Which records a split has."""
+"""The records of a split."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ SPLITS = ("train", "validation", "test")
 
 def read_split(data: Path, split: str) -> list[Record]:
     """
-    The records of `test`, of `validation` (the clades of the training files that no model is trained on, by
-    mini.split) or of `train` (the rest of the training files).
+    The records of `test`, of `validation` (clades of the training files that no model is trained on, by mini.split)
+    or of `train` (the rest of the training files).
     """
     if split == "test":
         return read_corpus(data, "test")
@@ -22,6 +22,6 @@ def read_split(data: Path, split: str) -> list[Record]:
 
 
 def fasta_of(data: Path, label: int, split: str) -> Path:
-    """The file that records of this label and split come from."""
+    """The file with the records of this label and split."""
     name = ("other", "virus")[label]
     return data / f"{name}_{'test' if split == 'test' else 'train'}.fa.gz"

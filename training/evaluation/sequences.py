@@ -1,4 +1,4 @@
-"""The table of what is scored: every sequence of the cut FASTA files with its truth."""
+"""The table of what is scored: every sequence of the cut FASTA files, with its truth."""
 
 import csv
 import json
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 WHOLE, CONTIGS = "whole", "contigs"
-"""The FASTA files without their suffix; the scores of a model are in folders of the same names."""
+"""The FASTA files without their suffix; a model's scores are in folders of the same names."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Sequence:
     group: str
     """Family of a virus, kind of a cellular sequence."""
     clade: str
-    """What no split cuts: see mini.split.fold_name."""
+    """Never divided by a split: see mini.split.fold_name."""
     record: str
-    """Id of the record that it was cut from."""
+    """Id of the record that the sequence was cut from."""
     start: int
-    """First base within that record, from 0."""
+    """Its first base in that record, from 0."""
 
 
 def write_sequences(path: Path, sequences: list[Sequence]) -> None:
@@ -40,7 +40,7 @@ def write_sequences(path: Path, sequences: list[Sequence]) -> None:
 
 
 def read_sequences(cut: Path) -> dict[str, dict[str, Sequence]]:
-    """By file (WHOLE, CONTIGS) and id: what `cut` wrote into this folder."""
+    """What `cut` wrote into this folder, by file (WHOLE, CONTIGS) and id."""
     found: dict[str, dict[str, Sequence]] = {WHOLE: {}, CONTIGS: {}}
     with open(cut / "sequences.tsv", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):

@@ -33,11 +33,11 @@ PARAMETERS = {
     "verbosity": -1,
 }
 PATIENCE = 60
-"""Trees without a better loss on the validation clades after which training ends."""
+"""Training ends after this many trees without a better loss on the validation clades."""
 
 
 def tree_features(table: FrameTable) -> np.ndarray:
-    """float32 [frames, COLUMNS]: square roots of relative frequencies; trees only look at their order."""
+    """float32 [frames, COLUMNS]: square roots of relative frequencies; only their order matters to trees."""
     return composition(table, *READ)
 
 
@@ -58,7 +58,7 @@ class FrameSample:
         return FrameSample(features, np.concatenate([self.labels, other.labels]), self.clades + other.clades)
 
     def dataset(self, reference: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
-        """Weighted by clade. @param reference: whose bins it takes"""
+        """Weighted by clade. @param reference: the data set whose bins are used"""
         weights = clade_weights(self.labels, self.clades)
         return lightgbm.Dataset(self.features, self.labels, weight=weights, reference=reference)
 
@@ -74,7 +74,7 @@ class Trees:
 
     @staticmethod
     def train(train: FrameSample, validation: FrameSample) -> "Trees":
-        """As many trees as give the least loss on the validation clades."""
+        """As many trees as minimise the loss on the validation clades."""
         of_train = train.dataset()
         booster = lightgbm.train(
             PARAMETERS,
@@ -88,17 +88,17 @@ class Trees:
 
     @staticmethod
     def train_so_many(train: FrameSample, count: int, temperature: float) -> "Trees":
-        """A number of trees that was found before."""
+        """Trains a known number of trees."""
         return Trees(lightgbm.train(PARAMETERS, train.dataset(), count), temperature)
 
     @property
     def count(self) -> int:
-        """Of trees that scores are made of: those after the best were only tried."""
+        """Number of trees used for scores: those after the best were only tried."""
         best = self.booster.best_iteration
         return best if best > 0 else self.booster.num_trees()
 
     def log_odds(self, features: np.ndarray) -> np.ndarray:
-        """float64 [frames]. @param features: of tree_features"""
+        """float64 [frames]. @param features: from tree_features"""
         if len(features) == 0:
             return np.zeros(0)
         return np.asarray(self.booster.predict(features, raw_score=True, num_threads=1)) / self.temperature
@@ -108,7 +108,7 @@ class Trees:
         return virus_probability(self.log_odds(tree_features(table)))
 
     def calibrated(self, odds: np.ndarray, labels: np.ndarray, clades: list[str]) -> "Trees":
-        """With the temperature that fits these frames best. @param odds: of this model for the frames"""
+        """With the temperature that fits these frames best. @param odds: this model's log odds of the frames"""
         weights = clade_weights(labels, clades)
         return Trees(self.booster, self.temperature * fit_temperature(odds, labels, weights))
 

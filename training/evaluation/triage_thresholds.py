@@ -1,4 +1,4 @@
-"""Which window scores leave so little doubt that no other model has to look at the window."""
+"""Thresholds beyond which a window's score is so certain that no other model has to see the window."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ class Thresholds:
     """As in a model's `pipeline.json`."""
 
     others_below: float
-    """Surely other below it; 0 for never."""
+    """Surely other below this; 0: never."""
     virus_at_least: float
-    """Surely virus from it on."""
+    """Surely virus from this on."""
 
 
 def fit_thresholds(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, error: float) -> Thresholds:
     """
-    Those of DIGITS digits that decide the most windows with a weighted share of wrong ones of at most `error` on each
-    side.
+    The thresholds of DIGITS digits that decide the most windows, with a weighted fraction of wrong decisions of at most
+    `error` on each side.
 
-    @param scores, labels, weights: [windows]; scores are calibrated, weights make the classes weigh the same
+    @param scores, labels, weights: [windows]; scores are calibrated, weights give both classes the same total
     """
     bounds = np.arange(10**DIGITS + 1) / 10**DIGITS
     order = np.argsort(scores, kind="stable")
-    # What lies below each bound: all windows, and viruses, by weight.
+    # What lies below each bound: weights of all windows, and of viruses.
     below = np.searchsorted(scores[order], bounds, "left")
     every, virus = (np.append(0.0, np.cumsum(one[order]))[below] for one in (weights, weights * (labels == 1)))
     above, other_above = weights.sum() - every, weights[labels == 0].sum() - (every - virus)
@@ -41,8 +41,8 @@ def fit_thresholds(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, 
 
 def decided(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, thresholds: Thresholds) -> dict:
     """
-    How many windows are decided and how many of them wrongly: counts, the weighted share of each class that is decided,
-    and the weighted share of wrong ones on each side (None where nothing is decided).
+    How many windows are decided and how many of them wrongly: counts, the weighted fraction of each class that is
+    decided, and the weighted fraction of wrong decisions on each side (None if nothing is decided).
     """
     as_other, as_virus = scores < thresholds.others_below, scores >= thresholds.virus_at_least
     is_decided = as_other | as_virus
@@ -60,6 +60,6 @@ def decided(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray, thresho
 
 
 def share(is_counted: np.ndarray, of: np.ndarray, weights: np.ndarray) -> float | None:
-    """The weight of what is counted within that of the whole."""
+    """Weight of the counted items as a fraction of the weight of all in `of`."""
     whole = weights[of].sum()
     return float(weights[of & is_counted].sum() / whole) if whole > 0 else None

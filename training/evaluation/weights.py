@@ -7,8 +7,8 @@ import numpy as np
 
 def clade_weights(labels: np.ndarray, clades: Sequence[str] | np.ndarray) -> np.ndarray:
     """
-    float64 [items], of mean 1: both classes weigh the same, a clade within its class by the square root of its size,
-    items of a clade the same.
+    float64 [items], of mean 1: both classes have the same total weight; within its class a clade weighs by the square
+    root of its size; items of a clade weigh the same.
 
     @param labels: [items], 0 or 1
     @param clades: [items], names
@@ -20,7 +20,7 @@ def clade_weights(labels: np.ndarray, clades: Sequence[str] | np.ndarray) -> np.
 
 
 def class_weights(labels: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-    """float64 [items], of mean 1: the weights (all alike when absent) scaled so that both classes weigh the same."""
+    """float64 [items], of mean 1: the weights (by default equal), scaled so that both classes have the same total."""
     labels = np.asarray(labels)
     balanced = np.ones(len(labels)) if weights is None else weights.astype(np.float64)
     present = [one for one in (0, 1) if np.any(labels == one)]

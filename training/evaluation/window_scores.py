@@ -1,17 +1,17 @@
-"""One score for a window from those of its frames."""
+"""A window's score from the scores of its frames."""
 
 import numpy as np
 
 
 def deciding_frames(virus: np.ndarray, window: np.ndarray, windows: int) -> tuple[np.ndarray, np.ndarray]:
     """
-    What the product does: the frame with the highest score of either class decides, a tie goes to virus, then to the
-    frame that comes first.
+    As in the product: the frame with the highest score of either class decides; a tie goes to virus, then to the first
+    frame.
 
-    @param virus: [frames], 0 to 1; that of the other class is the rest
-    @param window: int [frames], rising: the window of a frame
-    @param windows: how many there are, with frames or without
-    @returns score float64 [windows], NaN where there is no frame, and the position of the deciding frame, or -1
+    @param virus: [frames], 0 to 1; the score of the other class is the complement
+    @param window: int [frames], ascending: the window of a frame
+    @param windows: number of windows, with or without frames
+    @returns score float64 [windows], NaN without a frame, and the index of the deciding frame, or -1
     """
     certain = np.maximum(virus, 1 - virus)
     order = np.lexsort((np.arange(len(virus)), -virus, -certain, window))
@@ -25,7 +25,7 @@ def deciding_frames(virus: np.ndarray, window: np.ndarray, windows: int) -> tupl
 
 
 def mean_of_frames(virus: np.ndarray, window: np.ndarray, windows: int) -> tuple[np.ndarray, np.ndarray]:
-    """Like `deciding_frames`, with the mean over a window's frames as its score."""
+    """Like `deciding_frames`, but with the mean over a window's frames as its score."""
     _, frames = deciding_frames(virus, window, windows)
     counts = np.bincount(window, minlength=windows)
     sums = np.bincount(window, weights=virus, minlength=windows)

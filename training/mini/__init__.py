@@ -1,1 +1,1 @@
-"""Training of virnucpro-mini, the small model pair that comes with virnucpro."""
+"""Training of virnucpro-mini, the small model that comes with virnucpro."""

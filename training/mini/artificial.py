@@ -1,4 +1,4 @@
-"""Artificial sequences with the habits of real ones: genes by chains of codons, the rest by chains of bases."""
+"""Artificial sequences with the statistics of real ones: genes from chains of codons, the rest from chains of bases."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ START = 14
 """ATG, as a codon's number: 16 * first + 4 * second + third base."""
 _STOPS = CODON_TOKENS == STOP
 _ORDER = 5
-"""Bases that the next base between genes depends on."""
+"""Preceding bases that a base between genes depends on."""
 _PRIOR = 10.0
-"""Codons (or bases) by their overall frequency that are added to what was counted behind each."""
+"""Pseudo-count of codons (or bases), by their overall frequency, added to the counts after each."""
 _OVERLAP = 30
 """Bases that two genes may share."""
 
@@ -24,13 +24,13 @@ class OpenFrame:
 
     start: int
     end: int
-    """Of the forward strand, end not included."""
+    """Position on the forward strand, exclusive."""
     codons: np.ndarray
     """uint8: their numbers."""
 
 
 def likely_genes(bases: np.ndarray, least: int) -> list[OpenFrame]:
-    """The longest open frames of at least so many codons on both strands, without those that overlap with a longer one."""
+    """The longest open frames of at least `least` codons on both strands, without those that overlap a longer one."""
     length = len(bases)
     backward = reverse_complement(bases)
     found = _open_frames(bases, least)
@@ -69,7 +69,7 @@ def reverse_complement(bases: np.ndarray) -> np.ndarray:
 
 
 class CodonChain:
-    """Each codon is drawn by the one before it, as often as the pair was seen in the genes."""
+    """Draws each codon given the one before it, with the frequencies of pairs in the genes."""
 
     def __init__(self, genes: Iterable[OpenFrame]) -> None:
         pairs, last = np.zeros((64, 64)), np.zeros(64)
@@ -82,7 +82,7 @@ class CodonChain:
         self._last = _cumulative(last)
 
     def gene(self, codons: int, random: np.random.Generator) -> np.ndarray:
-        """uint8 bases of a gene: a start codon, so many codons that are no stops, a stop."""
+        """uint8 bases of a gene: a start codon, `codons` codons that are no stops, a stop."""
         drawn = [START]
         for _ in range(codons):
             drawn.append(_draw(self._pairs[drawn[-1]], random))
@@ -92,7 +92,7 @@ class CodonChain:
 
 
 class BaseChain:
-    """Each base is drawn by the five before it, as often as it was seen behind them."""
+    """Draws each base given the five before it, with the observed frequencies."""
 
     def __init__(self, sequences: Iterable[np.ndarray]) -> None:
         counts = np.zeros((4**_ORDER, 4))
@@ -115,7 +115,7 @@ class BaseChain:
 
 
 def outside(bases: np.ndarray, genes: Iterable[OpenFrame]) -> np.ndarray:
-    """The sequence with unknown bases in the place of the genes."""
+    """The sequence with unknown bases in place of the genes."""
     rest = bases.copy()
     for gene in genes:
         rest[gene.start : gene.end] = OTHER_BASE
@@ -123,7 +123,7 @@ def outside(bases: np.ndarray, genes: Iterable[OpenFrame]) -> np.ndarray:
 
 
 def words(bases: np.ndarray, doublings: int = 5) -> np.ndarray:
-    """uint64: every stretch of 2 ** doublings bases (32 at most) as one number; unknown bases count as A."""
+    """uint64: every run of 2 ** doublings bases (32 at most) as a number; unknown bases count as A."""
     numbers = np.where(bases == OTHER_BASE, 0, bases).astype(np.uint64)
     for doubling in range(doublings):
         size = 2**doubling

@@ -1,4 +1,4 @@
-"""What frames are made of: the features of the composition teachers."""
+"""Composition of frames: the features of the composition teachers."""
 
 import numba
 import numpy as np
@@ -7,12 +7,12 @@ from .frames import FrameTable
 from .genetic_code import FIRST_RESIDUE, OTHER_BASE, RESIDUES
 
 KINDS = {"codons": 4**3, "fours": 4**4, "pairs": RESIDUES**2, "fives": 4**5}
-"""How many there are: codons of the frame, words of four and five bases, pairs of neighbouring residues."""
+"""Number of each kind: codons of the frame, words of four and five bases, pairs of neighbouring residues."""
 NOT_COUNTED = -1
 
 
 def columns(*kinds: str) -> np.ndarray:
-    """Where some kinds stand among all features."""
+    """Columns of some kinds among all features."""
     ends = np.cumsum([0, *KINDS.values()])
     places = {kind: np.arange(begin, end) for kind, begin, end in zip(KINDS, ends[:-1], ends[1:])}
     return np.concatenate([places[kind] for kind in kinds])
@@ -20,9 +20,9 @@ def columns(*kinds: str) -> np.ndarray:
 
 def composition(table: FrameTable, *kinds: str) -> np.ndarray:
     """
-    float32 [frames, features]: square roots of relative frequencies, each kind of feature by itself.
+    float32 [frames, features]: square roots of relative frequencies, separately for each kind of feature.
 
-    All kinds, or those that are named, in the order of KINDS.
+    All kinds, or the named ones, in the order of KINDS.
     """
     counted = [kind for kind in KINDS if kind in (kinds or KINDS)]
     ends = np.cumsum([0, *(KINDS[kind] for kind in counted)])

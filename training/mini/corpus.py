@@ -1,4 +1,4 @@
-"""Genomes to train on: FASTA files and a table of what they are."""
+"""Genomes for training: FASTA files and a table that describes them."""
 
 import csv
 import gzip
@@ -11,7 +11,7 @@ import numpy as np
 from .genetic_code import base_codes
 
 CLASSES = ("other", "virus")
-"""By label: 0 is other, 1 is virus, as the classifier's outputs are."""
+"""By label: 0 is other, 1 is virus, like the classifier's outputs."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Record:
     group: str
     """Family of a virus, kind of a cellular sequence."""
     clade: str
-    """What a split must not cut: the family of a virus, the genus of a cell (`group/genus`)."""
+    """Must not be divided by a split: the family of a virus, the genus of a cell (`group/genus`)."""
     bases: np.ndarray
     """uint8: see genetic_code.base_codes."""
 
@@ -34,7 +34,7 @@ def read_corpus(folder: Path, split: str) -> list[Record]:
     """
     All records of one split, in the order of the files `virus_SPLIT.fa.gz` and `other_SPLIT.fa.gz`.
 
-    `manifest.tsv` has a row a record, with the columns id, class, split, group and taxon_key.
+    `manifest.tsv` has a row per record, with the columns id, class, split, group and taxon_key.
     """
     with open(folder / "manifest.tsv", newline="") as file:
         rows = {row["id"]: row for row in csv.DictReader(file, delimiter="\t")}
@@ -45,7 +45,7 @@ def read_corpus(folder: Path, split: str) -> list[Record]:
             row = rows.get(identifier)
             if row is None:
                 raise SystemExit(f"Expected a row of manifest.tsv for {identifier} of {path} but there is none.")
-            # A question mark behind a group is a guess of the same group.
+            # A question mark after a group marks it as a guess.
             group = row["group"].rstrip("?")
             clade = group if label == 1 else f"{group}/{row['taxon_key']}"
             records.append(Record(identifier, label, split, group, clade, base_codes(letters)))
@@ -53,7 +53,7 @@ def read_corpus(folder: Path, split: str) -> list[Record]:
 
 
 def read_fasta(path: Path) -> Iterator[tuple[str, bytes]]:
-    """(id, letters) of every record; the file may be packed with gzip."""
+    """(id, letters) of every record; the file may be compressed with gzip."""
     opened = gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb")
     identifier, lines = None, []
     with opened as file:

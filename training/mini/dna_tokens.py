@@ -1,8 +1,8 @@
 """
-The DNA tokenizer: pieces of six bases, that is, two codons of a frame, of which each is a token.
+The DNA tokenizer: each token is a piece of six bases, that is, two codons of a frame.
 
-Composition is what tells viruses of unknown families from cells, and codon usage most of it. Byte pairs that may begin
-anywhere lose the reading frame; a frame begins with a codon, so that pieces of six keep it.
+Composition, and most of all codon usage, distinguishes viruses of unknown families from cells. Byte pairs that may
+begin anywhere lose the reading frame; a frame begins with a codon, so pieces of six bases keep it.
 """
 
 import itertools
@@ -29,8 +29,8 @@ def make_tokenizer() -> Tokenizer:
     """
     The tokenizer as a `tokenizer.json`: [CLS], the tokens and [SEP].
 
-    A piece that is in the vocabulary is one token (`ignore_merges`). There are no merges: the bases behind the last
-    whole piece, and those of a piece with other letters, are tokens of their own.
+    A piece in the vocabulary is one token (`ignore_merges`). There are no merges: the bases after the last whole piece,
+    and those of a piece with ambiguous letters, are tokens of their own.
     """
     vocabulary = {token: index for index, token in enumerate(VOCABULARY)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="[UNK]", ignore_merges=True))
@@ -45,9 +45,9 @@ def make_tokenizer() -> Tokenizer:
 @numba.njit(cache=True)
 def encode(bases: np.ndarray, tokens: np.ndarray) -> int:
     """
-    Writes the tokens of one sequence of base codes, as `make_tokenizer` gives them, and returns their number.
+    Writes the tokens of one sequence of base codes, as by `make_tokenizer`, and returns their number.
 
-    `tokens` has room for a token a base, and two more.
+    `tokens` has room for a token per base, and two more.
     """
     tokens[0] = CLS
     count = 1

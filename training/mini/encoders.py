@@ -40,7 +40,7 @@ class PairSizes:
 
 
 def alibi_slopes(heads: int) -> list[float]:
-    """Press et al. 2022: geometric for powers of two; the others take every second slope of twice the power below."""
+    """Press et al. 2022: geometric for powers of two; others add every second slope of twice the power of two below."""
     if math.log2(heads).is_integer():
         return [2 ** (-8 * (i + 1) / heads) for i in range(heads)]
     power = 2 ** math.floor(math.log2(heads))
@@ -49,9 +49,9 @@ def alibi_slopes(heads: int) -> list[float]:
 
 class CodonPairEmbedding(nn.Module):
     """
-    An embedding a token, learned as the sum of what its parts have and of what the pair has alone.
+    A token's embedding, learned as the sum of those of its parts and one of the pair alone.
 
-    Most pairs are rare; codons, words of four bases and pairs of residues are not, and composition is told in them.
+    Most pairs are rare; codons, words of four bases and pairs of residues are not, and they carry the composition.
     `weight` is the plain table that is exported.
     """
 
@@ -80,10 +80,10 @@ class CodonPairEmbedding(nn.Module):
 
 def _numbers_of_parts() -> list[Tensor]:
     """
-    For every kind of part int64 [tokens, places]: the parts of every token at its places.
+    For every kind of part, int64 [tokens, places]: the numbers of each token's parts at their places.
 
-    The codons, the words of four bases and the two residues, once by the place where they stand and once without. Tokens
-    that are no pair have a number of their own.
+    The codons, the words of four bases and the two residues, both with and without regard to their place. Tokens that
+    are no pair have a number of their own.
     """
     pair = torch.arange(len(dna_tokens.VOCABULARY)) - dna_tokens.FIRST_PIECE
     first, second = pair // 64, pair % 64
@@ -96,7 +96,7 @@ def _numbers_of_parts() -> list[Tensor]:
 
 
 class DnaEncoder(nn.Module):
-    """DNABERT-2 (Zhou et al. 2024): norms behind the sums, ALiBi, gated GELU."""
+    """DNABERT-2 (Zhou et al. 2024): post-norm, ALiBi, gated GELU."""
 
     def __init__(self, sizes: Sizes, dropout: float) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class DnaEncoder(nn.Module):
         return hidden
 
     def token_vectors(self) -> Tensor:
-        """[tokens, width]: what every token becomes while the layers add nothing to it."""
+        """[tokens, width]: the output for every token while the layers add nothing to it."""
         vectors = self.embedding_norm(self.word_embeddings.weight)
         for layer in self.layers:
             vectors = layer.output_norm(layer.attention_norm(vectors))
@@ -147,10 +147,10 @@ class _DnaLayer(nn.Module):
 
 
 class ProteinEncoder(nn.Module):
-    """ESM-2 (Lin et al. 2023): norms before the layers, rotary positions, GELU."""
+    """ESM-2 (Lin et al. 2023): pre-norm, rotary positions, GELU."""
 
     KEPT = 1 - 0.15 * 0.8
-    """Token dropout: embeddings are scaled as if the usual part of them had been masked."""
+    """Token dropout: embeddings are scaled as if the usual fraction of them had been masked."""
 
     def __init__(self, sizes: Sizes, dropout: float) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class ProteinEncoder(nn.Module):
             self.layers[0].look_at_neighbours(self.frequencies)
 
     def forward(self, tokens: Tensor, masked: Tensor | None = None) -> Tensor:
-        """[batch, length] -> [batch, length, width]; `masked` [batch, length] says which tokens are hidden."""
+        """[batch, length] -> [batch, length, width]; `masked` [batch, length] marks the hidden tokens."""
         padding = tokens == genetic_code.PAD
         hidden = self.embed_tokens(tokens)
         if masked is None:
@@ -182,7 +182,7 @@ class ProteinEncoder(nn.Module):
         return self.final_norm(hidden)
 
     def token_vectors(self) -> Tensor:
-        """[tokens, width]: what every token becomes while the layers add nothing to it."""
+        """[tokens, width]: the output for every token while the layers add nothing to it."""
         return self.final_norm(self.KEPT * self.embed_tokens.weight)
 
 
@@ -202,9 +202,9 @@ class _ProteinLayer(nn.Module):
     @torch.no_grad()
     def look_at_neighbours(self, frequencies: Tensor) -> None:
         """
-        Begins with heads that read the residue one after, one before, two after, ... by its place alone.
+        Initialises heads that attend to the residue one after, one before, two after, ... by its position alone.
 
-        Pairs of residues tell much, and a layer that attends by content finds its neighbours late. With rotary
+        Pairs of residues are informative, and a layer that attends by content finds its neighbours late. With rotary
         positions, a constant key s and a constant query s·exp(i·frequency·d) agree best at the distance d.
         """
         width, strength = self.up.in_features, 6.0
@@ -226,7 +226,7 @@ class _ProteinLayer(nn.Module):
 
 
 def _silence(*layers: nn.Linear) -> None:
-    """Begins with layers that add nothing, so that the pair goes on from what it knows of tokens alone."""
+    """Initialises layers to add nothing, so that the pair starts from what it knows of single tokens."""
     for layer in layers:
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
@@ -238,7 +238,7 @@ def _heads(query_key_value: Tensor, heads: int) -> list[Tensor]:
 
 
 def _without(padding: Tensor) -> Tensor:
-    """[batch, 1, 1, length]: what keeps padding out of attention when it is added to the logits."""
+    """[batch, 1, 1, length]: added to the attention logits, it excludes padding."""
     return torch.zeros_like(padding, dtype=torch.float32).masked_fill(padding, -1e9)[:, None, None]
 
 
@@ -287,8 +287,8 @@ class Pair(nn.Module):
         self.sizes = sizes
         self.dna = DnaEncoder(sizes.dna, dropout)
         self.protein = ProteinEncoder(sizes.protein, dropout)
-        # Means over tokens vary little from frame to frame; as they are, the classifier would learn slowly. It becomes a
-        # part of the first linear layer when the pair is exported.
+        # Means over tokens vary little between frames, so the classifier would learn slowly from them. On export this
+        # norm is merged into the first linear layer.
         self.input_norm = nn.BatchNorm1d(sizes.dna.width + sizes.protein.width, affine=False)
         self.input_dropout = nn.Dropout(input_dropout)
         self.classifier = Classifier(sizes.dna.width + sizes.protein.width, sizes.hidden, classifier_dropout)
@@ -300,14 +300,14 @@ class Pair(nn.Module):
         return torch.cat([dna_mean, protein_mean], dim=1)
 
     def embed_alone(self, dna: Tensor, protein: Tensor) -> Tensor:
-        """`embed` while the layers add nothing: fast, since it is a mean of rows of two tables."""
+        """`embed` while the layers add nothing: fast, since it takes means of rows of two tables."""
         dna_mean = _mean_rows(dna, self.dna.token_vectors(), dna != dna_tokens.PAD)
         protein_mean = _mean_rows(protein, self.protein.token_vectors(), protein >= genetic_code.FIRST_RESIDUE)
         return torch.cat([dna_mean, protein_mean], dim=1)
 
     @torch.no_grad()
     def plain_classifier(self) -> "Classifier":
-        """One that computes from the embedding itself what this pair's computes from its normalised values."""
+        """A classifier that computes from the embeddings what this pair's computes from the normalised ones."""
         plain = copy.deepcopy(self.classifier)
         scale = (self.input_norm.running_var + self.input_norm.eps).rsqrt()
         plain.hidden_layer.weight.mul_(scale)
@@ -319,7 +319,7 @@ class Pair(nn.Module):
         return self.classify(self.embed(dna, protein))
 
     def inside(self) -> list[nn.Parameter]:
-        """What has no effect while the layers are silent, and the outputs that silence them."""
+        """Parameters without effect while the layers are silent, and the outputs that silence them."""
         parts = [
             part
             for layer in self.dna.layers
@@ -328,7 +328,7 @@ class Pair(nn.Module):
         return [one for part in (*parts, *self.protein.layers) for one in part.parameters()]
 
     def stem(self) -> list[nn.Parameter]:
-        """What the pair knows while its layers are silent: the rest."""
+        """The other parameters: what the pair knows while its layers are silent."""
         inside = {id(one) for one in self.inside()}
         return [one for one in self.parameters() if id(one) not in inside]
 
@@ -337,7 +337,7 @@ class Pair(nn.Module):
             _silence(layer.attention_output, layer.down)
 
     def keep_norms(self) -> None:
-        """Normalises by what was seen before, also in training."""
+        """Normalises by the running statistics, also in training."""
         self.input_norm.eval()
         self.classifier.bn1.eval()
 

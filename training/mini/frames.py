@@ -1,4 +1,4 @@
-"""Windows and their kept frames, as the classic pipeline makes them."""
+"""Windows and their kept frames, as in the classic pipeline."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from .genetic_code import CODON_TOKENS, OTHER_BASE, STOP
 
 
 def classic_windows(length: int, window: int) -> list[tuple[int, int]]:
-    """(start, length) of the windows that the classic pipeline cuts a sequence into: they overlap evenly."""
+    """(start, length) of a sequence's windows in the classic pipeline: they overlap evenly."""
     if length == 0:
         return []
     count = -(-length // window)
@@ -21,10 +21,10 @@ def classic_windows(length: int, window: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True)
 class FrameTable:
-    """Kept frames of many windows, laid end to end."""
+    """Kept frames of many windows, concatenated."""
 
     window: np.ndarray
-    """int32 [frames]: position of the frame's window in the list that was asked for."""
+    """int32 [frames]: index of the frame's window among those asked for."""
     frame: np.ndarray
     """int8 [frames]: 0 to 5 for F1, F2, F3, R1, R2, R3."""
     residues: np.ndarray
@@ -32,7 +32,7 @@ class FrameTable:
     residue_ends: np.ndarray
     """int64 [frames + 1]: where a frame's residues begin and end."""
     bases: np.ndarray
-    """uint8 [all bases]: codes of the frame's nucleotides, one more than its codons where the strand has it."""
+    """uint8 [all bases]: codes of the frame's nucleotides, one more than its codons if the strand has it."""
     base_ends: np.ndarray
     """int64 [frames + 1]."""
 
@@ -68,7 +68,7 @@ def kept_frames(sequence: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -
 
 
 def joined(tables: list[FrameTable], windows: list[int]) -> FrameTable:
-    """Tables one behind the other; `windows` has the number of windows that each was made of."""
+    """Concatenated tables; `windows` has each table's number of windows."""
 
     def ends(parts: list[np.ndarray]) -> np.ndarray:
         sizes = np.concatenate([np.zeros(0, np.int64), *(np.diff(part) for part in parts)])

@@ -4,7 +4,7 @@ import numpy as np
 
 BASES = "ACGT"
 OTHER_BASE = 4
-"""The code of every letter but A, C, G and T."""
+"""The code of every letter other than A, C, G and T."""
 
 # The standard genetic code in the order AAA, AAC, AAG, AAT, ACA, ...
 _RESIDUES = "KNKNTTTTRSRSIIMIQHQHPPPPRRRRLLLLEDEDAAAAGGGGVVVV*Y*YSSSS*CWCLFLF"
@@ -32,5 +32,5 @@ def base_codes(letters: bytes) -> np.ndarray:
 
 
 def base_letters(codes: np.ndarray) -> str:
-    """The inverse of `base_codes`, with N for what is no base."""
+    """The inverse of `base_codes`, with N for OTHER_BASE."""
     return LETTERS[codes].tobytes().decode("ascii")

@@ -11,7 +11,7 @@ from . import dna_tokens, genetic_code
 from .encoders import Pair
 
 PART = 0.15
-"""Of the tokens that are to be guessed: 80 % of them are masked, 10 % are other tokens, 10 % stay."""
+"""Fraction of tokens to guess: 80 % of them are masked, 10 % replaced by other tokens, 10 % kept."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Masked:
     tokens: Tensor
     """int64 [batch, length], some of them masked."""
     masked: Tensor
-    """bool [batch, length]: where the mask is."""
+    """bool [batch, length]: whether the mask is there."""
     places: Tensor
     """int64 [batch, guessed]: positions to guess, as many in every sequence."""
     wanted: Tensor
@@ -27,7 +27,7 @@ class Masked:
 
 
 def mask_tokens(tokens: np.ndarray, first: int, last: int, mask: int, random: np.random.Generator) -> Masked:
-    """Hides tokens among those with an id from `first` to `last`; sequences without enough of them give padding too."""
+    """Hides tokens with ids from `first` to `last`; sequences with too few of them contribute padding too."""
     eligible = (tokens >= first) & (tokens <= last)
     guessed = max(1, int(PART * tokens.shape[1]))
     places = np.argsort(np.where(eligible, random.random(tokens.shape), 2.0), axis=1)[:, :guessed]
@@ -41,7 +41,7 @@ def mask_tokens(tokens: np.ndarray, first: int, last: int, mask: int, random: np
 
 
 class MaskedHeads(nn.Module):
-    """Guesses the tokens behind a pair's encoders; it is left behind when the pair is exported."""
+    """Guesses the tokens from a pair's encoders; not exported."""
 
     def __init__(self, pair: Pair) -> None:
         super().__init__()

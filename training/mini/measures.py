@@ -1,4 +1,4 @@
-"""What training is steered by: how well validation frames are told apart."""
+"""The measure that steers training: how well validation frames are separated."""
 
 from collections import Counter
 
@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 FEWEST = 20
-"""Frames of a family or group that are enough to count it."""
+"""Minimum frames of a family or group for it to count."""
 
 
 def macro_auroc(scores: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> float:
-    """Mean AUROC over all pairs of a virus family and a group of other sequences, so that large ones do not decide."""
+    """Mean AUROC over all pairs of a virus family and a group of others, so that large ones do not dominate."""
     counts = Counter(zip(labels.tolist(), groups.tolist()))
     large = [[group for (label, group), count in counts.items() if label == one and count >= FEWEST] for one in (0, 1)]
     values = []

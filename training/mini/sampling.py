@@ -28,8 +28,8 @@ class Batch:
 
 class WindowSampler:
     """
-    Draws windows so that both classes give the same number of frames, and a clade as many as the square root of those
-    that it has: few families are much larger than all others.
+    Draws windows so that both classes give the same number of frames, and a clade a number proportional to the square
+    root of its frames: a few families are much larger than all others.
     """
 
     def __init__(self, records: list[Record], window: int) -> None:
@@ -51,7 +51,7 @@ class WindowSampler:
             bases[clade] += len(record.bases)
         root = {clade: np.sqrt(count) for clade, count in frames.items()}
         of_class = [sum(share for (label, _), share in root.items() if label == one) for one in (0, 1)]
-        # Per base: the wanted share of frames, by the frames that a base gives.
+        # Per base: the wanted fraction of frames, divided by the frames that a base gives.
         per_base = {
             (label, name): root[label, name] / of_class[label] / max(frames[label, name], 1.0)
             for label, name in frames
@@ -59,7 +59,7 @@ class WindowSampler:
         return np.array([per_base[clade] * len(record.bases) for clade, record in zip(clades, self.records)])
 
     def draw(self, windows: int, window: int, errors: float, random: np.random.Generator) -> tuple[FrameTable, np.ndarray]:
-        """Kept frames of so many windows, with their labels; every base is another one with the probability `errors`."""
+        """Kept frames of `windows` windows, with their labels; each base is replaced with the probability `errors`."""
         chosen = np.searchsorted(self._cumulative, random.random(windows), side="right")
         starts = self._first[chosen] + (random.random(windows) * self._room[chosen]).astype(np.int64)
         letters = self._bases[(starts[:, None] + np.arange(window)).ravel()]

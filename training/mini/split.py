@@ -1,4 +1,4 @@
-"""Which clades validation keeps: everything that is chosen while training is chosen on them, and never on the test split."""
+"""The clades kept for validation: all choices during training are made on them, and never on the test split."""
 
 import hashlib
 
@@ -8,11 +8,11 @@ PERCENT = 20
 _SALT = "validation"
 
 NEVER = frozenset({"phage-unassigned", "phage-metagenomic", "unassigned", "Baculoviridae"})
-"""Groups that are no clade, and the one that is a fifth of all viral bases."""
+"""Groups that are no clade, and the group with a fifth of all viral bases."""
 
 
 def fold_name(record: Record) -> str:
-    """The clade that stays whole. Clusters of actinobacteriophages are near each other, so they count as one."""
+    """The clade that is never divided. Clusters of actinobacteriophages are closely related, so they count as one."""
     return "phage-Actino" if record.clade.startswith("phage-Actino") else record.clade
 
 

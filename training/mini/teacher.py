@@ -1,8 +1,8 @@
 """
-Teachers that know composition: small networks, each trained without a part of the clades, on some kinds of features.
+Teachers of composition: small networks, each trained without some of the clades, on some kinds of features.
 
-They learn in a minute what the pair would need hours for. The pair is trained on their mean beside the labels, which
-keeps it from learning families by heart.
+They learn in a minute what would take the pair hours. The pair is trained on their mean besides the labels, which
+keeps it from memorising families.
 """
 
 import numpy as np
@@ -21,10 +21,10 @@ READ = [
     ("codons", "fours"),
     ("codons", "fours", "fives"),
 ]
-"""What the teachers read, in turn: what differs errs differently."""
+"""What each teacher reads, in turn: teachers that differ make different mistakes."""
 WINDOW = 500
 MIXUP = 0.4
-"""Of the beta distribution that says how much of another frame is mixed into one (Zhang et al. 2018)."""
+"""Parameter of the beta distribution of how much of another frame is mixed into one (Zhang et al. 2018)."""
 
 
 class Teacher(nn.Module):
@@ -45,7 +45,7 @@ class Teacher(nn.Module):
 
 
 def train_teacher(records: list[Record], index: int, steps: int, seed: int) -> Teacher:
-    """Without the clades of fold `index` of TEACHERS."""
+    """Trains without the clades of fold `index` of TEACHERS."""
     kept = [record for record in records if fold_percent(fold_name(record), "teacher") % TEACHERS != index]
     sampler = WindowSampler(kept, WINDOW)
     random = np.random.default_rng([seed, index])
@@ -66,16 +66,16 @@ def train_teacher(records: list[Record], index: int, steps: int, seed: int) -> T
 
 
 def mixed(features: Tensor, labels: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """What frames would have whose parts are from two of these, with the labels by the parts."""
+    """Features of frames mixed from two of these, with the labels mixed likewise."""
     share = torch.from_numpy(random.beta(MIXUP, MIXUP, len(labels))).float()
     other = torch.from_numpy(random.permutation(len(labels)))
-    # Frequencies mix, of which features are square roots.
+    # Frequencies mix; the features are their square roots.
     frequencies = share[:, None] * features**2 + (1 - share[:, None]) * features[other] ** 2
     return frequencies.sqrt(), share * labels + (1 - share) * labels[other]
 
 
 @torch.no_grad()
 def taught(teachers: list[Teacher], features: Tensor) -> Tensor:
-    """[frames]: the probability of virus, by the mean of the teachers' log odds."""
+    """[frames]: the probability of virus, from the mean of the teachers' log odds."""
     odds = [logits[:, 1] - logits[:, 0] for logits in (teacher(features) for teacher in teachers)]
     return torch.stack(odds).mean(dim=0).sigmoid()

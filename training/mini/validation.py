@@ -31,7 +31,7 @@ class ValidationFrames:
             groups += [fold_name(record) if record.label == 1 else record.group] * len(table)
         self.table = joined(tables, [0] * len(tables))
         self.labels, self.groups = np.array(labels), np.array(groups)
-        # Frames of like length stand together, so that little is padded.
+        # Frames of similar length are grouped, so that there is little padding.
         order = np.argsort(np.diff(self.table.base_ends), kind="stable")
         self._parts = [order[first : first + 128] for first in range(0, len(order), 128)]
 

@@ -1,4 +1,4 @@
-"""Artificial sequences: that genes are found, that chains keep to what they learned, and that copies are noticed."""
+"""Artificial sequences: genes are found, chains keep to what they learned, and copies are noticed."""
 
 import unittest
 
@@ -43,7 +43,7 @@ class Chains(unittest.TestCase):
         gene = CodonChain(likely_genes(codes(GENE), 41)).gene(200, random)
         [found] = likely_genes(gene, 200)
         self.assertEqual((found.start, found.end, len(gene)), (0, 606, 606))
-        # Only what was seen: alanine and glutamic acid behind each other, mostly.
+        # Only what was seen: mostly alanine and glutamic acid alternating.
         pairs = {(a, b) for a, b in zip(found.codons[1:-1], found.codons[2:-1])}
         self.assertLessEqual(set(found.codons[1:-1]), {0b100111, 0b100000})
         self.assertIn((0b100111, 0b100000), pairs)

@@ -1,4 +1,4 @@
-"""Both baselines learn what is there to learn, and are the same after they were saved."""
+"""Both baselines learn what there is to learn, and are the same after saving and loading."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ from mini.corpus import Record
 from mini.genetic_code import base_letters
 
 SHARES = ([0.3, 0.2, 0.2, 0.3], [0.2, 0.3, 0.3, 0.2])
-"""Of A, C, G and T, by label."""
+"""Frequencies of A, C, G and T, by label."""
 
 
 def make_records(seed: int, bases: int) -> list[Record]:

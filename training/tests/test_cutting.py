@@ -1,4 +1,4 @@
-"""What is cut from records, and that results are found again by their ids."""
+"""What is cut from records, and that results are matched to it by their ids."""
 
 import gzip
 import tempfile
@@ -62,7 +62,7 @@ class Files(unittest.TestCase):
         known = read_sequences(self.cut)
         self.assertEqual(sorted(known[WHOLE]), sorted(whole))
         self.assertEqual(sorted(known[CONTIGS]), sorted(contigs))
-        # Two of the one viral family, two of each genus of bacteria.
+        # Two of the only viral family, two of each bacterial genus.
         self.assertEqual(len(contigs), 8)
         for name, letters in contigs.items():
             contig = known[CONTIGS][name]

@@ -17,7 +17,7 @@ def random_frames() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def roughened(pair: Pair) -> Pair:
-    """With weights as training may leave them."""
+    """With weights such as training may produce."""
     with torch.no_grad():
         for one in pair.parameters():
             one += 0.1 * torch.randn_like(one)

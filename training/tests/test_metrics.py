@@ -1,4 +1,4 @@
-"""Figures against scikit-learn and against small examples by hand."""
+"""Figures compared with scikit-learn and with small examples by hand."""
 
 import unittest
 

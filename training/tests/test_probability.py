@@ -1,4 +1,4 @@
-"""Temperatures, lines and Markov chains against what is known of made-up data."""
+"""Temperatures, lines and Markov chains, on made-up data with known answers."""
 
 import unittest
 
@@ -75,7 +75,7 @@ class Chains(unittest.TestCase):
             starts = np.arange(0, 30_000, 60)
             odds = chains.log_odds(kept_frames(bases, starts, np.full(len(starts), 60)))
             self.assertGreater((odds > 0).mean() if label else (odds < 0).mean(), 0.7)
-        # One base more or less at an end of a frame is all that the strands differ by.
+        # The strands differ only by one base more or less at an end of a frame.
         bases = base_codes(b"ATGGCCAAATTCGGCAACCTGCGTTGG")
         forward = chains.log_odds(kept_frames(bases, [0], [27]))[0]
         backward = kept_frames(3 - bases[::-1], [0], [27])

@@ -1,4 +1,4 @@
-"""The report and the calibration of made-up scores, by the command line."""
+"""The report and the calibration of made-up scores, through the command line."""
 
 import contextlib
 import io
@@ -47,7 +47,7 @@ class Commands(unittest.TestCase):
         (self.cut / "cut.json").write_text(json.dumps(choice))
 
     def write_scores(self, name: str, sharpness: float, seed: int, temperature: float = 1.0, missing: str = "") -> Path:
-        """Scores that mean what they say when `sharpness` is 1: two windows a sequence, two frames a window."""
+        """Scores that are calibrated if `sharpness` is 1: two windows a sequence, two frames a window."""
         random = np.random.default_rng(seed)
         for file in (WHOLE, CONTIGS):
             folder = self.folder / name / file

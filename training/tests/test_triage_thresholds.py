@@ -1,4 +1,4 @@
-"""Thresholds of triage on small examples."""
+"""Triage thresholds on small examples."""
 
 import unittest
 

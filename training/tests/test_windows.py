@@ -1,4 +1,4 @@
-"""Windows and kept frames against the examples by which the classic pipeline is specified, and windows' scores."""
+"""Windows and kept frames compared with the examples that specify the classic pipeline, and windows' scores."""
 
 import unittest
 
@@ -28,7 +28,7 @@ FRAMES = {
     "R3 IW/ATTTGGC",
     "TAATAGTGATTACTATCA": "F2 NSDYY/AATAGTGATTACTATC; F3 IVITI/ATAGTGATTACTATCA; R2 DSNHY/GATAGTAATCACTATT; "
     "R3 IVITI/ATAGTAATCACTATTA",
-    # A letter that is no base is N here; codons do not tell them apart.
+    # A letter that is no base becomes N here; codons do not distinguish them.
     "ATGRCCGGG": "F1 MG/ATGNCCG; F2 P/TGNC; F3 R/GNCC; R1 PH/CCCGGNC; R2 P/CCGG; R3 R/CGGN",
     "ATGCA": "F1 M/ATGC; F2 C/TGCA; F3 A/GCA; R1 C/TGCA; R2 A/GCAT; R3 H/CAT",
     "ATG": "F1 M/ATG; R1 H/CAT",
@@ -40,7 +40,7 @@ FRAMES = {
 
 
 def frames_in_words(letters: str, spans: list[tuple[int, int]]) -> list[str]:
-    """Of each window: the kept frames like those of FRAMES."""
+    """For each window, its kept frames in the form of FRAMES."""
     table = kept_frames(base_codes(letters.encode()), [start for start, _ in spans], [length for _, length in spans])
     words: list[list[str]] = [[] for _ in spans]
     for row in range(len(table)):

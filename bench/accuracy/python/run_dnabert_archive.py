@@ -1,4 +1,4 @@
-"""DNABERT-S by the forward in the archive, in float32 or with everything in bfloat16, one sequence at a time."""
+"""DNABERT-S with the archive's forward, in float32 or with everything in bfloat16, one sequence at a time."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The parameters of a model's TorchScript archive, under the names that other programs give them."""
+"""The parameters of a model's TorchScript archive, under the names that other programs use."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-# Patterns over the archive's names; the first that matches names the parameter.
+# Patterns for the archive's names; the first match names the parameter.
 FAIR_ESM = {
     r'embed_tokens\.': 'embed_tokens.',
     r'layers\.(\d+)\.attention_norm\.': r'layers.\1.self_attn_layer_norm.',
@@ -60,7 +60,7 @@ def renamed(name: str, names: dict[str, str]) -> str:
 
 
 def load_parameters(model: torch.nn.Module, parameters: dict[str, torch.Tensor], unused: tuple[str, ...]) -> None:
-    """Loads all parameters; those of the model that are left must begin with a name in `unused`."""
+    """Loads all parameters; those that the model lacks afterwards must begin with a name in `unused`."""
     result = model.load_state_dict(parameters, strict=False)
     missing = [name for name in result.missing_keys if not name.startswith(unused) and 'inv_freq' not in name]
     if missing or result.unexpected_keys:

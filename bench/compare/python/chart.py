@@ -1,4 +1,4 @@
-"""Draws the speeds of one report of compare.mjs: python chart.py REPORT.json CHART.svg"""
+"""Draws the speeds in a report of compare.mjs: python chart.py REPORT.json CHART.svg"""
 
 import json
 import statistics
@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use('svg')
-# The same report gives the same bytes.
+# So that the same report gives the same bytes.
 matplotlib.rcParams['svg.hashsalt'] = 'virnucpro'
 from matplotlib import pyplot  # noqa: E402
 

@@ -1,4 +1,4 @@
-"""Writes a model's ESM-2 as a transformers folder, which esm-cpp reads too, and from that as ONNX.
+"""Writes a model's ESM-2 as a transformers folder, which esm-cpp reads too, and converts that to ONNX.
 
     python convert.py transformers FOLDER     reads FOLDER/protein.pt, writes FOLDER/transformers
     python convert.py onnx FOLDER             reads FOLDER/transformers, writes FOLDER/onnx/model.onnx
@@ -17,7 +17,7 @@ def write_transformers(folder: Path) -> None:
     module, sizes = open_archive(folder / 'protein.pt')
     width, vocabulary = sizes['width'], sizes['vocabulary']
     tensors = renamed_parameters(module, TRANSFORMERS_ESM)
-    # esm-cpp asks for more: the head that predicts tokens, on which no embedding depends, and the rotary frequencies.
+    # esm-cpp also requires the token prediction head, on which no embedding depends, and the rotary frequencies.
     tensors |= {
         'lm_head.dense.weight': torch.randn(width, width) / width**0.5,
         'lm_head.dense.bias': torch.zeros(width),
@@ -63,7 +63,7 @@ def write_onnx(folder: Path) -> None:
     model = EsmModel.from_pretrained(folder / 'transformers', attn_implementation='sdpa', add_pooling_layer=False).eval()
     tokens = torch.randint(4, 24, (2, 12))
     mask = torch.ones_like(tokens)
-    # Padding in the example, so that the mask becomes a part of the graph.
+    # The example contains padding, so that the mask becomes part of the graph.
     mask[0, 9:] = 0
     target = folder / 'onnx'
     target.mkdir(exist_ok=True)

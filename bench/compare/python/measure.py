@@ -1,7 +1,7 @@
-"""What all runners share: the arguments, batches, the choice of their size, the timing, and the JSON line at the end.
+"""Shared by all runners: the arguments, batches, the choice of their size, the timing, and the JSON line at the end.
 
-A runner gives `measure.run` a function that loads its model into a Program. What is timed is all of `forward`: from token
-lists to mean embeddings, padding included.
+A runner passes `measure.run` a function that loads its model into a Program. The timing covers all of `forward`: from
+token lists to mean embeddings, padding included.
 """
 
 import argparse
@@ -19,13 +19,13 @@ Forward = Callable[[list[list[int]]], list[numpy.ndarray]]
 
 
 class Program(NamedTuple):
-    """`embed` only where `forward` ends in something else than mean embeddings."""
+    """`embed` is needed only if `forward` returns something other than mean embeddings."""
 
     forward: Forward
     embed: Forward | None = None
 
 
-# Padded tokens in a batch, growing; 0 stands for one sequence at a time.
+# Padded tokens in a batch, ascending; 0: one sequence at a time.
 CANDIDATE_BATCHES = (0, 1024, 4096)
 WARMED_UP_SHAPES = 3
 
@@ -45,7 +45,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def batches_of(sequences: list[list[int]], budget: int) -> list[list[list[int]]]:
-    """Sorted by length, so that there is little padding, the longest first, so that memory is known at once."""
+    """Sorted by length, for little padding; the longest first, so that the peak memory is known at once."""
     batches: list[list[list[int]]] = []
     for sequence in sorted(sequences, key=len, reverse=True):
         if batches and (len(batches[-1]) + 1) * len(batches[-1][0]) <= budget:
@@ -72,7 +72,7 @@ def sample_of(sequences: list[list[int]], tokens: int) -> list[list[int]]:
 
 
 def warm_up(forward: Forward, batches: list[list[list[int]]]) -> None:
-    """Runs the first batch of each of the first few shapes: libraries prepare themselves for every new one."""
+    """Runs the first batch of each of the first few shapes, as libraries set themselves up for every new shape."""
     shapes: dict[tuple[int, int], list[list[int]]] = {}
     for batch in batches:
         shapes.setdefault((len(batch), len(batch[0])), batch)
@@ -80,7 +80,7 @@ def warm_up(forward: Forward, batches: list[list[list[int]]]) -> None:
 
 
 def trial(forward: Forward, sequences: list[list[int]], budget: int) -> float:
-    """Tokens a second of the first one or two batches; smaller batches were tried before, so that all is warm."""
+    """Tokens a second of the first one or two batches; smaller batches ran before, so everything is warm."""
     sample = sample_of(sequences, max(CANDIDATE_BATCHES[1], budget))
     return sum(map(len, sample)) / seconds_of(forward, batches_of(sample, budget))
 
@@ -88,7 +88,7 @@ def trial(forward: Forward, sequences: list[list[int]], budget: int) -> float:
 def check(program: Program, sequences: list[list[int]], arguments: argparse.Namespace) -> dict:
     forward = program.forward
     chosen = sequences[: arguments.count]
-    # Together where there are batches, so that the padding is checked too.
+    # In one batch if batches are used, so that the padding is checked too.
     groups = [[sequence] for sequence in chosen] if arguments.one_by_one else [chosen]
     means = [mean for group in groups for mean in (program.embed or forward)(group)]
     if arguments.one_by_one or arguments.batch is not None:
@@ -112,7 +112,7 @@ def measure(program: Program, sequences: list[list[int]], arguments: argparse.Na
 
 
 def start_peak() -> None:
-    """Forgets the peak so far, so that what loading took for a moment does not count."""
+    """Resets the peak, so that what loading took temporarily does not count."""
     try:
         Path('/proc/self/clear_refs').write_text('5')
     except OSError:

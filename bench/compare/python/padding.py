@@ -7,7 +7,7 @@ PADDING = 1
 
 
 def padded(sequences: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and the mask of those that are none of the padding, both [sequences, longest]."""
+    """Token ids, and a mask that is 1 for tokens and 0 for padding, both [sequences, longest]."""
     width = max(map(len, sequences))
     tokens = torch.full((len(sequences), width), PADDING, dtype=torch.int64)
     mask = torch.zeros_like(tokens)

@@ -1,7 +1,7 @@
-"""DNABERT-S by the code that is published with it, in float32; without a folder of that, by the archive's TorchScript.
+"""DNABERT-S by its published code, in float32; without a folder of that code, by the archive's TorchScript.
 
-The folder (--reference) holds bert_layers.py and bert_padding.py, of DNABERT-2, DNABERT-S or the MosaicBERT that both
-come from. Without Triton, which is for GPUs, this code computes the attention in plain PyTorch.
+The folder (--reference) holds bert_layers.py and bert_padding.py of DNABERT-2, DNABERT-S or the MosaicBERT that both
+come from. Without Triton, which is for GPUs, this code computes attention in plain PyTorch.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from transformers import BertConfig
 
 def reference_model(folder, sizes) -> torch.nn.Module:
     warnings.simplefilter('ignore')
-    # Its files import each other either as parts of a package or from the search path.
+    # Its files import each other both as parts of a package and from the search path.
     package = types.ModuleType('dnabert_reference')
     package.__path__ = [str(folder)]
     sys.modules['dnabert_reference'] = package
@@ -53,7 +53,7 @@ def load(arguments) -> measure.Program:
 
         def hidden_states(tokens, mask):
             hidden = model(tokens, attention_mask=mask)[0]
-            # Without padding it returns the layers of one packed sequence.
+            # For input without padding it returns the layers of one packed sequence.
             return hidden if hidden.dim() == 3 else hidden.unsqueeze(0)
 
     @torch.inference_mode()

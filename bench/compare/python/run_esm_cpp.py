@@ -1,4 +1,4 @@
-"""esm-cpp, in float32 or INT8: weights per channel, activations as they come, packed batches of its own scheduler."""
+"""esm-cpp, in float32 or INT8: per-channel weights, dynamic activations, packed batches by its own scheduler."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ import sys
 import measure
 import numpy
 
-# Read when the library makes its threads.
+# The library reads it when it makes its threads.
 os.environ['ESM_NUM_THREADS'] = sys.argv[sys.argv.index('--threads') + 1]
 import esm_cpp  # noqa: E402
 
@@ -20,7 +20,7 @@ def load(arguments) -> measure.Program:
         return [numpy.asarray(sequence, dtype=numpy.int32) for sequence in sequences]
 
     def forward(sequences):
-        # Its packed batches end in logits: a little more work, the head's, and no means.
+        # Its packed batches return logits instead of means: slightly more work, that of the head.
         return model.forward_scheduled(arrays(sequences))
 
     def embed(sequences):

@@ -1,4 +1,4 @@
-"""fair-esm's own ESM2, in float32: it has no other precision on a CPU."""
+"""fair-esm's own ESM2, in float32, its only precision on a CPU."""
 
 import esm
 import measure

@@ -1,6 +1,6 @@
-"""The published tool's order of work, in PyTorch: every stage is finished and written before the next begins.
+"""The published tool's order of work, in PyTorch: each stage finishes and is written before the next begins.
 
-Prints the seconds of its stages, and what was counted, as one line of JSON.
+Prints the seconds of its stages, and the counts, as one line of JSON.
 """
 
 import time

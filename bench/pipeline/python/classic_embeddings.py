@@ -9,7 +9,7 @@ from classic_frames import records_of
 from run_dnabert_reference import reference_model
 from tokenizers import Tokenizer
 
-# Tokens in a batch and residues in a mean: the published tool's.
+# The published tool's tokens per batch and residues per mean.
 BATCH_TOKENS = 2048
 MOST_RESIDUES = 1024
 
@@ -29,7 +29,7 @@ def load_dna(folder: Path, reference: Path | None) -> tuple[torch.nn.Module, Tok
 
 
 def embed_dna(path: Path, model: torch.nn.Module, tokenizer: Tokenizer) -> tuple[dict, int]:
-    """One sequence at a time; the mean over all tokens. Also gives the number of tokens."""
+    """One sequence at a time; the mean over all tokens. Also returns the number of tokens."""
     names, data, count = [], [], 0
     for name, letters in records_of(path):
         tokens = torch.tensor([tokenizer.encode(letters).ids])
@@ -52,7 +52,7 @@ def load_protein(folder: Path) -> esm.ESM2:
 
 
 def embed_proteins(path: Path, model: esm.ESM2) -> tuple[dict, int]:
-    """fair-esm's own batches, of sequences of like length; the mean over the first residues. Also counts tokens."""
+    """fair-esm's own batches of similar lengths; the mean over the first residues. Also returns a count of tokens."""
     dataset = esm.FastaBatchedDataset.from_file(path)
     batches = dataset.get_batch_indices(BATCH_TOKENS, extra_toks_per_seq=1)
     loader = torch.utils.data.DataLoader(

@@ -1,4 +1,4 @@
-"""From FASTA to the windows and frames of the published tool, and its intermediate files."""
+"""From FASTA to the published tool's windows and frames, and its intermediate files."""
 
 import math
 from itertools import product
@@ -22,7 +22,7 @@ def records_of(path: Path) -> list[tuple[str, str]]:
 
 
 def windows_of(name: str, sequence: str, size: int) -> list[tuple[str, str]]:
-    """Windows that overlap as much as it takes for the last to end with the sequence."""
+    """Windows that overlap just enough for the last to end with the sequence."""
     length = len(sequence)
     count = math.ceil(length / size)
     overlap = (count * size - length) // max(count, 1)
@@ -32,7 +32,7 @@ def windows_of(name: str, sequence: str, size: int) -> list[tuple[str, str]]:
 
 
 def frames_of(name: str, window: str) -> list[tuple[str, str, str]]:
-    """Id, nucleotides and protein of each of the six frames that has no stop codon."""
+    """Id, nucleotides and protein of each ORF among the six frames."""
     forward = window.upper()
     kept = []
     for strand, letters in (('F', forward), ('R', forward.translate(COMPLEMENT)[::-1])):
@@ -46,7 +46,7 @@ def frames_of(name: str, window: str) -> list[tuple[str, str, str]]:
 
 
 def write_frames(fasta: Path, size: int, folder: Path) -> tuple[Path, Path, int]:
-    """Writes windows, nucleotides and proteins; gives the paths of the last two, and the number of windows."""
+    """Writes windows, nucleotides and proteins; returns the paths of the last two, and the number of windows."""
     windows = [window for name, sequence in records_of(fasta) for window in windows_of(name, sequence, size)]
     with open(folder / f'{fasta.stem}_chunked{size}.fa', 'w') as file:
         for name, letters in windows:
