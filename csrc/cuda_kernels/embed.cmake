@@ -1,10 +1,6 @@
-# Embeds the sources of the CUDA kernels in a C++ file: cmake -DSOURCES=<folder> -DOUTPUT=<file> -P embed.cmake
+# Writes the sources of the CUDA kernels into a C++ file: cmake -DSOURCES=<folder> -DOUTPUT=<file> -P embed.cmake
 #
-<<<<<<< HEAD
 # A kernel's text contains its headers, each once, so that it is complete wherever the addon is.
-=======
-# Each kernel's source includes the text of its headers, each once, so that it is complete wherever the addon is.
->>>>>>> eb83d91bc010f80de97379cbb9eb69013dd9f77f
 cmake_minimum_required(VERSION 3.18)
 
 function(resolve_includes text output)
