@@ -118,7 +118,7 @@ export const BENCHMARK_FIELDS: Readonly<Record<keyof BenchmarkReport, BenchmarkF
   weight_bytes: field('Memory of the weights on the device', 'bytes'),
   loaded_memory_bytes: field(
     'Memory with the model loaded, before the first batch: on the CPU the resident memory of the process, on a GPU the ' +
-      'increase since before loading, as the device reports it',
+      'increase that the device reports since before loading',
     'bytes',
   ),
   peak_memory_bytes: field(
