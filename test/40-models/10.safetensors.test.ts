@@ -112,7 +112,7 @@ describe('a folder of a checkpoint', () => {
   it('refuses a shard outside the folder', async () => {
     for (const name of ['../model-1.safetensors', '/etc/passwd', '..', 3, null]) {
       index({ a: name });
-      await fails('VNP_CHECKPOINT', /no name of a file in its folder/, () => readCheckpoint(folder.path));
+      await fails('VNP_CHECKPOINT', /is not the name of a file in its folder/, () => readCheckpoint(folder.path));
     }
   });
 

@@ -80,8 +80,8 @@ describe('installed models', () => {
     await install('a');
     assert.deepEqual(await registry().list(), ['a', 'b']);
     assert.equal((await registry().find('a')).name, 'a');
-    await fails('VNP_MODEL_MISSING', /^The model c is not .*; there is a, b/, () => registry().find('c'));
-    await fails('VNP_MODEL_MISSING', /^Several models are installed .* there is a, b/, () => registry().find());
+    await fails('VNP_MODEL_MISSING', /^The model c is not .*; available: a, b/, () => registry().find('c'));
+    await fails('VNP_MODEL_MISSING', /^Several models are installed .* available: a, b/, () => registry().find());
     await fails('VNP_USAGE', /at most 64 letters/, () => registry().find('../a'));
   });
 

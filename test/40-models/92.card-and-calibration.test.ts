@@ -126,7 +126,7 @@ describe('a model with a card and a calibration', () => {
     await fails('VNP_USAGE', /at most 1000000 bytes for --card .*1000001 bytes/, () =>
       install(card('x'.repeat(MAX_CARD + 1))),
     );
-    await fails('VNP_USAGE', /--card .*no file/, () => install({ card: folder.path }));
+    await fails('VNP_USAGE', /--card .*something other than a file/, () => install({ card: folder.path }));
     await fails('VNP_USAGE', /--card .*ENOENT/, () => install({ card: join(folder.path, 'none.md') }));
     await fails('VNP_USAGE', /--calibration .*ENOENT/, () => install({ calibration: join(folder.path, 'none.json') }));
     assert.deepEqual(readdirSync(folder.path), ['a-card.md']);
