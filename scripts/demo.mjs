@@ -57,6 +57,6 @@ const asGiven = process.argv.length > 2;
 console.log(`\nAll results are in ${shown(output)}: contigs.tsv has this table, virus.fna the sequences called virus.`);
 if (!asGiven) console.log('The contigs are artificial. For your own: npm run demo -- contigs.fa');
 const origin = model.shipped ? ' and came with this program' : '';
-console.log(`\n${model.name} is small${origin}: for trying out and for triage, not a replacement for the published`);
-console.log('weights. docs/models.md says where to get those.');
+console.log(`\n${model.name} is small${origin}: for trying out and for triage, not a replacement for the`);
+console.log('published weights. docs/models.md says where to get those.');
 if (model.card !== null) console.log(`Its card says what it can do and where it errs: ${shown(model.card)}`);

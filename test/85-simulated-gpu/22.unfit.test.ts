@@ -71,7 +71,7 @@ describe('GPUs that cannot be used', () => {
     const prediction = await run('none', [FULL, { capability: '6.1' }]);
     assert.equal(prediction.end, 1);
     const reason = String(named(prediction, 'failed')[0]?.['reason']);
-    assert.match(reason, /cuda:1 is too old .* 6\.1, .*; cuda:0 is full, .*\. Choose the CPU \(--device cpu\)$/);
+    assert.match(reason, /cuda:1 is too old .* 6\.1, .*; cuda:0 is full: .*\. Choose the CPU \(--device cpu\)$/);
     const unopenable = await run('unopenable', alike(2, { fault: 'unopenable' }));
     assert.equal(unopenable.end, 1);
     assert.match(String(named(unopenable, 'failed')[0]?.['reason']), /^No GPU can be used\. cuda:0: .*; cuda:1: /);
