@@ -24,7 +24,7 @@ inline constexpr const char* kWrongNumbers = "VNP_WRONG_NUMBERS";
 
 // What to do about a lost device.
 inline constexpr const char* kAfterLoss =
-    "It takes a new process to use it again; if that fails too, look at it with nvidia-smi";
+    "Start a new process to use it again; if that fails too, check it with nvidia-smi";
 
 class Error : public std::runtime_error {
  public:

@@ -78,7 +78,7 @@ FailureDescription describe_failure(const std::exception_ptr& failure) {
     // What std::thread throws when the system provides no more threads.
     if (error.code() != std::errc::resource_unavailable_try_again) return describe_text(error.what());
     return {code::kThreads,
-            "The system gives this process no more threads. Raise what limits it (`ulimit -u`, pids.max of its control "
+            "The system allows this process no more threads. Raise the limit (`ulimit -u`, pids.max of its control "
             "group, `ulimit -v`)"};
   } catch (const std::bad_alloc&) {
     return {code::kMemory, "The machine has no memory left for this call"};

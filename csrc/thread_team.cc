@@ -30,8 +30,8 @@ namespace {
 [[noreturn]] void short_team(int wanted, int got) {
   throw Error(code::kThreads, "OpenMP formed a team of " + std::to_string(got) + " threads instead of " +
                                   std::to_string(wanted) +
-                                  ", with which libtorch's matrix products would be wrong. Unset the variables that "
-                                  "limit it (OMP_*, KMP_*), or give --threads " +
+                                  ", which would make libtorch's matrix products wrong. Unset the variables that "
+                                  "limit it (OMP_*, KMP_*), or pass --threads " +
                                   std::to_string(got));
 }
 
@@ -92,9 +92,9 @@ void expect_startable(int threads) {
     if (waiting.add()) continue;
     throw Error(code::kThreads, "The CPU's work needs room for " + std::to_string(room + 1) + " threads (" +
                                     std::to_string(threads + 1) +
-                                    ", and those that OpenMP replaces) but the system gives this process " +
+                                    " plus the ones OpenMP replaces), but the system allows this process only " +
                                     std::to_string(started + 1) +
-                                    ". Raise what limits it (`ulimit -u`, pids.max of its control group, `ulimit -v`), "
+                                    ". Raise the limit (`ulimit -u`, pids.max of its control group, `ulimit -v`), "
                                     "or ask for fewer with --threads");
   }
 }

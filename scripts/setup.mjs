@@ -69,7 +69,7 @@ function readArguments() {
   }
   const names = Object.keys(steps).join(', ');
   throw new SetupFailure(
-    `Expected --cuda (12 or 13 after it), --no-cuda and steps of ${names} but received \`${args.join(' ')}\``,
+    `Expected --cuda (12 or 13 may follow), --no-cuda or steps (${names}) but received \`${args.join(' ')}\``,
   );
 }
 

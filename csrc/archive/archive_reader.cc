@@ -95,7 +95,7 @@ ParameterMap checked_parameters(const torch::jit::Module& module, const Architec
   }
   if (parameters.size() == expected.size()) return parameters;
   for (const auto& [name, shape] : expected) parameters.erase(name);
-  fail_archive(path, "no other parameters than the architecture's", parameters.begin()->first);
+  fail_archive(path, "only the architecture's parameters", parameters.begin()->first);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ std::map<std::string, const ArchiveParameter*> expect_parameters(const ArchiveRe
   }
   if (given.size() == expected.size()) return given;
   for (const auto& [name, shape] : expected) given.erase(name);
-  fail_request("no others than the architecture's", given.begin()->first);
+  fail_request("only the architecture's parameters", given.begin()->first);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ class Cancellation {
 
   // Throws kAborted.
   void expect_wanted() const {
-    if (cancelled_) throw Error(code::kAborted, "The caller cancelled the loading");
+    if (cancelled_) throw Error(code::kAborted, "The caller cancelled loading");
   }
 
  private:

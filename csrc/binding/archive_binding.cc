@@ -52,7 +52,7 @@ ArchiveRequest request_from(const Napi::Object& object) {
   for (uint32_t i = 0; i < names.Length(); ++i) {
     const auto name = names.Get(i).ToString();
     const Napi::Value text = files.Get(name);
-    if (!text.IsString()) throw Error(code::kArgument, "Expected texts for `extraFiles` but received another kind");
+    if (!text.IsString()) throw Error(code::kArgument, "Expected strings for `extraFiles` but received another kind");
     request.extra_files.emplace(name.Utf8Value(), text.As<Napi::String>().Utf8Value());
   }
   return request;

@@ -112,7 +112,7 @@ std::string path_field(const Napi::Object& object, const char* name) {
   auto path = string_field(object, name);
   if (path.empty() || path.find('\0') != std::string::npos) {
     throw Error(code::kArgument, std::string("Expected a path for `") + name + "` but received " +
-                                     (path.empty() ? "an empty text" : "a text with a NUL"));
+                                     (path.empty() ? "an empty string" : "a string with a NUL character"));
   }
   return path;
 }

@@ -38,10 +38,10 @@ Nvrtc::Nvrtc(const NvrtcFiles& files)
   int major = 0;
   int minor = 0;
   if (!succeeds(get_version_, &major, &minor)) {
-    throw std::runtime_error("CUDA's compiler (NVRTC) is not there: " + files.library + " cannot be opened");
+    throw std::runtime_error("CUDA's compiler (NVRTC) was not found: " + files.library + " cannot be opened");
   }
   if (destroy_ == nullptr || create_ == nullptr || get_cubin_ == nullptr || get_architectures_ == nullptr) {
-    throw std::runtime_error(files.library + " is older than what compiles for a GPU (NVRTC 11.2)");
+    throw std::runtime_error(files.library + " is too old to compile for a GPU (needs NVRTC 11.2 or later)");
   }
   version_ = std::to_string(major) + "." + std::to_string(minor);
 }
@@ -56,7 +56,7 @@ std::string Nvrtc::architecture_for(int capability) const {
     if (one <= capability) newest = std::max(newest, one);
   }
   if (newest == 0) {
-    throw std::runtime_error("NVRTC " + version_ + " compiles nothing for compute capability " +
+    throw std::runtime_error("NVRTC " + version_ + " cannot compile for compute capability " +
                              std::to_string(capability / 10) + "." + std::to_string(capability % 10));
   }
   return (newest == capability ? "sm_" : "compute_") + std::to_string(newest);
@@ -66,7 +66,7 @@ std::string Nvrtc::compile(const std::string& name, const std::string& source,
                            const std::vector<std::string>& options) const {
   Program program = nullptr;
   if (!succeeds(create_, &program, source.c_str(), name.c_str(), 0, nullptr, nullptr)) {
-    throw std::runtime_error("NVRTC " + version_ + " does not take the source of the kernel " + name);
+    throw std::runtime_error("NVRTC " + version_ + " rejects the source of the kernel " + name);
   }
   const auto destroy = [this](Program made) { destroy_(&made); };
   const std::unique_ptr<void, decltype(destroy)> owner(program, destroy);
@@ -77,11 +77,10 @@ std::string Nvrtc::compile(const std::string& name, const std::string& source,
     machine_code = machine_code || option.find("=sm_") != std::string::npos;
   }
   if (!succeeds(compile_, program, static_cast<int>(words.size()), words.data())) {
-    throw std::runtime_error("NVRTC " + version_ + " does not compile the kernel " + name + ": " +
-                             complaint_of(program));
+    throw std::runtime_error("NVRTC " + version_ + " cannot compile the kernel " + name + ": " + complaint_of(program));
   }
   auto image = image_of(program, machine_code);
-  if (image.empty()) throw std::runtime_error("NVRTC " + version_ + " made nothing of the kernel " + name);
+  if (image.empty()) throw std::runtime_error("NVRTC " + version_ + " produced no code for the kernel " + name);
   return image;
 }
 

@@ -75,8 +75,8 @@ void MemoryBudget::take(size_t bytes) {
   if (now > limit) {
     allocated_ -= asked;
     TORCH_CHECK_WITH(
-        OutOfMemoryError, false, "A batch asked for ", byte_text(asked), " more with ", byte_text(now - asked),
-        " taken, beyond the ", byte_text(limit),
+        OutOfMemoryError, false, "A batch needed ", byte_text(asked), " more with ", byte_text(now - asked),
+        " in use, over the limit of ", byte_text(limit),
         " for the tensors of this worker's batches (--max-memory, less its weights). Use smaller batches or allow more "
         "memory");
   }

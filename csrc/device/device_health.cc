@@ -27,7 +27,7 @@ std::exception_ptr DeviceHealth::judge(const std::exception_ptr& failure) {
     if (answer == code::kMemory) return failure;
     if (answer == code::kDeviceLost) return lose(probed.message);
   }
-  return lose(device_ + " failed for good: " + first_line(described.message) + ". " + kAfterLoss);
+  return lose(device_ + " failed permanently: " + first_line(described.message) + ". " + kAfterLoss);
 }
 
 std::exception_ptr DeviceHealth::lose(const std::string& message) {

@@ -74,7 +74,7 @@ std::vector<Sensors> read_sensors(const std::vector<std::string>& ids) {
   for (const auto& id : ids) {
     const auto* device = find(devices, id);
     if (device == nullptr) {
-      const auto known = devices.empty() ? "a CUDA device, of which there is none," : "one of " + ids_of(devices);
+      const auto known = devices.empty() ? "a CUDA device (there is none)" : "one of " + ids_of(devices);
       throw Error(code::kDevice, "Expected " + known + " for `sensors` but received " + id);
     }
     const auto nvml = nvml_device(*device);

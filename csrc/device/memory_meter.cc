@@ -36,8 +36,8 @@ void set_memory_fraction(double fraction, c10::DeviceType type) {
   const std::lock_guard<std::mutex> lock(mutex);
   if (fraction == in_force) return;
   if (c10::getDeviceAllocator(type)->initialized()) {
-    TORCH_WARN("The memory of the process's GPUs was limited to ", in_force * 100,
-               " % when the first was opened, which cannot be changed any more");
+    TORCH_WARN("The memory limit of this process's GPUs was set to ", in_force * 100,
+               " % when the first one was opened, and can no longer be changed");
     return;
   }
   // Keeps what the user set in the environment: later settings override earlier ones.

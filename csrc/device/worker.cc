@@ -39,14 +39,14 @@ bool is_own(const std::exception_ptr& failure) {
 std::exception_ptr when_opening(const std::exception_ptr& failure, const std::string& device) {
   const auto described = describe_failure(failure);
   if (std::string_view(described.code) != code::kDevice || is_own(failure)) return failure;
-  return std::make_exception_ptr(
-      Error(code::kDevice, device + " is busy, or another process has it to itself: " + first_line(described.message) +
-                               ". Choose another device, or see with nvidia-smi who uses it"));
+  return std::make_exception_ptr(Error(
+      code::kDevice, device + " is busy, or another process has exclusive use of it: " + first_line(described.message) +
+                         ". Choose another device, or see with nvidia-smi which process uses it"));
 }
 
 LogMessage fewer_threads(int wanted, int permitted) {
   return {LogMessage::Level::kWarn, "OpenMP allows " + std::to_string(permitted) + " of the " + std::to_string(wanted) +
-                                        " threads that were asked for (OMP_THREAD_LIMIT, KMP_DEVICE_THREAD_LIMIT)"};
+                                        " requested threads (OMP_THREAD_LIMIT, KMP_DEVICE_THREAD_LIMIT)"};
 }
 
 // Seconds. Nobody waits for results any more, and on a device that answers a batch takes less than this.
@@ -112,7 +112,7 @@ void DeviceWorker::cancel() {
     const std::lock_guard<std::mutex> lock(mutex_);
     cancelled.swap(waiting_);
   }
-  const auto reason = std::make_exception_ptr(Error(code::kAborted, "The batch was cancelled before its turn came"));
+  const auto reason = std::make_exception_ptr(Error(code::kAborted, "The batch was cancelled before it started"));
   for (const auto& job : cancelled) job->fail(reason);
 }
 
@@ -128,7 +128,7 @@ void DeviceWorker::abandon() {
     closed.swap(closed_);
   }
   const auto reason = std::make_exception_ptr(
-      Error(code::kDeviceLost, device_ + " stopped answering, and its driver with it. " + kAfterLoss));
+      Error(code::kDeviceLost, device_ + " stopped responding, and so did its driver. " + kAfterLoss));
   events_.failed(reason);
   for (const auto& job : abandoned_) job->fail(reason);
   for (const auto& job : waiting) job->fail(reason);

@@ -71,7 +71,7 @@ const char* name_of(at::ScalarType dtype) {
 }
 
 constexpr const char* kNext =
-    ". Run `virnucpro doctor`, and look at what the environment sets for the libraries of mathematics (OMP_*, MKL_*, "
+    ". Run `virnucpro doctor`, and check the environment variables of the maths libraries (OMP_*, MKL_*, "
     "ONEDNN_*, NVIDIA_TF32_OVERRIDE, LD_PRELOAD)";
 
 Comparison compare(const Architecture& architecture, EngineKind engine, const Placement& placement) {
@@ -83,23 +83,24 @@ Comparison compare(const Architecture& architecture, EngineKind engine, const Pl
 }  // namespace
 
 void expect_known_answer(const Architecture& architecture, EngineKind engine, const Placement& placement) {
-  const auto failure =
-      placement.device.str() + " does not compute a known answer in " + name_of(placement.dtype) + ": ";
+  const auto device = placement.device.str();
+  const std::string precision = name_of(placement.dtype);
   try {
     const auto [what, computed, expected, bound] = compare(architecture, engine, placement);
     const double difference = (computed.to(at::kDouble) - expected).abs().max().item<double>();
     // Written so that NaN fails too.
     if (difference <= bound) return;
-    throw Error(code::kWrongNumbers, failure + "that of a small " + what + " model is off by " +
-                                         two_digits(difference) + " (at most " + two_digits(bound) +
-                                         "), so its scores would be wrong" + kNext);
+    throw Error(code::kWrongNumbers, device + " gets a known answer wrong in " + precision + ": a small " + what +
+                                         " model is off by " + two_digits(difference) + " (at most " +
+                                         two_digits(bound) + "), so its scores would be wrong" + kNext);
   } catch (const Error&) {
     throw;
   } catch (...) {
     // More specific errors, such as out of memory, pass unchanged.
     const auto described = describe_failure(std::current_exception());
     if (std::string_view(described.code) != code::kNative) throw;
-    throw Error(code::kNative, failure + "libtorch says: " + first_line(described.message) + kNext);
+    throw Error(code::kNative, device + " cannot compute a known answer in " + precision +
+                                   ": libtorch reports: " + first_line(described.message) + kNext);
   }
 }
 

@@ -114,7 +114,7 @@ void DeviceStream::lose() {
   remember_hanging_device();
   memory_->give_up();
   std::ostringstream text;
-  text << device_.str() << " stopped answering: it came no further for " << deadline_.load()
+  text << device_.str() << " stopped responding: no progress for " << deadline_.load()
        << " seconds (--device-timeout). " << kAfterLoss;
   lost_ = std::make_exception_ptr(Error(code::kDeviceLost, text.str()));
   std::rethrow_exception(lost_);

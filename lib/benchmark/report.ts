@@ -85,7 +85,7 @@ export const BENCHMARK_FIELDS: Readonly<Record<keyof BenchmarkReport, BenchmarkF
   sequences: field('Embedded sequences', 'sequences'),
   tokens: field('Tokens of all sequences, including those at their start and end', 'tokens'),
   batches: field('Number of batches', 'batches'),
-  batch_tokens: field('Maximum of tokens in a batch; a longer sequence runs alone', 'tokens'),
+  batch_tokens: field('Maximum tokens in a batch; a longer sequence runs alone', 'tokens'),
   repeats: field('Number of measurements; medians, `_min` and `_max` are taken over these', 'repeats'),
   passes: field('How often each measurement embedded all sequences', 'passes'),
   tokens_per_second: field('Median speed, with batches one after another as in a prediction', 'tokens/s'),

@@ -70,7 +70,7 @@ function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array
   if (protein.length > MAX_NUCLEOTIDE_LETTERS && protein.every((letter) => NUCLEOTIDES.includes(letter))) {
     throw new VirnucproError(
       'VNP_INPUT_FORMAT',
-      `The record ${JSON.stringify(id.slice(0, 80))} of ${path} is no protein: it has ${protein.length} letters of DNA. ` +
+      `The record ${JSON.stringify(id.slice(0, 80))} of ${path} is not a protein: it consists of ${protein.length} letters of DNA. ` +
         'Give proteins for ESM-2; --dna measures DNABERT on contigs',
     );
   }
@@ -78,8 +78,8 @@ function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array
   if (strange === undefined) return protein;
   throw new VirnucproError(
     'VNP_INPUT_FORMAT',
-    `The record ${JSON.stringify(id.slice(0, 80))} of ${path} has ${JSON.stringify(String.fromCharCode(strange))}, ` +
-      `which is not one of the letters of proteins (${PROTEIN_LETTERS}). Give proteins for ESM-2, DNA for DNABERT`,
+    `The record ${JSON.stringify(id.slice(0, 80))} of ${path} contains ${JSON.stringify(String.fromCharCode(strange))}, ` +
+      `which is not one of the protein letters (${PROTEIN_LETTERS}). Give proteins for ESM-2, DNA for DNABERT`,
   );
 }
 

@@ -84,7 +84,7 @@ async function checkRoom(bytes: number): Promise<void> {
   throw new VirnucproError(
     'VNP_OUTPUT',
     `A temporary model in ${folder} takes ${megabytes(bytes)}, but only ${megabytes(free)} are free. ` +
-      'Free space there, or name another folder in TMPDIR',
+      'Free space there, or set TMPDIR to another folder',
   );
 }
 
@@ -99,7 +99,7 @@ function makeFolder(): string {
 function unusable(folder: string, cause: unknown): Error {
   return new VirnucproError(
     'VNP_OUTPUT',
-    `The temporary folder ${folder} cannot be used: ${reasonOf(cause)}. Name another one in TMPDIR`,
+    `The temporary folder ${folder} cannot be used: ${reasonOf(cause)}. Set TMPDIR to another folder`,
   );
 }
 

@@ -40,7 +40,7 @@ function speedRows(report: BenchmarkReport): Row[] {
       'limit',
       `${round(report.limit_gflops!)} GFLOP/s`,
       range(report.limit_gflops_min!, report.limit_gflops_max!, round),
-      'its matrix products alone, measured in turn with the speed',
+      'its matrix products alone, measured alternately with the speed',
     ],
     ['', `${round(report.limit_tokens_per_second!)} tokens/s`, '', 'what it would reach if nothing else took time'],
     [
@@ -70,11 +70,11 @@ function timeRows(report: BenchmarkReport): Row[] {
 }
 
 function memoryRows(report: BenchmarkReport): Row[] {
-  const peak = report.peak_includes_loading ? 'the most at once, loading included' : 'the most at once after loading';
+  const peak = report.peak_includes_loading ? 'peak, including loading' : 'peak after loading';
   const where = report.device === 'cpu' ? 'this process' : 'the device';
   return [
     ['memory', megabytes(report.peak_memory_bytes), '', `${peak}: all of ${where}`],
-    ['  weights', megabytes(report.weight_bytes), '', 'what the weights take of it'],
+    ['  weights', megabytes(report.weight_bytes), '', 'the part that the weights take'],
     ['  above', megabytes(report.peak_over_weights_bytes), '', 'the rest: program, libraries and working memory'],
     ['  loaded', megabytes(report.loaded_memory_bytes), '', 'before the first batch'],
   ];

@@ -39,7 +39,7 @@ export function runChild(path: string, words: readonly string[], timeoutSeconds:
     });
     child.on('error', (error) => end(`could not be started: ${error.message}`));
     child.on('close', (code, signal) => {
-      if (timedOut) end(`gave no answer within ${timeoutSeconds} s`);
+      if (timedOut) end(`did not answer within ${timeoutSeconds} s`);
       else if (signal !== null) end(`was ended by ${signal}${SIGNAL_MEANINGS[signal] ?? ''}`);
       else end(code === 0 ? undefined : `ended with exit code ${code}`);
     });

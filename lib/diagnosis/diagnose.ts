@@ -63,6 +63,6 @@ async function guarded(name: string, check: () => Check | Promise<Check>): Promi
   try {
     return await check();
   } catch (error) {
-    return failed(name, reasonOf(error), 'Mend what this says, then virnucpro doctor');
+    return failed(name, reasonOf(error), 'Fix this, then run virnucpro doctor again');
   }
 }

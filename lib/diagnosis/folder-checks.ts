@@ -19,21 +19,21 @@ export async function checkModels(option?: string): Promise<Check> {
   const [first] = damaged;
   if (first) {
     const mending = `virnucpro models remove ${first.name}, then virnucpro models import`;
-    const next = first.shipped ? 'install virnucpro again: this model is a part of it' : mending;
+    const next = first.shipped ? 'reinstall virnucpro: this model is part of it' : mending;
     const names = damaged.map(({ name }) => name).join(', ');
-    return failed('models', `${first.shipped ? '' : `in ${folder} `}${names} cannot be used`, next, lines);
+    return failed('models', `${names}${first.shipped ? '' : ` in ${folder}`} cannot be used`, next, lines);
   }
   const untrusted = models.flatMap(({ name, model }) => (model?.trusted === false ? [name] : []));
   if (untrusted.length > 0) {
-    const next = `if you know who made it, virnucpro models trust ${untrusted[0]}`;
-    return warned('models', `in ${folder} ${untrusted.join(', ')} not made here, or changed since`, next, lines);
+    const next = `if you know who made it: virnucpro models trust ${untrusted[0]}`;
+    return warned('models', `in ${folder}, not made here or changed since: ${untrusted.join(', ')}`, next, lines);
   }
   const installed = models.filter(({ shipped }) => !shipped).length;
   if (installed > 0) return passed('models', `${installed} in ${folder}`, lines);
   if (models.some(({ name }) => name === SHIPPED_DEFAULT)) {
     return passed('models', `none in ${folder}; ${SHIPPED_DEFAULT}, which came with virnucpro, is used`, lines);
   }
-  const next = 'virnucpro models import, or to try things virnucpro models random';
+  const next = 'virnucpro models import, or virnucpro models random to try things out';
   return warned('models', `none in ${folder}`, next);
 }
 
@@ -96,6 +96,6 @@ async function freeSpace(folder: string): Promise<string> {
     const { bavail, bsize } = await statfs(folder);
     return `${((bavail * bsize) / GIB).toFixed(1)} GiB free`;
   } catch (error) {
-    return `whose free space the system does not tell: ${reasonOf(error)}`;
+    return `free space unknown: ${reasonOf(error)}`;
   }
 }

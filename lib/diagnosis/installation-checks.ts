@@ -19,7 +19,7 @@ import {
 import { cgroupLevels, textOf } from '../engine/limits/cgroup-limits.js';
 
 export function checkNode(version = process.versions.node): Check {
-  const found = `${version} on ${process.platform} ${process.arch}, needed is ${SUPPORTED}`;
+  const found = `${version} on ${process.platform} ${process.arch}, required: ${SUPPORTED}`;
   return nodeProblem(version) === undefined
     ? passed('Node', found)
     : failed('Node', found, `Install a newer Node, then ${mendingCommand()}`);
@@ -31,9 +31,9 @@ export function checkLibtorch(): Check {
   if (problem !== undefined) return failed('libtorch', problem, 'Use a system or container with glibc');
   const search = findLibtorch();
   const places = describeSearch(search);
-  if (process.env['LIBTORCH']) places.push('python3 on PATH and the cache: not looked at, because $LIBTORCH is set');
+  if (process.env['LIBTORCH']) places.push('python3 on PATH and the cache: not searched, because $LIBTORCH is set');
   else places.unshift('$LIBTORCH: not set');
-  if (search.chosen?.source === 'python') places.push('cache: not looked at, because the one of python3 is taken');
+  if (search.chosen?.source === 'python') places.push('cache: not searched, because the torch of python3 is used');
   const broken = search.considered.find((candidate) => candidate.broken);
   if (!search.chosen) {
     const next = broken?.next ?? mendingCommand('LIBTORCH');
@@ -42,7 +42,7 @@ export function checkLibtorch(): Check {
   const { version, root, cuda } = search.chosen;
   const found = `${version} (${cuda ? 'with' : 'without'} CUDA) in ${root}`;
   if (!broken) return passed('libtorch', found, places);
-  return warned('libtorch', found, `Mend ${broken.place}, or export LIBTORCH=${root}`, places);
+  return warned('libtorch', found, `Repair ${broken.place}, or export LIBTORCH=${root}`, places);
 }
 
 const LOAD_TIMEOUT_SECONDS = 120;
@@ -69,7 +69,7 @@ export async function checkAddon(): Promise<NativeState> {
   if (problem !== undefined) {
     return { addon: failed('addon', `the child process ${problem}`, fewProcesses() ?? next, stderr) };
   }
-  if (message?.kind !== 'loaded') return { addon: failed('addon', 'the child process said nothing', next, stderr) };
+  if (message?.kind !== 'loaded') return { addon: failed('addon', 'the child process sent no answer', next, stderr) };
   return { addon: judgeAddon(message), loaded: message };
 }
 
@@ -100,12 +100,12 @@ function judgeAddon({ addon, compiledAgainst, libtorch, libtorchRoot, passedOver
   if (release(compiledAgainst) === release(libtorch)) {
     if (!broken) return passed('addon', `${addon} loads`, [compiled]);
     const lines = passedOver.map(({ place, verdict }) => `${place} ${verdict}`);
-    const next = broken.next ?? `Mend ${broken.place}, or export LIBTORCH=${libtorchRoot}`;
+    const next = broken.next ?? `Repair ${broken.place}, or export LIBTORCH=${libtorchRoot}`;
     return warned('addon', `${addon} loads, with the libtorch in ${libtorchRoot}`, next, [compiled, ...lines]);
   }
   return failed(
     'addon',
-    `${addon} is ${compiled}, but libtorch ${libtorch} is there`,
+    `${addon} is ${compiled}, but libtorch ${libtorch} is installed`,
     mendingCommand('VIRNUCPRO_ADDON'),
   );
 }
@@ -125,7 +125,7 @@ export function checkCuda({ cuda, devices }: LoadedMessage): Check {
       return failed('CUDA', `there is an NVIDIA driver, but libtorch cannot use it: ${cuda.reason}`, cuda.next);
     case 'loaded':
       if (devices.some(({ id }) => id !== 'cpu')) return passed('CUDA', 'libtorch can use the NVIDIA driver');
-      return warned('CUDA', 'the NVIDIA driver shows no device; the CPU is used', noDeviceAdvice());
+      return warned('CUDA', 'the NVIDIA driver reports no device; the CPU is used', noDeviceAdvice());
   }
 }
 
@@ -147,7 +147,7 @@ export function checkDevices(devices: readonly ListedDevice[]): Check {
   return warned(
     'devices',
     found,
-    'Use another libtorch (LIBTORCH), or do without what this one has no kernels for',
+    'Use another libtorch (LIBTORCH), or do not use the devices that this one has no kernels for',
     lines,
   );
 }

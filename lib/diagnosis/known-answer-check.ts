@@ -55,9 +55,9 @@ export async function checkKnownAnswer({ id, automaticPrecision }: ListedDevice)
       return failed(name, `the child process ${problem}`, mend(id), [...details, ...stderr]);
     }
     if (!lines.every(({ isWithin }) => isWithin)) {
-      return failed(name, 'this device computes other values than it should', mend(id), details);
+      return failed(name, 'this device computes wrong values', mend(id), details);
     }
-    return passed(name, `as it should be in ${precisions.join(' and ')}, the two engines alike`, details);
+    return passed(name, `correct in ${precisions.join(' and ')}, both engines agree`, details);
   } catch (error) {
     return failed(name, reasonOf(error), 'Set TMPDIR to a folder that can be written to');
   } finally {
@@ -67,7 +67,7 @@ export async function checkKnownAnswer({ id, automaticPrecision }: ListedDevice)
 
 function mend(device: string): string {
   const rebuilt = mendingCommand('LIBTORCH', 'VIRNUCPRO_ADDON');
-  return device === 'cpu' ? rebuilt : `Look at the device with nvidia-smi, then ${rebuilt}`;
+  return device === 'cpu' ? rebuilt : `Check the device with nvidia-smi, then ${rebuilt}`;
 }
 
 export interface Comparison {
@@ -110,5 +110,5 @@ function compare(what: string, found: Bounds, allowed: Bounds): Comparison {
     (part) => `${part} off by ${found[part].toExponential(1)} (at most ${allowed[part]})`,
   );
   const isWithin = found.embeddings <= allowed.embeddings && found.scores <= allowed.scores;
-  return { text: `${what}: ${parts.join(', ')}${isWithin ? '' : ': too far'}`, isWithin };
+  return { text: `${what}: ${parts.join(', ')}${isWithin ? '' : ': too much'}`, isWithin };
 }

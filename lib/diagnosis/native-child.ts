@@ -22,7 +22,7 @@ async function load(): Promise<void> {
 
 async function knownAnswer(device: string, folder: string, precisions: readonly Precision[]): Promise<void> {
   const { addon } = loadAddon();
-  during = 'the writing of its archives';
+  during = 'writing its archives';
   const model = await writeKnownModel(folder, addon);
   for (const precision of precisions) {
     for (const engine of precision === 'fp32' ? (['packed', 'torchscript'] as const) : (['packed'] as const)) {
@@ -33,7 +33,7 @@ async function knownAnswer(device: string, folder: string, precisions: readonly 
   }
 }
 
-let during = 'the loading of the addon';
+let during = 'loading the addon';
 try {
   const [task, device = '', folder = '', ...precisions] = process.argv.slice(2);
   if (task === 'load') await load();

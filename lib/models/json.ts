@@ -19,7 +19,7 @@ export function parseStrictJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`no valid JSON (${escaped((error as Error).message.slice(0, 100))})`, { cause: error });
+    throw new Error(`not valid JSON (${escaped((error as Error).message.slice(0, 100))})`, { cause: error });
   }
 }
 
@@ -63,7 +63,7 @@ function endOfString(text: string, start: number): number {
     if (text[at] === '\\') at++;
     else if (text[at] === '"') return at + 1;
   }
-  throw new Error('no valid JSON (a string does not end)');
+  throw new Error('not valid JSON (a string does not end)');
 }
 
 function isFollowedByColon(text: string, end: number): boolean {
@@ -77,7 +77,7 @@ function addKey(keys: Set<string> | undefined, literal: string): void {
   try {
     key = JSON.parse(literal) as string;
   } catch {
-    throw new Error('no valid JSON (a damaged name)');
+    throw new Error('not valid JSON (a damaged name)');
   }
   if (keys?.has(key)) throw new Error(`ambiguous: the name ${quoted(key)} appears twice`);
   keys?.add(key);
@@ -138,7 +138,7 @@ export class JsonFields {
   text(name: string): string {
     const value = property(this.object, name);
     if (typeof value === 'string' && value !== '') return value;
-    throw this.wrong(name, 'a text', value);
+    throw this.wrong(name, 'a string', value);
   }
 
   oneOf<T extends string | number>(name: string, ...allowed: readonly T[]): T {

@@ -20,7 +20,7 @@ export const SHIPPED_DEFAULT = 'virnucpro-mini';
 
 const NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$/;
 const HOW_TO_GET_ONE =
-  'Import the published weights with "virnucpro models import", or make a random model to try things with "virnucpro models random"';
+  'Import the published weights with "virnucpro models import", or make a random model to try things out with "virnucpro models random"';
 
 /** Folders of unfinished imports and of replaced models begin with a dot, which no model's name does. */
 const LEFTOVER = /^\.(.+)\.(incoming|replaced)-[0-9a-f]+$/;
@@ -108,13 +108,13 @@ export class ModelRegistry {
     const model = await this.find(name);
     if (trust || (await this.isTrusted(model))) return model;
     const origin = (await this.#records.knows(model.name))
-      ? `its ${PIPELINE_FILE} was changed or replaced since`
+      ? `its ${PIPELINE_FILE} has since been changed or replaced`
       : 'it came from elsewhere';
     throw new VirnucproError(
       'VNP_MODEL_UNTRUSTED',
       `The model ${model.name} in ${this.folder} was not made here by "models import" or "models random": ${origin}. ` +
-        'Its archives are code that would run as you. If you know who made it, "virnucpro models trust ' +
-        `${model.name}" records that, or --trust (in a program trust: true) opens it this once`,
+        'Its archives are code that would run as you. If you know who made it, run "virnucpro models trust ' +
+        `${model.name}" to record that, or use --trust (in a program trust: true) to open it this once`,
     );
   }
 
@@ -136,7 +136,7 @@ export class ModelRegistry {
     try {
       await this.#records.add(model.name, model.pipelineSha256);
     } catch (error) {
-      const next = 'Whoever may write there can record it; --trust opens it this once';
+      const next = 'A user who may write there can record it; --trust opens it this once';
       throw wrapped(error, this.folder, 'record a model as trusted', next);
     }
     return model;
@@ -150,7 +150,7 @@ export class ModelRegistry {
   async remove(name: string): Promise<void> {
     const { name: found, shipped } = await this.#place(name);
     if (shipped) {
-      const next = 'It stays as long as the program does; an installed model of its name, or any other, goes before it';
+      const next = 'Any installed model takes precedence over it';
       throw new VirnucproError('VNP_USAGE', `The model ${name} came with this program and cannot be removed. ${next}`);
     }
     try {
@@ -189,8 +189,8 @@ export class ModelRegistry {
   async checkFree(name: string, overwrite: boolean): Promise<void> {
     checkModelName(name);
     if (overwrite || !(await exists(join(this.folder, name)))) return;
-    const next = 'Ask to overwrite it, or remove it';
-    throw new VirnucproError('VNP_USAGE', `The model ${name} exists already in ${this.folder}. ${next}`);
+    const next = 'Replace it (--force, in a program overwrite: true), or remove it';
+    throw new VirnucproError('VNP_USAGE', `The model ${name} already exists in ${this.folder}. ${next}`);
   }
 
   private async putInPlace(name: string, overwrite: boolean, incoming: string, mark: string): Promise<string> {
@@ -247,7 +247,7 @@ export class ModelRegistry {
 
   async #place(name: string | undefined): Promise<ModelPlace> {
     const places = await this.listAll();
-    const there = places.length === 0 ? 'none is installed' : `there is ${places.map((one) => one.name).join(', ')}`;
+    const there = places.length === 0 ? 'none is installed' : `available: ${places.map((one) => one.name).join(', ')}`;
     if (name !== undefined) {
       checkModelName(name);
       const found = places.find((one) => one.name === name);

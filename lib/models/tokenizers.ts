@@ -68,7 +68,7 @@ function readWordLength(file: JsonObject): number {
   }
   const length = property(split as JsonObject, 'length');
   if (typeof length === 'number' && Number.isInteger(length) && length >= 1 && length <= MAX_WORD) return length;
-  throw new TokenizerFlaw(`has words of the length ${show(length)}`);
+  throw new TokenizerFlaw(`has words of length ${show(length)}`);
 }
 
 function refuseModelSettings(model: JsonObject): void {
@@ -107,9 +107,9 @@ function addToken(ids: Map<string, number>, token: string, id: unknown): void {
 /** Added tokens are matched in the text before anything else, so they must not look like sequences. */
 function addSpecialTokens(file: JsonObject, ids: Map<string, number>): void {
   const added = property(file, 'added_tokens') ?? [];
-  if (!Array.isArray(added)) throw new TokenizerFlaw('has added_tokens that are no list');
+  if (!Array.isArray(added)) throw new TokenizerFlaw('has added_tokens that are not a list');
   for (const entry of added) {
-    const token = object(entry, 'has an added token that is no object');
+    const token = object(entry, 'has an added token that is not an object');
     const content = property(token, 'content');
     const id = property(token, 'id');
     if (typeof content !== 'string' || !/[^A-Za-z]/.test(content)) throw unsupported('the added token', show(content));
@@ -137,7 +137,7 @@ function readMerges(model: JsonObject, ids: ReadonlyMap<string, number>): Int32A
     const [left, right] = pairOf(merge);
     for (const [part, token] of [left, right, left + right].entries()) {
       const id = ids.get(token);
-      if (id === undefined) throw new TokenizerFlaw(`merges to ${show(token)}, which is no token`);
+      if (id === undefined) throw new TokenizerFlaw(`merges to ${show(token)}, which is not a token`);
       triples[3 * rank + part] = id;
     }
   }
@@ -149,7 +149,7 @@ function pairOf(merge: unknown): [string, string] {
   const parts: unknown[] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : [];
   const [left, right] = parts;
   if (parts.length !== 2 || typeof left !== 'string' || typeof right !== 'string' || left === '' || right === '') {
-    throw new TokenizerFlaw(`has the merge ${show(merge)}, which is no pair`);
+    throw new TokenizerFlaw(`has the merge ${show(merge)}, which is not a pair`);
   }
   return [left, right];
 }
@@ -203,7 +203,7 @@ function unsupported(
   value: string,
   next = 'The ids would differ from those that the model was trained on',
 ): Error {
-  return new VirnucproError('VNP_CHECKPOINT', `This is not a tokenizer as DNABERT-2 has it: ${what} is ${value}. ${next}`);
+  return new VirnucproError('VNP_CHECKPOINT', `This is not a tokenizer like that of DNABERT-2: ${what} is ${value}. ${next}`);
 }
 
 /** The letters that ESM-2 has tokens for. Lower case letters, `J` and `*` have none. */

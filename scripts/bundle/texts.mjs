@@ -28,7 +28,7 @@ export function bundleReadme({ name, project, source, portability, packages }) {
   const list = packages.map(({ name: title, version, license }) => `${title} ${version} (${license})`).join(', ');
   return `# virnucpro ${project.version}, ready to run
 
-Made of ${source.revision ?? 'a source without a revision'}. Needs no network, no npm and no compiler, but a PyTorch ${torch.version}, whose
+Built from ${source.revision ?? 'a source without a revision'}. Needs no network, no npm and no compiler, but a PyTorch ${torch.version}, whose
 libraries it uses; nothing in Python runs.
 
 \`\`\`sh
@@ -38,8 +38,8 @@ ${name}/virnucpro doctor
 ${name}/gpu-check                 # on a machine with a GPU, in less than 8 minutes
 \`\`\`
 
-\`virnucpro\` may be called through a symbolic link. [docs/clusters.md](docs/clusters.md) says how to bring models,
-and what to give Slurm. Start reading with [docs/manual.md](docs/manual.md).
+\`virnucpro\` may be called through a symbolic link. [docs/clusters.md](docs/clusters.md) says how to add models
+and how to use Slurm. Start reading with [docs/manual.md](docs/manual.md).
 
 Runs on ${portability.text}.
 

@@ -11,10 +11,10 @@ export function subjects(times) {
   const often = (trial) => Array.from({ length: times }, () => trial);
   return [
     { name: 'kill -9, input from a pipe', trials: often(killedWith('standardInput')) },
-    { name: 'kill -9, input packed with gzip', trials: often(killedWith('gzip')) },
+    { name: 'kill -9, gzip input', trials: often(killedWith('gzip')) },
     { name: 'kill -9, --save-embeddings --keep-intermediate', trials: often(killedWith('everything')) },
     { name: 'kill -9, --triage', trials: often(killedWith('triage')) },
-    { name: 'kill -9, gone on with packed input', trials: often(killedWith('plain', 'gzip')) },
+    { name: 'kill -9, resumed with compressed input', trials: often(killedWith('plain', 'gzip')) },
   ];
 }
 

@@ -95,7 +95,7 @@ export async function runNative(task, request, seconds) {
   const answer = /** @type {{ result?: unknown, error?: string } | undefined} */ (messages[0]);
   if (answer?.error !== undefined) throw new Error(answer.error);
   if (!answer || problem !== undefined) {
-    throw new Error([`the child process ${problem ?? 'gave no answer'}`, ...stderr].join('; '));
+    throw new Error([`the child process ${problem ?? 'sent no answer'}`, ...stderr].join('; '));
   }
   return answer.result;
 }

@@ -22,7 +22,7 @@ export async function provideAddon(step) {
   if (isPrebuilt()) {
     const problem = await loadingProblem();
     if (problem === undefined) return step.upToDate('as it came with the package');
-    step.say(`the one that came with the package is of no use here: ${problem}`);
+    step.say(`the one that came with the package cannot be used here: ${problem}`);
   }
   await buildAddon(step);
 }
@@ -76,7 +76,7 @@ async function compile(step) {
   };
   const { succeeded, output } = await run(...compileCommand(parallelJobs), { onLine });
   if (!succeeded) throw new SetupFailure(`The addon does not compile:\n${output.trim()}`);
-  if (output.includes('warning:')) step.say(`warnings of the compiler:\n${output.trim()}`);
+  if (output.includes('warning:')) step.say(`compiler warnings:\n${output.trim()}`);
 }
 
 /**

@@ -18,7 +18,7 @@ export function packageFolder(name) {
   try {
     return dirname(require.resolve(`${name}/package.json`));
   } catch {
-    throw new SetupFailure(`Expected the package ${name} but there is none: install the packages with npm first`);
+    throw new SetupFailure(`The package ${name} is missing: install the packages with npm first`);
   }
 }
 

@@ -83,7 +83,7 @@ function refuseOtherCuda(version, { source, root }, asked) {
   const next =
     source === 'environment'
       ? '`unset LIBTORCH`'
-      : `Leave the Python environment that it belongs to, or install one for CUDA ${asked} there`;
+      : `Deactivate the Python environment that it belongs to, or install one for CUDA ${asked} there`;
   const made = version === undefined ? 'without CUDA' : `for CUDA ${version}`;
   throw new SetupFailure(
     `Expected a libtorch for CUDA ${asked} but the one in ${root}, which comes first, is ${made}. ${next}`,

@@ -63,8 +63,8 @@ function explain({ name, version }, output) {
     ? 'the package index cannot be reached'
     : (lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1) ?? '').replace(/^ERROR: /, '');
   const where = version.includes('+')
-    ? "It is in PyTorch's own index of wheels for that CUDA, which its installation page names: " +
-      '`export PIP_EXTRA_INDEX_URL=` its address, install a newer NVIDIA driver, or do without GPUs (--no-cuda)'
+    ? "PyTorch's own index of wheels for that CUDA has it: `export PIP_EXTRA_INDEX_URL=` its address (see PyTorch's " +
+      'installation page), install a newer NVIDIA driver, or do without GPUs (--no-cuda)'
     : 'Check the network and `python3 -m pip config list`, or `export LIBTORCH=/an/unpacked/libtorch`';
   return `Could not download ${name} ${version}: ${reason}. ${where}`;
 }

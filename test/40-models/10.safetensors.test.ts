@@ -56,8 +56,8 @@ describe('safetensors', () => {
   });
 
   const damages: [string, RegExp, unknown, number?][] = [
-    ['text that is no JSON', /no valid JSON/, '{"a": nonsense}'],
-    ['a string that does not end', /no valid JSON/, '{"a'],
+    ['text that is no JSON', /is not valid JSON/, '{"a": nonsense}'],
+    ['a string that does not end', /is not valid JSON/, '{"a'],
     ['a name that appears twice', /"a" appears twice/, `{"a":${JSON.stringify(entry)},"a":${JSON.stringify(entry)}}`],
     ['a name that appears twice in other letters', /appears twice/, '{"a":1,"\\u0061":2}'],
     ['nesting without end', /nested deeper/, `{"a":${'['.repeat(10_000)}`],
@@ -77,7 +77,7 @@ describe('safetensors', () => {
   for (const [what, words, header] of damages) it(`refuses ${what}`, () => refuses(words, header));
 
   it('refuses a header that is no object', async () => {
-    await fails('VNP_CHECKPOINT', /a safetensors file or a file of torch\.save/, () =>
+    await fails('VNP_CHECKPOINT', /neither a safetensors file nor a torch\.save file/, () =>
       readCheckpoint(folder.write('x', safetensorsOf([1, 2, 3]))),
     );
   });
@@ -112,7 +112,7 @@ describe('a folder of a checkpoint', () => {
   it('refuses a shard outside the folder', async () => {
     for (const name of ['../model-1.safetensors', '/etc/passwd', '..', 3, null]) {
       index({ a: name });
-      await fails('VNP_CHECKPOINT', /no name of a file in its folder/, () => readCheckpoint(folder.path));
+      await fails('VNP_CHECKPOINT', /is not the name of a file in its folder/, () => readCheckpoint(folder.path));
     }
   });
 

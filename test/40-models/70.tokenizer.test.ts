@@ -61,7 +61,7 @@ describe('a byte-pair tokenizer', () => {
     ['dropout', /dropout is 0\.1/, withModel({ dropout: 0.1 })],
     ['byte_fallback', /byte_fallback is true/, withModel({ byte_fallback: true })],
     ['ignore_merges', /ignore_merges is 1/, withModel({ ignore_merges: 1 })],
-    ['words of no length', /words of the length 0/, { ...file, pre_tokenizer: { type: 'FixedLength', length: 0 } }],
+    ['words of no length', /words of length 0/, { ...file, pre_tokenizer: { type: 'FixedLength', length: 0 } }],
     ['fuse_unk', /fuse_unk is true/, withModel({ fuse_unk: true })],
     ['a prefix of subwords', /continuing_subword_prefix is "##"/, withModel({ continuing_subword_prefix: '##' })],
     ['a suffix of words', /end_of_word_suffix/, withModel({ end_of_word_suffix: '</w>' })],
@@ -71,8 +71,8 @@ describe('a byte-pair tokenizer', () => {
     ['an id twice', /to two tokens/, withModel({ vocab: { ...vocab, A: vocab['C'] } })],
     ['a gap in the ids', /but the id 9999/, withModel({ vocab: { ...vocab, A: 9999 } })],
     ['a merge of unknown tokens', /merges to "N"/, withModel({ merges: [['N', 'A']] })],
-    ['a merge to an unknown token', /which is no token/, withModel({ merges: [['ATGACC', 'ATGACC']] })],
-    ['a merge that is no pair', /is no pair/, withModel({ merges: ['A C G'] })],
+    ['a merge to an unknown token', /which is not a token/, withModel({ merges: [['ATGACC', 'ATGACC']] })],
+    ['a merge that is no pair', /is not a pair/, withModel({ merges: ['A C G'] })],
     ['no post_processor', /the post_processor is none/, { ...file, post_processor: null }],
     ['another template', /the template/, { ...file, post_processor: { ...template, single: single.slice(1) } }],
     [
@@ -100,7 +100,7 @@ describe('a byte-pair tokenizer', () => {
   }
 
   it('is read or refused whatever the file is', async () => {
-    await fails('VNP_CHECKPOINT', /x: the tokenizer is no valid JSON/, () => parseTokenizer('{', 'x'));
+    await fails('VNP_CHECKPOINT', /x: the tokenizer is not valid JSON/, () => parseTokenizer('{', 'x'));
     const field = fc.constantFrom('normalizer', 'pre_tokenizer', 'post_processor', 'added_tokens', 'model');
     await fc.assert(
       fc.asyncProperty(field, fc.jsonValue({ maxDepth: 4 }), (name, value) =>

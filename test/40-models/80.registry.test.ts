@@ -80,8 +80,8 @@ describe('installed models', () => {
     await install('a');
     assert.deepEqual(await registry().list(), ['a', 'b']);
     assert.equal((await registry().find('a')).name, 'a');
-    await fails('VNP_MODEL_MISSING', /^The model c is not .*; there is a, b/, () => registry().find('c'));
-    await fails('VNP_MODEL_MISSING', /^Several models are installed .* there is a, b/, () => registry().find());
+    await fails('VNP_MODEL_MISSING', /^The model c is not .*; available: a, b/, () => registry().find('c'));
+    await fails('VNP_MODEL_MISSING', /^Several models are installed .* available: a, b/, () => registry().find());
     await fails('VNP_USAGE', /at most 64 letters/, () => registry().find('../a'));
   });
 
@@ -94,7 +94,7 @@ describe('installed models', () => {
 
   it('are replaced only when that is asked for', async () => {
     const first = await install('a', { seed: 1 });
-    await fails('VNP_USAGE', /^The model a exists already/, () => install('a', { seed: 2 }));
+    await fails('VNP_USAGE', /^The model a already exists/, () => install('a', { seed: 2 }));
     assert.deepEqual(await openModel(first.folder), first);
     const second = await install('a', { seed: 2, overwrite: true });
     assert.notEqual(second.dna.sha256, first.dna.sha256);
@@ -222,7 +222,7 @@ describe('a model that is opened', () => {
     ['no hash', /a SHA-256/, (pipeline) => ({ ...pipeline, dna: { ...(pipeline['dna'] as Json), sha256: 'x' } })],
     [
       'parts exchanged',
-      /^The archive .* is one of esm2, not a DNABERT archive/,
+      /^The archive .* is for esm2: it is not a DNABERT archive/,
       (pipeline) => ({ ...pipeline, dna: pipeline['protein'] }),
     ],
     ['text that is no object', /a JSON object/, () => []],
@@ -246,7 +246,7 @@ describe('a model that is opened', () => {
     writeFileSync(dna.path, Buffer.alloc(bytes.length));
     await fails('VNP_MODEL_INVALID', /The archive .* Import the model again/, () => openModel(folder));
     writeFileSync(join(folder, 'pipeline.json'), '{');
-    await fails('VNP_MODEL_INVALID', /no valid JSON/, () => openModel(folder));
+    await fails('VNP_MODEL_INVALID', /is not valid JSON/, () => openModel(folder));
     assert.ok(existsSync(folder));
   });
 

@@ -63,7 +63,7 @@ describe('a model that is to be loaded', () => {
   it('is refused when its pipeline.json was changed, until that is trusted', async () => {
     const { folder: place } = await install('a');
     appendFileSync(join(place, 'pipeline.json'), '\n');
-    await refused(at('models'), 'a', /^The model a in .*: its pipeline\.json was changed or replaced since/);
+    await refused(at('models'), 'a', /^The model a in .*: its pipeline\.json has since been changed or replaced/);
     await at('models').trust('a');
     await at('models').findTrusted('a', WITHOUT_TRUST);
   });

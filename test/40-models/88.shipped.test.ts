@@ -45,7 +45,9 @@ describe('models that come with the program', () => {
     const model = await registry().findTrusted('small', { trust: false });
     assert.ok(model.shipped && isShipped(model));
     assert.equal((await registry().find('a')).shipped, false);
-    await fails('VNP_MODEL_MISSING', /^The model b is not .*; there is a, small\. Import/, () => registry().find('b'));
+    await fails('VNP_MODEL_MISSING', /^The model b is not .*; available: a, small\. Import/, () =>
+      registry().find('b'),
+    );
   });
 
   it('are the default only where none is installed, and only the one that is meant for it', async () => {
@@ -56,7 +58,7 @@ describe('models that come with the program', () => {
     await install('a');
     assert.equal((await registry().find()).name, 'a');
     await install('b');
-    await fails('VNP_MODEL_MISSING', /^Several models .*; there is a, b, other, virnucpro-mini/, () =>
+    await fails('VNP_MODEL_MISSING', /^Several models .*; available: a, b, other, virnucpro-mini/, () =>
       registry().find(),
     );
   });
@@ -77,8 +79,10 @@ describe('models that come with the program', () => {
   it('are neither removed nor overwritten', async () => {
     await ship('small');
     const shipped = await registry().find('small');
-    await fails('VNP_USAGE', /^The model small came with this program and cannot be removed\. It stays/, () =>
-      registry().remove('small'),
+    await fails(
+      'VNP_USAGE',
+      /^The model small came with this program and cannot be removed\. Any installed model takes precedence over it$/,
+      () => registry().remove('small'),
     );
     await install('small', { seed: 2, overwrite: true });
     await registry().remove('small');

@@ -119,14 +119,14 @@ describe('a model with a card and a calibration', () => {
 
   it('is refused with a card that is no text, or a file that cannot be read', async () => {
     const card = (bytes: string | Uint8Array) => ({ card: folder.write('a-card.md', bytes) });
-    await fails('VNP_CHECKPOINT', / is not text in UTF-8/, () => install(card(Uint8Array.of(0x23, 0xff))));
+    await fails('VNP_CHECKPOINT', / is not UTF-8 text/, () => install(card(Uint8Array.of(0x23, 0xff))));
     await fails('VNP_CHECKPOINT', /\\u0000/, () => install(card('# A\0')));
     await fails('VNP_CHECKPOINT', /\\u001b/, () => install(card('# A\u001b[2J')));
     await fails('VNP_CHECKPOINT', /^The model card .* is empty/, () => install(card(' \n')));
     await fails('VNP_USAGE', /at most 1000000 bytes for --card .*1000001 bytes/, () =>
       install(card('x'.repeat(MAX_CARD + 1))),
     );
-    await fails('VNP_USAGE', /--card .*no file/, () => install({ card: folder.path }));
+    await fails('VNP_USAGE', /--card .*something other than a file/, () => install({ card: folder.path }));
     await fails('VNP_USAGE', /--card .*ENOENT/, () => install({ card: join(folder.path, 'none.md') }));
     await fails('VNP_USAGE', /--calibration .*ENOENT/, () => install({ calibration: join(folder.path, 'none.json') }));
     assert.deepEqual(readdirSync(folder.path), ['a-card.md']);
@@ -144,12 +144,12 @@ describe('a model with a card and a calibration', () => {
     await refuses({ triage: {} }, /^triage of .* must be a list of at most 100/);
     await refuses({ card: '../card.md' }, /^card of .* is not the path of a file in the folder/);
     await refuses({ card: '/etc/passwd' }, / is not the path of a file in the folder/);
-    await refuses({ card: 7 }, /^card of .* must be a text/);
+    await refuses({ card: 7 }, /^card of .* must be a string/);
     await refuses({ card: 'none.md' }, /^The model card .*ENOENT/);
-    await refuses({ card: 'dna' }, /something that is no file/);
+    await refuses({ card: 'dna' }, /something other than a file/);
     rmSync(card!.path);
     symlinkSync('/etc/hostname', card!.path);
-    await refuses({}, /card\.md is not a readable file .*: something that is no file/);
+    await refuses({}, /card\.md is not a readable file .*: something other than a file/);
     rmSync(card!.path);
     writeFileSync(card!.path, 'x'.repeat(MAX_CARD + 1));
     await refuses({}, /1000001 bytes/);

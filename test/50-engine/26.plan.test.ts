@@ -74,7 +74,7 @@ describe('the room that a GPU has to have', () => {
     assert.deepEqual(ids(devices), ['cuda:1']);
     assert.deepEqual(
       full.map(({ device: { id }, reason }) => [id, reason]),
-      [['cuda:0', 'full, with 5.0 GiB free where the weights and the least batch take 6.1 GiB in BF16']],
+      [['cuda:0', 'full: 5.0 GiB free, but the weights and the smallest batch need 6.1 GiB in BF16']],
     );
   });
 

@@ -84,10 +84,13 @@ describe('the choice of devices', () => {
         [
           [
             'cuda:2',
-            'too old for this libtorch: its capability is 7.0, and the kernels are for 7.5 and newer ' +
+            'too old for this libtorch: its capability is 7.0, but there are kernels only for 7.5 and newer ' +
               '(a libtorch for CUDA 12.6, named in LIBTORCH, has them for 5.0 and newer)',
           ],
-          ['cuda:3', 'unknown to this libtorch: its capability is 11.0, and the kernels are for 7.5, 8.0, 9.0'],
+          [
+            'cuda:3',
+            'unsupported by this libtorch: its capability is 11.0, but there are kernels only for 7.5, 8.0, 9.0',
+          ],
         ],
       );
     });

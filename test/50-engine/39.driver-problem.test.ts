@@ -21,7 +21,7 @@ describe('an NVIDIA driver', () => {
 
   it('that is too old is named, with the one that is needed and the libtorch that it could run', () => {
     const problem = driverProblem({ version: '570.26', cuda: '12.8' }, FOR_13)!;
-    const reason = 'driver 570.26 runs CUDA up to 12.8, and libtorch 2.11.0+cu130 is made for CUDA 13.0';
+    const reason = 'driver 570.26 supports CUDA up to 12.8, but libtorch 2.11.0+cu130 is built for CUDA 13.0';
     assert.equal(problem.reason, reason);
     assert.match(problem.next, /^Install NVIDIA driver 580 or newer, or a libtorch for CUDA 12 \(`.*--cuda 12`\)$/);
   });
@@ -30,7 +30,7 @@ describe('an NVIDIA driver', () => {
     const old = { version: '', cuda: '11.4' };
     assert.equal(driverProblem(old, FOR_13)!.next, 'Install NVIDIA driver 580 or newer');
     assert.equal(driverProblem(old, FOR_12)!.next, 'Install NVIDIA driver 525 or newer');
-    assert.match(driverProblem(old, FOR_12)!.reason, /^driver runs CUDA up to 11\.4, /);
+    assert.match(driverProblem(old, FOR_12)!.reason, /^driver supports CUDA up to 11\.4, /);
   });
 
   it('is not judged where a libtorch does not say what it was made for', () => {

@@ -66,7 +66,7 @@ describe('the memory of a CPU worker', () => {
       const maxMemory = Math.round((littlePeak + largePeak) / 2);
       const worker = await open({ maxMemory });
       for (let time = 0; time < 2; time++) {
-        await assert.rejects(run(worker, BIG), { code: 'VNP_MEMORY', message: /asked for .*B more .*--max-memory/ });
+        await assert.rejects(run(worker, BIG), { code: 'VNP_MEMORY', message: /needed .*B more .*--max-memory/ });
         assert.deepEqual((await run(worker, SMALL)).embeddings, small.embeddings);
       }
       assert.ok(worker.memory().peakAllocated <= maxMemory);

@@ -23,7 +23,7 @@ describe('a loading', () => {
       const opening = openOnCpu(installed.model, { engine, signal: AbortSignal.abort() });
       await assert.rejects(opening, {
         code: 'VNP_ABORTED',
-        message: 'The caller cancelled the loading',
+        message: 'The caller cancelled loading',
       });
     }
     // The kernel still lists a thread for a moment after its end.

@@ -120,7 +120,7 @@ describe('the pool of devices', () => {
       assert.deepEqual(lost, [
         {
           ...{ event: 'device-lost', device: 'fake:0', left: ['fake:1'] },
-          reason: 'batch after batch failed here and went well on another device',
+          reason: 'several batches in a row failed here but succeeded on another device',
         },
       ]);
       assert.ok(pool.workers[0]!.usage.lost !== undefined && pool.workers[1]!.usage.lost === undefined);

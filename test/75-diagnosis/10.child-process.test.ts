@@ -47,7 +47,7 @@ describe('the child process of the doctor', () => {
 
   it('ends a child that hangs', async () => {
     const { problem } = await runChild(program('for (;;);'), [], 0.5);
-    assert.equal(problem, 'gave no answer within 0.5 s');
+    assert.equal(problem, 'did not answer within 0.5 s');
   });
 
   it('reports a program that does not exist', async () => {

@@ -123,7 +123,7 @@ describe('virnucpro doctor', () => {
     const { check } = await doctor({ VIRNUCPRO_ADDON: '/nonexistent' });
     assert.equal(check('libtorch').status, 'ok');
     assert.equal(check('addon').status, 'failed');
-    assert.match(check('addon').found, /^There is no virnucpro\.node with its loader in \/nonexistent$/);
+    assert.match(check('addon').found, /^virnucpro\.node and its loader were not found in \/nonexistent$/);
     assert.match(check('addon').next!, /^unset .*VIRNUCPRO_ADDON; npm run setup$/);
     assert.match(check('known answer').found, /^not checked/);
   });
@@ -135,7 +135,7 @@ describe('virnucpro doctor', () => {
     writeFileSync(join(addon, 'virnucpro.node'), 'x'.repeat(10_000));
     const { check } = await doctor({ VIRNUCPRO_ADDON: addon });
     assert.equal(check('addon').status, 'failed');
-    assert.match(check('addon').found, /virnucpro\.node cannot be loaded: it is no 64-bit library/);
+    assert.match(check('addon').found, /virnucpro\.node cannot be loaded: it is not a 64-bit Linux library/);
   });
 
   it('survives an addon that crashes while it loads', async () => {
@@ -163,14 +163,14 @@ describe('virnucpro doctor', () => {
       rmSync(join(golden.models, '.trusted'), { recursive: true });
       const stranger = await doctor({ VIRNUCPRO_MODELS: golden.models, ...QUICKLY });
       assert.equal(stranger.check('models').status, 'warning');
-      assert.match(stranger.check('models').found, /golden not made here, or changed since$/);
+      assert.match(stranger.check('models').found, /, not made here or changed since: golden$/);
       assert.match(stranger.check('models').details[0]!, /, not trusted$/);
       assert.match(stranger.check('models').next!, /virnucpro models trust golden$/);
       rmSync(join(folder, 'temporary'), { recursive: true });
       truncateSync(golden.model.protein.path, 1000);
       const damaged = await doctor({ VIRNUCPRO_MODELS: golden.models, ...QUICKLY });
       assert.equal(damaged.check('models').status, 'failed');
-      assert.match(damaged.check('models').found, /golden cannot be used$/);
+      assert.match(damaged.check('models').found, /^golden in .* cannot be used$/);
       assert.match(damaged.check('models').details[0]!, /has 1000 bytes instead of/);
       assert.match(damaged.check('models').next!, /^virnucpro models remove golden/);
     } finally {

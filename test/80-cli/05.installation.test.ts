@@ -137,7 +137,10 @@ describe('a Node that cannot run the program', () => {
       program,
       '--version',
     );
-    assert.match(stderr, /^virnucpro: .* does not load: this Node was told to load no addons\. Run it without .*\n$/);
+    assert.match(
+      stderr,
+      /^virnucpro: .* does not load: this Node was started with add-ons disabled\. Run it without .*\n$/,
+    );
     assert.equal(status, 1);
   });
 

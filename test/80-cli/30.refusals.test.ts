@@ -54,7 +54,7 @@ describe('virnucpro predict refuses in one line', () => {
 
   it('a model that is not installed', () =>
     refuses(
-      /The model nonsense is not installed in .*; there is golden(, virnucpro-mini)?\. Import the published weights/,
+      /The model nonsense is not installed in .*; available: golden(, virnucpro-mini)?\. Import the published weights/,
       [INPUT],
       '-m',
       'nonsense',
@@ -63,7 +63,7 @@ describe('virnucpro predict refuses in one line', () => {
   it('to choose among several models', async () => {
     const random = ['models', 'random', '--name', 'tiny', '--esm', 'esm2_tiny', '--dna', 'dnabert_tiny'];
     await succeeds(random, { models: installed.models });
-    await refuses(/there is golden, tiny(, virnucpro-mini)?\. Say which one to use/, [INPUT]);
+    await refuses(/available: golden, tiny(, virnucpro-mini)?\. Say which one to use/, [INPUT]);
     await succeeds(['models', 'remove', 'tiny'], { models: installed.models });
   });
   it('a GPU that there is not, before anything is loaded', () =>

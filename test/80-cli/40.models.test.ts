@@ -92,7 +92,7 @@ describe('virnucpro models', () => {
       (await listed()).map(({ model }) => model!.parts.map(({ sha256 }) => sha256));
     const [one, two] = await parts();
     assert.deepEqual(one, two);
-    await failsWith(/The model one exists already/, random('one', '--seed', '6'), { models });
+    await failsWith(/The model one already exists/, random('one', '--seed', '6'), { models });
     await succeeds(random('one', '--seed', '6', '--force'), { models });
     assert.notDeepEqual((await parts())[0], one);
   });

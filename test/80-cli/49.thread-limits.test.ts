@@ -72,7 +72,7 @@ describe('virnucpro where the system gives few threads', () => {
       assert.equal(end, 1, errors);
       assert.match(
         errors,
-        /virnucpro: (The CPU's work needs room for 7 threads \(4, and those that OpenMP replaces\) but the system gives this process \d|The system gives this process no more threads)\. Raise what limits it \(`ulimit -u`, pids\.max of its control group, `ulimit -v`\)(, or ask for fewer with --threads)?\n$/,
+        /virnucpro: (The CPU's work needs room for 7 threads \(4 plus the ones OpenMP replaces\), but the system allows this process only \d|The system allows this process no more threads)\. Raise the limit \(`ulimit -u`, pids\.max of its control group, `ulimit -v`\)(, or ask for fewer with --threads)?\n$/,
       );
       outcomes.push('refused');
     }

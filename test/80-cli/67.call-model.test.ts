@@ -154,7 +154,7 @@ describe('virnucpro call --model', () => {
 
   it('refuses a model that is not there, and options of a model without one', async () => {
     await refuses(
-      /The model gone is not installed in .*; there is golden, other/,
+      /The model gone is not installed in .*; available: golden, other/,
       'call',
       path('earlier'),
       '-m',

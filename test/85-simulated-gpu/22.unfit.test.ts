@@ -37,9 +37,9 @@ describe('GPUs that cannot be used', () => {
     [
       'too old for this libtorch',
       { capability: '7.0' },
-      /^too old for this libtorch: its capability is 7\.0, and the kernels are for 7\.5 and/,
+      /^too old for this libtorch: its capability is 7\.0, but there are kernels only for 7\.5 and/,
     ],
-    ['full', FULL, /^full, with 2 MiB free where the weights and the least batch take \d+ MiB in BF16$/],
+    ['full', FULL, /^full: 2 MiB free, but the weights and the smallest batch need \d+ MiB in BF16$/],
     ['not to be opened', { fault: 'unopenable' }, /^it did not open: .*\(VNP_[A-Z_]+\)$/],
     ['taken by another process', { fault: 'taken' }, /^it did not open: .*\(VNP_DEVICE\)$/],
     ['lost while it loads', { fault: 'lost@1' }, /^it did not open: .*\(VNP_[A-Z_]+\)$/],
@@ -71,7 +71,7 @@ describe('GPUs that cannot be used', () => {
     const prediction = await run('none', [FULL, { capability: '6.1' }]);
     assert.equal(prediction.end, 1);
     const reason = String(named(prediction, 'failed')[0]?.['reason']);
-    assert.match(reason, /cuda:1 is too old .* 6\.1, .*; cuda:0 is full, .*\. Choose the CPU \(--device cpu\)$/);
+    assert.match(reason, /cuda:1 is too old .* 6\.1, .*; cuda:0 is full: .*\. Choose the CPU \(--device cpu\)$/);
     const unopenable = await run('unopenable', alike(2, { fault: 'unopenable' }));
     assert.equal(unopenable.end, 1);
     assert.match(String(named(unopenable, 'failed')[0]?.['reason']), /^No GPU can be used\. cuda:0: .*; cuda:1: /);
@@ -105,7 +105,7 @@ describe('GPUs that cannot be used', () => {
     assert.match(doctor.output, /^warning +devices +cpu, cuda:0$/m);
     assert.match(
       doctor.output,
-      /cuda:1: .*too old for this libtorch: its capability is 7\.0, and the kernels are for 7\.5 and newer/,
+      /cuda:1: .*too old for this libtorch: its capability is 7\.0, but there are kernels only for 7\.5 and newer/,
     );
   });
 });

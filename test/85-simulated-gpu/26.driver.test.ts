@@ -8,7 +8,7 @@ import { alike } from '../simulated-gpu/machine.js';
 import { named, predict } from '../simulated-gpu/predict.js';
 import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
 
-const REASON = 'driver 570.26 runs CUDA up to 12.8, and libtorch 2.11.0+cu130 is made for CUDA 13.0';
+const REASON = 'driver 570.26 supports CUDA up to 12.8, but libtorch 2.11.0+cu130 is built for CUDA 13.0';
 const NEXT = /Install NVIDIA driver 580 or newer, or a libtorch for CUDA 12 \(`.*--cuda 12`\)/;
 
 describe('a driver that is too old for the libtorch', () => {

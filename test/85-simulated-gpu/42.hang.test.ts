@@ -42,13 +42,13 @@ describe('a GPU that hangs', () => {
     const sound = await run('sound', { gpus: alike(1) });
     const hanging = await run('hanging', { gpus: [{ delay: 200 }, { fault: `hangs@${AT_WORK}` }] });
     assert.equal(hanging.end, 0, hanging.errors);
-    assert.match(String(named(hanging, 'device-lost')[0]?.['reason']), /cuda:1 stopped answering: .* for 2 seconds/);
+    assert.match(String(named(hanging, 'device-lost')[0]?.['reason']), /cuda:1 stopped responding: .* for 2 seconds/);
     assert.equal(resultsOf(hanging), resultsOf(sound));
   });
 
   it('ends the run where it was the last one', async () => {
     const alone = await run('alone', { gpus: [{ fault: `hangs@${AT_WORK}` }] });
     assert.equal(alone.end, 1, alone.errors);
-    assert.match(String(named(alone, 'device-lost')[0]?.['reason']), /stopped answering/);
+    assert.match(String(named(alone, 'device-lost')[0]?.['reason']), /stopped responding/);
   });
 });

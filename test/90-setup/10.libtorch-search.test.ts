@@ -93,7 +93,7 @@ describe('the search for libtorch', () => {
   it('says so when there is no python3 at all', () => {
     const { chosen, considered } = search({ PATH: checkout.bin });
     assert.equal(chosen, undefined);
-    assert.match(considered[0]?.verdict ?? '', /cannot be asked: .*ENOENT/);
+    assert.match(considered[0]?.verdict ?? '', /cannot be run: .*ENOENT/);
     assert.equal(considered[1]?.verdict, 'holds no libtorch');
   });
 
@@ -104,9 +104,9 @@ describe('the search for libtorch', () => {
     const damages: [file: string, damage: (path: string) => void, verdict: string][] = [
       ['libc10.so', (path) => rmSync(path), 'lib/libc10.so is missing'],
       ['libtorch_cpu.so', (path) => truncateSync(path, 0), 'lib/libtorch_cpu.so is empty'],
-      ['libtorch_cpu.so', (path) => writeFileSync(path, '<html>'), 'lib/libtorch_cpu.so is no 64-bit library of Linux'],
+      ['libtorch_cpu.so', (path) => writeFileSync(path, '<html>'), 'lib/libtorch_cpu.so is not a 64-bit Linux library'],
       ['libtorch_cpu.so', (path) => writeAt(path, 40, 10_000), 'lib/libtorch_cpu.so is cut short: 64 of 10000 bytes'],
-      ['libc10.so', (path) => writeAt(path, 18, 8), `lib/libc10.so is not for ${process.arch}`],
+      ['libc10.so', (path) => writeAt(path, 18, 8), `lib/libc10.so is not built for ${process.arch}`],
     ];
     for (const [name, damage, verdict] of damages) {
       writeLibtorch(torch, '2.11.0');
@@ -126,7 +126,7 @@ describe('the search for libtorch', () => {
     const { chosen, considered } = search();
     assert.equal(chosen?.root, root);
     assert.deepEqual(considered[0], {
-      ...{ source: 'python', place: 'python3', verdict: 'gave no answer within 5 s', broken: true },
+      ...{ source: 'python', place: 'python3', verdict: 'did not answer within 5 s', broken: true },
     });
   });
 

@@ -63,7 +63,7 @@ describe('loading the addon', () => {
     assert.equal(code, 'VNP_LIBTORCH');
     assert.match(
       String(message),
-      /^There is no virnucpro\.node with its loader in .*\. Run `unset VIRNUCPRO_ADDON; npm run setup`$/,
+      /^virnucpro\.node and its loader were not found in .*\. Run `unset VIRNUCPRO_ADDON; npm run setup`$/,
     );
   });
 

@@ -48,7 +48,7 @@ describe('a file system that is mounted noexec', () => {
     assert.equal(status, 1);
     assert.match(
       stderr,
-      /^virnucpro: [^\n]*does not load: [^\n]* is mounted noexec, so that no library there can be loaded[^\n]*\n$/,
+      /^virnucpro: [^\n]*does not load: [^\n]* is mounted noexec, so libraries there cannot be loaded[^\n]*\n$/,
     );
     return stderr;
   }

@@ -17,7 +17,7 @@ describe('the arguments of setup', () => {
         {
           code: 1,
           output: '',
-          errors: `Expected --cuda (12 or 13 after it), --no-cuda and steps of ${steps} but received \`${mistake}\`\n`,
+          errors: `Expected --cuda (12 or 13 may follow), --no-cuda or steps (${steps}) but received \`${mistake}\`\n`,
         },
       );
       assert.equal(existsSync(checkout.path('build')), false);

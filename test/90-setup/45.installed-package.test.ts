@@ -92,7 +92,7 @@ describe('setup of an installed package', () => {
     rmSync(checkout.path('project', 'node_modules', 'node-api-headers'), { recursive: true });
     const { code, errors } = await setup(['addon']);
     assert.equal(code, 1);
-    assert.match(errors, /^Expected the package node-api-headers but there is none: .*\n$/);
+    assert.match(errors, /^The package node-api-headers is missing: .*\n$/);
   });
 
   it('depends on the packages with the headers also where the tools of development are left out', () => {
@@ -133,7 +133,7 @@ describe('setup of an installed package', () => {
     assert.equal(code, 0, errors);
     assert.match(
       output,
-      /^addon +the one that came with the package is of no use here: .*\/prebuilds\/.* it is empty.*\n/,
+      /^addon +the one that came with the package cannot be used here: .*\/prebuilds\/.* it is empty.*\n/,
     );
     assert.match(output, /\naddon +built/);
   });

@@ -60,8 +60,8 @@ describe('the demo', () => {
       assert.ok(mean === '' ? line.endsWith(`-  ${reason}`) : line.endsWith(` ${Number(mean).toFixed(3)}`), line);
     });
     assert.equal(lines[first + 11], '');
-    assert.match(output, /virnucpro-mini is small[^]*no replacement of the published\nweights/);
-    assert.match(output, / card: models\/virnucpro-mini\/card\.md$/m);
+    assert.match(output, /virnucpro-mini is small[^]*not a replacement for the\npublished weights/);
+    assert.match(output, /^Its card says what it can do and where it errs: models\/virnucpro-mini\/card\.md$/m);
     assert.match(output, /npm run demo -- contigs\.fa/);
   });
 

@@ -97,13 +97,13 @@ export function kernelReason({ id, capability }: NativeDevice, cuda: CudaState):
   if (id === 'cpu' || kernels === undefined || hasKernelsFor(capability, kernels)) return undefined;
   const own = parseFloat(capability);
   if (kernels.some((target) => parseFloat(target) < own)) {
-    return `unknown to this libtorch: its capability is ${capability}, and the kernels are for ${kernels.join(', ')}`;
+    return `unsupported by this libtorch: its capability is ${capability}, but there are kernels only for ${kernels.join(', ')}`;
   }
   const older =
     own < OLDEST_CAPABILITY
       ? ''
       : ` (a libtorch for CUDA 12.6, named in LIBTORCH, has them for ${OLDEST_CAPABILITY.toFixed(1)} and newer)`;
-  return `too old for this libtorch: its capability is ${capability}, and the kernels are for ${kernels[0]} and newer${older}`;
+  return `too old for this libtorch: its capability is ${capability}, but there are kernels only for ${kernels[0]} and newer${older}`;
 }
 
 /** Oldest capability of any libtorch 2.11 wheel: the CUDA 12.6 one (PyTorch's RELEASE.md, "CUDA Support Matrix"). */
@@ -112,7 +112,7 @@ const OLDEST_CAPABILITY = 5;
 /** Why its compute mode keeps this process off it; undefined if it does not. */
 function closedReason({ computeMode, processes }: NativeDevice): string | undefined {
   if (computeMode === 'prohibited') return 'closed to all programs (compute mode Prohibited)';
-  if (computeMode === 'exclusive' && processes > 0) return 'busy: another process has it for itself';
+  if (computeMode === 'exclusive' && processes > 0) return 'busy: another process uses it exclusively';
   return undefined;
 }
 
@@ -132,8 +132,8 @@ export function devicesWithRoom(
       const least = leastMemory(models, precision);
       const { memoryFree } = device;
       if (device.id === 'cpu' || memoryFree === null || memoryFree >= least) return true;
-      const what = `the weights and the least batch take ${sizeText(least)} in ${precision.toUpperCase()}`;
-      full.push({ device, reason: `full, with ${sizeText(memoryFree)} free where ${what}` });
+      const what = `the weights and the smallest batch need ${sizeText(least)} in ${precision.toUpperCase()}`;
+      full.push({ device, reason: `full: ${sizeText(memoryFree)} free, but ${what}` });
       return false;
     });
   const own = withRoom(devices, choice);

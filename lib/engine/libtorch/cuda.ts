@@ -22,7 +22,7 @@ export function driverProblem(
 ): { reason: string; next: string } | undefined {
   const made = cudaVersionOf(libtorch);
   if (made === undefined || parseInt(made, 10) <= parseInt(cuda, 10)) return undefined;
-  const reason = `driver ${version && `${version} `}runs CUDA up to ${cuda}, and libtorch ${libtorch.version} is made for CUDA ${made}`;
+  const reason = `driver ${version && `${version} `}supports CUDA up to ${cuda}, but libtorch ${libtorch.version} is built for CUDA ${made}`;
   const driver = OLDEST_DRIVERS.get(parseInt(made, 10));
   const newer = driver === undefined ? 'a newer NVIDIA driver' : `NVIDIA driver ${driver} or newer`;
   // CUDA 12 is the oldest that this release of libtorch is built for.

@@ -33,9 +33,9 @@ function problemOf(file: number): string | undefined {
   const { size } = fstatSync(file);
   const header = readAt(file, 0, HEADER_BYTES);
   if (size === 0) return 'is empty';
-  if (!header.subarray(0, MAGIC.length).equals(MAGIC)) return 'is no 64-bit library of Linux';
+  if (!header.subarray(0, MAGIC.length).equals(MAGIC)) return 'is not a 64-bit Linux library';
   const machine = MACHINES[process.arch];
-  if (machine !== undefined && header.readUInt16LE(18) !== machine) return `is not for ${process.arch}`;
+  if (machine !== undefined && header.readUInt16LE(18) !== machine) return `is not built for ${process.arch}`;
   const wanted = Math.max(sectionsEnd(header), segmentsEnd(file, header));
   return size < wanted ? `is cut short: ${size} of ${wanted} bytes` : undefined;
 }

@@ -126,10 +126,10 @@ function pythonPlace(environment: NodeJS.ProcessEnv): Place {
   const asked = spawnSync('python3', ['-c', locateTorch], { ...options, encoding: 'utf8', env: environment });
   const place = { source: 'python', place: 'python3' } as const;
   if ((asked.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT')
-    return { ...place, absent: { verdict: `gave no answer within ${PYTHON_SECONDS} s`, broken: true } };
+    return { ...place, absent: { verdict: `did not answer within ${PYTHON_SECONDS} s`, broken: true } };
   if (asked.error || asked.status !== 0) {
     const reason = asked.error?.message ?? asked.stderr.trim().split('\n').at(-1) ?? `exit ${asked.status}`;
-    return { ...place, absent: { verdict: `cannot be asked: ${reason}` } };
+    return { ...place, absent: { verdict: `${asked.error ? 'cannot be run' : 'failed'}: ${reason}` } };
   }
   const folder = asked.stdout.trim();
   return folder ? { source: 'python', place: folder } : { ...place, absent: { verdict: 'has no torch' } };
@@ -190,12 +190,12 @@ function examineFolder({ source, place }: Place, cudaWanted: boolean, refused?: 
   if (!isThere(join(place, 'lib', 'libtorch_cpu.so'))) return { verdict: 'has no lib/libtorch_cpu.so' };
   if (source === 'cache' && !isThere(join(dirname(place), 'nvidia'))) return { verdict: 'is incomplete' };
   const version = readVersion(place);
-  if (version === undefined) return { verdict: 'does not say its version (version.py or build-version)' };
+  if (version === undefined) return { verdict: 'does not state its version (version.py or build-version)' };
   if (!version.startsWith(`${supportedLibtorch}.`))
     return { verdict: `is libtorch ${version}, not ${supportedLibtorch}.x` };
   const cuda = isThere(join(place, 'lib', 'libtorch_cuda.so'));
   if (source === 'python' && cudaWanted && !cuda)
-    return { verdict: `is libtorch ${version} without CUDA, on a machine with a GPU` };
+    return { verdict: `is libtorch ${version} without CUDA, but this machine has a GPU` };
   const problem = damage(place);
   if (problem !== undefined) return { verdict: problem, broken: true };
   if (refused) return { verdict: `does not load: ${refused.reason}`, broken: true, next: refused.next };
@@ -284,7 +284,7 @@ function isCheckout(): boolean {
 /** How to get a libtorch for this CUDA version, worded to stand in parentheses. */
 export function setupCommandForCuda(major: number): string {
   if (isBundle())
-    return `torch ${supportedLibtorch} from PyTorch's own index for it, as the torch of python3 or in LIBTORCH`;
+    return `torch ${supportedLibtorch} from PyTorch's index for that CUDA version, installed for python3 or named in LIBTORCH`;
   const argumentsOf = isCheckout() ? ' --' : '';
   return `\`${mendingCommand('LIBTORCH')}${argumentsOf} --cuda ${major}\``;
 }

@@ -7,7 +7,7 @@ import type { Libtorch, LibtorchSearch, Refusal } from './find-libtorch.js';
 
 const ELSEWHERE = 'a file system that is mounted without noexec';
 
-const ALLOW_ADDONS = 'Run it without --no-addons, and with --permission only together with --allow-addons';
+const ALLOW_ADDONS = 'Run it without --no-addons, and use --permission only together with --allow-addons';
 
 /** No place has a usable libtorch. */
 export function libtorchMissing(search: LibtorchSearch): VirnucproError {
@@ -51,7 +51,7 @@ function mendedLibtorch(root: string, source: Libtorch['source']): string {
 /** @param path path of one of the addon's modules */
 export function addonFailure(path: string, folder: string, cause: unknown): VirnucproError {
   if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED')
-    return failure(`${path} does not load: this Node was told to load no addons`, ALLOW_ADDONS, cause);
+    return failure(`${path} does not load: this Node was started with add-ons disabled`, ALLOW_ADDONS, cause);
   const { problem, kind, next } = linkerProblem(reasonOf(cause), path);
   return failure(
     `${path} does not load: ${problem}`,
@@ -67,7 +67,7 @@ export function refuseDamagedAddon(path: string): void {
 }
 
 export function addonMissing(folders: readonly string[]): VirnucproError {
-  return failure(`There is no virnucpro.node with its loader in ${folders.join(' or ')}`, mendedAddon());
+  return failure(`virnucpro.node and its loader were not found in ${folders.join(' or ')}`, mendedAddon());
 }
 
 function movedAddon(folder: string): string {
@@ -113,11 +113,11 @@ function unmappable(message: string, path: string): LinkerProblem | undefined {
   if (!message.includes('failed to map segment')) return undefined;
   const mount = mountOf(file);
   if (mount?.options.includes('noexec'))
-    return { problem: `${mount.point} is mounted noexec, so that no library there can be loaded`, kind: 'noexec' };
+    return { problem: `${mount.point} is mounted noexec, so libraries there cannot be loaded`, kind: 'noexec' };
   return {
-    problem: `the system does not map it: ${message}`,
+    problem: `the system refuses to map it: ${message}`,
     kind: 'other',
-    next: 'Raise the limit of address space (ulimit -v), or see whether SELinux or AppArmor forbids it',
+    next: 'Raise the limit on address space (ulimit -v), or check whether SELinux or AppArmor forbids it',
   };
 }
 
@@ -127,7 +127,7 @@ function oldLibrary(message: string): LinkerProblem | undefined {
   const [, library = '', name = '', version = '', needing = ''] = found;
   const problem = `${library} is too old: ${needing} needs ${name} ${version}`;
   if (name === 'GLIBC') {
-    const next = 'Use a newer system or container, or where the addon asks for it build that here: `npm run setup`';
+    const next = 'Use a newer system or container, or, if the addon needs it, build the addon here: `npm run setup`';
     return { problem: problem.replace('GLIBC ', 'glibc '), kind: 'other', next };
   }
   const searched = (process.env['LD_LIBRARY_PATH'] ?? '').split(delimiter).includes(dirname(library));
@@ -153,7 +153,7 @@ function nextForMissing(name: string): string | undefined {
   const packages = PACKAGES[name];
   if (packages) return `Run \`apt-get install ${packages[0]}\` or \`dnf install ${packages[1]}\``;
   if (/^lib(c10|torch|shm|cu|nv|nccl|caffe2)/.test(name)) return undefined;
-  return `Install the package that has it: \`apt-file search ${name}\` or \`dnf provides '*/${name}'\` names it`;
+  return `Install the package that contains it; find its name with \`apt-file search ${name}\` or \`dnf provides '*/${name}'\``;
 }
 
 interface Mount {

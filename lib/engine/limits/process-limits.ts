@@ -59,7 +59,7 @@ function refuseMissingInstructions(): void {
     'VNP_LIBTORCH',
     'instructions that this processor has',
     'ATEN_CPU_CAPABILITY',
-    `${wanted}, without ${missing.join(', ')}`,
+    `${wanted}, which needs ${missing.join(', ')}`,
     'Unset it',
   );
 }
@@ -74,6 +74,6 @@ function refuseMalformedThreads(): void {
   const { OMP_NUM_THREADS: threads, LD_PRELOAD: libraries = '' } = process.env;
   if (threads === undefined || !/lib(omp|iomp5)\b[^/:\s]*\.so/.test(libraries)) return;
   if (/^\s*\d{1,5}(\s*,\s*\d{1,5})*\s*$/.test(threads)) return;
-  const what = `${JSON.stringify(threads)}, for which the OpenMP of LD_PRELOAD ends the process`;
+  const what = `${JSON.stringify(threads)}, on which the OpenMP in LD_PRELOAD would end the process`;
   throw expected('VNP_LIBTORCH', 'a number of threads', 'OMP_NUM_THREADS', what, 'Unset it or set it to a number');
 }

@@ -282,7 +282,7 @@ export class DevicePool {
 
   #blame(worker: PoolWorker): void {
     if (worker.isLost || !worker.blame()) return;
-    this.#lose(worker, 'batch after batch failed here and went well on another device');
+    this.#lose(worker, 'several batches in a row failed here but succeeded on another device');
   }
 
   /** Removes a device. Its jobs reject on their own; without any device left, everything that waits fails. */

@@ -80,7 +80,7 @@ async function readShards(folder: string, index: string): Promise<Weights> {
   const places = Object.entries(map);
   const files = [...new Set(places.map(([, file]) => file))].map((file) => {
     if (typeof file !== 'string' || basename(file) !== file || file === '..' || file === '.' || file.includes('\0')) {
-      throw damaged(index, `names the shard ${quoted(String(file))}, which is no name of a file in its folder`);
+      throw damaged(index, `names the shard ${quoted(String(file))}, which is not the name of a file in its folder`);
     }
     return join(folder, file);
   });
@@ -119,7 +119,7 @@ async function unknownKind(file: CheckpointFile): Promise<Error> {
     kind = 'a Git LFS pointer';
     next = 'Run "git lfs pull" to get the file';
   } else if (/^\s*<(!doctype|html)/i.test(start)) kind = 'an HTML page';
-  const message = `${file.path} is not a safetensors file or a file of torch.save, but ${kind}. ${next}`;
+  const message = `${file.path} is neither a safetensors file nor a torch.save file, but ${kind}. ${next}`;
   return new VirnucproError('VNP_CHECKPOINT', message);
 }
 

@@ -173,9 +173,9 @@ export function loadPersistent(id: PickledValue, storages: Map<string, PickledSt
   const [tag, type, key, , elements, view] = items;
   const dtype = type instanceof PickledGlobal && type.module === 'torch' ? STORAGE_TYPES.get(type.name) : undefined;
   if (tag !== 'storage' || dtype === undefined || typeof key !== 'string' || !isSize(elements)) {
-    throw new Error('a persistent id describes no storage');
+    throw new Error('a persistent id does not describe a storage');
   }
-  if (view !== undefined && view !== null) throw new Error('views of storages (torch before 0.4) are not read');
+  if (view !== undefined && view !== null) throw new Error('views of storages (torch before 0.4) are not supported');
   const known = storages.get(key);
   if (known === undefined) {
     const storage = new PickledStorage(key, dtype, elements);
@@ -216,10 +216,10 @@ function buildParameter(values: readonly PickledValue[]): PickledTensor {
 function buildDict(values: readonly PickledValue[]): Map<PickledValue, PickledValue> {
   const dict = new Map<PickledValue, PickledValue>();
   if (values.length === 0) return dict;
-  if (values.length > 1 || !Array.isArray(values[0])) throw new Error('an OrderedDict is not made of a list of pairs');
+  if (values.length > 1 || !Array.isArray(values[0])) throw new Error('an OrderedDict is not built from a list of pairs');
   for (const pair of values[0]) {
     const items = pair instanceof PickledTuple ? pair.items : Array.isArray(pair) ? pair : [];
-    if (items.length !== 2) throw new Error('an OrderedDict is not made of a list of pairs');
+    if (items.length !== 2) throw new Error('an OrderedDict is not built from a list of pairs');
     dict.set(hashable(items[0]!), items[1]!);
   }
   return dict;
@@ -227,7 +227,7 @@ function buildDict(values: readonly PickledValue[]): Map<PickledValue, PickledVa
 
 function buildSet(values: readonly PickledValue[]): Set<PickledValue> {
   const items = values.length === 0 ? [] : values[0];
-  if (values.length > 1 || !Array.isArray(items)) throw new Error('a set is not made of a list');
+  if (values.length > 1 || !Array.isArray(items)) throw new Error('a set is not built from a list');
   const set = new Set<PickledValue>();
   for (const item of items) set.add(hashable(item));
   return set;

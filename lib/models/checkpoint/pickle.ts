@@ -126,7 +126,7 @@ function findOperation(code: number): Operation {
   const operation = OPERATIONS.get(code);
   if (operation !== undefined) return operation;
   throw new Error(
-    `the operation 0x${code.toString(16).padStart(2, '0')} is none of pickle protocol 2 to 5 that is read`,
+    `the operation 0x${code.toString(16).padStart(2, '0')} is not one of the supported operations of pickle protocols 2 to 5`,
   );
 }
 
@@ -136,7 +136,7 @@ function refuse(what: string): never {
 
 function protocol(machine: PickleMachine): void {
   const version = machine.unsigned(1);
-  if (version < 2 || version > 5) throw new Error(`pickle protocol ${version} is not read`);
+  if (version < 2 || version > 5) throw new Error(`pickle protocol ${version} is not supported`);
 }
 
 function latin1(bytes: Uint8Array): string {
@@ -233,7 +233,7 @@ class PickleMachine {
 
   take(length: number): Uint8Array {
     if (!(length <= this.bytes.length - this.position)) {
-      throw new PickleEndsEarly(`${length} bytes are asked for at ${this.position}, there are ${this.bytes.length}`);
+      throw new PickleEndsEarly(`${length} bytes are needed at ${this.position}, but there are only ${this.bytes.length}`);
     }
     const start = this.position;
     this.position += length;
@@ -277,7 +277,7 @@ class PickleMachine {
     try {
       return this.decoder.decode(bytes);
     } catch {
-      throw new Error('a text is not valid UTF-8');
+      throw new Error('a string is not valid UTF-8');
     }
   }
 
@@ -335,7 +335,7 @@ class PickleMachine {
    */
   target<T extends PickledValue>(isRight: (value: PickledValue) => value is T, what: string): T {
     const value = this.peek();
-    if (!isRight(value)) throw new Error(`${what} is asked for, but there is ${kindOf(value)}`);
+    if (!isRight(value)) throw new Error(`${what} is needed, but there is ${kindOf(value)}`);
     return value;
   }
 }

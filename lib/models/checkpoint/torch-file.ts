@@ -48,14 +48,14 @@ async function readZipLayout(file: CheckpointFile): Promise<PickledValue> {
   const zip = await ZipFile.open(file);
   const pickles = [...zip.entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   const [pickle] = pickles;
-  if (pickle === undefined || pickles.length > 1) throw damaged(file.path, 'is a zip file, but none of torch.save');
+  if (pickle === undefined || pickles.length > 1) throw damaged(file.path, 'is a zip file, but not one that torch.save wrote');
   const folder = pickle.slice(0, -'data.pkl'.length);
   if (zip.entries.has(`${folder}constants.pkl`)) {
     throw damaged(file.path, 'is a TorchScript archive. Give the checkpoint that it was made from');
   }
   if (zip.entries.has(`${folder}byteorder`)) {
     const order = (await zip.read(`${folder}byteorder`, 16)).toString('latin1');
-    if (order !== 'little') throw damaged(file.path, `has the byte order ${quoted(order)}; only little is read`);
+    if (order !== 'little') throw damaged(file.path, `has the byte order ${quoted(order)}; only little is supported`);
   }
   const storages = new Map<string, PickledStorage>();
   const bytes = await zip.read(pickle, MAX_PICKLE);

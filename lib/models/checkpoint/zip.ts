@@ -57,7 +57,7 @@ export class ZipFile {
     const entry = this.entries.get(name);
     if (entry === undefined) throw damaged(path, `has no entry ${quoted(name)}`);
     if (entry.method !== 0 || (entry.flags & ENCRYPTED) !== 0) {
-      throw damaged(path, `the entry ${quoted(name)} is compressed or encrypted; only stored entries are read`);
+      throw damaged(path, `the entry ${quoted(name)} is compressed or encrypted; only stored entries are supported`);
     }
     const header = await this.file.read(entry.localHeader, 30, `the header of the entry ${quoted(name)}`);
     if (header.readUInt32LE(0) !== LOCAL_HEADER) throw damaged(path, `the entry ${quoted(name)} has no header`);
@@ -132,7 +132,7 @@ function readEntries(path: string, bytes: Buffer, count: number): Map<string, Zi
       bytes.subarray(nameEnd, extraEnd),
       bytes.toString('utf8', at + 46, nameEnd),
     );
-    if (entries.has(entry.name)) throw damaged(path, `has two zip entries of the name ${quoted(entry.name)}`);
+    if (entries.has(entry.name)) throw damaged(path, `has two zip entries named ${quoted(entry.name)}`);
     entries.set(entry.name, entry);
     at = end;
   }

@@ -80,7 +80,7 @@ export async function readCalibration(path: string): Promise<Calibration> {
 async function readSmallFile(path: string, most: number, option: string): Promise<Buffer> {
   try {
     const found = await stat(path);
-    if (!found.isFile()) throw new Error('something that is no file');
+    if (!found.isFile()) throw new Error('something other than a file');
     if (found.size > most) throw new Error(`${found.size} bytes`);
     return await readFile(path);
   } catch (error) {
@@ -111,7 +111,7 @@ export async function readCard(path: string): Promise<string> {
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw noCard(path, 'is not text in UTF-8');
+    throw noCard(path, 'is not UTF-8 text');
   }
   // eslint-disable-next-line no-control-regex
   const control = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.exec(text);
@@ -132,7 +132,7 @@ export async function openCard(folder: string, name: string): Promise<ModelCard>
     // A link could lead anywhere, and results point their readers to the card.
     const found = await lstat(path);
     if (found.isFile() && found.size <= MAX_CARD) return { path };
-    received = found.isFile() ? `${found.size} bytes` : 'something that is no file';
+    received = found.isFile() ? `${found.size} bytes` : 'something other than a file';
   } catch (error) {
     received = reasonOf(error);
   }
@@ -141,5 +141,5 @@ export async function openCard(folder: string, name: string): Promise<ModelCard>
 }
 
 function noCard(path: string, problem: string): VirnucproError {
-  return new VirnucproError('VNP_CHECKPOINT', `The model card ${path} ${problem}. Give a text in Markdown and UTF-8`);
+  return new VirnucproError('VNP_CHECKPOINT', `The model card ${path} ${problem}. Give a Markdown file in UTF-8`);
 }

@@ -190,7 +190,7 @@ function openPart<A extends Architecture>(
 ): OpenedPart<A> {
   const path = join(folder, archive);
   const { architecture, dtype, source, createdBy } = metadata;
-  if (!isRight(architecture)) throw invalid(`The archive ${path} is one of ${architecture.family}, not ${what}`);
+  if (!isRight(architecture)) throw invalid(`The archive ${path} is for ${architecture.family}: it is not ${what}`);
   return { path, architecture, dtype, parameters, sha256, bytes, source, createdBy };
 }
 

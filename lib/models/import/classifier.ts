@@ -74,8 +74,8 @@ function checkModule(path: string, name: PickledValue, module: PickledValue): vo
   const layer = `${typeof name === 'string' ? name.slice(0, 40) : kindOf(name)} of ${path}`;
   throw wrongModule(
     wanted === undefined
-      ? `${layer} is a layer too many, of the type ${type}`
-      : `${layer} is of the type ${type} instead of ${wanted}`,
+      ? `${layer} is an extra layer of type ${type}`
+      : `${layer} is of type ${type} instead of ${wanted}`,
   );
 }
 

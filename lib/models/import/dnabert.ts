@@ -46,7 +46,7 @@ export function importDnabert(checkpoint: Checkpoint): ImportedPart<DnabertArchi
     throw new VirnucproError(
       'VNP_CHECKPOINT',
       `The checkpoint of ${OPTION} ${checkpoint.path} has ${architecture.width} values for ${architecture.heads} heads, ` +
-        `which is no whole number of values per head. ${ANOTHER_CHECKPOINT}`,
+        `which is not a whole number of values per head. ${ANOTHER_CHECKPOINT}`,
     );
   }
   const prefix = checkpoint.tensors.has('bert.embeddings.word_embeddings.weight') ? 'bert.' : '';

@@ -120,7 +120,7 @@ function fairSettings(checkpoint: Checkpoint): Settings {
     throw new VirnucproError(
       'VNP_CHECKPOINT',
       `The checkpoint of ${OPTION} ${checkpoint.path} has no settings of the model (cfg.model). ` +
-        'Give the .pt file of fair-esm itself, or a folder of transformers',
+        'Give the .pt file of fair-esm itself, or a transformers model folder',
     );
   }
   return Settings.ofAttributes(`cfg.model of ${checkpoint.path}`, attributes);
@@ -139,14 +139,14 @@ function refuseOlderEsm(checkpoint: Checkpoint): void {
     WANTED,
     `${OPTION} ${checkpoint.path}`,
     `ESM-1, ESM-1b, ESM-1v or an MSA transformer${kind}`,
-    'These compute something else; take an esm2_… checkpoint',
+    'These compute something else; use an esm2_… checkpoint',
   );
 }
 
 function checkArchitecture(checkpoint: Checkpoint, { width, heads, vocabulary }: Esm2Architecture): void {
   const where = `The checkpoint of ${OPTION} ${checkpoint.path}`;
   if (width % (2 * heads) !== 0) {
-    const message = `${where} has ${width} values for ${heads} heads, which is no even number of values per head`;
+    const message = `${where} has ${width} values for ${heads} heads, which is not an even number of values per head`;
     throw new VirnucproError('VNP_CHECKPOINT', `${message}. ${ANOTHER_CHECKPOINT}`);
   }
   if (vocabulary !== PROTEIN_VOCABULARY) {

@@ -128,7 +128,7 @@ async function readTokenizer({ folder }: Checkpoint, { vocabulary }: DnabertArch
   throw new VirnucproError(
     'VNP_CHECKPOINT',
     `${path} has ${tokens.length} tokens, more than the ${vocabulary} of the weights. ` +
-      'Take the file that was published with them',
+      'Use the file that was published with them',
   );
 }
 
