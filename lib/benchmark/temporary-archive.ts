@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { reasonOf, VirnucproError } from '../errors.js';
+import { asVirnucproError, reasonOf, VirnucproError } from '../errors.js';
 import { loadAddon } from '../engine/libtorch/load.js';
 import type { DnabertArchitecture, Esm2Architecture } from '../engine/addon.js';
 import type { ErrorCode } from '../errors.js';
@@ -66,8 +66,12 @@ export async function withRandomArchive<T>(
 }
 
 function valuesOf(architecture: EncoderArchitecture): number {
-  const sizes = loadAddon().addon.parametersOf(architecture);
-  return sizes.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+  try {
+    const parameters = loadAddon().addon.parametersOf(architecture);
+    return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+  } catch (error) {
+    throw asVirnucproError(error);
+  }
 }
 
 async function checkRoom(bytes: number): Promise<void> {

@@ -71,7 +71,7 @@ describe('the random weights of a benchmark', () => {
     assert.ok(!existsSync(path));
   });
 
-  it('of a size that cannot be are refused by their writer, and removed', async () => {
+  it('of a size that cannot be are refused', async () => {
     const failing = withRandomArchive(
       { ...TINY, heads: 3 },
       () => undefined,
