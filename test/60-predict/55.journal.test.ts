@@ -144,7 +144,7 @@ describe('a run with a journal', () => {
   it('with other tokens a batch, or another precision, is refused and says what differs', async () => {
     await all(INPUT, { journal });
     const wanted: [Partial<OpenOptions>, RegExp][] = [
-      [{ proteinBatchTokens: 300 }, /tokens of an ESM-2 batch 200, .*tokens of an ESM-2 batch 300/],
+      [{ proteinBatchTokens: 300 }, /ESM-2 batch tokens 200, .*ESM-2 batch tokens 300/],
       [{ precision: 'bf16' }, /precision fp32, .*precision bf16/],
       [{ engine: 'torchscript' }, /engine packed, .*engine torchscript/],
     ];

@@ -187,7 +187,7 @@ describe('the dashboard as text', () => {
   it('says that it is paused, and how to go on', () => {
     const lines = renderDashboard([status({ isPaused: true })], view(80, 24));
     assert.match(lines[1]!, /PAUSED/);
-    assert.match(lines[23]!, /p go on/);
+    assert.match(lines[23]!, /p resume/);
   });
 
   it('names the keys, or why there are none, or what comes next', () => {

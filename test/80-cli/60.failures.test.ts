@@ -81,7 +81,7 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     assert.equal(end, 2, errors);
     // They are tried again, and fail again.
     assert.equal((await virnucpro([...args, '--resume'], { models: folder })).end, 2);
-    assert.match(errors, /WARN: \d+ frames without a score: the model gave no number/);
+    assert.match(errors, /WARN: \d+ frames without a score: the model produced a non-finite score/);
     const windows = readFileSync(join(output, 'windows.tsv'), 'utf8').trimEnd().split('\n').slice(2);
     assert.ok(
       windows
@@ -97,10 +97,10 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     );
     const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as { outcome: string; warnings: string[] };
     assert.equal(run.outcome, 'partial');
-    assert.equal(run.warnings.filter((warning) => warning.includes('the model gave no number')).length, 1);
+    assert.equal(run.warnings.filter((warning) => warning.includes('the model produced a non-finite score')).length, 1);
     assert.match(
       readFileSync(join(output, 'failed_files.txt'), 'utf8'),
-      new RegExp(`^${input}\\|ESM-2\\|the model gave no number[^\n]*\n$`),
+      new RegExp(`^${input}\\|ESM-2\\|the model produced a non-finite score[^\n]*\n$`),
     );
   });
 
@@ -113,10 +113,13 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     const args = ['predict', input, '-o', output, ...EXACT.with(1, 'without-tryptophan')];
     const { end, errors } = await virnucpro(args, { models: folder });
     assert.equal(end, 2, errors);
-    assert.match(errors, /WARN: 1 frame without a score: frame F1 of window 1 of all_TGG: the model gave no number/);
+    assert.match(
+      errors,
+      /WARN: 1 frame without a score: frame F1 of window 1 of all_TGG: the model produced a non-finite score/,
+    );
     assert.equal(
       readFileSync(join(output, 'failed_files.txt'), 'utf8').replace(/;.*/, ''),
-      `${input}|ESM-2|frame F1 of window 1 of all_TGG: the model gave no number\n`,
+      `${input}|ESM-2|frame F1 of window 1 of all_TGG: the model produced a non-finite score\n`,
     );
     assert.deepEqual(
       tableRows(join(output, 'contigs.tsv')).map(({ status }) => status),

@@ -187,7 +187,7 @@ describe('virnucpro predict --triage', () => {
       cpSync(path('killed'), path(name), { recursive: true });
       const { errors } = await predict(name, '--resume', ...more);
       for (const file of FILES) assert.equal(content(name, file), content('undisturbed', file), file);
-      assert.match(errors, /going on with an earlier run: .*triage has read \d+ frames/);
+      assert.match(errors, /resuming an earlier run: .*triage has read \d+ frames/);
       assert.equal(runJson(name).triage?.model.name, 'small');
       const { errors: complete } = await predict(name, '--resume', '--triage', 'small');
       assert.match(complete, /complete results of this run/);
@@ -222,7 +222,7 @@ describe('virnucpro predict --triage', () => {
 
   it('is refused with a reason', async () => {
     const refused: [RegExp, ...string[]][] = [
-      [/another model than large/, '--triage', 'large'],
+      [/a model other than large/, '--triage', 'large'],
       [/thresholds for windows of 500 bases .* golden, which has none/, '--triage', 'golden'],
       [/at most 0\.93, .* but received 0\.95/, '--triage', 'small', '--triage-others-below', '0.95'],
       [/a number from 0 to 1/, '--triage', 'small', '--triage-others-below', '1.1'],
