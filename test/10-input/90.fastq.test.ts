@@ -276,7 +276,7 @@ describe('FASTQ', () => {
     'an end within a header': ['@b', / ends without a line that starts with "\+" and a quality, in record 2/],
     'a line between records': [
       '>b\nACGT\n',
-      /^FASTQ input .* starts with ">" in place of a header, which starts with "@", in record 2 \(line 5\)/,
+      /^FASTQ input .* starts with ">" instead of a header, which starts with "@", in record 2 \(line 5\)/,
     ],
     'a header that is too long': [
       `@${'x'.repeat(1024 * 1024 + 1)}\nA\n+\nI\n`,

@@ -23,7 +23,7 @@ describe('a loading', () => {
       const opening = openOnCpu(installed.model, { engine, signal: AbortSignal.abort() });
       await assert.rejects(opening, {
         code: 'VNP_ABORTED',
-        message: 'The caller aborted loading',
+        message: 'The caller cancelled the loading',
       });
     }
     // The kernel lists a thread a moment longer than it runs.

@@ -114,7 +114,7 @@ describe('a journal', () => {
   it('is never made of a file of another kind, which stays as it is', async () => {
     for (const text of ['my notes', '>a\nACGT\n', 'x', '\x89VNPJ but not the rest']) {
       writeFileSync(folder.path, text, 'latin1');
-      await assert.rejects(opened(folder.path), { code: 'VNP_OUTPUT', message: /a file of another kind/ });
+      await assert.rejects(opened(folder.path), { code: 'VNP_OUTPUT', message: / is not a journal\. / });
       await assert.rejects(checkJournal(folder.path), { code: 'VNP_OUTPUT' });
       assert.equal(readFileSync(folder.path, 'latin1'), text);
     }

@@ -127,7 +127,7 @@ describe('a run with a journal', () => {
     writeFileSync(changed, readFileSync(INPUT, 'utf8').replace(/ACGT/, 'ACGA'));
     await assert.rejects(all(changed, { journal }), {
       code: 'VNP_RESUME',
-      message: /changed\.fa differs from the input/,
+      message: /changed\.fa on differs from the input/,
     });
     assert.deepEqual(readFileSync(journal), before);
   });

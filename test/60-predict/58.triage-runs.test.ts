@@ -253,7 +253,7 @@ describe('a run with triage', () => {
     await randomModel({ name: 'short', protein: 'esm2_tiny', dna: 'dnabert_tiny', chunkSize: 300, registry, addon });
     await assert.rejects(openLarge({ model: 'short', triage: 'small' }), {
       code: 'VNP_USAGE',
-      message: /windows of 300 bases .* small, which has those for windows of 500/,
+      message: /windows of 300 bases .* small, which has them for windows of 500/,
     });
   });
 });

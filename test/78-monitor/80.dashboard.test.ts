@@ -229,7 +229,7 @@ describe('the dashboard on a terminal', function () {
     terminal = await Terminal.open({ columns: 80, rows: 24 });
     const command = [process.execPath, PROGRAM, join(folder, 'pid'), '1', 'deaf'].map((word) => `'${word}'`).join(' ');
     terminal.type(`sleep 1000 | ${command}`);
-    await terminal.shows('No keys: standard input is not free');
+    await terminal.shows('No keys: standard input is in use');
     terminal.press('C-c');
     assert.match((await restored()).screen, /^a made-up run: 50\.0 % done/m);
   });

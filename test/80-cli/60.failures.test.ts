@@ -86,7 +86,7 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     assert.ok(
       windows
         .filter((row) => row.startsWith('one\t'))
-        .every((row) => /\tfailed\tframe [FR][123]: the model gave/.test(row)),
+        .every((row) => /\tfailed\tframe [FR][123]: the model produced a non-finite score/.test(row)),
     );
     assert.deepEqual(
       tableRows(join(output, 'contigs.tsv')).map(({ verdict, status }) => [verdict, status]),
@@ -142,7 +142,10 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     assert.equal(end, 1, errors);
     const last = JSON.parse(errors.trimEnd().split('\n').at(-1)!) as Record<string, unknown>;
     assert.deepEqual([last['event'], last['code']], ['aborted', 'VNP_SYSTEMIC']);
-    assert.match(String(last['reason']), /3 batches in a row have no scores; the last one: .*the model gave no number/);
+    assert.match(
+      String(last['reason']),
+      /3 batches in a row have no scores; the last one: .*the model produced a non-finite score/,
+    );
     const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
     assert.equal(run.outcome, 'stopped');
     assert.ok(run.counts.windowsNoFrame === 1 && run.counts.windowsFailed > 0 && run.counts.windows < 100);

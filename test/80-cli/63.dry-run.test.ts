@@ -107,7 +107,7 @@ describe('virnucpro predict --dry-run', () => {
     const before = contentOf('cut');
     const { output } = await succeeds(dryRun('cut', '--resume'), options());
     assert.match(output, /300 of ESM-2$/m);
-    assert.match(output, /^journal +of an unfinished run/m);
+    assert.match(output, /^journal +resumes the unfinished run in /m);
     assert.deepEqual(contentOf('cut'), before);
   });
 });

@@ -160,7 +160,7 @@ describe('virnucpro predict --triage', () => {
     const more = ['--model', 'golden', '--triage', 'large'];
     const rule = ['--triage-others-below', '0.5', '--triage-virus-at-least', '0.5'];
     const { errors } = await predict('random-triage', ...more, ...rule);
-    assert.match(errors, /triage: large decides windows with a virus score below 0\.5 or from 0\.5 on/);
+    assert.match(errors, /triage: large decides windows with a virus score below 0\.5 or at least 0\.5/);
     assert.match(errors, /large: random weights/);
     assert.match(content('random-triage', 'contigs.tsv'), /^#.*random weights/);
     assert.deepEqual(runJson('random-triage').warnings, ['random weights: not a prediction']);
@@ -224,7 +224,13 @@ describe('virnucpro predict --triage', () => {
     const refused: [RegExp, ...string[]][] = [
       [/a model other than large/, '--triage', 'large'],
       [/thresholds for windows of 500 bases .* golden, which has none/, '--triage', 'golden'],
-      [/at most 0\.93, .* but received 0\.95/, '--triage', 'small', '--triage-others-below', '0.95'],
+      [
+        /at most 0\.93 \(the upper threshold\) .* but received 0\.95/,
+        '--triage',
+        'small',
+        '--triage-others-below',
+        '0.95',
+      ],
       [/a number from 0 to 1/, '--triage', 'small', '--triage-others-below', '1.1'],
       [/--triage-virus-at-least needs --triage <name>/, '--triage-virus-at-least', '0.9'],
       [/--save-embeddings\) cannot be combined with triage/, '--triage', 'small', '--save-embeddings'],
