@@ -29,7 +29,7 @@ export function markdownOf(report) {
   return [
     `# Lower precisions against FP32, ${date}`,
     markdownList(machine),
-    faults.length > 0 ? faults.map((fault) => `- does not hold: ${fault}`).join('\n') : 'All holds.',
+    faults.length > 0 ? faults.map((fault) => `- not met: ${fault}`).join('\n') : 'All limits are met.',
     ...(embeddings.length > 0 ? ['## Mean embeddings', embeddingsIntroduction, embeddingTable(embeddings)] : []),
     ...(labels.length > 0 ? ['## Labels', labelsIntroduction(seed)] : []),
     ...labels.map(labelSection),

@@ -2,21 +2,21 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
-export const usage = `Measures virnucpro's engine beside other software that gives the same embeddings.
+export const usage = `Compares virnucpro's engine with other software that computes the same embeddings.
 
   node bench/compare/compare.mjs --fasta FILE [options]
 
   --fasta FILE    sequences: proteins, or DNA with --dna
-  --limit N       the first so many sequences or windows (default 64)
+  --limit N       only the first N sequences or windows (default 64)
   --esm SIZE      ESM-2 of this size (default esm2_t30_150M_UR50D)
   --dna           DNABERT-S instead of ESM-2
   --window BASES  300 or 500: what DNA is cut into (default 500)
   --dnabert-reference DIR
                   folder with the bert_layers.py and bert_padding.py that DNABERT-2 and DNABERT-S are published with;
-                  without it the archive's own TorchScript stands for them
-  --threads N     for everyone (default: all cores)
-  --batch N       padded tokens in a batch of those that pad, 0: one by one (default: what is fastest for each in a trial)
-  --rounds N      processes of each, in turn (default 3)
+                  without it the archive's own TorchScript takes their place
+  --threads N     CPU threads of each (default: all cores)
+  --batch N       padded tokens in a batch, for programs that pad; 0: one by one (default: the fastest for each in a trial)
+  --rounds N      processes of each, alternating (default 3)
   --only A,B      only these (see --list)
   --list          print the names that --only takes
   --out DIR       write the table, the figures as JSON and a chart there

@@ -43,8 +43,8 @@ export function assumptions(tokens) {
         `${name}: ${peak / 1e12} TFLOPS in BF16 (data sheet), of which matrix products reach ${matmul * 100} %; ` +
         `${bandwidth / 1e12} TB/s (data sheet), of which a kernel reaches ${REACHED_BANDWIDTH * 100} %`,
     ),
-    `attention's products reach ${ATTENTION_SHARE * 100} % of the peak, and its bytes come on top`,
-    'every byte comes from memory and goes there: what a cache of 50 to 72 MB spares is left out',
+    `attention's products reach ${ATTENTION_SHARE * 100} % of the peak, and its bytes are added`,
+    'every byte comes from memory and goes there: what a cache of 50 to 72 MB saves is not counted',
     "bytes are those of a kernel's operands, each once; the weights are counted with the matrix products, which are not short of bandwidth",
   ];
 }

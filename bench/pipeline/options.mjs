@@ -3,19 +3,19 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { inRepository } from '../../scripts/setup/repository.mjs';
 
-export const usage = `Measures virnucpro predict beside the published tool's way in Python, from FASTA to result files.
+export const usage = `Compares virnucpro predict with the published tool's method in Python, from FASTA to result files.
 
   node bench/pipeline/pipeline.mjs --fasta FILE [--fasta FILE ...] [options]
 
-  --fasta FILE    DNA; several are put into one input
+  --fasta FILE    DNA; several are joined into one input
   --esm SIZE      ESM-2 of this size (default esm2_t6_8M_UR50D)
   --dna SIZE      DNA model of this size (default dnabert_s)
-  --seed N        of the random weights (default 9)
+  --seed N        seed of the random weights (default 9)
   --dnabert-reference DIR
                   folder with the bert_layers.py and bert_padding.py that DNABERT-2 and DNABERT-S are published with;
-                  without it the archive's own TorchScript stands for them
-  --threads N     for everyone (default: all cores)
-  --rounds N      processes of each, in turn (default 3)
+                  without it the archive's own TorchScript takes their place
+  --threads N     CPU threads of each (default: all cores)
+  --rounds N      processes of each, alternating (default 3)
   --out DIR       where the table and the figures as JSON go (default bench/results)
 `;
 

@@ -26,8 +26,8 @@ export function markdownOf({ date, subject, input, machine, rows }) {
     `# Predict beside the classic way, ${date}`,
     `${subject}; ${input}. Medians of ${rows[0]?.rounds.length} process${rows[0]?.rounds.length === 1 ? '' : 'es'} each, in turn; ratios are those of one round. ` +
       'Start-up is the interpreter, the libraries and loading the models; `predict` measures the limit of the matrix ' +
-      'products at its end, which is counted. The largest difference of a virus score to the classic way in FP32, and ' +
-      'the windows whose label is another one. Other load: the most cores that other processes used in a round, on average.',
+      'products at its end, which is counted. Compared with the classic way in FP32: the largest difference of a virus score, and ' +
+      'the windows whose label differs. Other load: the largest number of cores that other processes used in a round, on average.',
     markdownList(machine),
     markdownTable(titles, rows.map(cells)),
     '',

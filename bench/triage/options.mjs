@@ -2,19 +2,19 @@
 import { parseArgs } from 'node:util';
 import { inRepository } from '../../scripts/setup/repository.mjs';
 
-export const usage = `Says what \`predict --triage\` would spare and change, from the stored scores of two runs over the same input.
+export const usage = `Says what \`predict --triage\` would save and change, from the stored scores of two runs over the same input.
 
   node bench/triage/triage.mjs --small PATH --large PATH [options]
 
   --small PATH           results of the model that would do the triage: a directory that \`predict\` has written, or a table
                          with the columns contig, window, virus_score and, if there, frames (see docs/triage.md)
-  --large PATH           the same of the model that would read the rest
+  --large PATH           the same for the model that would read the rest
   --truth FILE           table with the columns contig and truth (\`virus\` or \`other\`): counts wrong calls, too
-  --others-below A,B     thresholds that are tried (default 0,0.005,0.01,0.02,0.05,0.1)
+  --others-below A,B     thresholds to try (default 0,0.005,0.01,0.02,0.05,0.1)
   --virus-at-least A,B   (default 0.9,0.95,0.98,0.99,0.995,1.01); above 1 is never
-  --threshold SCORE      from which a window is called virus (default 0.5)
-  --min-fraction SHARE   of scored windows from which a contig is called virus (default 0.5)
-  --name NAME            of the files that are written (default triage-SMALL-LARGE)
+  --threshold SCORE      lowest virus score at which a window is called virus (default 0.5)
+  --min-fraction SHARE   lowest fraction of virus among scored windows at which a contig is called virus (default 0.5)
+  --name NAME            name of the files that are written (default triage-SMALL-LARGE)
   --out DIR              where they go (default bench/results)
 `;
 
@@ -57,6 +57,8 @@ function numbers(option, text) {
 /** @param {string} option @param {string} text */
 function number(option, text) {
   const value = text.trim() === '' ? NaN : Number(text);
-  if (!(value >= 0)) throw new Error(`Expected numbers from 0 on for ${option} but received ${JSON.stringify(text)}`);
+  if (!(value >= 0)) {
+    throw new Error(`Expected numbers of at least 0 for ${option} but received ${JSON.stringify(text)}`);
+  }
   return value;
 }

@@ -22,7 +22,7 @@ export function markdownOf({ date, runs, counts, simulated, wrong }) {
     ...[changed(windows, counts.scored), changed(contigs, counts.contigs)],
     ...(wrongHere ? [`${wrongHere.windows}`, `${wrongHere.contigs}`] : []),
   ]);
-  const titles = ['sure below', 'sure from', 'windows spared', 'frames spared', 'window calls changed'];
+  const titles = ['sure below', 'sure from', 'windows saved', 'frames saved', 'window calls changed'];
   const more = ['contig calls changed', ...(wrong ? ['wrong windows', 'wrong contigs'] : [])];
   return [
     `# Triage, simulated from stored scores, ${date}`,

@@ -32,7 +32,7 @@ async function run(smallPath, largePath) {
     runs: {
       triage: named(small),
       'the rest': named(large),
-      calls: `windows from ${rule.threshold} on, contigs from a fraction of ${rule.minFraction} on`,
+      calls: `windows at ${rule.threshold} or above, contigs at a fraction of ${rule.minFraction} or above`,
     },
     counts: {
       contigs: pairs.contigs.length,

@@ -40,14 +40,14 @@ function speedRows(report: BenchmarkReport): Row[] {
       'limit',
       `${round(report.limit_gflops!)} GFLOP/s`,
       range(report.limit_gflops_min!, report.limit_gflops_max!, round),
-      'its matrix products alone, measured alternately with the speed',
+      'matrix products alone, measured alternately with the speed',
     ],
-    ['', `${round(report.limit_tokens_per_second!)} tokens/s`, '', 'what it would reach if nothing else took time'],
+    ['', `${round(report.limit_tokens_per_second!)} tokens/s`, '', 'the speed if nothing else took time'],
     [
       'matmul efficiency',
       percent(report.matmul_efficiency),
       range(report.matmul_efficiency_min!, report.matmul_efficiency_max!, percent),
-      'speed over limit',
+      'speed as a fraction of the limit',
     ],
   ];
 }
@@ -62,7 +62,7 @@ function timeRows(report: BenchmarkReport): Row[] {
     meaning,
   ];
   return [
-    ['forward', `${round(total * 1000)} ms`, '', `one batch of ${report.forward_tokens ?? UNKNOWN} tokens, of which`],
+    ['forward', `${round(total * 1000)} ms`, '', `one batch of ${report.forward_tokens ?? UNKNOWN} tokens; its parts:`],
     part('  linear', report.linear_seconds!, 'linear layers, with what is fused into them'),
     part('  attention', report.attention_seconds!, 'attention'),
     part('  rest', report.rest_seconds!, 'embedding, norms, pooling'),
@@ -74,7 +74,7 @@ function memoryRows(report: BenchmarkReport): Row[] {
   const where = report.device === 'cpu' ? 'this process' : 'the device';
   return [
     ['memory', megabytes(report.peak_memory_bytes), '', `${peak}: all of ${where}`],
-    ['  weights', megabytes(report.weight_bytes), '', 'the part that the weights take'],
+    ['  weights', megabytes(report.weight_bytes), '', 'the part taken by the weights'],
     ['  above', megabytes(report.peak_over_weights_bytes), '', 'the rest: program, libraries and working memory'],
     ['  loaded', megabytes(report.loaded_memory_bytes), '', 'before the first batch'],
   ];

@@ -42,8 +42,8 @@ interface BenchCommandOptions {
 export function benchCommand(): Command {
   const command = new Command('bench').description(
     'Measures one language model on one device: speed, the fraction of what its matrix products alone would reach, where ' +
-      'the time goes, and memory. Unless --model names an installed model, weights are random, at a published size; they ' +
-      'are in $TMPDIR while they are loaded (2 bytes a parameter).',
+      'the time goes, and memory. Unless --model names an installed model, weights are random, at a published size, ' +
+      'and stored in $TMPDIR while they are loaded (2 bytes per parameter).',
   );
   addModelOptions(command);
   addInputOptions(command);
@@ -77,12 +77,12 @@ function addInputOptions(command: Command): void {
   command
     .option(
       '--fasta <file>',
-      'what to embed: proteins for --esm; contigs for --dna, cut into windows as by predict ' +
+      'sequences to embed: proteins for --esm; contigs for --dna, cut into windows as in predict ' +
         '(default: generated sequences as long as those of windows)',
     )
     .option(
       '--limit <n>',
-      'embed only the first sequences',
+      'embed only the first n sequences',
       wholeNumber(1, MAX_BENCHMARK_SEQUENCES),
       DEFAULT_BENCHMARK_SEQUENCES,
     )
@@ -113,7 +113,7 @@ function addEngineOptions(command: Command): void {
     .addOption(
       new Option(
         '--engine <kind>',
-        'packed: the fast forward; torchscript: the forward in the model file, of which only speed and memory are measured',
+        'packed: the fast forward pass; torchscript: the one in the model file (only speed and memory are measured)',
       )
         .choices(['packed', 'torchscript'])
         .default('packed'),
@@ -156,7 +156,7 @@ async function untilStopped<T>(work: () => Promise<T>): Promise<T> {
 
 function printProgress(progress: BenchmarkProgress): void {
   if (progress.step === 'check') {
-    console.error(`checking the model's file, ${bytesText(progress.bytes)}: once, until it changes`);
+    console.error(`checking the model's file, ${bytesText(progress.bytes)} (only once, unless it changes)`);
     return;
   }
   // Only this step writes to disk, and it may take minutes.

@@ -112,7 +112,7 @@ async function openClassifier(
   const ofModel = { models, trust, threads, 'no-calibration': calibration ? undefined : true };
   const given = Object.entries(ofModel).find(([, value]) => value !== undefined);
   if (model === undefined && given !== undefined) {
-    const next = 'A call needs a model only for another classifier';
+    const next = 'A call loads a model only to apply another classifier';
     throw expected('VNP_USAGE', '--model <name>', `--${given[0]}`, 'none', next);
   }
   if (model === undefined) return undefined;

@@ -31,7 +31,7 @@ export const EXIT_MEANINGS: readonly ExitMeaning[] = [
     code: EXIT.failed,
     outcome: 'stopped',
     meaning:
-      'The run gave up before the end of its input (the input breaks off or is malformed, the last device was lost, ' +
+      'The run gave up before the end of its input (the input is cut off or malformed, the last device was lost, ' +
       'three batches in a row have no score). What was finished is written.',
   },
   {

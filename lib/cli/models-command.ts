@@ -81,7 +81,7 @@ function randomCommand(): Command {
   }
   return new Command('random')
     .addOption(modelsOption())
-    .description('Makes a model with random weights of a published size, for benchmarks. Its scores mean nothing.')
+    .description('Makes a model with random weights of a published size, for benchmarks. Its scores are meaningless.')
     .requiredOption('--name <name>', 'name to install the model under')
     .addOption(new Option('--esm <size>', 'size of ESM-2').choices([...ESM2_SIZES.keys()]).makeOptionMandatory())
     .addOption(
@@ -98,7 +98,7 @@ function randomCommand(): Command {
     .option('-f, --force', 'replace an installed model of that name')
     .action(async ({ force = false, esm: protein, ...options }: Options) => {
       const model = await createRandomModel({ ...options, protein, overwrite: force, onProgress: printProgress });
-      console.log(`installed ${model.name} in ${model.folder} (random weights: what it predicts means nothing)`);
+      console.log(`installed ${model.name} in ${model.folder} (random weights: its predictions are meaningless)`);
     });
 }
 
@@ -187,7 +187,7 @@ function describe(model: InspectedModel): string {
     `size        ${megabytes(model.bytes)}`,
     `origin      ${model.shipped ? 'shipped: came with this program' : 'installed'}`,
     `card        ${model.card?.path ?? 'none'}`,
-    `calibrated  ${model.temperature === undefined ? 'no' : `by the temperature ${model.temperature}`}`,
+    `calibrated  ${model.temperature === undefined ? 'no' : `with the temperature ${model.temperature}`}`,
     ...model.triage.map(triageLine),
     `trusted     ${model.trusted ? 'yes' : `no: not made here, or changed since; see virnucpro models trust --help`}`,
   ];
@@ -208,7 +208,7 @@ function describe(model: InspectedModel): string {
 }
 
 function triageLine({ chunkSize, othersBelow, virusAtLeast }: TriageThresholds): string {
-  return `triage      windows of ${chunkSize} are sure below ${othersBelow} and from ${virusAtLeast} on`;
+  return `triage      windows of ${chunkSize}: sure below ${othersBelow} and at or above ${virusAtLeast}`;
 }
 
 function millions(count: number): string {

@@ -122,7 +122,7 @@ export function thresholdOption(): Option {
 export function minFractionOption(): Option {
   return new Option(
     '--min-fraction <fraction>',
-    'call a contig virus if at least this fraction of its scored windows is',
+    'call a contig virus if at least this fraction of its scored windows is virus',
   )
     .argParser(fraction)
     .default(DEFAULT_MIN_FRACTION);

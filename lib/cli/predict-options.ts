@@ -96,7 +96,7 @@ function triageChoice(options: PredictCommandOptions): TriageChoice | undefined 
   }
   if (othersBelow === undefined && virusAtLeast === undefined) return undefined;
   const option = othersBelow === undefined ? '--triage-virus-at-least' : '--triage-others-below';
-  throw new VirnucproError('VNP_USAGE', `${option} needs --triage <name>: say which model is to do the triage`);
+  throw new VirnucproError('VNP_USAGE', `${option} needs --triage <name>: name the model that does the triage`);
 }
 
 /** Adds the options of `predict` to a command, in the order in which help lists them. */
@@ -137,7 +137,7 @@ function addEngineOptions(command: Command): Command {
     .option('--max-memory <size>', 'limit on the device memory of a worker, such as 8G (default: all)', memorySize)
     .option(
       '--device-timeout <seconds>',
-      'give up a GPU that makes no progress for this long; the others take over its work',
+      'abandon a GPU that makes no progress for this long; the others take over its work',
       wholeNumber(1, MAX_DEVICE_TIMEOUT),
       DEFAULT_DEVICE_TIMEOUT,
     )
@@ -215,7 +215,7 @@ function addBatchOptions(command: Command): Command {
 
 function addLogOptions(command: Command): Command {
   return command
-    .option('--progress-interval <seconds>', 'time between two progress lines', seconds, DEFAULT_PROGRESS_INTERVAL)
+    .option('--progress-interval <seconds>', 'time between progress lines', seconds, DEFAULT_PROGRESS_INTERVAL)
     .option('--no-progress', 'no dashboard, and no progress lines')
     .addOption(logFormatOption())
     .addOption(logLevelOption());

@@ -89,7 +89,7 @@ function stopRun({ signals: { stopped }, directory: { lost }, screen, log, optio
   if (stopped.aborted) stop();
   stopped.addEventListener('abort', stop);
   lost.addEventListener('abort', () => {
-    logEvent(log, { event: 'warning', text: `the run stops, for ${options.output} is no longer its own` });
+    logEvent(log, { event: 'warning', text: `the run stops because ${options.output} is no longer its own` });
     controller.abort(lost.reason);
   });
   return { ended: controller.signal, release: () => stopped.removeEventListener('abort', stop) };

@@ -23,7 +23,7 @@ export function predictCommand(): Command {
     .description('Scores every window of every record and writes the result files.')
     .argument(
       '<input...>',
-      'FASTA or FASTQ files of DNA, plain or packed with gzip, bzip2, xz or zstd, directories of them, or - for standard input',
+      'FASTA or FASTQ files of DNA, plain or compressed with gzip, bzip2, xz or zstd, directories of them, or - for standard input',
     );
   return addPredictOptions(command).action(async (inputs: string[], options: PredictCommandOptions) => {
     process.exitCode = await predict(inputs, options);
@@ -89,7 +89,7 @@ async function prepareRun(
   const found = await unlessAborted(completeRun(output, plan, stopped), stopped);
   if (found && found.damage === undefined) return { plan, complete: found.manifest, isDamaged: false };
   if (found) {
-    const text = `the results in ${output} are not those of their run and are computed again: ${found.damage}`;
+    const text = `the results in ${output} do not match run.json and are computed again: ${found.damage}`;
     logEvent(log, { event: 'warning', text });
   }
   const journal = join(output, JOURNAL.name);
@@ -150,7 +150,7 @@ async function dryRun(inputs: string[], options: PredictCommandOptions, surround
   }
   const lines = describe(await planOnDevices(plan, signals.stopped));
   console.log(
-    [...lines, `output        ${output}${complete ? ', which holds the results of this run already' : ''}`].join('\n'),
+    [...lines, `output        ${output}${complete ? ', which already holds the results of this run' : ''}`].join('\n'),
   );
   return EXIT.done;
 }

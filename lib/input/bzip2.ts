@@ -78,7 +78,7 @@ export function* bzip2Content(input: CompressedInput): Decompression {
   for (;;) {
     yield* input.waitFor(HEADER_BYTES);
     if (input.length === 0) return;
-    const size = readAtOnce(bits, () => bzip2.header(bits.read), 'other data behind its end');
+    const size = readAtOnce(bits, () => bzip2.header(bits.read), 'other data after its end');
     const room = new Int32Array(100_000 * size);
     let checksum: number | null = 0;
     while (checksum !== null) {
@@ -91,7 +91,7 @@ export function* bzip2Content(input: CompressedInput): Decompression {
   }
 }
 
-function readAtOnce<T>(bits: BitReader, read: () => T, otherwise = 'no such data'): T {
+function readAtOnce<T>(bits: BitReader, read: () => T, otherwise = 'not bzip2 data'): T {
   bits.begin();
   try {
     return read();

@@ -29,7 +29,7 @@ function binaryProblem(head: Uint8Array): ContentProblem | undefined {
   if (startsWith(head, ZIP)) return { received: 'zip compressed data', next: 'Decompress it first (unzip)' };
   const compression = compressionOf(head);
   if (compression !== undefined) {
-    return { received: `${compression} data compressed once more`, next: 'Decompress it once' };
+    return { received: `doubly compressed data (${compression})`, next: 'Decompress it once' };
   }
   if (startsWith(head, [0xff, 0xfe]) || startsWith(head, [0xfe, 0xff])) {
     return { received: 'UTF-16 text', next: 'Save it as plain ASCII or UTF-8' };

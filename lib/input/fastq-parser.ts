@@ -110,7 +110,7 @@ export class FastqParser implements RecordParser {
   }
 
   #broken(problem: string): VirnucproError {
-    const next = 'Check that the file is whole, and FASTQ';
+    const next = 'Check that the file is complete and is FASTQ';
     const message = `FASTQ ${inputName(this.#source)} ${problem}, ${this.place}. ${next}`;
     return new VirnucproError('VNP_INPUT_FORMAT', message);
   }
@@ -130,7 +130,7 @@ export class FastqParser implements RecordParser {
         return position;
       } else {
         const start = quoteStart(Uint8Array.of(byte));
-        throw this.#broken(`has a line that starts with ${start} in place of a header, which starts with "@"`);
+        throw this.#broken(`has a line that starts with ${start} instead of a header, which starts with "@"`);
       }
     }
     return block.length;
@@ -179,7 +179,7 @@ export class FastqParser implements RecordParser {
     const isSame = caption === '' || caption === this.#title || caption === this.#title.split(/\s/, 1)[0];
     this.#captionProblem = isSame
       ? ''
-      : `another caption behind "+" than behind "@" in the record of line ${this.#headerLine}`;
+      : `a "+" caption that differs from the "@" header in the record of line ${this.#headerLine}`;
     this.#quality = new FastqQuality(this.#assembler.builder.characters);
     this.#state = 'quality';
   }
@@ -281,7 +281,9 @@ class FastqQuality {
 
   /** What is wrong if the quality ends here; empty when nothing is. @param headerLine line of the record's header */
   problem(headerLine: number): string {
-    if (this.#strange) return `a byte that no quality has (${nameOf(this.#strange.byte)}) in ${placeOf(this.#strange)}`;
+    if (this.#strange) {
+      return `a byte that is not allowed in a quality (${nameOf(this.#strange.byte)}) in ${placeOf(this.#strange)}`;
+    }
     if (this.#values === this.expected) return '';
     return `${this.#values} quality values for ${this.expected} letters in the record of line ${headerLine}`;
   }

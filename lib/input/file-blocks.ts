@@ -11,7 +11,7 @@ const system = { close: promisify(close), fstat: promisify(fstat), open: promisi
 /** @returns the error for a path that a system call failed on */
 export function unreadable(path: string, cause: unknown): VirnucproError {
   const code = (cause as NodeJS.ErrnoException).code;
-  const reasons: Record<string, string> = { ENOENT: 'there is nothing at that path', EACCES: 'permission denied' };
+  const reasons: Record<string, string> = { ENOENT: 'nothing exists at that path', EACCES: 'permission denied' };
   const reason = reasons[code ?? ''] ?? reasonOf(cause);
   const message = `${sentenceInputName(path)} cannot be read: ${reason}. Check the path`;
   return new VirnucproError('VNP_INPUT_MISSING', message, { cause });

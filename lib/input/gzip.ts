@@ -30,7 +30,7 @@ class Edges {
    */
   check(bytesUsed: number): string | undefined {
     // As in gzip, zeros after the last member are padding, such as tapes have.
-    if (bytesUsed < this.#bytesBeforePadding) throw damaged(NAME, 'other data behind its end');
+    if (bytesUsed < this.#bytesBeforePadding) throw damaged(NAME, 'other data after its end');
     return this.#chain.endsWithContent ? NO_END_BLOCK : undefined;
   }
 }
@@ -93,7 +93,7 @@ function roomOrEnd(gunzip: Gunzip): Promise<void> {
 function archiveDamage(error: NodeJS.ErrnoException): unknown {
   if (error.code === 'Z_BUF_ERROR') return endsEarly(NAME);
   // Only after a member: the start of the input has been checked.
-  if (error.message === 'incorrect header check') return damaged(NAME, 'other data behind its end');
+  if (error.message === 'incorrect header check') return damaged(NAME, 'other data after its end');
   if (error.code?.startsWith('Z_')) return damaged(NAME, error.message);
   return error;
 }

@@ -85,8 +85,8 @@ async function filesOfDirectory(directory: string, { onWarning, signal }: FilesO
     if (warning !== undefined) onWarning?.(warning);
     return files;
   }
-  const endings = `${SEQUENCE_EXTENSIONS.join(', ')} (also with ${COMPRESSION_EXTENSIONS.join(', ')} behind)`;
-  const next = 'Name the files themselves if theirs end otherwise; subdirectories are not searched';
+  const endings = `${SEQUENCE_EXTENSIONS.join(', ')} (also followed by ${COMPRESSION_EXTENSIONS.join(', ')})`;
+  const next = 'Name the files themselves if they have other endings; subdirectories are not searched';
   throw new VirnucproError(
     'VNP_INPUT_MISSING',
     `Input directory ${printablePath(directory)} has no file that ends in ${endings}. ${next}`,
@@ -232,9 +232,9 @@ async function unreadEntriesWarning(
   const count = folders.length + otherEndings.length + noFiles.length;
   if (count === 0) return undefined;
   const groups = [
-    group(folders, 'folder, for folders are not searched', 'folders, for folders are not searched'),
+    group(folders, 'folder, which is not searched', 'folders, which are not searched'),
     group(otherEndings, 'file with another ending', 'files with other endings'),
-    group(noFiles, 'that is no regular file', 'that are no regular files'),
+    group(noFiles, 'that is not a regular file', 'that are not regular files'),
   ];
   const verb = count === 1 ? 'is' : 'are';
   return `${counted(count, 'entry')} of directory ${printablePath(directory)} ${verb} not read: ${groups.filter(Boolean).join('; ')}`;

@@ -74,15 +74,15 @@ export class InputProgress {
 }
 
 function noRecordsWarning(path: string, bytes: number): string {
-  const why = bytes === 0 ? 'it is empty' : 'it holds white space only';
+  const why = bytes === 0 ? 'it is empty' : 'it contains only white space';
   return `no records in ${path === '-' ? inputName(path) : printablePath(path)}: ${why}`;
 }
 
 /** The warning about an input with the content of an earlier one. */
 export function sameContentWarning(path: string, earlier: string): string {
   return path === earlier
-    ? `${inputName(path)} is given more than once, so that its records come more than once`
-    : `${inputName(path)} has the same content as ${inputName(earlier)}, so that its records come more than once`;
+    ? `${inputName(path)} is given more than once, so its records are read more than once`
+    : `${inputName(path)} has the same content as ${inputName(earlier)}, so its records are read more than once`;
 }
 
 /** Finds inputs with the same content, compressed or not, by its length and CRC-32. */

@@ -167,9 +167,9 @@ function sequenceProblem({ length, protein, strangeByte }: SequenceFindings, lin
   }
   const place = placeOf(strangeByte);
   if (strangeByte.byte !== HEADER_SIGN) {
-    return `a byte that is no letter of a nucleotide sequence (${nameOf(strangeByte.byte)}) in ${place}`;
+    return `a byte that is not a nucleotide letter (${nameOf(strangeByte.byte)}) in ${place}`;
   }
-  return `a ">" within a line, in ${place}: a line end may be missing before it, where files were put together`;
+  return `a ">" within a line, in ${place}: a line end may be missing before it, where files were joined`;
 }
 
 /** A byte for a message: its character, if printable, and its number. */

@@ -152,7 +152,8 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
 
 function skippedLinesWarning(lines: number, path: string): string {
   const what = counted(lines, 'line');
-  return `${what} before the first record of ${inputName(path)} left out: a record begins with a line that starts with ">"`;
+  const were = lines === 1 ? 'was' : 'were';
+  return `${what} before the first record of ${inputName(path)} ${were} skipped: a record begins with a line that starts with ">"`;
 }
 
 /**

@@ -84,10 +84,7 @@ export class RepeatedIds {
     const warnings: string[] = [];
     if (this.#repeated > 0) warnings.push(this.#repeatedWarning());
     if (this.#uncompared !== Infinity) {
-      warnings.push(
-        `ids are compared up to record ${this.#uncompared - 1} only: those that come more than once from record ` +
-          `${this.#uncompared} on are not named`,
-      );
+      warnings.push(`ids are compared only up to record ${this.#uncompared - 1}; repeats after that are not reported`);
     }
     return warnings;
   }
@@ -143,8 +140,8 @@ export class RepeatedIds {
     const examples = [...this.#examples].map(([id, sources]) => `${shownId(id)} (${shownSources([...sources])})`);
     const others = this.#repeated - examples.length;
     return (
-      `${counted(this.#repeated, 'id')} ${this.#repeated === 1 ? 'comes' : 'come'} more than once, so that rows are told apart ` +
-      'by source and record only, and those of the classic files (prediction_results*) not at all: ' +
+      `${counted(this.#repeated, 'id')} ${this.#repeated === 1 ? 'occurs' : 'occur'} more than once, so rows can be distinguished ` +
+      'only by source and record, and those of the classic files (prediction_results*) not at all: ' +
       examples.join(', ') +
       (others > 0 ? ` and ${others} more` : '')
     );

@@ -45,7 +45,7 @@ export class LetterSlab {
 
 /** @throws VirnucproError VNP_CLOSED after a release, VNP_ARGUMENT for a range outside [0, length] */
 function checkRange(start: number, end: number, length: number, open: boolean): void {
-  if (!open) throw new VirnucproError('VNP_CLOSED', 'The sequence was released: it cannot be read any more');
+  if (!open) throw new VirnucproError('VNP_CLOSED', 'The sequence was released: it can no longer be read');
   if (!(start >= 0 && start <= end && end <= length)) {
     const message = `Expected a range within the ${length} letters of a sequence but received [${start}, ${end})`;
     throw new VirnucproError('VNP_ARGUMENT', message);

@@ -82,9 +82,9 @@ function archiveDamage(result: number): Error {
     case MEMORY_LIMIT_ERROR:
       return damaged(NAME, 'or needs too much memory');
     case FORMAT_ERROR:
-      return damaged(NAME, 'no such data, or other data behind it');
+      return damaged(NAME, 'not xz data, or other data after it');
     case OPTIONS_ERROR:
-      return damaged(NAME, 'or has a filter or a check, such as SHA-256, that is not read here');
+      return damaged(NAME, 'or has an unsupported filter or check, such as SHA-256');
     default:
       return damaged(NAME, 'its data or checksum is wrong');
   }

@@ -74,7 +74,7 @@ function* frameHeader(input: CompressedInput): Generator<undefined, FrameHeader,
   const idBytes = [0, 1, 2, 4][descriptor & 3]!;
   const sizeBytes = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >>> 6]!;
   const windowBytes = isSingleSegment ? 0 : 1;
-  if ((descriptor & 8) !== 0) throw damaged(NAME, 'a frame of another version');
+  if ((descriptor & 8) !== 0) throw damaged(NAME, 'a frame of an unsupported version');
   const fields = yield* taken(input, windowBytes + idBytes + sizeBytes);
   const dictionary = littleEndian(fields.subarray(windowBytes, windowBytes + idBytes));
   if (dictionary !== 0) throw new ArchiveDamage(`${NAME} archive that needs dictionary ${dictionary}`);
@@ -99,9 +99,9 @@ function* blockOf(input: CompressedInput): Generator<undefined, Uint8Array, void
   const header = littleEndian(input.bytes.subarray(0, 3));
   const type = (header >>> 1) & 3;
   const size = header >>> 3;
-  if (type === RESERVED_BLOCK || size > MAX_BLOCK) throw damaged(NAME, 'no such block');
+  if (type === RESERVED_BLOCK || size > MAX_BLOCK) throw damaged(NAME, 'an invalid block');
   const block = (yield* taken(input, 3 + (type === RUN_BLOCK ? 1 : size))).slice();
-  if (type === COMPRESSED_BLOCK && hasEndlessWeights(block.subarray(3))) throw damaged(NAME, 'no such data');
+  if (type === COMPRESSED_BLOCK && hasEndlessWeights(block.subarray(3))) throw damaged(NAME, 'not zstd data');
   return block;
 }
 
@@ -121,7 +121,7 @@ function decode(work: () => void): void {
   } catch (error) {
     // The library's own errors, which have a code, say what is wrong; others come from data that it did not expect.
     const isKnown = error instanceof Error && 'code' in error;
-    throw damaged(NAME, isKnown ? error.message : 'no such data');
+    throw damaged(NAME, isKnown ? error.message : 'not zstd data');
   }
 }
 

@@ -57,12 +57,12 @@ const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices' | 'triageModel'>, s
   chunkSize: 'chunk size',
   precision: 'precision',
   engine: 'engine',
-  proteinBatchTokens: 'tokens of an ESM-2 batch',
-  dnaBatchTokens: 'tokens of a DNABERT-S batch',
+  proteinBatchTokens: 'ESM-2 batch tokens',
+  dnaBatchTokens: 'DNABERT-S batch tokens',
   embeddings: 'keeping of embeddings',
   triage: 'triage model',
   triageOthersBelow: 'score below which triage decides',
-  triageVirusAtLeast: 'score from which on triage decides',
+  triageVirusAtLeast: 'score from which triage decides',
   triageTemperature: 'temperature of triage',
 };
 
@@ -77,7 +77,7 @@ export function checkSameRun(path: string, begun: RunKey, wanted: Partial<RunKey
   throw new VirnucproError(
     'VNP_RESUME',
     `The run in ${path} was begun with ${list(begun)}, and this one has ${list(wanted)}. ` +
-      'Use the same again, or begin a new run (with --force in the same directory): what was computed is lost then',
+      'Use the same settings again, or begin a new run (with --force in the same directory): the results so far are then lost',
   );
 }
 

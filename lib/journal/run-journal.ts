@@ -166,10 +166,7 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 function foreignFile(path: string): VirnucproError {
-  return new VirnucproError(
-    'VNP_OUTPUT',
-    `${path} is a file of another kind, not a journal. Move it away, or name another`,
-  );
+  return new VirnucproError('VNP_OUTPUT', `${path} is not a journal. Move it away, or name another file`);
 }
 
 /** What the journal keeps of a batch. */
@@ -232,7 +229,7 @@ export class BatchRecords {
       if (!isOfInputAlone) return undefined;
       throw new VirnucproError(
         'VNP_RESUME',
-        `What follows ${whence} differs from the input that the run in ${path} was begun with. ` +
+        `The input from ${whence} on differs from the input that the run in ${path} was begun with. ` +
           'Give it the same input, or begin a new run (with --force in the same directory)',
       );
     }
@@ -266,13 +263,13 @@ function decodeBatch(frames: number, payload: Buffer): JournaledBatch {
 
 /** The error for a journal that cannot be read or written. */
 function journalFailure(path: string, cause: unknown): VirnucproError {
-  const advice = `${makingRoom(cause, path) ?? 'Mend that'}, then go on with --resume`;
+  const advice = `${makingRoom(cause, path) ?? 'Fix that'}, then resume with --resume`;
   const message = `The journal ${path} cannot be read or written: ${reasonOf(cause)}. ${advice}`;
   return new VirnucproError('VNP_OUTPUT', message, { cause });
 }
 
 /** The error for a journal that was removed or replaced while it was in use. */
 function journalLost(path: string): VirnucproError {
-  const text = `The journal ${path} was removed or replaced while the run went on. The run was stopped, because it could not be resumed without it. Keep clean-ups and other runs away from it, and begin the run again`;
+  const text = `The journal ${path} was removed or replaced while the run was in progress. The run was stopped because it could not be resumed without the journal. Keep clean-ups and other runs away from it, and begin the run again`;
   return new VirnucproError('VNP_OUTPUT_LOST', text);
 }

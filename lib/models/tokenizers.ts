@@ -203,7 +203,10 @@ function unsupported(
   value: string,
   next = 'The ids would differ from those that the model was trained on',
 ): Error {
-  return new VirnucproError('VNP_CHECKPOINT', `This is not a tokenizer like that of DNABERT-2: ${what} is ${value}. ${next}`);
+  return new VirnucproError(
+    'VNP_CHECKPOINT',
+    `This is not a tokenizer like that of DNABERT-2: ${what} is ${value}. ${next}`,
+  );
 }
 
 /** The letters that ESM-2 has tokens for. Lower case letters, `J` and `*` have none. */

@@ -164,13 +164,13 @@ function logPane({ log, columns, ascii }: DashboardView, rows: number): Line[] {
 
 function keyLine(status: RunStatus | undefined, { hasKeys, isStopping, logOnly, columns, ascii }: DashboardView): Line {
   if (isStopping) {
-    return [span('Stopping after the batches that run. Ctrl-C: stop at once', 'warning')];
+    return [span('Stopping after the running batches. Ctrl-C: stop at once', 'warning')];
   }
-  if (!hasKeys) return [span('No keys: standard input is not free for them. Ctrl-C: quit', 'faint')];
+  if (!hasKeys) return [span('No keys: standard input is in use. Ctrl-C: quit', 'faint')];
   const keys = [
     field('q quit', 4),
     // Loading cannot be paused.
-    ...(status ? [field(status.isPaused ? 'p go on' : 'p pause', 3)] : []),
+    ...(status ? [field(status.isPaused ? 'p resume' : 'p pause', 3)] : []),
     field(logOnly ? 'l overview' : 'l log', 2),
     field('Ctrl-C twice: stop at once', 1, 'faint'),
   ];

@@ -149,7 +149,7 @@ export class Dashboard {
     try {
       draw();
     } catch (error) {
-      this.close(`no dashboard any more, the run goes on: ${reasonOf(error)}`);
+      this.close(`the run continues without the dashboard: ${reasonOf(error)}`);
     }
   }
 

@@ -63,7 +63,7 @@ export const EVENT_SCHEMA: EventSchema = {
       machineCores: count('cores of the machine', 'cores'),
       memory: bytes('memory it may use'),
       machineMemory: bytes('memory of the machine'),
-      text: { type: 'string', meaning: 'the same as text, with what sets the limits' },
+      text: { type: 'string', meaning: 'the same as text, and what sets the limits' },
     },
   },
   'device-left-out': {
@@ -123,7 +123,7 @@ export const EVENT_SCHEMA: EventSchema = {
   },
   checking: {
     meaning:
-      'The files of the model are compared with their hashes before they are loaded, once until they change. Below 1 GiB ' +
+      'The files of the model are compared with their hashes before they are loaded: only once, unless they change. Below 1 GiB ' +
       'the level is `debug`; small files are not reported.',
     fields: { model: MODEL, bytes: bytes('bytes to read') },
   },
@@ -149,7 +149,7 @@ export const EVENT_SCHEMA: EventSchema = {
       weightBytes: bytes('memory of the weights'),
       batchTokens: {
         type: 'object',
-        meaning: 'maximum of tokens in a batch',
+        meaning: 'maximum tokens in a batch',
         fields: { dna: count('for DNABERT-S', 'tokens'), protein: count('for ESM-2', 'tokens') },
       },
     },
@@ -164,14 +164,14 @@ export const EVENT_SCHEMA: EventSchema = {
         count('fraction of the run that is done, including parts of running batches; never decreases', '0 to 1'),
       ),
       secondsLeft: unknownable(count('time to the end at the speed so far', 'seconds')),
-      lettersComputed: count('letters of the input that are done, counted likewise', 'bases'),
+      lettersComputed: count('letters of the input that are done, counted in the same way', 'bases'),
       records: count('records read', 'records'),
       windows: count('windows with final results', 'windows'),
       frames: count('number of ORFs that the devices are done with', 'ORFs'),
-      framesSpared: count('those of them in windows that triage decided', 'ORFs'),
+      framesSpared: count('those of `frames` in windows that triage decided', 'ORFs'),
       framesFailed: count('those of `frames` without a score because of a failure', 'ORFs'),
       framesPerSecond: count('average since the run began, including parts of running batches', 'ORFs a second'),
-      tokensPerSecond: count('tokens of both models, counted likewise', 'tokens a second'),
+      tokensPerSecond: count('tokens of both models, counted in the same way', 'tokens a second'),
       devices: {
         type: 'objects',
         meaning: 'what every worker is doing',
@@ -205,13 +205,13 @@ export const EVENT_SCHEMA: EventSchema = {
       allocated: bytes("memory of the worker's tensors; on the CPU, resident memory of the whole process"),
       reserved: bytes('memory allocated or kept for the next batch'),
       peak: bytes('maximum of reserved memory so far'),
-      free: bytes('free memory of the device, whoever uses the rest'),
+      free: bytes('free memory of the device, whatever uses the rest'),
       total: bytes('memory of the device'),
     },
   },
   'memory-pressure': {
     meaning: 'A device has little memory left. Reported once, and again after a recovery.',
-    fields: { device: DEVICE, used: bytes('memory in use by anyone'), total: bytes('memory of the device') },
+    fields: { device: DEVICE, used: bytes('memory in use by all programs'), total: bytes('memory of the device') },
   },
   continued: {
     meaning: 'The run resumes from the journal of an earlier one: what is in it is not computed again.',
@@ -219,7 +219,7 @@ export const EVENT_SCHEMA: EventSchema = {
       journal: { type: 'string', meaning: 'path of the journal' },
       batches: count('batches in it', 'batches'),
       frames: count('number of ORFs whose scores are in it', 'ORFs'),
-      framesTriaged: count('number of ORFs that triage has read, in addition', 'ORFs'),
+      framesTriaged: count('number of further ORFs that triage has read', 'ORFs'),
       damagedBytes: bytes('damaged bytes in it; what they held is computed again'),
       isOfSameDevices: {
         type: 'boolean',
@@ -269,7 +269,7 @@ export const EVENT_SCHEMA: EventSchema = {
     fields: { device: DEVICE, text: TEXT },
   },
   'random-weights': {
-    meaning: 'The model has random weights, so its scores mean nothing.',
+    meaning: 'The model has random weights, so its scores are meaningless.',
     fields: { model: MODEL },
   },
   waiting: {
@@ -339,7 +339,7 @@ export const EVENT_SCHEMA: EventSchema = {
         meaning: 'time by stage, as in `run.json`; `total` is the whole command',
         unit: 'seconds',
       },
-      model: { ...MODEL, meaning: 'name of the model behind the results' },
+      model: { ...MODEL, meaning: 'name of the model that made the results' },
       card: CARD,
       output: { type: 'string', meaning: 'the output directory as given' },
     },

@@ -37,17 +37,17 @@ const TEXTS: Wording = {
     warn(`the libtorch of ${place} is not used: it ${reason}. Using the one in ${used}`),
   'shipped-model': ({ model, card }) =>
     warn(
-      `no model is installed: using ${model}, which came with this program. It is small, and meant for trying and for ` +
-        `triage, not in place of the published weights${card === null ? '' : `; what it can do is in ${card}`}. ` +
-        'How to install those: virnucpro models import --help',
+      `no model is installed: using ${model}, which came with this program. It is small and meant for trials ` +
+        `and triage, not as a replacement for the published weights${card === null ? '' : `; what it can do is in ${card}`}. ` +
+        'To install those: virnucpro models import --help',
     ),
   loading: ({ model, chunkSize, workers }) =>
     info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
   triage: ({ model, othersBelow, virusAtLeast }) =>
-    info(`triage: ${model} decides windows with a virus score below ${othersBelow} or from ${virusAtLeast} on`),
+    info(`triage: ${model} decides windows with a virus score below ${othersBelow} or at least ${virusAtLeast}`),
   checking: ({ model, bytes: size }) => ({
     level: size >= LONG_LOADING_BYTES ? 'info' : 'debug',
-    text: `checking the files of model ${model}, ${bytes(size)}: once, until they change`,
+    text: `checking the files of model ${model}, ${bytes(size)} (only once, unless they change)`,
   }),
   'loading-progress': ({ device, bytesDone, bytesTotal }) => ({
     // Quick loading is not worth a line.
@@ -80,24 +80,23 @@ const TEXTS: Wording = {
     error(
       `${device}: lost: ${reason}; ` +
         (left.length > 0
-          ? `${left.join(', ')} ${left.length === 1 ? 'goes' : 'go'} on without it`
+          ? `${left.join(', ')} ${left.length === 1 ? 'continues' : 'continue'} without it`
           : 'no device is left'),
     ),
   'worker-message': ({ device, level, text }) => ({ level, text: `${device}: ${text}` }),
   'random-weights': ({ model }) => warn(`${model}: random weights: not a prediction`),
   waiting: ({ reason }) => info(reason),
   resumable: ({ output }) =>
-    info(`what was computed is kept in ${output}: the same command with --resume goes on from there`),
+    info(`what was computed is kept in ${output}: the same command with --resume continues from there`),
   'complete-already': ({ output }) => info(`${output} holds the complete results of this run: nothing to do`),
-  stopping: () => warn('stopping after the batches that run; again to stop at once'),
-  completing: () => warn('the results are complete and are being written; again to stop at once'),
+  stopping: () => warn('stopping after the running batches; repeat to stop at once'),
+  completing: () => warn('the results are complete and are being written; repeat to stop at once'),
   interrupted: ({ signal, output }) =>
     warn(`stopped by ${signal}: ${output === null ? 'nothing was written' : `what was finished is in ${output}`}`),
-  aborted: ({ code, reason }) =>
-    error(`ended before the end of the input, what is finished is kept: ${reason} (${code})`),
-  limit: ({ reason }) => warn(`the limit of the devices was not measured: ${reason}`),
+  aborted: ({ code, reason }) => error(`the run ended early and kept what was finished: ${reason} (${code})`),
+  limit: ({ reason }) => warn(`the speed limit of the devices could not be measured: ${reason}`),
   warning: ({ text }) => warn(text),
-  paused: () => info('paused: what the devices have is finished, then they wait'),
+  paused: () => info('paused: the devices finish their batches, then wait'),
   resumed: () => info('resumed'),
   'device-summary': deviceSummaryText,
   finished: finishedText,
@@ -149,7 +148,7 @@ function precisionText({ without, able, fp16 }: PrecisionEvent): EventText {
  */
 const FP16_ADVICE =
   '--precision fp16 uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, ' +
-  '8.1 in FP32). Its range is smaller: a frame whose values leave it stays without a score, and the log says so';
+  '8.1 in FP32). Its range is smaller: a frame whose values exceed it gets no score, which is logged';
 
 /** The option that selects only these devices. */
 function deviceOption(ids: readonly string[]): string {
@@ -195,17 +194,17 @@ function memoryText({ device, allocated, reserved, peak, free, total }: MemoryEv
 function memoryPressureText({ device, used, total }: MemoryPressureEvent): EventText {
   return warn(
     `${device}: ${percent(used / total)} of its memory is in use (${gibibytes(used)} of ${gibibytes(total)} GiB). ` +
-      `If batches fail for want of memory, lower --esm-batch-size and --dnabert-batch-size, set --max-memory, ` +
+      `If batches fail for lack of memory, lower --esm-batch-size and --dnabert-batch-size, set --max-memory, ` +
       `or close other programs that use this device`,
   );
 }
 
 function continuedText({ frames, framesTriaged, damagedBytes, isOfSameDevices }: ContinuedEvent): EventText {
   const parts = [
-    `going on with an earlier run: the scores of ${counted(frames, 'frame')} are there already`,
+    `resuming an earlier run: ${counted(frames, 'frame')} already ${frames === 1 ? 'has a score' : 'have scores'}`,
     framesTriaged > 0 && `triage has read ${counted(framesTriaged, 'frame')}`,
-    damagedBytes > 0 && `${bytes(damagedBytes)} of its journal are damaged, what they told is computed again`,
-    !isOfSameDevices && 'they come from other devices, whose scores may differ in their last digits',
+    damagedBytes > 0 && `${bytes(damagedBytes)} of its journal are damaged, and what they held is computed again`,
+    !isOfSameDevices && 'it was begun on other devices, whose scores may differ in their last digits',
   ];
   return { level: damagedBytes > 0 || !isOfSameDevices ? 'warn' : 'info', text: parts.filter(Boolean).join('; ') };
 }

@@ -50,7 +50,7 @@ export const PREDICTION_RESULTS: OutputFile = {
 export const HIGHEST_SCORE: OutputFile = {
   name: 'prediction_results_highestscore.csv',
   when: 'always',
-  format: 'tab-separated in spite of its name, exactly as in the classic tool: ids are not escaped',
+  format: 'tab-separated despite its name, exactly as in the classic tool: ids are not escaped',
   meaning:
     'One row for each window id with a scored ORF, sorted by code point. Windows with the same id (contigs with the ' +
     'same name) share one row.',
@@ -158,7 +158,7 @@ export const CHUNKED: OutputFile = {
 export const IDENTIFIED_NUCLEOTIDE: OutputFile = {
   name: '{input}_identified_nucleotide.fa',
   when: 'keep-intermediate',
-  format: 'FASTA, one line a sequence, exactly as in the classic tool',
+  format: 'FASTA, one line per sequence, exactly as in the classic tool',
   meaning: 'The bases of every ORF (in the words of the classic tool, every kept frame): what the DNA model reads.',
   columns: [],
 };
@@ -166,7 +166,7 @@ export const IDENTIFIED_NUCLEOTIDE: OutputFile = {
 export const IDENTIFIED_PROTEIN: OutputFile = {
   name: '{input}_identified_protein.faa',
   when: 'keep-intermediate',
-  format: 'FASTA, one line a sequence, exactly as in the classic tool',
+  format: 'FASTA, one line per sequence, exactly as in the classic tool',
   meaning: 'The amino acids of every ORF: what the protein model reads.',
   columns: [],
 };
@@ -185,7 +185,7 @@ export const EMBEDDINGS: OutputFile = {
 export const JOURNAL: OutputFile = {
   name: '.journal',
   when: 'unfinished',
-  format: 'binary, append-only, one checksummed record a batch',
+  format: 'binary, append-only, one checksummed record per batch',
   meaning:
     'What the run has computed so far, from which `--resume` continues. It is removed when every window with an ORF is ' +
     'scored.',
@@ -196,7 +196,7 @@ export const FAILED_FILES: OutputFile = {
   name: 'failed_files.txt',
   when: 'failures',
   format:
-    'one line a failure, three fields separated by `|`, no header; control characters and backslashes are escaped as in ' +
+    'one line per failure, three fields separated by `|`, no header; control characters and backslashes are escaped as in ' +
     'the tables',
   meaning:
     'What could not be computed and why, with one line for each failure and input. The tables say which windows.',
@@ -213,9 +213,9 @@ export const FAILED_FILES: OutputFile = {
 export const RUN_LOG: OutputFile = {
   name: 'run.log',
   when: 'always',
-  format: 'text, one entry a line, with time and level',
+  format: 'text, one entry per line, with time and level',
   meaning:
-    'The log of the run at the level of `--log-level`, whatever was on the screen. During the run it grows in the ' +
+    'The log of the run at the level of `--log-level`, whether or not it was on the screen. During the run it grows in the ' +
     'folder `.unfinished-…` beside it.',
   columns: [],
 };
@@ -230,8 +230,8 @@ export const RUN_MANIFEST: OutputFile = {
     '`tokensPerSecond`, `matmulEfficiency`, which is the fraction of the speed that the matrix products alone reach, and ' +
     'the peak of their memory), counts, times, and every file written except run.log, which is still growing. `outcome` ' +
     'is `complete`, `partial` (some windows failed, or records are invalid) or `stopped`: the run ended early, and the ' +
-    'results are correct but incomplete. `rescored` appears after `virnucpro call`: one entry a call, with what was in ' +
-    'force before.',
+    'results are correct but incomplete. `rescored` appears after `virnucpro call`: one entry per call, with the ' +
+    'settings before it.',
   columns: [],
 };
 

@@ -53,7 +53,7 @@ function whatIsThere(names: readonly string[]): [string, string] {
   if (names.includes(REPLACEMENT_FOLDER)) {
     return [
       'its results are being put in place',
-      'Wait for that, or where it was interrupted call once without --output, which ends it',
+      'Wait for that or, if it was interrupted, run call without --output, which completes it',
     ];
   }
   if (names.some((name) => name === JOURNAL.name || name.startsWith('.unfinished-'))) {

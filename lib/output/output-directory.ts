@@ -182,8 +182,8 @@ class OtherRuns {
     } catch (cause) {
       throw new VirnucproError(
         'VNP_OUTPUT',
-        `The unfinished run in ${folder} was of ${describeOwner(owner)}, and only that user may remove it. ` +
-          'Ask for that, or choose another directory',
+        `The unfinished run in ${folder} belongs to ${describeOwner(owner)}, and only that user may remove it. ` +
+          'Ask that user to do so, or choose another directory',
         { cause },
       );
     }
@@ -200,7 +200,7 @@ class OtherRuns {
       // With `force`, the user says that it is over.
       if (force && isElsewhere(owner, this.#system.identity())) return;
       const seconds = (patience ?? PATIENCE) / 1000;
-      onWaiting?.(`looking whether the run in ${folder} of ${who} is still alive (up to ${seconds} s)`);
+      onWaiting?.(`checking whether the run in ${folder} of ${who} is still alive (up to ${seconds} s)`);
       const seen = await watchOwner(this.#system, folder, patience, signal);
       if (seen === 'silent') onWaiting?.(`no sign of life from ${who} for ${seconds} s: taking the directory over`);
       if (seen !== 'alive') return;

@@ -17,6 +17,6 @@ export function outputError(problem: string, path: string, cause: unknown): Virn
   const room = makingRoom(cause, path);
   const advice = room
     ? `${room}, or choose another output directory, then run again`
-    : (ADVICE[code] ?? 'Choose another output directory or mend this one, then run again');
+    : (ADVICE[code] ?? 'Choose another output directory or fix this one, then run again');
   return new VirnucproError('VNP_OUTPUT', `${path} ${problem}: ${reasonOf(cause)}. ${advice}`, { cause });
 }

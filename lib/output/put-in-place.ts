@@ -82,7 +82,7 @@ export async function finishReplacement(claimed: ClaimedDirectory): Promise<void
 async function prepare({ results, unfinished, system: { files } }: ClaimedDirectory, placing: Placing): Promise<void> {
   const there = await files.names(results);
   const missing = [...placing.names, RUN_MANIFEST.name].find((name) => !there.includes(name));
-  if (missing !== undefined) throw new Error(`${missing} was removed while the run went on`);
+  if (missing !== undefined) throw new Error(`${missing} was removed during the run`);
   const { outdated, isFinal } = placing;
   await files.write(join(results, PLACING_FILE), JSON.stringify({ outdated, isFinal }));
   for (const folder of [results, join(unfinished, 'new')]) await files.forceToDisk(folder);

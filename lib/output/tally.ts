@@ -72,7 +72,7 @@ function compare(name: string, counted: number, written: number, mayBeLess: bool
   if (counted === written || (mayBeLess && counted > written)) return;
   throw new VirnucproError(
     'VNP_OUTPUT',
-    `The run counted ${name} = ${counted}, but its result files have ${written}. Results were lost or doubled, so the ` +
-      'files were not put in place; please report this defect',
+    `The run counted ${name} = ${counted}, but its result files have ${written}. Results were lost or duplicated, so the ` +
+      'files were not put in place; please report this bug',
   );
 }

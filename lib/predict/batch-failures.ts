@@ -36,7 +36,7 @@ export function unscoredFrames({ scores, faults, failures }: BatchOutcome): Unsc
     if (part) withoutNumber.set(part, [...(withoutNumber.get(part) ?? []), row]);
   }
   for (const [part, rows] of withoutNumber) {
-    const reason = 'the model gave no number; a precision of more range, such as fp32, may help';
+    const reason = 'the model produced a non-finite score; a precision with more range, such as fp32, may help';
     unscored.push({ rows, part, code: 'VNP_NATIVE', reason });
   }
   return unscored;

@@ -23,7 +23,7 @@ export function describe(plan: RunPlan): string[] {
       'also written',
       [...(sequences ? ['sequences'] : []), ...(embeddings ? ['embeddings'] : [])].join(', ') || 'nothing',
     ),
-    line('journal', journal === undefined ? 'a new one' : `of an unfinished run, which is continued: ${journal}`),
+    line('journal', journal === undefined ? 'a new one' : `resumes the unfinished run in ${journal}`),
   ];
 }
 
@@ -45,11 +45,11 @@ function inputsText({ files }: RunPlan): string {
 }
 
 function randomText({ random }: { readonly random: boolean }): string {
-  return random ? ', with random weights: its results mean nothing' : '';
+  return random ? ', with random weights: its results are meaningless' : '';
 }
 
 function triageText({ model, rule: { othersBelow, virusAtLeast } }: NonNullable<RunPlan['triage']>): string {
-  const sure = `which decides windows with a score below ${othersBelow} or of at least ${virusAtLeast}`;
+  const sure = `which decides windows with a score below ${othersBelow} or at least ${virusAtLeast}`;
   return `${model.name}, ${sure}${randomText(model)}`;
 }
 

@@ -64,7 +64,7 @@ export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promi
     return await loading;
   } catch (error) {
     if (!signal?.aborted) throw error;
-    const text = 'The caller cancelled the loading';
+    const text = 'The caller aborted loading';
     throw new VirnucproError('VNP_ABORTED', text, { cause: signal.reason });
   }
 }

@@ -197,7 +197,7 @@ function harmless(listener: ((event: RunEvent) => void) | undefined): (event: Ru
 export function resolveTriage(triage: string | TriageChoice): TriageChoice {
   if (typeof triage === 'string') return { model: triage };
   checkNames(TRIAGE_OPTIONS, triage, 'triage');
-  if (!isText(triage.model)) throw expected('VNP_ARGUMENT', 'a name', 'the model of triage', typeof triage.model);
+  if (!isText(triage.model)) throw expected('VNP_ARGUMENT', 'a name', 'the triage model', typeof triage.model);
   if (triage.othersBelow !== undefined) fraction('othersBelow', triage.othersBelow);
   if (triage.virusAtLeast !== undefined) fraction('virusAtLeast', triage.virusAtLeast);
   return triage;

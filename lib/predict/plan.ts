@@ -97,8 +97,8 @@ export function checkEmbeddings({ triage }: ModelPlan, { embeddings }: ResultSet
   if (!triage || !embeddings) return;
   throw new VirnucproError(
     'VNP_USAGE',
-    'Embeddings (--save-embeddings) cannot be combined with triage (--triage): those of the windows that ' +
-      `${triage.model.name} decides would be another model's. Leave one of them out`,
+    'Embeddings (--save-embeddings) cannot be combined with triage (--triage): the windows that ' +
+      `${triage.model.name} decides would have another model's embeddings. Leave one of them out`,
   );
 }
 

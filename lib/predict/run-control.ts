@@ -69,7 +69,9 @@ export class RunControl {
   listenTo(signal: AbortSignal): () => void {
     const abort = (): void =>
       this.stop(
-        new VirnucproError('VNP_ABORTED', 'The run was ended by its caller before its end', { cause: signal.reason }),
+        new VirnucproError('VNP_ABORTED', 'The caller stopped the run before it was complete', {
+          cause: signal.reason,
+        }),
       );
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });

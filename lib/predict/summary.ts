@@ -135,10 +135,13 @@ export class RunSummary extends ScoredBatches {
 /** What the user should know about the letters of a run's records, one sentence each. */
 function letterWarnings({ uracil, recordsWithUracil, gaps, recordsWithGaps }: RunCounts): string[] {
   const warnings: string[] = [];
-  if (uracil > 0) warnings.push(`U was read as T: ${uracil} of them, in ${counted(recordsWithUracil, 'record')}`);
+  if (uracil > 0) {
+    const where = `${counted(uracil, 'letter')} U in ${counted(recordsWithUracil, 'record')}`;
+    warnings.push(`${where} ${uracil === 1 ? 'was' : 'were'} read as T`);
+  }
   if (gaps > 0) {
-    const what = `gap characters (- and .) were left out: ${gaps} of them, in ${counted(recordsWithGaps, 'record')}`;
-    warnings.push(`${what}. Positions count the letters without them`);
+    const where = `${counted(gaps, 'gap character')} (- and .) in ${counted(recordsWithGaps, 'record')}`;
+    warnings.push(`${where} ${gaps === 1 ? 'was' : 'were'} left out. Positions do not count them`);
   }
   return warnings;
 }

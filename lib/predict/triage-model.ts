@@ -31,8 +31,8 @@ export async function findTriage(
   const triage = await registry.findTrusted(name, { trust });
   const isSame = triage.name === model.name || PARTS.every((part) => triage[part].sha256 === model[part].sha256);
   if (isSame) {
-    const next = 'Triage by it would spare nothing: leave it out, or choose a smaller model';
-    throw expected('VNP_USAGE', `another model than ${model.name}`, 'triage', name, next);
+    const next = 'It would save nothing as triage: leave it out, or choose a smaller model';
+    throw expected('VNP_USAGE', `a model other than ${model.name}`, 'triage', name, next);
   }
   return { model: triage, rule: ruleOf(triage, choice, model.chunkSize) };
 }
@@ -49,14 +49,14 @@ function ruleOf(triage: OpenedModel, choice: TriageChoice, chunkSize: number): T
       'VNP_USAGE',
       `a model with triage thresholds for windows of ${chunkSize} bases`,
       'triage',
-      `${triage.name}, which has ${lengths ? `those for windows of ${lengths}` : 'none'}`,
-      'Choose another one, or say from which scores on it is sure: --triage-others-below and --triage-virus-at-least ' +
+      `${triage.name}, which has ${lengths ? `them for windows of ${lengths}` : 'none'}`,
+      'Choose another one, or set the thresholds: --triage-others-below and --triage-virus-at-least ' +
         '(in a program othersBelow and virusAtLeast)',
     );
   }
   if (othersBelow > virusAtLeast) {
-    const what = `at most ${virusAtLeast}, from which a window is virus,`;
-    throw expected('VNP_USAGE', what, 'the score below which a window is none', String(othersBelow));
+    const what = `at most ${virusAtLeast} (the upper threshold)`;
+    throw expected('VNP_USAGE', what, 'the lower triage threshold', String(othersBelow));
   }
   return { othersBelow, virusAtLeast };
 }

@@ -75,7 +75,7 @@ export class Triage implements WindowSink, ScoreBook {
     const batcher = new FrameBatcher(options.batches);
     this.#reading = new Dispatcher(options.pool, {
       ...{ batcher, scores: this, counts: summary.triage, summary, control, onFailure, journal },
-      what: `scores of triage by ${options.model}`,
+      what: `triage scores from ${options.model}`,
     });
   }
 

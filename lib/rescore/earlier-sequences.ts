@@ -61,7 +61,7 @@ export class EarlierSequences {
 
   /** The size and hash of the file, after its last record. @throws VirnucproError VNP_OUTPUT, also if more follows */
   async end(): Promise<FileSummary> {
-    if (this.#block.length > 0 || (await this.#read())) throw this.#damaged('goes on after its last record');
+    if (this.#block.length > 0 || (await this.#read())) throw this.#damaged('continues after its last record');
     return { bytes: this.#bytes, sha256: this.#hash.digest('hex') };
   }
 

@@ -66,7 +66,7 @@ export function checkClassifier(directory: string, earlier: RunManifest, { model
 function withoutFile(directory: string, { parameters }: RunManifest, missing: string): VirnucproError {
   const wasSaved = parameters['saveEmbeddings'] === true;
   const next = wasSaved
-    ? 'These are what a call has written elsewhere: name the directory of the run itself'
+    ? 'These results were written by an earlier rescore: name the directory of the run itself'
     : 'Another classifier needs the embeddings of the frames: predict again with --save-embeddings';
   const message = `${join(directory, RUN_MANIFEST.name)} has no ${missing} among its files. ${next}`;
   return new VirnucproError('VNP_OUTPUT', message);

@@ -96,8 +96,8 @@ async function refuseOthers(directory: string): Promise<void> {
 async function refuseSame(directory: string, output: string): Promise<void> {
   const [own, other] = await Promise.all([directory, output].map((path) => realpath(path).catch(() => undefined)));
   if (own === undefined || own !== other) return;
-  const next = 'Leave it out to have the results there called anew, or choose another directory';
-  throw expected('VNP_OUTPUT', 'another directory than that of the results', 'the output', output, next);
+  const next = 'Omit it to rescore the results in place, or choose another directory';
+  throw expected('VNP_OUTPUT', 'a directory other than that of the results', 'the output', output, next);
 }
 
 /** The files that are checked while they are read for the new calls. */

@@ -140,7 +140,7 @@ class TablesRescore {
       if (typeof isMore !== 'boolean') isMore = await isMore;
       if (!isMore) return;
       const own = windows.cells[this.#window.contig]!;
-      if (!isStopped) throw windows.damaged(`is one more window of ${shown(own)} than contigs.tsv says`);
+      if (!isStopped) throw windows.damaged(`is a window of ${shown(own)} beyond the number in contigs.tsv`);
       cell ??= own;
       const wait = this.#rewriteWindow(cell, number, new ScoreSums());
       if (wait !== undefined) await wait;

@@ -24,7 +24,8 @@ export interface InputsJob {
   readonly signal?: AbortSignal | undefined;
 }
 
-const GIVE_INPUTS = 'Give the inputs of the run, in their order, with --input: a record is virus now that was none';
+const GIVE_INPUTS =
+  "Give the run's inputs, in order, with --input: a record has become virus, and its sequence is in them";
 
 /** An input as it is now. */
 interface PresentInput {

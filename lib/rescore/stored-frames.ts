@@ -156,7 +156,7 @@ export class StoredFrames {
     const isMore = this.#position < this.#frames.length || (await this.#table.advance());
     if (isMore) {
       const { id, line } = this.#frames[this.#position] ?? { id: this.#table.cells[0]!, line: this.#table.line };
-      throw this.#table.damaged(`has ${shown(id)}, a frame of no window in windows.tsv`, line);
+      throw this.#table.damaged(`has ${shown(id)}, a frame that belongs to no window in windows.tsv`, line);
     }
     for (const [file, found] of [
       [PREDICTION_RESULTS, this.#table.summary()],
@@ -184,7 +184,7 @@ export class StoredFrames {
       if (!isMore) break;
       read.push({ id: table.cells[0]!, line: table.line });
     }
-    if (read.length === 0) throw table.damaged(`is the last, but the window ${shown(window)} has another frame`);
+    if (read.length === 0) throw table.damaged(`is the last row, but the window ${shown(window)} has more frames`);
     const { classifier, signal } = this.#options;
     const scores = await classifier.classify(await this.#embeddings.read(read.length));
     signal?.throwIfAborted();
@@ -210,7 +210,7 @@ function lastOf(scores: readonly FrameScore[]): number {
 function withoutNumber(id: string, { model }: OtherClassifier): Error {
   return new VirnucproError(
     'VNP_NATIVE',
-    `The classifier of ${model.name} gave no number for the frame ${shown(id)}. Its weights may be damaged; nothing was ` +
+    `The classifier of ${model.name} produced a non-finite score for the frame ${shown(id)}. Its weights may be damaged; nothing was ` +
       'changed',
   );
 }

@@ -91,7 +91,7 @@ function warningsOf({ stopped, devices, failures, triage, counts, warnings }: Ru
     ...byReason(failures).map(([reason, frames]) => `${counted(frames, 'frame')} without a score: ${reason}`),
     ...byReason(triage.failures).map(
       ([reason, frames]) =>
-        `${counted(frames, 'frame')} without a score of triage, whose windows went to the model: ${reason}`,
+        `${counted(frames, 'frame')} without a triage score; ${frames === 1 ? 'its window' : 'their windows'} went to the run's model: ${reason}`,
     ),
   ];
 }
@@ -107,13 +107,13 @@ function byReason(failures: RunSummary['failures']): [reason: string, frames: nu
 }
 
 function invalidWarning(count: number): string {
-  return `${counted(count, 'record')} with status invalid, for which nothing was computed; contigs.tsv says why`;
+  return `${counted(count, 'invalid record')}, for which nothing was computed; contigs.tsv says why`;
 }
 
 /** @param stopped its cause is the signal's name if a signal stopped the run */
 function stoppedWarning({ cause, code, message }: VirnucproError): string {
-  const why = typeof cause === 'string' ? ` by ${cause}` : `: ${message}`;
-  return `stopped before the end of the input${why} (${code})`;
+  const end = 'before the end of the input';
+  return typeof cause === 'string' ? `stopped by ${cause} ${end} (${code})` : `stopped ${end}: ${message} (${code})`;
 }
 
 function describeDevice(usage: WorkerUsage, { memory }: WorkerStatus): RunDescription['devices'][number] {

@@ -98,7 +98,7 @@ async function refuseOverwriting(plan: ResultsPlan, directory: string): Promise<
   for (const { path } of plan.files) {
     if (!results.includes(await real(path))) continue;
     const next = 'Choose another output directory, or move the input';
-    throw expected('VNP_USAGE', 'an input that is no result of this run', 'the input', path, next);
+    throw expected('VNP_USAGE', 'an input that is not a result file of this run', 'the input', path, next);
   }
 }
 

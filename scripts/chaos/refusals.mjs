@@ -24,7 +24,7 @@ export function refusals(times) {
     fault('a letter of the input changed: refused', changedInput),
     fault('another model: refused', refused(['--model', OTHER_MODEL], /DNABERT-S model .*ESM-2 model/)),
     fault('another precision: refused', refused(['--precision', 'bf16'], /precision fp32, .*precision bf16/)),
-    fault('another batch size: refused', refused(otherBatches, /tokens of an ESM-2 batch 1200/)),
+    fault('another batch size: refused', refused(otherBatches, /ESM-2 batch tokens 1200/)),
     fault('another engine: refused', refused(['--engine', 'torchscript'], /engine packed, .*engine torchscript/)),
     fault('without --resume: refused, with an offer', refused([], /not finished.*--resume.*--force/, false)),
     fault('a second run in the directory: refused', secondRun),

@@ -44,10 +44,10 @@ describe('a record that is not sound', () => {
       for (const blockSize of [1, 2, 3, 1000]) {
         assert.deepEqual(await problemsOf(Buffer.from(lines.join(end), 'latin1'), blockSize), [
           ['a', undefined],
-          ['nul', 'a byte that is no letter of a nucleotide sequence (0x00) in line 7, column 2'],
+          ['nul', 'a byte that is not a nucleotide letter (0x00) in line 7, column 2'],
           ['b', undefined],
-          ['latin', 'a byte that is no letter of a nucleotide sequence (0xe9) in line 11, column 2'],
-          ['del', 'a byte that is no letter of a nucleotide sequence (0x7f) in line 13, column 1'],
+          ['latin', 'a byte that is not a nucleotide letter (0xe9) in line 11, column 2'],
+          ['del', 'a byte that is not a nucleotide letter (0x7f) in line 13, column 1'],
         ]);
       }
     });
@@ -74,7 +74,7 @@ describe('a record that is not sound', () => {
     for (const [letters, byte, place] of cases) {
       for (const blockSize of [1, 2, 3, 1000]) {
         assert.deepEqual(await problemsOf(`>a\n${letters}\n>b\nAC\n`, blockSize), [
-          ['a', `a byte that is no letter of a nucleotide sequence (${byte}) in ${place}`],
+          ['a', `a byte that is not a nucleotide letter (${byte}) in ${place}`],
           ['b', undefined],
         ]);
       }
@@ -84,10 +84,7 @@ describe('a record that is not sound', () => {
   it('has the header of another, where files were put together without a line end between them', async () => {
     for (const blockSize of [1, 5, 1000]) {
       assert.deepEqual(await problemsOf('>a\nACGT\nACGT>b of another\nACGT\n>c\nAC\n', blockSize), [
-        [
-          'a',
-          'a ">" within a line, in line 3, column 5: a line end may be missing before it, where files were put together',
-        ],
+        ['a', 'a ">" within a line, in line 3, column 5: a line end may be missing before it, where files were joined'],
         ['c', undefined],
       ]);
     }
@@ -108,10 +105,7 @@ describe('a record that is not sound', () => {
       problems.push(record.problem);
       assert.equal(plain(record).letters.length, record.id === 'a' ? 401 : 4);
     }
-    assert.deepEqual(problems, [
-      'a byte that is no letter of a nucleotide sequence (0x00) in line 102, column 1',
-      undefined,
-    ]);
+    assert.deepEqual(problems, ['a byte that is not a nucleotide letter (0x00) in line 102, column 1', undefined]);
   });
 
   it('is none because of its header, whatever that says', async () => {

@@ -117,7 +117,7 @@ describe('inputs', () => {
     const path = folder.path('missing.fa');
     const error = {
       code: 'VNP_INPUT_MISSING',
-      message: `Input ${path} cannot be read: there is nothing at that path. Check the path`,
+      message: `Input ${path} cannot be read: nothing exists at that path. Check the path`,
     };
     await assert.rejects(checkInputs([path]), error);
     await assert.rejects(readPlain([path]), error);

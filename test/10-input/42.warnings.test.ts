@@ -36,8 +36,8 @@ describe('the entries of an input directory', () => {
     for (const name of ['x.fa.txt', 'a.fa', '.DS_Store', 'notes']) folder.write(`samples/${name}`, RECORDS);
     symlinkSync('nowhere', join(samples, 'gone'));
     assert.deepEqual(await warningsOfCheck([samples]), [
-      `7 entries of directory ${samples} are not read: 3 folders, for folders are not searched (folder.fa, link, nested); ` +
-        '3 files with other endings (gone, notes, x.fa.txt); 1 that is no regular file (pipe.fa)',
+      `7 entries of directory ${samples} are not read: 3 folders, which are not searched (folder.fa, link, nested); ` +
+        '3 files with other endings (gone, notes, x.fa.txt); 1 that is not a regular file (pipe.fa)',
     ]);
   });
 
@@ -80,7 +80,7 @@ describe('the entries of an input directory', () => {
 describe('an input that is given twice', () => {
   const folder = useTemporaryFolder();
   const same = (path: string, earlier: string): string =>
-    `input ${path} has the same content as input ${earlier}, so that its records come more than once`;
+    `input ${path} has the same content as input ${earlier}, so its records are read more than once`;
 
   it('is found before it is read, by whatever path, and not named again when it is read', async () => {
     const path = folder.write('a.fa', RECORDS);
@@ -88,7 +88,7 @@ describe('an input that is given twice', () => {
     symlinkSync('a.fa', link);
     linkSync(path, hardLink);
     const inputs = [path, link, hardLink, path, path];
-    const twice = `input ${path} is given more than once, so that its records come more than once`;
+    const twice = `input ${path} is given more than once, so its records are read more than once`;
     const wanted = [same(link, path), same(hardLink, path), twice];
     assert.deepEqual(new Set(await warningsOfCheck(inputs)), new Set(wanted));
     const progress = new InputProgress();
@@ -112,7 +112,7 @@ describe('an input that is given twice', () => {
     const path = folder.write('a.fa', RECORDS);
     const standardInput = Readable.from([Buffer.from(RECORDS)]);
     assert.deepEqual(await warningsOfReading([path, '-'], { standardInput }), [
-      `standard input has the same content as input ${path}, so that its records come more than once`,
+      `standard input has the same content as input ${path}, so its records are read more than once`,
     ]);
   });
 
@@ -132,10 +132,10 @@ describe('an input without records', () => {
   for (const [what, content, why] of [
     ['no byte', '', 'it is empty'],
     ['a packed file of nothing', gzipSync(''), 'it is empty'],
-    ['white space', ' \n\r\n\t\n', 'it holds white space only'],
-    ['packed white space', gzipSync('\n'.repeat(60_000)), 'it holds white space only'],
-    ['a byte order mark', '\ufeff', 'it holds white space only'],
-    ['a byte order mark and a line end', '\ufeff\n', 'it holds white space only'],
+    ['white space', ' \n\r\n\t\n', 'it contains only white space'],
+    ['packed white space', gzipSync('\n'.repeat(60_000)), 'it contains only white space'],
+    ['a byte order mark', '\ufeff', 'it contains only white space'],
+    ['a byte order mark and a line end', '\ufeff\n', 'it contains only white space'],
   ] as const) {
     it(`is named: ${what}`, async () => {
       const path = folder.write('x.fa', content);

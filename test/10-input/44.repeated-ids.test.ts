@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { RepeatedIds } from '../../lib/input/repeated-ids.js';
 
 const SO_THAT =
-  'so that rows are told apart by source and record only, and those of the classic files (prediction_results*) not at all';
+  'so rows can be distinguished only by source and record, and those of the classic files (prediction_results*) not at all';
 
 function warningsOf(records: readonly (readonly [id: string, source: string])[], mostIds?: number): readonly string[] {
   const ids = new RepeatedIds(mostIds);
@@ -24,7 +24,7 @@ describe('ids that come more than once', () => {
       ['k141_2', 'line\nend.fa'],
     ]);
     assert.deepEqual(warnings, [
-      `3 ids come more than once, ${SO_THAT}: k141_1 (soil.fa, "line\\nend.fa"), k141_0 (soil.fa, "line\\nend.fa"), ` +
+      `3 ids occur more than once, ${SO_THAT}: k141_1 (soil.fa, "line\\nend.fa"), k141_0 (soil.fa, "line\\nend.fa"), ` +
         'k141_2 (standard input, "line\\nend.fa")',
     ]);
   });
@@ -32,10 +32,10 @@ describe('ids that come more than once', () => {
   it('may be empty, long or odd, and are one line', () => {
     const ids = ['', 'x'.repeat(1_000_000), 'tab\there'];
     assert.deepEqual(warningsOf([...ids, ...ids].map((id) => [id, 'a.fa'])), [
-      `3 ids come more than once, ${SO_THAT}: the empty id (a.fa), ${'x'.repeat(80)}… (a.fa), "tab\\there" (a.fa)`,
+      `3 ids occur more than once, ${SO_THAT}: the empty id (a.fa), ${'x'.repeat(80)}… (a.fa), "tab\\there" (a.fa)`,
     ]);
     assert.deepEqual(warningsOf([['', 'a.fa']]), []);
-    assert.match(warningsOf(['', ''].map((id) => [id, 'a.fa']))[0]!, /^1 id comes more than once, .*: the empty id/);
+    assert.match(warningsOf(['', ''].map((id) => [id, 'a.fa']))[0]!, /^1 id occurs more than once, .*: the empty id/);
   });
 
   it('are at most five examples of three inputs each, and the count', () => {
@@ -43,7 +43,7 @@ describe('ids that come more than once', () => {
     const records = inputs.flatMap((input) => ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => [id, input] as const));
     const sources = '(0.fa, 1.fa, 2.fa and 9 more)';
     assert.deepEqual(warningsOf(records), [
-      `7 ids come more than once, ${SO_THAT}: ${['a', 'b', 'c', 'd', 'e'].map((id) => `${id} ${sources}`).join(', ')} and 2 more`,
+      `7 ids occur more than once, ${SO_THAT}: ${['a', 'b', 'c', 'd', 'e'].map((id) => `${id} ${sources}`).join(', ')} and 2 more`,
     ]);
   });
 
@@ -71,7 +71,7 @@ describe('ids that come more than once', () => {
     const records = Array.from({ length: 400_000 }, (_, index) => [`k141_${index}`, 'a.fa'] as const);
     assert.deepEqual(warningsOf(records), []);
     const padded = records.map(([, source], index) => [String(index).padStart(40, '0'), source] as const);
-    assert.match(warningsOf([...padded, padded[77]!])[0]!, /^1 id comes more than once, .*: 0{38}77 \(a\.fa\)$/);
+    assert.match(warningsOf([...padded, padded[77]!])[0]!, /^1 id occurs more than once, .*: 0{38}77 \(a\.fa\)$/);
   });
 
   it('are not looked for past the most ids, and that is said', () => {
@@ -80,11 +80,8 @@ describe('ids that come more than once', () => {
     // Known ids need no room, and come first.
     const records = [...unique, unique[5]!, ['new', 'b.fa'] as const, unique[6]!, ['new', 'b.fa'] as const];
     const [repeated, end, ...others] = warningsOf(records, 2000);
-    assert.match(repeated!, /^1 id comes more than once, .*: c5 \(a\.fa\)$/);
-    assert.equal(
-      end,
-      'ids are compared up to record 2001 only: those that come more than once from record 2002 on are not named',
-    );
+    assert.match(repeated!, /^1 id occurs more than once, .*: c5 \(a\.fa\)$/);
+    assert.equal(end, 'ids are compared only up to record 2001; repeats after that are not reported');
     assert.deepEqual(others, []);
   });
 

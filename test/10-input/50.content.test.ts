@@ -12,7 +12,7 @@ const protein = 'MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALP
 
 const refused: Record<string, { content: string | Uint8Array; message: RegExp }> = {
   zip: { content: `PK\x03\x04${fasta}`, message: /zip compressed data\. Decompress it first \(unzip\)$/ },
-  'gzip within gzip': { content: gzipSync(gzipSync(fasta)), message: /: it is gzip data compressed once more\. / },
+  'gzip within gzip': { content: gzipSync(gzipSync(fasta)), message: /: it is doubly compressed data \(gzip\)\. / },
   'SAM alignments': { content: '@HD\tVN:1.6\nr\t0\t*\n', message: /SAM alignments\. .*samtools fasta/ },
   'a NUL byte before the first record': { content: `a\0\n${fasta}`, message: /binary data \(a NUL byte\)/ },
   'random bytes that have a line with >': {

@@ -172,7 +172,7 @@ describe('a damaged archive', () => {
   const unreadable: Record<string, [Buffer | (() => Buffer), RegExp]> = {
     'an xz with a check by SHA-256': [
       () => packed('sha256.fa.xz'),
-      /xz archive .*a check, such as SHA-256, that is not read/,
+      /xz archive .*an unsupported filter or check, such as SHA-256/,
     ],
     'a zstd that needs a dictionary': [
       Buffer.from('28b52ffd2107050100004142', 'hex'),
@@ -197,8 +197,8 @@ describe('a damaged archive', () => {
       const header = Buffer.alloc(3);
       header.writeUIntLE((payload.length << 3) | (2 << 1) | 1, 0, 3);
       const path = folder.write('endless', Buffer.concat([Buffer.from('28b52ffd0058', 'hex'), header, payload]));
-      await assert.rejects(checkInputs([path]), { message: /a zstd archive that is damaged \(no such data\)/ });
-      assert.match((await recordsBefore(path)).message, /a zstd archive that is damaged \(no such data\)/);
+      await assert.rejects(checkInputs([path]), { message: /a zstd archive that is damaged \(not zstd data\)/ });
+      assert.match((await recordsBefore(path)).message, /a zstd archive that is damaged \(not zstd data\)/);
     }
   });
 

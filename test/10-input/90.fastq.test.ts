@@ -200,20 +200,16 @@ describe('FASTQ', () => {
 
   it('has a record with a problem where a byte is none of a sequence, or of a quality', async () => {
     for (const [sequence, quality, problem] of [
-      ['AC GT', 'IIIII', 'a byte that is no letter of a nucleotide sequence (0x20) in line 6, column 3'],
-      [' ACGT', 'IIIII', 'a byte that is no letter of a nucleotide sequence (0x20) in line 6, column 1'],
-      ['AC\nG T', 'IIIII', 'a byte that is no letter of a nucleotide sequence (0x20) in line 7, column 2'],
-      [
-        'ACGTACGTACGTE',
-        'I'.repeat(13),
-        'a byte that is no letter of a nucleotide sequence (E, 0x45) in line 6, column 13',
-      ],
-      ['AC*', 'III', 'a byte that is no letter of a nucleotide sequence (*, 0x2a) in line 6, column 3'],
-      ['AC1', 'III', 'a byte that is no letter of a nucleotide sequence (1, 0x31) in line 6, column 3'],
+      ['AC GT', 'IIIII', 'a byte that is not a nucleotide letter (0x20) in line 6, column 3'],
+      [' ACGT', 'IIIII', 'a byte that is not a nucleotide letter (0x20) in line 6, column 1'],
+      ['AC\nG T', 'IIIII', 'a byte that is not a nucleotide letter (0x20) in line 7, column 2'],
+      ['ACGTACGTACGTE', 'I'.repeat(13), 'a byte that is not a nucleotide letter (E, 0x45) in line 6, column 13'],
+      ['AC*', 'III', 'a byte that is not a nucleotide letter (*, 0x2a) in line 6, column 3'],
+      ['AC1', 'III', 'a byte that is not a nucleotide letter (1, 0x31) in line 6, column 3'],
       ['AC>', 'III', 'a ">" within a line, in line 6, column 3: '],
-      ['ACGT', 'II\x7fI', 'a byte that no quality has (0x7f) in line 8, column 3'],
-      ['ACGT', 'I II', 'a byte that no quality has (0x20) in line 8, column 2'],
-      ['ACGT', 'III\0', 'a byte that no quality has (0x00) in line 8, column 4'],
+      ['ACGT', 'II\x7fI', 'a byte that is not allowed in a quality (0x7f) in line 8, column 3'],
+      ['ACGT', 'I II', 'a byte that is not allowed in a quality (0x20) in line 8, column 2'],
+      ['ACGT', 'III\0', 'a byte that is not allowed in a quality (0x00) in line 8, column 4'],
       ['ACGT', 'II\nI\t', '3 quality values for 4 letters in the record of line 5'],
     ] as const) {
       const records = await recordsOf(`@a\nAC\n+\nII\n@b\n${sequence}\n+\n${quality}\n@c\nGT\n+\nII\n`);
@@ -228,7 +224,7 @@ describe('FASTQ', () => {
 
   it('has a record with a problem where the caption behind + is another than behind @', async () => {
     const captions = ['', 'b', 'b x', 'b  ', 'c', 'b x y', 'bx'];
-    const problem = 'another caption behind "+" than behind "@" in the record of line 1';
+    const problem = 'a "+" caption that differs from the "@" header in the record of line 1';
     for (const caption of captions) {
       const [record] = await recordsOf(`@b x\nAC\n+${caption}\nII\n`);
       assert.deepEqual(record![2], captions.indexOf(caption) < 4 ? undefined : problem, caption);
@@ -282,7 +278,7 @@ describe('FASTQ', () => {
     'an end within a header': ['@b', / ends without a line that starts with "\+" and a quality, in record 2/],
     'a line between records': [
       '>b\nACGT\n',
-      /^FASTQ input .* starts with ">" in place of a header, which starts with "@", in record 2 \(line 5\)/,
+      /^FASTQ input .* starts with ">" instead of a header, which starts with "@", in record 2 \(line 5\)/,
     ],
     'a header that is too long': [
       `@${'x'.repeat(1024 * 1024 + 1)}\nA\n+\nI\n`,

@@ -47,7 +47,7 @@ describe('what a run was begun with', () => {
 
   it('of another format differs in that alone', () => {
     const other = parseKey(JSON.stringify({ format: JOURNAL_FORMAT + 1, strange: true }))!;
-    assert.throws(() => checkSameRun('j', other, key()), /version of the journal 2.*version of the journal 1/);
+    assert.throws(() => checkSameRun('j', other, key()), /version of the journal 3.*version of the journal 2/);
   });
 
   it('is no key when it is something else', () => {

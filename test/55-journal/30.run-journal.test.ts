@@ -81,7 +81,7 @@ describe('a journal', () => {
         }, reject);
       });
       assert.equal(code, 'VNP_OUTPUT_LOST');
-      assert.match(message, /^The journal .* was removed or replaced while the run went on/);
+      assert.match(message, /^The journal .* was removed or replaced while the run was in progress/);
       await journal!.close();
       assert.equal(existsSync(folder.path), what !== 'removed');
     });
@@ -98,7 +98,7 @@ describe('a journal', () => {
     const find = journal.models.find(0, tokensOf(1), 'window 3 of c1 in input a.fa');
     await assert.rejects(find, {
       code: 'VNP_RESUME',
-      message: /^What follows window 3 of c1 in input a\.fa differs from the input/,
+      message: /^The input from window 3 of c1 in input a\.fa on differs from the input/,
     });
     await journal.close();
   });
@@ -114,7 +114,7 @@ describe('a journal', () => {
   it('is never made of a file of another kind, which stays as it is', async () => {
     for (const text of ['my notes', '>a\nACGT\n', 'x', '\x89VNPJ but not the rest']) {
       writeFileSync(folder.path, text, 'latin1');
-      await assert.rejects(opened(folder.path), { code: 'VNP_OUTPUT', message: /a file of another kind/ });
+      await assert.rejects(opened(folder.path), { code: 'VNP_OUTPUT', message: / is not a journal\. / });
       await assert.rejects(checkJournal(folder.path), { code: 'VNP_OUTPUT' });
       assert.equal(readFileSync(folder.path, 'latin1'), text);
     }

@@ -315,7 +315,7 @@ describe('triage', () => {
     const started = await start(plain({ triage: { ...QUICK, isBroken: [true] } }), many(300));
     await allOf(started);
     assert.equal(started.control.stopped?.code, 'VNP_SYSTEMIC');
-    assert.match(started.control.stopped.message, /scores of triage by small/);
+    assert.match(started.control.stopped.message, /triage scores from small/);
     assert.ok(started.triageFailures.length >= 3);
     assert.deepEqual(started.failures, []);
   });

@@ -115,7 +115,7 @@ describe('the plan of a run', () => {
     'a model that is not installed': [{ model: 'none' }, 'VNP_MODEL_MISSING', /none/],
     'a device that is not there': [{ devices: ['cuda:77'] }, 'VNP_DEVICE', /cuda:77/],
     'a threshold out of range': [{ threshold: 2 }, 'VNP_ARGUMENT', /threshold but received 2/],
-    'triage by the model itself': [{ triage: 'golden' }, 'VNP_USAGE', /another model than golden/],
+    'triage by the model itself': [{ triage: 'golden' }, 'VNP_USAGE', /a model other than golden/],
     'a misspelt option': [{ treshold: 0.5 } as object, 'VNP_ARGUMENT', /"treshold"/],
     'an input of another type': [{ inputs: 7 as unknown as string }, 'VNP_ARGUMENT', /number/],
   };

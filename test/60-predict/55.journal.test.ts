@@ -127,7 +127,7 @@ describe('a run with a journal', () => {
     writeFileSync(changed, readFileSync(INPUT, 'utf8').replace(/ACGT/, 'ACGA'));
     await assert.rejects(all(changed, { journal }), {
       code: 'VNP_RESUME',
-      message: /changed\.fa differs from the input/,
+      message: /changed\.fa on differs from the input/,
     });
     assert.deepEqual(readFileSync(journal), before);
   });
@@ -144,7 +144,7 @@ describe('a run with a journal', () => {
   it('with other tokens a batch, or another precision, is refused and says what differs', async () => {
     await all(INPUT, { journal });
     const wanted: [Partial<OpenOptions>, RegExp][] = [
-      [{ proteinBatchTokens: 300 }, /tokens of an ESM-2 batch 200, .*tokens of an ESM-2 batch 300/],
+      [{ proteinBatchTokens: 300 }, /ESM-2 batch tokens 200, .*ESM-2 batch tokens 300/],
       [{ precision: 'bf16' }, /precision fp32, .*precision bf16/],
       [{ engine: 'torchscript' }, /engine packed, .*engine torchscript/],
     ];

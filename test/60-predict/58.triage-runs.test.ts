@@ -225,7 +225,7 @@ describe('a run with triage', () => {
 
   it('is refused with a reason', async () => {
     const refused: [OpenOptions['triage'], string, RegExp][] = [
-      ['large', 'VNP_USAGE', /another model than large/],
+      ['large', 'VNP_USAGE', /a model other than large/],
       ['golden', 'VNP_USAGE', /thresholds for windows of 500 bases.*golden, which has none.*--triage-others-below/],
       [{ model: 'golden', othersBelow: 0.1 }, 'VNP_USAGE', /thresholds for windows of 500 bases/],
       [{ model: 'small', othersBelow: 1 }, 'VNP_USAGE', /at most .* but received 1/],
@@ -239,7 +239,7 @@ describe('a run with triage', () => {
     // The same archives under another name.
     await assert.rejects(openLarge({ model: 'golden', triage: 'small' }), {
       code: 'VNP_USAGE',
-      message: /spare nothing/,
+      message: /save nothing/,
     });
     assert.throws(() => predictor.predict(INPUT, { embeddings: true }), {
       code: 'VNP_USAGE',
@@ -253,7 +253,7 @@ describe('a run with triage', () => {
     await randomModel({ name: 'short', protein: 'esm2_tiny', dna: 'dnabert_tiny', chunkSize: 300, registry, addon });
     await assert.rejects(openLarge({ model: 'short', triage: 'small' }), {
       code: 'VNP_USAGE',
-      message: /windows of 300 bases .* small, which has those for windows of 500/,
+      message: /windows of 300 bases .* small, which has them for windows of 500/,
     });
   });
 });

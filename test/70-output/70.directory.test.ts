@@ -291,7 +291,7 @@ describe('The result directory', () => {
     } finally {
       clearInterval(beating);
     }
-    assert.match(reasons.join(), /looking whether .* on another\.example is still alive/);
+    assert.match(reasons.join(), /checking whether .* on another\.example is still alive/);
   });
 
   it('is taken over from a run of another machine that is silent, at once when that is forced', async () => {

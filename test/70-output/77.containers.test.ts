@@ -177,7 +177,7 @@ describe('Two runs in one directory', () => {
       assert.equal(event, 'failed');
       assert.match(
         text!,
-        /The unfinished run in .* was of process \d+ on .* \(user nobody\), and only that user may remove it/,
+        /The unfinished run in .* belongs to process \d+ on .* \(user nobody\), and only that user may remove it/,
       );
     });
   });
@@ -209,7 +209,7 @@ describe('Two runs in one directory', () => {
       rmSync(what === 'its folder' ? out(name) : out(name, 'owner.json'), { recursive: true });
       const { code, text } = await run.says('lost');
       assert.equal(code, 'VNP_OUTPUT_LOST');
-      assert.match(text!, /was removed or taken over while it ran\. .*go on with --resume/);
+      assert.match(text!, /was removed or taken over while it ran\. .*continue with --resume/);
       run.finish();
       assert.equal((await run.says('finished', 'failed')).text, text);
       assert.ok(!existsSync(out('run.json')));

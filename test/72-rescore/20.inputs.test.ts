@@ -64,7 +64,7 @@ describe('The sequences of a call', () => {
     for (const name of Object.keys(INPUTS)) renameSync(path(name), path('moved', name));
     await refuses({
       code: 'VNP_INPUT_MISSING',
-      message: /one\.fa cannot be read: there is nothing at that path.*--input/,
+      message: /one\.fa cannot be read: nothing exists at that path.*--input/,
     });
     await rescoreIn(stored(), 'out', LAX, { inputs: [path('moved', 'one.fa'), path('moved', 'two.fa')] });
     assert.deepEqual(called(), wanted);

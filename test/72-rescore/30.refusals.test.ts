@@ -139,7 +139,7 @@ describe('A call refuses', () => {
       'windows.tsv',
       /$/,
       `=d\t1${'\t'.repeat(12)}\n`,
-      /Line 9 .* is one more window of "=d" than contigs\.tsv says/,
+      /Line 9 .* is a window of "=d" beyond the number in contigs\.tsv/,
     ],
     [
       'a missing window',
@@ -217,7 +217,9 @@ describe('A call refuses', () => {
   it('the directory of the results as that of the output, whatever it is called', async () => {
     symlinkSync(out(), join(folder.path, 'link'));
     for (const output of [out(), out('.'), join(folder.path, 'link')]) {
-      await refuses(/another directory than that of the results .*\. Leave it out to have the results/, { output });
+      await refuses(/a directory other than that of the results .*\. Omit it to rescore the results in place/, {
+        output,
+      });
     }
   });
   it('to go on when it is stopped, and leaves all as it was', async () => {

@@ -158,7 +158,7 @@ describe('A call with another classifier', () => {
     await assert.rejects(rescoreIn(run, 'elsewhere', RULE, { classifier: otherClassifier(RUN_MODEL) }), {
       code: 'VNP_OUTPUT',
       message:
-        /embeddings\.f32 among its files\. These are what a call has written elsewhere: name the directory of the run/,
+        /embeddings\.f32 among its files\. These results were written by an earlier rescore: name the directory of the run/,
     });
   });
 });

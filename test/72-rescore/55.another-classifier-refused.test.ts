@@ -123,7 +123,7 @@ describe('A call with another classifier refuses', () => {
       'a_chunk_1F1',
       /Line 3 .* "a_chunk_1F1" instead of the next frame of the window "a_chunk_1"/,
     ],
-    ['too few frames', /[^\n]*\n$/, '', /Line 8 .* is the last, but the window "=c_chunk_3" has another frame/],
+    ['too few frames', /[^\n]*\n$/, '', /Line 8 .* is the last row, but the window "=c_chunk_3" has more frames/],
     ['too few cells', /\t0\.9\n/, '\n', /Line 2 of .*prediction_results\.txt has 3 cells instead of 4/],
     [
       'no header',
@@ -143,11 +143,11 @@ describe('A call with another classifier refuses', () => {
     writeFileSync(out('windows.tsv'), text.replace(/\t1\tfailed(.*)\n$/, '\t0\tfailed$1\n'));
     know('windows.tsv');
     assert.notEqual(readFileSync(out('windows.tsv'), 'utf8'), text);
-    await refuses('VNP_OUTPUT', /Line 9 .* has "=c_chunk_.* a frame of no window in windows\.tsv/);
+    await refuses('VNP_OUTPUT', /Line 9 .* has "=c_chunk_.* a frame that belongs to no window in windows\.tsv/);
   });
 
   it('a classifier that gives no number, naming the frame', () =>
-    refuses('VNP_NATIVE', /The classifier of other_1\.2 gave no number for the frame "a_chunk_1R3"\./, {
+    refuses('VNP_NATIVE', /The classifier of other_1\.2 produced a non-finite score for the frame "a_chunk_1R3"\./, {
       ...otherClassifier(),
       classify: () => Promise.resolve(Float32Array.of(0.1, 0.9, 0.5, NaN, 0, 1, 0, 1, 0, 1)),
     }));

@@ -73,7 +73,7 @@ describe('an event in words', () => {
       /^cuda:0: a batch of 1 frame failed and is tried on another device/,
     );
     assert.equal(text('failure'), '3 frames of a.fa, b.fa without a score: ESM-2 failed: no room (VNP_MEMORY)');
-    assert.equal(text('device-lost'), 'cuda:1: lost: it fell off the bus; cuda:0, cuda:2 go on without it');
+    assert.equal(text('device-lost'), 'cuda:1: lost: it fell off the bus; cuda:0, cuda:2 continue without it');
     assert.match(text('device-lost', { left: [] }), /no device is left$/);
   });
 

@@ -187,7 +187,7 @@ describe('the dashboard as text', () => {
   it('says that it is paused, and how to go on', () => {
     const lines = renderDashboard([status({ isPaused: true })], view(80, 24));
     assert.match(lines[1]!, /PAUSED/);
-    assert.match(lines[23]!, /p go on/);
+    assert.match(lines[23]!, /p resume/);
   });
 
   it('names the keys, or why there are none, or what comes next', () => {
@@ -195,7 +195,7 @@ describe('the dashboard as text', () => {
     assert.equal(last({}).trim(), 'q quit  p pause  l log  Ctrl-C twice: stop at once');
     assert.equal(renderDashboard([], view(80, 24)).at(-1)!.trim(), 'q quit  l log  Ctrl-C twice: stop at once');
     assert.match(last({ logOnly: true }), /l overview/);
-    assert.match(last({ hasKeys: false }), /^No keys: standard input is not free/);
+    assert.match(last({ hasKeys: false }), /^No keys: standard input is in use/);
     assert.match(last({ isStopping: true }), /^Stopping .* Ctrl-C: stop at once/);
   });
 

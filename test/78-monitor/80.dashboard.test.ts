@@ -89,7 +89,7 @@ describe('the dashboard on a terminal', function () {
   it('pauses and goes on with p', async () => {
     await start('polite');
     terminal.press('p');
-    await terminal.shows(/PAUSED[^]*paused\n[^]*p go on/);
+    await terminal.shows(/PAUSED[^]*paused\n[^]*p resume/);
     terminal.press('p');
     await terminal.shows(/resumed\n[^]*p pause/);
     assert.doesNotMatch(terminal.lines()[1]!, /PAUSED/);
@@ -107,7 +107,7 @@ describe('the dashboard on a terminal', function () {
     it(`kills a run that is ${behaviour} with the second Ctrl-C, and says how far it was`, async () => {
       await start(behaviour);
       terminal.press('C-c');
-      await terminal.shows(/(asked to quit|told by SIGINT)\n[^]*^Stopping after the batches that run/m);
+      await terminal.shows(/(asked to quit|told by SIGINT)\n[^]*^Stopping after the running batches/m);
       assert.ok(terminal.state().secondScreen);
       terminal.press('C-c');
       const { screen, code } = await restored();
@@ -158,7 +158,7 @@ describe('the dashboard on a terminal', function () {
     it(`gives up when it cannot be drawn ${when}, and the run goes on`, async () => {
       await start(behaviour);
       terminal.press('p');
-      await terminal.shows(/^no dashboard any more, the run goes on: made to break\nat work\nat work$/m);
+      await terminal.shows(/^the run continues without the dashboard: made to break\nat work\nat work$/m);
       assert.deepEqual(terminal.state(), { secondScreen: false, cursor: true });
       terminal.press('C-c');
       assert.equal((await restored()).code, 130);
@@ -229,7 +229,7 @@ describe('the dashboard on a terminal', function () {
     terminal = await Terminal.open({ columns: 80, rows: 24 });
     const command = [process.execPath, PROGRAM, join(folder, 'pid'), '1', 'deaf'].map((word) => `'${word}'`).join(' ');
     terminal.type(`sleep 1000 | ${command}`);
-    await terminal.shows('No keys: standard input is not free');
+    await terminal.shows('No keys: standard input is in use');
     terminal.press('C-c');
     assert.match((await restored()).screen, /^a made-up run: 50\.0 % done/m);
   });

@@ -49,7 +49,7 @@ export const EVENTS: EventsByName = {
     ...{ batches: 2, frames: 100, framesTriaged: 0, damagedBytes: 512, isOfSameDevices: false },
   },
   'complete-already': { event: 'complete-already', output: 'out' },
-  waiting: { event: 'waiting', reason: 'looking whether out/.unfinished-7 of process 7 on node3 is still alive' },
+  waiting: { event: 'waiting', reason: 'checking whether out/.unfinished-7 of process 7 on node3 is still alive' },
   resumable: { event: 'resumable', output: 'out' },
   checking: { event: 'checking', model: '500', bytes: 11.6 * GIB },
   'loading-progress': { event: 'loading-progress', device: 'cuda:0', bytesDone: 2 * GIB, bytesTotal: 4 * GIB },

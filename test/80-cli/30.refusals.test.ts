@@ -32,9 +32,10 @@ describe('virnucpro predict refuses in one line', () => {
     return join(folder, name);
   };
 
-  it('an input that does not exist', () => refuses(/no such\.fa .*nothing at that path/, [join(folder, 'no such.fa')]));
+  it('an input that does not exist', () =>
+    refuses(/no such\.fa .*nothing exists at that path/, [join(folder, 'no such.fa')]));
   it('an input that cannot be read', () => refuses(/Input .*x\.fa/, [join(file('file.txt', ''), 'x.fa')]));
-  it('one such input among others', () => refuses(/nothing at that path/, [INPUT, join(folder, 'no such.fa')]));
+  it('one such input among others', () => refuses(/nothing exists at that path/, [INPUT, join(folder, 'no such.fa')]));
   it('a binary input', () => refuses(/binary data/, [file('binary.fa', Uint8Array.of(0, 1, 2, 255, 0, 7))]));
   it('an input that is no FASTA', () => refuses(/is neither FASTA/, [file('text.fa', 'hello\nthere\n')]));
   it('a directory without sequences', () => {
@@ -110,6 +111,6 @@ describe('virnucpro predict refuses in one line', () => {
     assert.equal(end, 1);
     const { level, event, code, msg } = JSON.parse(errors) as Record<string, string>;
     assert.deepEqual([level, event, code], ['error', 'failed', 'VNP_INPUT_MISSING']);
-    assert.match(msg!, /nothing at that path/);
+    assert.match(msg!, /nothing exists at that path/);
   });
 });

@@ -227,8 +227,8 @@ describe('the model that comes with the program', () => {
     );
     const shown = (await succeeds(['models', 'inspect'], found)).output;
     assert.match(shown, /\norigin {6}shipped: came with this program\n/);
-    assert.match(shown, /\ncalibrated {2}by the temperature 1\.5\n/);
-    assert.match(shown, /\ntriage {6}windows of 500 are sure below 0\.1 and from 0\.9 on\n/);
+    assert.match(shown, /\ncalibrated {2}with the temperature 1\.5\n/);
+    assert.match(shown, /\ntriage {6}windows of 500: sure below 0\.1 and at or above 0\.9\n/);
     assert.ok(shown.includes(`\ncard        ${card}\n`));
     const model = JSON.parse((await succeeds(['models', 'inspect', NAME, '--json'], found)).output) as InspectedModel;
     assert.deepEqual([model.shipped, model.card?.path, model.temperature], [true, card, TEMPERATURE]);

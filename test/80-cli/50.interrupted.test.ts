@@ -72,7 +72,7 @@ describe('virnucpro predict, when it is interrupted', () => {
       assert.match(errors, new RegExp(`"event":"stopping","signal":"${signal}"`));
       const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
       assert.equal(run.outcome, 'stopped');
-      assert.match(run.warnings.join(), new RegExp(`stopped before the end of the input by ${signal} .VNP_ABORTED.`));
+      assert.match(run.warnings.join(), new RegExp(`stopped by ${signal} before the end of the input .VNP_ABORTED.`));
       const rows = readFileSync(join(output, 'windows.tsv'), 'utf8').trimEnd().split('\n').slice(2);
       assert.equal(rows.length, run.counts.windows);
       assert.ok(rows.length > 0 && rows.length < 4000, `${rows.length} windows`);

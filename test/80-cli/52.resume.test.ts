@@ -239,7 +239,7 @@ describe('virnucpro predict --resume', () => {
       const watch = onceJournaled(output, 0.3 * JOURNAL_BYTES, (child) => child.kill(signal));
       const { end, errors } = await predict(output, [], { watch });
       assert.equal(end, code, errors);
-      assert.match(errors, /the same command with --resume goes on from there/);
+      assert.match(errors, /the same command with --resume continues from there/);
       assert.equal(manifest(output).outcome, 'stopped');
       await resumes(output, (await journaled(output)).frames);
     });
@@ -274,7 +274,7 @@ describe('virnucpro predict --resume', () => {
     it('what decides a number, naming what differs', async () => {
       await refuses(/precision fp32, .* precision bf16/, ['--resume', '--precision', 'bf16']);
       const batches = ['--resume', '--esm-batch-size', '601', '--dnabert-batch-size', '77'];
-      await refuses(/ESM-2 batch 600, .*ESM-2 batch 601, tokens of a DNABERT-S batch 77/, batches);
+      await refuses(/ESM-2 batch tokens 600, .*ESM-2 batch tokens 601, DNABERT-S batch tokens 77/, batches);
     });
 
     it('another model', async () => {
@@ -296,8 +296,8 @@ describe('virnucpro predict --resume', () => {
         models: installed.models,
       });
       assert.equal(end, 1, errors);
-      assert.match(errors, /What follows window 1 of record_0 in .*other\/many\.fa differs from the input/);
-      assert.doesNotMatch(errors, /goes on from there|internal error/);
+      assert.match(errors, /The input from window 1 of record_0 in .*other\/many\.fa on differs from the input/);
+      assert.doesNotMatch(errors, /continues from there|internal error/);
     });
   });
 

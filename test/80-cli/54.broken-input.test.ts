@@ -60,7 +60,7 @@ describe('virnucpro predict, when an input breaks off', () => {
     writeFileSync(at('in', 'b.fa.gz'), whole);
     const resumed = await predict(at('out'), '--resume');
     assert.equal(resumed.end, 0, resumed.errors);
-    assert.match(resumed.errors, /going on with an earlier run/);
+    assert.match(resumed.errors, /resuming an earlier run/);
     const undisturbed = await predict(at('undisturbed'));
     assert.equal(undisturbed.end, 0, undisturbed.errors);
     for (const name of SAME)

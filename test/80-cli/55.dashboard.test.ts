@@ -89,7 +89,7 @@ describe('virnucpro predict, on a terminal', function () {
   it('stands still in a pause, and goes on', async () => {
     await start('many.fa');
     terminal.press('p');
-    await terminal.shows(/PAUSED[^]* idle [^]* idle [^]*p go on/);
+    await terminal.shows(/PAUSED[^]* idle [^]* idle [^]*p resume/);
     const before = framesOf(await terminal.shows('PAUSED'));
     assert.ok(before > 0 && before < 6 * MANY_RECORDS, String(before));
     terminal.press('p');

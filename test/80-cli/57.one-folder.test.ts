@@ -93,7 +93,7 @@ describe('virnucpro predict, one folder', () => {
     const second = begin(join(folder, 'other.fa'), container);
     second.close();
     assert.equal(await second.ended, 1, second.errors);
-    assert.match(second.errors, /looking whether .* of process 1 on .* is still alive/);
+    assert.match(second.errors, /checking whether .* of process 1 on .* is still alive/);
     assert.match(second.errors, /Another run writes to .* process 1 on .* Wait for that run/);
     first.close();
     assert.equal(await first.ended, 0, first.errors);

@@ -55,7 +55,7 @@ describe('virnucpro predict, of any input', () => {
     const args = ['predict', mixed, reads, '-o', join(folder, 'mixed'), ...EXACT];
     const { end, errors } = await virnucpro(args, { models: folder });
     assert.equal(end, 2, errors);
-    assert.match(errors, /WARN: 3 records with status invalid, for which nothing was computed; contigs\.tsv says why/);
+    assert.match(errors, /WARN: 3 invalid records, for which nothing was computed; contigs\.tsv says why/);
     assert.deepEqual(
       tableRows(join(folder, 'mixed', 'contigs.tsv')).map(({ contig, verdict, windows, status, reason }) => [
         contig,
@@ -73,7 +73,7 @@ describe('virnucpro predict, of any input', () => {
           'protein where DNA was expected (28 of 76 letters stand for amino acids only), from line 3',
           true,
         ],
-        ['nul|', '0', 'invalid', 'a byte that is no letter of a nucleotide sequence (0x00) in line 6, column 91', true],
+        ['nul|', '0', 'invalid', 'a byte that is not a nucleotide letter (0x00) in line 6, column 91', true],
         ['b', '2', 'scored', '', false],
         ['r1', '2', 'scored', '', false],
         ['r2', '0', 'invalid', '3 quality values for 90 letters in the record of line 5', true],
@@ -83,7 +83,7 @@ describe('virnucpro predict, of any input', () => {
       result('mixed', 'failed_files.txt'),
       [
         `${mixed}|input|record 2, p: protein where DNA was expected (28 of 76 letters stand for amino acids only), from line 3\n`,
-        `${mixed}|input|record 3, nul|: a byte that is no letter of a nucleotide sequence (0x00) in line 6, column 91\n`,
+        `${mixed}|input|record 3, nul|: a byte that is not a nucleotide letter (0x00) in line 6, column 91\n`,
         `${reads}|input|record 6, r2: 3 quality values for 90 letters in the record of line 5\n`,
       ].join(''),
     );

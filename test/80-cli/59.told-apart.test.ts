@@ -9,7 +9,7 @@ import { succeeds } from './command-line.js';
 
 const EXACT = ['--model', 'tiny', '--precision', 'fp32', '--device', 'cpu', '--threads', '1'];
 const SO_THAT =
-  'so that rows are told apart by source and record only, and those of the classic files (prediction_results*) not at all';
+  'so rows can be distinguished only by source and record, and those of the classic files (prediction_results*) not at all';
 
 describe('virnucpro predict, of several inputs', () => {
   let folder: string;
@@ -62,7 +62,7 @@ describe('virnucpro predict, of several inputs', () => {
       places('windows.tsv'),
       records.flatMap((record) => [record, record]),
     );
-    const warnings = [`2 ids come more than once, ${SO_THAT}: k141_1 (${soil}, ${water}), k141_0 (${soil}, ${water})`];
+    const warnings = [`2 ids occur more than once, ${SO_THAT}: k141_1 (${soil}, ${water}), k141_0 (${soil}, ${water})`];
     assert.deepEqual(warningsIn('ids'), warnings);
     await succeeds(['call', path('ids'), '--threshold', '0.3']);
     assert.deepEqual(places('contigs.tsv'), records);
@@ -72,7 +72,7 @@ describe('virnucpro predict, of several inputs', () => {
   it('names what of a directory is not read, before anything is loaded and once', async () => {
     const output = join(samples, 'results');
     const log = await predict([samples], '-o', output);
-    const text = `2 entries of directory ${samples} are not read: 1 folder, for folders are not searched (nested); 1 file with another ending (x.fa.txt)`;
+    const text = `2 entries of directory ${samples} are not read: 1 folder, which is not searched (nested); 1 file with another ending (x.fa.txt)`;
     const [said, ...again] = log.flatMap(({ msg }, index) => (msg === text ? [index] : []));
     assert.ok(said! < log.findIndex(({ event }) => event === 'loading'));
     assert.deepEqual(again, []);
@@ -90,13 +90,13 @@ describe('virnucpro predict, of several inputs', () => {
     const other = `${samples}/../samples/soil.fa`;
     const log = await predict([soil, other, packed, blank], '-o', path('twice'));
     const same = (again: string): string =>
-      `input ${again} has the same content as input ${soil}, so that its records come more than once`;
+      `input ${again} has the same content as input ${soil}, so its records are read more than once`;
     const warnings = warningsIn('twice');
-    assert.match(warnings[0]!, /^3 ids come more than once/);
+    assert.match(warnings[0]!, /^3 ids occur more than once/);
     assert.deepEqual(warnings.slice(1), [
       same(other),
       same(packed),
-      `no records in ${blank}: it holds white space only`,
+      `no records in ${blank}: it contains only white space`,
     ]);
     const loading = log.findIndex(({ event }) => event === 'loading');
     assert.ok(log.findIndex(({ msg }) => msg === same(other)) < loading);

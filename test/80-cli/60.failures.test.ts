@@ -81,12 +81,12 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     assert.equal(end, 2, errors);
     // They are tried again, and fail again.
     assert.equal((await virnucpro([...args, '--resume'], { models: folder })).end, 2);
-    assert.match(errors, /WARN: \d+ frames without a score: the model gave no number/);
+    assert.match(errors, /WARN: \d+ frames without a score: the model produced a non-finite score/);
     const windows = readFileSync(join(output, 'windows.tsv'), 'utf8').trimEnd().split('\n').slice(2);
     assert.ok(
       windows
         .filter((row) => row.startsWith('one\t'))
-        .every((row) => /\tfailed\tframe [FR][123]: the model gave/.test(row)),
+        .every((row) => /\tfailed\tframe [FR][123]: the model produced a non-finite score/.test(row)),
     );
     assert.deepEqual(
       tableRows(join(output, 'contigs.tsv')).map(({ verdict, status }) => [verdict, status]),
@@ -97,10 +97,10 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     );
     const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as { outcome: string; warnings: string[] };
     assert.equal(run.outcome, 'partial');
-    assert.equal(run.warnings.filter((warning) => warning.includes('the model gave no number')).length, 1);
+    assert.equal(run.warnings.filter((warning) => warning.includes('the model produced a non-finite score')).length, 1);
     assert.match(
       readFileSync(join(output, 'failed_files.txt'), 'utf8'),
-      new RegExp(`^${input}\\|ESM-2\\|the model gave no number[^\n]*\n$`),
+      new RegExp(`^${input}\\|ESM-2\\|the model produced a non-finite score[^\n]*\n$`),
     );
   });
 
@@ -113,10 +113,13 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     const args = ['predict', input, '-o', output, ...EXACT.with(1, 'without-tryptophan')];
     const { end, errors } = await virnucpro(args, { models: folder });
     assert.equal(end, 2, errors);
-    assert.match(errors, /WARN: 1 frame without a score: frame F1 of window 1 of all_TGG: the model gave no number/);
+    assert.match(
+      errors,
+      /WARN: 1 frame without a score: frame F1 of window 1 of all_TGG: the model produced a non-finite score/,
+    );
     assert.equal(
       readFileSync(join(output, 'failed_files.txt'), 'utf8').replace(/;.*/, ''),
-      `${input}|ESM-2|frame F1 of window 1 of all_TGG: the model gave no number\n`,
+      `${input}|ESM-2|frame F1 of window 1 of all_TGG: the model produced a non-finite score\n`,
     );
     assert.deepEqual(
       tableRows(join(output, 'contigs.tsv')).map(({ status }) => status),
@@ -139,7 +142,10 @@ describe('virnucpro predict, when frames cannot be scored', () => {
     assert.equal(end, 1, errors);
     const last = JSON.parse(errors.trimEnd().split('\n').at(-1)!) as Record<string, unknown>;
     assert.deepEqual([last['event'], last['code']], ['aborted', 'VNP_SYSTEMIC']);
-    assert.match(String(last['reason']), /3 batches in a row have no scores; the last one: .*the model gave no number/);
+    assert.match(
+      String(last['reason']),
+      /3 batches in a row have no scores; the last one: .*the model produced a non-finite score/,
+    );
     const run = JSON.parse(readFileSync(join(output, 'run.json'), 'utf8')) as RunManifest;
     assert.equal(run.outcome, 'stopped');
     assert.ok(run.counts.windowsNoFrame === 1 && run.counts.windowsFailed > 0 && run.counts.windows < 100);

@@ -56,9 +56,9 @@ describe('virnucpro predict --dry-run', () => {
       [/is not empty: it holds notes\.txt/, dryRun('full')],
       [/The output .* is a file, not a directory/, dryRun('file')],
       [/one of cpu.* for a device but received cuda:77/, dryRun('new', '--device', 'cuda:77')],
-      [/nothing at that path/, dryRun('new').map((word) => (word === INPUT ? path('no such.fa') : word))],
+      [/nothing exists at that path/, dryRun('new').map((word) => (word === INPUT ? path('no such.fa') : word))],
       [/The model nonsense is not installed/, dryRun('new', '--model', 'nonsense')],
-      [/another model than golden/, dryRun('new', '--triage', 'golden')],
+      [/a model other than golden/, dryRun('new', '--triage', 'golden')],
       [/--triage-others-below needs --triage/, dryRun('new', '--triage-others-below', '0.1')],
     ];
     for (const [message, words] of wrong) await failsWith(message, words, options());
@@ -81,7 +81,7 @@ describe('virnucpro predict --dry-run', () => {
     await succeeds(words, options());
     const before = contentOf('done');
     const { output } = await succeeds(dryRun('done', '--resume'), options());
-    assert.match(output, /^output .* holds the results of this run already$/m);
+    assert.match(output, /^output .* which already holds the results of this run$/m);
     await failsWith(/is not empty: it holds contigs\.tsv/, dryRun('done'), options());
     await failsWith(
       /results of other inputs, another model or other options/,
@@ -107,7 +107,7 @@ describe('virnucpro predict --dry-run', () => {
     const before = contentOf('cut');
     const { output } = await succeeds(dryRun('cut', '--resume'), options());
     assert.match(output, /300 of ESM-2$/m);
-    assert.match(output, /^journal +of an unfinished run/m);
+    assert.match(output, /^journal +resumes the unfinished run in /m);
     assert.deepEqual(contentOf('cut'), before);
   });
 });

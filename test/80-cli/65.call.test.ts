@@ -126,10 +126,10 @@ describe('virnucpro call', () => {
 
     it('wants the input once a record is virus that was none', async () => {
       const before = content('stdin', 'run.json');
-      await failsWith(
-        /the run read standard input, which cannot be read again\. Give the inputs of the run, .* --input/,
-        ['call', path('stdin')],
-      );
+      await failsWith(/the run read standard input, which cannot be read again\. Give the run's inputs, .* --input/, [
+        'call',
+        path('stdin'),
+      ]);
       assert.equal(content('stdin', 'run.json'), before);
       assert.deepEqual(
         readdirSync(path('stdin')).filter((name) => name.startsWith('.')),

@@ -160,7 +160,7 @@ describe('virnucpro predict --triage', () => {
     const more = ['--model', 'golden', '--triage', 'large'];
     const rule = ['--triage-others-below', '0.5', '--triage-virus-at-least', '0.5'];
     const { errors } = await predict('random-triage', ...more, ...rule);
-    assert.match(errors, /triage: large decides windows with a virus score below 0\.5 or from 0\.5 on/);
+    assert.match(errors, /triage: large decides windows with a virus score below 0\.5 or at least 0\.5/);
     assert.match(errors, /large: random weights/);
     assert.match(content('random-triage', 'contigs.tsv'), /^#.*random weights/);
     assert.deepEqual(runJson('random-triage').warnings, ['random weights: not a prediction']);
@@ -187,7 +187,7 @@ describe('virnucpro predict --triage', () => {
       cpSync(path('killed'), path(name), { recursive: true });
       const { errors } = await predict(name, '--resume', ...more);
       for (const file of FILES) assert.equal(content(name, file), content('undisturbed', file), file);
-      assert.match(errors, /going on with an earlier run: .*triage has read \d+ frames/);
+      assert.match(errors, /resuming an earlier run: .*triage has read \d+ frames/);
       assert.equal(runJson(name).triage?.model.name, 'small');
       const { errors: complete } = await predict(name, '--resume', '--triage', 'small');
       assert.match(complete, /complete results of this run/);
@@ -222,9 +222,15 @@ describe('virnucpro predict --triage', () => {
 
   it('is refused with a reason', async () => {
     const refused: [RegExp, ...string[]][] = [
-      [/another model than large/, '--triage', 'large'],
+      [/a model other than large/, '--triage', 'large'],
       [/thresholds for windows of 500 bases .* golden, which has none/, '--triage', 'golden'],
-      [/at most 0\.93, .* but received 0\.95/, '--triage', 'small', '--triage-others-below', '0.95'],
+      [
+        /at most 0\.93 \(the upper threshold\) .* but received 0\.95/,
+        '--triage',
+        'small',
+        '--triage-others-below',
+        '0.95',
+      ],
       [/a number from 0 to 1/, '--triage', 'small', '--triage-others-below', '1.1'],
       [/--triage-virus-at-least needs --triage <name>/, '--triage-virus-at-least', '0.9'],
       [/--save-embeddings\) cannot be combined with triage/, '--triage', 'small', '--save-embeddings'],

@@ -143,7 +143,7 @@ describe('virnucpro bench', () => {
     await refuses(/Expected one of esm2_tiny, .* for the size of ESM-2 but received "9M"/, '--esm', '9M');
     await refuses(/Expected one of dnabert_tiny, dnabert_s .* received "t6"/, '--dna', 't6');
     await refuses(/The model nonsense is not installed in .*; available: golden/, '--esm', '--model', 'nonsense');
-    await refuses(/nothing at that path/, '--esm', '8M', '--fasta', join(folder, 'no such.fa'));
+    await refuses(/nothing exists at that path/, '--esm', '8M', '--fasta', join(folder, 'no such.fa'));
     await refuses(/record "p" .* protein letters/, '--esm', '8M', '--fasta', proteinWithStop());
     await refuses(/Expected one of cpu.* for a device but received cuda:99/, '--esm', '8M', '--device', 'cuda:99');
     await refuses(/--window .*Allowed choices are 300, 500/, '--dna', '--window', '400');

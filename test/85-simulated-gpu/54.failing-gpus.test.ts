@@ -48,7 +48,7 @@ describe('virnucpro predict, when simulated GPUs fail', () => {
       lost.map(({ device }) => device),
       ['cuda:1'],
     );
-    assert.match(String(lost[0]!['msg']), /unspecified launch failure.* cuda:0 goes on without it/);
+    assert.match(String(lost[0]!['msg']), /unspecified launch failure.* cuda:0 continues without it/);
     const [first, second] = manifestOf(run).devices;
     assert.equal(first!.frames + second!.frames, 6 * RECORDS);
     assert.ok(second!.frames > 0 && second!.frames < first!.frames, 'the lost one had a part');

@@ -90,7 +90,7 @@ describe('the demo', () => {
     assert.match(wrong.output, /\nwrong +17 +none +0 of 0 +- +protein where DNA was expected/);
     const none = demo('none.fa');
     assert.equal(none.status, 1);
-    assert.match(none.errors, /mine\/none\.fa cannot be read: there is nothing at that path/);
+    assert.match(none.errors, /mine\/none\.fa cannot be read: nothing exists at that path/);
     assert.doesNotMatch(none.output, /All results/);
   });
 

@@ -216,7 +216,8 @@ function buildParameter(values: readonly PickledValue[]): PickledTensor {
 function buildDict(values: readonly PickledValue[]): Map<PickledValue, PickledValue> {
   const dict = new Map<PickledValue, PickledValue>();
   if (values.length === 0) return dict;
-  if (values.length > 1 || !Array.isArray(values[0])) throw new Error('an OrderedDict is not built from a list of pairs');
+  if (values.length > 1 || !Array.isArray(values[0]))
+    throw new Error('an OrderedDict is not built from a list of pairs');
   for (const pair of values[0]) {
     const items = pair instanceof PickledTuple ? pair.items : Array.isArray(pair) ? pair : [];
     if (items.length !== 2) throw new Error('an OrderedDict is not built from a list of pairs');

@@ -1,5 +1,17 @@
 import { damaged, quoted } from './checkpoint-file.js';
-import { callGlobal, findGlobal, hashable, kindOf, loadPersistent, newRecord, type PickledStorage, PickledTuple, type PickledValue, setAttributes, wouldRunCode } from './pickle-values.js';
+import {
+  callGlobal,
+  findGlobal,
+  hashable,
+  kindOf,
+  loadPersistent,
+  newRecord,
+  type PickledStorage,
+  PickledTuple,
+  type PickledValue,
+  setAttributes,
+  wouldRunCode,
+} from './pickle-values.js';
 
 /** More than any model's checkpoint needs; keeps a hostile pickle of 100 MB from exhausting memory. */
 const MAX_OPERATIONS = 2_000_000;
@@ -233,7 +245,9 @@ class PickleMachine {
 
   take(length: number): Uint8Array {
     if (!(length <= this.bytes.length - this.position)) {
-      throw new PickleEndsEarly(`${length} bytes are needed at ${this.position}, but there are only ${this.bytes.length}`);
+      throw new PickleEndsEarly(
+        `${length} bytes are needed at ${this.position}, but there are only ${this.bytes.length}`,
+      );
     }
     const start = this.position;
     this.position += length;

@@ -1,6 +1,14 @@
 import { isJsonObject, type JsonObject, parseStrictJson, property } from '../json.js';
 import type { CheckpointFile } from './checkpoint-file.js';
-import { damaged, denseStrides, ELEMENT_BYTES, elementCount, quoted, type StoredTensor, type StoredType } from './checkpoint-file.js';
+import {
+  damaged,
+  denseStrides,
+  ELEMENT_BYTES,
+  elementCount,
+  quoted,
+  type StoredTensor,
+  type StoredType,
+} from './checkpoint-file.js';
 
 /** The limit that the format's own readers set. */
 const MAX_HEADER = 100_000_000;

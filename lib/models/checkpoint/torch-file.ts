@@ -48,7 +48,8 @@ async function readZipLayout(file: CheckpointFile): Promise<PickledValue> {
   const zip = await ZipFile.open(file);
   const pickles = [...zip.entries.keys()].filter((name) => /^[^/]+\/data\.pkl$/.test(name));
   const [pickle] = pickles;
-  if (pickle === undefined || pickles.length > 1) throw damaged(file.path, 'is a zip file, but not one that torch.save wrote');
+  if (pickle === undefined || pickles.length > 1)
+    throw damaged(file.path, 'is a zip file, but not one that torch.save wrote');
   const folder = pickle.slice(0, -'data.pkl'.length);
   if (zip.entries.has(`${folder}constants.pkl`)) {
     throw damaged(file.path, 'is a TorchScript archive. Give the checkpoint that it was made from');

@@ -1,4 +1,10 @@
-import type { Architecture, ClassifierArchitecture, DataType, DnabertArchitecture, Esm2Architecture } from '../../engine/addon.js';
+import type {
+  Architecture,
+  ClassifierArchitecture,
+  DataType,
+  DnabertArchitecture,
+  Esm2Architecture,
+} from '../../engine/addon.js';
 import { VirnucproError } from '../../errors.js';
 import { CheckpointFile, damaged } from '../checkpoint/checkpoint-file.js';
 import { JsonFields, parseStrictJson } from '../json.js';

@@ -1,12 +1,26 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Architecture, BytePairVocabulary, ClassifierArchitecture, DataType, DnabertArchitecture, Esm2Architecture } from '../../engine/addon.js';
+import type {
+  Architecture,
+  BytePairVocabulary,
+  ClassifierArchitecture,
+  DataType,
+  DnabertArchitecture,
+  Esm2Architecture,
+} from '../../engine/addon.js';
 import { reasonOf, VirnucproError } from '../../errors.js';
 import { JsonFields, parseStrictJson } from '../json.js';
 import { parseTokenizer } from '../tokenizers.js';
 import { type ArchiveContents, type ArchiveMetadata, readArchiveMetadata, TOKENIZER_FILE } from './archive.js';
-import { calibrationOf, MAX_CHUNK_SIZE, MIN_CHUNK_SIZE, type ModelCard, openCard, type TriageThresholds } from './annotations.js';
+import {
+  calibrationOf,
+  MAX_CHUNK_SIZE,
+  MIN_CHUNK_SIZE,
+  type ModelCard,
+  openCard,
+  type TriageThresholds,
+} from './annotations.js';
 
 export const PIPELINE_FILE = 'pipeline.json';
 

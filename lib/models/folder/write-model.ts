@@ -7,7 +7,15 @@ import { sha256OfFile } from '../trust/sha256.js';
 import { type ArchiveMetadata, METADATA_FILE } from './archive.js';
 import type { Calibration } from './annotations.js';
 import { CARD_FILE } from './annotations.js';
-import { type OpenedModel, openModel, PART_NAMES, type PartName, type Pipeline, PIPELINE_FILE, type PipelinePart } from './model-folder.js';
+import {
+  type OpenedModel,
+  openModel,
+  PART_NAMES,
+  type PartName,
+  type Pipeline,
+  PIPELINE_FILE,
+  type PipelinePart,
+} from './model-folder.js';
 
 /** What is being done while a model is made, for a progress line. */
 export interface ModelProgress {

@@ -2,7 +2,14 @@ import type { ClassifierArchitecture } from '../../engine/addon.js';
 import { VirnucproError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { kindOf, PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js';
-import { ANOTHER_CHECKPOINT, familyOf, type ImportedPart, mapParameters, missingWeight, wrongFamily } from './source-checkpoint.js';
+import {
+  ANOTHER_CHECKPOINT,
+  familyOf,
+  type ImportedPart,
+  mapParameters,
+  missingWeight,
+  wrongFamily,
+} from './source-checkpoint.js';
 
 const OPTION = '--classifier';
 const WANTED = 'a VirNucPro classifier (MLPClassifier)';
@@ -59,7 +66,8 @@ function renamed(name: string): string {
 function batchNormEpsilon({ root, path }: Checkpoint): number {
   if (!(root instanceof PickledRecord)) return DEFAULT_EPSILON;
   const modules = root.attributes.get('_modules');
-  if (!(modules instanceof Map)) throw wrongModule(`${path} has ${kindOf(modules)} instead of the parts of a torch module`);
+  if (!(modules instanceof Map))
+    throw wrongModule(`${path} has ${kindOf(modules)} instead of the parts of a torch module`);
   for (const [name, module] of modules) checkModule(path, name, module);
   const norm = modules.get('bn1');
   const epsilon = norm instanceof PickledRecord ? norm.attributes.get('eps') : undefined;

@@ -1,7 +1,16 @@
 import type { DnabertArchitecture } from '../../engine/addon.js';
 import { VirnucproError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
-import { ANOTHER_CHECKPOINT, familyOf, type ImportedPart, mapParameters, MAX_LAYERS, missingConfig, Settings, wrongFamily } from './source-checkpoint.js';
+import {
+  ANOTHER_CHECKPOINT,
+  familyOf,
+  type ImportedPart,
+  mapParameters,
+  MAX_LAYERS,
+  missingConfig,
+  Settings,
+  wrongFamily,
+} from './source-checkpoint.js';
 
 const WANTED = 'a DNABERT-2 or DNABERT-S checkpoint';
 const OPTION = '--dna';

@@ -3,7 +3,18 @@ import { expected, VirnucproError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js';
 import { PROTEIN_VOCABULARY } from '../tokenizers.js';
-import { ANOTHER_CHECKPOINT, familyOf, type ImportedPart, mapParameters, MAX_LAYERS, missingConfig, missingWeight, type ParameterNames, Settings, wrongFamily } from './source-checkpoint.js';
+import {
+  ANOTHER_CHECKPOINT,
+  familyOf,
+  type ImportedPart,
+  mapParameters,
+  MAX_LAYERS,
+  missingConfig,
+  missingWeight,
+  type ParameterNames,
+  Settings,
+  wrongFamily,
+} from './source-checkpoint.js';
 
 const WANTED = 'an ESM-2 checkpoint';
 const OPTION = '--esm';

@@ -1,6 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { Addon, Architecture, ClassifierArchitecture, DataType, DnabertArchitecture, Esm2Architecture } from '../../engine/addon.js';
+import type {
+  Addon,
+  Architecture,
+  ClassifierArchitecture,
+  DataType,
+  DnabertArchitecture,
+  Esm2Architecture,
+} from '../../engine/addon.js';
 import { expected, VirnucproError } from '../../errors.js';
 import { TOKENIZER_FILE } from '../folder/archive.js';
 import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE, readCalibration, readCard } from '../folder/annotations.js';
@@ -77,13 +84,7 @@ export async function importModel(request: ImportRequest): Promise<OpenedModel> 
 export function checkChunkSize(chunkSize: number): void {
   if (Number.isInteger(chunkSize) && chunkSize >= MIN_CHUNK_SIZE && chunkSize <= MAX_CHUNK_SIZE) return;
   const wanted = `a whole number from ${MIN_CHUNK_SIZE} to ${MAX_CHUNK_SIZE}`;
-  throw expected(
-    'VNP_USAGE',
-    wanted,
-    'the chunk size',
-    String(chunkSize),
-    'The published classifiers have 300 or 500',
-  );
+  throw expected('VNP_USAGE', wanted, 'the chunk size', String(chunkSize), 'The published classifiers have 300 or 500');
 }
 
 async function readPart<A extends Architecture>(

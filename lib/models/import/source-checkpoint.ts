@@ -148,14 +148,16 @@ export function mapParameters<A extends Architecture>(
 ): ImportedPart<A> {
   const used = new Set<string>();
   const types = new Set<DataType>();
-  const parameters = loadAddon().addon.parametersOf(architecture).map((parameter): ArchiveParameter => {
-    const source = names.sourceName(parameter.name);
-    used.add(source);
-    const { path, offset, strides, ...tensor } = findTensor(checkpoint, source, parameter);
-    const dtype = parameterType(checkpoint, source, tensor.dtype);
-    types.add(dtype);
-    return { name: parameter.name, shape: parameter.shape, source: { kind: 'file', path, offset, dtype, strides } };
-  });
+  const parameters = loadAddon()
+    .addon.parametersOf(architecture)
+    .map((parameter): ArchiveParameter => {
+      const source = names.sourceName(parameter.name);
+      used.add(source);
+      const { path, offset, strides, ...tensor } = findTensor(checkpoint, source, parameter);
+      const dtype = parameterType(checkpoint, source, tensor.dtype);
+      types.add(dtype);
+      return { name: parameter.name, shape: parameter.shape, source: { kind: 'file', path, offset, dtype, strides } };
+    });
   const others = [...checkpoint.tensors.keys()].filter((name) => !used.has(name));
   refuseUnknown(
     checkpoint,

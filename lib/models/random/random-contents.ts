@@ -19,11 +19,13 @@ const FINAL_NORM_WEIGHT = 0.25;
  * trained models; norms have weight 1 and bias 0. The same seed gives the same weights on every machine.
  */
 export function randomParameters(architecture: Architecture, seed: number): ArchiveParameter[] {
-  return loadAddon().addon.parametersOf(architecture).map((parameter) => ({
-    name: parameter.name,
-    shape: parameter.shape,
-    source: randomSource(architecture, parameter, derivedSeed(seed, `${architecture.family}.${parameter.name}`)),
-  }));
+  return loadAddon()
+    .addon.parametersOf(architecture)
+    .map((parameter) => ({
+      name: parameter.name,
+      shape: parameter.shape,
+      source: randomSource(architecture, parameter, derivedSeed(seed, `${architecture.family}.${parameter.name}`)),
+    }));
 }
 
 function randomSource(architecture: Architecture, parameter: ParameterShape, seed: number): ParameterSource {
