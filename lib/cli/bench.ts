@@ -113,7 +113,7 @@ function addEngineOptions(command: Command): void {
     .addOption(
       new Option(
         '--engine <kind>',
-        'packed: the fast forward; torchscript: the forward in the model file, of which only speed and memory are measured',
+        'packed: the fast forward pass; torchscript: the one in the model file, of which only speed and memory are measured',
       )
         .choices(['packed', 'torchscript'])
         .default('packed'),

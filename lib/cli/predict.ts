@@ -23,7 +23,7 @@ export function predictCommand(): Command {
     .description('Scores every window of every record and writes the result files.')
     .argument(
       '<input...>',
-      'FASTA or FASTQ files of DNA, plain or packed with gzip, bzip2, xz or zstd, directories of them, or - for standard input',
+      'FASTA or FASTQ files of DNA, plain or compressed with gzip, bzip2, xz or zstd, directories of them, or - for standard input',
     );
   return addPredictOptions(command).action(async (inputs: string[], options: PredictCommandOptions) => {
     process.exitCode = await predict(inputs, options);
