@@ -48,8 +48,8 @@ function isSequenceFile(name: string): boolean {
 }
 
 function withoutCompression(name: string): string {
-  const packed = (COMPRESSION_EXTENSIONS as readonly string[]).includes(extname(name).toLowerCase());
-  return packed ? name.slice(0, -extname(name).length) : name;
+  const isCompressed = (COMPRESSION_EXTENSIONS as readonly string[]).includes(extname(name).toLowerCase());
+  return isCompressed ? name.slice(0, -extname(name).length) : name;
 }
 
 /** The name of a file without its folder and endings: `x` for `in/x.fa` and `in/x.fa.gz`. */

@@ -111,7 +111,7 @@ export const CONTIGS_TABLE: OutputFile = {
   columns: [
     column('contig', 'Id of the record: the first word of its header'),
     column('length', 'Length of the record', 'letters'),
-    column('ambiguous', 'Letters other than A, C, G and T, in either case', 'letters'),
+    column('ambiguous', 'Letters other than A, C, G, T and U, in either case', 'letters'),
     column('verdict', '`virus`, `other`, or `none` if no window was scored'),
     column('windows', 'Windows of the record', 'windows'),
     column('windows_scored', 'Windows with at least one scored ORF', 'windows'),

@@ -45,7 +45,7 @@ def _frame(left: int, title: str, is_first: bool) -> list[str]:
     if is_first:
         middle = TOP + PANEL / 2
         parts.append(
-            f'<text transform="translate({left - 30} {middle}) rotate(-90)" text-anchor="middle">share of virus</text>'
+            f'<text transform="translate({left - 30} {middle}) rotate(-90)" text-anchor="middle">fraction of virus</text>'
         )
     return parts
 

@@ -4,13 +4,13 @@ import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { PIPELINE_FILE } from '../folder/model-folder.js';
 
-/** Subfolder of a folder of models that records which were made here or declared trusted. */
+/** Subfolder of the models folder that records which models were made here or declared trusted. */
 export const TRUST_FOLDER = '.trusted';
 
 const HASH = /^[0-9a-f]{64}$/;
 
 /**
- * Records the models that a folder of models trusts: one small file for each trusted `pipeline.json`, which in turn
+ * Records the models that a models folder trusts: one small file for each trusted `pipeline.json`, which in turn
  * contains the hashes of the archives. The files lie outside the models' own folders, so that a copied model brings no
  * trust with it. Each is named after the model and the hash, so concurrent installs write different files and need no
  * lock.
@@ -18,7 +18,7 @@ const HASH = /^[0-9a-f]{64}$/;
 export class TrustRecords {
   readonly #folder: string;
 
-  /** @param models the folder of models */
+  /** @param models the models folder */
   constructor(private readonly models: string) {
     this.#folder = join(models, TRUST_FOLDER);
   }
