@@ -35,7 +35,7 @@ export class DevicePool {
   readonly #stallWatch: StallWatch;
   /** Every batch without an outcome yet, as the task that it was submitted as. */
   readonly #underway = new Set<BatchTask<PoolWorker>>();
-  #isHeld = false;
+  #isPaused = false;
   /** Why the pool accepts nothing more. */
   #ended: VirnucproError | undefined;
 
@@ -131,13 +131,13 @@ export class DevicePool {
   }
 
   /**
-   * While held, the devices finish what they are computing and begin nothing else: batches ready on them go back to the
-   * queue, and `submit` waits.
+   * While paused, the devices finish what they are computing and begin nothing else: batches ready on them go back to
+   * the queue, and `submit` waits.
    */
-  hold(isHeld: boolean): void {
-    if (this.#isHeld === isHeld) return;
-    this.#isHeld = isHeld;
-    if (isHeld) for (const worker of this.#healthy()) worker.reclaim();
+  setPaused(isPaused: boolean): void {
+    if (this.#isPaused === isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) for (const worker of this.#healthy()) worker.reclaim();
     else this.#dispatch();
   }
 
@@ -175,7 +175,7 @@ export class DevicePool {
       this.#endWaiting(this.#ended);
       return;
     }
-    if (this.#isHeld) return;
+    if (this.#isPaused) return;
     let position = 0;
     while (position < this.#waiting.length) {
       const { task, onTaken } = this.#waiting[position]!;
@@ -224,7 +224,7 @@ export class DevicePool {
    * more than one batch left to compute while another is idle.
    */
   #spreadOut(): void {
-    if (this.#ended || this.#isHeld) return;
+    if (this.#ended || this.#isPaused) return;
     const healthy = this.#healthy();
     for (const idle of healthy.filter(({ jobs }) => jobs === 0)) {
       // Excludes what failed on the idle device: it would be handed back at once.
