@@ -1,4 +1,5 @@
-// The exports and nothing else; lib/engine/addon.ts declares each of them.
+// Sets up a JavaScript environment: the exports, which lib/engine/addon.ts declares, the state that they share, and the
+// joining of threads when the process exits. The first environment also installs the allocator that counts memory.
 
 #include <napi.h>
 
@@ -6,7 +7,7 @@
 
 #include "binding/archive_binding.h"
 #include "binding/device_binding.h"
-#include "binding/exports.h"
+#include "binding/environment_state.h"
 #include "binding/kernel_binding.h"
 #include "binding/tokenizer_binding.h"
 #include "binding/worker_binding.h"
@@ -16,10 +17,10 @@ namespace {
 
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   using namespace virnucpro;
-  count_cpu_memory();
-  auto held = std::make_unique<Exports>();
-  held->worker = Napi::Persistent(WorkerBinding::define(env));
-  env.SetInstanceData(held.release());  // freed by the environment when it ends
+  install_counting_allocator();
+  auto state = std::make_unique<EnvironmentState>();
+  state->worker = Napi::Persistent(WorkerBinding::define(env));
+  env.SetInstanceData(state.release());  // freed by the environment when it ends
 
   const auto process = env.Global().Get("process").As<Napi::Object>();
   process.Get("once").As<Napi::Function>().Call(

@@ -4,7 +4,7 @@
 
 #include "binding/arguments.h"
 #include "binding/failure.h"
-#include "device/own_kernels.h"
+#include "device/open_cuda_kernels.h"
 
 namespace virnucpro {
 

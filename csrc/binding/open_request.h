@@ -2,11 +2,11 @@
 
 #include <napi.h>
 
-#include "device/pipeline_models.h"
+#include "device/open_request.h"
 
 namespace virnucpro {
 
-// `OpenRequest` of lib/engine/addon.ts, without its callback and signals. Throws kArgument.
+// Reads and checks the request that JavaScript passes to `openWorker`. Throws kArgument.
 OpenRequest open_request_from(const Napi::Object& object);
 
 }  // namespace virnucpro

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "binding/arguments.h"
-#include "binding/exports.h"
+#include "binding/environment_state.h"
 #include "binding/failure.h"
 #include "binding/open_request.h"
 #include "binding/receiver.h"
@@ -76,9 +76,11 @@ Napi::Value WorkerBinding::OnCalledAsFunction(const Napi::CallbackInfo& info) {
 }
 
 WorkerBinding::WorkerBinding(const Napi::CallbackInfo& info)
-    : Napi::ObjectWrap<WorkerBinding>(info), env_(info.Env()), alive_(info.Env().GetInstanceData<Exports>()->workers) {
+    : Napi::ObjectWrap<WorkerBinding>(info),
+      env_(info.Env()),
+      alive_(info.Env().GetInstanceData<EnvironmentState>()->workers) {
   info.This().As<Napi::Object>().TypeTag(&kWorkerTag);
-  napi_add_env_cleanup_hook(env_, &WorkerBinding::join, this);  // rule 5
+  napi_add_env_cleanup_hook(env_, &WorkerBinding::join, this);  // while its channels exist (rule 5)
   alive_->insert(this);
 }
 
@@ -90,14 +92,14 @@ WorkerBinding::~WorkerBinding() {
 
 void WorkerBinding::join(void* self) {
   auto* const binding = static_cast<WorkerBinding*>(self);
-  if (binding->worker_ && !binding->worker_->ends()) binding->give_up();
+  if (binding->worker_ && !binding->worker_->close_and_wait()) binding->give_up();
   binding->worker_.reset();
 }
 
 void WorkerBinding::give_up() {
   if (!worker_) return;
   worker_->abandon();
-  // Rule 6: its thread can be neither joined nor ended.
+  // Its thread can be neither joined nor ended, and uses it: kept for the life of the process (rule 6).
   static_cast<void>(worker_.release());
 }
 
@@ -106,7 +108,7 @@ Napi::Value WorkerBinding::device_hangs(const Napi::CallbackInfo& info) {
 }
 
 void WorkerBinding::join_all(const Napi::CallbackInfo& info) {
-  for (auto* const worker : *info.Env().GetInstanceData<Exports>()->workers) join(worker);
+  for (auto* const worker : *info.Env().GetInstanceData<EnvironmentState>()->workers) join(worker);
 }
 
 Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
@@ -116,7 +118,7 @@ Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
     auto request = open_request_from(given);
     auto messages = message_channel(given);
     listen_to_signal(given, "signal", [cancellation = request.cancellation] { cancellation->cancel(); });
-    const auto object = env.GetInstanceData<Exports>()->worker.New({});
+    const auto object = env.GetInstanceData<EnvironmentState>()->worker.New({});
     const auto worker = std::make_shared<Napi::ObjectReference>(Napi::Weak(object));
     listen_to_signal(given, "abandon", [worker] {
       if (const auto there = worker->Value(); !there.IsEmpty()) Unwrap(there)->give_up();
@@ -126,9 +128,9 @@ Napi::Value WorkerBinding::open(const Napi::CallbackInfo& info) {
 }
 
 std::shared_ptr<Completion> WorkerBinding::completion(Napi::Env env) {
-  Ref();  // rule 7
+  Ref();  // alive while its promise is pending (rule 7)
   return std::make_shared<Completion>(env, [this, env] {
-    if (messages_) messages_->deliver(env);  // rule 8
+    if (messages_) messages_->deliver(env);  // before the promise settles (rule 8)
     Unref();
   });
 }

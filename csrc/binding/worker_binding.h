@@ -25,7 +25,7 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   // deviceHangs(): boolean
   static Napi::Value device_hangs(const Napi::CallbackInfo& info);
   // For the process's `exit` event, since process.exit runs no cleanup hooks: joins the threads of this environment's
-  // workers (rule 5).
+  // workers before libtorch's globals are destroyed (rule 5).
   static void join_all(const Napi::CallbackInfo& info);
 
   explicit WorkerBinding(const Napi::CallbackInfo& info);
@@ -34,9 +34,9 @@ class WorkerBinding : public Napi::ObjectWrap<WorkerBinding> {
   ~WorkerBinding() override;
 
  private:
-  // Ends and joins the thread (rule 5), or gives it up if it does not end.
+  // Ends and joins the thread, or gives it up if it does not end.
   static void join(void* self);
-  // Rule 6.
+  // Abandons a thread that is stuck inside the driver, and keeps what it uses (rule 6).
   void give_up();
 
   Napi::Value start(Napi::Env env, OpenRequest request, std::unique_ptr<MessageChannel> messages);

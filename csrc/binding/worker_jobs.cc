@@ -62,7 +62,7 @@ Napi::Value measurement_value(Napi::Env env, const LinearMeasurement& result) {
 ScoreJob::ScoreJob(std::shared_ptr<Completion> completion, PackedTokens dna, PackedTokens protein, bool embeddings)
     : PromisedJob(std::move(completion)), dna_(std::move(dna)), protein_(std::move(protein)), embeddings_(embeddings) {}
 
-void ScoreJob::start(PipelineModels& models) { pending_ = models.score(dna_, protein_, embeddings_); }
+void ScoreJob::start(WorkerModels& models) { pending_ = models.score(dna_, protein_, embeddings_); }
 
 void ScoreJob::wait() { result_ = std::exchange(pending_, nullptr)(); }
 
@@ -74,7 +74,7 @@ EmbedJob::EmbedJob(std::shared_ptr<Completion> completion, LanguageModel model, 
                    const EmbedOptions& options)
     : PromisedJob(std::move(completion)), model_(model), sequences_(std::move(sequences)), options_(options) {}
 
-void EmbedJob::start(PipelineModels& models) { result_ = models.embed(model_, sequences_, options_); }
+void EmbedJob::start(WorkerModels& models) { result_ = models.embed(model_, sequences_, options_); }
 
 void EmbedJob::deliver() {
   resolve([options = options_, result = std::move(result_)](Napi::Env env) {
@@ -85,7 +85,7 @@ void EmbedJob::deliver() {
 MeasureLinearJob::MeasureLinearJob(std::shared_ptr<Completion> completion, LanguageModel model, int64_t rows)
     : PromisedJob(std::move(completion)), model_(model), rows_(rows) {}
 
-void MeasureLinearJob::start(PipelineModels& models) { result_ = models.measure_linear(model_, rows_); }
+void MeasureLinearJob::start(WorkerModels& models) { result_ = models.measure_linear(model_, rows_); }
 
 void MeasureLinearJob::deliver() {
   resolve([result = result_](Napi::Env env) { return measurement_value(env, result); });
@@ -94,7 +94,7 @@ void MeasureLinearJob::deliver() {
 ClassifyJob::ClassifyJob(std::shared_ptr<Completion> completion, std::vector<float> features)
     : PromisedJob(std::move(completion)), features_(std::move(features)) {}
 
-void ClassifyJob::start(PipelineModels& models) { result_ = models.classify(features_); }
+void ClassifyJob::start(WorkerModels& models) { result_ = models.classify(features_); }
 
 void ClassifyJob::deliver() {
   resolve([result = std::move(result_)](Napi::Env env) { return float_array(env, result); });

@@ -11,7 +11,7 @@
 
 #include "binding/completion.h"
 #include "device/job.h"
-#include "device/pipeline_models.h"
+#include "device/worker_models.h"
 
 namespace virnucpro {
 
@@ -32,11 +32,11 @@ class PromisedJob : public Job {
   std::shared_ptr<Completion> completion_;
 };
 
-// `run`
+// The job of `NativeWorker.run`: scores a batch.
 class ScoreJob final : public PromisedJob {
  public:
   ScoreJob(std::shared_ptr<Completion> completion, PackedTokens dna, PackedTokens protein, bool embeddings);
-  void start(PipelineModels& models) override;
+  void start(WorkerModels& models) override;
   void wait() override;
   void deliver() override;
 
@@ -48,12 +48,12 @@ class ScoreJob final : public PromisedJob {
   BatchScores result_;
 };
 
-// `embed`
+// The job of `NativeWorker.embed`: the embeddings of one language model.
 class EmbedJob final : public PromisedJob {
  public:
   EmbedJob(std::shared_ptr<Completion> completion, LanguageModel model, PackedTokens sequences,
            const EmbedOptions& options);
-  void start(PipelineModels& models) override;
+  void start(WorkerModels& models) override;
   void deliver() override;
 
  private:
@@ -63,11 +63,11 @@ class EmbedJob final : public PromisedJob {
   SequenceEmbeddings result_;
 };
 
-// `measureLinear`
+// The job of `NativeWorker.measureLinear`: times a model's linear layers alone.
 class MeasureLinearJob final : public PromisedJob {
  public:
   MeasureLinearJob(std::shared_ptr<Completion> completion, LanguageModel model, int64_t rows);
-  void start(PipelineModels& models) override;
+  void start(WorkerModels& models) override;
   void deliver() override;
 
  private:
@@ -76,11 +76,11 @@ class MeasureLinearJob final : public PromisedJob {
   LinearMeasurement result_;
 };
 
-// `classify`
+// The job of `NativeWorker.classify`: the classifier alone.
 class ClassifyJob final : public PromisedJob {
  public:
   ClassifyJob(std::shared_ptr<Completion> completion, std::vector<float> features);
-  void start(PipelineModels& models) override;
+  void start(WorkerModels& models) override;
   void deliver() override;
 
  private:

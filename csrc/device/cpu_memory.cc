@@ -85,7 +85,7 @@ void MemoryBudget::take(size_t bytes) {
   }
 }
 
-void count_cpu_memory() {
+void install_counting_allocator() {
   static const bool counting = [] {
     CountingAllocator::wrapped = c10::GetCPUAllocator();
     // An allocator without raw memory cannot be wrapped; libtorch's own has it.

@@ -29,7 +29,7 @@ class MemoryBudget {
 
 // Puts a counting allocator in front of libtorch's for the CPU. Takes effect once per process; must come before
 // anything is computed.
-void count_cpu_memory();
+void install_counting_allocator();
 
 // While it exists, the CPU tensors that this thread makes are counted.
 class BudgetScope {

@@ -4,7 +4,7 @@
 
 namespace virnucpro {
 
-class PipelineModels;
+class WorkerModels;
 
 // Work for a DeviceWorker, and the way its result is returned. From `submit` on the worker owns it; the rules of
 // DeviceWorker say who else may hold it and where it is destroyed.
@@ -20,7 +20,7 @@ class Job {
   virtual ~Job() = default;
 
   // Gives the work to the device.
-  virtual void start(PipelineModels& models) = 0;
+  virtual void start(WorkerModels& models) = 0;
   // Returns once the device has finished, with the result taken from the device.
   virtual void wait() = 0;
   // Hands over the result.

@@ -1,6 +1,5 @@
 #include "device/worker.h"
 
-#include <ATen/ops/ones.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
@@ -16,7 +15,6 @@
 #include "device/warning_forwarder.h"
 #include "error.h"
 #include "failure_description.h"
-#include "model/host_memory.h"
 #include "stream/device_stream.h"
 #include "stream/hanging_devices.h"
 #include "thread_team.h"
@@ -52,8 +50,6 @@ LogMessage fewer_threads(int wanted, int permitted) {
 // Seconds. Nobody waits for results any more, and on a device that answers a batch takes less than this.
 constexpr double kDeadlineAtTheEnd = 10;
 
-void compute_something_tiny(c10::Device device) { fetched(at::ones({1}, at::TensorOptions(device)).add_(1)); }
-
 }  // namespace
 
 Error closed_failure() { return {code::kClosed, "The worker is closed. Open another one"}; }
@@ -64,33 +60,34 @@ DeviceWorker::DeviceWorker(OpenRequest request, Events events)
       device_(request.device),
       events_(std::move(events)),
       memory_(request.max_memory),
-      thread_([this, request = std::move(request)] { main(request); }) {}
+      thread_([this, request = std::move(request)] { load_and_serve(request); }) {}
 
 DeviceWorker::~DeviceWorker() {
-  stop();
+  close_quickly();
   thread_.join();
 }
 
-void DeviceWorker::stop() {
+void DeviceWorker::close_quickly() {
   cancellation_->cancel();
   deadline_ = std::min(deadline_.load(), kDeadlineAtTheEnd);
   close([] {});
 }
 
-bool DeviceWorker::ends() {
-  stop();
+bool DeviceWorker::close_and_wait() {
+  close_quickly();
   if (device_ == "cpu") return true;
   constexpr std::chrono::seconds kLook{1};
   // If the thread hangs anywhere but inside the driver, it notices by itself, and earlier.
-  constexpr std::chrono::duration<double> kMaxStill{1.5 * kDeadlineAtTheEnd};
-  std::chrono::duration<double> still{0};
-  auto place = progress_.now().fraction;
+  constexpr std::chrono::duration<double> kMaxWithoutProgress{1.5 * kDeadlineAtTheEnd};
+  std::chrono::duration<double> without_progress{0};
+  auto last_fraction = progress_.now().fraction;
   std::unique_lock<std::mutex> lock(mutex_);
   while (!ended_) {
     if (changed_.wait_for(lock, kLook) == std::cv_status::no_timeout) continue;
-    const auto before = std::exchange(place, progress_.now().fraction);
-    still = place == before ? still + kLook : std::chrono::duration<double>(0);
-    if (still > kMaxStill) return false;
+    const auto fraction = progress_.now().fraction;
+    without_progress = fraction == last_fraction ? without_progress + kLook : std::chrono::duration<double>(0);
+    last_fraction = fraction;
+    if (without_progress > kMaxWithoutProgress) return false;
   }
   return true;
 }
@@ -119,39 +116,39 @@ void DeviceWorker::cancel() {
 void DeviceWorker::abandon() {
   remember_hanging_device();
   std::deque<std::shared_ptr<Job>> waiting;
-  std::vector<std::function<void()>> closed;
+  std::vector<std::function<void()>> on_closed;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
     waiting.swap(waiting_);
     abandoned_ = running_;
-    closed.swap(closed_);
+    on_closed.swap(on_closed_);
   }
   const auto reason = std::make_exception_ptr(
       Error(code::kDeviceLost, device_ + " stopped responding, and so did its driver. " + kAfterLoss));
   events_.failed(reason);
   for (const auto& job : abandoned_) job->fail(reason);
   for (const auto& job : waiting) job->fail(reason);
-  for (const auto& done : closed) done();
+  for (const auto& call : on_closed) call();
 }
 
-void DeviceWorker::close(std::function<void()> closed) {
+void DeviceWorker::close(std::function<void()> on_closed) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     closing_ = true;
     if (!ended_) {
-      closed_.push_back(std::move(closed));
+      on_closed_.push_back(std::move(on_closed));
       changed_.notify_one();
       return;
     }
   }
-  closed();
+  on_closed();
 }
 
-void DeviceWorker::main(const OpenRequest& request) {
+void DeviceWorker::load_and_serve(const OpenRequest& request) {
   const c10::InferenceMode inference;
   const WarningForwarder warnings(events_.emit);
-  std::optional<PipelineModels> models;
+  std::optional<WorkerModels> models;
   std::exception_ptr failure;
   std::optional<DeviceStream> stream;
   auto device = c10::Device(c10::kCPU);
@@ -181,11 +178,11 @@ void DeviceWorker::main(const OpenRequest& request) {
   models.reset();
   memory_.release_unused(device);
   if (failure) events_.failed(failure);
-  end();
+  finish_thread();
 }
 
-void DeviceWorker::serve(PipelineModels& models) {
-  DeviceHealth health(models.device().str(), [device = models.device()] { compute_something_tiny(device); });
+void DeviceWorker::serve(WorkerModels& models) {
+  DeviceHealth health(models.device());
   std::optional<Started> ahead;
   for (;;) {
     auto job = next(!ahead);
@@ -198,8 +195,7 @@ void DeviceWorker::serve(PipelineModels& models) {
   }
 }
 
-DeviceWorker::Started DeviceWorker::start(std::shared_ptr<Job> job, PipelineModels& models,
-                                          const DeviceHealth& health) {
+DeviceWorker::Started DeviceWorker::start(std::shared_ptr<Job> job, WorkerModels& models, const DeviceHealth& health) {
   Started started{std::move(job), nullptr, nullptr};
   try {
     health.expect_alive();
@@ -223,46 +219,46 @@ std::shared_ptr<Job> DeviceWorker::next(bool wait) {
   return job;
 }
 
-void DeviceWorker::finish(Started started, const PipelineModels& models, DeviceHealth& health) {
+void DeviceWorker::finish(Started started, const WorkerModels& models, DeviceHealth& health) {
   const auto& job = started.job;
   try {
     if (started.failure) std::rethrow_exception(started.failure);
     health.expect_alive();
     job->wait();
   } catch (...) {
-    started.failure = judged(std::current_exception(), models, health);
+    started.failure = reported_failure(std::current_exception(), models, health);
   }
-  started.memory.reset();  // rule 3
+  started.memory.reset();  // before the result is delivered (rule 3)
   memory_.look();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     running_.erase(std::find(running_.begin(), running_.end(), job));
   }
-  // Rule 4.
+  // Last, now that the queue has room again (rule 4).
   started.failure ? job->fail(started.failure) : job->deliver();
 }
 
-std::exception_ptr DeviceWorker::judged(std::exception_ptr failure, const PipelineModels& models,
-                                        DeviceHealth& health) {
+std::exception_ptr DeviceWorker::reported_failure(std::exception_ptr failure, const WorkerModels& models,
+                                                  DeviceHealth& health) {
   if (!models.works_ahead()) return failure;
   // Memory kept for sizes that do not recur may be what the next, smaller batch lacks.
   if (is_out_of_memory(failure)) memory_.release_unused(models.device());
   return health.judge(failure);
 }
 
-void DeviceWorker::end() {
+void DeviceWorker::finish_thread() {
   std::deque<std::shared_ptr<Job>> left;
-  std::vector<std::function<void()>> closed;
+  std::vector<std::function<void()>> on_closed;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     ended_ = true;
     left.swap(waiting_);
-    closed.swap(closed_);
+    on_closed.swap(on_closed_);
     changed_.notify_all();
   }
   const auto reason = std::make_exception_ptr(closed_failure());
   for (const auto& job : left) job->fail(reason);
-  for (const auto& done : closed) done();
+  for (const auto& call : on_closed) call();
 }
 
 }  // namespace virnucpro

@@ -15,9 +15,10 @@
 #include "device/device_health.h"
 #include "device/job.h"
 #include "device/memory_meter.h"
-#include "device/pipeline_models.h"
+#include "device/open_request.h"
 #include "device/progress.h"
 #include "device/worker_message.h"
+#include "device/worker_models.h"
 #include "error.h"
 #include "stream/page_locked_memory.h"
 
@@ -61,7 +62,7 @@ class DeviceWorker {
   // Starts the thread.
   DeviceWorker(OpenRequest request, Events events);
   // Closes and joins. Waits for running jobs, but not for long if the device hangs; loading ends at its next step.
-  // Waits for ever if the thread is stuck inside the driver: call `ends` first.
+  // Waits for ever if the thread is stuck inside the driver: call `close_and_wait` first.
   ~DeviceWorker();
   DeviceWorker(const DeviceWorker&) = delete;
   DeviceWorker& operator=(const DeviceWorker&) = delete;
@@ -75,32 +76,35 @@ class DeviceWorker {
   MemoryFigures memory() const { return memory_.figures(); }
   // Closes, and waits until the thread has ended. False if the thread is stuck inside the driver and has to be
   // abandoned.
-  bool ends();
+  [[nodiscard]] bool close_and_wait();
   // For a thread that is stuck inside the driver: fails its opening and all its jobs (kDeviceLost). Whatever the thread
   // still does is ignored. The object must be kept from then on (rule 6).
   void abandon();
   // Lets running jobs finish, fails the waiting ones (kClosed), frees the models and ends the thread; then calls
-  // `closed` on that thread, or at once if the thread has already ended.
-  void close(std::function<void()> closed);
+  // `on_closed` on that thread, or at once if the thread has already ended.
+  void close(std::function<void()> on_closed);
 
  private:
-  void main(const OpenRequest& request);
-  void stop();
+  // The thread: from loading the models to freeing them.
+  void load_and_serve(const OpenRequest& request);
+  // Closes without waiting, and has the thread give up soon if it loads or waits for a device that hangs.
+  void close_quickly();
   // A job that was given to the device.
   struct Started {
     std::shared_ptr<Job> job;
     PageLockedMemory::Loan memory;
     std::exception_ptr failure;  // of `start`; null when it succeeded
   };
-  void serve(PipelineModels& models);
+  void serve(WorkerModels& models);
   // The next job, which counts as running from here on. Null if the worker closes, or if no job waits and `wait` is
   // false.
   std::shared_ptr<Job> next(bool wait);
-  Started start(std::shared_ptr<Job> job, PipelineModels& models, const DeviceHealth& health);
-  void finish(Started started, const PipelineModels& models, DeviceHealth& health);
+  Started start(std::shared_ptr<Job> job, WorkerModels& models, const DeviceHealth& health);
+  void finish(Started started, const WorkerModels& models, DeviceHealth& health);
   // What `start` or `wait` threw, in the form that the job's caller gets.
-  std::exception_ptr judged(std::exception_ptr failure, const PipelineModels& models, DeviceHealth& health);
-  void end();
+  std::exception_ptr reported_failure(std::exception_ptr failure, const WorkerModels& models, DeviceHealth& health);
+  // Fails what still waits, and calls those who wait for the end.
+  void finish_thread();
 
   std::shared_ptr<Cancellation> cancellation_;  // of the loading
   std::atomic<double> deadline_;                // see DeviceStream
@@ -113,7 +117,7 @@ class DeviceWorker {
   std::deque<std::shared_ptr<Job>> waiting_;
   std::vector<std::shared_ptr<Job>> running_;
   std::vector<std::shared_ptr<Job>> abandoned_;  // were running; held for ever (rule 2)
-  std::vector<std::function<void()>> closed_;
+  std::vector<std::function<void()>> on_closed_;
   bool closing_ = false;
   bool ended_ = false;
   // Last, so that everything it uses exists before it starts.

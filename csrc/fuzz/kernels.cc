@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/cpu_kernels.h"
+#include "cpu_kernels/cpu_kernels.h"
 
 namespace virnucpro {
 extern const CpuKernels kAvx2Float32;

@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "archive/parameters.h"
-#include "kernels/cpu_kernels.h"
+#include "cpu_kernels/cpu_kernels.h"
 
 namespace virnucpro {
 

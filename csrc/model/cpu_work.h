@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "kernels/cpu_kernels.h"
+#include "cpu_kernels/cpu_kernels.h"
 
 namespace virnucpro {
 

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "kernels/cpu_kernels.h"
+#include "cpu_kernels/cpu_kernels.h"
 #include "model/attention.h"
 #include "model/cpu_work.h"
 

@@ -5,7 +5,7 @@
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/linear.h>
 
-#include "kernels/cpu_kernels.h"
+#include "cpu_kernels/cpu_kernels.h"
 #include "model/cpu_work.h"
 #include "model/packed_linear.h"
 

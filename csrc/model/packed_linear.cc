@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "kernels/cpu_kernels.h"
+#include "cpu_kernels/cpu_kernels.h"
 
 namespace virnucpro {
 

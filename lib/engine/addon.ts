@@ -1,5 +1,5 @@
 /**
- * The native contract: one declaration for each export of csrc/addon.cc, and nothing else.
+ * The native contract: a declaration for each export of csrc/addon.cc, with the types and constants that it uses.
  *
  * No call blocks the event loop for longer than its docstring says. Whatever a native thread throws reaches the promise
  * (or the caller, for a synchronous call) as an Error whose `code` is one of ErrorCode. Errors of `run` name the `part`

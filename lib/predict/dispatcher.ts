@@ -1,6 +1,6 @@
 import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/pool/batch-task.js';
-import { isToEnd, MAX_UNSCORED_BATCHES, unscoredAfter } from '../engine/pool/failure-policy.js';
+import { FailureStreak, UNSCORED_BATCHES_TO_STOP } from '../engine/pool/failure-policy.js';
 import type { DevicePool } from '../engine/pool/pool.js';
 import { VirnucproError } from '../errors.js';
 import type { BatchRecords } from '../journal/run-journal.js';
@@ -73,8 +73,8 @@ export class Dispatcher implements WindowSink {
   #batches = 0;
   readonly #running = new Set<Promise<void>>();
   #windowsSinceBatch = 0;
-  /** Consecutive batches without a single score. */
-  #unscored = 0;
+  /** Batches without a single score. */
+  readonly #unscored = new FailureStreak(UNSCORED_BATCHES_TO_STOP);
 
   constructor(pool: DevicePool, options: DispatcherOptions) {
     this.#pool = pool;
@@ -154,14 +154,14 @@ export class Dispatcher implements WindowSink {
     counts.enterOutcome(batch.tags.length, failures);
     for (const failure of failures) onFailure(failure);
     const failed = failures.reduce((sum, { frames }) => sum + frames, 0);
-    this.#unscored = unscoredAfter(this.#unscored, { frames: batch.tags.length, failed });
-    if (isToEnd(this.#unscored)) this.#stopForGood(failures.at(-1)!);
+    this.#unscored.add(failed === batch.tags.length);
+    if (this.#unscored.hasReachedLimit) this.#stopForGood(failures.at(-1)!);
     return failures.length === 0;
   }
 
   #stopForGood({ reason }: BatchFailure): void {
     const { control, what = 'scores' } = this.#options;
-    const message = `${MAX_UNSCORED_BATCHES} batches in a row have no ${what}; the last one: ${reason}. ${NEXT}`;
+    const message = `${UNSCORED_BATCHES_TO_STOP} batches in a row have no ${what}; the last one: ${reason}. ${NEXT}`;
     control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
 }

@@ -15,7 +15,7 @@ import type { WindowSink } from './dispatcher.js';
 import { EventLoopTurns } from './event-loop-turns.js';
 import { Ledger } from './ledger.js';
 import { Reading } from './reading.js';
-import { steeredTogether } from './run-control.js';
+import { asOnePool } from './run-control.js';
 import type { RunControl } from './run-control.js';
 import type { RunSummary } from './summary.js';
 import { Triage } from './triage.js';
@@ -89,7 +89,7 @@ export class Pipeline {
   readonly #ledger: Ledger;
   readonly #sink: WindowSink;
   readonly #turns = new EventLoopTurns();
-  readonly #letGo: () => void;
+  readonly #detach: () => void;
   #open: OpenRecord | undefined;
   #isRead = false;
 
@@ -100,7 +100,7 @@ export class Pipeline {
     this.#reading = new Reading(records, summary, control);
     this.#ledger = new Ledger(options);
     this.#sink = sinkOf(pool, options, context, this.#ledger);
-    this.#letGo = control.steer(steeredTogether(options.triage ? [pool, options.triage.pool] : [pool]));
+    this.#detach = control.attach(asOnePool(options.triage ? [pool, options.triage.pool] : [pool]));
   }
 
   /**
@@ -151,7 +151,7 @@ export class Pipeline {
     } finally {
       summary.stopped = control.stopped ?? this.#reading.failure;
       summary.endRecords();
-      this.#letGo();
+      this.#detach();
       await this.#sink.finished();
       this.#ledger.release();
       this.#open?.record.sequence.release();

@@ -1,17 +1,17 @@
 import { VirnucproError } from '../errors.js';
 
 /** What a run must be able to control in a pool. */
-export interface SteeredPool {
-  /** While held, the pool finishes what it is computing and starts nothing else. */
-  hold(isHeld: boolean): void;
+export interface PausablePool {
+  /** While paused, the pool finishes what it is computing and starts nothing else. */
+  setPaused(isPaused: boolean): void;
   /** Drops everything that has not begun. */
   cancel(): void;
 }
 
 /** Several pools, controlled as one. */
-export function steeredTogether(pools: readonly SteeredPool[]): SteeredPool {
+export function asOnePool(pools: readonly PausablePool[]): PausablePool {
   return {
-    hold: (isHeld) => pools.forEach((pool) => pool.hold(isHeld)),
+    setPaused: (isPaused) => pools.forEach((pool) => pool.setPaused(isPaused)),
     cancel: () => pools.forEach((pool) => pool.cancel()),
   };
 }
@@ -24,7 +24,7 @@ export class RunControl {
   #pausedBefore = 0;
   /** During a pause this may be all that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
-  #steered: SteeredPool | undefined;
+  #pool: PausablePool | undefined;
   #closed: VirnucproError | undefined;
 
   /** Why the run was stopped; undefined if it was not. */
@@ -51,7 +51,7 @@ export class RunControl {
   stop(reason: VirnucproError): void {
     if (this.stopped) return;
     this.#ended.abort(reason);
-    this.#steered?.cancel();
+    this.#pool?.cancel();
     this.resume();
   }
 
@@ -78,30 +78,30 @@ export class RunControl {
     return () => signal.removeEventListener('abort', abort);
   }
 
-  /** Controls this pool from now on. @returns a function that lets it go, not held and without work of this run */
-  steer(pool: SteeredPool): () => void {
-    this.#steered = pool;
-    this.#hold();
+  /** Controls this pool from now on. @returns a function that detaches it, not paused and without work of this run */
+  attach(pool: PausablePool): () => void {
+    this.#pool = pool;
+    this.#applyPause();
     return () => {
-      this.#steered = undefined;
-      this.#hold();
+      this.#pool = undefined;
+      this.#applyPause();
       // If all went well there is nothing left to cancel.
       pool.cancel();
-      pool.hold(false);
+      pool.setPaused(false);
     };
   }
 
-  #hold(): void {
+  #applyPause(): void {
     clearInterval(this.#alive);
-    this.#steered?.hold(this.isPaused);
-    if (this.#steered && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
+    this.#pool?.setPaused(this.isPaused);
+    if (this.#pool && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
   }
 
   /** The devices finish what they are computing, and get nothing new until `resume`. */
   pause(): void {
     if (this.stopped || this.isPaused) return;
     this.#pausedSince = performance.now();
-    this.#hold();
+    this.#applyPause();
   }
 
   /** A device has finished something: a pause does not begin while devices are working. */
@@ -113,6 +113,6 @@ export class RunControl {
     if (!this.isPaused) return;
     this.#pausedBefore = 1000 * this.secondsPaused;
     this.#pausedSince = undefined;
-    this.#hold();
+    this.#applyPause();
   }
 }

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
   afterFailure,
-  blamesAfter,
-  isToBeRemoved,
-  isToEnd,
+  BLAMES_TO_REMOVE,
+  FailureStreak,
   mayBeLeftOut,
-  unscoredAfter,
+  UNSCORED_BATCHES_TO_STOP,
   whenPoolEnds,
 } from '../../lib/engine/pool/failure-policy.js';
 import type { FailedBatch } from '../../lib/engine/pool/failure-policy.js';
@@ -93,22 +92,21 @@ function settled(isSound: readonly boolean[], devices: number, room: number) {
 }
 
 describe('what follows failure after failure', () => {
-  it('is that a device leaves after three batches in a row which another one scored', () => {
-    const removed = (outcomes: readonly ('this' | 'another')[]): boolean =>
-      isToBeRemoved(outcomes.reduce((blames, scoredBy) => blamesAfter(blames, scoredBy), 0));
-    assert.equal(removed(['another', 'another']), false);
-    assert.equal(removed(['another', 'another', 'another']), true);
-    assert.equal(removed(['another', 'another', 'this', 'another', 'another']), false);
-  });
-
-  it('is that the run ends after three batches in a row without a single score', () => {
-    const none = { frames: 4, failed: 4 };
-    const ends = (...batches: readonly { frames: number; failed: number }[]): boolean =>
-      isToEnd(batches.reduce(unscoredAfter, 0));
-    assert.equal(ends(none, none), false);
-    assert.equal(ends(none, none, none), true);
-    assert.equal(ends(none, none, { frames: 4, failed: 3 }, none, none), false);
-  });
+  const hasReached = (limit: number, ...failures: readonly boolean[]): boolean => {
+    const streak = new FailureStreak(limit);
+    for (const hasFailed of failures) streak.add(hasFailed);
+    return streak.hasReachedLimit;
+  };
+  for (const [what, limit] of [
+    ['a device leaves after three batches in a row which another one scored', BLAMES_TO_REMOVE],
+    ['the run ends after three batches in a row without a single score', UNSCORED_BATCHES_TO_STOP],
+  ] as const) {
+    it(`is that ${what}`, () => {
+      assert.equal(hasReached(limit, true, true), false);
+      assert.equal(hasReached(limit, true, true, true), true);
+      assert.equal(hasReached(limit, true, true, false, true, true), false);
+    });
+  }
 });
 
 describe('what follows the end of the pool', () => {

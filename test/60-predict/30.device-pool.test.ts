@@ -190,16 +190,16 @@ describe('the pool of devices', () => {
     assert.deepEqual(told(await outcomeOf(pool, batchOf(6))).virus, [virusOf(6)]);
   });
 
-  it('while it is held finishes what runs, keeps the rest, and goes on afterwards', async () => {
+  it('while it is paused finishes what runs, keeps the rest, and goes on afterwards', async () => {
     const devices = new FakeDevices({ devices: 2, turns: [3] });
     const pool = await devices.openPool();
     const outcomes = Array.from({ length: 12 }, (_, mark) => outcomeOf(pool, batchOf(mark)));
     await new Promise((resolve) => setImmediate(resolve));
-    pool.hold(true);
+    pool.setPaused(true);
     await devices.idle();
     await new Promise((resolve) => setTimeout(resolve, 30));
     assert.deepEqual([devices.running, devices.scoredFrames], [0, 2], 'one on each device');
-    pool.hold(false);
+    pool.setPaused(false);
     const all = await Promise.all(outcomes);
     assert.deepEqual(
       all.map((outcome) => told(outcome).virus),

@@ -90,7 +90,7 @@ class BatchInProgress {
 /** A batch, or a part of one, for a device to run. `Device`: the type that identifies where it failed. */
 export class BatchTask<Device> {
   readonly tokens: FrameBatchTokens;
-  /** Where it failed, if it is to be retried on another device. */
+  /** Where it failed, if this is its retry, which needs another device. */
   readonly failedOn: Device | undefined;
   readonly #batch: BatchInProgress;
   /** Index of its first frame in the batch. */
@@ -129,6 +129,11 @@ export class BatchTask<Device> {
   /** Tokens of its larger side, which its memory grows with. */
   get size(): number {
     return Math.max(this.tokens.dna.tokens.length, this.tokens.protein.tokens.length);
+  }
+
+  /** Whether it has failed once and this is its retry, the only one. */
+  get wasRetried(): boolean {
+    return this.failedOn !== undefined;
   }
 
   /** The same task, to be retried on a device other than this one. */

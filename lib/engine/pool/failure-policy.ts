@@ -9,7 +9,7 @@ export interface FailedBatch {
   /** The error that the device reported. */
   readonly code: ErrorCode;
   readonly frames: number;
-  /** It has already failed on another device. */
+  /** It has already failed on another device, and this was its only retry. */
   readonly wasRetried: boolean;
   /** Another device could take it. */
   readonly hasOthers: boolean;
@@ -51,7 +51,7 @@ const RULES: readonly Rule[] = [
   // Another device of the same kind has no more memory than this one.
   [({ code, frames }) => code === 'VNP_MEMORY' && frames > 1, 'split', 'limit'],
   [({ code }) => code === 'VNP_MEMORY', 'fail', 'keep'],
-  // A second device distinguishes a bad device from a bad batch.
+  // A second device distinguishes a bad device from a bad batch; a batch that fails there too is split.
   [({ wasRetried, hasOthers }) => !wasRetried && hasOthers, 'retry', 'keep'],
   [({ frames }) => frames > 1, 'split', 'keep'],
   [() => true, 'fail', 'keep'],
@@ -63,30 +63,29 @@ export function afterFailure(failed: FailedBatch): { readonly batch: BatchStep; 
   return { batch, device };
 }
 
-/** After this many batches in a row that failed on a device but succeeded on another, the device is removed. */
-export const MAX_BLAMES = 3;
-
-/** Blames in a row: one more for each batch that another device scored, 0 after a batch that this one scored. */
-export function blamesAfter(blames: number, scoredBy: 'this' | 'another'): number {
-  return scoredBy === 'another' ? blames + 1 : 0;
-}
-
-/** Whether a device with this many blames in a row leaves the run. */
-export function isToBeRemoved(blames: number): boolean {
-  return blames >= MAX_BLAMES;
-}
+/** A device that failed on this many batches in a row which then succeeded on another device is removed. */
+export const BLAMES_TO_REMOVE = 3;
 
 /** After this many batches in a row without a single score the run ends: more would only waste time. */
-export const MAX_UNSCORED_BATCHES = 3;
+export const UNSCORED_BATCHES_TO_STOP = 3;
 
-/** Batches in a row without a single score, after one more batch: its frames, and how many of them failed. */
-export function unscoredAfter(unscored: number, { frames, failed }: { frames: number; failed: number }): number {
-  return failed === frames ? unscored + 1 : 0;
-}
+/** Failures in a row. */
+export class FailureStreak {
+  readonly #limit: number;
+  #length = 0;
 
-/** Whether the run ends after this many batches in a row without a single score. */
-export function isToEnd(unscored: number): boolean {
-  return unscored >= MAX_UNSCORED_BATCHES;
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** One more batch; one that did not fail ends the streak. */
+  add(hasFailed: boolean): void {
+    this.#length = hasFailed ? this.#length + 1 : 0;
+  }
+
+  get hasReachedLimit(): boolean {
+    return this.#length >= this.#limit;
+  }
 }
 
 /** What happens to waiting batches when the pool ends: those of a closed pool are no longer wanted. */

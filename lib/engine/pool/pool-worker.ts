@@ -8,15 +8,15 @@ import type {
   Precision,
 } from '../addon.js';
 import type { BatchTask } from './batch-task.js';
-import { blamesAfter, isToBeRemoved } from './failure-policy.js';
+import { BLAMES_TO_REMOVE, FailureStreak } from './failure-policy.js';
 import type { LinearLimit } from './linear-limit.js';
 
 /**
- * Just enough jobs to keep a device busy, so that results follow their input closely. On the CPU one job runs and one
- * is ready. A GPU is given a batch while it computes the previous one, and a third is ready for the moment when that
+ * Just enough tasks to keep a device busy, so that results follow their input closely. On the CPU one runs and one is
+ * ready. A GPU is given a batch while it computes the previous one, and a third is ready for the moment when that
  * one's result is delivered.
  */
-export function jobsAtATime(deviceId: string): number {
+export function tasksAtATime(deviceId: string): number {
   return deviceId === 'cpu' ? 2 : 3;
 }
 
@@ -29,11 +29,12 @@ export class PoolWorker {
   readonly #tasks = new Set<BatchTask<PoolWorker>>();
   /** Tokens of the larger side of a batch that are known, or assumed, to fit its memory. */
   tokensThatFit: number;
-  /** Its waiting jobs were taken back for other devices: that they abort is no failure. */
+  /** Its waiting tasks were taken back for other devices: that they abort is no failure. */
   isReclaimed = false;
-  /** Batches that it has returned, with or without success. */
-  jobsEnded = 0;
-  #blames = 0;
+  /** Tasks that it has returned, with or without success. */
+  tasksEnded = 0;
+  /** Batches that failed here but succeeded on another device. */
+  readonly blames = new FailureStreak(BLAMES_TO_REMOVE);
   /** Watches the oldest task. */
   #watch: BatchWatch | undefined;
 
@@ -57,13 +58,13 @@ export class PoolWorker {
     return this.usage.lost !== undefined;
   }
 
-  get jobs(): number {
+  get taskCount(): number {
     return this.#tasks.size;
   }
 
   /** Whether it has work, on a device that can hang. */
   get isAtWork(): boolean {
-    return !this.isLost && this.jobs > 0 && this.usage.device.id !== 'cpu';
+    return !this.isLost && this.taskCount > 0 && this.usage.device.id !== 'cpu';
   }
 
   /** Tasks that wait here behind the oldest; one of them may in fact have started. */
@@ -72,7 +73,7 @@ export class PoolWorker {
   }
 
   get hasRoom(): boolean {
-    return !this.isLost && this.jobs < jobsAtATime(this.usage.device.id);
+    return !this.isLost && this.taskCount < tasksAtATime(this.usage.device.id);
   }
 
   /** The batch that it is computing, with its progress; undefined if there is none. */
@@ -86,11 +87,11 @@ export class PoolWorker {
     try {
       const result = await this.native.run(task.tokens, { embeddings: task.wantsEmbeddings });
       countBatch(this.usage, task.tokens, result);
-      this.#blames = blamesAfter(this.#blames, 'this');
+      this.blames.add(false);
       return result;
     } finally {
       this.#tasks.delete(task);
-      this.jobsEnded++;
+      this.tasksEnded++;
       this.#watchOldest();
     }
   }
@@ -100,13 +101,7 @@ export class PoolWorker {
     if (this.#watch?.task !== oldest) this.#watch = oldest && new BatchWatch(oldest);
   }
 
-  /** Records that a batch that failed here succeeded on another device. @returns whether this one leaves the run */
-  blame(): boolean {
-    this.#blames = blamesAfter(this.#blames, 'another');
-    return isToBeRemoved(this.#blames);
-  }
-
-  /** Takes waiting jobs back, to be distributed again. */
+  /** Takes waiting tasks back, to be distributed again. */
   reclaim(): void {
     this.isReclaimed = true;
     this.native.cancel();

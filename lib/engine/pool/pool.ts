@@ -35,7 +35,7 @@ export class DevicePool {
   readonly #stallWatch: StallWatch;
   /** Every batch without an outcome yet, as the task that it was submitted as. */
   readonly #underway = new Set<BatchTask<PoolWorker>>();
-  #isHeld = false;
+  #isPaused = false;
   /** Why the pool accepts nothing more. */
   #ended: VirnucproError | undefined;
 
@@ -119,8 +119,8 @@ export class DevicePool {
     if (this.#ended) throw this.#ended;
     const task = BatchTask.ofBatch<PoolWorker>(batch, embeddings);
     this.#underway.add(task);
-    const isBack = (): void => void this.#underway.delete(task);
-    task.outcome.then(isBack, isBack);
+    const forget = (): void => void this.#underway.delete(task);
+    task.outcome.then(forget, forget);
     await new Promise<void>((taken, refused) => {
       // A batch can end before it is taken: the caller must learn of it. After that, the rejection has no effect.
       task.outcome.catch(refused);
@@ -131,13 +131,13 @@ export class DevicePool {
   }
 
   /**
-   * While held, the devices finish what they are computing and begin nothing else: batches ready on them go back to the
-   * queue, and `submit` waits.
+   * While paused, the devices finish what they are computing and begin nothing else: batches ready on them go back to
+   * the queue, and `submit` waits.
    */
-  hold(isHeld: boolean): void {
-    if (this.#isHeld === isHeld) return;
-    this.#isHeld = isHeld;
-    if (isHeld) for (const worker of this.#healthy()) worker.reclaim();
+  setPaused(isPaused: boolean): void {
+    if (this.#isPaused === isPaused) return;
+    this.#isPaused = isPaused;
+    if (isPaused) for (const worker of this.#healthy()) worker.reclaim();
     else this.#dispatch();
   }
 
@@ -175,14 +175,14 @@ export class DevicePool {
       this.#endWaiting(this.#ended);
       return;
     }
-    if (this.#isHeld) return;
+    if (this.#isPaused) return;
     let position = 0;
     while (position < this.#waiting.length) {
       const { task, onTaken } = this.#waiting[position]!;
       const worker = this.#workerFor(task);
       if (!worker) {
         // Only a task that must not return to where it failed can be stuck while later ones can proceed.
-        if (!task.failedOn) return;
+        if (!task.wasRetried) return;
         position++;
         continue;
       }
@@ -202,7 +202,7 @@ export class DevicePool {
     let least: PoolWorker | undefined;
     for (const worker of healthy) {
       if (!worker.hasRoom || (worker === task.failedOn && healthy.length > 1)) continue;
-      if (!least || worker.jobs < least.jobs) least = worker;
+      if (!least || worker.taskCount < least.taskCount) least = worker;
     }
     return least;
   }
@@ -211,22 +211,22 @@ export class DevicePool {
     try {
       const result = await worker.run(task);
       task.score(result);
-      if (task.failedOn && task.failedOn !== worker) this.#blame(task.failedOn);
+      if (task.failedOn && task.failedOn !== worker) this.#countBlame(task.failedOn);
     } catch (error) {
-      this.#afterFailure(worker, task, asVirnucproError(error));
+      this.#handleFailure(worker, task, asVirnucproError(error));
     }
     this.#dispatch();
-    if (this.#waiting.length === 0) this.#spreadOut();
+    if (this.#waiting.length === 0) this.#rebalance();
   }
 
   /**
    * When nothing waits and a device is idle, gives it what another has ready: at the end of a run no device then has
    * more than one batch left to compute while another is idle.
    */
-  #spreadOut(): void {
-    if (this.#ended || this.#isHeld) return;
+  #rebalance(): void {
+    if (this.#ended || this.#isPaused) return;
     const healthy = this.#healthy();
-    for (const idle of healthy.filter(({ jobs }) => jobs === 0)) {
+    for (const idle of healthy.filter(({ taskCount }) => taskCount === 0)) {
       // Excludes what failed on the idle device: it would be handed back at once.
       const donor = healthy.find(({ ready }) => ready.some(({ failedOn }) => failedOn !== idle));
       if (!donor) continue;
@@ -235,17 +235,17 @@ export class DevicePool {
     }
   }
 
-  #afterFailure(worker: PoolWorker, task: BatchTask<PoolWorker>, error: unknown): void {
+  #handleFailure(worker: PoolWorker, task: BatchTask<PoolWorker>, error: unknown): void {
     const failed: FailedBatch = {
       code: codeOf(error),
       frames: task.frames,
-      wasRetried: task.failedOn !== undefined,
+      wasRetried: task.wasRetried,
       hasOthers: this.#healthy().some((other) => other !== worker),
       isReclaimed: worker.isReclaimed,
       isDeviceLost: worker.isLost,
     };
     const step = afterFailure(failed);
-    if (step.device === 'remove') this.#lose(worker, reasonOf(error));
+    if (step.device === 'remove') this.#removeDevice(worker, reasonOf(error));
     if (step.device === 'limit') worker.tokensThatFit = Math.min(worker.tokensThatFit, task.size - 1);
     const about = { device: worker.id, frames: failed.frames, code: failed.code, reason: reasonOf(error) };
     switch (step.batch) {
@@ -253,11 +253,11 @@ export class DevicePool {
         task.drop(error);
         break;
       case 'requeue':
-        this.#waitFirst(task);
+        this.#requeueFirst(task);
         break;
       case 'retry':
         this.#onEvent({ event: 'batch-retried', ...about });
-        this.#waitFirst(task.retriedAfter(worker));
+        this.#requeueFirst(task.retriedAfter(worker));
         break;
       case 'split':
         this.#onEvent({ event: 'batch-split', ...about });
@@ -268,7 +268,7 @@ export class DevicePool {
     }
   }
 
-  #waitFirst(task: BatchTask<PoolWorker>): void {
+  #requeueFirst(task: BatchTask<PoolWorker>): void {
     this.#waiting.unshift({ task, onTaken: () => undefined });
   }
 
@@ -280,13 +280,14 @@ export class DevicePool {
     ];
   }
 
-  #blame(worker: PoolWorker): void {
-    if (worker.isLost || !worker.blame()) return;
-    this.#lose(worker, 'several batches in a row failed here but succeeded on another device');
+  #countBlame(worker: PoolWorker): void {
+    worker.blames.add(true);
+    if (!worker.blames.hasReachedLimit) return;
+    this.#removeDevice(worker, 'several batches in a row failed here but succeeded on another device');
   }
 
-  /** Removes a device. Its jobs reject on their own; without any device left, everything that waits fails. */
-  #lose(worker: PoolWorker, reason: string): void {
+  /** Removes a device. Its tasks reject on their own; without any device left, everything that waits fails. */
+  #removeDevice(worker: PoolWorker, reason: string): void {
     if (worker.isLost) return;
     worker.usage.lost = reason;
     const left = this.#healthy().map(({ id }) => id);

@@ -4,8 +4,8 @@ import type { NativeDevice, NativeWorker } from '../addon.js';
 export interface WatchedWorker {
   /** Whether it has work, on a device that can hang. */
   readonly isAtWork: boolean;
-  /** Changes whenever a job ends. */
-  readonly jobsEnded: number;
+  /** Changes whenever a task ends. */
+  readonly tasksEnded: number;
   readonly native: Pick<NativeWorker, 'progress' | 'abandon'>;
 }
 
@@ -51,7 +51,7 @@ export class StallWatch {
         continue;
       }
       const { layersDone } = worker.native.progress();
-      const at = `${worker.jobsEnded} ${layersDone}`;
+      const at = `${worker.tasksEnded} ${layersDone}`;
       const place = this.#places.get(worker);
       if (place?.at !== at) {
         this.#places.set(worker, { at, still: 0 });

@@ -24,7 +24,8 @@ void set_kernel_compiler(KernelCompiler compiler);
 // kernels against libtorch's operators there. A kernel that cannot be loaded, or that computes different numbers, is
 // left out with a message; null if none can be used, or no compiler was set. Throws failures that end all work on the
 // GPU.
-std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, int capability, at::ScalarType dtype,
-                                                      const std::vector<Architecture>& architectures, const Emit& emit);
+std::shared_ptr<const DeviceKernels> open_cuda_kernels(at::Device device, int capability, at::ScalarType dtype,
+                                                       const std::vector<Architecture>& architectures,
+                                                       const Emit& emit);
 
 }  // namespace virnucpro

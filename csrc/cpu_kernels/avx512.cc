@@ -1,7 +1,7 @@
 #if defined(__x86_64__)
 
-#include "kernels/attention_kernel.h"
-#include "kernels/normalize_kernel.h"
+#include "cpu_kernels/attention_kernel.h"
+#include "cpu_kernels/normalize_kernel.h"
 
 namespace virnucpro {
 

@@ -1,4 +1,4 @@
-#include "device/pipeline_models.h"
+#include "device/worker_models.h"
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -14,7 +14,7 @@
 
 #include "archive/archive_reader.h"
 #include "archive/parameters.h"
-#include "device/own_kernels.h"
+#include "device/open_cuda_kernels.h"
 #include "error.h"
 #include "known_answer/known_answer.h"
 #include "model/host_memory.h"
@@ -113,7 +113,7 @@ Placement placement_of(const OpenRequest& request, MemoryMeter& memory, const Em
   Placement placement{usable.device, request.dtype, usable.bf16};
   if (request.engine == EngineKind::kPacked) {
     placement.kernels =
-        open_own_kernels(usable.device, usable.capability, request.dtype, language_models(request), emit);
+        open_cuda_kernels(usable.device, usable.capability, request.dtype, language_models(request), emit);
   }
   return placement;
 }
@@ -137,8 +137,7 @@ auto of_part(LanguageModel model, Compute compute) {
 
 }  // namespace
 
-PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress,
-                               const Emit& emit)
+WorkerModels::WorkerModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress, const Emit& emit)
     : progress_(progress), placement_(placement_of(request, memory, emit)) {
   memory.expect_room_for(least_weight_bytes(request));
   // Before the models are loaded: this takes milliseconds, that a minute.
@@ -160,38 +159,38 @@ PipelineModels::PipelineModels(const OpenRequest& request, MemoryMeter& memory, 
   loading.finish();
 }
 
-PipelineModels::Part PipelineModels::load(const std::optional<ModelPart>& part, EngineKind engine,
-                                          LoadingProgress& progress) const {
+WorkerModels::Part WorkerModels::load(const std::optional<ModelPart>& part, EngineKind engine,
+                                      LoadingProgress& progress) const {
   if (!part) return {};
   progress.next_archive(archive_bytes(part->path));
   return {part->architecture, shared_encoder(part->path, part->architecture, placement_, engine, progress)};
 }
 
-const PipelineModels::Part& PipelineModels::part_of(LanguageModel model) const {
+const WorkerModels::Part& WorkerModels::part_of(LanguageModel model) const {
   const auto& part = model == LanguageModel::kDna ? dna_ : protein_;
   if (!part.encoder) not_loaded(name_of(model));
   return part;
 }
 
-const Classifier& PipelineModels::classifier() const {
+const Classifier& WorkerModels::classifier() const {
   if (!classifier_) not_loaded("classifier");
   return *classifier_;
 }
 
-PipelineModels::Work PipelineModels::work_for(LanguageModel model, const PackedTokens& sequences, bool whole) const {
+WorkerModels::Work WorkerModels::work_for(LanguageModel model, const PackedTokens& sequences, bool whole) const {
   const auto& architecture = part_of(model).architecture;
   sequences.check(sizes(architecture).vocabulary, pooled_tokens(architecture).shortest_sequence());
   return {model, pieces_of(sequences, whole || works_ahead() ? INT64_MAX : kCpuTokensAtOnce)};
 }
 
-std::vector<Stretch> PipelineModels::plan_of(const Work& work) const {
+std::vector<Stretch> WorkerModels::plan_of(const Work& work) const {
   const auto encoder = sizes(part_of(work.model).architecture);
   std::vector<Stretch> plan;
   for (const auto& piece : work.pieces) plan.push_back({work.model, encoder.layers, multiplications(encoder, piece)});
   return plan;
 }
 
-at::Tensor PipelineModels::mean_of(const Work& work, ProgressTracker::Job& job, ForwardTrace* trace) const {
+at::Tensor WorkerModels::mean_of(const Work& work, ProgressTracker::Job& job, ForwardTrace* trace) const {
   const Part& part = part_of(work.model);
   if (work.pieces.empty()) {
     // No sequences give no means, whatever an engine would make of them.
@@ -213,8 +212,8 @@ at::Tensor PipelineModels::mean_of(const Work& work, ProgressTracker::Job& job, 
   return at::cat(means);
 }
 
-std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, const PackedTokens& protein,
-                                                   bool embeddings) {
+std::function<BatchScores()> WorkerModels::score(const PackedTokens& dna, const PackedTokens& protein,
+                                                 bool embeddings) {
   if (dna.sequences() != protein.sequences()) {
     throw Error(code::kArgument, "Expected as many DNA as protein sequences for a batch but received " +
                                      std::to_string(dna.sequences()) + " and " + std::to_string(protein.sequences()));
@@ -253,8 +252,8 @@ std::function<BatchScores()> PipelineModels::score(const PackedTokens& dna, cons
   };
 }
 
-SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens& sequences,
-                                         const EmbedOptions& options) {
+SequenceEmbeddings WorkerModels::embed(LanguageModel model, const PackedTokens& sequences,
+                                       const EmbedOptions& options) {
   // With `layers` in one piece: the states of a layer are those of the whole batch.
   const auto work = work_for(model, sequences, options.layers);
   ProgressTracker::Job job(progress_, plan_of(work));
@@ -273,7 +272,7 @@ SequenceEmbeddings PipelineModels::embed(LanguageModel model, const PackedTokens
   return result;
 }
 
-LinearMeasurement PipelineModels::measure_linear(LanguageModel model, int64_t rows) {
+LinearMeasurement WorkerModels::measure_linear(LanguageModel model, int64_t rows) {
   const auto& part = part_of(model);
   const auto at_once = works_ahead() ? rows : kCpuTokensAtOnce;
   const Stretch stretch{model, sizes(part.architecture).layers, 1};
@@ -289,7 +288,7 @@ LinearMeasurement PipelineModels::measure_linear(LanguageModel model, int64_t ro
   return all;
 }
 
-at::Tensor PipelineModels::classify(const std::vector<float>& features) {
+at::Tensor WorkerModels::classify(const std::vector<float>& features) {
   const auto inputs = classifier().inputs();
   const auto count = static_cast<int64_t>(features.size());
   if (count % inputs != 0) {
@@ -301,7 +300,7 @@ at::Tensor PipelineModels::classify(const std::vector<float>& features) {
   return fetched(classifier()(to_device(rows, placement_.device)));
 }
 
-int64_t PipelineModels::weight_bytes() const {
+int64_t WorkerModels::weight_bytes() const {
   int64_t bytes = classifier_ ? classifier_->weight_bytes() : 0;
   for (const auto* part : {&dna_, &protein_}) bytes += part->encoder ? part->encoder->weight_bytes() : 0;
   return bytes;

@@ -8,31 +8,13 @@
 #include "archive/loading_progress.h"
 #include "device/devices.h"
 #include "device/memory_meter.h"
+#include "device/open_request.h"
 #include "device/progress.h"
 #include "device/worker_message.h"
 #include "model/classifier.h"
 #include "model/encoder.h"
 
 namespace virnucpro {
-
-struct ModelPart {
-  std::string path;
-  Architecture architecture;
-};
-
-struct OpenRequest {
-  std::string device;
-  at::ScalarType dtype = at::kFloat;
-  int threads = 1;
-  EngineKind engine = EngineKind::kPacked;
-  std::optional<int64_t> max_memory;  // bytes, weights included
-  double deadline = 120;              // seconds, see DeviceStream
-  std::optional<ModelPart> dna;
-  std::optional<ModelPart> protein;
-  std::optional<ModelPart> classifier;
-  // Cancels the loading.
-  std::shared_ptr<Cancellation> cancellation = std::make_shared<Cancellation>();
-};
 
 inline constexpr uint8_t kDnaFault = 1;
 inline constexpr uint8_t kProteinFault = 2;
@@ -59,13 +41,13 @@ struct EmbedOptions {
   bool measure = false;
 };
 
-// The models of a pipeline on one device. Belongs to the thread that made it; only the weights may be used by others
+// The models of a worker, on its device. Belongs to the thread that made it; only the weights may be used by others
 // too. A call that needs a model that was not requested throws kArgument.
-class PipelineModels {
+class WorkerModels {
  public:
   // `memory` and `progress` are kept up to date and must outlive it. Throws kMemory if the weights leave no room within
   // the allowed memory, and kAborted if the request is cancelled meanwhile.
-  PipelineModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress, const Emit& emit);
+  WorkerModels(const OpenRequest& request, MemoryMeter& memory, ProgressTracker& progress, const Emit& emit);
 
   // Gives the batch to the device; the returned function waits until the device has finished it.
   std::function<BatchScores()> score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);

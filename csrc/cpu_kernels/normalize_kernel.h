@@ -1,7 +1,7 @@
 #pragma once
 
-#include "kernels/cpu_kernels.h"
-#include "kernels/vectors.h"
+#include "cpu_kernels/cpu_kernels.h"
+#include "cpu_kernels/vectors.h"
 
 namespace virnucpro {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/cpu_kernels.h"
+#include "cpu_kernels/cpu_kernels.h"
 
 #include <cstdlib>
 #include <string>

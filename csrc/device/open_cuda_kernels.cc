@@ -1,6 +1,5 @@
-#include "device/own_kernels.h"
+#include "device/open_cuda_kernels.h"
 
-#include <ATen/ops/ones.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <mutex>
@@ -11,10 +10,10 @@
 #include "cuda_kernels/cuda_launcher.h"
 #include "cuda_kernels/kernel_calls.h"
 #include "cuda_kernels/kernel_sources.h"
+#include "device/device_health.h"
 #include "error.h"
 #include "failure_description.h"
 #include "leaked.h"
-#include "model/host_memory.h"
 #include "model/kernel_check.h"
 #include "number_text.h"
 
@@ -96,13 +95,10 @@ LogMessage warning_of(const WrongKernel& wrong) {
                                         two_digits(wrong.excess) + " roundings): " + kInstead + ". Please report it"};
 }
 
-// Makes the context current on this thread, as libtorch does when it computes.
-void compute_something(at::Device device) { fetched(at::ones({1}, at::TensorOptions(device)).add_(1)); }
-
 // Whether the GPU still works after a kernel failed.
 bool still_computes(at::Device device) {
   try {
-    compute_something(device);
+    probe_device(device);
     return true;
   } catch (const std::exception&) {
     return false;
@@ -125,12 +121,12 @@ void set_kernel_compiler(KernelCompiler compiler) {
   setting().compiler = std::move(compiler);
 }
 
-std::shared_ptr<const DeviceKernels> open_own_kernels(at::Device device, int capability, at::ScalarType dtype,
-                                                      const std::vector<Architecture>& architectures,
-                                                      const Emit& emit) {
+std::shared_ptr<const DeviceKernels> open_cuda_kernels(at::Device device, int capability, at::ScalarType dtype,
+                                                       const std::vector<Architecture>& architectures,
+                                                       const Emit& emit) {
   const auto compiler = kernel_compiler();
   if (!compiler || !device.is_cuda()) return nullptr;
-  compute_something(device);
+  probe_device(device);  // makes its context current
   const auto launcher = std::make_shared<CudaLauncher>([device] {
     const c10::impl::VirtualGuardImpl guard(device.type());
     return guard.getStreamNativeHandle(guard.getStream(device));
