@@ -97,8 +97,8 @@ export class Ledger {
     return pending.firstTag;
   }
 
-  /** Enters the end of a record, after its windows. */
-  enterContig(record: SequenceRecord, tally: ContigTally): void {
+  /** Enters the end of a record, once its windows are entered. */
+  endRecord(record: SequenceRecord, tally: ContigTally): void {
     this.#queue.push({ kind: 'contig', record, tally });
   }
 
@@ -116,7 +116,7 @@ export class Ledger {
     const withoutScore = new Set(unscored.flatMap(({ rows }) => rows));
     batch.tags.forEach((tag, row) => {
       if (withoutScore.has(row)) return;
-      const window = this.#take(tag);
+      const window = this.#settleFrame(tag);
       const position = tag - window.firstTag;
       const score = calibrated(scores[2 * row]!, scores[2 * row + 1]!, this.#temperature);
       [window.scores[2 * position], window.scores[2 * position + 1]] = score;
@@ -136,7 +136,7 @@ export class Ledger {
    */
   decide(firstTag: number, scores: readonly number[], model: string): void {
     const window = this.#windows.get(firstTag)!;
-    for (let position = 0; position < window.frames.length; position++) this.#take(firstTag + position);
+    for (let position = 0; position < window.frames.length; position++) this.#settleFrame(firstTag + position);
     for (const [index, score] of scores.entries()) window.scores[index] = score;
     window.model = model;
   }
@@ -157,21 +157,21 @@ export class Ledger {
   #enterFailure(tags: readonly number[], why: Omit<UnscoredFrames, 'rows'>): BatchFailure {
     const failure = this.describeFailure(tags, why);
     for (const tag of tags) {
-      const window = this.#take(tag);
+      const window = this.#settleFrame(tag);
       window.reason ||= `frame ${window.frames[tag - window.firstTag]!}: ${why.reason}`;
     }
     return failure;
   }
 
   /** Whether a result is ready. */
-  hasSettled(): boolean {
+  hasResult(): boolean {
     const next = this.#queue[this.#head];
     return next !== undefined && (next.kind === 'contig' || next.unsettled === 0);
   }
 
   /** The oldest result, if it is ready. The caller must release a contig's sequence. */
   next(): PredictionResult | undefined {
-    if (!this.hasSettled()) return undefined;
+    if (!this.hasResult()) return undefined;
     this.#forget();
     const next = this.#queue[this.#head++]!;
     return next.kind === 'window' ? this.#windowResult(next) : next.tally.finish(next.record, this.#rule);
@@ -185,7 +185,7 @@ export class Ledger {
     this.#windows.clear();
   }
 
-  #take(tag: number): PendingWindow {
+  #settleFrame(tag: number): PendingWindow {
     const window = this.#windows.get(tag)!;
     this.#windows.delete(tag);
     window.unsettled--;

@@ -232,12 +232,7 @@ export class Predictor {
         onFailure: (failure: BatchFailure) => onEvent({ event: 'failure', ...failure }),
         onTriageFailure: (failure: BatchFailure) => onEvent({ event: 'triage-failure', ...failure }),
       };
-      const pipeline = new Pipeline(records, pool, this.#pipelineOptions(run.results), context);
-      try {
-        while (await pipeline.advance()) yield pipeline.settled();
-      } finally {
-        await pipeline.close();
-      }
+      yield* new Pipeline(records, pool, this.#pipelineOptions(run.results), context).groups();
     } finally {
       summary.stopped ??= control.stopped;
       await journal?.close();

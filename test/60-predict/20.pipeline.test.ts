@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
+import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
@@ -15,7 +16,6 @@ import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import type { DevicePool } from '../../lib/engine/pool/pool.js';
 import { FakeDevices, hashOf, scoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
-import { resultsOf } from './pipeline-results.js';
 import { isReleased, recordOf } from './records.js';
 
 /** For a pool that is used again. */
@@ -88,7 +88,7 @@ function predict(
   const control = new RunControl();
   const context = { summary, control, onFailure: () => undefined };
   return {
-    results: resultsOf(new Pipeline(records, pool, { ...options, model: 'fake', rule: RULE }, context)),
+    results: flattened(new Pipeline(records, pool, { ...options, model: 'fake', rule: RULE }, context).groups()),
     summary,
     control,
   };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
+import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { calibrated, decidingFrame } from '../../lib/scoring/frame-scores.js';
@@ -15,7 +16,6 @@ import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { FakeDevices, hashOf, scoreOf, smallScoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
-import { resultsOf } from './pipeline-results.js';
 import { isReleased, recordOf } from './records.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
@@ -94,7 +94,7 @@ async function start(run: Run, texts: Iterable<string> = run.records): Promise<S
   const { rule, temperature, isCalibrated } = run;
   const failures: BatchFailure[] = [];
   const triageFailures: BatchFailure[] = [];
-  const results = resultsOf(
+  const results = flattened(
     new Pipeline(
       read(),
       pool,
@@ -110,7 +110,7 @@ async function start(run: Run, texts: Iterable<string> = run.records): Promise<S
         onFailure: (failure) => failures.push(failure),
         onTriageFailure: (failure) => triageFailures.push(failure),
       },
-    ),
+    ).groups(),
   );
   return { results, given, models, triage, summary, control, failures, triageFailures };
 }

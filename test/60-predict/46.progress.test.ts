@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { NativeSensors } from '../../lib/engine/addon.js';
+import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
@@ -11,7 +12,6 @@ import { RunSummary } from '../../lib/predict/summary.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { FakeDevices } from './fake-devices.js';
 import type { Plan } from './fake-devices.js';
-import { resultsOf } from './pipeline-results.js';
 import { recordOf } from './records.js';
 
 const LETTERS = 400;
@@ -63,7 +63,7 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
       await new Promise((resolve) => setImmediate(resolve));
     }
   })();
-  const results = resultsOf(new Pipeline(read(), pool, options, { summary, control, onFailure: nothing }));
+  const results = flattened(new Pipeline(read(), pool, options, { summary, control, onFailure: nothing }).groups());
   try {
     while (!(await results.next()).done) continue;
   } catch {

@@ -15,7 +15,6 @@ import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { key } from '../55-journal/journals.js';
 import { FakeDevices, smallScoreOf } from './fake-devices.js';
 import type { Plan } from './fake-devices.js';
-import { groupsOf } from './pipeline-results.js';
 import { recordOf } from './records.js';
 
 const OPTIONS = { model: 'large', chunkSize: 30, sequences: false, rule: { threshold: 0.5, minFraction: 0.5 } };
@@ -105,7 +104,7 @@ async function run(
   const triage = { ...{ model: 'small', pool: smallPool, batches, rule: TRIAGE_RULE }, temperature: UNCHANGED };
   const options = { ...OPTIONS, batches, ...(hasTriage && { triage }) };
   try {
-    for await (const group of groupsOf(new Pipeline(records, pool, options, stage))) {
+    for await (const group of new Pipeline(records, pool, options, stage).groups()) {
       for (const result of group) {
         results.push(result.kind === 'window' ? result : { ...result, sequence: result.sequence.length });
       }
