@@ -4,32 +4,26 @@ import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
 import type { FrameName, Orf } from '../windows/open-reading-frames.js';
 import type { SequenceWindow } from '../windows/windows.js';
-import { windowCall } from '../scoring/calls.js';
 import type { CallRule } from '../scoring/calls.js';
 import type { ContigTally } from '../scoring/contig-tally.js';
-import { calibrated, decidingFrame, UNCALIBRATED } from '../scoring/frame-scores.js';
-import type { FrameScore, PredictionResult, WindowResult } from '../scoring/results.js';
+import { calibrated, UNCALIBRATED } from '../scoring/frame-scores.js';
+import type { PredictionResult } from '../scoring/results.js';
+import { windowResult } from '../scoring/window-result.js';
+import type { SettledWindow } from '../scoring/window-result.js';
 import { unscoredFrames } from './batch-failures.js';
 import type { BatchFailure, UnscoredFrames } from './batch-failures.js';
 
-interface PendingWindow {
+/** A window that is settled as soon as none of its frames is unsettled. */
+interface PendingWindow extends SettledWindow {
   readonly kind: 'window';
   readonly record: SequenceRecord;
   readonly tally: ContigTally;
-  readonly number: number;
-  readonly start: number;
-  readonly end: number;
   /** Tag of its first frame; the others have the tags that follow. */
   readonly firstTag: number;
-  readonly frames: readonly FrameName[];
-  /** Two for each frame, others and virus; NaN until scored. */
   readonly scores: number[];
-  /** By frame, for scored frames and only if asked for. */
   embeddings: (Float32Array | undefined)[] | undefined;
   unsettled: number;
   reason: string;
-  readonly sequences: WindowResult['sequences'];
-  /** Name of the model that decides it. */
   model: string;
 }
 
@@ -174,7 +168,10 @@ export class Ledger {
     if (!this.hasResult()) return undefined;
     this.#forget();
     const next = this.#queue[this.#head++]!;
-    return next.kind === 'window' ? this.#windowResult(next) : next.tally.finish(next.record, this.#rule);
+    if (next.kind === 'contig') return next.tally.finish(next.record, this.#rule);
+    const result = windowResult(next, this.#rule);
+    next.tally.add(result);
+    return result;
   }
 
   /** For a run that ends early: releases the sequences of records whose end was entered but which have not left. */
@@ -190,38 +187,6 @@ export class Ledger {
     this.#windows.delete(tag);
     window.unsettled--;
     return window;
-  }
-
-  #windowResult(pending: PendingWindow): WindowResult {
-    const frames: FrameScore[] = pending.frames.map((frame, position) => {
-      const embedding = pending.embeddings?.[position];
-      return {
-        frame,
-        others: pending.scores[2 * position]!,
-        virus: pending.scores[2 * position + 1]!,
-        ...(embedding && { embedding }),
-      };
-    });
-    const status = pending.reason ? 'failed' : frames.length > 0 ? 'scored' : 'no_frame';
-    const best = status === 'scored' ? decidingFrame(frames) : undefined;
-    const result: WindowResult = {
-      kind: 'window',
-      record: pending.record.index,
-      contig: pending.record.id,
-      source: pending.record.source,
-      number: pending.number,
-      start: pending.start,
-      end: pending.end,
-      status,
-      reason: pending.reason || (status === 'no_frame' ? 'no reading frame without a stop codon' : ''),
-      // A failed window keeps the frames that were scored.
-      frames: status === 'scored' ? frames : frames.filter(({ others, virus }) => Number.isFinite(others + virus)),
-      ...(best && { bestFrame: best, virusScore: best.virus, call: windowCall(best.virus, this.#rule) }),
-      model: status === 'scored' ? pending.model : '',
-      ...(pending.sequences && { sequences: pending.sequences }),
-    };
-    pending.tally.add(result);
-    return result;
   }
 
   /** Drops what has left now and then, so that the queue grows only with what is pending. */

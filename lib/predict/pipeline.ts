@@ -17,7 +17,7 @@ import { Ledger } from './ledger.js';
 import { Reading } from './reading.js';
 import { steeredTogether } from './run-control.js';
 import type { RunControl } from './run-control.js';
-import type { RunSummary } from './summary.js';
+import type { MutableRunSummary } from './summary.js';
 import { Triage } from './triage.js';
 import type { TriageOptions } from './triage.js';
 
@@ -46,7 +46,7 @@ export interface PipelineOptions {
 
 /** What a run is watched and controlled by. */
 export interface RunContext {
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
   /** Called with what failed in triage, which cost nothing but time. */
@@ -63,7 +63,7 @@ function sinkOf(
   ledger: Ledger,
 ): WindowSink {
   const models = new Dispatcher(pool, {
-    ...{ batcher: new FrameBatcher(batches), scores: ledger, counts: summary, summary, control, embeddings },
+    ...{ batcher: new FrameBatcher(batches), outcomes: ledger, counts: summary, summary, control, embeddings },
     ...{ journal: journal?.models, onFailure },
   });
   if (!triage) return models;

@@ -27,7 +27,8 @@ import type { ModelPlan, PlannedOnDevices, RunPlan } from './plan.js';
 import { RunControl } from './run-control.js';
 import { RunMonitor } from './run-monitor.js';
 import type { RunStatus } from './run-status.js';
-import { RunSummary } from './summary.js';
+import { MutableRunSummary } from './summary.js';
+import type { RunSummary } from './summary.js';
 
 /**
  * One run over some inputs. Iterate it once, before the predictor's next run; `summary` is always up to date, and final
@@ -58,7 +59,7 @@ interface Run {
   readonly inputs: readonly string[];
   readonly results: ResultSettings;
   readonly handlers: ReturnType<typeof resolveRunHandlers>;
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   readonly control: RunControl;
   /** Set when first asked for, unless it was given. */
   plan: Promise<PlannedOnDevices<RunPlan>> | undefined;
@@ -152,7 +153,7 @@ export class Predictor {
 
   #newRun(inputs: readonly string[], results: ResultSettings, handlers: Run['handlers']): Run {
     const usage = this.#pools.flatMap((pool) => pool.countUsage());
-    const summary = new RunSummary(usage, this.#opened.triage?.model.name);
+    const summary = new MutableRunSummary(usage, this.#opened.triage?.model.name);
     return { inputs, results, handlers, summary, control: new RunControl(), plan: undefined, monitor: undefined };
   }
 

@@ -40,7 +40,7 @@ function windowOf(status: WindowResult['status'], virus?: number): WindowResult 
     status,
     reason,
     frames: best ? [best] : [],
-    ...(best && { bestFrame: best, virusScore: best.virus }),
+    ...(best && { decidingFrame: best, virusScore: best.virus }),
     model: best ? 'a model' : '',
   };
 }
@@ -113,7 +113,7 @@ describe('the verdict of a contig', () => {
         const rule = { threshold, minFraction: 0.5 };
         for (const window of all) tally.add(called(window, rule));
         const contig = tally.finish(recordOf('c one', 'ACGTACGTA'), rule);
-        const scores = all.flatMap(({ bestFrame }) => (bestFrame ? [bestFrame.virus] : []));
+        const scores = all.flatMap(({ decidingFrame }) => (decidingFrame ? [decidingFrame.virus] : []));
         const viral = scores.filter((score) => score >= threshold).length;
         const failed = all.filter(({ status }) => status === 'failed').length;
         assert.equal(contig.windows, all.length);

@@ -10,7 +10,7 @@ import { Pipeline } from '../../lib/predict/pipeline.js';
 import type { PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import type { BatchFailure } from '../../lib/predict/batch-failures.js';
-import { RunSummary } from '../../lib/predict/summary.js';
+import { MutableRunSummary } from '../../lib/predict/summary.js';
 import type { TriageRule } from '../../lib/scoring/calls.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
@@ -69,7 +69,7 @@ interface Started {
   readonly given: SequenceRecord[];
   readonly models: FakeDevices;
   readonly triage: FakeDevices;
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   readonly control: RunControl;
   readonly failures: BatchFailure[];
   readonly triageFailures: BatchFailure[];
@@ -88,7 +88,7 @@ async function start(run: Run, texts: Iterable<string> = run.records): Promise<S
       yield record;
     }
   }
-  const summary = new RunSummary([...pool.countUsage(), ...triagePool.countUsage()], 'small');
+  const summary = new MutableRunSummary([...pool.countUsage(), ...triagePool.countUsage()], 'small');
   const control = new RunControl();
   const batches = { dnaTokens: run.tokens, proteinTokens: 60, dnaTokenizer: new RunTokenizer(), proteinTable };
   const { rule, temperature, isCalibrated } = run;

@@ -8,7 +8,7 @@ import { Pipeline } from '../../lib/predict/pipeline.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunMonitor } from '../../lib/predict/run-monitor.js';
 import type { RunStatus } from '../../lib/predict/run-status.js';
-import { RunSummary } from '../../lib/predict/summary.js';
+import { MutableRunSummary } from '../../lib/predict/summary.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { FakeDevices } from './fake-devices.js';
 import type { Plan } from './fake-devices.js';
@@ -37,7 +37,7 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
   for (const { native } of pool.workers) {
     native.memory = () => ({ allocated: 0, reserved: 0, peakAllocated: 0, peakReserved: 0 });
   }
-  const summary = new RunSummary(pool.countUsage());
+  const summary = new MutableRunSummary(pool.countUsage());
   const control = new RunControl();
   const nothing = (): void => undefined;
   const monitor = new RunMonitor({

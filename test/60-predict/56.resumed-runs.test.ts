@@ -10,7 +10,7 @@ import { RunJournal } from '../../lib/journal/run-journal.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
 import { RunControl } from '../../lib/predict/run-control.js';
-import { RunSummary } from '../../lib/predict/summary.js';
+import { MutableRunSummary } from '../../lib/predict/summary.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { key } from '../55-journal/journals.js';
 import { FakeDevices, smallScoreOf } from './fake-devices.js';
@@ -75,7 +75,7 @@ function isHarmless(disturbance: Disturbance): boolean {
 
 interface Outcome {
   readonly results: unknown[];
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   /** By the models, and by triage; below, the frames that were already in the journal. */
   readonly scoredFrames: readonly [number, number];
   readonly journaledBefore: readonly [number, number];
@@ -88,7 +88,7 @@ async function run(
   const models = new FakeDevices(planOf('models', disturbance));
   const small = new FakeDevices({ ...planOf('triage', disturbance), scoreOf: smallScoreOf });
   const [pool, smallPool] = [await models.openPool(), await small.openPool()];
-  const summary = new RunSummary([...pool.countUsage(), ...smallPool.countUsage()], 'small');
+  const summary = new MutableRunSummary([...pool.countUsage(), ...smallPool.countUsage()], 'small');
   const control = new RunControl();
   const journal =
     path === undefined

@@ -134,7 +134,7 @@ function* resultsOf(
       status,
       reason: status === 'failed' ? 'frame F1: out of\tmemory' : status === 'no_frame' ? 'no reading frame' : '',
       frames,
-      ...(best && { bestFrame: best, virusScore: best.virus, call: windowCall(best.virus, rule) }),
+      ...(best && { decidingFrame: best, virusScore: best.virus, call: windowCall(best.virus, rule) }),
       model: best ? modelOf(run).name : '',
     };
     tally.add(window);
