@@ -51,7 +51,7 @@ export interface WindowSink {
 export interface DispatcherOptions {
   readonly batcher: FrameBatcher;
   readonly outcomes: OutcomeSink;
-  /** Where batches are counted. */
+  /** Where batches are counted: the summary itself, or its part about triage. */
   readonly counts: MutableScoredBatches;
   /** Adds up the time spent waiting. */
   readonly summary: Pick<MutableRunSummary, 'timed'>;

@@ -3,14 +3,13 @@ import type { BatchTokens } from '../engine/devices/worker-plan.js';
 import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../journal/journal-key.js';
 import type { RunKey, TriageKey } from '../journal/journal-key.js';
-import type { OpenedModel } from '../models/folder/model-folder.js';
+import { PART_NAMES } from '../models/folder/model-folder.js';
+import type { OpenedModel, PartName } from '../models/folder/model-folder.js';
 import { temperatureOf } from '../scoring/frame-scores.js';
 import type { OpenOptions } from './options.js';
 import type { TriageRule } from '../scoring/calls.js';
 
-const PARTS = ['dna', 'protein', 'classifier'] as const;
-
-type PartHashes = Record<(typeof PARTS)[number], { readonly sha256: string }>;
+type PartHashes = Record<PartName, { readonly sha256: string }>;
 
 export interface TriageKeyParts {
   readonly model: PartHashes & Pick<OpenedModel, 'name' | 'temperature'>;
@@ -46,7 +45,7 @@ export function runKey({ versions, model, triage, engine, workers, batchTokens, 
 }
 
 /** The part of a key about a model's archives. */
-export function hashesOf({ dna, protein, classifier }: PartHashes): Pick<RunKey, (typeof PARTS)[number]> {
+export function hashesOf({ dna, protein, classifier }: PartHashes): Pick<RunKey, PartName> {
   return { dna: dna.sha256, protein: protein.sha256, classifier: classifier.sha256 };
 }
 
@@ -55,7 +54,7 @@ export function triageKey(triage: TriageKeyParts | undefined): TriageKey {
   if (!triage) return WITHOUT_TRIAGE;
   const { model, rule } = triage;
   const hash = createHash('sha256');
-  for (const part of PARTS) hash.update(model[part].sha256);
+  for (const part of PART_NAMES) hash.update(model[part].sha256);
   return {
     triage: hash.digest('hex'),
     triageModel: model.name,

@@ -99,12 +99,12 @@ async function run(
           onFailure: (error) => control.stop(error),
         });
   const batches = { dnaTokens: 200, proteinTokens: 40, dnaTokenizer: new RunTokenizer(), proteinTable };
-  const stage = { summary, control, journal, onFailure: () => undefined };
+  const context = { summary, control, journal, onFailure: () => undefined };
   const results: unknown[] = [];
   const triage = { ...{ model: 'small', pool: smallPool, batches, rule: TRIAGE_RULE }, temperature: UNCHANGED };
   const options = { ...OPTIONS, batches, ...(hasTriage && { triage }) };
   try {
-    for await (const group of new Pipeline(records, pool, options, stage).groups()) {
+    for await (const group of new Pipeline(records, pool, options, context).groups()) {
       for (const result of group) {
         results.push(result.kind === 'window' ? result : { ...result, sequence: result.sequence.length });
       }
