@@ -4,7 +4,6 @@ export { DEFAULT_PRECISION, PRECISIONS } from './engine/devices/choose-devices.j
 export { SHIPPED_DEFAULT } from './models/registry.js';
 export { temperatureOf, UNCALIBRATED } from './scoring/frame-scores.js';
 export { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from './scoring/calls.js';
-export { continuedPlan } from './predict/run-key.js';
 export {
   DEFAULT_DEVICE_TIMEOUT,
   DEFAULT_MEMORY_WARNING,
@@ -14,6 +13,6 @@ export {
   MAX_THREADS,
   MAX_WORKERS,
 } from './predict/options.js';
-export { planOnDevices, planRun } from './predict/plan.js';
+export { planOnDevices, planRun, resumedPlan } from './predict/plan.js';
 export { describeModel } from './results/run-description.js';
 export { checkResults, openResults, writeInto } from './results/write-results.js';

@@ -36,7 +36,7 @@ async function makeModel() {
   const { addon } = (await project('engine/libtorch/load.js')).loadAddon();
   const { architecture, dtype } = DNABERT_SIZES.get('dnabert_tiny');
   DNABERT_SIZES.set(MODEL, { architecture: { ...architecture, vocabulary: 4096 }, dtype });
-  await randomModel({ name: MODEL, esm: 'esm2_tiny', dna: MODEL, registry: new ModelRegistry(models), addon });
+  await randomModel({ name: MODEL, protein: 'esm2_tiny', dna: MODEL, registry: new ModelRegistry(models), addon });
 }
 
 /** @returns {Promise<HostRun>} */

@@ -1,6 +1,6 @@
 // @ts-check
 import { contigVerdict } from '../../dist/lib/scoring/calls.js';
-import { isSure } from '../../dist/lib/scoring/calls.js';
+import { triageDecides } from '../../dist/lib/scoring/calls.js';
 
 /** @typedef {import('./score-table.mjs').ScoredWindow} ScoredWindow */
 /** @typedef {{ threshold: number, minFraction: number }} CallRule */
@@ -85,7 +85,7 @@ function otherInput(found) {
  * @returns {Simulated}
  */
 export function simulate(pairs, triage, calls, truth) {
-  const decided = pairs.windows.map(({ small }) => small !== undefined && isSure(small, triage));
+  const decided = pairs.windows.map(({ small }) => small !== undefined && triageDecides(small, triage));
   const scores = pairs.windows.map(({ small, large }, index) => (decided[index] ? small : large));
   const spared = pairs.windows.filter((_, index) => decided[index]);
   const alone = pairs.windows.map(({ large }) => large);

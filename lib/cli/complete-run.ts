@@ -64,15 +64,24 @@ function hasSameTriage({ triage: known }: RunManifest, wanted: RunPlan['triage']
   );
 }
 
+type Settings = RunPlan['settings'] & Omit<RunPlan['results'], 'rule'> & RunPlan['results']['rule'];
+
 function hasSameParameters({ parameters, devices }: RunManifest, { model, settings, results }: RunPlan): boolean {
   const { precision, engine } = settings;
-  const { rule, calibration, sequences: keepIntermediate, embeddings: saveEmbeddings } = results;
-  const wanted = { ...rule, engine, keepIntermediate, saveEmbeddings };
-  return (
-    (precision === 'auto' || devices.every((device) => device.precision === precision)) &&
-    (parameters.temperature ?? UNCALIBRATED) === temperatureOf(model, calibration) &&
-    Object.entries(wanted).every(([name, value]) => parameters[name] === value)
-  );
+  const { rule, calibration, sequences, embeddings } = results;
+  // The type demands every setting, so that none is forgotten; those that are `true` change last digits at most.
+  const isSame: Record<keyof Settings, boolean> = {
+    threshold: parameters.threshold === rule.threshold,
+    minFraction: parameters.minFraction === rule.minFraction,
+    calibration: (parameters.temperature ?? UNCALIBRATED) === temperatureOf(model, calibration),
+    sequences: parameters['keepIntermediate'] === sequences,
+    embeddings: parameters['saveEmbeddings'] === embeddings,
+    precision: precision === 'auto' || devices.every((device) => device.precision === precision),
+    engine: parameters['engine'] === engine,
+    ...{ proteinBatchTokens: true, dnaBatchTokens: true, maxMemory: true },
+    ...{ devices: true, workers: true, threads: true, deviceTimeout: true },
+  };
+  return Object.values(isSame).every(Boolean);
 }
 
 async function hasSameInputs({ inputs }: RunManifest, files: RunPlan['files'], signal: AbortSignal): Promise<boolean> {

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { Logger } from 'pino';
 import { describe, packageVersion, VirnucproError } from '../index.js';
 import type { RunPlan } from '../index.js';
-import { checkResults, continuedPlan, openResults, planOnDevices, planRun } from '../internal.js';
+import { checkResults, openResults, planOnDevices, planRun, resumedPlan } from '../internal.js';
 import { createLog, logEvent } from '../monitor/log.js';
 import { LogSinks } from '../monitor/log.js';
 import { JOURNAL } from '../output/files.js';
@@ -93,8 +93,8 @@ async function prepareRun(
     logEvent(log, { event: 'warning', text });
   }
   const journal = join(output, JOURNAL.name);
-  const continued = await unlessAborted(continuedPlan(plan, journal, { models, trust }), stopped);
-  return { plan: continued, complete: undefined, isDamaged: found !== undefined };
+  const resumed = await unlessAborted(resumedPlan(plan, journal, { models, trust }), stopped);
+  return { plan: resumed, complete: undefined, isDamaged: found !== undefined };
 }
 
 /** Options for opening the output directory, or for only checking it. */

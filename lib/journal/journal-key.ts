@@ -34,6 +34,9 @@ export interface RunKey {
   readonly devices: readonly string[];
 }
 
+/** What a journal's key must be; what is missing or undefined may be anything. */
+export type WantedKey = { readonly [Part in keyof RunKey]?: RunKey[Part] | undefined };
+
 export const JOURNAL_FORMAT = 2;
 export const NO_TRIAGE = 'none';
 
@@ -66,14 +69,13 @@ const NAMES: Readonly<Record<Exclude<keyof RunKey, 'devices' | 'triageModel'>, s
   triageTemperature: 'temperature of triage',
 };
 
-/** @throws VirnucproError VNP_RESUME naming everything that differs; parts missing from `wanted` are not compared */
-export function checkSameRun(path: string, begun: RunKey, wanted: Partial<RunKey>): void {
+/** @throws VirnucproError VNP_RESUME naming everything that differs */
+export function checkSameRun(path: string, begun: RunKey, wanted: WantedKey): void {
   const names =
     begun.format === JOURNAL_FORMAT ? (Object.keys(NAMES) as (keyof typeof NAMES)[]) : (['format'] as const);
   const different = names.filter((name) => wanted[name] !== undefined && wanted[name] !== begun[name]);
   if (different.length === 0) return;
-  const list = (key: Partial<RunKey>): string =>
-    different.map((name) => `${NAMES[name]} ${shown(key[name]!)}`).join(', ');
+  const list = (key: WantedKey): string => different.map((name) => `${NAMES[name]} ${shown(key[name]!)}`).join(', ');
   throw new VirnucproError(
     'VNP_RESUME',
     `The run in ${path} was begun with ${list(begun)}, and this one has ${list(wanted)}. ` +

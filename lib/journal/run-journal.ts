@@ -19,7 +19,7 @@ import {
 } from './journal-format.js';
 import type { Scan } from './journal-format.js';
 import { checkSameRun, hasSameDevices, NO_TRIAGE } from './journal-key.js';
-import type { RunKey } from './journal-key.js';
+import type { RunKey, WantedKey } from './journal-key.js';
 import { forcedToDisk, makingRoom } from '../disk.js';
 
 export interface RunJournalOptions {
@@ -129,7 +129,7 @@ export class RunJournal {
  * @returns the key of the run that began it; undefined when there is no journal, or none whose key can be read
  * @throws VirnucproError VNP_RESUME naming everything that differs, VNP_OUTPUT when it cannot be read
  */
-export async function checkJournal(path: string, wanted: Partial<RunKey> = {}): Promise<RunKey | undefined> {
+export async function checkJournal(path: string, wanted: WantedKey = {}): Promise<RunKey | undefined> {
   let file: FileHandle | undefined;
   try {
     file = await open(path);

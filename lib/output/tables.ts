@@ -25,9 +25,9 @@ export class WindowsTableWriter implements ResultWriter {
     return this.#file.append(`${place}\t${score}\t${modelCell(result.model)}\t${origin}\n`);
   }
 
-  #decision({ bestFrame, call }: WindowResult): string {
-    if (bestFrame === undefined || call === undefined) return '\t\t\tnone';
-    const { strand, frame, score } = decisionCells(bestFrame);
+  #decision({ decidingFrame, call }: WindowResult): string {
+    if (decidingFrame === undefined || call === undefined) return '\t\t\tnone';
+    const { strand, frame, score } = decisionCells(decidingFrame);
     return `${strand}\t${frame}\t${score}\t${call}`;
   }
 }

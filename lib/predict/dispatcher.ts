@@ -7,19 +7,19 @@ import type { BatchRecords } from '../journal/run-journal.js';
 import type { Orf } from '../windows/open-reading-frames.js';
 import type { BatchFailure } from './batch-failures.js';
 import type { RunControl } from './run-control.js';
-import type { RunSummary, ScoredBatches } from './summary.js';
+import type { MutableRunSummary, MutableScoredBatches } from './summary.js';
 
 /** What to do when batch after batch fails. */
-const NEXT = 'Check the model and the devices with `virnucpro doctor`, then resume the run';
+const ADVICE = 'Check the model and the devices with `virnucpro doctor`, then resume the run';
 
 /**
- * Maximum windows between two batches. A batch that waits for more frames holds up the results after it. If hardly any
- * window has a frame, it is sent partly filled after this many, so that the number of pending windows stays bounded.
+ * A batch that waits for more frames holds up the results after it. If hardly any window has a frame, it is sent partly
+ * filled after this many windows, so that the number of pending ones stays bounded.
  */
-const WINDOWS_A_BATCH = 20_000;
+const MAX_WINDOWS_BETWEEN_BATCHES = 20_000;
 
 /** Takes the outcomes of batches. */
-export interface ScoreBook {
+export interface OutcomeSink {
   /** Where the frame with this tag is in the input, in words; only while the frame is unsettled. */
   placeOf(tag: number): string;
   /**
@@ -50,17 +50,17 @@ export interface WindowSink {
 
 export interface DispatcherOptions {
   readonly batcher: FrameBatcher;
-  readonly scores: ScoreBook;
-  /** Where batches are counted. */
-  readonly counts: ScoredBatches;
+  readonly outcomes: OutcomeSink;
+  /** Where batches are counted: the summary itself, or its part about triage. */
+  readonly counts: MutableScoredBatches;
   /** Adds up the time spent waiting. */
-  readonly summary: Pick<RunSummary, 'timed'>;
+  readonly summary: Pick<MutableRunSummary, 'timed'>;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
   /** Batches in it are not computed again; computed batches are added to it. */
   readonly journal?: BatchRecords | undefined;
-  /** What an error says is missing. Default `scores`. */
-  readonly what?: string;
+  /** What the error after too many batches without a score says is missing. Default `scores`. */
+  readonly missing?: string;
   /** Whether the frames' embeddings come with their scores. Default false. */
   readonly embeddings?: boolean;
 }
@@ -87,7 +87,7 @@ export class Dispatcher implements WindowSink {
       if (full.length === 0) continue;
       return this.#send(full).then(() => this.addWindow(firstTag + index + 1, frames.slice(index + 1)));
     }
-    return ++this.#windowsSinceBatch >= WINDOWS_A_BATCH ? this.flush() : undefined;
+    return ++this.#windowsSinceBatch >= MAX_WINDOWS_BETWEEN_BATCHES ? this.flush() : undefined;
   }
 
   flush(isWhole = true): Promise<void> {
@@ -137,20 +137,20 @@ export class Dispatcher implements WindowSink {
 
   /** @returns whether the batch is settled */
   async #settleFrom(journal: BatchRecords, number: number, batch: FrameBatch): Promise<boolean> {
-    const { scores, counts } = this.#options;
-    const known = await journal.find(number, batch.tokens, scores.placeOf(batch.tags[0]!));
+    const { outcomes, counts } = this.#options;
+    const known = await journal.find(number, batch.tokens, outcomes.placeOf(batch.tags[0]!));
     if (!known) return false;
     const faults = new Uint8Array(batch.tags.length);
-    scores.settle(batch, { ...known, faults, failures: [] }, true);
+    outcomes.settle(batch, { ...known, faults, failures: [] }, true);
     counts.enterJournaled(batch.tags.length);
     return true;
   }
 
   /** @returns whether every frame has a score */
   #settle(batch: FrameBatch, outcome: BatchOutcome): boolean {
-    const { control, scores, counts, onFailure } = this.#options;
+    const { control, outcomes, counts, onFailure } = this.#options;
     control.noteWork();
-    const failures = scores.settle(batch, outcome, false);
+    const failures = outcomes.settle(batch, outcome, false);
     counts.enterOutcome(batch.tags.length, failures);
     for (const failure of failures) onFailure(failure);
     const failed = failures.reduce((sum, { frames }) => sum + frames, 0);
@@ -160,8 +160,8 @@ export class Dispatcher implements WindowSink {
   }
 
   #stopForGood({ reason }: BatchFailure): void {
-    const { control, what = 'scores' } = this.#options;
-    const message = `${UNSCORED_BATCHES_TO_STOP} batches in a row have no ${what}; the last one: ${reason}. ${NEXT}`;
+    const { control, missing = 'scores' } = this.#options;
+    const message = `${UNSCORED_BATCHES_TO_STOP} batches in a row have no ${missing}; the last one: ${reason}. ${ADVICE}`;
     control.stop(new VirnucproError('VNP_SYSTEMIC', message));
   }
 }

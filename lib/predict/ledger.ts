@@ -4,32 +4,26 @@ import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
 import type { FrameName, Orf } from '../windows/open-reading-frames.js';
 import type { SequenceWindow } from '../windows/windows.js';
-import { windowCall } from '../scoring/calls.js';
 import type { CallRule } from '../scoring/calls.js';
 import type { ContigTally } from '../scoring/contig-tally.js';
-import { calibrated, decidingFrame, UNCALIBRATED } from '../scoring/frame-scores.js';
-import type { FrameScore, PredictionResult, WindowResult } from '../scoring/results.js';
+import { calibrated, UNCALIBRATED } from '../scoring/frame-scores.js';
+import type { PredictionResult } from '../scoring/results.js';
+import { windowResult } from '../scoring/window-result.js';
+import type { SettledWindow } from '../scoring/window-result.js';
 import { unscoredFrames } from './batch-failures.js';
 import type { BatchFailure, UnscoredFrames } from './batch-failures.js';
 
-interface PendingWindow {
+/** A window that is settled as soon as none of its frames is unsettled. */
+interface PendingWindow extends SettledWindow {
   readonly kind: 'window';
   readonly record: SequenceRecord;
   readonly tally: ContigTally;
-  readonly number: number;
-  readonly start: number;
-  readonly end: number;
   /** Tag of its first frame; the others have the tags that follow. */
   readonly firstTag: number;
-  readonly frames: readonly FrameName[];
-  /** Two for each frame, others and virus; NaN until scored. */
   readonly scores: number[];
-  /** By frame, for scored frames and only if asked for. */
   embeddings: (Float32Array | undefined)[] | undefined;
   unsettled: number;
   reason: string;
-  readonly sequences: WindowResult['sequences'];
-  /** Name of the model that decides it. */
   model: string;
 }
 
@@ -97,8 +91,8 @@ export class Ledger {
     return pending.firstTag;
   }
 
-  /** Enters the end of a record, after its windows. */
-  enterContig(record: SequenceRecord, tally: ContigTally): void {
+  /** Enters the end of a record, once its windows are entered. */
+  endRecord(record: SequenceRecord, tally: ContigTally): void {
     this.#queue.push({ kind: 'contig', record, tally });
   }
 
@@ -116,7 +110,7 @@ export class Ledger {
     const withoutScore = new Set(unscored.flatMap(({ rows }) => rows));
     batch.tags.forEach((tag, row) => {
       if (withoutScore.has(row)) return;
-      const window = this.#take(tag);
+      const window = this.#settleFrame(tag);
       const position = tag - window.firstTag;
       const score = calibrated(scores[2 * row]!, scores[2 * row + 1]!, this.#temperature);
       [window.scores[2 * position], window.scores[2 * position + 1]] = score;
@@ -136,7 +130,7 @@ export class Ledger {
    */
   decide(firstTag: number, scores: readonly number[], model: string): void {
     const window = this.#windows.get(firstTag)!;
-    for (let position = 0; position < window.frames.length; position++) this.#take(firstTag + position);
+    for (let position = 0; position < window.frames.length; position++) this.#settleFrame(firstTag + position);
     for (const [index, score] of scores.entries()) window.scores[index] = score;
     window.model = model;
   }
@@ -157,24 +151,27 @@ export class Ledger {
   #enterFailure(tags: readonly number[], why: Omit<UnscoredFrames, 'rows'>): BatchFailure {
     const failure = this.describeFailure(tags, why);
     for (const tag of tags) {
-      const window = this.#take(tag);
+      const window = this.#settleFrame(tag);
       window.reason ||= `frame ${window.frames[tag - window.firstTag]!}: ${why.reason}`;
     }
     return failure;
   }
 
   /** Whether a result is ready. */
-  hasSettled(): boolean {
+  hasResult(): boolean {
     const next = this.#queue[this.#head];
     return next !== undefined && (next.kind === 'contig' || next.unsettled === 0);
   }
 
   /** The oldest result, if it is ready. The caller must release a contig's sequence. */
   next(): PredictionResult | undefined {
-    if (!this.hasSettled()) return undefined;
+    if (!this.hasResult()) return undefined;
     this.#forget();
     const next = this.#queue[this.#head++]!;
-    return next.kind === 'window' ? this.#windowResult(next) : next.tally.finish(next.record, this.#rule);
+    if (next.kind === 'contig') return next.tally.finish(next.record, this.#rule);
+    const result = windowResult(next, this.#rule);
+    next.tally.add(result);
+    return result;
   }
 
   /** For a run that ends early: releases the sequences of records whose end was entered but which have not left. */
@@ -185,43 +182,11 @@ export class Ledger {
     this.#windows.clear();
   }
 
-  #take(tag: number): PendingWindow {
+  #settleFrame(tag: number): PendingWindow {
     const window = this.#windows.get(tag)!;
     this.#windows.delete(tag);
     window.unsettled--;
     return window;
-  }
-
-  #windowResult(pending: PendingWindow): WindowResult {
-    const frames: FrameScore[] = pending.frames.map((frame, position) => {
-      const embedding = pending.embeddings?.[position];
-      return {
-        frame,
-        others: pending.scores[2 * position]!,
-        virus: pending.scores[2 * position + 1]!,
-        ...(embedding && { embedding }),
-      };
-    });
-    const status = pending.reason ? 'failed' : frames.length > 0 ? 'scored' : 'no_frame';
-    const best = status === 'scored' ? decidingFrame(frames) : undefined;
-    const result: WindowResult = {
-      kind: 'window',
-      record: pending.record.index,
-      contig: pending.record.id,
-      source: pending.record.source,
-      number: pending.number,
-      start: pending.start,
-      end: pending.end,
-      status,
-      reason: pending.reason || (status === 'no_frame' ? 'no reading frame without a stop codon' : ''),
-      // A failed window keeps the frames that were scored.
-      frames: status === 'scored' ? frames : frames.filter(({ others, virus }) => Number.isFinite(others + virus)),
-      ...(best && { bestFrame: best, virusScore: best.virus, call: windowCall(best.virus, this.#rule) }),
-      model: status === 'scored' ? pending.model : '',
-      ...(pending.sequences && { sequences: pending.sequences }),
-    };
-    pending.tally.add(result);
-    return result;
   }
 
   /** Drops what has left now and then, so that the queue grows only with what is pending. */

@@ -36,6 +36,11 @@ export interface OpenedModels extends LoadedModel {
   readonly onEvent: (event: RunEvent) => void;
 }
 
+/** The pool of the run's model, then that of triage. */
+export function poolsOf({ pool, triage }: Pick<OpenedModels, 'pool' | 'triage'>): readonly DevicePool[] {
+  return triage ? [pool, triage.pool] : [pool];
+}
+
 /** Loads a model on its devices and, for triage, a second one beside it. */
 export async function openModels(given: OpenOptions | ModelPlan, handlers: OpenHandlers = {}): Promise<OpenedModels> {
   if (isPlan(given)) {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { FrameBatcher } from '../batches/frame-batcher.js';
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { DevicePool } from '../engine/pool/pool.js';
@@ -12,18 +13,19 @@ import type { SequenceWindow } from '../windows/windows.js';
 import type { BatchFailure } from './batch-failures.js';
 import { Dispatcher } from './dispatcher.js';
 import type { WindowSink } from './dispatcher.js';
-import { EventLoopTurns } from './event-loop-turns.js';
 import { Ledger } from './ledger.js';
 import { Reading } from './reading.js';
 import { asOnePool } from './run-control.js';
 import type { RunControl } from './run-control.js';
-import type { RunSummary } from './summary.js';
+import type { MutableRunSummary } from './summary.js';
 import { Triage } from './triage.js';
 import type { TriageOptions } from './triage.js';
 
-/** Windows and records between groups of results, and maximum results in a group: a step for each is too slow. */
-const ENTERED_BEFORE_LEAVING = 64;
-const RESULTS_AT_ONCE = 256;
+/** Windows and ends of records that are entered before results are looked for: to look after each is too slow. */
+const ENTRIES_BETWEEN_GROUPS = 64;
+const MAX_GROUP_RESULTS = 256;
+/** Milliseconds of work before everything else gets a turn: results from devices, signals, progress output. */
+const MAX_TURN = 10;
 
 export interface PipelineOptions {
   /** Letters in a window. */
@@ -44,7 +46,7 @@ export interface PipelineOptions {
 
 /** What a run is watched and controlled by. */
 export interface RunContext {
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
   /** Called with what failed in triage, which cost nothing but time. */
@@ -60,12 +62,13 @@ function sinkOf(
   { summary, control, journal, onFailure, onTriageFailure = () => undefined }: RunContext,
   ledger: Ledger,
 ): WindowSink {
-  const batcher = new FrameBatcher(batches);
-  const own = { scores: ledger, counts: summary, onFailure, journal: journal?.models };
-  const models = new Dispatcher(pool, { ...own, batcher, summary, control, embeddings });
+  const models = new Dispatcher(pool, {
+    ...{ batcher: new FrameBatcher(batches), outcomes: ledger, counts: summary, summary, control, embeddings },
+    ...{ journal: journal?.models, onFailure },
+  });
   if (!triage) return models;
-  const before = { onFailure: onTriageFailure, journal: journal?.triage };
-  return new Triage(triage, { ...before, ledger, models, summary, control });
+  const journaled = journal?.triage;
+  return new Triage(triage, { ledger, models, summary, control, journal: journaled, onFailure: onTriageFailure });
 }
 
 /** A record whose windows are being entered. */
@@ -77,21 +80,16 @@ interface OpenRecord {
 
 const NO_WINDOWS: readonly SequenceWindow[] = [];
 
-/**
- * The whole path of the data: records, windows, frames, batches, scores, calls. Results are yielded in input order and
- * in groups, because an asynchronous step for each would cost more than the result itself. Call `advance`; while it
- * returns true, take what `settled` yields. Then, or to end early, call `close`.
- */
+/** The whole path of the data: records, windows, frames, batches, scores, calls. */
 export class Pipeline {
   readonly #reading: Reading;
   readonly #options: PipelineOptions;
   readonly #context: RunContext;
   readonly #ledger: Ledger;
   readonly #sink: WindowSink;
-  readonly #turns = new EventLoopTurns();
   readonly #detach: () => void;
   #open: OpenRecord | undefined;
-  #isRead = false;
+  #turnStart = performance.now();
 
   constructor(records: AsyncIterable<SequenceRecord>, pool: DevicePool, options: PipelineOptions, context: RunContext) {
     const { summary, control } = context;
@@ -104,33 +102,36 @@ export class Pipeline {
   }
 
   /**
-   * Reads on until results are ready.
-   * @returns false when all have been yielded
-   * @throws why reading failed or the run was stopped, after the results of the preceding records
+   * All results in input order, once. They come in groups, because an asynchronous step for each would cost more than
+   * the result itself. Take all of a group before the next: a contig's sequence can be read until the next result is
+   * asked for. Leaving early waits for what is on the devices, and releases everything.
+   * @throws why reading failed or the run was stopped, after the results of the preceding records; VNP_CLOSED once the
+   *   models are closed
    */
-  async advance(): Promise<boolean> {
+  async *groups(): AsyncGenerator<Iterable<PredictionResult>> {
     const { control } = this.#context;
-    if (this.#turns.isOver) await this.#turns.wait();
-    if (this.#ledger.hasSettled()) return true;
-    if (!this.#isRead) {
-      if (await this.#readOn()) return true;
-      this.#isRead = true;
+    try {
+      while (await this.#readOn()) yield* this.#readyGroups();
       await this.#sink.finished();
-      if (this.#ledger.hasSettled()) return true;
+      yield* this.#readyGroups();
+      this.#reading.throwFailure();
+      if (control.stopped) throw control.stopped;
+    } finally {
+      await this.#close();
     }
-    this.#reading.throwFailure();
-    if (control.stopped) throw control.stopped;
-    return false;
   }
 
-  /**
-   * The results that are ready, oldest first. Take all of them before the next `advance`: a contig's sequence can be
-   * read until the next result is asked for.
-   * @throws VNP_CLOSED once the models are closed
-   */
-  *settled(): Generator<PredictionResult> {
+  async *#readyGroups(): AsyncGenerator<Iterable<PredictionResult>> {
+    while (this.#ledger.hasResult()) {
+      yield this.#group();
+      if (this.#isTurnOver) await this.#endTurn();
+    }
+  }
+
+  /** The results that are ready, oldest first. */
+  *#group(): Generator<PredictionResult> {
     const { summary, control } = this.#context;
-    for (let left = RESULTS_AT_ONCE; left > 0; left--) {
+    for (let left = MAX_GROUP_RESULTS; left > 0; left--) {
       control.throwIfClosed();
       const result = this.#ledger.next();
       if (!result) return;
@@ -143,8 +144,7 @@ export class Pipeline {
     }
   }
 
-  /** Ends the run at any point: waits for what is on the devices, and releases everything. */
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     const { summary, control } = this.#context;
     try {
       await this.#reading.close();
@@ -158,16 +158,26 @@ export class Pipeline {
     }
   }
 
-  /** @returns whether results are ready; false when there is nothing more to read */
+  get #isTurnOver(): boolean {
+    return performance.now() - this.#turnStart > MAX_TURN;
+  }
+
+  /** Resolves when everything else that was ready has had its turn. */
+  async #endTurn(): Promise<void> {
+    await setImmediate();
+    this.#turnStart = performance.now();
+  }
+
+  /** Reads until results are ready. @returns false when there is nothing more to read */
   async #readOn(): Promise<boolean> {
     try {
-      for (let entered = 1; ; entered++) {
+      for (let entries = 1; ; entries++) {
         this.#open ??= await this.#nextRecord();
         if (!this.#open) break;
         const sending = this.#enterNext(this.#open);
         if (sending) await sending;
-        if (this.#turns.isOver) await this.#turns.wait();
-        if (entered % ENTERED_BEFORE_LEAVING === 0 && this.#ledger.hasSettled()) return true;
+        if (this.#isTurnOver) await this.#endTurn();
+        if (entries % ENTRIES_BETWEEN_GROUPS === 0 && this.#ledger.hasResult()) return true;
       }
       await this.#sink.flush(!this.#reading.hasFailed);
     } catch (error) {
@@ -188,7 +198,7 @@ export class Pipeline {
   #enterNext({ record, tally, windows }: OpenRecord): Promise<void> | undefined {
     const { done, value: window } = windows.next();
     if (done) {
-      this.#ledger.enterContig(record, tally);
+      this.#ledger.endRecord(record, tally);
       this.#open = undefined;
       return undefined;
     }

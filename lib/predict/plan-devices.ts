@@ -1,13 +1,15 @@
 import type { NativeDevice, Precision } from '../engine/addon.js';
-import { defaultBatchTokens, tokensThatFit } from '../engine/devices/worker-plan.js';
-import type { BatchTokens, SizedModels } from '../engine/devices/worker-plan.js';
-import { chooseDevices, noneLeft } from '../engine/devices/choose-devices.js';
+import {
+  chooseDevices,
+  devicesWithRoom,
+  hasFastFp16Only,
+  noneLeft,
+  precisionOf,
+} from '../engine/devices/choose-devices.js';
 import type { LeftOutDevice } from '../engine/devices/choose-devices.js';
-import { devicesWithRoom } from '../engine/devices/choose-devices.js';
+import { defaultBatchTokens, planWorkers, tokensThatFit } from '../engine/devices/worker-plan.js';
+import type { BatchTokens, SizedModels, WorkerPlan } from '../engine/devices/worker-plan.js';
 import type { LoadedAddon } from '../engine/libtorch/load.js';
-import { hasFastFp16Only, precisionOf } from '../engine/devices/choose-devices.js';
-import { planWorkers } from '../engine/devices/worker-plan.js';
-import type { WorkerPlan } from '../engine/devices/worker-plan.js';
 import type { RunEvent } from './events.js';
 import type { ModelSettings } from './options.js';
 

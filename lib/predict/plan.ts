@@ -1,15 +1,20 @@
+import { PRECISIONS } from '../engine/devices/choose-devices.js';
 import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
 import { expected, VirnucproError } from '../errors.js';
 import { checkInputs } from '../input/input-files.js';
 import type { InputFile } from '../input/input-files.js';
+import { JOURNAL_FORMAT, NO_TRIAGE } from '../journal/journal-key.js';
+import type { RunKey, TriageKey } from '../journal/journal-key.js';
+import { checkJournal } from '../journal/run-journal.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
+import { packageVersion } from '../package.js';
 import { unlessAborted } from '../unless-aborted.js';
-import { continuedPlan } from './run-key.js';
 import { resolveModelSettings, resolveOpenHandlers, resolveResultSettings, resolveTriage } from './options.js';
 import type { ModelSettings, OpenOptions, OrUndefined, PredictOptions, ResultSettings } from './options.js';
 import { planDevices } from './plan-devices.js';
 import type { DevicePlan } from './plan-devices.js';
+import { hashesOf, triageKey } from './run-key.js';
 import { findTriage } from './triage-model.js';
 import type { FoundTriage } from './triage-model.js';
 
@@ -63,8 +68,8 @@ export type PrepareOptions = OrUndefined<
 export async function prepare(options: PrepareOptions): Promise<PlannedOnDevices<RunPlan>> {
   const plan = await planRun(options);
   const { journal, signal } = options;
-  const continued = journal === undefined ? plan : await unlessAborted(continuedPlan(plan, journal, options), signal);
-  return planOnDevices(continued, signal);
+  const resumed = journal === undefined ? plan : await unlessAborted(resumedPlan(plan, journal, options), signal);
+  return planOnDevices(resumed, signal);
 }
 
 /** The first part of `prepare`: inputs, models and options, without the journal and the devices. */
@@ -73,6 +78,7 @@ export async function planRun(options: PrepareOptions): Promise<RunPlan> {
   const { threshold, minFraction, calibration, sequences, embeddings, ...open } = others;
   const inputs = inputPaths(given, 'prepare');
   const results = resolveResultSettings({ threshold, minFraction, calibration, sequences, embeddings });
+  // Refuses wrong options before the inputs are looked at, which takes longer; `planModels` resolves them.
   resolveModelSettings(open);
   const warnings: string[] = [];
   const onInputWarning = (text: string): void => {
@@ -116,6 +122,46 @@ export async function planModels(options: OrUndefined<OpenOptions>): Promise<Mod
   }
   const triage = choice && (await unlessAborted(findTriage(registry, choice, model, { trust }), signal));
   return { model, triage, settings, devices: undefined };
+}
+
+/**
+ * The part of `prepare` about the journal: the plan that resumes the run that left it. What affects numbers and is left
+ * open by the plan is taken from that run, whatever this machine would have chosen. Without such a run, it is the plan
+ * itself.
+ * @throws VirnucproError VNP_RESUME naming what differs from the plan, VNP_OUTPUT, and what `findTriage` throws
+ */
+export async function resumedPlan(
+  plan: RunPlan,
+  journal: string,
+  { models, trust = false }: OrUndefined<Pick<OpenOptions, 'models' | 'trust'>>,
+): Promise<RunPlan> {
+  const { model, settings, results } = plan;
+  const { precision, engine, proteinBatchTokens, dnaBatchTokens } = settings;
+  // The type demands every part of the key, so that none is forgotten. Where it is undefined, the journal decides.
+  const wanted = {
+    ...hashesOf(model),
+    ...{ format: JOURNAL_FORMAT, virnucpro: packageVersion, libtorch: undefined, chunkSize: model.chunkSize, engine },
+    ...{ precision: precision === 'auto' ? undefined : precision, proteinBatchTokens, dnaBatchTokens },
+    ...{ embeddings: results.embeddings || undefined, devices: undefined },
+  } satisfies Record<Exclude<keyof RunKey, keyof TriageKey>, unknown>;
+  const begun = await checkJournal(journal, { ...wanted, ...(plan.triage && triageKey(plan.triage)) });
+  if (!begun) return plan;
+  const { triageModel, triageOthersBelow: othersBelow, triageVirusAtLeast: virusAtLeast } = begun;
+  const choice = begun.triage === NO_TRIAGE ? undefined : { model: triageModel, othersBelow, virusAtLeast };
+  const registry = new ModelRegistry(modelsFolder(models));
+  return {
+    ...plan,
+    journal,
+    // The model may have been renamed since then.
+    triage: plan.triage ?? (choice && (await findTriage(registry, choice, model, { trust }))),
+    settings: {
+      ...settings,
+      precision: PRECISIONS.find((one) => one === begun.precision) ?? precision,
+      proteinBatchTokens: begun.proteinBatchTokens,
+      dnaBatchTokens: begun.dnaBatchTokens,
+    },
+    results: { ...results, embeddings: begun.embeddings },
+  };
 }
 
 /** The last part of `prepare`: decides the devices and the precision of the models. */

@@ -1,33 +1,20 @@
-import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
-import { loadAddon } from '../engine/libtorch/load.js';
 import type { BatchTokens } from '../engine/devices/worker-plan.js';
-import type { DevicePool } from '../engine/pool/pool.js';
 import type { WorkerDescription } from '../engine/pool/pool-worker.js';
 import { expected, VirnucproError } from '../errors.js';
 import { flattened } from '../input/flattened.js';
-import { checkInputs } from '../input/input-files.js';
-import { readRecords } from '../input/records.js';
-import { RunJournal } from '../journal/run-journal.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
-import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import type { TriageRule } from '../scoring/calls.js';
-import { temperatureOf } from '../scoring/frame-scores.js';
 import type { PredictionResult } from '../scoring/results.js';
-import type { BatchFailure } from './batch-failures.js';
-import { openModels } from './open-models.js';
-import type { LoadedModel, OpenedModels } from './open-models.js';
+import { openModels, poolsOf } from './open-models.js';
+import type { OpenedModels } from './open-models.js';
 import { checkPlanHandlers, resolveResultSettings, resolveRunHandlers } from './options.js';
-import type { OpenHandlers, OpenOptions, PredictOptions, ResultSettings, RunHandlers } from './options.js';
-import { Pipeline } from './pipeline.js';
-import type { PipelineOptions } from './pipeline.js';
-import { packageVersion } from '../package.js';
-import { runKey } from './run-key.js';
+import type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers } from './options.js';
 import { checkEmbeddings, inputPaths } from './plan.js';
 import type { ModelPlan, PlannedOnDevices, RunPlan } from './plan.js';
-import { RunControl } from './run-control.js';
-import { RunMonitor } from './run-monitor.js';
+import { Run } from './run.js';
+import type { RunOptions } from './run.js';
 import type { RunStatus } from './run-status.js';
-import { RunSummary } from './summary.js';
+import type { RunSummary } from './summary.js';
 
 /**
  * One run over some inputs. Iterate it once, before the predictor's next run; `summary` is always up to date, and final
@@ -51,19 +38,6 @@ export interface Prediction extends AsyncIterable<PredictionResult> {
   /** The devices finish what they are computing; nothing else starts until `resume`. */
   pause(): void;
   resume(): void;
-}
-
-/** The state of one run. */
-interface Run {
-  readonly inputs: readonly string[];
-  readonly results: ResultSettings;
-  readonly handlers: ReturnType<typeof resolveRunHandlers>;
-  readonly summary: RunSummary;
-  readonly control: RunControl;
-  /** Set when first asked for, unless it was given. */
-  plan: Promise<PlannedOnDevices<RunPlan>> | undefined;
-  /** Set when the first result or status is asked for. */
-  monitor: RunMonitor | undefined;
 }
 
 /** A model, loaded on its devices. Several may be open in one process; each makes one run at a time. */
@@ -93,12 +67,7 @@ export class Predictor {
 
   /** Every worker that the model was loaded on, then those of triage. */
   get devices(): readonly WorkerDescription[] {
-    return this.#pools.flatMap(({ descriptions }) => descriptions);
-  }
-
-  get #pools(): readonly DevicePool[] {
-    const { pool, triage } = this.#opened;
-    return triage ? [pool, triage.pool] : [pool];
+    return poolsOf(this.#opened).flatMap(({ descriptions }) => descriptions);
   }
 
   /** Maximum tokens in a batch of each language model. */
@@ -120,52 +89,44 @@ export class Predictor {
    */
   predict(given: string | readonly string[] | RunPlan, options: PredictOptions = {}): Prediction {
     this.#checkIdle();
-    const run = isPlan(given) ? this.#runOfPlan(given, options) : this.#runOf(given, options);
-    const results = flattened(this.#results(run));
+    const run = new Run(this.#opened, isPlan(given) ? this.#byPlan(given, options) : this.#byOptions(given, options));
+    const results = flattened(this.#resultsOf(run));
     return {
       summary: run.summary,
-      plan: () => this.#planOf(run),
+      plan: () => run.plan(),
       loadSeconds: this.#opened.seconds,
-      temperature: temperatureOf(this.model, run.results.calibration),
-      status: () => this.#monitorOf(run).status(),
-      emitProgress: () => this.#monitorOf(run).emitProgress(),
+      temperature: run.temperature,
+      status: () => run.monitor.status(),
+      emitProgress: () => run.monitor.emitProgress(),
       pause: () => run.control.pause(),
       resume: () => run.control.resume(),
       [Symbol.asyncIterator]: () => results,
     };
   }
 
-  #runOf(given: string | readonly string[], options: PredictOptions): Run {
+  #byOptions(given: string | readonly string[], options: PredictOptions): RunOptions {
     const results = resolveResultSettings(options);
     checkEmbeddings(this.#opened.plan, results);
-    return this.#newRun(inputPaths(given, 'predict'), results, resolveRunHandlers(options));
+    return { inputs: inputPaths(given, 'predict'), results, handlers: resolveRunHandlers(options) };
   }
 
-  #runOfPlan(given: RunPlan, options: RunHandlers): Run {
+  #byPlan(given: RunPlan, options: RunHandlers): RunOptions {
     checkPlanHandlers('predict', options);
     checkSameModels(this.#opened.plan, given);
-    const handlers = resolveRunHandlers({ ...(given.journal !== undefined && { journal: given.journal }), ...options });
-    const run = this.#newRun(given.inputs, given.results, handlers);
-    run.plan = Promise.resolve({ ...given, ...this.#opened.plan });
-    return run;
+    const { inputs, results, journal } = given;
+    const handlers = resolveRunHandlers({ ...(journal !== undefined && { journal }), ...options });
+    return { inputs, results, handlers, plan: { ...given, ...this.#opened.plan } };
   }
 
-  #newRun(inputs: readonly string[], results: ResultSettings, handlers: Run['handlers']): Run {
-    const usage = this.#pools.flatMap((pool) => pool.countUsage());
-    const summary = new RunSummary(usage, this.#opened.triage?.model.name);
-    return { inputs, results, handlers, summary, control: new RunControl(), plan: undefined, monitor: undefined };
-  }
-
-  /** Checks the inputs on the first call only. */
-  #planOf(run: Run): Promise<PlannedOnDevices<RunPlan>> {
-    const look = async (): Promise<PlannedOnDevices<RunPlan>> => {
-      const { inputs, results, control } = run;
-      const warnings: string[] = [];
-      const onWarning = (text: string): unknown => warnings.push(text);
-      const files = await checkInputs(inputs, { onWarning, signal: control.ended });
-      return { ...this.#opened.plan, inputs, files, warnings, results, journal: run.handlers.journal };
-    };
-    return (run.plan ??= look());
+  /** The predictor is busy with the run from the first result until the last, or until the caller leaves. */
+  async *#resultsOf(run: Run): AsyncGenerator<Iterable<PredictionResult>> {
+    this.#checkIdle();
+    this.#run = run;
+    try {
+      yield* run.groups();
+    } finally {
+      this.#run = undefined;
+    }
   }
 
   /**
@@ -178,7 +139,7 @@ export class Predictor {
     this.#checkIdle();
     this.#isMeasuring = true;
     try {
-      for (const pool of this.#pools) await pool.measureLimits();
+      for (const pool of poolsOf(this.#opened)) await pool.measureLimits();
     } finally {
       this.#isMeasuring = false;
     }
@@ -191,109 +152,16 @@ export class Predictor {
   async close(): Promise<void> {
     this.#closed = true;
     this.#run?.control.close(closedError());
-    await Promise.all(this.#pools.map((pool) => pool.close()));
-  }
-
-  #checkOpen(): void {
-    if (this.#closed) throw closedError();
+    await Promise.all(poolsOf(this.#opened).map((pool) => pool.close()));
   }
 
   #checkIdle(): void {
-    this.#checkOpen();
+    if (this.#closed) throw closedError();
     if (!this.#run && !this.#isMeasuring) return;
     throw new VirnucproError(
       'VNP_ARGUMENT',
       'The predictor is busy: it makes one run at a time. Await the first, or open another predictor',
     );
-  }
-
-  async *#results(run: Run): AsyncGenerator<Iterable<PredictionResult>> {
-    const { handlers, summary, control } = run;
-    this.#checkIdle();
-    this.#run = run;
-    const stopListening = handlers.signal && control.listenTo(handlers.signal);
-    const monitor = this.#monitorOf(run);
-    monitor.begin();
-    let journal: RunJournal | undefined;
-    try {
-      const { files, warnings } = await this.#planOf(run);
-      for (const text of warnings) summary.input.warn(text);
-      monitor.bytesTotal = totalSize(files);
-      const { standardInput } = handlers;
-      const reading = { progress: summary.input, signal: control.ended };
-      const paths = files.map(({ path }) => path);
-      const records = readRecords(paths, { ...reading, ...(standardInput && { standardInput }) });
-      const { pool, onEvent } = this.#opened;
-      journal = await this.#openJournal(run);
-      const context = {
-        summary,
-        control,
-        journal,
-        onFailure: (failure: BatchFailure) => onEvent({ event: 'failure', ...failure }),
-        onTriageFailure: (failure: BatchFailure) => onEvent({ event: 'triage-failure', ...failure }),
-      };
-      const pipeline = new Pipeline(records, pool, this.#pipelineOptions(run.results), context);
-      try {
-        while (await pipeline.advance()) yield pipeline.settled();
-      } finally {
-        await pipeline.close();
-      }
-    } finally {
-      summary.stopped ??= control.stopped;
-      await journal?.close();
-      stopListening?.();
-      await monitor.end();
-      this.#run = undefined;
-    }
-  }
-
-  async #openJournal({ handlers, results, control }: Run): Promise<RunJournal | undefined> {
-    const { journal: path } = handlers;
-    if (path === undefined) return undefined;
-    const { plan, triage, onEvent } = this.#opened;
-    const { model, settings, devices } = plan;
-    const key = runKey({
-      versions: { virnucpro: packageVersion, libtorch: loadAddon().libtorch.version },
-      ...{ model, triage, engine: settings.engine, batchTokens: devices.batchTokens },
-      ...{ workers: this.devices, embeddings: results.embeddings },
-    });
-    const journal = await RunJournal.open({ path, key, onFailure: (error) => control.stop(error) });
-    if (journal.content.batches + journal.content.damagedBytes > 0) {
-      onEvent({ event: 'continued', journal: path, ...journal.content });
-    }
-    return journal;
-  }
-
-  #pipelineOptions({ rule, calibration, sequences, embeddings }: ResultSettings): PipelineOptions {
-    const { triage } = this.#opened;
-    const { name, chunkSize } = this.model;
-    return {
-      ...{ model: name, chunkSize, rule, sequences, embeddings },
-      temperature: temperatureOf(this.model, calibration),
-      batches: this.#batchesOf(this.#opened),
-      triage: triage && {
-        ...{ model: triage.model.name, pool: triage.pool, rule: triage.rule },
-        batches: this.#batchesOf(triage),
-        // Triage thresholds were measured on calibrated scores, so the rule always uses these.
-        temperature: { rule: temperatureOf(triage.model, true), results: temperatureOf(triage.model, calibration) },
-      },
-    };
-  }
-
-  #batchesOf({ tokenizer }: LoadedModel): FrameBatcherOptions {
-    const { protein: proteinTokens, dna: dnaTokens } = this.batchTokens;
-    return { proteinTokens, dnaTokens, dnaTokenizer: tokenizer, proteinTable: PROTEIN_TOKENS };
-  }
-
-  #monitorOf(run: Run): RunMonitor {
-    const { onEvent, pool: models } = this.#opened;
-    const workers = this.#pools.flatMap((pool) => pool.workers);
-    const { progressInterval, memoryWarning } = run.handlers;
-    const { summary, control } = run;
-    const { addon } = loadAddon();
-    return (run.monitor ??= new RunMonitor({
-      ...{ addon, workers, models, summary, control, onEvent, progressInterval, memoryWarning },
-    }));
   }
 }
 
@@ -315,12 +183,4 @@ function nameAndHash({ name, classifier }: OpenedModel): string {
 
 function closedError(): VirnucproError {
   return new VirnucproError('VNP_CLOSED', 'The predictor is closed: open another one');
-}
-
-/** @returns undefined when one of the inputs has no size */
-function totalSize(files: readonly { readonly size: number | undefined }[]): number | undefined {
-  return files.reduce<number | undefined>(
-    (sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size),
-    0,
-  );
 }

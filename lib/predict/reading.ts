@@ -2,7 +2,7 @@ import { VirnucproError } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
 import { unlessAborted } from '../unless-aborted.js';
 import type { RunControl } from './run-control.js';
-import type { RunSummary } from './summary.js';
+import type { MutableRunSummary } from './summary.js';
 
 /**
  * The records of a run. If reading fails they end, and the failure is thrown only after the results of what was read
@@ -10,11 +10,11 @@ import type { RunSummary } from './summary.js';
  */
 export class Reading {
   readonly #records: AsyncIterator<SequenceRecord>;
-  readonly #summary: RunSummary;
+  readonly #summary: MutableRunSummary;
   readonly #control: RunControl;
   #failure: { readonly reason: unknown } | undefined;
 
-  constructor(records: AsyncIterable<SequenceRecord>, summary: RunSummary, control: RunControl) {
+  constructor(records: AsyncIterable<SequenceRecord>, summary: MutableRunSummary, control: RunControl) {
     this.#records = records[Symbol.asyncIterator]();
     this.#summary = summary;
     this.#control = control;

@@ -8,7 +8,7 @@ import type { MemoryEvent, ProgressEvent, RunEvent } from './events.js';
 import type { RunControl } from './run-control.js';
 import { computedBy } from './run-status.js';
 import type { RunStatus, WorkerStatus } from './run-status.js';
-import type { RunSummary } from './summary.js';
+import type { MutableRunSummary } from './summary.js';
 
 /** Seconds between two readings of memory and sensors. */
 const READING_INTERVAL = 2;
@@ -21,7 +21,7 @@ export interface RunMonitorOptions {
   readonly workers: readonly PoolWorker[];
   /** The pool of the run's model. */
   readonly models: Pick<DevicePool, 'framesUnderway'>;
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   readonly control: RunControl;
   readonly onEvent: (event: RunEvent) => void;
   /** Seconds between two progress events; 0 for none. */

@@ -10,7 +10,7 @@ export interface WorkerStatus {
   readonly id: string;
   /** The device's name. */
   readonly name: string;
-  /** Taken out of the run because it stopped answering. */
+  /** Taken out of the run: it stopped answering, or batches failed on it that other devices scored. */
   readonly isLost: boolean;
   /** What it is computing. */
   readonly stage: 'idle' | 'dna' | 'protein';

@@ -15,15 +15,41 @@ const COUNT_OF_STATUS = { scored: 'windowsScored', no_frame: 'windowsNoFrame', f
 const COUNT_OF_VERDICT = { virus: 'contigsVirus', other: 'contigsOther', none: 'contigsNone' } as const;
 
 /** The batches that one model has scored so far. */
-export class ScoredBatches {
+export interface ScoredBatches {
   /** Frames that are done, whether scored or failed; and those of them that failed. */
+  readonly framesDone: number;
+  readonly framesFailed: number;
+  /** Frames whose scores an earlier run computed; included in `framesDone`. */
+  readonly framesJournaled: number;
+  readonly failures: readonly BatchFailure[];
+}
+
+/** What a run has done so far; final when its last result has been yielded. */
+export interface RunSummary extends ScoredBatches {
+  readonly counts: Readonly<RunCounts>;
+  /** Seconds spent waiting for input, and for devices. */
+  readonly seconds: { readonly reading: number; readonly waiting: number };
+  /** Why the run ended before the end of its input; undefined if it did not. */
+  readonly stopped: VirnucproError | undefined;
+  /** Frames in windows that triage decided: included in `framesDone`, and read by no other model. */
+  readonly framesSpared: number;
+  /** What triage has read; empty without triage. Its failures cost no result: the windows went to the run's model. */
+  readonly triage: ScoredBatches;
+  /** What every worker has done in this run: those of the run's model, then those of triage. */
+  readonly devices: readonly WorkerUsage[];
+  /** Inputs read to their end. */
+  readonly inputs: readonly ReadInput[];
+  /** What the user should know about the inputs, one sentence each: repeated ids, what was not read, … */
+  readonly warnings: readonly string[];
+}
+
+export class MutableScoredBatches implements ScoredBatches {
   framesDone = 0;
   framesFailed = 0;
-  /** Frames whose scores an earlier run computed; included in `framesDone`. */
   framesJournaled = 0;
   readonly failures: BatchFailure[] = [];
 
-  /** For the pipeline: a batch came back from the devices, with what failed in it. */
+  /** A batch came back from the devices, with what failed in it. */
   enterOutcome(frames: number, failures: readonly BatchFailure[]): void {
     this.framesDone += frames;
     for (const failure of failures) {
@@ -32,27 +58,22 @@ export class ScoredBatches {
     }
   }
 
-  /** For the pipeline: an earlier run computed a batch of this many frames. */
+  /** An earlier run computed a batch of this many frames. */
   enterJournaled(frames: number): void {
     this.framesDone += frames;
     this.framesJournaled += frames;
   }
 }
 
-/** What a run has done so far; final when its last result has been yielded. */
-export class RunSummary extends ScoredBatches {
+/** The summary while the run adds to it. */
+export class MutableRunSummary extends MutableScoredBatches implements RunSummary {
   readonly counts = noCounts();
-  /** Seconds spent waiting for input, and for devices. */
   readonly seconds = { reading: 0, waiting: 0 };
-  /** Why the run ended before the end of its input; undefined if it did not. */
   stopped: VirnucproError | undefined;
-  /** Frames in windows that triage decided: included in `framesDone`, and read by no other model. */
   framesSpared = 0;
-  /** What triage has read; empty without triage. Its failures cost no result: the windows went to the run's model. */
-  readonly triage = new ScoredBatches();
+  readonly triage = new MutableScoredBatches();
   readonly input = new InputProgress();
   readonly computed = new ComputedInput();
-  /** What every worker has done in this run: those of the run's model, then those of triage. */
   readonly devices: readonly WorkerUsage[];
   readonly #triageModel: string | undefined;
   readonly #ids = new RepeatedIds();
@@ -64,17 +85,15 @@ export class RunSummary extends ScoredBatches {
     this.#triageModel = triageModel;
   }
 
-  /** Inputs read to their end. */
   get inputs(): readonly ReadInput[] {
     return this.input.finished;
   }
 
-  /** What the user should know about the inputs, one sentence each: repeated ids, what was not read, … */
   get warnings(): readonly string[] {
     return [...this.#ids.warnings, ...this.input.warnings, ...letterWarnings(this.counts)];
   }
 
-  /** For the pipeline: adds the time that `work` takes to one of `seconds`. */
+  /** Adds the time that `work` takes to one of `seconds`. */
   async timed<T>(stage: keyof RunSummary['seconds'], work: Promise<T>): Promise<T> {
     const start = performance.now();
     try {
@@ -84,7 +103,7 @@ export class RunSummary extends ScoredBatches {
     }
   }
 
-  /** For the pipeline: a record was read. */
+  /** A record was read. */
   enterRecord(record: SequenceRecord): void {
     this.counts.records++;
     this.#ids.enter(record.id, record.source);
@@ -97,25 +116,25 @@ export class RunSummary extends ScoredBatches {
     this.counts.gaps += record.gaps;
   }
 
-  /** For the pipeline: there are no more records. */
+  /** There are no more records. */
   endRecords(): void {
     this.#ids.end();
   }
 
-  /** For the pipeline: a window of the record read last; its end, from the record's start, and its number of ORFs. */
+  /** A window of the record read last; its end, from the record's start, and its number of ORFs. */
   enterWindow(end: number, orfs: number): void {
     this.computed.enterWindow(end, orfs);
     this.counts.framesFound += orfs;
   }
 
-  /** For the pipeline: triage decided a window of this many frames, `journaled` of them scored by an earlier run. */
+  /** Triage decided a window of this many frames, `journaled` of them scored by an earlier run. */
   enterTriaged(frames: number, journaled: number): void {
     this.framesDone += frames;
     this.framesJournaled += journaled;
     this.framesSpared += frames;
   }
 
-  /** For the pipeline: a result is yielded. */
+  /** A result is yielded. */
   countResult(result: PredictionResult): void {
     const { counts } = this;
     if (result.kind === 'contig') {

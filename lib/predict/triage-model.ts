@@ -1,4 +1,5 @@
 import { expected } from '../errors.js';
+import { PART_NAMES } from '../models/folder/model-folder.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { SHIPPED_DEFAULT } from '../models/registry.js';
 import type { ModelRegistry } from '../models/registry.js';
@@ -29,15 +30,13 @@ export async function findTriage(
   const isInstalled = (await registry.list()).includes(choice.model);
   const name = isInstalled ? choice.model : (SHORT_NAMES.get(choice.model) ?? choice.model);
   const triage = await registry.findTrusted(name, { trust });
-  const isSame = triage.name === model.name || PARTS.every((part) => triage[part].sha256 === model[part].sha256);
+  const isSame = triage.name === model.name || PART_NAMES.every((part) => triage[part].sha256 === model[part].sha256);
   if (isSame) {
     const next = 'It would save nothing as triage: leave it out, or choose a smaller model';
     throw expected('VNP_USAGE', `a model other than ${model.name}`, 'triage', name, next);
   }
   return { model: triage, rule: ruleOf(triage, choice, model.chunkSize) };
 }
-
-const PARTS = ['dna', 'protein', 'classifier'] as const;
 
 function ruleOf(triage: OpenedModel, choice: TriageChoice, chunkSize: number): TriageRule {
   const measured = triage.triage.find((thresholds) => thresholds.chunkSize === chunkSize);

@@ -1,19 +1,20 @@
 import { FrameBatcher } from '../batches/frame-batcher.js';
 import type { FrameBatch, FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { BatchRecords } from '../journal/run-journal.js';
-import { isSure } from '../scoring/calls.js';
+import { triageDecides } from '../scoring/calls.js';
 import type { TriageRule } from '../scoring/calls.js';
-import { calibrated, decidingFrame } from '../scoring/frame-scores.js';
+import { calibrated } from '../scoring/frame-scores.js';
+import { decidingFrame } from '../scoring/window-result.js';
 import type { Orf } from '../windows/open-reading-frames.js';
 import type { BatchOutcome } from '../engine/pool/batch-task.js';
 import type { DevicePool } from '../engine/pool/pool.js';
 import { unscoredFrames } from './batch-failures.js';
 import type { BatchFailure } from './batch-failures.js';
 import { Dispatcher } from './dispatcher.js';
-import type { ScoreBook, WindowSink } from './dispatcher.js';
+import type { OutcomeSink, WindowSink } from './dispatcher.js';
 import type { Ledger } from './ledger.js';
 import type { RunControl } from './run-control.js';
-import type { RunSummary } from './summary.js';
+import type { MutableRunSummary } from './summary.js';
 
 export interface TriageOptions {
   /** Its workers run the triage model. */
@@ -26,11 +27,12 @@ export interface TriageOptions {
   readonly temperature: { readonly rule: number; readonly results: number };
 }
 
-export interface TriageStage {
+/** The run around triage. */
+export interface TriageContext {
   readonly ledger: Ledger;
   /** Where windows go next, to be scored unless triage decided them. */
   readonly models: WindowSink;
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   readonly control: RunControl;
   readonly onFailure: (failure: BatchFailure) => void;
   readonly journal: BatchRecords | undefined;
@@ -59,23 +61,23 @@ interface TriagedWindow {
  * wait for frames forever. Triage runs ahead by what is on its own devices: a window is passed on when others come in,
  * or at the end.
  */
-export class Triage implements WindowSink, ScoreBook {
+export class Triage implements WindowSink, OutcomeSink {
   readonly #options: TriageOptions;
-  readonly #stage: TriageStage;
+  readonly #context: TriageContext;
   readonly #reading: Dispatcher;
   /** In input order, those not passed on yet. */
   readonly #windows = new Set<TriagedWindow>();
   /** By the tags of their unsettled frames. */
   readonly #byTag = new Map<number, TriagedWindow>();
 
-  constructor(options: TriageOptions, stage: TriageStage) {
+  constructor(options: TriageOptions, context: TriageContext) {
     this.#options = options;
-    this.#stage = stage;
-    const { summary, control, onFailure, journal } = stage;
+    this.#context = context;
+    const { summary, control, onFailure, journal } = context;
     const batcher = new FrameBatcher(options.batches);
     this.#reading = new Dispatcher(options.pool, {
-      ...{ batcher, scores: this, counts: summary.triage, summary, control, onFailure, journal },
-      what: `triage scores from ${options.model}`,
+      ...{ batcher, outcomes: this, counts: summary.triage, summary, control, onFailure, journal },
+      missing: `triage scores from ${options.model}`,
     });
   }
 
@@ -93,21 +95,21 @@ export class Triage implements WindowSink, ScoreBook {
     await this.#reading.flush(isWhole);
     await this.#reading.finished();
     await this.#passOn();
-    await this.#stage.models.flush(isWhole);
+    await this.#context.models.flush(isWhole);
   }
 
   async finished(): Promise<void> {
     await this.#reading.finished();
-    await this.#stage.models.finished();
+    await this.#context.models.finished();
   }
 
   placeOf(tag: number): string {
-    return this.#stage.ledger.placeOf(tag);
+    return this.#context.ledger.placeOf(tag);
   }
 
   settle({ tags }: FrameBatch, outcome: BatchOutcome, isJournaled: boolean): BatchFailure[] {
     const unscored = unscoredFrames(outcome);
-    const { ledger } = this.#stage;
+    const { ledger } = this.#context;
     const tagsOf = (rows: readonly number[]): number[] => rows.map((row) => tags[row]!);
     const failures = unscored.map(({ rows, ...why }) => ledger.describeFailure(tagsOf(rows), why));
     const withoutScore = new Set(unscored.flatMap(({ rows }) => rows));
@@ -128,11 +130,11 @@ export class Triage implements WindowSink, ScoreBook {
     const { rule, temperature, model } = this.#options;
     if (window.hasFailed) return;
     const deciding = decidingFrame(framesAt(window, temperature.rule))!;
-    if (!isSure(deciding.virus, rule)) return;
+    if (!triageDecides(deciding.virus, rule)) return;
     window.isDecided = true;
     const scores = framesAt(window, temperature.results).flatMap(({ others, virus }) => [others, virus]);
-    this.#stage.ledger.decide(window.firstTag, scores, model);
-    this.#stage.summary.enterTriaged(window.frames.length, window.journaled);
+    this.#context.ledger.decide(window.firstTag, scores, model);
+    this.#context.summary.enterTriaged(window.frames.length, window.journaled);
   }
 
   /** Passes on the windows whose turn it is. Returns a promise if the run's model has no room yet. */
@@ -140,7 +142,7 @@ export class Triage implements WindowSink, ScoreBook {
     for (const window of this.#windows) {
       if (window.unsettled > 0) return undefined;
       this.#windows.delete(window);
-      const sending = this.#stage.models.addWindow(window.firstTag, window.isDecided ? [] : window.frames);
+      const sending = this.#context.models.addWindow(window.firstTag, window.isDecided ? [] : window.frames);
       if (sending) return sending.then(() => this.#passOn());
     }
     return undefined;

@@ -5,7 +5,7 @@ import { ExternalSort } from '../output/external-sort.js';
 import { HIGHEST_SCORE, PREDICTION_RESULTS } from '../output/files.js';
 import type { ManifestFile } from '../output/manifest.js';
 import { decisionCells, modelCell } from '../output/tables.js';
-import { decidingFrame } from '../scoring/frame-scores.js';
+import { decidingFrame } from '../scoring/window-result.js';
 import type { FrameScore } from '../scoring/results.js';
 import { windowId } from '../windows/windows.js';
 import type { StoredFrames } from './stored-frames.js';

@@ -1,14 +1,14 @@
 import type { ContigVerdict, WindowCall } from './results.js';
 
-/** A window is called virus when its virus score is at least this: the classic rule. */
+/** The threshold that is equal to the classic tool's rule. */
 export const DEFAULT_THRESHOLD = 0.5;
-/** A contig is called virus when at least this fraction of its scored windows is. */
 export const DEFAULT_MIN_FRACTION = 0.5;
 
+/** The rule of a run. */
 export interface CallRule {
-  /** 0 to 1. Defaults to DEFAULT_THRESHOLD. */
+  /** A window is called virus when its virus score is at least this, 0 to 1. */
   readonly threshold: number;
-  /** 0 to 1, of the scored windows. Defaults to DEFAULT_MIN_FRACTION. */
+  /** A contig is called virus when at least this fraction of its scored windows is, 0 to 1. */
   readonly minFraction: number;
 }
 
@@ -49,6 +49,6 @@ export interface TriageRule {
 }
 
 /** Whether triage decides a window with this calibrated virus score. */
-export function isSure(virusScore: number, { othersBelow, virusAtLeast }: TriageRule): boolean {
+export function triageDecides(virusScore: number, { othersBelow, virusAtLeast }: TriageRule): boolean {
   return virusScore < othersBelow || virusScore >= virusAtLeast;
 }

@@ -3,6 +3,7 @@ import { contigVerdict } from './calls.js';
 import type { CallRule } from './calls.js';
 import { logOdds } from './frame-scores.js';
 import type { ContigResult, ContigScores, ContigStatus, ContigVerdict, WindowCall, WindowResult } from './results.js';
+import { NO_FRAME_REASON } from './window-result.js';
 
 /** Sums over a contig's scored windows, in order, so that the same windows give the same means to the last digit. */
 export class ScoreSums {
@@ -98,7 +99,7 @@ export class ContigTally {
       case 'empty':
         return 'the record has no letters';
       case 'no_frame':
-        return 'no reading frame without a stop codon';
+        return NO_FRAME_REASON;
       default:
         return `${this.#failed} of ${this.#windows} windows failed: ${this.#reason}`;
     }

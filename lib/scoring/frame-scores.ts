@@ -1,5 +1,3 @@
-import type { FrameScore } from './results.js';
-
 /** The temperature that leaves scores as the classifier gives them. */
 export const UNCALIBRATED = 1;
 
@@ -31,20 +29,6 @@ export function calibrateAll(scores: Float32Array, temperature: number): void {
 /** The temperature of a model's scores. @param isWanted whether to calibrate them if the model has a temperature */
 export function temperatureOf(model: { readonly temperature?: number }, isWanted: boolean): number {
   return (isWanted ? model.temperature : undefined) ?? UNCALIBRATED;
-}
-
-/**
- * The frame that decides a window: the one with the highest score of either class. If the highest scores of both
- * classes are equal, the viral one decides, as with max(score2) >= max(score1) in the classic tool.
- */
-export function decidingFrame(frames: readonly FrameScore[]): FrameScore | undefined {
-  let virus: FrameScore | undefined;
-  let others: FrameScore | undefined;
-  for (const frame of frames) {
-    if (!virus || frame.virus > virus.virus) virus = frame;
-    if (!others || frame.others > others.others) others = frame;
-  }
-  return virus && others && virus.virus >= others.others ? virus : others;
 }
 
 /** Natural log of the odds of virus, -16.6 to 16.6. The virus score is rounded to float32, as in the tables. */

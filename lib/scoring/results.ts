@@ -45,7 +45,7 @@ export interface WindowResult {
    * The frame that decides the window: the one with the highest score of either class (a tie goes to virus), so that
    * `virusScore >= 0.5` is exactly the classic rule max(score2) >= max(score1). Absent unless scored.
    */
-  readonly bestFrame?: FrameScore;
+  readonly decidingFrame?: FrameScore;
   /** The virus score of the deciding frame. Absent unless scored. */
   readonly virusScore?: number;
   /** `virus` when the virus score is at least the threshold. Absent unless scored. */

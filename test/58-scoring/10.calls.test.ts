@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { contigVerdict, isVirusInClassicTool, windowCall } from '../../lib/scoring/calls.js';
 import type { CallRule } from '../../lib/scoring/calls.js';
 import { ContigTally } from '../../lib/scoring/contig-tally.js';
-import { decidingFrame, logOdds } from '../../lib/scoring/frame-scores.js';
+import { logOdds } from '../../lib/scoring/frame-scores.js';
+import { decidingFrame } from '../../lib/scoring/window-result.js';
 import type { FrameScore, WindowResult } from '../../lib/scoring/results.js';
 import { FRAME_NAMES, recordOf } from '../60-predict/records.js';
 
@@ -40,7 +41,7 @@ function windowOf(status: WindowResult['status'], virus?: number): WindowResult 
     status,
     reason,
     frames: best ? [best] : [],
-    ...(best && { bestFrame: best, virusScore: best.virus }),
+    ...(best && { decidingFrame: best, virusScore: best.virus }),
     model: best ? 'a model' : '',
   };
 }
@@ -113,7 +114,7 @@ describe('the verdict of a contig', () => {
         const rule = { threshold, minFraction: 0.5 };
         for (const window of all) tally.add(called(window, rule));
         const contig = tally.finish(recordOf('c one', 'ACGTACGTA'), rule);
-        const scores = all.flatMap(({ bestFrame }) => (bestFrame ? [bestFrame.virus] : []));
+        const scores = all.flatMap(({ decidingFrame }) => (decidingFrame ? [decidingFrame.virus] : []));
         const viral = scores.filter((score) => score >= threshold).length;
         const failed = all.filter(({ status }) => status === 'failed').length;
         assert.equal(contig.windows, all.length);

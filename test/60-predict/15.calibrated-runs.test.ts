@@ -37,7 +37,7 @@ describe('a run with a calibrated model', () => {
     for await (const result of predictor.predict(INPUT, options)) {
       if (result.kind !== 'window') continue;
       frames.push(...result.frames);
-      assert.equal(result.virusScore, result.bestFrame?.virus);
+      assert.equal(result.virusScore, result.decidingFrame?.virus);
     }
     return frames;
   }

@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
+import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
 import type { PipelineOptions } from '../../lib/predict/pipeline.js';
 import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 import { RunControl } from '../../lib/predict/run-control.js';
-import { RunSummary } from '../../lib/predict/summary.js';
+import { MutableRunSummary } from '../../lib/predict/summary.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
 import { windowsOf } from '../../lib/windows/windows.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import type { DevicePool } from '../../lib/engine/pool/pool.js';
 import { FakeDevices, hashOf, scoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
-import { resultsOf } from './pipeline-results.js';
 import { isReleased, recordOf } from './records.js';
 
 /** For a pool that is used again. */
@@ -74,7 +74,7 @@ interface Started {
   readonly results: AsyncIterableIterator<PredictionResult>;
   readonly given: SequenceRecord[];
   readonly devices: FakeDevices;
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   readonly control: RunControl;
 }
 
@@ -84,11 +84,11 @@ function predict(
   pool: DevicePool,
   options: Omit<PipelineOptions, 'rule' | 'model'>,
 ): Pick<Started, 'results' | 'summary' | 'control'> {
-  const summary = new RunSummary(pool.countUsage());
+  const summary = new MutableRunSummary(pool.countUsage());
   const control = new RunControl();
   const context = { summary, control, onFailure: () => undefined };
   return {
-    results: resultsOf(new Pipeline(records, pool, { ...options, model: 'fake', rule: RULE }, context)),
+    results: flattened(new Pipeline(records, pool, { ...options, model: 'fake', rule: RULE }, context).groups()),
     summary,
     control,
   };
@@ -145,7 +145,7 @@ function checkWindow(result: WindowResult, alone: Alone, canScore: Alone | undef
   if (alone.length === 0) assert.equal(result.status, 'no_frame');
   else assert.ok(result.status === 'scored' || result.status === 'failed');
   assert.equal(result.reason === '', result.status === 'scored');
-  assert.equal(result.bestFrame === undefined, result.status !== 'scored');
+  assert.equal(result.decidingFrame === undefined, result.status !== 'scored');
   assert.equal(result.model, result.status === 'scored' ? 'fake' : '');
   if (result.status === 'scored') assert.deepEqual(result.frames, scoresOf(alone));
   if (canScore) assert.deepEqual(result.frames, scoresOf(canScore));
@@ -160,7 +160,7 @@ function checkContig(result: ContigResult, windows: readonly WindowResult[]): vo
   const scored = windows.filter(({ status }) => status === 'scored');
   assert.equal(result.windows, windows.length);
   assert.equal(result.windowsScored, scored.length);
-  assert.equal(result.windowsVirus, scored.filter(({ bestFrame }) => bestFrame!.virus >= 0.5).length);
+  assert.equal(result.windowsVirus, scored.filter(({ decidingFrame }) => decidingFrame!.virus >= 0.5).length);
   assert.equal(
     result.status === 'partial' || result.status === 'failed',
     windows.some(({ status }) => status === 'failed'),

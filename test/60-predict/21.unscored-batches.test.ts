@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
 import { RunControl } from '../../lib/predict/run-control.js';
-import { RunSummary } from '../../lib/predict/summary.js';
+import { MutableRunSummary } from '../../lib/predict/summary.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { FakeDevices } from './fake-devices.js';
-import { resultsOf } from './pipeline-results.js';
 import { recordOf } from './records.js';
 
 const LENGTH = 28;
@@ -22,11 +21,15 @@ async function stopOf(bases: string): Promise<string | undefined> {
   async function* records(): AsyncGenerator<SequenceRecord> {
     for (const [index, base] of [...bases].entries()) yield recordOf(base, base.repeat(LENGTH), index);
   }
-  const context = { summary: new RunSummary(pool.countUsage()), control: new RunControl(), onFailure: () => undefined };
+  const context = {
+    summary: new MutableRunSummary(pool.countUsage()),
+    control: new RunControl(),
+    onFailure: () => undefined,
+  };
   const rule = { threshold: 0.5, minFraction: 0.5 };
   const options = { model: 'fake', rule, chunkSize: LENGTH, batches, sequences: false };
   try {
-    for await (const _ of resultsOf(new Pipeline(records(), pool, options, context))) continue;
+    for await (const _ of new Pipeline(records(), pool, options, context).groups()) continue;
   } catch (error) {
     assert.equal(error, context.control.stopped);
   }

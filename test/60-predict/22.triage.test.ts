@@ -2,20 +2,21 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import { VirnucproError } from '../../lib/errors.js';
+import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
-import { calibrated, decidingFrame } from '../../lib/scoring/frame-scores.js';
+import { calibrated } from '../../lib/scoring/frame-scores.js';
+import { decidingFrame } from '../../lib/scoring/window-result.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
 import type { PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import type { BatchFailure } from '../../lib/predict/batch-failures.js';
-import { RunSummary } from '../../lib/predict/summary.js';
+import { MutableRunSummary } from '../../lib/predict/summary.js';
 import type { TriageRule } from '../../lib/scoring/calls.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { FakeDevices, hashOf, scoreOf, smallScoreOf } from './fake-devices.js';
 import type { FrameKind, Plan } from './fake-devices.js';
-import { resultsOf } from './pipeline-results.js';
 import { isReleased, recordOf } from './records.js';
 
 const RULE = { threshold: 0.5, minFraction: 0.5 };
@@ -69,7 +70,7 @@ interface Started {
   readonly given: SequenceRecord[];
   readonly models: FakeDevices;
   readonly triage: FakeDevices;
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   readonly control: RunControl;
   readonly failures: BatchFailure[];
   readonly triageFailures: BatchFailure[];
@@ -88,13 +89,13 @@ async function start(run: Run, texts: Iterable<string> = run.records): Promise<S
       yield record;
     }
   }
-  const summary = new RunSummary([...pool.countUsage(), ...triagePool.countUsage()], 'small');
+  const summary = new MutableRunSummary([...pool.countUsage(), ...triagePool.countUsage()], 'small');
   const control = new RunControl();
   const batches = { dnaTokens: run.tokens, proteinTokens: 60, dnaTokenizer: new RunTokenizer(), proteinTable };
   const { rule, temperature, isCalibrated } = run;
   const failures: BatchFailure[] = [];
   const triageFailures: BatchFailure[] = [];
-  const results = resultsOf(
+  const results = flattened(
     new Pipeline(
       read(),
       pool,
@@ -110,7 +111,7 @@ async function start(run: Run, texts: Iterable<string> = run.records): Promise<S
         onFailure: (failure) => failures.push(failure),
         onTriageFailure: (failure) => triageFailures.push(failure),
       },
-    ),
+    ).groups(),
   );
   return { results, given, models, triage, summary, control, failures, triageFailures };
 }

@@ -7,7 +7,7 @@ import type { SequenceRecord } from '../../lib/input/record.js';
 import type { RunEvent } from '../../lib/predict/events.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunMonitor } from '../../lib/predict/run-monitor.js';
-import { RunSummary } from '../../lib/predict/summary.js';
+import { MutableRunSummary } from '../../lib/predict/summary.js';
 import { device } from './fake-devices.js';
 
 const MEMORY = { allocated: 30, reserved: 40, peakAllocated: 45, peakReserved: 50 };
@@ -60,7 +60,7 @@ describe('the reading of workers', () => {
 describe('the watch over a run', () => {
   interface Watched {
     readonly monitor: RunMonitor;
-    readonly summary: RunSummary;
+    readonly summary: MutableRunSummary;
     readonly control: RunControl;
     readonly events: RunEvent[];
   }
@@ -73,7 +73,7 @@ describe('the watch over a run', () => {
   ): Watched {
     const workers = ids.map(workerOn);
     const models = { framesUnderway: 0 };
-    const summary = new RunSummary(workers.map((worker) => worker.countUsage()));
+    const summary = new MutableRunSummary(workers.map((worker) => worker.countUsage()));
     const control = new RunControl();
     const events: RunEvent[] = [];
     const onEvent = (event: RunEvent) => events.push(event);

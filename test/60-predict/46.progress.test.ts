@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { NativeSensors } from '../../lib/engine/addon.js';
+import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { RunMonitor } from '../../lib/predict/run-monitor.js';
 import type { RunStatus } from '../../lib/predict/run-status.js';
-import { RunSummary } from '../../lib/predict/summary.js';
+import { MutableRunSummary } from '../../lib/predict/summary.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { FakeDevices } from './fake-devices.js';
 import type { Plan } from './fake-devices.js';
-import { resultsOf } from './pipeline-results.js';
 import { recordOf } from './records.js';
 
 const LETTERS = 400;
@@ -37,7 +37,7 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
   for (const { native } of pool.workers) {
     native.memory = () => ({ allocated: 0, reserved: 0, peakAllocated: 0, peakReserved: 0 });
   }
-  const summary = new RunSummary(pool.countUsage());
+  const summary = new MutableRunSummary(pool.countUsage());
   const control = new RunControl();
   const nothing = (): void => undefined;
   const monitor = new RunMonitor({
@@ -63,7 +63,7 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
       await new Promise((resolve) => setImmediate(resolve));
     }
   })();
-  const results = resultsOf(new Pipeline(read(), pool, options, { summary, control, onFailure: nothing }));
+  const results = flattened(new Pipeline(read(), pool, options, { summary, control, onFailure: nothing }).groups());
   try {
     while (!(await results.next()).done) continue;
   } catch {

@@ -10,12 +10,11 @@ import { RunJournal } from '../../lib/journal/run-journal.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
 import { RunControl } from '../../lib/predict/run-control.js';
-import { RunSummary } from '../../lib/predict/summary.js';
+import { MutableRunSummary } from '../../lib/predict/summary.js';
 import { proteinTable, RunTokenizer } from '../30-batches/letter-tokens.js';
 import { key } from '../55-journal/journals.js';
 import { FakeDevices, smallScoreOf } from './fake-devices.js';
 import type { Plan } from './fake-devices.js';
-import { groupsOf } from './pipeline-results.js';
 import { recordOf } from './records.js';
 
 const OPTIONS = { model: 'large', chunkSize: 30, sequences: false, rule: { threshold: 0.5, minFraction: 0.5 } };
@@ -76,7 +75,7 @@ function isHarmless(disturbance: Disturbance): boolean {
 
 interface Outcome {
   readonly results: unknown[];
-  readonly summary: RunSummary;
+  readonly summary: MutableRunSummary;
   /** By the models, and by triage; below, the frames that were already in the journal. */
   readonly scoredFrames: readonly [number, number];
   readonly journaledBefore: readonly [number, number];
@@ -89,7 +88,7 @@ async function run(
   const models = new FakeDevices(planOf('models', disturbance));
   const small = new FakeDevices({ ...planOf('triage', disturbance), scoreOf: smallScoreOf });
   const [pool, smallPool] = [await models.openPool(), await small.openPool()];
-  const summary = new RunSummary([...pool.countUsage(), ...smallPool.countUsage()], 'small');
+  const summary = new MutableRunSummary([...pool.countUsage(), ...smallPool.countUsage()], 'small');
   const control = new RunControl();
   const journal =
     path === undefined
@@ -100,12 +99,12 @@ async function run(
           onFailure: (error) => control.stop(error),
         });
   const batches = { dnaTokens: 200, proteinTokens: 40, dnaTokenizer: new RunTokenizer(), proteinTable };
-  const stage = { summary, control, journal, onFailure: () => undefined };
+  const context = { summary, control, journal, onFailure: () => undefined };
   const results: unknown[] = [];
   const triage = { ...{ model: 'small', pool: smallPool, batches, rule: TRIAGE_RULE }, temperature: UNCHANGED };
   const options = { ...OPTIONS, batches, ...(hasTriage && { triage }) };
   try {
-    for await (const group of groupsOf(new Pipeline(records, pool, options, stage))) {
+    for await (const group of new Pipeline(records, pool, options, context).groups()) {
       for (const result of group) {
         results.push(result.kind === 'window' ? result : { ...result, sequence: result.sequence.length });
       }

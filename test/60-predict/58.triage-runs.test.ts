@@ -69,8 +69,8 @@ describe('a run with triage', () => {
     const registry = new ModelRegistry(installed.models);
     const { addon } = loadAddon();
     await randomModel({ name: 'large', protein: 'esm2_tiny', dna: 'dnabert_tiny', dtype: 'float32', registry, addon });
-    const scores = (await windowsOf('golden')).flatMap(({ virusScore, bestFrame }) =>
-      virusScore === undefined ? [] : [calibrated(bestFrame!.others, virusScore, TEMPERATURE)[1]],
+    const scores = (await windowsOf('golden')).flatMap(({ virusScore, decidingFrame }) =>
+      virusScore === undefined ? [] : [calibrated(decidingFrame!.others, virusScore, TEMPERATURE)[1]],
     );
     scores.sort((one, other) => one - other);
     // Between two windows' scores, so that no last digit decides.

@@ -45,7 +45,7 @@ describe('The tables', () => {
   });
 
   it('give a scored window its place, its deciding frame and its call', async () => {
-    const row = await windowRow({ frames: FRAMES, bestFrame: BEST });
+    const row = await windowRow({ frames: FRAMES, decidingFrame: BEST });
     assert.deepEqual(row, [
       'a',
       '2',
@@ -80,7 +80,7 @@ describe('The tables', () => {
     [0.91, 'other'],
   ] as const) {
     it(`call a window of score 0.9 ${call} at the threshold ${threshold}`, async () => {
-      const row = await windowRow({ frames: FRAMES, bestFrame: BEST, call: windowCall(BEST.virus, { threshold }) });
+      const row = await windowRow({ frames: FRAMES, decidingFrame: BEST, call: windowCall(BEST.virus, { threshold }) });
       assert.equal(row[WINDOWS_TABLE.columns.findIndex(({ name }) => name === 'call')], call);
     });
   }

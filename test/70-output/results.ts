@@ -27,7 +27,7 @@ export function windowResult(contig: string, number: number, changes: Partial<Wi
     status: 'scored',
     reason: '',
     frames,
-    ...(frames[0] && { bestFrame: frames[0], call: frames[0].virus >= 0.5 ? 'virus' : 'other' }),
+    ...(frames[0] && { decidingFrame: frames[0], call: frames[0].virus >= 0.5 ? 'virus' : 'other' }),
     model: scored ? 'tiny' : '',
     ...changes,
   };

@@ -39,7 +39,7 @@ function resultsOf(contigs: Contigs, rule: CallRule): PredictionResult[] {
       const scores = Float32Array.from(frames.flat());
       ledger.settle(batch, { scores, faults: new Uint8Array(frames.length), failures: [] });
     });
-    ledger.enterContig(record, tally);
+    ledger.endRecord(record, tally);
   });
   const results: PredictionResult[] = [];
   for (let result = ledger.next(); result; result = ledger.next()) results.push(result);

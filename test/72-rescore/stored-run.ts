@@ -8,7 +8,7 @@ import { openResultDirectory } from '../../lib/output/result-directory.js';
 import { windowCall } from '../../lib/scoring/calls.js';
 import type { CallRule } from '../../lib/scoring/calls.js';
 import { ContigTally } from '../../lib/scoring/contig-tally.js';
-import { decidingFrame } from '../../lib/scoring/frame-scores.js';
+import { decidingFrame } from '../../lib/scoring/window-result.js';
 import type { PredictionResult, WindowResult } from '../../lib/scoring/results.js';
 import { rescore } from '../../lib/rescore/rescore.js';
 import type { RescoreOptions } from '../../lib/rescore/rescore.js';
@@ -134,7 +134,7 @@ function* resultsOf(
       status,
       reason: status === 'failed' ? 'frame F1: out of\tmemory' : status === 'no_frame' ? 'no reading frame' : '',
       frames,
-      ...(best && { bestFrame: best, virusScore: best.virus, call: windowCall(best.virus, rule) }),
+      ...(best && { decidingFrame: best, virusScore: best.virus, call: windowCall(best.virus, rule) }),
       model: best ? modelOf(run).name : '',
     };
     tally.add(window);

@@ -1,0 +1,152 @@
+import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
+import { loadAddon } from '../engine/libtorch/load.js';
+import { checkInputs } from '../input/input-files.js';
+import type { InputFile } from '../input/input-files.js';
+import type { SequenceRecord } from '../input/record.js';
+import { readRecords } from '../input/records.js';
+import { RunJournal } from '../journal/run-journal.js';
+import { PROTEIN_TOKENS } from '../models/tokenizers.js';
+import { packageVersion } from '../package.js';
+import { temperatureOf } from '../scoring/frame-scores.js';
+import type { PredictionResult } from '../scoring/results.js';
+import { poolsOf } from './open-models.js';
+import type { LoadedModel, OpenedModels } from './open-models.js';
+import type { resolveRunHandlers, ResultSettings } from './options.js';
+import { Pipeline } from './pipeline.js';
+import type { PipelineOptions } from './pipeline.js';
+import type { PlannedOnDevices, RunPlan } from './plan.js';
+import { RunControl } from './run-control.js';
+import { runKey } from './run-key.js';
+import { RunMonitor } from './run-monitor.js';
+import { MutableRunSummary } from './summary.js';
+
+export interface RunOptions {
+  readonly inputs: readonly string[];
+  readonly results: ResultSettings;
+  readonly handlers: ReturnType<typeof resolveRunHandlers>;
+  /** Defaults to one that the run makes when it is first needed. */
+  readonly plan?: PlannedOnDevices<RunPlan>;
+}
+
+/** One run of opened models over some inputs: connects reader, journal, pipeline and monitor. */
+export class Run {
+  readonly summary: MutableRunSummary;
+  readonly control = new RunControl();
+  readonly monitor: RunMonitor;
+  /** Of the scores in the results. */
+  readonly temperature: number;
+  readonly #opened: OpenedModels;
+  readonly #options: RunOptions;
+  #plan: Promise<PlannedOnDevices<RunPlan>> | undefined;
+
+  constructor(opened: OpenedModels, options: RunOptions) {
+    const pools = poolsOf(opened);
+    const { progressInterval, memoryWarning } = options.handlers;
+    this.#opened = opened;
+    this.#options = options;
+    this.#plan = options.plan && Promise.resolve(options.plan);
+    this.temperature = temperatureOf(opened.model, options.results.calibration);
+    const usage = pools.flatMap((pool) => pool.countUsage());
+    this.summary = new MutableRunSummary(usage, opened.triage?.model.name);
+    this.monitor = new RunMonitor({
+      ...{ addon: loadAddon().addon, workers: pools.flatMap(({ workers }) => workers), models: opened.pool },
+      ...{ summary: this.summary, control: this.control },
+      ...{ onEvent: opened.onEvent, progressInterval, memoryWarning },
+    });
+  }
+
+  /** Everything that decides the results. Checks the inputs on the first call only. */
+  plan(): Promise<PlannedOnDevices<RunPlan>> {
+    return (this.#plan ??= this.#newPlan());
+  }
+
+  async #newPlan(): Promise<PlannedOnDevices<RunPlan>> {
+    const { inputs, results, handlers } = this.#options;
+    const warnings: string[] = [];
+    const onWarning = (text: string): unknown => warnings.push(text);
+    const files = await checkInputs(inputs, { onWarning, signal: this.control.ended });
+    return { ...this.#opened.plan, inputs, files, warnings, results, journal: handlers.journal };
+  }
+
+  /** All results, once, in groups as those of `Pipeline`. */
+  async *groups(): AsyncGenerator<Iterable<PredictionResult>> {
+    const { summary, control, monitor } = this;
+    const { pool, onEvent } = this.#opened;
+    const { signal } = this.#options.handlers;
+    const stopListening = signal && control.listenTo(signal);
+    monitor.begin();
+    let journal: RunJournal | undefined;
+    try {
+      const { files, warnings } = await this.plan();
+      for (const text of warnings) summary.input.warn(text);
+      monitor.bytesTotal = totalSize(files);
+      journal = await this.#openJournal();
+      yield* new Pipeline(this.#read(files), pool, this.#pipelineOptions(), {
+        ...{ summary, control, journal },
+        onFailure: (failure) => onEvent({ event: 'failure', ...failure }),
+        onTriageFailure: (failure) => onEvent({ event: 'triage-failure', ...failure }),
+      }).groups();
+    } finally {
+      summary.stopped ??= control.stopped;
+      await journal?.close();
+      stopListening?.();
+      await monitor.end();
+    }
+  }
+
+  #read(files: readonly InputFile[]): AsyncIterable<SequenceRecord> {
+    const { standardInput } = this.#options.handlers;
+    return readRecords(
+      files.map(({ path }) => path),
+      { progress: this.summary.input, signal: this.control.ended, ...(standardInput && { standardInput }) },
+    );
+  }
+
+  async #openJournal(): Promise<RunJournal | undefined> {
+    const { handlers, results } = this.#options;
+    const { journal: path } = handlers;
+    if (path === undefined) return undefined;
+    const { plan, triage, onEvent } = this.#opened;
+    const { model, settings, devices } = plan;
+    const workers = poolsOf(this.#opened).flatMap(({ descriptions }) => descriptions);
+    const key = runKey({
+      versions: { virnucpro: packageVersion, libtorch: loadAddon().libtorch.version },
+      ...{ model, triage, engine: settings.engine, batchTokens: devices.batchTokens },
+      ...{ workers, embeddings: results.embeddings },
+    });
+    const journal = await RunJournal.open({ path, key, onFailure: (error) => this.control.stop(error) });
+    if (journal.content.batches + journal.content.damagedBytes > 0) {
+      onEvent({ event: 'continued', journal: path, ...journal.content });
+    }
+    return journal;
+  }
+
+  #pipelineOptions(): PipelineOptions {
+    const { model, triage } = this.#opened;
+    const { rule, calibration, sequences, embeddings } = this.#options.results;
+    return {
+      ...{ model: model.name, chunkSize: model.chunkSize, rule, sequences, embeddings },
+      temperature: this.temperature,
+      batches: this.#batchesOf(this.#opened),
+      triage: triage && {
+        ...{ model: triage.model.name, pool: triage.pool, rule: triage.rule },
+        batches: this.#batchesOf(triage),
+        // Triage thresholds were measured on calibrated scores, so the rule always uses these.
+        temperature: { rule: temperatureOf(triage.model, true), results: temperatureOf(triage.model, calibration) },
+      },
+    };
+  }
+
+  #batchesOf({ tokenizer }: LoadedModel): FrameBatcherOptions {
+    const { protein: proteinTokens, dna: dnaTokens } = this.#opened.plan.devices.batchTokens;
+    return { proteinTokens, dnaTokens, dnaTokenizer: tokenizer, proteinTable: PROTEIN_TOKENS };
+  }
+}
+
+/** @returns undefined when one of the inputs has no size */
+function totalSize(files: readonly Pick<InputFile, 'size'>[]): number | undefined {
+  return files.reduce<number | undefined>(
+    (sum, { size }) => (sum === undefined || size === undefined ? undefined : sum + size),
+    0,
+  );
+}
