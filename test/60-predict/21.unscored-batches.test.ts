@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
 import { RunControl } from '../../lib/predict/run-control.js';
@@ -29,7 +30,7 @@ async function stopOf(bases: string): Promise<string | undefined> {
   const rule = { threshold: 0.5, minFraction: 0.5 };
   const options = { model: 'fake', rule, chunkSize: LENGTH, batches, sequences: false };
   try {
-    for await (const _ of new Pipeline(records(), pool, options, context).groups()) continue;
+    for await (const _ of flattened(new Pipeline(records(), pool, options, context).groups())) continue;
   } catch (error) {
     assert.equal(error, context.control.stopped);
   }
