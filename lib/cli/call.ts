@@ -83,10 +83,15 @@ async function call(directory: string, words: CallCommandOptions): Promise<numbe
     const { threshold, minFraction, input: inputs = [], output } = words;
     classifier = await openClassifier(words, signals.stopped);
     const manifest = await rescore({
-      ...{ directory, rule: { threshold, minFraction }, output, inputs, signal: signals.stopped },
+      directory,
+      rule: { threshold, minFraction },
+      output,
+      inputs,
+      signal: signals.stopped,
       classifier: classifier && otherClassifier(classifier),
       onWaiting: (reason) => logEvent(log, { event: 'waiting', reason }),
-      ...{ version: packageVersion, commandLine: ['virnucpro', ...process.argv.slice(2)] },
+      version: packageVersion,
+      commandLine: ['virnucpro', ...process.argv.slice(2)],
     });
     return reportEnd(log, manifest, { output: output ?? directory, total: (performance.now() - start) / 1000 });
   } catch (error) {
@@ -117,7 +122,9 @@ async function openClassifier(
   }
   if (model === undefined) return undefined;
   return EmbeddingClassifier.open({
-    ...{ model, calibration, signal },
+    model,
+    calibration,
+    signal,
     ...(models !== undefined && { models }),
     ...(trust !== undefined && { trust }),
     ...(threads !== undefined && { threads }),

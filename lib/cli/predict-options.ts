@@ -74,8 +74,19 @@ export function prepareOptions(inputs: readonly string[], options: PredictComman
   const { model, models, trust, precision, engine, workers, threads, maxMemory, deviceTimeout } = options;
   const { threshold, minFraction, calibration } = options;
   return {
-    ...{ inputs, model, models, trust, precision, engine, workers, threads, maxMemory, deviceTimeout },
-    ...{ threshold, minFraction, calibration },
+    inputs,
+    model,
+    models,
+    trust,
+    precision,
+    engine,
+    workers,
+    threads,
+    maxMemory,
+    deviceTimeout,
+    threshold,
+    minFraction,
+    calibration,
     triage: triageChoice(options),
     devices: options.gpus ?? options.device,
     proteinBatchTokens: options.esmBatchSize,

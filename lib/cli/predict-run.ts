@@ -40,7 +40,9 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
     predictor = await openPredictor(job, stopping.ended);
     const { progress, progressInterval, memoryWarning } = options;
     const prediction = predictor.predict(job.plan, {
-      ...{ signal: stopping.ended, journal: directory.journalPath, memoryWarning },
+      signal: stopping.ended,
+      journal: directory.journalPath,
+      memoryWarning,
       progressInterval: progress ? progressInterval : 0,
     });
     screen.show(prediction);
@@ -148,16 +150,14 @@ function reportEnd({ options, log, plan }: PredictionJob, manifest: RunManifest)
   if (others > 0) logEvent(log, { event: 'warning', text: `${others} more such warnings are in run.json` });
   for (const { id, batches, frames, tokens, busySeconds, tokensPerSecond, matmulEfficiency, lost } of devices) {
     logEvent(log, {
-      ...{
-        event: 'device-summary',
-        device: id,
-        batches,
-        frames,
-        tokens,
-        busySeconds,
-        tokensPerSecond,
-        matmulEfficiency,
-      },
+      event: 'device-summary',
+      device: id,
+      batches,
+      frames,
+      tokens,
+      busySeconds,
+      tokensPerSecond,
+      matmulEfficiency,
       isLost: lost !== null,
     });
   }

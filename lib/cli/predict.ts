@@ -130,7 +130,9 @@ async function run(inputs: string[], options: PredictCommandOptions, surrounding
   const models = plan.triage ? `${plan.model.name} after ${plan.triage.model.name}` : plan.model.name;
   const screen = new RunScreen({
     title: `virnucpro ${packageVersion}, model ${models}, ${inputs.join(' ')}`,
-    ...{ log, sinks, readsStandardInput: inputs.includes('-') },
+    log,
+    sinks,
+    readsStandardInput: inputs.includes('-'),
     isWanted: options.progress && options.logFormat === 'text',
     onQuit: () => signals.stop('SIGINT'),
   });

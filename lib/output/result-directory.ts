@@ -78,8 +78,11 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
       await checkReplaceable({ path: claimed.path, shownDirectory: options.directory }, name);
     }
     await checkResultFiles({
-      ...{ shownDirectory: options.directory, path: claimed.path, unfinished: claimed.results },
-      ...{ inputName: options.inputName, chunkSize: options.chunkSize },
+      shownDirectory: options.directory,
+      path: claimed.path,
+      unfinished: claimed.results,
+      inputName: options.inputName,
+      chunkSize: options.chunkSize,
       keepIntermediate: options.keepIntermediate ?? false,
     });
     await makeJournalOwn(claimed, options);

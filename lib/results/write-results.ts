@@ -44,7 +44,9 @@ function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
     model: name,
     random: hasRandomWeights({ model, triage }),
     parameters: {
-      ...{ window: chunkSize, threshold: rule.threshold, min_fraction: rule.minFraction },
+      window: chunkSize,
+      threshold: rule.threshold,
+      min_fraction: rule.minFraction,
       ...(triage && {
         triage: triage.model.name,
         triage_others_below: triage.rule.othersBelow,
@@ -54,7 +56,11 @@ function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
     optional: { temperature: temperatureOf(model, calibration), card: card?.path ?? null },
   });
   return {
-    ...{ chunkSize, comment, threshold: rule.threshold, keepIntermediate: sequences, saveEmbeddings: embeddings },
+    chunkSize,
+    comment,
+    threshold: rule.threshold,
+    keepIntermediate: sequences,
+    saveEmbeddings: embeddings,
     inputName: inputName(inputs, files),
     inputs: files.map(({ path }) => path).filter((path) => path !== '-'),
   };
