@@ -41,13 +41,11 @@ export function versions(): { virnucpro: string; libtorch: string; node: string 
 export { packageVersion } from './package.js';
 export { VirnucproError } from './errors.js';
 export type { ErrorCode } from './errors.js';
-export { devices } from './diagnosis/device-list.js';
-export type { DeviceList, ListedDevice } from './diagnosis/device-list.js';
 export { checkInputs } from './input/input-files.js';
 export type { CheckOptions, InputFile } from './input/input-files.js';
 export { prepare } from './predict/plan.js';
 export type { PrepareOptions, RunPlan } from './predict/plan.js';
-export { describe } from './predict/describe-plan.js';
+export { describePlan } from './predict/describe-plan.js';
 export type { Predictor, Prediction } from './predict/predictor.js';
 export type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers, TriageChoice } from './predict/options.js';
 export type { DeviceChoice } from './engine/devices/choose-devices.js';
