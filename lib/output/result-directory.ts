@@ -15,6 +15,7 @@ import { hasRandomWeights, isFinal, manifestText, RANDOM_WEIGHTS_WARNING, runMan
 import type { ManifestFile, RunDescription, RunManifest } from './manifest.js';
 import { EmbeddingsWriter, IntermediateFilesWriter } from './optional-files.js';
 import { checkClaimable, claimDirectory, releaseDirectory } from './output-directory.js';
+import type { ClaimOptions } from './output-directory.js';
 import { outputError } from './output-error.js';
 import type { ClaimedDirectory } from './ownership.js';
 import { putInPlace, REPLACEMENT_FOLDER } from './put-in-place.js';
@@ -23,7 +24,7 @@ import { ContigsTableWriter, WindowsTableWriter } from './tables.js';
 import { Tally } from './tally.js';
 import * as files from './files.js';
 
-export interface ResultDirectoryOptions {
+export interface ResultDirectoryOptions extends Pick<ClaimOptions, 'onWaiting' | 'maxSilence' | 'signal'> {
   /** Created if missing, with its parents. */
   readonly directory: string;
   /** Writes into a directory that is not empty, and replaces the results of an earlier run. Default false. */
@@ -35,10 +36,6 @@ export interface ResultDirectoryOptions {
   readonly resume?: boolean;
   /** With `resume`: starts over if run.json describes a complete run but the files do not match it. Default false. */
   readonly isDamaged?: boolean;
-  /** See ClaimOptions. */
-  readonly onWaiting?: (reason: string) => void;
-  readonly patience?: number;
-  readonly signal?: AbortSignal;
   /** Also writes the classic intermediate files; every window must then have `sequences`. Default false. */
   readonly keepIntermediate?: boolean;
   /** Also writes the embeddings; every scored frame must then have one. Default false. */
@@ -69,7 +66,7 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
   const claimed = await claimDirectory(options.directory, {
     ...(options.force !== undefined && { force: options.force }),
     ...(options.onWaiting && { onWaiting: options.onWaiting }),
-    ...(options.patience !== undefined && { patience: options.patience }),
+    ...(options.maxSilence !== undefined && { maxSilence: options.maxSilence }),
     ...(options.signal && { signal: options.signal }),
     accepts: (names) => acceptsUnfinished(names, options),
   });
