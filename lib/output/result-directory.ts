@@ -63,13 +63,8 @@ export interface ResultDirectoryOptions extends Pick<ClaimOptions, 'onWaiting' |
  */
 export async function openResultDirectory(options: ResultDirectoryOptions): Promise<ResultDirectory> {
   checkInputName(options.inputName);
-  const claimed = await claimDirectory(options.directory, {
-    ...(options.force !== undefined && { force: options.force }),
-    ...(options.onWaiting && { onWaiting: options.onWaiting }),
-    ...(options.maxSilence !== undefined && { maxSilence: options.maxSilence }),
-    ...(options.signal && { signal: options.signal }),
-    accepts: (names) => acceptsUnfinished(names, options),
-  });
+  const accepts = (names: readonly string[]): boolean => acceptsUnfinished(names, options);
+  const claimed = await claimDirectory(options.directory, { ...options, accepts });
   try {
     for (const name of await earlierFiles(claimed.path, options.inputs ?? [])) {
       await checkReplaceable({ path: claimed.path, shownDirectory: options.directory }, name);
@@ -102,10 +97,10 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
  * @throws VNP_OUTPUT; the signal's reason
  */
 export async function checkResultDirectory(options: ResultDirectoryOptions): Promise<void> {
-  const { directory, force = false, inputs = [], onWaiting, signal } = options;
+  const { directory, inputs = [] } = options;
   checkInputName(options.inputName);
   const accepts = (names: readonly string[]): boolean => acceptsUnfinished(names, options);
-  await checkClaimable(directory, { force, accepts, ...(onWaiting && { onWaiting }), ...(signal && { signal }) });
+  await checkClaimable(directory, { ...options, accepts });
   await checkWritable(directory);
   for (const name of await earlierFiles(directory, inputs)) {
     await checkReplaceable({ path: directory, shownDirectory: directory }, name);

@@ -71,7 +71,6 @@ function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
   return {
     chunkSize,
     comment,
-    threshold: rule.threshold,
     keepIntermediate: sequences,
     saveEmbeddings: embeddings,
     inputName: inputName(inputs, files),
