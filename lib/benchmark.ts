@@ -9,8 +9,7 @@ export {
   MAX_BENCHMARK_SEQUENCES,
   MAX_REPEATS,
 } from './benchmark/benchmark-options.js';
-export type { BenchmarkOptions } from './benchmark/benchmark-options.js';
-export type { BenchmarkProgress } from './benchmark/benchmark-options.js';
+export type { BenchmarkOptions, BenchmarkProgress } from './benchmark/benchmark-options.js';
 export { BENCHMARK_FIELDS } from './benchmark/report.js';
 export type { BenchmarkField, BenchmarkReport } from './benchmark/report.js';
 export { matmulEfficiency } from './engine/pool/linear-limit.js';

@@ -13,7 +13,7 @@ export type ErrorCode =
   | 'VNP_MODEL_MISSING' // no such model, or none installed
   | 'VNP_MODEL_INVALID' // a model folder or archive that is damaged or of another kind
   | 'VNP_MODEL_UNTRUSTED' // a model that was not made on this machine and is not trusted
-  | 'VNP_CHECKPOINT' // a published checkpoint that cannot be read: truncated, corrupt, hostile, of another family
+  | 'VNP_CHECKPOINT' // a published checkpoint that cannot be read: truncated, corrupt, hostile, of another kind
   | 'VNP_LIBTORCH' // libtorch or the addon cannot be found or loaded
   | 'VNP_DEVICE' // a device that does not exist or cannot be used
   | 'VNP_MEMORY' // a device or the machine ran out of memory

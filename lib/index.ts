@@ -21,8 +21,8 @@ import { Predictor } from './predict/predictor.js';
 /**
  * Loads a model on its devices, by options or by a plan from `prepare`, which leaves only OpenHandlers to choose. Takes
  * as long as reading the weights. Close the predictor to free its memory; an open one does not keep the process alive.
- * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_DEVICE,
- *   VNP_MEMORY, VNP_ARGUMENT, VNP_USAGE, VNP_ABORTED
+ * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE, VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED,
+ *   VNP_LIBTORCH, VNP_DEVICE, VNP_DEVICE_LOST, VNP_MEMORY, VNP_THREADS, VNP_WRONG_NUMBERS, VNP_NATIVE, VNP_ABORTED
  */
 export async function open(options?: OpenOptions): Promise<Predictor>;
 export async function open(plan: RunPlan, handlers?: OpenHandlers): Promise<Predictor>;
@@ -41,17 +41,14 @@ export function versions(): { virnucpro: string; libtorch: string; node: string 
 export { packageVersion } from './package.js';
 export { VirnucproError } from './errors.js';
 export type { ErrorCode } from './errors.js';
-export { devices } from './diagnosis/device-list.js';
-export type { DeviceList, ListedDevice } from './diagnosis/device-list.js';
 export { checkInputs } from './input/input-files.js';
 export type { CheckOptions, InputFile } from './input/input-files.js';
 export { prepare } from './predict/plan.js';
 export type { PrepareOptions, RunPlan } from './predict/plan.js';
-export { describe } from './predict/describe-plan.js';
+export { describePlan } from './predict/describe-plan.js';
 export type { Predictor, Prediction } from './predict/predictor.js';
 export type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers, TriageChoice } from './predict/options.js';
-export type { DeviceChoice } from './engine/devices/choose-devices.js';
-export type { PrecisionChoice } from './engine/devices/choose-devices.js';
+export type { DeviceChoice, PrecisionChoice } from './engine/devices/choose-devices.js';
 export { writeResults } from './results/write-results.js';
 export type { WriteResultsOptions } from './results/write-results.js';
 export type { RunManifest } from './output/manifest.js';

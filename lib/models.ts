@@ -4,15 +4,15 @@ import './supported-node.js';
 export { createRandomModel, importModel, inspectModel, listModels, removeModel, trustModel } from './models/library.js';
 export type {
   ImportOptions,
+  InspectedModel,
+  InspectedPart,
   InspectOptions,
   ListedModel,
   ModelsLocation,
   RandomOptions,
   TrustOptions,
 } from './models/library.js';
-export type { Calibration, TriageThresholds } from './models/folder/annotations.js';
-export type { ModelCard } from './models/folder/annotations.js';
-export type { InspectedModel, InspectedPart } from './models/library.js';
+export type { Calibration, ModelCard, TriageThresholds } from './models/folder/annotations.js';
 export type { OpenedModel, OpenedPart } from './models/folder/model-folder.js';
 export { DNABERT_SIZES, ESM2_SIZES } from './models/random/published-sizes.js';
 export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/random/random-model.js';

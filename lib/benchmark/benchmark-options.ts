@@ -93,7 +93,13 @@ export function resolveBenchmarkOptions(options: BenchmarkOptions) {
     throw expected('VNP_USAGE', 'a size or a model', 'a benchmark of ESM-2', 'neither', next);
   }
   return {
-    ...{ part, size, model, models, trust, fasta, device },
+    part,
+    size,
+    model,
+    models,
+    trust,
+    fasta,
+    device,
     limit: whole('limit', options.limit ?? DEFAULT_BENCHMARK_SEQUENCES, MAX_BENCHMARK_SEQUENCES),
     precision: options.precision ?? DEFAULT_PRECISION,
     threads: whole('threads', options.threads ?? defaultThreads(), MAX_THREADS),

@@ -69,32 +69,37 @@ export function callCommand(): Command {
     )
     .addOption(logFormatOption())
     .addOption(logLevelOption())
-    .action(async (directory: string, words: CallCommandOptions) => {
-      process.exitCode = await call(directory, words);
+    .action(async (directory: string, options: CallCommandOptions) => {
+      process.exitCode = await call(directory, options);
     });
 }
 
-async function call(directory: string, words: CallCommandOptions): Promise<number> {
-  const log = createLog({ format: words.logFormat, level: words.logLevel });
+async function call(directory: string, options: CallCommandOptions): Promise<number> {
+  const log = createLog({ format: options.logFormat, level: options.logLevel });
   const start = performance.now();
   let classifier: EmbeddingClassifier | undefined;
   const signals = new Signals();
   try {
-    const { threshold, minFraction, input: inputs = [], output } = words;
-    classifier = await openClassifier(words, signals.stopped);
+    const { threshold, minFraction, input: inputs = [], output } = options;
+    classifier = await openClassifier(options, signals.stopped);
     const manifest = await rescore({
-      ...{ directory, rule: { threshold, minFraction }, output, inputs, signal: signals.stopped },
+      directory,
+      rule: { threshold, minFraction },
+      output,
+      inputs,
+      signal: signals.stopped,
       classifier: classifier && otherClassifier(classifier),
       onWaiting: (reason) => logEvent(log, { event: 'waiting', reason }),
-      ...{ version: packageVersion, commandLine: ['virnucpro', ...process.argv.slice(2)] },
+      version: packageVersion,
+      commandLine: ['virnucpro', ...process.argv.slice(2)],
     });
     return reportEnd(log, manifest, { output: output ?? directory, total: (performance.now() - start) / 1000 });
   } catch (error) {
-    if (signals.received && (error === signals.received || isAborted(error))) {
+    if (signals.received && isAborted(error)) {
       logEvent(log, { event: 'interrupted', signal: signals.received, output: null });
       return EXIT_OF_SIGNAL.get(signals.received)!;
     }
-    if (words.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
+    if (options.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
     logEvent(log, { event: 'failed', code: error.code, reason: error.message });
     return EXIT.failed;
   } finally {
@@ -105,10 +110,10 @@ async function call(directory: string, words: CallCommandOptions): Promise<numbe
 
 /** Without --model nothing is loaded. */
 async function openClassifier(
-  words: CallCommandOptions,
+  options: CallCommandOptions,
   signal: AbortSignal,
 ): Promise<EmbeddingClassifier | undefined> {
-  const { model, models, trust, threads, calibration } = words;
+  const { model, models, trust, threads, calibration } = options;
   const ofModel = { models, trust, threads, 'no-calibration': calibration ? undefined : true };
   const given = Object.entries(ofModel).find(([, value]) => value !== undefined);
   if (model === undefined && given !== undefined) {
@@ -117,7 +122,9 @@ async function openClassifier(
   }
   if (model === undefined) return undefined;
   return EmbeddingClassifier.open({
-    ...{ model, calibration, signal },
+    model,
+    calibration,
+    signal,
     ...(models !== undefined && { models }),
     ...(trust !== undefined && { trust }),
     ...(threads !== undefined && { threads }),

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { devices } from '../index.js';
-import type { ListedDevice } from '../index.js';
+import { devices } from '../diagnostics.js';
+import type { ListedDevice } from '../diagnostics.js';
 import { gibibytes } from '../monitor/quantities.js';
 import { EXIT } from './exit-codes.js';
 

@@ -1,7 +1,11 @@
+import { closeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { leaveProcess } from '../engine/libtorch/load.js';
 
-/** Milliseconds within which a process exits by itself once its command is over, unless something keeps it alive. */
-const MOMENT = 200;
+/** A process exits by itself within this time once its command is over, unless something keeps it alive. */
+const EXIT_GRACE_MS = 200;
+
+const STANDARD_STREAMS = [0, 1, 2];
 
 /** How a command ended. */
 export interface CommandEnd {
@@ -21,7 +25,7 @@ export function endProcessSoon({ code, signal }: CommandEnd): void {
     if (isPrinted || signal !== undefined) leaveNow({ code, signal });
     else endProcessSoon({ code, signal });
   };
-  setTimeout(end, MOMENT).unref();
+  setTimeout(end, EXIT_GRACE_MS).unref();
 }
 
 /**
@@ -37,4 +41,17 @@ export function leaveNow({ code, signal }: CommandEnd): void {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   }
+}
+
+/**
+ * Lets the process exit normally after its terminal was closed. At exit, Node restores the terminal's settings and
+ * aborts if the terminal is gone; it skips closed descriptors, so this closes them first.
+ */
+export function surviveLostTerminal(): void {
+  const terminals = STANDARD_STREAMS.filter((descriptor) => isatty(descriptor));
+  process.once('exit', () => {
+    for (const descriptor of terminals) {
+      if (!isatty(descriptor)) closeSync(descriptor);
+    }
+  });
 }

@@ -5,10 +5,10 @@ import { callCommand } from './call.js';
 import { EXIT } from './exit-codes.js';
 import { devicesCommand } from './devices.js';
 import { doctorCommand } from './doctor.js';
-import { endProcessSoon } from './end-of-process.js';
+import { endProcessSoon, surviveLostTerminal } from './end-of-process.js';
 import { modelsCommand } from './models-command.js';
 import { predictCommand } from './predict.js';
-import { stoppedBy, surviveLostTerminal } from './signals.js';
+import { Signals } from './signals.js';
 
 /** The whole command line; the help texts and docs/cli.md come from here. */
 export function buildProgram(): Command {
@@ -43,7 +43,7 @@ export function buildProgram(): Command {
  */
 export async function main(words: readonly string[]): Promise<number> {
   const code = await run(words);
-  endProcessSoon({ code, signal: stoppedBy() });
+  endProcessSoon({ code, signal: Signals.stoppedProcess });
   return code;
 }
 

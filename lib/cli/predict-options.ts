@@ -71,11 +71,20 @@ export interface PredictCommandOptions {
  * @throws VirnucproError VNP_USAGE for thresholds of triage without its model
  */
 export function prepareOptions(inputs: readonly string[], options: PredictCommandOptions): PrepareOptions {
-  const { model, models, trust, precision, engine, workers, threads, maxMemory, deviceTimeout } = options;
-  const { threshold, minFraction, calibration } = options;
   return {
-    ...{ inputs, model, models, trust, precision, engine, workers, threads, maxMemory, deviceTimeout },
-    ...{ threshold, minFraction, calibration },
+    inputs,
+    model: options.model,
+    models: options.models,
+    trust: options.trust,
+    precision: options.precision,
+    engine: options.engine,
+    workers: options.workers,
+    threads: options.threads,
+    maxMemory: options.maxMemory,
+    deviceTimeout: options.deviceTimeout,
+    threshold: options.threshold,
+    minFraction: options.minFraction,
+    calibration: options.calibration,
     triage: triageChoice(options),
     devices: options.gpus ?? options.device,
     proteinBatchTokens: options.esmBatchSize,

@@ -12,7 +12,8 @@ import type { PredictCommandOptions } from './predict-options.js';
 import type { RunScreen } from './run-screen.js';
 import type { Signals } from './signals.js';
 
-export interface PredictionJob {
+/** A run of `predict` after its preparation. */
+export interface PreparedRun {
   readonly plan: RunPlan;
   /** The options that are not part of the plan. */
   readonly options: Pick<PredictCommandOptions, 'output' | 'progress' | 'progressInterval' | 'memoryWarning'>;
@@ -26,21 +27,23 @@ export interface PredictionJob {
  * Loads the model, predicts and writes. Result files appear at the end or not at all; a stopped run leaves what it had
  * finished. Returns the exit code.
  */
-export async function runPrediction(job: PredictionJob): Promise<number> {
-  const { directory, log, signals, screen, options } = job;
+export async function runPrediction(run: PreparedRun): Promise<number> {
+  const { directory, log, signals, screen, options } = run;
   const started = { date: new Date(), milliseconds: performance.now() };
   let predictor: Predictor | undefined;
   let hasFailed = false;
   /** Whether the journal belongs to a run that this command cannot resume, or another run has taken it over. */
   let isOtherRun = false;
-  const stopping = stopRun(job);
+  const stopping = listenForStop(run);
   const reportLoading = (): void => logEvent(log, { event: 'waiting', reason: 'the model is being loaded' });
   signals.on('report', reportLoading);
   try {
-    predictor = await openPredictor(job, stopping.ended);
+    predictor = await openPredictor(run, stopping.ended);
     const { progress, progressInterval, memoryWarning } = options;
-    const prediction = predictor.predict(job.plan, {
-      ...{ signal: stopping.ended, journal: directory.journalPath, memoryWarning },
+    const prediction = predictor.predict(run.plan, {
+      signal: stopping.ended,
+      journal: directory.journalPath,
+      memoryWarning,
       progressInterval: progress ? progressInterval : 0,
     });
     screen.show(prediction);
@@ -52,16 +55,16 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
         // A user who stops a run does not want to wait for the measurement.
         if (prediction.summary.stopped) return;
         stopping.release();
-        await measureLimits(job, predictor!);
+        await measureLimits(run, predictor!);
       },
     });
     screen.close();
-    reportEnd(job, manifest);
-    return exitCode(job, manifest, prediction);
+    reportEnd(run, manifest);
+    return exitCode(run, manifest, prediction);
   } catch (failure) {
     const error: unknown = directory.lost.aborted ? directory.lost.reason : failure;
     // Stopped before the model was loaded, or before the run had any results.
-    if (signals.received && isAborted(error)) return nothingDone(job, signals.received);
+    if (signals.received && isAborted(error)) return reportNothingDone(run, signals.received);
     hasFailed = true;
     isOtherRun = error instanceof VirnucproError && ['VNP_RESUME', 'VNP_OUTPUT_LOST'].includes(error.code);
     throw error;
@@ -79,12 +82,14 @@ export async function runPrediction(job: PredictionJob): Promise<number> {
 }
 
 /** Stops the run when its directory is lost or, until `release`, at the first signal. */
-function stopRun({ signals: { stopped }, directory: { lost }, screen, log, options }: PredictionJob) {
+function listenForStop({ signals, directory: { lost }, screen, log, options }: PreparedRun) {
+  const { stopped } = signals;
   const controller = new AbortController();
   const stop = (): void => {
     screen.showStopping();
-    logEvent(log, { event: 'stopping', signal: stopped.reason as NodeJS.Signals });
-    controller.abort(stopped.reason);
+    logEvent(log, { event: 'stopping', signal: signals.received! });
+    // The warning in run.json names the signal.
+    controller.abort(signals.received);
   };
   if (stopped.aborted) stop();
   stopped.addEventListener('abort', stop);
@@ -95,7 +100,7 @@ function stopRun({ signals: { stopped }, directory: { lost }, screen, log, optio
   return { ended: controller.signal, release: () => stopped.removeEventListener('abort', stop) };
 }
 
-async function openPredictor({ plan, log }: PredictionJob, signal: AbortSignal): Promise<Predictor> {
+async function openPredictor({ plan, log }: PreparedRun, signal: AbortSignal): Promise<Predictor> {
   const { model, triage } = plan;
   for (const { name, random } of triage ? [model, triage.model] : [model]) {
     if (random) logEvent(log, { event: 'random-weights', model: name });
@@ -103,22 +108,19 @@ async function openPredictor({ plan, log }: PredictionJob, signal: AbortSignal):
   return open(plan, { signal, onEvent: (event) => logEvent(log, event) });
 }
 
-/** Ends a run that a signal stopped before it had any results. */
-function nothingDone({ log, screen }: PredictionJob, signal: NodeJS.Signals): number {
+/** Reports a run that a signal stopped before it had any results. Returns the exit code. */
+function reportNothingDone({ log, screen }: PreparedRun, signal: NodeJS.Signals): number {
   screen.close();
   logEvent(log, { event: 'interrupted', signal, output: null });
   return EXIT_OF_SIGNAL.get(signal)!;
 }
 
 /** The measurement does not affect the results, so none of its failures may cost them. */
-async function measureLimits(
-  { signals: { stopped }, log, directory }: PredictionJob,
-  predictor: Predictor,
-): Promise<void> {
+async function measureLimits({ signals, log, directory }: PreparedRun, predictor: Predictor): Promise<void> {
   // From here on, only the measurement can be cut short.
   const cutShort = (): void => void predictor.close();
-  stopped.addEventListener('abort', () => {
-    logEvent(log, { event: 'completing', signal: stopped.reason as NodeJS.Signals });
+  signals.stopped.addEventListener('abort', () => {
+    logEvent(log, { event: 'completing', signal: signals.received! });
     cutShort();
   });
   directory.lost.addEventListener('abort', cutShort);
@@ -138,7 +140,7 @@ async function measureLimits(
 const MAX_WARNINGS = 10;
 
 /** Logs the warnings, the work of each device, the counts, and where the results are. */
-function reportEnd({ options, log, plan }: PredictionJob, manifest: RunManifest): void {
+function reportEnd({ options, log, plan }: PreparedRun, manifest: RunManifest): void {
   const { counts, seconds, devices, warnings } = manifest;
   const { name, card = null } = manifest.model;
   // These were already logged at the start.
@@ -148,16 +150,14 @@ function reportEnd({ options, log, plan }: PredictionJob, manifest: RunManifest)
   if (others > 0) logEvent(log, { event: 'warning', text: `${others} more such warnings are in run.json` });
   for (const { id, batches, frames, tokens, busySeconds, tokensPerSecond, matmulEfficiency, lost } of devices) {
     logEvent(log, {
-      ...{
-        event: 'device-summary',
-        device: id,
-        batches,
-        frames,
-        tokens,
-        busySeconds,
-        tokensPerSecond,
-        matmulEfficiency,
-      },
+      event: 'device-summary',
+      device: id,
+      batches,
+      frames,
+      tokens,
+      busySeconds,
+      tokensPerSecond,
+      matmulEfficiency,
       isLost: lost !== null,
     });
   }
@@ -170,7 +170,7 @@ export function withoutEarlier(warnings: readonly string[], earlier: readonly st
 }
 
 function exitCode(
-  { signals, log, options }: PredictionJob,
+  { signals, log, options }: PreparedRun,
   { outcome }: RunManifest,
   { summary: { stopped } }: Prediction,
 ): number {

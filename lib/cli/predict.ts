@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { describe, packageVersion, VirnucproError } from '../index.js';
+import { isAborted } from '../errors.js';
+import { describePlan, packageVersion, VirnucproError } from '../index.js';
 import type { RunPlan } from '../index.js';
 import { checkResults, openResults, planOnDevices, planRun, resumedPlan } from '../internal.js';
-import { createLog, logEvent } from '../monitor/log.js';
-import { LogSinks } from '../monitor/log.js';
+import { createLog, logEvent, LogSinks } from '../monitor/log.js';
 import { JOURNAL } from '../output/files.js';
 import type { RunManifest } from '../output/manifest.js';
 import { finishInterrupted } from '../output/output-directory.js';
@@ -35,10 +35,10 @@ async function predict(inputs: string[], options: PredictCommandOptions): Promis
   const log = createLog({ format: options.logFormat, level: options.logLevel, sinks });
   const signals = new Signals({ reports: true });
   try {
-    const surroundings = { log, sinks, signals };
-    return options.dryRun ? await dryRun(inputs, options, surroundings) : await run(inputs, options, surroundings);
+    const context = { log, sinks, signals };
+    return options.dryRun ? await dryRun(inputs, options, context) : await run(inputs, options, context);
   } catch (error) {
-    if (signals.received !== undefined && error === signals.received) {
+    if (signals.received && isAborted(error)) {
       logEvent(log, { event: 'interrupted', signal: signals.received, output: null });
       return EXIT_OF_SIGNAL.get(signals.received)!;
     }
@@ -51,7 +51,8 @@ async function predict(inputs: string[], options: PredictCommandOptions): Promis
   }
 }
 
-interface Surroundings {
+/** What a command reports to, and what can stop it. */
+interface CommandContext {
   readonly log: Logger;
   readonly sinks: LogSinks;
   readonly signals: Signals;
@@ -67,13 +68,14 @@ interface Preparation {
 
 /**
  * Checks everything that can be checked without loading the model or libtorch.
- * @throws VirnucproError, or the name of the signal that stopped it
+ * @throws VirnucproError
  */
 async function prepareRun(
   inputs: string[],
   options: PredictCommandOptions,
-  { log, signals: { stopped, givenUp } }: Surroundings,
+  { log, signals }: CommandContext,
 ): Promise<Preparation> {
+  const { stopped, graceOver } = signals;
   const { models, trust, output, resume, dryRun } = options;
   const plan = await unlessAborted(
     planRun({
@@ -85,7 +87,7 @@ async function prepareRun(
     stopped,
   );
   if (!resume) return { plan, complete: undefined, isDamaged: false };
-  if (!dryRun) await unlessAborted(finishInterrupted(output, claiming(log, stopped)), givenUp);
+  if (!dryRun) await unlessAborted(finishInterrupted(output, claimOptions({ log, signals })), graceOver);
   const found = await unlessAborted(completeRun(output, plan, stopped), stopped);
   if (found && found.damage === undefined) return { plan, complete: found.manifest, isDamaged: false };
   if (found) {
@@ -98,24 +100,24 @@ async function prepareRun(
 }
 
 /** Options for opening the output directory, or for only checking it. */
-function opening(
+function directoryOptions(
   { force = false, resume = false }: PredictCommandOptions,
   { isDamaged }: Preparation,
-  { log, signals }: Surroundings,
+  context: CommandContext,
 ) {
-  return { force, resume, isDamaged, ...claiming(log, signals.stopped) };
+  return { force, resume, isDamaged, ...claimOptions(context) };
 }
 
-function claiming(log: Logger, signal: AbortSignal) {
-  return { signal, onWaiting: (reason: string) => logEvent(log, { event: 'waiting', reason }) };
+function claimOptions({ log, signals }: Pick<CommandContext, 'log' | 'signals'>) {
+  return { signal: signals.stopped, onWaiting: (reason: string) => logEvent(log, { event: 'waiting', reason }) };
 }
 
-async function run(inputs: string[], options: PredictCommandOptions, surroundings: Surroundings): Promise<number> {
-  const { log, sinks, signals } = surroundings;
+async function run(inputs: string[], options: PredictCommandOptions, context: CommandContext): Promise<number> {
+  const { log, sinks, signals } = context;
   const { output } = options;
   const reportPreparing = (): void => logEvent(log, { event: 'waiting', reason: 'the run is being prepared' });
   signals.on('report', reportPreparing);
-  const preparation = await prepareRun(inputs, options, surroundings);
+  const preparation = await prepareRun(inputs, options, context);
   const { plan, complete } = preparation;
   if (complete) {
     for (const text of withoutEarlier(complete.warnings, plan.warnings)) {
@@ -124,13 +126,15 @@ async function run(inputs: string[], options: PredictCommandOptions, surrounding
     logEvent(log, { event: 'complete-already', output });
     return EXIT_OF_OUTCOME[complete.outcome];
   }
-  const opened = openResults(plan, output, opening(options, preparation, surroundings));
-  const directory = await unlessAborted(opened, signals.givenUp);
+  const opened = openResults(plan, output, directoryOptions(options, preparation, context));
+  const directory = await unlessAborted(opened, signals.graceOver);
   sinks.openFile(directory.logPath);
   const models = plan.triage ? `${plan.model.name} after ${plan.triage.model.name}` : plan.model.name;
   const screen = new RunScreen({
     title: `virnucpro ${packageVersion}, model ${models}, ${inputs.join(' ')}`,
-    ...{ log, sinks, readsStandardInput: inputs.includes('-') },
+    log,
+    sinks,
+    readsStandardInput: inputs.includes('-'),
     isWanted: options.progress && options.logFormat === 'text',
     onQuit: () => signals.stop('SIGINT'),
   });
@@ -139,16 +143,16 @@ async function run(inputs: string[], options: PredictCommandOptions, surrounding
 }
 
 /** Prints the plan and writes nothing. */
-async function dryRun(inputs: string[], options: PredictCommandOptions, surroundings: Surroundings): Promise<number> {
+async function dryRun(inputs: string[], options: PredictCommandOptions, context: CommandContext): Promise<number> {
   const { output } = options;
-  const { signals } = surroundings;
-  const preparation = await prepareRun(inputs, options, surroundings);
+  const { signals } = context;
+  const preparation = await prepareRun(inputs, options, context);
   const { plan, complete } = preparation;
   if (!complete) {
-    const checked = checkResults(plan, output, opening(options, preparation, surroundings));
+    const checked = checkResults(plan, output, directoryOptions(options, preparation, context));
     await unlessAborted(checked, signals.stopped);
   }
-  const lines = describe(await planOnDevices(plan, signals.stopped));
+  const lines = describePlan(await planOnDevices(plan, signals.stopped));
   console.log(
     [...lines, `output        ${output}${complete ? ', which already holds the results of this run' : ''}`].join('\n'),
   );

@@ -120,7 +120,9 @@ export class RecordAssembler {
       id: /\S+/.exec(this.#header)?.[0] ?? '',
       header: this.#header,
       source: this.#options.source,
-      ...{ ambiguous, uracil, gaps },
+      ambiguous,
+      uracil,
+      gaps,
       ...(found && { problem: found }),
       sequence,
     });

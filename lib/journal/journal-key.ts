@@ -44,9 +44,12 @@ export const NO_TRIAGE = 'none';
 export type TriageKey = Pick<RunKey, Extract<keyof RunKey, `triage${string}`>>;
 
 export const WITHOUT_TRIAGE: TriageKey = {
-  ...{ triage: NO_TRIAGE, triageModel: NO_TRIAGE },
+  triage: NO_TRIAGE,
+  triageModel: NO_TRIAGE,
   // A rule that decides nothing.
-  ...{ triageOthersBelow: 0, triageVirusAtLeast: 1, triageTemperature: 1 },
+  triageOthersBelow: 0,
+  triageVirusAtLeast: 1,
+  triageTemperature: 1,
 };
 
 /** What messages call each part of a key. */

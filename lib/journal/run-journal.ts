@@ -75,7 +75,8 @@ export class RunJournal {
       batches: batches.batches + triage.batches,
       frames: batches.frames,
       framesTriaged: triage.frames,
-      ...{ damagedBytes, isOfSameDevices },
+      damagedBytes,
+      isOfSameDevices,
     };
     const parts = { path, reading: file, appending };
     const isOfInputAlone = ownKey.triage === NO_TRIAGE;

@@ -24,10 +24,15 @@ export interface FieldMeaning {
 /** The fields of a line besides `event`. The level of a worker's message is left out: the line itself has it. */
 type FieldsOf<E> = Exclude<keyof E, 'event' | (E extends { event: 'worker-message' } ? 'level' : never)>;
 
+/** Describes the fields of each object, too, if the value is an array of objects. */
+type MeaningOf<Value> = Value extends readonly (infer Item extends object)[]
+  ? FieldMeaning & { readonly fields: Readonly<Record<keyof Item, FieldMeaning>> }
+  : FieldMeaning;
+
 export type EventSchema = {
   readonly [E in RunEvent | CommandEvent as E['event']]: {
     readonly meaning: string;
-    readonly fields: { readonly [F in FieldsOf<E>]: FieldMeaning };
+    readonly fields: { readonly [F in FieldsOf<E>]: MeaningOf<E[F]> };
   };
 };
 

@@ -1,13 +1,13 @@
 /** A column of a table, in the words of the documentation. */
-export interface OutputColumn {
-  readonly name: string;
+export interface OutputColumn<Name extends string = string> {
+  readonly name: Name;
   readonly meaning: string;
   /** Empty for text. */
   readonly unit: string;
 }
 
 /** A file that a run writes. The writers take names and headers from here, and the documentation is checked against it. */
-export interface OutputFile {
+export interface OutputFile<Column extends string = string> {
   /**
    * `{input}` stands for the input's name without its extension (`x` for `x.fa.gz`), `{size}` for the chunk size in
    * bases.
@@ -17,10 +17,10 @@ export interface OutputFile {
   readonly format: string;
   readonly meaning: string;
   /** In order; empty if the file is not a table. */
-  readonly columns: readonly OutputColumn[];
+  readonly columns: readonly OutputColumn<Column>[];
 }
 
-function column(name: string, meaning: string, unit = ''): OutputColumn {
+function column<Name extends string>(name: Name, meaning: string, unit = ''): OutputColumn<Name> {
   return { name, meaning, unit };
 }
 
@@ -68,7 +68,7 @@ const TABLE_FORMAT =
   "`temperature` of calibrated scores and the path of the model's `card`, in which a blank, `;` and `%` are `%20`, `%3B` " +
   'and `%25`. Skip it by position (pandas `skiprows=1`, R `skip = 1`), because `#` is common in ids';
 
-export const WINDOWS_TABLE: OutputFile = {
+export const WINDOWS_TABLE = {
   name: 'windows.tsv',
   when: 'always',
   format: TABLE_FORMAT,
@@ -101,9 +101,9 @@ export const WINDOWS_TABLE: OutputFile = {
     SOURCE,
     RECORD,
   ],
-};
+} satisfies OutputFile;
 
-export const CONTIGS_TABLE: OutputFile = {
+export const CONTIGS_TABLE = {
   name: 'contigs.tsv',
   when: 'always',
   format: TABLE_FORMAT,
@@ -136,7 +136,7 @@ export const CONTIGS_TABLE: OutputFile = {
     SOURCE,
     RECORD,
   ],
-};
+} satisfies OutputFile;
 
 export const VIRUS_SEQUENCES: OutputFile = {
   name: 'virus.fna',

@@ -57,7 +57,7 @@ export interface ManifestParameters {
   readonly batchTokens: { readonly dna: number; readonly protein: number };
   /** As requested: `auto`, `fp32`, `fp16` or `bf16`. What each device chose is in `devices`. */
   readonly precision: string;
-  /** Further options by their long name, without dashes. */
+  /** `engine`, `keepIntermediate` and `saveEmbeddings`, named like the options of the command. */
   readonly [option: string]: unknown;
 }
 
@@ -114,7 +114,7 @@ export interface RunDescription {
   readonly counts: Readonly<RunCounts>;
   /** Frames among these whose scores come from the journal of the earlier run that this one resumed. */
   readonly framesFromJournal: number;
-  /** Seconds by stage, e.g. `load`, `compute`, `total`; stages overlap, so they need not add up. */
+  /** Seconds by stage, e.g. `load`, `dna`, `writing`, `total`; stages overlap, so they need not add up. */
   readonly seconds: Readonly<Record<string, number>>;
   /** Peak resident memory of the process, in bytes. */
   readonly peakResidentBytes: number;

@@ -4,7 +4,7 @@ import { VirnucproError } from '../errors.js';
 import { describeOwner, isElsewhere, lifeOf, readOwner } from './directory-owner.js';
 import type { Owner } from './directory-owner.js';
 import { outputError } from './output-error.js';
-import { PATIENCE, watchOwner } from './owner-watch.js';
+import { MAX_SILENCE_MS, watchOwner } from './owner-watch.js';
 import { Ownership, UNFINISHED } from './ownership.js';
 import type { ClaimedDirectory } from './ownership.js';
 import { finishReplacement, REPLACEMENT_FOLDER } from './put-in-place.js';
@@ -18,10 +18,10 @@ export interface ClaimOptions {
   readonly accepts?: (names: readonly string[]) => boolean;
   /** Advice for a directory that is not empty. Default: that of `predict`, which has --force. */
   readonly whatNext?: string;
-  /** Called when a run whose process cannot be looked up may be alive; finding out takes up to `patience`. */
+  /** Called when a run whose process cannot be looked up may be alive; finding out takes up to `maxSilence`. */
   readonly onWaiting?: (reason: string) => void;
   /** Milliseconds without a sign of life after which such a run counts as dead. Default 35,000. */
-  readonly patience?: number;
+  readonly maxSilence?: number;
   /** Ends the wait for such a run, and releases the directory. */
   readonly signal?: AbortSignal;
   /** For tests. */
@@ -190,7 +190,7 @@ class OtherRuns {
   }
 
   async #refuseLive(folder: string): Promise<void> {
-    const { force, onWaiting, patience, signal } = this.#options;
+    const { force, onWaiting, maxSilence, signal } = this.#options;
     const owner = await readOwner(this.#system.files, folder);
     const life = await lifeOf(owner, this.#system);
     if (life === 'dead') return;
@@ -199,9 +199,9 @@ class OtherRuns {
       this.areDisputed = true;
       // With `force`, the user says that it is over.
       if (force && isElsewhere(owner, this.#system.identity())) return;
-      const seconds = (patience ?? PATIENCE) / 1000;
+      const seconds = (maxSilence ?? MAX_SILENCE_MS) / 1000;
       onWaiting?.(`checking whether the run in ${folder} of ${who} is still alive (up to ${seconds} s)`);
-      const seen = await watchOwner(this.#system, folder, patience, signal);
+      const seen = await watchOwner(this.#system, folder, maxSilence, signal);
       if (seen === 'silent') onWaiting?.(`no sign of life from ${who} for ${seconds} s: taking the directory over`);
       if (seen !== 'alive') return;
     }

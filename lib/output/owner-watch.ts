@@ -4,14 +4,14 @@ import { OWNER_FILE } from './directory-owner.js';
 import { codeOf } from './system.js';
 import type { System } from './system.js';
 
-/** Milliseconds: seven heartbeats. */
-export const PATIENCE = 35_000;
-const LOOKING_INTERVAL = 250;
-/** Milliseconds. If a look takes longer, the file system hangs, or this process was suspended. */
-const PROMPT = 1_000;
+/** Seven heartbeats. */
+export const MAX_SILENCE_MS = 35_000;
+const LOOK_INTERVAL_MS = 250;
+/** If a look takes longer, the file system hangs, or this process was suspended. */
+const MAX_LOOK_MS = 1_000;
 
-/** Number of `patience` periods to wait for a file system that gives nothing but errors. */
-const MAX_PATIENCES = 10;
+/** How long to wait for a file system that gives nothing but errors, in multiples of `maxSilence`. */
+const MAX_UNANSWERED = 10;
 
 /** `gone` if the folder disappeared meanwhile. */
 export type WatchedLife = 'alive' | 'silent' | 'gone';
@@ -21,14 +21,14 @@ export type WatchedLife = 'alive' | 'silent' | 'gone';
  * file system answers promptly: while it hangs, the owner cannot show anything either. Any change of the record is a
  * sign; times in it are not compared with this machine's clock, because two clocks may differ.
  *
- * @param patience milliseconds of silence after which the owner counts as dead
+ * @param maxSilence milliseconds of silence after which the owner counts as dead
  * @param signal ends the watching
  * @throws the signal's reason
  */
 export async function watchOwner(
   system: System,
   folder: string,
-  patience = PATIENCE,
+  maxSilence = MAX_SILENCE_MS,
   signal?: AbortSignal,
 ): Promise<WatchedLife> {
   let silentSince = system.now();
@@ -39,13 +39,13 @@ export async function watchOwner(
     if (sign === GONE) return 'gone';
     if (sign === FORBIDDEN) return 'alive';
     const now = system.now();
-    if (sign === UNANSWERED || now - lookedAt > LOOKING_INTERVAL + PROMPT) silentSince = now;
+    if (sign === UNANSWERED || now - lookedAt > LOOK_INTERVAL_MS + MAX_LOOK_MS) silentSince = now;
     else if (last !== undefined && sign !== last) return 'alive';
     if (sign !== UNANSWERED) [last, answeredAt] = [sign, now];
-    if (now - silentSince >= patience) return 'silent';
-    if (now - answeredAt > MAX_PATIENCES * patience) return 'alive';
+    if (now - silentSince >= maxSilence) return 'silent';
+    if (now - answeredAt > MAX_UNANSWERED * maxSilence) return 'alive';
     lookedAt = now;
-    await unlessAborted(system.sleep(LOOKING_INTERVAL, { keepsAlive: true }), signal);
+    await unlessAborted(system.sleep(LOOK_INTERVAL_MS, { keepsAlive: true }), signal);
   }
 }
 

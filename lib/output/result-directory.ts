@@ -15,6 +15,7 @@ import { hasRandomWeights, isFinal, manifestText, RANDOM_WEIGHTS_WARNING, runMan
 import type { ManifestFile, RunDescription, RunManifest } from './manifest.js';
 import { EmbeddingsWriter, IntermediateFilesWriter } from './optional-files.js';
 import { checkClaimable, claimDirectory, releaseDirectory } from './output-directory.js';
+import type { ClaimOptions } from './output-directory.js';
 import { outputError } from './output-error.js';
 import type { ClaimedDirectory } from './ownership.js';
 import { putInPlace, REPLACEMENT_FOLDER } from './put-in-place.js';
@@ -23,7 +24,7 @@ import { ContigsTableWriter, WindowsTableWriter } from './tables.js';
 import { Tally } from './tally.js';
 import * as files from './files.js';
 
-export interface ResultDirectoryOptions {
+export interface ResultDirectoryOptions extends Pick<ClaimOptions, 'onWaiting' | 'maxSilence' | 'signal'> {
   /** Created if missing, with its parents. */
   readonly directory: string;
   /** Writes into a directory that is not empty, and replaces the results of an earlier run. Default false. */
@@ -35,10 +36,6 @@ export interface ResultDirectoryOptions {
   readonly resume?: boolean;
   /** With `resume`: starts over if run.json describes a complete run but the files do not match it. Default false. */
   readonly isDamaged?: boolean;
-  /** See ClaimOptions. */
-  readonly onWaiting?: (reason: string) => void;
-  readonly patience?: number;
-  readonly signal?: AbortSignal;
   /** Also writes the classic intermediate files; every window must then have `sequences`. Default false. */
   readonly keepIntermediate?: boolean;
   /** Also writes the embeddings; every scored frame must then have one. Default false. */
@@ -66,20 +63,18 @@ export interface ResultDirectoryOptions {
  */
 export async function openResultDirectory(options: ResultDirectoryOptions): Promise<ResultDirectory> {
   checkInputName(options.inputName);
-  const claimed = await claimDirectory(options.directory, {
-    ...(options.force !== undefined && { force: options.force }),
-    ...(options.onWaiting && { onWaiting: options.onWaiting }),
-    ...(options.patience !== undefined && { patience: options.patience }),
-    ...(options.signal && { signal: options.signal }),
-    accepts: (names) => acceptsUnfinished(names, options),
-  });
+  const accepts = (names: readonly string[]): boolean => acceptsUnfinished(names, options);
+  const claimed = await claimDirectory(options.directory, { ...options, accepts });
   try {
     for (const name of await earlierFiles(claimed.path, options.inputs ?? [])) {
       await checkReplaceable({ path: claimed.path, shownDirectory: options.directory }, name);
     }
     await checkResultFiles({
-      ...{ shownDirectory: options.directory, path: claimed.path, unfinished: claimed.results },
-      ...{ inputName: options.inputName, chunkSize: options.chunkSize },
+      shownDirectory: options.directory,
+      path: claimed.path,
+      unfinished: claimed.results,
+      inputName: options.inputName,
+      chunkSize: options.chunkSize,
       keepIntermediate: options.keepIntermediate ?? false,
     });
     await makeJournalOwn(claimed, options);
@@ -102,10 +97,10 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
  * @throws VNP_OUTPUT; the signal's reason
  */
 export async function checkResultDirectory(options: ResultDirectoryOptions): Promise<void> {
-  const { directory, force = false, inputs = [], onWaiting, signal } = options;
+  const { directory, inputs = [] } = options;
   checkInputName(options.inputName);
   const accepts = (names: readonly string[]): boolean => acceptsUnfinished(names, options);
-  await checkClaimable(directory, { force, accepts, ...(onWaiting && { onWaiting }), ...(signal && { signal }) });
+  await checkClaimable(directory, { ...options, accepts });
   await checkWritable(directory);
   for (const name of await earlierFiles(directory, inputs)) {
     await checkReplaceable({ path: directory, shownDirectory: directory }, name);

@@ -1,81 +1,107 @@
-import type { ContigResult, ContigScores, FrameScore, WindowResult } from '../scoring/results.js';
+import type { ContigResult, FrameScore, WindowResult } from '../scoring/results.js';
 import type { BufferedFile, ResultWriter, Wait } from './buffered-file.js';
 import { escapeCell, escapeControls, LastCell } from './cell.js';
 import { CONTIGS_TABLE, headerLine, WINDOWS_TABLE } from './files.js';
+import type { OutputFile } from './files.js';
 import { float32Text } from './float-text.js';
 
-const STRANDS: Readonly<Record<string, string>> = { F: '+', R: '-' };
+type Cell<Result> = (result: Result) => string | number;
+
+/** Writes a table row by row. */
+class TableWriter<Column extends string, Result> {
+  readonly #file: BufferedFile;
+  /** In the order of the columns. */
+  readonly #cells: readonly Cell<Result>[];
+
+  constructor(
+    file: BufferedFile,
+    table: OutputFile<Column>,
+    comment: string,
+    cells: Readonly<Record<Column, Cell<Result>>>,
+  ) {
+    this.#file = file;
+    this.#cells = table.columns.map(({ name }) => cells[name]);
+    void file.append(`# ${comment}\n${headerLine(table)}`);
+  }
+
+  row(result: Result): Wait {
+    let row = '';
+    let separator = '';
+    for (const cell of this.#cells) {
+      row += `${separator}${cell(result)}`;
+      separator = '\t';
+    }
+    return this.#file.append(`${row}\n`);
+  }
+}
 
 export class WindowsTableWriter implements ResultWriter {
-  readonly #file: BufferedFile;
   readonly #contig = new LastCell();
   readonly #source = new LastCell();
+  readonly #table;
 
   constructor(file: BufferedFile, comment: string) {
-    this.#file = file;
     const positions = 'start and end are 0-based, half-open';
-    void file.append(`# ${escapeControls(comment)}; ${positions}\n${headerLine(WINDOWS_TABLE)}`);
+    this.#table = new TableWriter(file, WINDOWS_TABLE, `${escapeControls(comment)}; ${positions}`, {
+      contig: ({ contig }: WindowResult) => this.#contig.of(contig),
+      window: ({ number }) => number,
+      start: ({ start }) => start,
+      end: ({ end }) => end,
+      strand: ({ decidingFrame }) => (decidingFrame ? strandCell(decidingFrame) : ''),
+      frame: ({ decidingFrame }) => (decidingFrame ? frameCell(decidingFrame) : ''),
+      virus_score: ({ decidingFrame }) => scoreCell(decidingFrame?.virus),
+      call: ({ call = 'none' }) => call,
+      frames: ({ frames }) => frames.length,
+      status: ({ status }) => status,
+      reason: ({ reason }) => escapeCell(reason),
+      model: ({ model }) => escapeCell(model),
+      source: ({ source }) => this.#source.of(source),
+      record: ({ record }) => record + 1,
+    });
   }
 
   window(result: WindowResult): Wait {
-    const place = `${this.#contig.of(result.contig)}\t${result.number}\t${result.start}\t${result.end}`;
-    const reason = escapeCell(result.reason);
-    const score = `${this.#decision(result)}\t${result.frames.length}\t${result.status}\t${reason}`;
-    const origin = `${this.#source.of(result.source)}\t${result.record + 1}`;
-    return this.#file.append(`${place}\t${score}\t${modelCell(result.model)}\t${origin}\n`);
+    return this.#table.row(result);
   }
-
-  #decision({ decidingFrame, call }: WindowResult): string {
-    if (decidingFrame === undefined || call === undefined) return '\t\t\tnone';
-    const { strand, frame, score } = decisionCells(decidingFrame);
-    return `${strand}\t${frame}\t${score}\t${call}`;
-  }
-}
-
-/** The cells for the frame that decides a window, and for its virus score. */
-export function decisionCells({ frame, virus }: FrameScore): { strand: string; frame: string; score: string } {
-  return { strand: STRANDS[frame.charAt(0)]!, frame: frame.charAt(1), score: float32Text(virus) };
-}
-
-/** The cell for the model that decided a window. */
-export function modelCell(name: string): string {
-  return escapeCell(name);
 }
 
 export class ContigsTableWriter implements ResultWriter {
-  readonly #file: BufferedFile;
   readonly #source = new LastCell();
+  readonly #table;
 
   constructor(file: BufferedFile, comment: string) {
-    this.#file = file;
-    void file.append(`# ${escapeControls(comment)}\n${headerLine(CONTIGS_TABLE)}`);
+    this.#table = new TableWriter(file, CONTIGS_TABLE, escapeControls(comment), {
+      contig: ({ contig }: ContigResult) => escapeCell(contig),
+      length: ({ length }) => length,
+      ambiguous: ({ ambiguous }) => ambiguous,
+      verdict: ({ verdict }) => verdict,
+      windows: ({ windows }) => windows,
+      windows_scored: ({ windowsScored }) => windowsScored,
+      windows_virus: ({ windowsVirus }) => windowsVirus,
+      mean_virus_score: ({ meanVirusScore }) => scoreCell(meanVirusScore),
+      max_virus_score: ({ maxVirusScore }) => scoreCell(maxVirusScore),
+      mean_log_odds: ({ meanLogOdds }) => scoreCell(meanLogOdds),
+      status: ({ status }) => status,
+      reason: ({ reason }) => escapeCell(reason),
+      source: ({ source }) => this.#source.of(source),
+      record: ({ record }) => record + 1,
+    });
   }
 
   contig(result: ContigResult): Wait {
-    const cells = [
-      escapeCell(result.contig),
-      result.length,
-      result.ambiguous,
-      result.verdict,
-      result.windows,
-      result.windowsScored,
-      result.windowsVirus,
-      ...scoreCells(result),
-      result.status,
-      escapeCell(result.reason),
-      this.#source.of(result.source),
-      result.record + 1,
-    ];
-    return this.#file.append(cells.join('\t') + '\n');
+    return this.#table.row(result);
   }
 }
 
-/** mean_virus_score, max_virus_score and mean_log_odds. */
-export function scoreCells(scores: ContigScores): [mean: string, highest: string, logOdds: string] {
-  return [scoreCell(scores.meanVirusScore), scoreCell(scores.maxVirusScore), scoreCell(scores.meanLogOdds)];
+export function strandCell({ frame }: FrameScore): string {
+  return frame.startsWith('F') ? '+' : '-';
+}
+
+export function frameCell({ frame }: FrameScore): string {
+  return frame.charAt(1);
 }
 
 // The mean of float32 scores is a double; as a float32 it reads like them, and equals the score of a lone window.
-function scoreCell(score: number | undefined): string {
+export function scoreCell(score: number | undefined): string {
   return score === undefined ? '' : float32Text(score);
 }

@@ -4,7 +4,7 @@ import type { DevicePlan } from './plan-devices.js';
 import { temperatureOf, UNCALIBRATED } from '../scoring/frame-scores.js';
 
 /** A plan in words, one line for each decision: what `predict --dry-run` prints. */
-export function describe(plan: RunPlan): string[] {
+export function describePlan(plan: RunPlan): string[] {
   const { model, triage, settings, results, devices, journal } = plan;
   const { rule, calibration, sequences, embeddings } = results;
   const temperature = temperatureOf(model, calibration);

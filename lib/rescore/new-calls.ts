@@ -28,7 +28,7 @@ import { StoredFrames } from './stored-frames.js';
 import { TableReader } from './table-reader.js';
 import { NewScores, StoredScores } from './window-scores.js';
 
-export interface NewCallsJob {
+export interface NewCallsOptions {
   /** Directory of the earlier results, and their run.json. */
   readonly directory: string;
   readonly earlier: RunManifest;
@@ -58,49 +58,49 @@ export interface NewCalls {
  *
  * @throws VirnucproError
  */
-export async function writeNewCalls(job: NewCallsJob): Promise<NewCalls> {
+export async function writeNewCalls(options: NewCallsOptions): Promise<NewCalls> {
   const files = new Map<string, ManifestFile>();
-  const sequences = newFile(job, VIRUS_SEQUENCES.name);
-  const copied = await CopiedSequences.open(job, sequences);
+  const sequences = newFile(options, VIRUS_SEQUENCES.name);
+  const copied = await CopiedSequences.open(options, sequences);
   let counts: RescoredCounts;
   try {
-    counts = await writeTables(job, files, (contig) => copied.contig(contig));
+    counts = await writeTables(options, files, (contig) => copied.contig(contig));
     await copied.end();
     if (copied.isComplete)
       files.set(VIRUS_SEQUENCES.name, { name: VIRUS_SEQUENCES.name, ...(await sequences.close()) });
   } finally {
     await Promise.all([copied.close(), sequences.abandon()]);
   }
-  if (!copied.isComplete) files.set(VIRUS_SEQUENCES.name, await writeFromInputs(job));
+  if (!copied.isComplete) files.set(VIRUS_SEQUENCES.name, await writeFromInputs(options));
   return { files, counts };
 }
 
 /** Writes both tables, and checks that what was read matches run.json. */
 async function writeTables(
-  job: NewCallsJob,
+  options: NewCallsOptions,
   files: Map<string, ManifestFile>,
   onContig: (contig: RescoredContig) => Wait,
 ): Promise<RescoredCounts> {
-  const { directory, earlier, rule } = job;
+  const { directory, earlier, rule } = options;
   // Each character read from the tables already stands for a UTF-8 byte.
-  const newContigs = newFile(job, CONTIGS_TABLE.name, 'latin1');
-  const newWindows = newFile(job, WINDOWS_TABLE.name, 'latin1');
+  const newContigs = newFile(options, CONTIGS_TABLE.name, 'latin1');
+  const newWindows = newFile(options, WINDOWS_TABLE.name, 'latin1');
   const tables: TableReader[] = [];
   let newScores: NewScores | undefined;
   try {
-    const contigs = await openTable(job, join(directory, CONTIGS_TABLE.name), CONTIG_COLUMNS);
+    const contigs = await openTable(options, join(directory, CONTIGS_TABLE.name), CONTIG_COLUMNS);
     tables.push(contigs);
-    const windows = await openTable(job, join(directory, WINDOWS_TABLE.name), WINDOW_COLUMNS);
+    const windows = await openTable(options, join(directory, WINDOWS_TABLE.name), WINDOW_COLUMNS);
     tables.push(windows);
-    await newContigs.append(head(contigs, job, CONTIGS_TABLE.name));
-    await newWindows.append(head(windows, job, WINDOWS_TABLE.name));
-    newScores = await openNewScores(job, windows);
+    await newContigs.append(head(contigs, options, CONTIGS_TABLE.name));
+    await newWindows.append(head(windows, options, WINDOWS_TABLE.name));
+    newScores = await openNewScores(options, windows);
     const scores = newScores ?? new StoredScores(windows);
     const isStopped = earlier.outcome === 'stopped';
     const counts = await rescoreTables({ contigs, windows, newContigs, newWindows, scores, rule, isStopped, onContig });
     checkFile(directory, fileOf(earlier, CONTIGS_TABLE.name), contigs.summary());
     checkFile(directory, fileOf(earlier, WINDOWS_TABLE.name), windows.summary());
-    checkCounts(job, counts);
+    checkCounts(options, counts);
     for (const file of (await newScores?.end()) ?? []) files.set(file.name, file);
     files.set(CONTIGS_TABLE.name, { name: CONTIGS_TABLE.name, ...(await newContigs.close()) });
     files.set(WINDOWS_TABLE.name, { name: WINDOWS_TABLE.name, ...(await newWindows.close()) });
@@ -111,8 +111,8 @@ async function writeTables(
   }
 }
 
-async function openNewScores(job: NewCallsJob, windows: TableReader): Promise<NewScores | undefined> {
-  const { directory, earlier, classifier, temporary, signal } = job;
+async function openNewScores(options: NewCallsOptions, windows: TableReader): Promise<NewScores | undefined> {
+  const { directory, earlier, classifier, temporary, signal } = options;
   if (classifier === undefined) return undefined;
   const frames = await StoredFrames.open({ directory, earlier, classifier, signal });
   const { name: model } = classifier.model;
@@ -121,16 +121,16 @@ async function openNewScores(job: NewCallsJob, windows: TableReader): Promise<Ne
     frames,
     temporary,
     model,
-    newFile: (name, encoding) => newFile(job, name, encoding),
+    newFile: (name, encoding) => newFile(options, name, encoding),
   });
 }
 
-async function writeFromInputs(job: NewCallsJob): Promise<ManifestFile> {
-  const { earlier: manifest, folder, inputs: moved, standardInput, signal } = job;
+async function writeFromInputs(options: NewCallsOptions): Promise<ManifestFile> {
+  const { earlier: manifest, folder, inputs: moved, standardInput, signal } = options;
   const { name } = VIRUS_SEQUENCES;
   await rm(join(folder, name), { force: true });
-  const file = newFile(job, name);
-  const contigs = await openTable(job, join(folder, CONTIGS_TABLE.name), CONTIG_COLUMNS);
+  const file = newFile(options, name);
+  const contigs = await openTable(options, join(folder, CONTIGS_TABLE.name), CONTIG_COLUMNS);
   try {
     await writeSequencesFromInputs({ manifest, moved, contigs, file, standardInput, signal });
     return { name, ...(await file.close()) };
@@ -143,19 +143,23 @@ async function writeFromInputs(job: NewCallsJob): Promise<ManifestFile> {
 class CopiedSequences {
   /** Whether the earlier file has every record that is virus. */
   isComplete = true;
-  readonly #job: NewCallsJob;
+  readonly #options: NewCallsOptions;
   readonly #from: EarlierSequences;
   readonly #to: BufferedFile;
 
-  private constructor(job: NewCallsJob, from: EarlierSequences, to: BufferedFile) {
-    this.#job = job;
+  private constructor(options: NewCallsOptions, from: EarlierSequences, to: BufferedFile) {
+    this.#options = options;
     this.#from = from;
     this.#to = to;
   }
 
-  static async open(job: NewCallsJob, to: BufferedFile): Promise<CopiedSequences> {
-    const path = join(job.directory, VIRUS_SEQUENCES.name);
-    return new CopiedSequences(job, await EarlierSequences.open({ path, shownPath: path, signal: job.signal }), to);
+  static async open(options: NewCallsOptions, to: BufferedFile): Promise<CopiedSequences> {
+    const path = join(options.directory, VIRUS_SEQUENCES.name);
+    return new CopiedSequences(
+      options,
+      await EarlierSequences.open({ path, shownPath: path, signal: options.signal }),
+      to,
+    );
   }
 
   contig({ length, before, verdict }: RescoredContig): Wait {
@@ -165,7 +169,7 @@ class CopiedSequences {
   }
 
   async end(): Promise<void> {
-    const { directory, earlier } = this.#job;
+    const { directory, earlier } = this.#options;
     checkFile(directory, fileOf(earlier, VIRUS_SEQUENCES.name), await this.#from.end());
   }
 
@@ -175,7 +179,7 @@ class CopiedSequences {
 }
 
 function newFile(
-  { folder, shownOutput }: NewCallsJob,
+  { folder, shownOutput }: NewCallsOptions,
   name: string,
   encoding: 'utf8' | 'latin1' = 'utf8',
 ): BufferedFile {
@@ -183,19 +187,19 @@ function newFile(
   return new BufferedFile({ path, shownPath: join(shownOutput, name), open: openNewFile, encoding });
 }
 
-function openTable({ signal }: NewCallsJob, path: string, columns: readonly string[]): Promise<TableReader> {
+function openTable({ signal }: NewCallsOptions, path: string, columns: readonly string[]): Promise<TableReader> {
   return TableReader.open({ path, shownPath: path, columns, signal });
 }
 
 /** Comment and header of a table, with the current model and rule. */
-function head({ comment, header }: TableReader, job: NewCallsJob, name: string): string {
-  const { directory, classifier, rule } = job;
-  const model = classifier?.model ?? job.earlier.model;
+function head({ comment, header }: TableReader, options: NewCallsOptions, name: string): string {
+  const { directory, classifier, rule } = options;
+  const model = classifier?.model ?? options.earlier.model;
   const { threshold, minFraction } = rule;
   const now = commentWith(comment, { model: model.name, threshold, min_fraction: minFraction });
-  const { triage = null } = job.earlier;
+  const { triage = null } = options.earlier;
   const random = hasRandomWeights({ model, triage });
-  if (now !== undefined) return `${commentWithWarning(withOptional(now, job), { random })}\n${header}\n`;
+  if (now !== undefined) return `${commentWithWarning(withOptional(now, options), { random })}\n${header}\n`;
   const found = JSON.stringify(Buffer.from(comment, 'latin1').toString('utf8'));
   throw new VirnucproError(
     'VNP_OUTPUT',
@@ -205,7 +209,7 @@ function head({ comment, header }: TableReader, job: NewCallsJob, name: string):
 }
 
 /** Leaves the comment alone for stored scores: it already names their model and temperature. */
-function withOptional(comment: string, { classifier }: NewCallsJob): string {
+function withOptional(comment: string, { classifier }: NewCallsOptions): string {
   if (classifier === undefined) return comment;
   const { temperature, model } = classifier;
   return commentWithOptional(comment, { temperature, card: model.card ? utf8Key(model.card) : null });
@@ -216,7 +220,7 @@ function fileOf({ files }: RunManifest, name: string): ManifestFile {
 }
 
 /** Repeats what predict has checked: this is the last chance to notice missing rows. */
-function checkCounts({ directory, earlier }: NewCallsJob, counts: RescoredCounts): void {
+function checkCounts({ directory, earlier }: NewCallsOptions, counts: RescoredCounts): void {
   const isStopped = earlier.outcome === 'stopped';
   for (const name of ['records', 'windows', 'windowsScored'] as const) {
     const counted = earlier.counts[name];

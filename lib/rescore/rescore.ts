@@ -119,8 +119,16 @@ async function writeFolder(
   const { results: folder } = claimed;
   const { inputs = [], standardInput } = options;
   const calls = await writeNewCalls({
-    ...{ directory, earlier, rule, classifier, folder, temporary: claimed.unfinished },
-    ...{ shownOutput, inputs, standardInput, signal },
+    directory,
+    earlier,
+    rule,
+    classifier,
+    folder,
+    temporary: claimed.unfinished,
+    shownOutput,
+    inputs,
+    standardInput,
+    signal,
   });
   const called = withCalls(earlier, rule, calls);
   const manifest: RunManifest = {
@@ -162,7 +170,8 @@ function entry(
 ): NonNullable<RunManifest['rescored']>[number] {
   const sha256 = model.parts.find(({ role }) => role === 'classifier')?.sha256;
   const from = {
-    ...{ threshold, minFraction },
+    threshold,
+    minFraction,
     ...(classifier && { model: model.name }),
     ...(classifier && sha256 !== undefined && { classifier: sha256 }),
     ...(classifier && temperature !== undefined && { temperature }),

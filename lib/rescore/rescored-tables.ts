@@ -1,5 +1,5 @@
 import { both, type BufferedFile, type Wait } from '../output/buffered-file.js';
-import { scoreCells } from '../output/tables.js';
+import { scoreCell } from '../output/tables.js';
 import type { RunCounts } from '../predict/run-counts.js';
 import { type CallRule, windowCall } from '../scoring/calls.js';
 import { ScoreSums } from '../scoring/contig-tally.js';
@@ -31,7 +31,7 @@ export interface RescoredContig {
   readonly verdict: ContigVerdict;
 }
 
-export interface TablesJob {
+export interface RescoreTablesOptions {
   readonly windows: TableReader;
   readonly contigs: TableReader;
   /** Where the rows go; comment and header are already written. */
@@ -51,10 +51,10 @@ export interface TablesJob {
  *
  * @throws VirnucproError VNP_OUTPUT with the line of a malformed or inconsistent row
  */
-export async function rescoreTables(job: TablesJob): Promise<RescoredCounts> {
-  const rescore = new TablesRescore(job);
+export async function rescoreTables(options: RescoreTablesOptions): Promise<RescoredCounts> {
+  const rescore = new TablesRescore(options);
   for (;;) {
-    let isMore = job.contigs.advance();
+    let isMore = options.contigs.advance();
     if (typeof isMore !== 'boolean') isMore = await isMore;
     if (!isMore) break;
     await rescore.contig();
@@ -74,16 +74,16 @@ class TablesRescore {
     contigsOther: 0,
     contigsNone: 0,
   };
-  readonly #job: TablesJob;
+  readonly #options: RescoreTablesOptions;
   /** Positions of the columns. */
   readonly #window: Readonly<Record<'contig' | 'number' | 'call', number>>;
   readonly #contig: Readonly<
     Record<'contig' | 'length' | 'verdict' | 'windows' | 'scored' | 'virus' | 'mean' | 'highest' | 'logOdds', number>
   >;
 
-  constructor(job: TablesJob) {
-    this.#job = job;
-    const { windows, contigs } = job;
+  constructor(options: RescoreTablesOptions) {
+    this.#options = options;
+    const { windows, contigs } = options;
     this.#window = {
       contig: windows.position('contig'),
       number: windows.position('window'),
@@ -104,7 +104,7 @@ class TablesRescore {
 
   /** Rewrites the current row of contigs.tsv, and its windows. */
   async contig(): Promise<void> {
-    const { contigs, newContigs, rule, onContig } = this.#job;
+    const { contigs, newContigs, rule, onContig } = this.#options;
     const { cells } = contigs;
     const at = this.#contig;
     const cell = cells[at.contig]!;
@@ -113,7 +113,7 @@ class TablesRescore {
     const before = cells[at.verdict]!;
     const found = new ScoreSums();
     for (let number = 1; number <= windows; number++) {
-      let isMore = this.#job.windows.advance();
+      let isMore = this.#options.windows.advance();
       if (typeof isMore !== 'boolean') isMore = await isMore;
       if (!isMore) throw contigs.damaged(`says ${windows} windows, but windows.tsv has ${number - 1}`);
       const wait = this.#rewriteWindow(cell, number, found);
@@ -125,7 +125,10 @@ class TablesRescore {
     const verdict = found.verdict(rule);
     cells[at.verdict] = verdict;
     cells[at.virus] = String(found.virus);
-    [cells[at.mean], cells[at.highest], cells[at.logOdds]] = scoreCells(found.scores());
+    const { meanVirusScore, maxVirusScore, meanLogOdds } = found.scores();
+    cells[at.mean] = scoreCell(meanVirusScore);
+    cells[at.highest] = scoreCell(maxVirusScore);
+    cells[at.logOdds] = scoreCell(meanLogOdds);
     this.#tally(verdict);
     const wait = newContigs.append(cells.join('\t') + '\n');
     await both(wait, onContig({ number: this.counts.records, cell, length, before, verdict }));
@@ -133,7 +136,7 @@ class TablesRescore {
 
   /** Rewrites the windows of a record that a stopped run did not finish. */
   async end(): Promise<void> {
-    const { windows, isStopped } = this.#job;
+    const { windows, isStopped } = this.#options;
     let cell: string | undefined;
     for (let number = 1; ; number++) {
       let isMore = windows.advance();
@@ -148,7 +151,7 @@ class TablesRescore {
   }
 
   #rewriteWindow(contig: string, number: number, found: ScoreSums): Wait {
-    const { windows, scores } = this.#job;
+    const { windows, scores } = this.#options;
     const { cells } = windows;
     const at = this.#window;
     if (cells[at.contig] !== contig || cells[at.number] !== String(number)) {
@@ -165,7 +168,7 @@ class TablesRescore {
   }
 
   #callWindow(score: number | undefined, found: ScoreSums): Wait {
-    const { windows, newWindows, rule } = this.#job;
+    const { windows, newWindows, rule } = this.#options;
     const { cells } = windows;
     const call = score === undefined ? undefined : windowCall(score, rule);
     cells[this.#window.call] = call ?? 'none';
@@ -185,6 +188,6 @@ class TablesRescore {
 
   #count(text: string, what: string): number {
     if (COUNT.test(text)) return Number(text);
-    throw this.#job.contigs.damaged(`has ${shown(text)} instead of ${what}`);
+    throw this.#options.contigs.damaged(`has ${shown(text)} instead of ${what}`);
   }
 }

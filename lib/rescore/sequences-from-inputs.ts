@@ -12,7 +12,7 @@ import { VirusSequencesWriter } from '../output/fasta.js';
 import type { ManifestInput, RunManifest } from '../output/manifest.js';
 import { cellText, shown, type TableReader } from './table-reader.js';
 
-export interface InputsJob {
+export interface InputSequencesOptions {
   readonly manifest: Pick<RunManifest, 'inputs' | 'outcome' | 'workingDirectory'>;
   /** Where the inputs are now; empty if they have not moved. */
   readonly moved: readonly string[];
@@ -40,15 +40,15 @@ interface PresentInput {
  * @throws VirnucproError VNP_INPUT_MISSING if an input cannot be read again, VNP_RESUME if it is a different one,
  *   VNP_USAGE if the number of inputs differs
  */
-export async function writeSequencesFromInputs(job: InputsJob): Promise<void> {
-  const { manifest, contigs } = job;
-  const { inputs, further } = await presentInputs(job);
-  const reading = new InputsReading(job);
+export async function writeSequencesFromInputs(options: InputSequencesOptions): Promise<void> {
+  const { manifest, contigs } = options;
+  const { inputs, further } = await presentInputs(options);
+  const reading = new InputsReading(options);
   await reading.start();
   for (const input of inputs) await reading.read(input);
   // A stopped run has no hash of the input that it did not finish.
   if (manifest.outcome === 'stopped' && reading.hasRow) {
-    await reading.read({ path: further ?? inputOfRow(job), known: undefined });
+    await reading.read({ path: further ?? inputOfRow(options), known: undefined });
   }
   if (reading.hasRow) throw contigs.damaged('has no record in the inputs');
 }
@@ -59,7 +59,7 @@ interface PresentInputs {
   readonly further: string | undefined;
 }
 
-async function presentInputs({ manifest, moved }: InputsJob): Promise<PresentInputs> {
+async function presentInputs({ manifest, moved }: InputSequencesOptions): Promise<PresentInputs> {
   const present = moved.length > 0 ? await movedInputs(moved) : await formerInputs(manifest);
   const { inputs } = manifest;
   const isRight =
@@ -96,7 +96,7 @@ async function movedInputs(moved: readonly string[]): Promise<FoundInput[]> {
   return found;
 }
 
-async function formerInputs({ inputs, workingDirectory }: InputsJob['manifest']): Promise<FoundInput[]> {
+async function formerInputs({ inputs, workingDirectory }: InputSequencesOptions['manifest']): Promise<FoundInput[]> {
   const found: FoundInput[] = [];
   for (const { path } of inputs) {
     const former = formerPath(path, workingDirectory);
@@ -117,7 +117,7 @@ function formerPath(path: string, workingDirectory: string | undefined): string 
 }
 
 /** Where the input of the current row was. */
-function inputOfRow({ manifest, contigs }: InputsJob): string {
+function inputOfRow({ manifest, contigs }: InputSequencesOptions): string {
   const cell = contigs.cells[contigs.position('source')]!;
   return formerPath(unescapeCell(cellText(cell)), manifest.workingDirectory);
 }
@@ -125,14 +125,14 @@ function inputOfRow({ manifest, contigs }: InputsJob): string {
 class InputsReading {
   /** Whether there is a row whose record has not been read yet. */
   hasRow = false;
-  readonly #job: InputsJob;
+  readonly #options: InputSequencesOptions;
   readonly #writer: VirusSequencesWriter;
   readonly #position: { contig: number; length: number; verdict: number };
 
-  constructor(job: InputsJob) {
-    this.#job = job;
-    this.#writer = new VirusSequencesWriter(job.file);
-    const { contigs } = job;
+  constructor(options: InputSequencesOptions) {
+    this.#options = options;
+    this.#writer = new VirusSequencesWriter(options.file);
+    const { contigs } = options;
     this.#position = {
       contig: contigs.position('contig'),
       length: contigs.position('length'),
@@ -141,12 +141,12 @@ class InputsReading {
   }
 
   async start(): Promise<void> {
-    this.hasRow = await this.#job.contigs.advance();
+    this.hasRow = await this.#options.contigs.advance();
   }
 
   /** Reads one input to its end or, if its hash is unknown, only as far as there are rows. */
   async read({ path, known }: PresentInput): Promise<void> {
-    const { signal, standardInput } = this.#job;
+    const { signal, standardInput } = this.#options;
     const progress = new InputProgress();
     const reading = { progress, ...(signal && { signal }) };
     for await (const record of readRecords([path], { ...reading, ...(standardInput && { standardInput }) })) {
@@ -164,7 +164,7 @@ class InputsReading {
   }
 
   async #write(record: SequenceRecord, path: string, known: ManifestInput | undefined): Promise<void> {
-    const { contigs } = this.#job;
+    const { contigs } = this.#options;
     const [cell, length] = [contigs.cells[this.#position.contig]!, contigs.cells[this.#position.length]!];
     if (utf8Key(escapeCell(record.id)) !== cell || String(record.sequence.length) !== length) {
       const received = `${shown(utf8Key(record.id))} of ${record.sequence.length} letters as record ${record.index + 1}`;

@@ -189,7 +189,8 @@ export class StoredFrames {
     const scores = await classifier.classify(await this.#embeddings.read(read.length));
     signal?.throwIfAborted();
     const frames = read.map(({ id, line }, row) => ({
-      ...{ id, line },
+      id,
+      line,
       others: scores[2 * row]!,
       virus: scores[2 * row + 1]!,
     }));

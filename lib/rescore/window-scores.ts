@@ -1,10 +1,10 @@
 import { both, type BufferedFile, openNewFile } from '../output/buffered-file.js';
-import { unescapeCell } from '../output/cell.js';
+import { escapeCell, unescapeCell } from '../output/cell.js';
 import { HighestScoreWriter, PredictionResultsWriter, utf8Key } from '../output/classic-files.js';
 import { ExternalSort } from '../output/external-sort.js';
 import { HIGHEST_SCORE, PREDICTION_RESULTS } from '../output/files.js';
 import type { ManifestFile } from '../output/manifest.js';
-import { decisionCells, modelCell } from '../output/tables.js';
+import { frameCell, scoreCell, strandCell } from '../output/tables.js';
 import { decidingFrame } from '../scoring/window-result.js';
 import type { FrameScore } from '../scoring/results.js';
 import { windowId } from '../windows/windows.js';
@@ -134,12 +134,11 @@ export class NewScores implements WindowScores {
 
   #decide(frame: FrameScore): number {
     const { cells } = this.#options.windows;
-    const decision = decisionCells(frame);
-    cells[this.#position.strand] = decision.strand;
-    cells[this.#position.frame] = decision.frame;
-    cells[this.#position.score] = decision.score;
+    cells[this.#position.strand] = strandCell(frame);
+    cells[this.#position.frame] = frameCell(frame);
+    cells[this.#position.score] = scoreCell(frame.virus);
     // Tables of early versions have no such column.
-    if (this.#position.model >= 0) cells[this.#position.model] = utf8Key(modelCell(this.#options.model));
+    if (this.#position.model >= 0) cells[this.#position.model] = utf8Key(escapeCell(this.#options.model));
     return frame.virus;
   }
 }

@@ -15,22 +15,35 @@ import type { RunTimes } from './run-description.js';
 import { temperatureOf } from '../scoring/frame-scores.js';
 import type { ContigResult } from '../scoring/results.js';
 
-export type OpenResultsOptions = Pick<
-  ResultDirectoryOptions,
-  'force' | 'resume' | 'isDamaged' | 'onWaiting' | 'patience' | 'signal'
->;
-
-/** What run.json says besides the results. */
-export interface RunFacts {
-  /** Command line of the run. Defaults to that of this process. */
+export interface WriteResultsOptions {
+  /** Writes into a directory that is not empty, and replaces the results of an earlier run. Default false. */
+  readonly force?: boolean;
+  /**
+   * Accepts a directory with an unfinished run, and replaces its results. The prediction resumes that run if the option
+   * `journal` of `prepare` and `predict` is the file `.journal` in the directory. Also accepts other files, as long as
+   * none is of a run. Default false.
+   */
+  readonly resume?: boolean;
+  /**
+   * Ends the wait for a run on another machine that may still write to the directory: the promise rejects with the
+   * signal's reason. Does not stop the prediction, which has a signal of its own.
+   */
+  readonly signal?: AbortSignal;
+  /** Command line of the run, for run.json. Defaults to that of this process. */
   readonly commandLine?: readonly string[] | undefined;
-  /** When the run began; `milliseconds` of `performance.now()`. Defaults to now. */
-  readonly started?: { readonly date: Date; readonly milliseconds: number } | undefined;
-  /** Called after the last result is written and before run.json, which includes what this adds to the summary. */
-  readonly onWritten?: (() => Promise<void>) | undefined;
 }
 
-export type WriteResultsOptions = OpenResultsOptions & RunFacts;
+export type OpenResultsOptions = Pick<
+  ResultDirectoryOptions,
+  'force' | 'resume' | 'isDamaged' | 'onWaiting' | 'signal'
+>;
+
+export interface WriteIntoOptions extends Pick<WriteResultsOptions, 'commandLine'> {
+  /** When the run began; `milliseconds` of `performance.now()`. Defaults to now. */
+  readonly started?: { readonly date: Date; readonly milliseconds: number };
+  /** Called after the last result is written and before run.json, which includes what this adds to the summary. */
+  readonly onWritten?: () => Promise<void>;
+}
 
 /** What openResults needs of a plan. */
 export type ResultsPlan = Pick<RunPlan, 'inputs' | 'files' | 'model' | 'triage' | 'results'>;
@@ -44,7 +57,9 @@ function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
     model: name,
     random: hasRandomWeights({ model, triage }),
     parameters: {
-      ...{ window: chunkSize, threshold: rule.threshold, min_fraction: rule.minFraction },
+      window: chunkSize,
+      threshold: rule.threshold,
+      min_fraction: rule.minFraction,
       ...(triage && {
         triage: triage.model.name,
         triage_others_below: triage.rule.othersBelow,
@@ -54,7 +69,10 @@ function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
     optional: { temperature: temperatureOf(model, calibration), card: card?.path ?? null },
   });
   return {
-    ...{ chunkSize, comment, threshold: rule.threshold, keepIntermediate: sequences, saveEmbeddings: embeddings },
+    chunkSize,
+    comment,
+    keepIntermediate: sequences,
+    saveEmbeddings: embeddings,
     inputName: inputName(inputs, files),
     inputs: files.map(({ path }) => path).filter((path) => path !== '-'),
   };
@@ -116,12 +134,11 @@ async function refuseOverwriting(plan: ResultsPlan, directory: string): Promise<
 export async function writeResults(
   prediction: Prediction,
   directory: string,
-  options: WriteResultsOptions = {},
+  { commandLine, ...options }: WriteResultsOptions = {},
 ): Promise<RunManifest> {
-  const { commandLine, started, onWritten, ...opening } = options;
-  const opened = await openResults(await prediction.plan(), directory, opening);
+  const opened = await openResults(await prediction.plan(), directory, options);
   try {
-    return await writeInto(prediction, opened, { commandLine, started, onWritten });
+    return await writeInto(prediction, opened, { commandLine });
   } catch (error) {
     // The first failure is the one to report: if the file system is gone, cleaning up fails too.
     await opened.abort().catch(() => undefined);
@@ -133,7 +150,7 @@ export async function writeResults(
 export async function writeInto(
   prediction: Prediction,
   directory: ResultDirectory,
-  { commandLine = process.argv, started, onWritten }: RunFacts = {},
+  { commandLine = process.argv, started, onWritten }: WriteIntoOptions = {},
 ): Promise<RunManifest> {
   const { date = new Date(), milliseconds: start = performance.now() } = started ?? {};
   const times: RunTimes = { started: date, start, load: prediction.loadSeconds, writing: 0 };

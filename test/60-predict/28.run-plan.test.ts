@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe as describePlan, open, prepare } from '../../lib/index.js';
+import { describePlan, open, prepare } from '../../lib/index.js';
 import type { OpenOptions, PredictOptions, Prediction, Predictor, PrepareOptions, RunEvent } from '../../lib/index.js';
 import { importGolden, installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';

@@ -244,7 +244,7 @@ describe('The result directory', () => {
 
   it('removes what a run that is no longer there has left', async () => {
     mkdirSync(out(`.unfinished-${deadProcess()}`, 'more'), { recursive: true });
-    await writeRun(optionsIn(folder.path, { patience: 100 }), RESULTS);
+    await writeRun(optionsIn(folder.path, { maxSilence: 100 }), RESULTS);
     assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
   });
 
@@ -296,7 +296,7 @@ describe('The result directory', () => {
 
   it('is taken over from a run of another machine that is silent, at once when that is forced', async () => {
     runElsewhere();
-    await writeRun(optionsIn(folder.path, { patience: 100 }), RESULTS);
+    await writeRun(optionsIn(folder.path, { maxSilence: 100 }), RESULTS);
     assert.deepEqual(readdirSync(out()).sort(), RESULT_FILES);
     runElsewhere();
     await writeRun(optionsIn(folder.path, { force: true }), RESULTS);
@@ -314,7 +314,7 @@ describe('The result directory', () => {
       const before = statSync(out('.journal')).ino;
       // Kept open, so that its inode number is not reused for the copy.
       const handle = openSync(out('.journal'), 'a');
-      const directory = await openResultDirectory(optionsIn(folder.path, { resume: true, patience: 100 }));
+      const directory = await openResultDirectory(optionsIn(folder.path, { resume: true, maxSilence: 100 }));
       writeSync(handle, ' of a run that woke');
       closeSync(handle);
       assert.equal(statSync(out('.journal')).ino !== before, isCopied);

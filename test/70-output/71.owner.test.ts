@@ -64,7 +64,7 @@ interface Answer {
 }
 
 describe('Watching an owner', () => {
-  const PATIENCE = 3_000;
+  const MAX_SILENCE = 3_000;
 
   /** Watches with a clock of its own; the last answer is repeated. */
   async function watch(answers: readonly Answer[], folder: Answer = {}): Promise<{ life: string; seconds: number }> {
@@ -89,10 +89,10 @@ describe('Watching an owner', () => {
         return Promise.resolve();
       },
     };
-    return { life: await watchOwner(system, '/out/.unfinished-x', PATIENCE), seconds: time / 1000 };
+    return { life: await watchOwner(system, '/out/.unfinished-x', MAX_SILENCE), seconds: time / 1000 };
   }
 
-  it('ends when the record changes, and after the patience when it does not', async () => {
+  it('ends when the record changes, and after the silence allowed when it does not', async () => {
     assert.equal((await watch([{}, {}, { text: 'other' }])).life, 'alive');
     const { life, seconds } = await watch([{}]);
     assert.equal(life, 'silent');

@@ -7,7 +7,7 @@ import { putInPlace } from '../../lib/output/put-in-place.js';
 import { digestOf, SimulatedProcess, SimulatedWorld } from './simulated-system.js';
 
 /** So short that living runs are often taken over: a wrong guess must not matter for what is put in place. */
-const PATIENCE = 2_000;
+const MAX_SILENCE = 2_000;
 const DIRECTORY = '/out';
 const NAMES = ['a.tsv', 'b.tsv', 'c.tsv'];
 
@@ -52,7 +52,11 @@ class SimulatedRun {
 
   async #run(): Promise<void> {
     const { files } = this.process;
-    const claimed = await claimDirectory(DIRECTORY, { accepts: () => true, patience: PATIENCE, system: this.process });
+    const claimed = await claimDirectory(DIRECTORY, {
+      accepts: () => true,
+      maxSilence: MAX_SILENCE,
+      system: this.process,
+    });
     this.token = claimed.token;
     this.isClaimed = true;
     try {

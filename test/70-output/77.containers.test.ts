@@ -25,8 +25,8 @@ import { containerCommand, HidingContainer, namedContainer } from './namespaces.
 import { optionsIn, temporaryFolder } from './results.js';
 
 /** More than two heartbeat intervals, so that no living run is taken for dead, however late a heartbeat is. */
-const PATIENT = 12_000;
-const IMPATIENT = 300;
+const LONG_SILENCE = 12_000;
+const SHORT_SILENCE = 300;
 
 describe('Two runs in one directory', () => {
   // Registered before the hook that removes the folder, so it runs first.
@@ -66,7 +66,7 @@ describe('Two runs in one directory', () => {
       const first = begin(one!);
       assert.equal((await first.says('opened', 'failed')).pid, 1);
       for (const force of [false, true]) {
-        const second = begin(two!, { force, patience: PATIENT });
+        const second = begin(two!, { force, maxSilence: LONG_SILENCE });
         const { event, code, text, pid } = await second.says('opened', 'failed');
         assert.deepEqual([event, code, pid], ['failed', 'VNP_OUTPUT', 1]);
         assert.match(text!, new RegExp(`process 1 on ${names[0] ?? hostname()} .*Wait for that run`));
@@ -82,7 +82,7 @@ describe('Two runs in one directory', () => {
     const first = begin(namedContainer(container, 'box-1'));
     await first.says('opened');
     first.send('SIGSTOP');
-    const second = begin(namedContainer(container, 'box-2'), { patience: IMPATIENT });
+    const second = begin(namedContainer(container, 'box-2'), { maxSilence: SHORT_SILENCE });
     await second.says('opened');
     first.send('SIGCONT');
     const { code, text } = await first.says('lost');
@@ -102,7 +102,7 @@ describe('Two runs in one directory', () => {
     await first.says('opened');
     first.send('SIGSTOP');
     first.finish();
-    const second = begin(container, { patience: IMPATIENT });
+    const second = begin(container, { maxSilence: SHORT_SILENCE });
     await second.says('opened');
     second.finish();
     await second.says('finished');
@@ -123,7 +123,7 @@ describe('Two runs in one directory', () => {
     if (spawnSync(words[0]!, words.slice(1)).status !== 0) skip(this, 'other users may not read this repository');
     const first = begin(hiding.as(65_534));
     const { pid } = await first.says('opened');
-    const second = begin(hiding.as(1), { patience: PATIENT });
+    const second = begin(hiding.as(1), { maxSilence: LONG_SILENCE });
     const { code, text } = await second.says('opened', 'failed');
     assert.equal(code, 'VNP_OUTPUT');
     assert.match(text!, new RegExp(`process ${pid} on .*Wait for that run`));
@@ -182,7 +182,7 @@ describe('Two runs in one directory', () => {
     });
   });
 
-  it('on a file system that hangs for longer than the patience: the time does not count, and nobody loses anything', async function () {
+  it('on a file system that hangs for longer than the maxSilence: the time does not count, and nobody loses anything', async function () {
     const container = inContainer(this);
     mkdirSync(out());
     const hanging = await HangingFolder.make(out(), join(folder.path, 'view'));
@@ -190,10 +190,10 @@ describe('Two runs in one directory', () => {
     begun.push(hanging);
     const first = begin(container, { directory: hanging.path });
     await first.says('opened');
-    const second = begin(container, { directory: hanging.path, patience: PATIENT });
+    const second = begin(container, { directory: hanging.path, maxSilence: LONG_SILENCE });
     await second.says('waiting');
     hanging.hang();
-    await sleep(1.25 * PATIENT);
+    await sleep(1.25 * LONG_SILENCE);
     hanging.wake();
     assert.equal((await second.says('opened', 'failed')).code, 'VNP_OUTPUT');
     first.finish();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { BenchmarkReport } from '../../lib/benchmark.js';
-import type { DeviceList } from '../../lib/index.js';
+import type { DeviceList } from '../../lib/diagnostics.js';
 import { alike, type SimulatedMachine } from '../simulated-gpu/machine.js';
 import { SimulatedRuns } from '../simulated-gpu/simulated-runs.js';
 

@@ -4,11 +4,11 @@ import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import { kindOf, PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js';
 import {
   ANOTHER_CHECKPOINT,
-  familyOf,
+  layoutOf,
   type ImportedPart,
   mapParameters,
   missingWeight,
-  wrongFamily,
+  wrongLayout,
 } from './source-checkpoint.js';
 
 const OPTION = '--classifier';
@@ -41,7 +41,7 @@ const HARMLESS_CLASSES = new Set([
  * @throws VNP_CHECKPOINT
  */
 export function importClassifier(checkpoint: Checkpoint): ImportedPart<ClassifierArchitecture> {
-  if (familyOf(checkpoint) !== 'classifier') throw wrongFamily(checkpoint, WANTED, OPTION);
+  if (layoutOf(checkpoint) !== 'classifier') throw wrongLayout(checkpoint, WANTED, OPTION);
   const [hidden, inputs] = checkpoint.tensors.get('hidden_layer.weight')?.shape ?? [];
   if (hidden === undefined || inputs === undefined) {
     throw missingWeight(checkpoint, 'hidden_layer.weight [hidden, inputs]');

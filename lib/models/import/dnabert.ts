@@ -3,13 +3,13 @@ import { VirnucproError } from '../../errors.js';
 import type { Checkpoint } from '../checkpoint/checkpoint.js';
 import {
   ANOTHER_CHECKPOINT,
-  familyOf,
+  layoutOf,
   type ImportedPart,
   mapParameters,
   MAX_LAYERS,
   missingConfig,
   Settings,
-  wrongFamily,
+  wrongLayout,
 } from './source-checkpoint.js';
 
 const WANTED = 'a DNABERT-2 or DNABERT-S checkpoint';
@@ -34,7 +34,7 @@ const MODULES: ReadonlyMap<string, string> = new Map([
  * @throws VNP_CHECKPOINT
  */
 export function importDnabert(checkpoint: Checkpoint): ImportedPart<DnabertArchitecture> {
-  if (familyOf(checkpoint) !== 'dnabert2') throw wrongFamily(checkpoint, WANTED, OPTION);
+  if (layoutOf(checkpoint) !== 'dnabert2') throw wrongLayout(checkpoint, WANTED, OPTION);
   if (checkpoint.config === undefined) {
     throw missingConfig(checkpoint, OPTION);
   }

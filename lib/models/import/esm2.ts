@@ -5,7 +5,7 @@ import { PickledRecord, type PickledValue } from '../checkpoint/pickle-values.js
 import { PROTEIN_VOCABULARY } from '../tokenizers.js';
 import {
   ANOTHER_CHECKPOINT,
-  familyOf,
+  layoutOf,
   type ImportedPart,
   mapParameters,
   MAX_LAYERS,
@@ -13,7 +13,7 @@ import {
   missingWeight,
   type ParameterNames,
   Settings,
-  wrongFamily,
+  wrongLayout,
 } from './source-checkpoint.js';
 
 const WANTED = 'an ESM-2 checkpoint';
@@ -26,11 +26,11 @@ const OPTION = '--esm';
  * @throws VNP_CHECKPOINT
  */
 export function importEsm2(checkpoint: Checkpoint): ImportedPart<Esm2Architecture> {
-  const family = familyOf(checkpoint);
-  if (family === 'fair-esm') return importFair(checkpoint);
-  if (family === 'transformers-esm') return importTransformers(checkpoint);
+  const layout = layoutOf(checkpoint);
+  if (layout === 'fair-esm') return importFair(checkpoint);
+  if (layout === 'transformers-esm') return importTransformers(checkpoint);
   refuseOlderEsm(checkpoint);
-  throw wrongFamily(checkpoint, WANTED, OPTION);
+  throw wrongLayout(checkpoint, WANTED, OPTION);
 }
 
 const FAIR_MODULES: ReadonlyMap<string, string> = new Map([

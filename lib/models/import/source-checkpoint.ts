@@ -6,10 +6,10 @@ import type { Architecture, ArchiveParameter, DataType, ParameterShape } from '.
 import { loadAddon } from '../../engine/libtorch/load.js';
 import { quoted, type StoredTensor, type StoredType } from '../checkpoint/checkpoint-file.js';
 
-/** The kinds of checkpoint, detected from the names of the weights. */
-export type CheckpointFamily = 'fair-esm' | 'transformers-esm' | 'dnabert2' | 'bert' | 'classifier';
+/** How a checkpoint names its weights. */
+export type CheckpointLayout = 'fair-esm' | 'transformers-esm' | 'dnabert2' | 'bert' | 'classifier';
 
-const DESCRIPTIONS: Readonly<Record<CheckpointFamily, string>> = {
+const DESCRIPTIONS: Readonly<Record<CheckpointLayout, string>> = {
   'fair-esm': 'an ESM checkpoint (--esm)',
   'transformers-esm': 'an ESM checkpoint (--esm)',
   dnabert2: 'a DNABERT-2 or DNABERT-S checkpoint (--dna)',
@@ -17,7 +17,7 @@ const DESCRIPTIONS: Readonly<Record<CheckpointFamily, string>> = {
   classifier: 'a classifier checkpoint (--classifier)',
 };
 
-export function familyOf({ tensors, config }: Checkpoint): CheckpointFamily | undefined {
+export function layoutOf({ tensors, config }: Checkpoint): CheckpointLayout | undefined {
   const has = (pattern: RegExp): boolean => [...tensors.keys()].some((name) => pattern.test(name));
   if (tensors.has('hidden_layer.weight') || tensors.has('bn1.weight')) return 'classifier';
   if (has(/(^|\.)layers\.0\.self_attn\.q_proj\.weight$/)) return 'fair-esm';
@@ -34,10 +34,10 @@ export function familyOf({ tensors, config }: Checkpoint): CheckpointFamily | un
  * @param wanted e.g. `an ESM-2 checkpoint`
  * @param option the option that gave the path, e.g. `--esm`
  */
-export function wrongFamily(checkpoint: Checkpoint, wanted: string, option: string): VirnucproError {
-  const family = familyOf(checkpoint);
+export function wrongLayout(checkpoint: Checkpoint, wanted: string, option: string): VirnucproError {
+  const layout = layoutOf(checkpoint);
   const received =
-    family === undefined ? `a checkpoint of another kind (${someNames(checkpoint)})` : DESCRIPTIONS[family];
+    layout === undefined ? `a checkpoint of another kind (${someNames(checkpoint)})` : DESCRIPTIONS[layout];
   return expected('VNP_CHECKPOINT', wanted, `${option} ${checkpoint.path}`, received);
 }
 
