@@ -236,8 +236,10 @@ async function happen(interleaving: Interleaving, { kind, which }: Event): Promi
   if (kind === 'stop') run.process.isStopped = true;
   if (kind === 'wake') run.process.isStopped = false;
   if (kind === 'kill' && which % 3 === 0) {
-    if (run.hasDecided && run.end === undefined) seen.killedInPlacing++;
-    world.kill(run.process);
+    // One that puts its results in place is seldom met by chance.
+    const placing = runs.find(({ hasDecided, end }) => hasDecided && end === undefined);
+    if (placing) seen.killedInPlacing++;
+    world.kill((placing ?? run).process);
   }
   if (kind === 'hang') world.time += which * 10;
   if (kind === 'purge') {
@@ -289,7 +291,7 @@ describe('Runs in one directory, however their calls fall between each other', (
   }
 
   it('never put in place what run.json does not say, nor two at a time, and know when they have lost it', async () => {
-    await fc.assert(fc.asyncProperty(runs, fc.array(event, { maxLength: 500, size: 'max' }), play), { numRuns: 300 });
+    await fc.assert(fc.asyncProperty(runs, fc.array(event, { maxLength: 500, size: 'max' }), play), { numRuns: 1000 });
     for (const [what, times] of Object.entries(seen)) assert.ok(times > 0, `some are ${what}: ${JSON.stringify(seen)}`);
   });
 });
