@@ -78,8 +78,13 @@ function hasSameParameters({ parameters, devices }: RunManifest, { model, settin
     embeddings: parameters['saveEmbeddings'] === embeddings,
     precision: precision === 'auto' || devices.every((device) => device.precision === precision),
     engine: parameters['engine'] === engine,
-    ...{ proteinBatchTokens: true, dnaBatchTokens: true, maxMemory: true },
-    ...{ devices: true, workers: true, threads: true, deviceTimeout: true },
+    proteinBatchTokens: true,
+    dnaBatchTokens: true,
+    maxMemory: true,
+    devices: true,
+    workers: true,
+    threads: true,
+    deviceTimeout: true,
   };
   return Object.values(isSame).every(Boolean);
 }

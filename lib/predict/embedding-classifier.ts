@@ -53,7 +53,11 @@ export class EmbeddingClassifier {
     const { addon } = loadAddon();
     await verifyFiles([classifier], { signal });
     const opening = addon.openWorker({
-      ...{ device: 'cpu', precision: 'fp32', threads, engine: 'packed', ...(signal && { signal }) },
+      device: 'cpu',
+      precision: 'fp32',
+      threads,
+      engine: 'packed',
+      ...(signal && { signal }),
       classifier,
     });
     try {

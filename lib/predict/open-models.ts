@@ -142,8 +142,11 @@ function emitGrant(onEvent: (event: RunEvent) => void): void {
   const { cores, memory } = resources;
   onEvent({
     event: 'grant',
-    ...{ cores: cores.granted, machineCores: cores.machine },
-    ...{ memory: memory.granted, machineMemory: memory.machine, text },
+    cores: cores.granted,
+    machineCores: cores.machine,
+    memory: memory.granted,
+    machineMemory: memory.machine,
+    text,
   });
 }
 
@@ -175,7 +178,19 @@ function deviceEvent(worker: WorkerDescription, batchTokens: BatchTokens): Devic
   const { id, device, precision, threads, weightBytes } = worker;
   const { name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree } = device;
   return {
-    ...{ event: 'device', device: id, name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree },
-    ...{ precision, threads, weightBytes, batchTokens },
+    event: 'device',
+    device: id,
+    name,
+    capability,
+    driver,
+    pciAddress,
+    mig,
+    processes,
+    memoryTotal,
+    memoryFree,
+    precision,
+    threads,
+    weightBytes,
+    batchTokens,
   };
 }

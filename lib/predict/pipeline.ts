@@ -63,8 +63,14 @@ function sinkOf(
   ledger: Ledger,
 ): WindowSink {
   const models = new Dispatcher(pool, {
-    ...{ batcher: new FrameBatcher(batches), outcomes: ledger, counts: summary, summary, control, embeddings },
-    ...{ journal: journal?.models, onFailure },
+    batcher: new FrameBatcher(batches),
+    outcomes: ledger,
+    counts: summary,
+    summary,
+    control,
+    embeddings,
+    journal: journal?.models,
+    onFailure,
   });
   if (!triage) return models;
   const journaled = journal?.triage;

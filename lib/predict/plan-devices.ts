@@ -57,7 +57,10 @@ export function planOn(
     dna: dnaBatchTokens === undefined ? defaults.dna : 0,
   };
   return {
-    ...{ devices, leftOut, mayLeaveOut, precision },
+    devices,
+    leftOut,
+    mayLeaveOut,
+    precision,
     workers: plans.map((plan) => ({ ...plan, tokensThatFit: tokensThatFit(plan, request, estimated) })),
     batchTokens: { dna: dnaBatchTokens ?? defaults.dna, protein: proteinBatchTokens ?? defaults.protein },
   };

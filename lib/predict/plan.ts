@@ -140,9 +140,16 @@ export async function resumedPlan(
   // The type demands every part of the key, so that none is forgotten. Where it is undefined, the journal decides.
   const wanted = {
     ...hashesOf(model),
-    ...{ format: JOURNAL_FORMAT, virnucpro: packageVersion, libtorch: undefined, chunkSize: model.chunkSize, engine },
-    ...{ precision: precision === 'auto' ? undefined : precision, proteinBatchTokens, dnaBatchTokens },
-    ...{ embeddings: results.embeddings || undefined, devices: undefined },
+    format: JOURNAL_FORMAT,
+    virnucpro: packageVersion,
+    libtorch: undefined,
+    chunkSize: model.chunkSize,
+    engine,
+    precision: precision === 'auto' ? undefined : precision,
+    proteinBatchTokens,
+    dnaBatchTokens,
+    embeddings: results.embeddings || undefined,
+    devices: undefined,
   } satisfies Record<Exclude<keyof RunKey, keyof TriageKey>, unknown>;
   const begun = await checkJournal(journal, { ...wanted, ...(plan.triage && triageKey(plan.triage)) });
   if (!begun) return plan;

@@ -93,9 +93,14 @@ export class RunMonitor {
       fraction,
       secondsLeft: secondsLeft(active, fraction, framesAndParts > 0 ? 1 - framesJournaled / framesAndParts : 1),
       lettersComputed: this.#letters,
-      ...{ records: counts.records, windows: counts.windows },
-      ...{ frames: framesDone, framesUnderway, framesFound: counts.framesFound },
-      ...{ framesJournaled, framesSpared, framesFailed },
+      records: counts.records,
+      windows: counts.windows,
+      frames: framesDone,
+      framesUnderway,
+      framesFound: counts.framesFound,
+      framesJournaled,
+      framesSpared,
+      framesFailed,
       workers: this.#options.workers.map((worker, index) => this.#worker(worker, index)),
     };
   }
@@ -126,7 +131,9 @@ export class RunMonitor {
       fraction: this.bytesTotal ? Math.min(1, bytes / this.bytesTotal) : undefined,
       batches: usage.batches,
       busySeconds: busySeconds(usage.seconds) + (done.running?.seconds ?? 0),
-      ...{ memory, utilisation, temperature },
+      memory,
+      utilisation,
+      temperature,
     };
   }
 
@@ -188,7 +195,14 @@ function progressOf(status: RunStatus): ProgressEvent {
   const tokens = workers.reduce((sum, worker) => sum + computedBy(worker).tokens, 0);
   return {
     event: 'progress',
-    ...{ seconds, bytesRead, lettersComputed, records, windows, frames, framesSpared, framesFailed },
+    seconds,
+    bytesRead,
+    lettersComputed,
+    records,
+    windows,
+    frames,
+    framesSpared,
+    framesFailed,
     bytesTotal: bytesTotal ?? null,
     fraction: fraction ?? null,
     secondsLeft: secondsLeft ?? null,

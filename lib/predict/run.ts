@@ -49,9 +49,14 @@ export class Run {
     const usage = pools.flatMap((pool) => pool.countUsage());
     this.summary = new MutableRunSummary(usage, opened.triage?.model.name);
     this.monitor = new RunMonitor({
-      ...{ addon: loadAddon().addon, workers: pools.flatMap(({ workers }) => workers), models: opened.pool },
-      ...{ summary: this.summary, control: this.control },
-      ...{ onEvent: opened.onEvent, progressInterval, memoryWarning },
+      addon: loadAddon().addon,
+      workers: pools.flatMap(({ workers }) => workers),
+      models: opened.pool,
+      summary: this.summary,
+      control: this.control,
+      onEvent: opened.onEvent,
+      progressInterval,
+      memoryWarning,
     });
   }
 
@@ -82,7 +87,9 @@ export class Run {
       monitor.bytesTotal = totalSize(files);
       journal = await this.#openJournal();
       yield* new Pipeline(this.#read(files), pool, this.#pipelineOptions(), {
-        ...{ summary, control, journal },
+        summary,
+        control,
+        journal,
         onFailure: (failure) => onEvent({ event: 'failure', ...failure }),
         onTriageFailure: (failure) => onEvent({ event: 'triage-failure', ...failure }),
       }).groups();
@@ -111,8 +118,12 @@ export class Run {
     const workers = poolsOf(this.#opened).flatMap(({ descriptions }) => descriptions);
     const key = runKey({
       versions: { virnucpro: packageVersion, libtorch: loadAddon().libtorch.version },
-      ...{ model, triage, engine: settings.engine, batchTokens: devices.batchTokens },
-      ...{ workers, embeddings: results.embeddings },
+      model,
+      triage,
+      engine: settings.engine,
+      batchTokens: devices.batchTokens,
+      workers,
+      embeddings: results.embeddings,
     });
     const journal = await RunJournal.open({ path, key, onFailure: (error) => this.control.stop(error) });
     if (journal.content.batches + journal.content.damagedBytes > 0) {
@@ -125,11 +136,17 @@ export class Run {
     const { model, triage } = this.#opened;
     const { rule, calibration, sequences, embeddings } = this.#options.results;
     return {
-      ...{ model: model.name, chunkSize: model.chunkSize, rule, sequences, embeddings },
+      model: model.name,
+      chunkSize: model.chunkSize,
+      rule,
+      sequences,
+      embeddings,
       temperature: this.temperature,
       batches: this.#batchesOf(this.#opened),
       triage: triage && {
-        ...{ model: triage.model.name, pool: triage.pool, rule: triage.rule },
+        model: triage.model.name,
+        pool: triage.pool,
+        rule: triage.rule,
         batches: this.#batchesOf(triage),
         // Triage thresholds were measured on calibrated scores, so the rule always uses these.
         temperature: { rule: temperatureOf(triage.model, true), results: temperatureOf(triage.model, calibration) },

@@ -76,7 +76,13 @@ export class Triage implements WindowSink, OutcomeSink {
     const { summary, control, onFailure, journal } = context;
     const batcher = new FrameBatcher(options.batches);
     this.#reading = new Dispatcher(options.pool, {
-      ...{ batcher, outcomes: this, counts: summary.triage, summary, control, onFailure, journal },
+      batcher,
+      outcomes: this,
+      counts: summary.triage,
+      summary,
+      control,
+      onFailure,
+      journal,
       missing: `triage scores from ${options.model}`,
     });
   }
