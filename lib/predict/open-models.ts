@@ -36,8 +36,13 @@ export interface OpenedModels extends LoadedModel {
   readonly onEvent: (event: RunEvent) => void;
 }
 
+interface ModelPools {
+  readonly pool: DevicePool;
+  readonly triage?: { readonly pool: DevicePool } | undefined;
+}
+
 /** The pool of the run's model, then that of triage. */
-export function poolsOf({ pool, triage }: Pick<OpenedModels, 'pool' | 'triage'>): readonly DevicePool[] {
+export function poolsOf({ pool, triage }: ModelPools): readonly DevicePool[] {
   return triage ? [pool, triage.pool] : [pool];
 }
 

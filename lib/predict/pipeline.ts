@@ -14,8 +14,8 @@ import type { BatchFailure } from './batch-failures.js';
 import { Dispatcher } from './dispatcher.js';
 import type { WindowSink } from './dispatcher.js';
 import { Ledger } from './ledger.js';
+import { poolsOf } from './open-models.js';
 import { Reading } from './reading.js';
-import { asOnePool } from './run-control.js';
 import type { RunControl } from './run-control.js';
 import type { MutableRunSummary } from './summary.js';
 import { Triage } from './triage.js';
@@ -104,7 +104,7 @@ export class Pipeline {
     this.#reading = new Reading(records, summary, control);
     this.#ledger = new Ledger(options);
     this.#sink = sinkOf(pool, options, context, this.#ledger);
-    this.#detach = control.attach(asOnePool(options.triage ? [pool, options.triage.pool] : [pool]));
+    this.#detach = control.attach(poolsOf({ pool, triage: options.triage }));
   }
 
   /**

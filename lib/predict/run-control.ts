@@ -8,14 +8,6 @@ export interface PausablePool {
   cancel(): void;
 }
 
-/** Several pools, controlled as one. */
-export function asOnePool(pools: readonly PausablePool[]): PausablePool {
-  return {
-    setPaused: (isPaused) => pools.forEach((pool) => pool.setPaused(isPaused)),
-    cancel: () => pools.forEach((pool) => pool.cancel()),
-  };
-}
-
 /** Pauses a run, or ends it early, from outside or from within. */
 export class RunControl {
   readonly #ended = new AbortController();
@@ -24,7 +16,7 @@ export class RunControl {
   #pausedBefore = 0;
   /** During a pause this may be all that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
-  #pool: PausablePool | undefined;
+  #pools: readonly PausablePool[] = [];
   #closed: VirnucproError | undefined;
 
   /** Why the run was stopped; undefined if it was not. */
@@ -51,7 +43,7 @@ export class RunControl {
   stop(reason: VirnucproError): void {
     if (this.stopped) return;
     this.#ended.abort(reason);
-    this.#pool?.cancel();
+    for (const pool of this.#pools) pool.cancel();
     this.resume();
   }
 
@@ -78,23 +70,25 @@ export class RunControl {
     return () => signal.removeEventListener('abort', abort);
   }
 
-  /** Controls this pool from now on. @returns a function that detaches it, not paused and without work of this run */
-  attach(pool: PausablePool): () => void {
-    this.#pool = pool;
+  /** Controls these pools from now on. @returns a function that detaches them, not paused and without work of this run */
+  attach(pools: readonly PausablePool[]): () => void {
+    this.#pools = pools;
     this.#applyPause();
     return () => {
-      this.#pool = undefined;
+      this.#pools = [];
       this.#applyPause();
-      // If all went well there is nothing left to cancel.
-      pool.cancel();
-      pool.setPaused(false);
+      for (const pool of pools) {
+        // If all went well there is nothing left to cancel.
+        pool.cancel();
+        pool.setPaused(false);
+      }
     };
   }
 
   #applyPause(): void {
     clearInterval(this.#alive);
-    this.#pool?.setPaused(this.isPaused);
-    if (this.#pool && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
+    for (const pool of this.#pools) pool.setPaused(this.isPaused);
+    if (this.#pools.length > 0 && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
   }
 
   /** The devices finish what they are computing, and get nothing new until `resume`. */

@@ -6,7 +6,7 @@ import type {
   Esm2Architecture,
 } from '../../engine/addon.js';
 import { VirnucproError } from '../../errors.js';
-import { CheckpointFile, damaged } from '../checkpoint/checkpoint-file.js';
+import { CheckpointFile, damaged, ELEMENT_BYTES } from '../checkpoint/checkpoint-file.js';
 import { JsonFields, parseStrictJson } from '../json.js';
 import { ZipFile } from '../checkpoint/zip.js';
 import { CARD_FILE, MAX_CARD } from './annotations.js';
@@ -16,8 +16,6 @@ export const METADATA_FILE = 'virnucpro.json';
 export const TOKENIZER_FILE = 'tokenizer.json';
 
 const MAX_EXTRA_FILE = 50_000_000;
-
-const VALUE_BYTES: Readonly<Record<DataType, number>> = { float32: 4, float16: 2, bfloat16: 2 };
 
 /** An archive's own description, in its extra file `virnucpro.json`. */
 export interface ArchiveMetadata {
@@ -63,7 +61,7 @@ export async function readArchiveMetadata(path: string): Promise<ArchiveContents
       const card = await readExtra(zip, CARD_FILE, MAX_CARD);
       return {
         metadata,
-        parameters: tensorBytes(zip) / VALUE_BYTES[metadata.dtype],
+        parameters: tensorBytes(zip) / ELEMENT_BYTES[metadata.dtype],
         ...(tokenizer !== undefined && { tokenizer }),
         ...(card !== undefined && { card }),
       };
