@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadAddon } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
 import { reasonOf } from '../errors.js';
 import type { Architecture, DataType } from '../engine/addon.js';
 import { importModel as importInto } from './import/import-model.js';
@@ -88,14 +88,14 @@ export type ImportOptions = Omit<ImportRequest, 'registry' | 'addon'> & ModelsLo
 
 /** See ImportOptions. @throws VirnucproError VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
 export async function importModel({ models, ...options }: ImportOptions): Promise<OpenedModel> {
-  return importInto({ ...options, registry: registryAt({ models }), addon: loadAddon().addon });
+  return importInto({ ...options, registry: registryAt({ models }), addon: (await prepareAddon()).addon });
 }
 
 export type RandomOptions = Omit<RandomRequest, 'registry' | 'addon'> & ModelsLocation;
 
 /** See RandomOptions. @throws VirnucproError VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
 export async function createRandomModel({ models, ...options }: RandomOptions): Promise<OpenedModel> {
-  return randomInto({ ...options, registry: registryAt({ models }), addon: loadAddon().addon });
+  return randomInto({ ...options, registry: registryAt({ models }), addon: (await prepareAddon()).addon });
 }
 
 /** One part of a model, for printing. */
