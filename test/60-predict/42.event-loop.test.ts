@@ -15,8 +15,8 @@ const PROGRAM = fileURLToPath(new URL('event-loop-process.js', import.meta.url))
 /** Milliseconds for which the event loop may stand still. */
 const LONGEST = 50;
 
-/** What blocks does so each time; the scheduler's whims, which the watch cannot all see, do not come back. */
-const ATTEMPTS = 4;
+/** What blocks does so each time; what the watch cannot tell from it, such as locks of starved threads, does not. */
+const ATTEMPTS = 10;
 
 type Stretches = Readonly<Record<'opening' | 'predicting' | 'writing' | 'closing', number>>;
 
@@ -62,7 +62,7 @@ describe('the event loop', () => {
   }
 
   it('goes on while a model is opened, a chromosome is predicted and the results are written', async () => {
-    await assertResponsive(writeContig(100_000_000), {});
+    await assertResponsive(writeContig(50_000_000), {});
   });
 
   it('goes on while python3 takes its time to say where its torch is', async () => {
