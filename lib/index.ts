@@ -14,6 +14,7 @@
 import './supported-node.js';
 import { loadAddon } from './engine/libtorch/load.js';
 import { packageVersion } from './package.js';
+import type { Versions } from './package.js';
 import type { OpenHandlers, OpenOptions } from './predict/options.js';
 import type { RunPlan } from './predict/plan.js';
 import { Predictor } from './predict/predictor.js';
@@ -34,11 +35,12 @@ export async function open(given: OpenOptions | RunPlan = {}, handlers?: OpenHan
  * The versions of this program, its libtorch and Node.
  * @throws VirnucproError VNP_LIBTORCH
  */
-export function versions(): { virnucpro: string; libtorch: string; node: string } {
+export function versions(): Versions {
   return { virnucpro: packageVersion, libtorch: loadAddon().libtorch.version, node: process.versions.node };
 }
 
 export { packageVersion } from './package.js';
+export type { Versions } from './package.js';
 export { VirnucproError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { checkInputs } from './input/input-files.js';
