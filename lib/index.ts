@@ -48,7 +48,7 @@ export type { CheckOptions, InputFile } from './input/input-files.js';
 export { prepare } from './predict/plan.js';
 export type { PrepareOptions, RunPlan } from './predict/plan.js';
 export { describePlan } from './predict/describe-plan.js';
-export type { Predictor, Prediction } from './predict/predictor.js';
+export type { Predictor, Prediction, TriageInUse } from './predict/predictor.js';
 export type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers, TriageChoice } from './predict/options.js';
 export type { DeviceChoice, PrecisionChoice } from './engine/devices/choose-devices.js';
 export { writeResults } from './results/write-results.js';

@@ -38,15 +38,16 @@ function markdownBelow(...folders: string[]): string[] {
   );
 }
 
-/** The anchors that GitHub makes of headings. */
+/** The anchors that GitHub makes of headings, and those that a page sets itself. */
 function anchorsOf(page: string): string[] {
   const text = readFileSync(join(repositoryRoot, page), 'utf8');
-  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+  const ofHeadings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
     heading!
       .toLowerCase()
       .replaceAll(/[^\p{L}\p{N}\-_ ]/gu, '')
       .replaceAll(' ', '-'),
   );
+  return [...ofHeadings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id!)];
 }
 
 describe('the documentation', () => {
