@@ -41,7 +41,7 @@ const layers = {
   'internal.ts': ['engine', 'models', 'scoring', 'predict', 'results'],
   // Sinks and views know the results and events of a prediction, but not how they came about.
   output: [
-    ...['errors.ts', 'disk.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
+    ...['errors.ts', 'disk.ts', 'package.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
     ...['windows/windows.ts', 'unless-aborted.ts'],
   ],
   // Rescores stored results, from files to files, without models and devices. A classifier is passed in.
@@ -59,7 +59,8 @@ const layers = {
     // For exiting without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
   ],
-  'errors.ts': [],
+  'error-codes.ts': [],
+  'errors.ts': ['error-codes.ts'],
   'supported-node.ts': ['errors.ts'],
   'option-checks.ts': ['errors.ts'],
   'disk.ts': [],

@@ -5,6 +5,7 @@ import { grantedResources, grantText } from '../engine/limits/granted-resources.
 import { loadAddon } from '../engine/libtorch/load.js';
 import type { CudaState } from '../engine/libtorch/load.js';
 
+/** A device and what a run could do with it. */
 export interface ListedDevice extends NativeDevice {
   /**
    * Whether a model can be opened on it: libtorch can use the driver and the device, and no process has it exclusively.
@@ -21,6 +22,7 @@ export interface ListedDevice extends NativeDevice {
   readonly notes: readonly string[];
 }
 
+/** Every device of this machine. */
 export interface DeviceList {
   /** The CPU first, then the CUDA devices in nvidia-smi's order, within CUDA_VISIBLE_DEVICES. */
   readonly devices: readonly ListedDevice[];

@@ -125,6 +125,7 @@ export interface NativeDriver {
 export interface NativeDevice {
   /** `cpu`, or `cuda:N`: N counts the devices in CUDA_VISIBLE_DEVICES in PCI bus order, as nvidia-smi does. */
   id: string;
+  /** As the hardware reports it. */
   name: string;
   /** Compute capability, e.g. `9.0`; empty for the CPU. */
   capability: string;

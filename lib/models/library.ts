@@ -26,7 +26,9 @@ function registryAt({ models }: ModelsLocation): ModelRegistry {
 
 /** A model, described, or with what is wrong with it. */
 export interface ListedModel extends ModelPlace {
+  /** Absent if it is damaged. */
   readonly model?: InspectedModel;
+  /** What is wrong with it; absent if it is intact. */
   readonly problem?: string;
 }
 
@@ -46,6 +48,7 @@ export async function listModels(location: ModelsLocation = {}): Promise<ListedM
   );
 }
 
+/** Where to look for the model, and whether one that is not trusted is refused. */
 export interface InspectOptions extends ModelsLocation {
   /**
    * If given, a model that `open` would refuse with this value is refused here, too. Without it, any model is
@@ -54,7 +57,10 @@ export interface InspectOptions extends ModelsLocation {
   readonly trust?: boolean;
 }
 
-/** @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED (see InspectOptions.trust) */
+/**
+ * Describes one model, without running code of it; without a name, the one that `open` would choose.
+ * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED (see InspectOptions.trust)
+ */
 export async function inspectModel(name: string | undefined, options: InspectOptions = {}): Promise<InspectedModel> {
   return inspectFrom(registryAt(options), name, options);
 }
@@ -68,6 +74,7 @@ async function inspectFrom(
   return describeModel(model, await registry.isTrusted(model));
 }
 
+/** Where the model is, and what is told while its archives are read. */
 export type TrustOptions = ModelsLocation & Pick<VerifyOptions, 'onRead'>;
 
 /**
@@ -79,7 +86,10 @@ export async function trustModel(name: string, { models, ...options }: TrustOpti
   return registryAt({ models }).trust(name, options);
 }
 
-/** @throws VirnucproError VNP_MODEL_MISSING, VNP_USAGE for one that came with this program */
+/**
+ * Deletes an installed model.
+ * @throws VirnucproError VNP_MODEL_MISSING, VNP_USAGE for one that came with this program
+ */
 export async function removeModel(name: string, location: ModelsLocation = {}): Promise<void> {
   await registryAt(location).remove(name);
 }
@@ -91,7 +101,7 @@ export type ImportOptions = OfLibrary<ImportRequest>;
 /** Makes a model that has one language model or both, for embeddings: see EmbeddingImportRequest. */
 export type EmbeddingImportOptions = OfLibrary<EmbeddingImportRequest>;
 
-/** @throws VirnucproError VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
+/** Installs a model made of published checkpoints. @throws VirnucproError VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
 export async function importModel(options: ImportOptions): Promise<OpenedModel>;
 export async function importModel(options: ImportOptions | EmbeddingImportOptions): Promise<AnyModel>;
 export async function importModel({ models, ...options }: ImportOptions | EmbeddingImportOptions): Promise<AnyModel> {
@@ -103,7 +113,7 @@ export type RandomOptions = OfLibrary<RandomRequest>;
 /** Makes a model that has one language model or both, for embeddings: see EmbeddingRandomRequest. */
 export type EmbeddingRandomOptions = OfLibrary<EmbeddingRandomRequest>;
 
-/** @throws VirnucproError VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
+/** Installs a model with random weights, to try things out. @throws VirnucproError VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
 export async function createRandomModel(options: RandomOptions): Promise<OpenedModel>;
 export async function createRandomModel(options: RandomOptions | EmbeddingRandomOptions): Promise<AnyModel>;
 export async function createRandomModel({
@@ -115,28 +125,47 @@ export async function createRandomModel({
 
 /** One part of a model, for printing. */
 export interface InspectedPart {
+  /** Its role: `dna`, `protein` or `classifier`. */
   readonly part: PartName;
+  /** `esm2`, `dnabert2` or `classifier`. */
   readonly family: Architecture['family'];
   /** Layers, widths and so on, by name. */
   readonly architecture: Architecture;
   /** Number of values. */
   readonly parameters: number;
+  /** Data type of the stored values. */
   readonly dtype: DataType;
-  /** Name of the checkpoint or size that it was made from, and the SHA-256 of the checkpoint (null when random). */
+  /** Name of the checkpoint or size that it was made from. */
   readonly source: string;
+  /** SHA-256 of that checkpoint, hexadecimal; null when random. */
   readonly sourceSha256: string | null;
+  /** Path of the TorchScript archive. */
   readonly archive: string;
+  /** Of the archive, hexadecimal. */
   readonly sha256: string;
+  /** Size of the archive. */
   readonly bytes: number;
+  /** The program and version that wrote the archive. */
   readonly createdBy: string;
+}
+
+/** A file of a model's folder. */
+export interface ModelFile {
+  /** Within the folder. */
+  readonly path: string;
+  /** Its size. */
+  readonly bytes: number;
 }
 
 /** A model, for printing. */
 export interface InspectedModel {
+  /** Name that `open` finds it by. */
   readonly name: string;
+  /** Path of its folder. */
   readonly folder: string;
   /** Chunk size: bases of a window. Absent in a model that makes embeddings only. */
   readonly chunkSize?: number;
+  /** Whether its weights are random, so that its scores and embeddings mean nothing. */
   readonly random: boolean;
   /** Whether it came with this program. */
   readonly shipped: boolean;
@@ -153,7 +182,8 @@ export interface InspectedModel {
   /** All three, or only one or both language models of a model that makes embeddings only. */
   readonly parts: readonly InspectedPart[];
   /** Every file of the folder. */
-  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  readonly files: readonly ModelFile[];
+  /** Size of all files together. */
   readonly bytes: number;
 }
 

@@ -57,6 +57,7 @@ export function checkModelName(name: string): void {
 
 /** A model that exists, intact or damaged. */
 export interface ModelPlace {
+  /** Name that `open` finds it by. */
   readonly name: string;
   /** Whether it came with this program. */
   readonly shipped: boolean;

@@ -11,6 +11,7 @@ import { endedBy } from './open-models.js';
 import { resolveModelSettings, resolveOpenHandlers } from './options.js';
 import type { OpenOptions, PredictOptions } from './options.js';
 
+/** The options of `open` and `predict` that a classifier alone has use for. */
 export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' | 'threads' | 'signal'> &
   Pick<PredictOptions, 'calibration'>;
 
@@ -76,7 +77,7 @@ export class EmbeddingClassifier {
 
   /**
    * @param embeddings [frames, width], as in FrameScore; one call at a time
-   * @returns [frames, 2]: others, virus
+   * @returns of shape [frames, 2]: others, virus
    * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED, VNP_NATIVE
    */
   async classify(embeddings: Float32Array): Promise<Float32Array> {
@@ -93,6 +94,7 @@ export class EmbeddingClassifier {
     }
   }
 
+  /** Frees the classifier. Closing twice is harmless. */
   async close(): Promise<void> {
     await this.#worker.close();
   }

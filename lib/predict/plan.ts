@@ -20,9 +20,11 @@ import type { FoundTriage } from './triage-model.js';
 
 /** A model and how it is opened. Plain data. */
 export interface ModelPlan {
+  /** The model of the run. */
   readonly model: OpenedModel;
   /** The model that reads every window first, and which windows it decides. */
   readonly triage: FoundTriage | undefined;
+  /** How it is opened: the options of `open`, with their defaults. */
   readonly settings: ModelSettings;
   /** Undefined until `planOnDevices` has looked at the devices, which requires libtorch. */
   readonly devices: DevicePlan | undefined;
@@ -36,6 +38,7 @@ export interface RunPlan extends ModelPlan {
   readonly files: readonly InputFile[];
   /** What the user should know about the inputs, one sentence each. */
   readonly warnings: readonly string[];
+  /** The options of `predict` that decide results, with their defaults. */
   readonly results: ResultSettings;
   /** Path of the journal of an unfinished run that this one resumes. */
   readonly journal: string | undefined;

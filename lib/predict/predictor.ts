@@ -1,5 +1,5 @@
 import type { BatchTokens } from '../engine/devices/worker-plan.js';
-import type { WorkerDescription } from '../engine/pool/pool-worker.js';
+import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import { expected, VirnucproError } from '../errors.js';
 import { flattened } from '../input/flattened.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
@@ -21,6 +21,7 @@ import type { RunSummary } from './summary.js';
  * afterwards.
  */
 export interface Prediction extends AsyncIterable<PredictionResult> {
+  /** What the run has done so far; final after the iteration. */
   readonly summary: RunSummary;
   /**
    * Everything that decides its results. Checks the inputs first, unless `predict` was given a plan.
@@ -37,7 +38,14 @@ export interface Prediction extends AsyncIterable<PredictionResult> {
   emitProgress(): void;
   /** The devices finish what they are computing; nothing else starts until `resume`. */
   pause(): void;
+  /** Ends the pause. */
   resume(): void;
+}
+
+/** The triage of a predictor. */
+export interface TriageInUse extends TriageRule {
+  /** The model that reads every window first. */
+  readonly model: OpenedModel;
 }
 
 /** A model, loaded on its devices. Several may be open in one process; each makes one run at a time. */
@@ -60,7 +68,7 @@ export class Predictor {
   }
 
   /** The model that reads every window first, if any, and the calibrated scores at which it decides. */
-  get triage(): (TriageRule & { readonly model: OpenedModel }) | undefined {
+  get triage(): TriageInUse | undefined {
     const { triage } = this.#opened;
     return triage && { ...triage.rule, model: triage.model };
   }

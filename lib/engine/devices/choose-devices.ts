@@ -146,6 +146,7 @@ function sizeText(bytes: number): string {
 
 /** Choices of precision. `auto`: bf16 if every device of the run computes it natively, else fp32. */
 export const PRECISIONS = ['auto', 'fp32', 'bf16', 'fp16'] as const;
+/** One of PRECISIONS. */
 export type PrecisionChoice = (typeof PRECISIONS)[number];
 export const DEFAULT_PRECISION: PrecisionChoice = 'auto';
 

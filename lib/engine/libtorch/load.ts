@@ -31,8 +31,12 @@ import { refuseUnfitProcess } from '../limits/process-limits.js';
 
 /** Whether libtorch's CUDA half could be loaded. `absent`: this machine has no NVIDIA driver. */
 export type CudaState =
-  | { state: 'absent' }
   | {
+      /** This machine has no NVIDIA driver. */
+      state: 'absent';
+    }
+  | {
+      /** There is a driver, and libtorch can use it. */
       state: 'loaded';
       /** Compute capabilities that this libtorch has kernels for: see `kernelTargets`. Absent if unknown. */
       kernels?: readonly string[];
@@ -40,6 +44,7 @@ export type CudaState =
   | {
       /** There is a driver, but it cannot be used: never to be ignored silently. */
       state: 'unusable';
+      /** Why, in words. */
       reason: string;
       /** What to do about it. */
       next: string;

@@ -62,23 +62,31 @@ export interface Pipeline {
   readonly classifier?: PipelinePart;
 }
 
+/** A part of a model, and where its archive is. */
 export interface OpenedPart<A extends Architecture> {
   /** The archive. */
   readonly path: string;
+  /** Family and sizes. */
   readonly architecture: A;
+  /** Data type of the stored values. */
   readonly dtype: DataType;
   /** Number of values. */
   readonly parameters: number;
+  /** Of the archive, hexadecimal. */
   readonly sha256: string;
   /** Bytes. */
   readonly bytes: number;
+  /** The checkpoint or size that it was made from. */
   readonly source: ArchiveMetadata['source'];
+  /** The program and version that wrote the archive. */
   readonly createdBy: string;
 }
 
 /** What every model has, whatever its parts. */
 export interface ModelDescription {
+  /** Name that `open` finds it by. */
   readonly name: string;
+  /** Path of its folder. */
   readonly folder: string;
   /** SHA-256 of `pipeline.json`, which contains those of the archives: it identifies the whole model. */
   readonly pipelineSha256: string;
@@ -98,9 +106,13 @@ export interface OpenedModel extends ModelDescription {
   readonly temperature?: number;
   /** Which of its calibrated window scores leave no doubt, by chunk size; usually empty. */
   readonly triage: readonly TriageThresholds[];
+  /** DNABERT-S. */
   readonly dna: OpenedPart<DnabertArchitecture>;
+  /** ESM-2. */
   readonly protein: OpenedPart<Esm2Architecture>;
+  /** Reads the embeddings of both. */
   readonly classifier: OpenedPart<ClassifierArchitecture>;
+  /** Of the DNA model. */
   readonly tokenizer: BytePairVocabulary;
 }
 

@@ -20,10 +20,13 @@ import {
 
 /** What is being done while a model is made, for a progress line. */
 export interface ModelProgress {
+  /** The part that is being made. */
   readonly part: PartName;
+  /** Reading the checkpoint, writing the archive, or hashing it. */
   readonly step: 'read' | 'write' | 'hash';
 }
 
+/** Receives every step as it begins. */
 export type OnModelProgress = (progress: ModelProgress) => void;
 
 /** An archive to be written. */

@@ -9,7 +9,9 @@ import { CLASSIFIER_HIDDEN, DNABERT_SIZES, ESM2_SIZES } from './published-sizes.
 import type { NamedSize } from './published-sizes.js';
 import { randomParameters, randomTokenizer } from './random-contents.js';
 
+/** Size of the DNA model unless another is named: that of DNABERT-S. */
 export const DEFAULT_DNA_SIZE = 'dnabert_s';
+/** Bases of a window unless another size is given. */
 export const DEFAULT_CHUNK_SIZE = 500;
 
 /** With this seed, the two tiny sizes together give scores on both sides of one half. */
