@@ -1,5 +1,5 @@
 import type { BatchTokens } from '../engine/devices/worker-plan.js';
-import type { WorkerDescription } from '../engine/pool/pool-worker.js';
+import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import { expected, VirnucproError } from '../errors.js';
 import { flattened } from '../input/flattened.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';

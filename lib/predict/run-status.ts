@@ -12,9 +12,9 @@ export interface WorkerStatus {
   readonly name: string;
   /** Taken out of the run: it stopped answering, or batches failed on it that other devices scored. */
   readonly isLost: boolean;
-  /** What it is computing. */
+  /** What it is computing, for whichever run. */
   readonly stage: 'idle' | 'dna' | 'protein';
-  /** The batch that it is computing; undefined without one. */
+  /** The batch of this run that it is computing; undefined without one. */
   readonly running: RunningBatch | undefined;
   /**
    * The part of the run that it has computed, including the finished part of its running batch; 0 to 1, undefined

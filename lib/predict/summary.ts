@@ -1,4 +1,4 @@
-import type { WorkerUsage } from '../engine/pool/pool-worker.js';
+import type { WorkerUsage } from '../engine/pool/worker-usage.js';
 import { counted } from '../errors.js';
 import type { VirnucproError } from '../errors.js';
 import { InputProgress } from '../input/input-progress.js';
