@@ -124,6 +124,10 @@ export const ERROR_CODES = {
     meaning: 'The caller stopped a run or the loading of a model, in a program through an `AbortSignal`.',
     remedy: 'Nothing is wrong. The results so far have been kept.',
   },
+  VNP_BUSY: {
+    meaning: 'A predictor cannot do what was asked of it while its runs, or a measurement, are in progress.',
+    remedy: 'The message says what it is busy with. Await that, then call again.',
+  },
   VNP_CLOSED: {
     meaning: 'Something was called after it had been closed.',
     remedy: 'In a program: call `close()` after the last use.',
