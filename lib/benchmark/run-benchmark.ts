@@ -67,7 +67,8 @@ async function measure(plan: Plan, addon: Addon): Promise<Measured> {
     const memory = watchMemory(plan.device.id, worker);
     const hasLimit = options.engine === 'packed';
     const clock = (): number => performance.now() / 1000;
-    const workload: Workload = { worker, part: subject.part, batches, hasLimit, clock };
+    const { layers } = subject.architecture;
+    const workload: Workload = { worker, part: subject.part, layers, batches, hasLimit, clock };
     onProgress({ step: 'warm up' });
     let seconds = await embedAll(workload);
     // Only a slow model's first pass is a good estimate of the time that one takes.
