@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadAddon } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
 import { reasonOf } from '../errors.js';
 import type { Architecture, DataType } from '../engine/addon.js';
 import { importModel as importInto } from './import/import-model.js';
@@ -99,7 +99,7 @@ export type ImportOptions = Omit<ImportRequest, 'registry' | 'addon'> & ModelsLo
 
 /** Installs a model made of published checkpoints. @throws VirnucproError VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
 export async function importModel({ models, ...options }: ImportOptions): Promise<OpenedModel> {
-  return importInto({ ...options, registry: registryAt({ models }), addon: loadAddon().addon });
+  return importInto({ ...options, registry: registryAt({ models }), addon: (await prepareAddon()).addon });
 }
 
 /** The sizes of a random model and its name; see RandomRequest. */
@@ -107,7 +107,7 @@ export type RandomOptions = Omit<RandomRequest, 'registry' | 'addon'> & ModelsLo
 
 /** Installs a model with random weights, to try things out. @throws VirnucproError VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
 export async function createRandomModel({ models, ...options }: RandomOptions): Promise<OpenedModel> {
-  return randomInto({ ...options, registry: registryAt({ models }), addon: loadAddon().addon });
+  return randomInto({ ...options, registry: registryAt({ models }), addon: (await prepareAddon()).addon });
 }
 
 /** One part of a model, for printing. */
