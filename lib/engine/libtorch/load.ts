@@ -8,6 +8,7 @@ import { packageRoot } from '../../package.js';
 import { unlessAborted } from '../../unless-aborted.js';
 import type { Addon } from '../addon.js';
 import { grantedDevice } from '../limits/granted-resources.js';
+import { refuseUnfitProcess } from '../limits/process-limits.js';
 import { kernelCompiler } from './cuda.js';
 import { findLibtorch, findLibtorchAside } from './find-libtorch.js';
 import type { Libtorch, LibtorchCandidate, LibtorchSearch, Refusal } from './find-libtorch.js';
