@@ -60,11 +60,11 @@ const layers = {
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
   ],
   'errors.ts': [],
-  'supported-node.ts': ['errors.ts'],
+  'supported-node.ts': ['errors.ts', 'package.ts'],
   'option-checks.ts': ['errors.ts'],
   'disk.ts': [],
   'process-memory.ts': [],
-  'package.ts': [],
+  'package.ts': ['errors.ts'],
   'unless-aborted.ts': [],
 };
 

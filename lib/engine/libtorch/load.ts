@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { libcProblem } from '#c-library';
 import { reasonOf, VirnucproError } from '../../errors.js';
-import { packageRoot } from '../../package.js';
 import type { Addon, NativeDriver } from '../addon.js';
+import { ADDON, addonFolder, LOADER } from './addon-folder.js';
 import { driverProblem, kernelCompiler, kernelTargets } from './cuda.js';
 import { libraryProblem } from './elf-file.js';
 import { grantedDevice } from '../limits/granted-resources.js';
@@ -20,7 +20,6 @@ import {
 } from './find-libtorch.js';
 import {
   addonFailure,
-  addonMissing,
   failure,
   libtorchMissing,
   libtorchRefusal,
@@ -65,9 +64,6 @@ interface Loader {
   /** Ends the process at once with this exit code, whatever its threads are doing. */
   leave(code: number): never;
 }
-
-const LOADER = 'virnucpro_loader.node';
-const ADDON = 'virnucpro.node';
 
 const require = createRequire(import.meta.url);
 let loaded: LoadedAddon | undefined;
@@ -262,15 +258,4 @@ function nativeModule(folder: string, name: string): unknown {
   } catch (cause) {
     throw addonFailure(path, folder, cause);
   }
-}
-
-/** $VIRNUCPRO_ADDON (for an addon built elsewhere), else the local build, else the prebuilt addon of the package. */
-function addonFolder(): string {
-  const given = process.env['VIRNUCPRO_ADDON'];
-  const folders = given
-    ? [resolve(given)]
-    : [join(packageRoot, 'build', 'Release'), join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)];
-  const found = folders.find((folder) => ['virnucpro.node', LOADER].every((name) => existsSync(join(folder, name))));
-  if (found === undefined) throw addonMissing(folders);
-  return found;
 }
