@@ -61,11 +61,11 @@ const layers = {
   ],
   'error-codes.ts': [],
   'errors.ts': ['error-codes.ts'],
-  'supported-node.ts': ['errors.ts'],
+  'supported-node.ts': ['errors.ts', 'package.ts'],
   'option-checks.ts': ['errors.ts'],
   'disk.ts': [],
   'process-memory.ts': [],
-  'package.ts': [],
+  'package.ts': ['errors.ts'],
   'unless-aborted.ts': [],
 };
 
