@@ -14,13 +14,7 @@ import { findLibtorch, findLibtorchAside } from './find-libtorch.js';
 import type { Libtorch, LibtorchCandidate, LibtorchSearch, Refusal } from './find-libtorch.js';
 import { loadCuda, loadCudaAside } from './load-cuda.js';
 import type { CudaState } from './load-cuda.js';
-import {
-  addonFailure,
-  failure,
-  libtorchMissing,
-  libtorchRefusal,
-  refuseDamagedAddon,
-} from './load-failure.js';
+import { addonFailure, failure, libtorchMissing, libtorchRefusal, refuseDamagedAddon } from './load-failure.js';
 import type { Loader } from './loader.js';
 
 export interface LoadedAddon {
@@ -32,7 +26,6 @@ export interface LoadedAddon {
   passedOver: readonly LibtorchCandidate[];
   cuda: CudaState;
 }
-
 
 const require = createRequire(import.meta.url);
 let loaded: LoadedAddon | undefined;
