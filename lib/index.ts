@@ -32,7 +32,8 @@ export async function open(given: OpenOptions | RunPlan = {}, handlers?: OpenHan
 }
 
 /**
- * The versions of this program, its libtorch and Node.
+ * The versions of this program, its libtorch and Node. Blocks while it loads libtorch, for half a second or more, unless
+ * that is loaded already, as after `open`.
  * @throws VirnucproError VNP_LIBTORCH
  */
 export function versions(): Versions {

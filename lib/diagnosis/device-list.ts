@@ -2,8 +2,8 @@ import { counted } from '../errors.js';
 import type { NativeDevice, Precision } from '../engine/addon.js';
 import { kernelReason, precisionOf, unusableReason } from '../engine/devices/choose-devices.js';
 import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
-import { loadAddon } from '../engine/libtorch/load.js';
-import type { CudaState } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
+import type { CudaState } from '../engine/libtorch/load-cuda.js';
 
 /** A device and what a run could do with it. */
 export interface ListedDevice extends NativeDevice {
@@ -34,8 +34,8 @@ export interface DeviceList {
  * Lists every device of this machine.
  * @throws VirnucproError VNP_LIBTORCH
  */
-export function devices(): DeviceList {
-  const { addon, cuda } = loadAddon();
+export async function devices(): Promise<DeviceList> {
+  const { addon, cuda } = await prepareAddon();
   return { devices: listDevices(addon.devices(), cuda), cuda };
 }
 

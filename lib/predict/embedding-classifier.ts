@@ -1,7 +1,7 @@
 import type { NativeWorker } from '../engine/addon.js';
 import { asVirnucproError, expected } from '../errors.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
-import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/trust/verify.js';
 import { checkKind, isFlag } from '../option-checks.js';
@@ -50,8 +50,7 @@ export class EmbeddingClassifier {
     const registry = new ModelRegistry(modelsFolder(options.models));
     const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
     const { classifier } = model;
-    await unlessAborted(prepareAddon(), signal);
-    const { addon } = loadAddon();
+    const { addon } = await prepareAddon(signal);
     await verifyFiles([classifier], { signal });
     const opening = addon.openWorker({
       device: 'cpu',

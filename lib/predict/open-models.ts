@@ -8,7 +8,6 @@ import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import { VirnucproError } from '../errors.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { verifyFiles } from '../models/trust/verify.js';
-import { unlessAborted } from '../unless-aborted.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './options.js';
 import type { ModelSettings, OpenHandlers, OpenOptions } from './options.js';
@@ -82,8 +81,7 @@ async function loadModels(found: () => Promise<ModelPlan>, handlers: Handlers): 
   signal?.throwIfAborted();
   emitGrant(onEvent);
   const models = await found();
-  await unlessAborted(prepareAddon(), signal);
-  const { passedOver, libtorch } = loadAddon();
+  const { passedOver, libtorch } = await prepareAddon(signal);
   for (const { place, verdict } of passedOver) {
     onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: libtorch.root });
   }

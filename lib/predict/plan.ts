@@ -1,5 +1,5 @@
 import { PRECISIONS } from '../engine/devices/choose-devices.js';
-import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
 import { expected, VirnucproError } from '../errors.js';
 import { checkInputs } from '../input/input-files.js';
 import type { InputFile } from '../input/input-files.js';
@@ -181,8 +181,7 @@ export async function planOnDevices<Plan extends ModelPlan>(
 ): Promise<PlannedOnDevices<Plan>> {
   const { devices } = plan;
   if (devices) return { ...plan, devices };
-  await unlessAborted(prepareAddon(), signal);
-  return { ...plan, devices: planDevices(loadAddon(), sizesOf(plan), plan.settings) };
+  return { ...plan, devices: planDevices(await prepareAddon(signal), sizesOf(plan), plan.settings) };
 }
 
 /** Everything that a device must have room for. */

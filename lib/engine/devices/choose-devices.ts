@@ -2,7 +2,8 @@ import { expected, VirnucproError } from '../../errors.js';
 import type { ErrorCode } from '../../errors.js';
 import type { NativeDevice, Precision } from '../addon.js';
 import { hasKernelsFor } from '../libtorch/cuda.js';
-import type { CudaState, LoadedAddon } from '../libtorch/load.js';
+import type { CudaState } from '../libtorch/load-cuda.js';
+import type { LoadedAddon } from '../libtorch/load.js';
 import { leastMemory } from './worker-plan.js';
 import type { SizedModels } from './worker-plan.js';
 
