@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'VNP_USAGE' // a wrong option or argument
   | 'VNP_INPUT_MISSING' // an input path that does not exist or cannot be read
   | 'VNP_INPUT_FORMAT' // an input that is not FASTA or FASTQ of DNA, or a damaged archive
+  | 'VNP_INPUT_LIMIT' // an input of more bytes than the caller allows
   | 'VNP_OUTPUT' // the output directory cannot be used or written
   | 'VNP_OUTPUT_LOST' // another run took over the output directory, or it was cleaned up, during the run
   | 'VNP_RESUME' // the run to resume was begun with other input, another model or other options
