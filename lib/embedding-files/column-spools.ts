@@ -1,0 +1,153 @@
+import { createReadStream } from 'node:fs';
+import { open, rm } from 'node:fs/promises';
+import { BufferedFile, both, openNewFile } from '../output/buffered-file.js';
+import type { Wait } from '../output/buffered-file.js';
+import { bytesOf } from './vector-table.js';
+import type { RowBlock, VectorTable } from './vector-table.js';
+
+const READ_BYTES = 1024 * 1024;
+
+/** Texts on their way to a place that needs their number or the length of the longest first. */
+export class TextSpool {
+  readonly path: string;
+  readonly #file: BufferedFile;
+  /** Of all texts so far. */
+  count = 0;
+  bytes = 0;
+  /** Of the longest text: bytes of UTF-8, and code points. */
+  longestBytes = 0;
+  longestPoints = 0;
+
+  constructor(path: string, shownPath: string) {
+    this.path = path;
+    this.#file = new BufferedFile({ path, shownPath, open: openNewFile, temporary: true });
+  }
+
+  append(texts: readonly string[]): Wait {
+    let wait: Wait;
+    for (const text of texts) {
+      // Decoded again: as UTF-8, a lone surrogate is another character.
+      const bytes = Buffer.from(text, 'utf8');
+      const head = Buffer.alloc(4);
+      head.writeUInt32LE(bytes.length);
+      wait = both(wait, both(this.#file.appendBytes(head), this.#file.appendBytes(bytes)));
+      this.count++;
+      this.bytes += bytes.length;
+      this.longestBytes = Math.max(this.longestBytes, bytes.length);
+      this.longestPoints = Math.max(this.longestPoints, pointsIn(text));
+    }
+    return wait;
+  }
+
+  async end(): Promise<void> {
+    await this.#file.close();
+  }
+
+  /** After `end`: the texts, some at a time, as UTF-8. */
+  async *read(): AsyncGenerator<Buffer[]> {
+    const file = await open(this.path);
+    try {
+      let rest = Buffer.alloc(0);
+      for (;;) {
+        const block = Buffer.allocUnsafe(READ_BYTES);
+        const { bytesRead } = await file.read(block, 0, READ_BYTES);
+        if (bytesRead === 0) return;
+        const found: Buffer[] = [];
+        rest = Buffer.concat([rest, block.subarray(0, bytesRead)]);
+        let position = 0;
+        while (position + 4 <= rest.length) {
+          const end = position + 4 + rest.readUInt32LE(position);
+          if (end > rest.length) break;
+          found.push(rest.subarray(position + 4, end));
+          position = end;
+        }
+        rest = rest.subarray(position);
+        yield found;
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  async remove(): Promise<void> {
+    await this.#file.abandon();
+    await rm(this.path, { force: true });
+  }
+}
+
+function pointsIn(text: string): number {
+  let points = 0;
+  for (const _ of text) points++;
+  return points;
+}
+
+/** Numbers on their way to a place that needs their count first. */
+export class NumberSpool {
+  readonly path: string;
+  readonly #file: BufferedFile;
+  bytes = 0;
+
+  constructor(path: string, shownPath: string) {
+    this.path = path;
+    this.#file = new BufferedFile({ path, shownPath, open: openNewFile, temporary: true });
+  }
+
+  append(numbers: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>): Wait {
+    this.bytes += numbers.byteLength;
+    return this.#file.appendBytes(bytesOf(numbers));
+  }
+
+  async end(): Promise<void> {
+    await this.#file.close();
+  }
+
+  /** After `end`. */
+  read(): AsyncIterable<Uint8Array> {
+    return createReadStream(this.path, { highWaterMark: READ_BYTES });
+  }
+
+  async remove(): Promise<void> {
+    await this.#file.abandon();
+    await rm(this.path, { force: true });
+  }
+}
+
+/** The columns of a table in temporary files of their own, for formats that store one column after another. */
+export class ColumnSpools {
+  /** In the order of the table. */
+  readonly keys: readonly (TextSpool | NumberSpool)[];
+  readonly vectors: readonly NumberSpool[];
+  rows = 0;
+
+  /** @param path of the file to be written; the temporary files are beside it */
+  constructor({ keys, vectors }: VectorTable, path: string, shownPath: string) {
+    const spoolPath = (index: number): string => `${path}.${index}`;
+    this.keys = keys.map(({ type }, index) =>
+      type === 'text' ? new TextSpool(spoolPath(index), shownPath) : new NumberSpool(spoolPath(index), shownPath),
+    );
+    this.vectors = vectors.map((_, index) => new NumberSpool(spoolPath(keys.length + index), shownPath));
+  }
+
+  append({ rows, keys, vectors }: RowBlock): Wait {
+    this.rows += rows;
+    let wait: Wait;
+    this.keys.forEach((spool, column) => {
+      const values = keys[column]!;
+      const own =
+        spool instanceof TextSpool
+          ? spool.append(values as string[])
+          : spool.append(Int32Array.from(values as number[]));
+      wait = both(wait, own);
+    });
+    this.vectors.forEach((spool, column) => void (wait = both(wait, spool.append(vectors[column]!))));
+    return wait;
+  }
+
+  async end(): Promise<void> {
+    for (const spool of [...this.keys, ...this.vectors]) await spool.end();
+  }
+
+  async remove(): Promise<void> {
+    await Promise.all([...this.keys, ...this.vectors].map((spool) => spool.remove()));
+  }
+}
