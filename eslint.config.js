@@ -41,7 +41,7 @@ const layers = {
   'internal.ts': ['engine', 'models', 'scoring', 'predict', 'results'],
   // Sinks and views know the results and events of a prediction, but not how they came about.
   output: [
-    ...['errors.ts', 'disk.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
+    ...['errors.ts', 'disk.ts', 'package.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
     ...['windows/windows.ts', 'unless-aborted.ts'],
   ],
   // Embeddings in the formats of other programs. Takes from output only what writes a single file.
@@ -64,12 +64,13 @@ const layers = {
     // For exiting without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
   ],
-  'errors.ts': [],
-  'supported-node.ts': ['errors.ts'],
+  'error-codes.ts': [],
+  'errors.ts': ['error-codes.ts'],
+  'supported-node.ts': ['errors.ts', 'package.ts'],
   'option-checks.ts': ['errors.ts'],
   'disk.ts': [],
   'process-memory.ts': [],
-  'package.ts': [],
+  'package.ts': ['errors.ts'],
   'unless-aborted.ts': [],
 };
 

@@ -14,6 +14,7 @@
 import './supported-node.js';
 import { loadAddon } from './engine/libtorch/load.js';
 import { packageVersion } from './package.js';
+import type { Versions } from './package.js';
 import type { OpenHandlers, OpenOptions } from './predict/options.js';
 import type { RunPlan } from './predict/plan.js';
 import { Predictor } from './predict/predictor.js';
@@ -31,14 +32,16 @@ export async function open(given: OpenOptions | RunPlan = {}, handlers?: OpenHan
 }
 
 /**
- * The versions of this program, its libtorch and Node.
+ * The versions of this program, its libtorch and Node. Blocks while it loads libtorch, for half a second or more, unless
+ * that is loaded already, as after `open`.
  * @throws VirnucproError VNP_LIBTORCH
  */
-export function versions(): { virnucpro: string; libtorch: string; node: string } {
+export function versions(): Versions {
   return { virnucpro: packageVersion, libtorch: loadAddon().libtorch.version, node: process.versions.node };
 }
 
 export { packageVersion } from './package.js';
+export type { Versions } from './package.js';
 export { VirnucproError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { checkInputs } from './input/input-files.js';
@@ -46,7 +49,7 @@ export type { CheckOptions, InputFile } from './input/input-files.js';
 export { prepare } from './predict/plan.js';
 export type { PrepareOptions, RunPlan } from './predict/plan.js';
 export { describePlan } from './predict/describe-plan.js';
-export type { Predictor, Prediction } from './predict/predictor.js';
+export type { Predictor, Prediction, TriageInUse } from './predict/predictor.js';
 export type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers, TriageChoice } from './predict/options.js';
 export type { DeviceChoice, PrecisionChoice } from './engine/devices/choose-devices.js';
 export { writeResults } from './results/write-results.js';

@@ -1,5 +1,5 @@
 import type { FrameBatch } from '../batches/frame-batcher.js';
-import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import type { BatchOutcome } from '../engine/pool/scoring-work.js';
 import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
 import type { FrameName, Orf } from '../windows/open-reading-frames.js';

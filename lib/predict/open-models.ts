@@ -4,11 +4,10 @@ import { grantedResources, grantText } from '../engine/limits/granted-resources.
 import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
 import { DevicePool } from '../engine/pool/pool.js';
 import { precisionOf } from '../engine/devices/choose-devices.js';
-import type { WorkerDescription } from '../engine/pool/pool-worker.js';
+import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import { VirnucproError } from '../errors.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { verifyFiles } from '../models/trust/verify.js';
-import { unlessAborted } from '../unless-aborted.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './options.js';
 import type { ModelSettings, OpenHandlers, OpenOptions } from './options.js';
@@ -36,13 +35,8 @@ export interface OpenedModels extends LoadedModel {
   readonly onEvent: (event: RunEvent) => void;
 }
 
-interface ModelPools {
-  readonly pool: DevicePool;
-  readonly triage?: { readonly pool: DevicePool } | undefined;
-}
-
 /** The pool of the run's model, then that of triage. */
-export function poolsOf({ pool, triage }: ModelPools): readonly DevicePool[] {
+export function poolsOf({ pool, triage }: Pick<OpenedModels, 'pool' | 'triage'>): readonly DevicePool[] {
   return triage ? [pool, triage.pool] : [pool];
 }
 
@@ -87,8 +81,7 @@ async function loadModels(found: () => Promise<ModelPlan>, handlers: Handlers): 
   signal?.throwIfAborted();
   emitGrant(onEvent);
   const models = await found();
-  await unlessAborted(prepareAddon(), signal);
-  const { passedOver, libtorch } = loadAddon();
+  const { passedOver, libtorch } = await prepareAddon(signal);
   for (const { place, verdict } of passedOver) {
     onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: libtorch.root });
   }

@@ -33,6 +33,7 @@ export interface TriageChoice {
   readonly virusAtLeast?: number;
 }
 
+/** Which model `open` loads, where, and how it computes. */
 export interface OpenOptions {
   /**
    * Name of a model. Defaults to the only installed one; if none is installed, to SHIPPED_DEFAULT, which comes with
@@ -86,6 +87,7 @@ export interface OpenOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What a run makes of its inputs, and what it tells. */
 export interface PredictOptions {
   /** A window is called virus when its virus score is at least this, 0 to 1. Defaults to 0.5, the classic rule. */
   readonly threshold?: number;

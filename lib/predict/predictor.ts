@@ -1,5 +1,5 @@
 import type { BatchTokens } from '../engine/devices/worker-plan.js';
-import type { WorkerDescription } from '../engine/pool/pool-worker.js';
+import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import { expected, VirnucproError } from '../errors.js';
 import { flattened } from '../input/flattened.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
@@ -17,10 +17,11 @@ import type { RunStatus } from './run-status.js';
 import type { RunSummary } from './summary.js';
 
 /**
- * One run over some inputs. Iterate it once, before the predictor's next run; `summary` is always up to date, and final
+ * One run over some inputs. Iterate it once; other runs may be in progress. `summary` is always up to date, and final
  * afterwards.
  */
 export interface Prediction extends AsyncIterable<PredictionResult> {
+  /** What the run has done so far; final after the iteration. */
   readonly summary: RunSummary;
   /**
    * Everything that decides its results. Checks the inputs first, unless `predict` was given a plan.
@@ -37,15 +38,22 @@ export interface Prediction extends AsyncIterable<PredictionResult> {
   emitProgress(): void;
   /** The devices finish what they are computing; nothing else starts until `resume`. */
   pause(): void;
+  /** Ends the pause. */
   resume(): void;
 }
 
-/** A model, loaded on its devices. Several may be open in one process; each makes one run at a time. */
+/** The triage of a predictor. */
+export interface TriageInUse extends TriageRule {
+  /** The model that reads every window first. */
+  readonly model: OpenedModel;
+}
+
+/** A model, loaded on its devices. Several may be open in one process; each makes any number of runs at once. */
 export class Predictor {
   /** What was loaded. */
   readonly model: OpenedModel;
   readonly #opened: OpenedModels;
-  #run: Run | undefined;
+  readonly #runs = new Set<Run>();
   #isMeasuring = false;
   #closed = false;
 
@@ -60,7 +68,7 @@ export class Predictor {
   }
 
   /** The model that reads every window first, if any, and the calibrated scores at which it decides. */
-  get triage(): (TriageRule & { readonly model: OpenedModel }) | undefined {
+  get triage(): TriageInUse | undefined {
     const { triage } = this.#opened;
     return triage && { ...triage.rule, model: triage.model };
   }
@@ -81,14 +89,14 @@ export class Predictor {
    * input order: the windows of a record, then the record. Breaking out of the loop ends the run. Results are yielded
    * only as records come in, and at the end: while a pipe pauses, even finished results wait.
    *
-   * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED at once; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT,
-   *   before anything is computed if an input's beginning shows it, else after the results of the preceding records;
-   *   and after the results so far VNP_ABORTED (see PredictOptions.signal), VNP_DEVICE_LOST when the last device
-   *   stopped answering, VNP_SYSTEMIC when three batches in a row had no score at all, VNP_OUTPUT and VNP_OUTPUT_LOST
-   *   when the journal cannot be written or was removed
+   * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED, VNP_BUSY during `measureLimits` at once; while iterating
+   *   VNP_INPUT_MISSING and VNP_INPUT_FORMAT, before anything is computed if an input's beginning shows it, else after
+   *   the results of the preceding records; and after the results so far VNP_ABORTED (see PredictOptions.signal),
+   *   VNP_DEVICE_LOST when the last device stopped answering, VNP_SYSTEMIC when three batches in a row had no score at
+   *   all, VNP_OUTPUT and VNP_OUTPUT_LOST when the journal cannot be written or was removed
    */
   predict(given: string | readonly string[] | RunPlan, options: PredictOptions = {}): Prediction {
-    this.#checkIdle();
+    this.#checkReady();
     const run = new Run(this.#opened, isPlan(given) ? this.#byPlan(given, options) : this.#byOptions(given, options));
     const results = flattened(this.#resultsOf(run));
     return {
@@ -118,14 +126,14 @@ export class Predictor {
     return { inputs, results, handlers, plan: { ...given, ...this.#opened.plan } };
   }
 
-  /** The predictor is busy with the run from the first result until the last, or until the caller leaves. */
+  /** The run takes part from the first result until the last, or until the caller leaves. */
   async *#resultsOf(run: Run): AsyncGenerator<Iterable<PredictionResult>> {
-    this.#checkIdle();
-    this.#run = run;
+    this.#checkReady();
+    this.#runs.add(run);
     try {
       yield* run.groups();
     } finally {
-      this.#run = undefined;
+      this.#runs.delete(run);
     }
   }
 
@@ -133,10 +141,11 @@ export class Predictor {
    * After a run: measures on every device how fast the models' linear layers alone are, and enters that as `limit` into
    * the devices of the run's summary. Takes up to a fiftieth of the run or about half a second, whichever is longer; if
    * that is too little, and with the TorchScript engine, there is no limit. See `matmulEfficiency`.
-   * @throws VirnucproError VNP_CLOSED, VNP_ARGUMENT while a run is in progress, VNP_MEMORY
+   * @throws VirnucproError VNP_CLOSED, VNP_BUSY while a run is in progress, VNP_MEMORY
    */
   async measureLimits(): Promise<void> {
-    this.#checkIdle();
+    this.#checkReady();
+    if (this.#runs.size > 0) throw busyError('A run is in progress. Measure when no run is');
     this.#isMeasuring = true;
     try {
       for (const pool of poolsOf(this.#opened)) await pool.measureLimits();
@@ -146,22 +155,18 @@ export class Predictor {
   }
 
   /**
-   * Frees the models and ends their threads, once the running batches are finished. An unfinished run yields no more
-   * results and throws VNP_CLOSED. Closing twice is harmless.
+   * Frees the models and ends their threads, once the running batches are finished. Unfinished runs yield no more
+   * results and throw VNP_CLOSED. Closing twice is harmless.
    */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#run?.control.close(closedError());
+    for (const run of this.#runs) run.control.close(closedError());
     await Promise.all(poolsOf(this.#opened).map((pool) => pool.close()));
   }
 
-  #checkIdle(): void {
+  #checkReady(): void {
     if (this.#closed) throw closedError();
-    if (!this.#run && !this.#isMeasuring) return;
-    throw new VirnucproError(
-      'VNP_ARGUMENT',
-      'The predictor is busy: it makes one run at a time. Await the first, or open another predictor',
-    );
+    if (this.#isMeasuring) throw busyError('Its devices are being measured. Await that before the next run');
   }
 }
 
@@ -179,6 +184,10 @@ function checkSameModels(opened: ModelPlan, wanted: ModelPlan): void {
 
 function nameAndHash({ name, classifier }: OpenedModel): string {
   return `${name} (${classifier.sha256.slice(0, 12)})`;
+}
+
+function busyError(why: string): VirnucproError {
+  return new VirnucproError('VNP_BUSY', `The predictor is busy. ${why}`);
 }
 
 function closedError(): VirnucproError {

@@ -1,12 +1,8 @@
+import type { PoolShare } from '../engine/pool/pool-share.js';
 import { VirnucproError } from '../errors.js';
 
-/** What a run must be able to control in a pool. */
-export interface PausablePool {
-  /** While paused, the pool finishes what it is computing and starts nothing else. */
-  setPaused(isPaused: boolean): void;
-  /** Drops everything that has not begun. */
-  cancel(): void;
-}
+/** What a run must be able to control of its work on the devices. */
+export type ControlledWork = Pick<PoolShare, 'setPaused' | 'cancel'>;
 
 /** Pauses a run, or ends it early, from outside or from within. */
 export class RunControl {
@@ -16,7 +12,7 @@ export class RunControl {
   #pausedBefore = 0;
   /** During a pause this may be all that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
-  #pools: readonly PausablePool[] = [];
+  #work: readonly ControlledWork[] = [];
   #closed: VirnucproError | undefined;
 
   /** Why the run was stopped; undefined if it was not. */
@@ -43,7 +39,7 @@ export class RunControl {
   stop(reason: VirnucproError): void {
     if (this.stopped) return;
     this.#ended.abort(reason);
-    for (const pool of this.#pools) pool.cancel();
+    for (const work of this.#work) work.cancel();
     this.resume();
   }
 
@@ -70,25 +66,25 @@ export class RunControl {
     return () => signal.removeEventListener('abort', abort);
   }
 
-  /** Controls these pools from now on. @returns a function that detaches them, not paused and without work of this run */
-  attach(pools: readonly PausablePool[]): () => void {
-    this.#pools = pools;
+  /** Controls this work from now on. @returns a function that lets go of it, not paused and with nothing left to begin */
+  attach(all: readonly ControlledWork[]): () => void {
+    this.#work = all;
     this.#applyPause();
     return () => {
-      this.#pools = [];
+      this.#work = [];
       this.#applyPause();
-      for (const pool of pools) {
+      for (const work of all) {
         // If all went well there is nothing left to cancel.
-        pool.cancel();
-        pool.setPaused(false);
+        work.cancel();
+        work.setPaused(false);
       }
     };
   }
 
   #applyPause(): void {
     clearInterval(this.#alive);
-    for (const pool of this.#pools) pool.setPaused(this.isPaused);
-    if (this.#pools.length > 0 && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
+    for (const work of this.#work) work.setPaused(this.isPaused);
+    if (this.#work.length > 0 && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
   }
 
   /** The devices finish what they are computing, and get nothing new until `resume`. */

@@ -1,5 +1,5 @@
 import type { Addon } from '../engine/addon.js';
-import type { DevicePool } from '../engine/pool/pool.js';
+import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { PoolWorker } from '../engine/pool/pool-worker.js';
 import { busySeconds } from '../engine/pool/linear-limit.js';
 import { readWorkers } from '../engine/pool/worker-memory.js';
@@ -7,7 +7,7 @@ import type { WorkerReading } from '../engine/pool/worker-memory.js';
 import type { MemoryEvent, ProgressEvent, RunEvent } from './events.js';
 import type { RunControl } from './run-control.js';
 import { computedBy } from './run-status.js';
-import type { RunStatus, WorkerStatus } from './run-status.js';
+import type { RunningBatch, RunStatus, WorkerStatus } from './run-status.js';
 import type { MutableRunSummary } from './summary.js';
 
 /** Seconds between two readings of memory and sensors. */
@@ -15,12 +15,12 @@ const READING_INTERVAL = 2;
 /** Fraction of memory by which use must fall below the limit before the next warning: use at the limit may waver. */
 const RELIEF = 0.05;
 
+export type MonitoredShare = Pick<PoolShare, 'workers' | 'runningOn' | 'framesUnderway'>;
+
 export interface RunMonitorOptions {
   readonly addon: Pick<Addon, 'sensors'>;
-  /** Those of the run's model, then those of triage. */
-  readonly workers: readonly PoolWorker[];
-  /** The pool of the run's model. */
-  readonly models: Pick<DevicePool, 'framesUnderway'>;
+  /** The run's share of the pool of its model, then that of triage, if there is one. */
+  readonly shares: readonly MonitoredShare[];
   readonly summary: MutableRunSummary;
   readonly control: RunControl;
   readonly onEvent: (event: RunEvent) => void;
@@ -50,6 +50,10 @@ export class RunMonitor {
     this.#options = options;
   }
 
+  get #workers(): readonly PoolWorker[] {
+    return this.#options.shares.flatMap(({ workers }) => workers);
+  }
+
   /** Starts watching, until `end`. */
   begin(): void {
     this.#start = performance.now();
@@ -77,10 +81,10 @@ export class RunMonitor {
   }
 
   status(): RunStatus {
-    const { summary, control, models } = this.#options;
+    const { summary, control, shares } = this.#options;
     const seconds = this.#seconds();
     const { counts, framesDone, framesJournaled, framesSpared, framesFailed, input, computed } = summary;
-    const { framesUnderway } = models;
+    const { framesUnderway } = shares[0]!;
     const framesAndParts = framesDone + framesUnderway;
     this.#letters = Math.max(this.#letters, computed.letters(framesAndParts));
     const fraction = this.#furthest(computed.bytes(framesAndParts, input));
@@ -101,7 +105,7 @@ export class RunMonitor {
       framesJournaled,
       framesSpared,
       framesFailed,
-      workers: this.#options.workers.map((worker, index) => this.#worker(worker, index)),
+      workers: this.#workers.map((worker, index) => this.#worker(worker, index)),
     };
   }
 
@@ -119,7 +123,7 @@ export class RunMonitor {
     const done = {
       frames: usage.frames,
       tokens: usage.dnaTokens + usage.proteinTokens,
-      running: worker.running(),
+      running: this.#runningOn(worker),
     };
     const bytes = summary.computed.bytesOf(computedBy(done).frames, summary.input);
     return {
@@ -137,6 +141,10 @@ export class RunMonitor {
     };
   }
 
+  #runningOn(worker: PoolWorker): RunningBatch | undefined {
+    return this.#options.shares.find(({ workers }) => workers.includes(worker))!.runningOn(worker);
+  }
+
   #seconds(): number {
     const now = performance.now();
     return ((this.#end ?? now) - (this.#start ?? now)) / 1000;
@@ -144,7 +152,7 @@ export class RunMonitor {
 
   /** Never two at a time: a driver that is slow to answer is not asked again meanwhile. */
   async #read(): Promise<void> {
-    this.#reading ??= readWorkers(this.#options.addon, this.#options.workers).then(
+    this.#reading ??= readWorkers(this.#options.addon, this.#workers).then(
       (readings) => {
         this.#readings = readings;
         this.#warnOfPressure();

@@ -1,5 +1,6 @@
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import { loadAddon } from '../engine/libtorch/load.js';
+import type { PoolShare } from '../engine/pool/pool-share.js';
 import { checkInputs } from '../input/input-files.js';
 import type { InputFile } from '../input/input-files.js';
 import type { SequenceRecord } from '../input/record.js';
@@ -36,22 +37,23 @@ export class Run {
   /** Of the scores in the results. */
   readonly temperature: number;
   readonly #opened: OpenedModels;
+  /** Of the pool of the run's model, then of that of triage. */
+  readonly #shares: readonly PoolShare[];
   readonly #options: RunOptions;
   #plan: Promise<PlannedOnDevices<RunPlan>> | undefined;
 
   constructor(opened: OpenedModels, options: RunOptions) {
-    const pools = poolsOf(opened);
     const { progressInterval, memoryWarning } = options.handlers;
     this.#opened = opened;
     this.#options = options;
     this.#plan = options.plan && Promise.resolve(options.plan);
     this.temperature = temperatureOf(opened.model, options.results.calibration);
-    const usage = pools.flatMap((pool) => pool.countUsage());
+    this.#shares = poolsOf(opened).map((pool) => pool.share());
+    const usage = this.#shares.flatMap((share) => share.usage);
     this.summary = new MutableRunSummary(usage, opened.triage?.model.name);
     this.monitor = new RunMonitor({
       addon: loadAddon().addon,
-      workers: pools.flatMap(({ workers }) => workers),
-      models: opened.pool,
+      shares: this.#shares,
       summary: this.summary,
       control: this.control,
       onEvent: opened.onEvent,
@@ -76,7 +78,7 @@ export class Run {
   /** All results, once, in groups as those of `Pipeline`. */
   async *groups(): AsyncGenerator<Iterable<PredictionResult>> {
     const { summary, control, monitor } = this;
-    const { pool, onEvent } = this.#opened;
+    const { onEvent } = this.#opened;
     const { signal } = this.#options.handlers;
     const stopListening = signal && control.listenTo(signal);
     monitor.begin();
@@ -86,7 +88,7 @@ export class Run {
       for (const text of warnings) summary.input.warn(text);
       monitor.bytesTotal = totalSize(files);
       journal = await this.#openJournal();
-      yield* new Pipeline(this.#read(files), pool, this.#pipelineOptions(), {
+      yield* new Pipeline(this.#read(files), this.#shares[0]!, this.#pipelineOptions(), {
         summary,
         control,
         journal,
@@ -98,6 +100,7 @@ export class Run {
       await journal?.close();
       stopListening?.();
       await monitor.end();
+      for (const share of this.#shares) share.close();
     }
   }
 
@@ -145,7 +148,7 @@ export class Run {
       batches: this.#batchesOf(this.#opened),
       triage: triage && {
         model: triage.model.name,
-        pool: triage.pool,
+        share: this.#shares[1]!,
         rule: triage.rule,
         batches: this.#batchesOf(triage),
         // Triage thresholds were measured on calibrated scores, so the rule always uses these.

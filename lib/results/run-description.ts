@@ -2,7 +2,7 @@ import { counted } from '../errors.js';
 import type { VirnucproError } from '../errors.js';
 import { loadAddon } from '../engine/libtorch/load.js';
 import { busySeconds, matmulEfficiency } from '../engine/pool/linear-limit.js';
-import type { WorkerUsage } from '../engine/pool/pool-worker.js';
+import type { WorkerUsage } from '../engine/pool/worker-usage.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import type { RunDescription } from '../output/manifest.js';
 import { packageVersion } from '../package.js';

@@ -15,6 +15,7 @@ import type { RunTimes } from './run-description.js';
 import { temperatureOf } from '../scoring/frame-scores.js';
 import type { ContigResult } from '../scoring/results.js';
 
+/** How the output directory is treated, and what run.json says of the command. */
 export interface WriteResultsOptions {
   /** Writes into a directory that is not empty, and replaces the results of an earlier run. Default false. */
   readonly force?: boolean;

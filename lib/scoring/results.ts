@@ -3,8 +3,11 @@ import type { FrameName, Orf } from '../windows/open-reading-frames.js';
 
 /** The classifier's softmax for one ORF, calibrated if that is on; float32 values that add up to 1, up to rounding. */
 export interface FrameScore {
+  /** `F1` to `R3`. */
   readonly frame: FrameName;
+  /** Score of the class other, 0 to 1. */
   readonly others: number;
+  /** Score of the class virus, 0 to 1. */
   readonly virus: number;
   /**
    * Only if asked for: [dna width + protein width], the means over the frame's tokens of DNABERT-S, then of ESM-2,
@@ -24,18 +27,23 @@ export type WindowStatus =
   /** The engine could not score it; `reason` says why. */
   | 'failed';
 
+/** What was found in one window. */
 export interface WindowResult {
+  /** Tells it from a ContigResult. */
   readonly kind: 'window';
   /** Position of the record in the whole input, from 0. */
   readonly record: number;
+  /** Id of its record. */
   readonly contig: string;
   /** The path that the record was read from, `-` for standard input. */
   readonly source: string;
   /** From 1 within the record. */
   readonly number: number;
-  /** 0-based, half-open [start, end) on the forward strand. */
+  /** Its first base on the forward strand, from 0. */
   readonly start: number;
+  /** The base after its last one: the window is the half-open interval [start, end). */
   readonly end: number;
+  /** What became of it. */
   readonly status: WindowStatus;
   /** Empty when scored. */
   readonly reason: string;
@@ -56,7 +64,12 @@ export interface WindowResult {
    * Only if asked for: the window's letters as read, and its ORFs (scored or not) in the classic order. Views into
    * larger buffers: copy (`slice`) what you keep or send.
    */
-  readonly sequences?: { readonly letters: Uint8Array; readonly orfs: readonly Orf[] };
+  readonly sequences?: {
+    /** ASCII. */
+    readonly letters: Uint8Array;
+    /** Their bases and amino acids. */
+    readonly orfs: readonly Orf[];
+  };
 }
 
 export type ContigVerdict = 'virus' | 'other' | 'none';
@@ -88,12 +101,17 @@ export interface ContigScores {
   readonly meanLogOdds?: number;
 }
 
+/** The verdict on one record, and what it is based on. */
 export interface ContigResult extends ContigScores {
+  /** Tells it from a WindowResult. */
   readonly kind: 'contig';
+  /** Position of the record in the whole input, from 0. */
   readonly record: number;
+  /** Id of the record. */
   readonly contig: string;
   /** The whole header line without `>`. */
   readonly header: string;
+  /** The path that the record was read from, `-` for standard input. */
   readonly source: string;
   /** Letters. */
   readonly length: number;
@@ -103,13 +121,17 @@ export interface ContigResult extends ContigScores {
   readonly uracil: number;
   /** Gap characters, `-` and `.`, which were left out: no position counts them. */
   readonly gaps: number;
+  /** `virus` when at least `minFraction` of the scored windows are; `none` without a scored window. */
   readonly verdict: ContigVerdict;
+  /** Windows of the record. */
   readonly windows: number;
+  /** Of these, the scored ones. */
   readonly windowsScored: number;
   /** Scored windows that are called virus. */
   readonly windowsVirus: number;
   /** The record's letters as read; readable until the next result is asked for. */
   readonly sequence: StoredSequence;
+  /** What became of it. */
   readonly status: ContigStatus;
   /** Empty when scored. */
   readonly reason: string;

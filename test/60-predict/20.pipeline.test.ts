@@ -84,11 +84,12 @@ function predict(
   pool: DevicePool,
   options: Omit<PipelineOptions, 'rule' | 'model'>,
 ): Pick<Started, 'results' | 'summary' | 'control'> {
-  const summary = new MutableRunSummary(pool.countUsage());
+  const share = pool.share();
+  const summary = new MutableRunSummary(share.usage);
   const control = new RunControl();
   const context = { summary, control, onFailure: () => undefined };
   return {
-    results: flattened(new Pipeline(records, pool, { ...options, model: 'fake', rule: RULE }, context).groups()),
+    results: flattened(new Pipeline(records, share, { ...options, model: 'fake', rule: RULE }, context).groups()),
     summary,
     control,
   };
@@ -405,7 +406,7 @@ describe('the way from records to results', () => {
     // Pausing a finished run pauses nobody.
     control.pause();
     await (
-      await pool.submit(ONE_FRAME)
+      await pool.share().submit(ONE_FRAME)
     ).outcome;
     control.resume();
     assert.ok(control.secondsPaused >= 0.09, String(control.secondsPaused));

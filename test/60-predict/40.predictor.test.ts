@@ -174,12 +174,21 @@ describe('a predictor', () => {
     assert.equal(difference(await all(predictor.predict(INPUT)), golden), 0);
   });
 
-  it('takes one run at a time', async () => {
-    const first = predictor.predict(INPUT);
-    const prepared = predictor.predict(INPUT);
-    for await (const _ of first) {
-      assert.throws(() => predictor.predict(INPUT), { code: 'VNP_ARGUMENT', message: /one run at a time/ });
-      await assert.rejects(all(prepared), { code: 'VNP_ARGUMENT' });
+  it('makes several runs at once, each with counts of its own', async () => {
+    const other = await openGolden({ workers: 2, proteinBatchTokens: 300 });
+    const runs = Array.from({ length: 4 }, () => other.predict(INPUT));
+    for (const results of await Promise.all(runs.map(all))) assert.ok(difference(results, golden) <= TOLERANCE);
+    for (const { summary } of runs) {
+      const { framesScored } = summary.counts;
+      const frames = summary.devices.reduce((sum, usage) => sum + usage.frames, 0);
+      assert.deepEqual([framesScored, frames], [framesOf(golden).length, framesScored]);
+    }
+    await other.close();
+  });
+
+  it('lets a run finish while another is left waiting, then left early', async () => {
+    for await (const _ of predictor.predict(INPUT)) {
+      assert.equal(difference(await all(predictor.predict(INPUT)), golden), 0);
       break;
     }
     assert.equal(difference(await all(predictor.predict(INPUT)), golden), 0);
@@ -313,6 +322,7 @@ describe('a predictor', () => {
   it('ends with VNP_CLOSED once it is closed', async () => {
     const other = await openGolden({ proteinBatchTokens: 1, dnaBatchTokens: 1 });
     const running = other.predict(INPUT);
+    const beside = assert.rejects(all(other.predict(new Array<string>(20).fill(INPUT))), { code: 'VNP_CLOSED' });
     let results = 0;
     await assert.rejects(
       async () => {
@@ -325,6 +335,7 @@ describe('a predictor', () => {
     );
     assert.equal(results, 3);
     assert.equal(running.summary.stopped?.code, 'VNP_CLOSED');
+    await beside;
     assert.throws(() => other.predict(INPUT), { code: 'VNP_CLOSED' });
     await other.close();
   });
@@ -332,12 +343,14 @@ describe('a predictor', () => {
   it('measures after a run how fast its linear layers alone are, and runs again', async () => {
     const prediction = predictor.predict(INPUT);
     for await (const _ of prediction) {
-      await assert.rejects(predictor.measureLimits(), { code: 'VNP_ARGUMENT', message: /one run at a time/ });
+      await assert.rejects(predictor.measureLimits(), { code: 'VNP_BUSY' });
       break;
     }
     const whole = predictor.predict(INPUT);
     await all(whole);
-    await predictor.measureLimits();
+    const measuring = predictor.measureLimits();
+    assert.throws(() => predictor.predict(INPUT), { code: 'VNP_BUSY' });
+    await measuring;
     const [usage] = whole.summary.devices;
     // The model is tiny: half a second is enough even on a busy machine.
     assert.ok(usage!.limit, JSON.stringify(usage));
