@@ -156,7 +156,8 @@ async function compute({ plan, place, screen, options, context }: PreparedRun): 
 function reportEnd(log: Logger, manifest: EmbeddingManifest, { output, warnings }: EmbeddingPlan): number {
   const { counts, seconds, model, outcome } = manifest;
   // Those of the plan were logged at the start.
-  for (const text of withoutEarlier(manifest.warnings, [RANDOM_WEIGHTS_WARNING, ...warnings])) logEvent(log, { event: 'warning', text });
+  for (const text of withoutEarlier(manifest.warnings, [RANDOM_WEIGHTS_WARNING, ...warnings]))
+    logEvent(log, { event: 'warning', text });
   logEvent(log, { event: 'embedded', counts, seconds: seconds.total, model: model.name, output });
   return EXIT_OF_OUTCOME[outcome];
 }

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { RunStatus } from '../predict/run-status.js';
+import type { RunStatus } from '../index.js';
 import { openDashboard } from '../monitor/dashboard.js';
 import type { Dashboard } from '../monitor/dashboard.js';
 import { isForeground, wantsDashboard } from '../monitor/terminal.js';
