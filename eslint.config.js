@@ -13,7 +13,7 @@ const layers = {
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
   models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
-  journal: ['errors.ts', 'disk.ts', 'engine/addon.ts'],
+  journal: ['errors.ts', 'disk.ts', 'batches/tokens.ts', 'engine/addon.ts'],
   // What scores mean: rules, sums and the results that carry them. Shared by predict, output and rescore.
   scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
