@@ -41,7 +41,10 @@ const proteins = proteinsOf(await readFile(file, 'utf8'));
 
 await using embedder = await openEmbedder({ model: process.env['MODEL'] ?? 'virnucpro-mini', part: 'protein' });
 const vectors = new Map<string, Float32Array>();
-for await (const { record, embedding } of embedder.stream(proteins)) vectors.set(record.id, atLengthOne(embedding));
+for await (const { record, embedding, error } of embedder.stream(proteins)) {
+  if (error) console.error(`${record.id}: ${error.message}`);
+  else vectors.set(record.id, atLengthOne(embedding));
+}
 
 const query = vectors.get(wanted);
 if (query === undefined) throw new Error(`${file} has no ${wanted}`);
