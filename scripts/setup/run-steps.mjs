@@ -46,9 +46,9 @@ export async function runSteps(names, options) {
     for (const name of stepNames) if (names.length === 0 || names.includes(name)) await runStep(name, options);
   };
   try {
-    // A checkout's folders are written to; an installed package may be another user's.
-    if (!isCheckout) await run();
-    else await withLock(inRepository('build', 'setup.lock'), sayWaiting, run);
+    // Elsewhere the steps lock what they write, which is in the cache.
+    if (isCheckout) await withLock(inRepository('build', 'setup.lock'), sayWaiting, run);
+    else await run();
   } catch (error) {
     throw explainsItself(error) ? new SetupFailure(error.message, { cause: error }) : error;
   }

@@ -15,7 +15,7 @@ import { inRepository, isCheckout } from './repository.mjs';
  * @param {Step} step
  */
 export async function checkTools(step) {
-  const builds = isCheckout || !isPrebuilt();
+  const builds = isCheckout || !(await isPrebuilt());
   const npm =
     isCheckout && !findProgram('npm') ? 'npm is missing: it comes with Node, else `apt-get install npm`' : undefined;
   refuse([libcProblem(), npm, ...(builds ? await missingBuildTools() : [])]);
