@@ -41,9 +41,11 @@ export type Embedding<R extends EmbeddingRecord = EmbeddingRecord> = {
   | {
       /** `width` numbers, in memory of its own. */
       readonly embedding: Float32Array;
+      /** It has none. */
       readonly error?: undefined;
     }
   | {
+      /** It has none. */
       readonly embedding?: undefined;
       /** VNP_INPUT_FORMAT: its letters are invalid, or it is too long; else why no device could compute it. */
       readonly error: VirnucproError;
@@ -214,6 +216,7 @@ export class Embedder implements AsyncDisposable {
     await this.#loaded.pool.close();
   }
 
+  /** `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -27,7 +27,9 @@ import type { RunOptions } from './run.js';
 
 /** The results of one record: its own and, in order, those of its windows. */
 export interface SequencePrediction<R extends InputRecord = InputRecord> {
+  /** Its own. */
   readonly contig: ContigResult<R>;
+  /** Those of its windows. */
   readonly windows: readonly WindowResult<R>[];
 }
 
