@@ -1,7 +1,7 @@
 import { encodeDna, encodeProteins } from '../batches/tokens.js';
 import type { Addon, NativeDevice, NativeWorker } from '../engine/addon.js';
 import { chooseDevices, precisionOf } from '../engine/devices/choose-devices.js';
-import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
 import { asVirnucproError } from '../errors.js';
 import { checkInputs } from '../input/input-files.js';
 import { PROTEIN_TOKENS } from '../models/tokenizers.js';
@@ -29,8 +29,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkRep
   const resolved = resolveBenchmarkOptions(options);
   if (resolved.fasta !== undefined) await checkInputs([resolved.fasta], { letters: resolved.part });
   const subject = await findSubject(resolved);
-  await prepareAddon();
-  const loaded = loadAddon();
+  const loaded = await prepareAddon();
   const { devices } = chooseDevices(loaded, resolved.device === undefined ? 'auto' : [resolved.device]);
   const [device] = devices;
   try {

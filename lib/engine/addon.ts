@@ -125,6 +125,7 @@ export interface NativeDriver {
 export interface NativeDevice {
   /** `cpu`, or `cuda:N`: N counts the devices in CUDA_VISIBLE_DEVICES in PCI bus order, as nvidia-smi does. */
   id: string;
+  /** As the hardware reports it. */
   name: string;
   /** Compute capability, e.g. `9.0`; empty for the CPU. */
   capability: string;
@@ -357,9 +358,13 @@ export interface KernelCompiler {
 export interface Addon {
   /** The libtorch that the addon was compiled against, and the compiler. */
   readonly versions: { libtorch: string; compiler: string };
-  /** null without an NVIDIA driver. Touches no device. */
+  /**
+   * Wakes the driver on another thread, which can take a second or more. Afterwards `driver` and `devices` are quick.
+   */
+  wakeDriver(): Promise<void>;
+  /** null without an NVIDIA driver. Touches no device. Loads NVML; see `wakeDriver`. */
   driver(): NativeDriver | null;
-  /** The CPU first, then the CUDA devices in order. The first call may wake the driver, which takes about a second. */
+  /** The CPU first, then the CUDA devices in order. The first call wakes the driver; see `wakeDriver`. */
   devices(): NativeDevice[];
   /** Reads the sensors of these CUDA devices, on another thread. @throws VNP_DEVICE for any other id */
   sensors(ids: readonly string[]): Promise<NativeSensors[]>;

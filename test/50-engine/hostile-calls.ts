@@ -150,6 +150,7 @@ async function loose(): Promise<void> {
   const { architecture } = model.classifier;
   await eachArgument('parametersOf', [{ ...architecture }], untyped(addon, 'parametersOf'));
   await eachArgument('sensors', [['cuda:0']], untyped(addon, 'sensors'));
+  await eachArgument('wakeDriver', [undefined], untyped(addon, 'wakeDriver'));
   await eachArgument('driver', [undefined], untyped(addon, 'driver'));
   await eachArgument('devices', [undefined], untyped(addon, 'devices'));
   const compiler = { nvrtc: 'libnvrtc.so', builtins: 'libnvrtc-builtins.so', cache: folder };
