@@ -18,7 +18,8 @@ const layers = {
   scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
-    ...['scoring', 'unless-aborted.ts'],
+    // For `logger`: what events say.
+    ...['scoring', 'unless-aborted.ts', 'monitor/event-text.ts'],
   ],
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
