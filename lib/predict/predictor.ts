@@ -27,7 +27,9 @@ import type { RunOptions } from './run.js';
 
 /** The results of one record: its own and, in order, those of its windows. */
 export interface SequencePrediction<R extends InputRecord = InputRecord> {
+  /** The record's own. */
   readonly contig: ContigResult<R>;
+  /** Those of its windows, in order; none if it is invalid or has no letters. */
   readonly windows: readonly WindowResult<R>[];
 }
 
