@@ -78,21 +78,21 @@ export class EmbeddingDispatcher<R extends EmbeddingRecord> {
   ): Promise<{ readonly outcome: Promise<EmbedOutcome> }> {
     const { share, part, request, journal } = this.#options;
     const known = journal?.has(number) ? await journal.find(number, tokens) : undefined;
-    if (known) return { outcome: Promise.resolve({ ...known, failures: [] }) };
+    if (known) return { outcome: Promise.resolve({ ...known, failures: [], computed: [] }) };
     await journal?.room;
     const { outcome } = await share.embed(part, tokens, { layers: request.layers, pools });
     if (!journal) return { outcome };
-    const kept = outcome.then(({ failures, ...states }) => {
+    const kept = outcome.then(({ failures, computed, ...states }) => {
       // A batch with failures stays out of the journal, so that a resumed run tries it again.
       if (failures.length === 0) journal.add(number, tokens, states);
-      return { failures, ...states };
+      return { failures, computed, ...states };
     });
     return { outcome: kept };
   }
 
   async #settle(
     { pieces, tokens }: EmbeddingBatch<RecordProgress<R>>,
-    { failures, ...states }: EmbedOutcome,
+    { failures, computed: _, ...states }: EmbedOutcome,
   ): Promise<void> {
     const { part, request } = this.#options;
     let failed = 0;
