@@ -13,7 +13,7 @@ const layers = {
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
   models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
-  journal: ['errors.ts', 'disk.ts', 'engine/addon.ts'],
+  journal: ['errors.ts', 'disk.ts', 'batches/tokens.ts', 'engine/addon.ts'],
   // What scores mean: rules, sums and the results that carry them. Shared by predict, output and rescore.
   scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
@@ -49,6 +49,11 @@ const layers = {
     ...['errors.ts', 'disk.ts', 'package.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
     ...['windows/windows.ts', 'unless-aborted.ts'],
   ],
+  // Embeddings in the formats of other programs. Takes from output only what writes a single file.
+  'embedding-files': [
+    ...['errors.ts', 'disk.ts', 'package.ts', 'output/buffered-file.ts', 'output/output-error.ts'],
+    ...['output/cell.ts', 'output/float-text.ts', 'output/system.ts'],
+  ],
   // Rescores stored results, from files to files, without models and devices. A classifier is passed in.
   rescore: [
     ...['errors.ts', 'disk.ts', 'input', 'output', 'scoring', 'predict/run-counts.ts'],
@@ -66,11 +71,11 @@ const layers = {
   ],
   'error-codes.ts': [],
   'errors.ts': ['error-codes.ts'],
-  'supported-node.ts': ['errors.ts'],
+  'supported-node.ts': ['errors.ts', 'package.ts'],
   'option-checks.ts': ['errors.ts'],
   'disk.ts': [],
   'process-memory.ts': [],
-  'package.ts': [],
+  'package.ts': ['errors.ts'],
   'unless-aborted.ts': [],
 };
 

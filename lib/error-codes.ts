@@ -31,6 +31,10 @@ export const ERROR_CODES = {
       'The message names file, record and line. Correct the input, or copy it again, and ' +
       '[resume](resuming.md); [input.md](input.md) says what is read.',
   },
+  VNP_INPUT_LIMIT: {
+    meaning: 'The input has more bytes than the option `maxInputBytes` allows.',
+    remedy: 'The results of the records before that are complete. Raise `maxInputBytes`, or split the input.',
+  },
   VNP_OUTPUT: {
     meaning:
       'The output directory cannot be used or written: it is not empty, another run owns it, its disk is full, ' +

@@ -1,21 +1,34 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { VirnucproError } from './errors.js';
 
 interface Manifest {
   readonly name: string;
   readonly version: string;
 }
 
+/** A bundler that writes CommonJS leaves no address; others leave that of the bundle. */
+const address = (import.meta as { url?: string }).url;
+
 function find(): { root: string; manifest: Manifest } {
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+  if (address === undefined) throw bundled('a bundle');
+  for (let folder = dirname(fileURLToPath(address)); ; folder = dirname(folder)) {
     const path = join(folder, 'package.json');
     if (existsSync(path)) {
       const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
       if (manifest.name === 'virnucpro') return { root: folder, manifest };
     }
-    if (folder === dirname(folder)) throw new Error(`Expected the package.json of virnucpro above ${import.meta.url}`);
+    if (folder === dirname(folder)) throw bundled(fileURLToPath(address));
   }
+}
+
+function bundled(file: string): VirnucproError {
+  return new VirnucproError(
+    'VNP_LIBTORCH',
+    `virnucpro was bundled into ${file}, away from the native modules and models of its package. ` +
+      'Mark virnucpro as external in the bundler, and install the package where the program runs',
+  );
 }
 
 const { root, manifest } = find();

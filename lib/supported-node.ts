@@ -1,5 +1,7 @@
 import { nodeProblem } from '#node-version';
 import { VirnucproError } from './errors.js';
+// Reports a bundled package before anything else fails in a bundle for a reason of its own.
+import './package.js';
 
 /**
  * Imported first, so that an unsupported Node gets a clear error instead of failing at the first missing feature. No

@@ -11,8 +11,10 @@
  * supports nothing newer; --cuda 12 fetches those of CUDA 12 anywhere.
  */
 import '../bin/refuse-old-node.js';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildAddon, provideAddon } from './setup/addon.mjs';
+import { cacheFolder } from './setup/cache-folder.mjs';
 import { SetupFailure } from './setup/failure.mjs';
 import { provideLibtorch } from './setup/libtorch.mjs';
 import { withLock } from './setup/lock.mjs';
@@ -76,7 +78,8 @@ function readArguments() {
 async function setUp() {
   const { cuda, major, names } = readArguments();
   await withLock(
-    inRepository('build', 'setup.lock'),
+    // A package manager's folder is left as it was made.
+    isCheckout ? inRepository('build', 'setup.lock') : join(cacheFolder(), 'setup.lock'),
     (holder) => console.log(`Waiting for another setup of ${repositoryRoot} (${holder})`),
     async () => {
       for (const name of names.length > 0 ? names : Object.keys(steps)) await runStep(name, { cuda, major });

@@ -101,7 +101,7 @@ export class Dispatcher implements WindowSink {
 
   async #sendOne(batch: FrameBatch, isWhole: boolean): Promise<void> {
     const { control, summary } = this.#options;
-    if (control.stopped) throw control.stopped;
+    control.throwIfStopped();
     const number = this.#batches++;
     const journal = isWhole ? this.#options.journal : undefined;
     if (journal?.has(number) && (await this.#settleFrom(journal, number, batch))) return;
@@ -131,7 +131,8 @@ export class Dispatcher implements WindowSink {
     } catch (error) {
       // A failing pool stops the run. A cancelled batch means that the run is stopped already: the first reason counts.
       if (error instanceof VirnucproError) control.stop(error);
-      throw control.stopped ?? error;
+      control.throwIfStopped();
+      throw error;
     }
   }
 

@@ -5,7 +5,6 @@ import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
 import { DevicePool } from '../engine/pool/pool.js';
 import { precisionOf } from '../engine/devices/choose-devices.js';
 import type { WorkerDescription } from '../engine/pool/worker-usage.js';
-import { VirnucproError } from '../errors.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { verifyFiles } from '../models/trust/verify.js';
 import type { DeviceEvent, RunEvent } from './events.js';
@@ -62,14 +61,13 @@ function isPlan(given: OpenOptions | ModelPlan): given is ModelPlan {
   return Object.hasOwn(Object(given) as object, 'settings');
 }
 
-/** @throws VirnucproError VNP_ABORTED if the signal ended loading, whatever error that caused */
+/** @throws the signal's reason if it ended loading, whatever error that caused */
 export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promise<T>): Promise<T> {
   try {
     return await loading;
   } catch (error) {
-    if (!signal?.aborted) throw error;
-    const text = 'The caller aborted loading';
-    throw new VirnucproError('VNP_ABORTED', text, { cause: signal.reason });
+    signal?.throwIfAborted();
+    throw error;
   }
 }
 

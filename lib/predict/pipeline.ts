@@ -6,7 +6,7 @@ import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
 import type { CallRule } from '../scoring/calls.js';
 import { ContigTally } from '../scoring/contig-tally.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { StoredResult } from '../scoring/results.js';
 import { openReadingFrames } from '../windows/open-reading-frames.js';
 import { readWindows } from '../windows/windows.js';
 import type { SequenceWindow } from '../windows/windows.js';
@@ -113,20 +113,20 @@ export class Pipeline {
    * @throws why reading failed or the run was stopped, after the results of the preceding records; VNP_CLOSED once the
    *   models are closed
    */
-  async *groups(): AsyncGenerator<Iterable<PredictionResult>> {
+  async *groups(): AsyncGenerator<Iterable<StoredResult>> {
     const { control } = this.#context;
     try {
       while (await this.#readOn()) yield* this.#readyGroups();
       await this.#sink.finished();
       yield* this.#readyGroups();
       this.#reading.throwFailure();
-      if (control.stopped) throw control.stopped;
+      control.throwIfStopped();
     } finally {
       await this.#close();
     }
   }
 
-  async *#readyGroups(): AsyncGenerator<Iterable<PredictionResult>> {
+  async *#readyGroups(): AsyncGenerator<Iterable<StoredResult>> {
     while (this.#ledger.hasResult()) {
       yield this.#group();
       if (this.#isTurnOver) await this.#endTurn();
@@ -134,7 +134,7 @@ export class Pipeline {
   }
 
   /** The results that are ready, oldest first. */
-  *#group(): Generator<PredictionResult> {
+  *#group(): Generator<StoredResult> {
     const { summary, control } = this.#context;
     for (let left = MAX_GROUP_RESULTS; left > 0; left--) {
       control.throwIfClosed();
@@ -186,7 +186,8 @@ export class Pipeline {
       }
       await this.#sink.flush(!this.#reading.hasFailed);
     } catch (error) {
-      if (error !== this.#context.control.stopped) throw error;
+      const { stopped, ended } = this.#context.control;
+      if (!stopped || error !== ended.reason) throw error;
     }
     return false;
   }

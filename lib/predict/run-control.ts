@@ -14,15 +14,21 @@ export class RunControl {
   #alive: NodeJS.Timeout | undefined;
   #work: readonly ControlledWork[] = [];
   #closed: VirnucproError | undefined;
+  #stopped: VirnucproError | undefined;
 
   /** Why the run was stopped; undefined if it was not. */
   get stopped(): VirnucproError | undefined {
-    return this.#ended.signal.reason as VirnucproError | undefined;
+    return this.#stopped;
   }
 
-  /** Aborted when the run is stopped, with the same reason. */
+  /** Aborted when the run is stopped; its reason is what the run throws: `stopped`, or the reason of the caller's signal. */
   get ended(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** @throws what a stopped run throws, if the run is stopped */
+  throwIfStopped(): void {
+    this.#ended.signal.throwIfAborted();
   }
 
   get isPaused(): boolean {
@@ -35,10 +41,14 @@ export class RunControl {
     return (this.#pausedBefore + now - (this.#pausedSince ?? now)) / 1000;
   }
 
-  /** From now on nothing new is read or given to a device. Only the first reason counts. */
-  stop(reason: VirnucproError): void {
+  /**
+   * From now on nothing new is read or given to a device. Only the first reason counts.
+   * @param thrown what the run throws, if that is not the reason itself
+   */
+  stop(reason: VirnucproError, thrown: unknown = reason): void {
     if (this.stopped) return;
-    this.#ended.abort(reason);
+    this.#stopped = reason;
+    this.#ended.abort(thrown);
     for (const work of this.#work) work.cancel();
     this.resume();
   }
@@ -55,12 +65,7 @@ export class RunControl {
 
   /** Stops the run when the signal is aborted, now or later. @returns a function that stops listening */
   listenTo(signal: AbortSignal): () => void {
-    const abort = (): void =>
-      this.stop(
-        new VirnucproError('VNP_ABORTED', 'The caller stopped the run before it was complete', {
-          cause: signal.reason,
-        }),
-      );
+    const abort = (): void => this.stop(stoppedBy(signal.reason), signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
     return () => signal.removeEventListener('abort', abort);
@@ -105,4 +110,10 @@ export class RunControl {
     this.#pausedSince = undefined;
     this.#applyPause();
   }
+}
+
+/** A caller's reason as an error that describes the run. */
+function stoppedBy(reason: unknown): VirnucproError {
+  if (reason instanceof VirnucproError) return reason;
+  return new VirnucproError('VNP_ABORTED', 'The caller stopped the run before it was complete', { cause: reason });
 }

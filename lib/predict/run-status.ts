@@ -49,7 +49,7 @@ export interface RunStatus {
   readonly bytesTotal: number | undefined;
   /**
    * 0 to 1, by the computed letters and their records' headers, including the finished part of running batches;
-   * undefined without bytesTotal. It never goes back: it stands still while a failed batch is computed again.
+   * undefined without bytesTotal; 1 once the run has reached its end. It never goes back: it stands still while a failed batch is computed again.
    */
   readonly fraction: number | undefined;
   /** Until the end, at the speed so far; undefined if it cannot be estimated yet. */

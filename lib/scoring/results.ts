@@ -27,15 +27,21 @@ export type WindowStatus =
   /** The engine could not score it; `reason` says why. */
   | 'failed';
 
-/** What was found in one window. */
-export interface WindowResult {
-  /** Tells it from a ContigResult. */
+/**
+ * One window of a record. Plain data, as all results are: structuredClone and messages to other threads take it, as
+ * long as they take `record`.
+ *
+ * @typeParam R type of the caller's own records: undefined in a run over files or a stream
+ */
+export interface WindowResult<R = unknown> {
   readonly kind: 'window';
+  /** The very object that the caller gave as a record; undefined in a run over files or a stream. */
+  readonly record: R;
   /** Position of the record in the whole input, from 0. */
-  readonly record: number;
-  /** Id of its record. */
+  readonly index: number;
+  /** Id of the record. */
   readonly contig: string;
-  /** The path that the record was read from, `-` for standard input. */
+  /** The path that the record was read from, `-` for standard input; `records` or `stream` if it was not a file. */
   readonly source: string;
   /** From 1 within the record. */
   readonly number: number;
@@ -101,17 +107,22 @@ export interface ContigScores {
   readonly meanLogOdds?: number;
 }
 
-/** The verdict on one record, and what it is based on. */
-export interface ContigResult extends ContigScores {
-  /** Tells it from a WindowResult. */
+/**
+ * A whole record. It comes after the results of its windows.
+ *
+ * @typeParam R type of the caller's own records: undefined in a run over files or a stream
+ */
+export interface ContigResult<R = unknown> extends ContigScores {
   readonly kind: 'contig';
+  /** The very object that the caller gave as a record; undefined in a run over files or a stream. */
+  readonly record: R;
   /** Position of the record in the whole input, from 0. */
-  readonly record: number;
+  readonly index: number;
   /** Id of the record. */
   readonly contig: string;
-  /** The whole header line without `>`. */
+  /** The whole header line without `>`; the id if the record came from memory. */
   readonly header: string;
-  /** The path that the record was read from, `-` for standard input. */
+  /** See WindowResult. */
   readonly source: string;
   /** Letters. */
   readonly length: number;
@@ -129,8 +140,6 @@ export interface ContigResult extends ContigScores {
   readonly windowsScored: number;
   /** Scored windows that are called virus. */
   readonly windowsVirus: number;
-  /** The record's letters as read; readable until the next result is asked for. */
-  readonly sequence: StoredSequence;
   /** What became of it. */
   readonly status: ContigStatus;
   /** Empty when scored. */
@@ -138,4 +147,13 @@ export interface ContigResult extends ContigScores {
 }
 
 /** Results come in input order: the windows of a record, then the record. */
-export type PredictionResult = WindowResult | ContigResult;
+export type PredictionResult<R = unknown> = WindowResult<R> | ContigResult<R>;
+
+/** A contig's result inside a run, with what the result files need. */
+export interface StoredContigResult<R = unknown> extends ContigResult<R> {
+  /** The record's letters as read; readable until the next result is asked for. */
+  readonly sequence: StoredSequence;
+}
+
+/** A result inside a run. */
+export type StoredResult<R = unknown> = WindowResult<R> | StoredContigResult<R>;

@@ -1,17 +1,19 @@
 // @ts-check
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { SetupFailure } from './failure.mjs';
 import { inRepository } from './repository.mjs';
 
-/** The packages with Node's headers, which the addon is compiled against. */
+/**
+ * The packages with Node's headers, which the addon is compiled against. A published package contains the headers
+ * themselves, in `headers`, so that those who need no compiler do not install them.
+ */
 export const headerPackages = ['node-addon-api', 'node-api-headers'];
 
 const require = createRequire(inRepository('package.json'));
 
 /**
- * The folder where Node finds a package from here: package managers put it beside this package, above it or inside it.
+ * The folder where Node finds a package from here.
  * @param {string} name
  */
 export function packageFolder(name) {
@@ -20,15 +22,4 @@ export function packageFolder(name) {
   } catch {
     throw new SetupFailure(`The package ${name} is missing: install the packages with npm first`);
   }
-}
-
-/** One folder that links to both header packages, wherever they lie: csrc/CMakeLists.txt expects one folder. */
-export function gatherHeaderPackages() {
-  const folder = inRepository('build', 'header-packages');
-  mkdirSync(folder, { recursive: true });
-  for (const name of headerPackages) {
-    rmSync(join(folder, name), { force: true });
-    symlinkSync(packageFolder(name), join(folder, name));
-  }
-  return folder;
 }

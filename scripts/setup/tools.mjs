@@ -17,7 +17,7 @@ import { diskSpace, torch } from './versions.mjs';
  * @param {Step} step
  */
 export async function checkTools(step) {
-  const builds = isCheckout || !isPrebuilt();
+  const builds = isCheckout || !(await isPrebuilt());
   const npm =
     isCheckout && !findProgram('npm') ? 'npm is missing: it comes with Node, else `apt-get install npm`' : undefined;
   refuse([libcProblem(), npm, ...(builds ? await missingBuildTools() : []), ...(await missingForDownload())]);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
-import { repositoryRoot } from '../repository.js';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { platformPackage } from '../../lib/engine/libtorch/addon-folder.js';
+import { loadAddon } from '../../lib/engine/libtorch/load.js';
+import { packageVersion } from '../../lib/package.js';
 import { compiledLibrary, TemporaryCheckout, writeLibtorch } from './temporary-checkout.js';
 
 const modules = ['virnucpro.node', 'virnucpro_loader.node'];
@@ -24,33 +26,27 @@ const cmake = (calls: string) => `
 
 describe('setup of an installed package', () => {
   /** A libtorch that loads: the one that these tests run with. */
-  const asSetUp = { VIRNUCPRO_CACHE: process.env['VIRNUCPRO_CACHE'], LIBTORCH: process.env['LIBTORCH'] };
+  const withLibtorch = { LIBTORCH: loadAddon().libtorch.root };
   let checkout: TemporaryCheckout;
   let installed: string;
   let libtorch: string;
 
   /** A project as npm leaves it: the packages that virnucpro depends on lie beside it. */
+  /** As the release packs it, in a project. */
   beforeEach(() => {
     checkout = new TemporaryCheckout();
     installed = checkout.path('project', 'node_modules', 'virnucpro');
     cpSync(compiledLibrary, join(installed, 'dist', 'lib'), { recursive: true });
     for (const name of ['bin', 'scripts', 'package.json'])
       cpSync(checkout.path(name), join(installed, name), { recursive: true });
-    checkout.write('project/node_modules/virnucpro/CMakeLists.txt', '');
     checkout.write('project/node_modules/virnucpro/csrc/addon.cc', '');
-    writeHeaders('project/node_modules', 'beside');
+    checkout.write('project/node_modules/virnucpro/headers/node-addon-api/napi.h', 'the classes\n');
+    checkout.write('project/node_modules/virnucpro/headers/node-api-headers/include/node_api.h', 'the functions\n');
     checkout.writeProgram('cmake', cmake(checkout.path('calls')));
     libtorch = writeLibtorch(checkout.path('libtorch'), '2.11.0');
   });
   afterEach(() => checkout.remove());
 
-  function writeHeaders(folder: string, text: string, packages = ['node-addon-api', 'node-api-headers']): void {
-    for (const name of packages) {
-      checkout.write(`${folder}/${name}/package.json`, `{ "name": "${name}", "version": "1.0.0" }`);
-      const header = name === 'node-addon-api' ? 'napi.h' : 'include/node_api.h';
-      checkout.write(`${folder}/${name}/${header}`, `${name} ${text}\n`);
-    }
-  }
   function setup(steps: string[], environment: NodeJS.ProcessEnv = {}) {
     const script = join(installed, 'scripts', 'setup.mjs');
     return checkout.start([script, ...steps], { LIBTORCH: libtorch, ...environment }).finished;
@@ -58,13 +54,24 @@ describe('setup of an installed package', () => {
   function calls(): string {
     return readFileSync(checkout.path('calls'), 'utf8');
   }
-  function usePrebuilt(target: (name: string) => string): void {
-    const folder = join(installed, 'prebuilds', `${process.platform}-${process.arch}`);
+  /** Puts these modules where npm puts the package of this platform. */
+  function usePrebuilt(target: (name: string) => string, version = packageVersion): void {
+    const folder = checkout.path('project', 'node_modules', ...platformPackage.split('/'));
     mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: platformPackage, version }));
     for (const name of modules) symlinkSync(target(name), join(folder, name));
   }
+  /** Files and folders of the cache, by the beginnings of their names. */
+  function cached(): string[] {
+    return existsSync(checkout.cache) ? readdirSync(checkout.cache).filter((name) => name.startsWith('addon-')) : [];
+  }
+  function filesOf(folder: string): string[] {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+  }
+  const builtHere = (name: string): string => join(dirname(loadAddon().path), name);
 
-  it('looks for tools, provides libtorch and builds the addon where lib/ looks for it', async () => {
+  it('looks for tools, provides libtorch and builds the addon into the cache, where nothing else is left', async () => {
+    const before = filesOf(installed);
     const { code, output, errors } = await setup([]);
     assert.equal(code, 0, errors);
     const steps = output
@@ -73,35 +80,25 @@ describe('setup of an installed package', () => {
       .map((line) => line.split(/ +/, 1)[0]);
     assert.deepEqual([...new Set(steps)], ['tools', 'libtorch', 'addon']);
     assert.match(output, /\naddon +built/);
-    for (const name of modules) assert.ok(existsSync(join(installed, 'build', 'Release', name)), name);
-    assert.match(calls(), new RegExp(`^-S ${installed} -B .*-DLIBTORCH=${libtorch} `));
-    assert.match((await setup([])).output, /\naddon +up to date\n$/);
+    const [folder = '', ...others] = cached().filter((name) => !name.endsWith('.lock'));
+    assert.deepEqual(others, []);
+    assert.deepEqual(filesOf(join(checkout.cache, folder)), [...modules].sort());
+    assert.match(calls(), new RegExp(`^-S ${installed}/csrc -B ${checkout.cache}/.*-DLIBTORCH=${libtorch} `));
+    assert.match(calls(), /^the classes\nthe functions$/m);
+    assert.deepEqual(filesOf(installed), before);
   });
 
-  it('shows the compiler the headers that are beside it, and those inside it before them', async () => {
-    await setup(['addon']);
-    assert.match(calls(), /^node-addon-api beside\nnode-api-headers beside$/m);
-    writeHeaders('project/node_modules/virnucpro/node_modules', 'inside', ['node-addon-api']);
-    rmSync(join(installed, 'build'), { recursive: true });
-    const { code, errors } = await setup(['addon']);
-    assert.equal(code, 0, errors);
-    assert.match(calls(), /^node-addon-api inside\nnode-api-headers beside$/m);
-  });
-
-  it('says in one line which package is missing', async () => {
-    rmSync(checkout.path('project', 'node_modules', 'node-api-headers'), { recursive: true });
-    const { code, errors } = await setup(['addon']);
-    assert.equal(code, 1);
-    assert.match(errors, /^The package node-api-headers is missing: .*\n$/);
-  });
-
-  it('depends on the packages with the headers also where the tools of development are left out', () => {
-    const manifest = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
-      dependencies: Record<string, string>;
-      files: string[];
-    };
-    for (const name of ['node-addon-api', 'node-api-headers']) assert.ok(name in manifest.dependencies, name);
-    for (const name of ['csrc', 'scripts', 'CMakeLists.txt']) assert.ok(manifest.files.includes(name), name);
+  it('builds again where the sources are others, and removes what a killed build left', async () => {
+    assert.equal((await setup(['addon'])).code, 0);
+    const [folder = ''] = cached();
+    const left = `${folder}.partial-0.0.nowhere`;
+    checkout.write(`cache/${left}/objects/addon.o`, '');
+    const again = await setup(['addon']);
+    assert.match(again.output, /\naddon +built/, again.errors);
+    assert.equal(existsSync(checkout.path('cache', left)), false);
+    checkout.write('project/node_modules/virnucpro/csrc/addon.cc', 'changed');
+    assert.equal((await setup(['addon'])).code, 0);
+    assert.equal(cached().filter((name) => !name.endsWith('.lock')).length, 2);
   });
 
   for (const step of ['tools', 'addon']) {
@@ -118,23 +115,49 @@ describe('setup of an installed package', () => {
     });
   }
 
-  it('needs neither, and builds nothing, where an addon came with the package that loads', async () => {
-    usePrebuilt((name) => join(repositoryRoot, 'build', 'Release', name));
-    const { code, output, errors } = await setup(['tools', 'addon'], { ...asSetUp, CXX: '/nowhere' });
+  it('needs neither, and builds nothing, where the package of the platform is installed and loads', async () => {
+    usePrebuilt(builtHere);
+    const { code, output, errors } = await setup(['tools', 'addon'], { ...withLibtorch, CXX: '/nowhere' });
     assert.equal(code, 0, errors);
-    assert.match(output, /^tools +all present\naddon +up to date: as it came with the package\n$/);
+    assert.match(output, /^tools +all present\naddon +up to date: \S+\/node_modules\/@virnucpro\/\S+-gnu\n$/);
     assert.equal(existsSync(checkout.path('calls')), false);
+  });
+
+  it('uses no package of the platform of another version', async () => {
+    usePrebuilt(builtHere, '0.0.1');
+    const { code, message } = await loadInstalled(withLibtorch);
+    assert.equal(code, 'VNP_LIBTORCH');
+    assert.match(message, /-gnu \S+ \(version 0\.0\.1 is installed\)\. Run `/);
+  });
+
+  it('uses a build in the cache, also after it was installed again', async () => {
+    const { path, message } = await loadInstalled(withLibtorch);
+    const [, folder = ''] = /(\/\S+\/addon-\S+)\. Run/.exec(message) ?? assert.fail(`${path}${message}`);
+    mkdirSync(folder, { recursive: true });
+    for (const name of modules) symlinkSync(builtHere(name), join(folder, name));
+    assert.equal((await loadInstalled(withLibtorch)).path, join(folder, 'virnucpro.node'));
   });
 
   it('builds the addon where the one that came with the package does not load, and says why', async () => {
     checkout.write('empty.node', '');
     usePrebuilt(() => checkout.path('empty.node'));
-    const { code, output, errors } = await setup(['addon'], asSetUp);
+    const { code, output, errors } = await setup(['addon'], withLibtorch);
     assert.equal(code, 0, errors);
     assert.match(
       output,
-      /^addon +the one that came with the package cannot be used here: .*\/prebuilds\/.* it is empty.*\n/,
+      /^addon +the one that came with the package cannot be used here: .*\/@virnucpro\/.* it is empty.*\n/,
     );
     assert.match(output, /\naddon +built/);
   });
+
+  /** What loading the installed package's addon in a process of its own gives. */
+  async function loadInstalled(environment: NodeJS.ProcessEnv) {
+    const module = join(installed, 'dist', 'lib', 'engine', 'libtorch', 'load.js');
+    const program = `import(${JSON.stringify(module)}).then(({ loadAddon }) => loadAddon())
+      .then(({ path }) => console.log(JSON.stringify({ path, message: '' })))
+      .catch(({ code, message }) => console.log(JSON.stringify({ code, message })))`;
+    const { output, errors } = await checkout.start(['-e', program], environment).finished;
+    assert.equal(errors, '');
+    return JSON.parse(output) as { path?: string; code?: string; message: string };
+  }
 });

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { libcProblem } from '#c-library';
 import { VirnucproError } from '../../errors.js';
-import { packageRoot } from '../../package.js';
 import { unlessAborted } from '../../unless-aborted.js';
 import type { Addon } from '../addon.js';
+import { ADDON, addonFolder, LOADER } from './addon-folder.js';
 import { grantedDevice } from '../limits/granted-resources.js';
 import { refuseUnfitProcess } from '../limits/process-limits.js';
 import { kernelCompiler } from './cuda.js';
@@ -14,14 +14,7 @@ import { findLibtorch, findLibtorchAside } from './find-libtorch.js';
 import type { Libtorch, LibtorchCandidate, LibtorchSearch, Refusal } from './find-libtorch.js';
 import { loadCuda, loadCudaAside } from './load-cuda.js';
 import type { CudaState } from './load-cuda.js';
-import {
-  addonFailure,
-  addonMissing,
-  failure,
-  libtorchMissing,
-  libtorchRefusal,
-  refuseDamagedAddon,
-} from './load-failure.js';
+import { addonFailure, failure, libtorchMissing, libtorchRefusal, refuseDamagedAddon } from './load-failure.js';
 import type { Loader } from './loader.js';
 
 export interface LoadedAddon {
@@ -33,9 +26,6 @@ export interface LoadedAddon {
   passedOver: readonly LibtorchCandidate[];
   cuda: CudaState;
 }
-
-const LOADER = 'virnucpro_loader.node';
-const ADDON = 'virnucpro.node';
 
 const require = createRequire(import.meta.url);
 let loaded: LoadedAddon | undefined;
@@ -246,15 +236,4 @@ function nativeModule(folder: string, name: string): unknown {
   } catch (cause) {
     throw addonFailure(path, folder, cause);
   }
-}
-
-/** $VIRNUCPRO_ADDON (for an addon built elsewhere), else the local build, else the prebuilt addon of the package. */
-function addonFolder(): string {
-  const given = process.env['VIRNUCPRO_ADDON'];
-  const folders = given
-    ? [resolve(given)]
-    : [join(packageRoot, 'build', 'Release'), join(packageRoot, 'prebuilds', `${process.platform}-${process.arch}`)];
-  const found = folders.find((folder) => ['virnucpro.node', LOADER].every((name) => existsSync(join(folder, name))));
-  if (found === undefined) throw addonMissing(folders);
-  return found;
 }
