@@ -2,7 +2,7 @@ import type { PackedTokens } from '../batches/tokens.js';
 import type { LanguageModelPart, PooledStates, EmbedOutcome } from '../engine/pool/embedding-work.js';
 import { FailureStreak, UNSCORED_BATCHES_TO_STOP } from '../engine/pool/failure-policy.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
-import { reasonOf, VirnucproError } from '../errors.js';
+import { codeOf, reasonOf, VirnucproError } from '../errors.js';
 import type { EmbeddingBatch } from './embedding-batcher.js';
 import type { EmbeddingRecord, RecordProgress } from './record-progress.js';
 import { statesOfRow } from './sequence-states.js';
@@ -95,6 +95,9 @@ export class EmbeddingDispatcher<R extends EmbeddingRecord> {
     { failures, computed: _, ...states }: EmbedOutcome,
   ): Promise<void> {
     const { part, request } = this.#options;
+    // The last device: nothing more will be computed.
+    const lost = failures.find(({ error }) => codeOf(error) === 'VNP_DEVICE_LOST');
+    if (lost) throw lost.error;
     let failed = 0;
     for (const { first, last, error } of failures) {
       failed += last - first;
