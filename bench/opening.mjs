@@ -69,8 +69,8 @@ async function measureOpenings(folder) {
       const start = performance.now();
       const worker = await addon.openWorker({ device: 'cpu', precision, engine, threads: 2, dna, protein });
       // Up to the first results: what a library does once for its first numbers, both builds do.
-      await worker.embed('dna', SEQUENCES, { layers: false });
-      await worker.embed('protein', SEQUENCES, { layers: false });
+      await worker.embed('dna', SEQUENCES, { layers: [1], pools: ['mean'] });
+      await worker.embed('protein', SEQUENCES, { layers: [1], pools: ['mean'] });
       times.push(performance.now() - start);
       await worker.close();
     }

@@ -27,6 +27,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
       process, {Napi::String::New(env, "exit"), Napi::Function::New<&WorkerBinding::join_all>(env, "joinWorkers")});
 
   exports.Set("versions", versions(env));
+  exports.Set("wakeDriver", Napi::Function::New<wake_driver_binding>(env, "wakeDriver"));
   exports.Set("driver", Napi::Function::New<driver_binding>(env, "driver"));
   exports.Set("devices", Napi::Function::New<devices_binding>(env, "devices"));
   exports.Set("sensors", Napi::Function::New<sensors_binding>(env, "sensors"));

@@ -6,4 +6,4 @@ export type { DiagnoseOptions } from './diagnosis/diagnose.js';
 export type { Check, CheckStatus } from './diagnosis/check.js';
 export { devices } from './diagnosis/device-list.js';
 export type { DeviceList, ListedDevice } from './diagnosis/device-list.js';
-export type { CudaState } from './engine/libtorch/load.js';
+export type { CudaState } from './engine/libtorch/load-cuda.js';

@@ -1,34 +1,16 @@
+import type { ERROR_CODES } from './error-codes.js';
+
 /**
  * Every failure that a user can cause or meet has one of these codes. They are stable: a code keeps its meaning between
  * releases, while the text of its message may change.
  */
-export type ErrorCode =
-  | 'VNP_NODE' // a Node release that lacks features used here
-  | 'VNP_USAGE' // a wrong option or argument
-  | 'VNP_INPUT_MISSING' // an input path that does not exist or cannot be read
-  | 'VNP_INPUT_FORMAT' // an input that is not FASTA or FASTQ of DNA, or a damaged archive
-  | 'VNP_OUTPUT' // the output directory cannot be used or written
-  | 'VNP_OUTPUT_LOST' // another run took over the output directory, or it was cleaned up, during the run
-  | 'VNP_RESUME' // the run to resume was begun with other input, another model or other options
-  | 'VNP_MODEL_MISSING' // no such model, or none installed
-  | 'VNP_MODEL_INVALID' // a model folder or archive that is damaged or of another kind
-  | 'VNP_MODEL_UNTRUSTED' // a model that was not made on this machine and is not trusted
-  | 'VNP_CHECKPOINT' // a published checkpoint that cannot be read: truncated, corrupt, hostile, of another kind
-  | 'VNP_LIBTORCH' // libtorch or the addon cannot be found or loaded
-  | 'VNP_DEVICE' // a device that does not exist or cannot be used
-  | 'VNP_MEMORY' // a device or the machine ran out of memory
-  | 'VNP_DEVICE_LOST' // a device stopped answering for good, and no other is left to take its work
-  | 'VNP_THREADS' // fewer threads than the work needs, because of a limit of the system or of OpenMP
-  | 'VNP_WRONG_NUMBERS' // a device computes wrong numbers
-  | 'VNP_SYSTEMIC' // batch after batch failed entirely: something is wrong that more batches would not fix
-  | 'VNP_ABORTED' // the caller ended a run early
-  | 'VNP_CLOSED' // a call on something already closed
-  | 'VNP_ARGUMENT' // a wrong argument to a library or native call
-  | 'VNP_NATIVE'; // a failure inside libtorch that has no code of its own
+export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** An error meant for the user: its message says what is wrong and what to do next. */
 export class VirnucproError extends Error {
+  /** Always `VirnucproError`. */
   override readonly name = 'VirnucproError';
+  /** Stable; docs/troubleshooting.md explains each. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

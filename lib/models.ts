@@ -3,6 +3,8 @@ import './supported-node.js';
 
 export { createRandomModel, importModel, inspectModel, listModels, removeModel, trustModel } from './models/library.js';
 export type {
+  EmbeddingImportOptions,
+  EmbeddingRandomOptions,
   ImportOptions,
   InspectedModel,
   InspectedPart,
@@ -13,7 +15,7 @@ export type {
   TrustOptions,
 } from './models/library.js';
 export type { Calibration, ModelCard, TriageThresholds } from './models/folder/annotations.js';
-export type { OpenedModel, OpenedPart } from './models/folder/model-folder.js';
+export type { AnyModel, EmbeddingModel, OpenedModel, OpenedPart } from './models/folder/model-folder.js';
 export { DNABERT_SIZES, ESM2_SIZES } from './models/random/published-sizes.js';
 export { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DEFAULT_SEED } from './models/random/random-model.js';
 export { SHIPPED_DEFAULT } from './models/registry.js';

@@ -36,4 +36,15 @@ const { root, manifest } = find();
 
 /** The folder of this package's package.json, wherever below it this file was compiled to. */
 export const packageRoot: string = root;
+/** Version of this program. */
 export const packageVersion: string = manifest.version;
+
+/** What a result depends on besides the model and the input. */
+export interface Versions {
+  /** Of this program. */
+  readonly virnucpro: string;
+  /** As libtorch names itself, e.g. `2.11.0+cu130`. */
+  readonly libtorch: string;
+  /** Of Node, without the `v`. */
+  readonly node: string;
+}

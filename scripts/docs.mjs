@@ -3,7 +3,8 @@
  * Writes the parts of the documentation that come from the code: `npm run docs`. The options in docs/cli.md come from
  * the command line itself, the exit codes there from lib/cli/exit-codes.ts, the fields of `bench --json` from
  * lib/benchmark/report.ts, the tables of files and columns in docs/outputs.md from lib/output/files.ts, the events in
- * docs/events.md from lib/monitor/event-schema.ts.
+ * docs/events.md from lib/monitor/event-schema.ts, the error codes in docs/troubleshooting.md from lib/error-codes.ts, and
+ * docs/api from the types and comments of the entry points.
  * With --check it writes nothing; it exits with 1 if something would change.
  */
 import { EXIT_MEANINGS } from '../dist/lib/cli/exit-codes.js';
@@ -11,6 +12,8 @@ import { buildProgram } from '../dist/lib/cli/main.js';
 import { BENCHMARK_FIELDS } from '../dist/lib/benchmark.js';
 import { EVENT_SCHEMA, EVENT_SCHEMA_VERSION } from '../dist/lib/monitor/event-schema.js';
 import { OUTPUT_FILES } from '../dist/lib/output/files.js';
+import { ERROR_CODES } from '../dist/lib/error-codes.js';
+import { writeApiPages } from './docs/api-pages.mjs';
 import { fillPart } from './docs/marked-part.mjs';
 
 const check = process.argv.includes('--check');
@@ -86,6 +89,13 @@ function eventSections() {
   return [`The version of the schema is ${EVENT_SCHEMA_VERSION}.\n`, ...sections].join('\n');
 }
 
+function errorSections() {
+  const sections = Object.entries(ERROR_CODES).map(
+    ([code, { meaning, remedy }]) => `## \`${code}\`\n\n${meaning}\n\n${remedy}\n`,
+  );
+  return sections.join('\n');
+}
+
 /** @param {string} name @param {string} mark @param {string} text */
 async function fill(name, mark, text) {
   if (await fillPart({ name, mark, script: 'docs' }, text, check)) outdated.push(name);
@@ -96,6 +106,10 @@ await fill('docs/cli.md', 'exit codes', exitCodes());
 await fill('docs/cli.md', 'benchmark fields', benchmarkFields());
 await fill('docs/events.md', 'events', eventSections());
 await fill('docs/outputs.md', 'outputs', OUTPUT_FILES.map(fileSection).join('\n'));
+await fill('docs/troubleshooting.md', 'error codes', errorSections());
+const api = await writeApiPages(check);
+outdated.push(...api.outdated);
+for (const problem of api.problems) console.log(problem);
 for (const name of new Set(outdated))
   console.log(`${name} ${check ? 'is not what the code says; run npm run docs' : 'written'}`);
-process.exitCode = check && outdated.length > 0 ? 1 : 0;
+process.exitCode = (check && outdated.length > 0) || api.problems.length > 0 ? 1 : 0;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PackedTokens } from '../lib/batches/tokens.js';
-import type { NativeWorker, OpenRequest } from '../lib/engine/addon.js';
+import type { EmbedOptions, NativeWorker, OpenRequest } from '../lib/engine/addon.js';
 import { importModel } from '../lib/models/import/import-model.js';
 import type { ImportRequest } from '../lib/models/import/import-model.js';
 import type { OpenedModel } from '../lib/models/folder/model-folder.js';
@@ -52,4 +52,21 @@ export function pack(sequences: readonly (readonly number[])[]): PackedTokens {
   const offsets = new Int32Array(sequences.length + 1);
   sequences.forEach((sequence, index) => (offsets[index + 1] = offsets[index]! + sequence.length));
   return { tokens: Int32Array.from(sequences.flat()), offsets };
+}
+
+/** Layers of both golden language models. */
+export const GOLDEN_LAYERS = 3;
+
+/** What `embed` is asked for the embeddings that a golden model's classifier reads. */
+export const LAST_MEAN: EmbedOptions = { layers: [GOLDEN_LAYERS], pools: ['mean'] };
+
+/** The means after the last layer, [sequences, width]; `layers`: those of the model. */
+export async function meansOf(
+  worker: NativeWorker,
+  part: 'dna' | 'protein',
+  tokens: PackedTokens,
+  layers = GOLDEN_LAYERS,
+): Promise<Float32Array> {
+  const { mean } = await worker.embed(part, tokens, { layers: [layers], pools: ['mean'] });
+  return mean![0]!;
 }

@@ -36,10 +36,12 @@ async function means(part, [file = '', count, folder = '', precision, threads]) 
     ...{ device: 'cpu', engine: 'packed', threads: Number(threads), [part]: model[part] },
     precision: /** @type {'fp32' | 'bf16'} */ (precision),
   });
-  const { mean } = await worker.embed(part, { tokens: Int32Array.from(lists.flat()), offsets }, { layers: false });
+  const packed = { tokens: Int32Array.from(lists.flat()), offsets };
+  const { mean } = await worker.embed(part, packed, { layers: [model[part].architecture.layers], pools: ['mean'] });
   await worker.close();
-  const width = mean.length / lists.length;
-  return { means: lists.map((_, index) => [...mean.subarray(index * width, (index + 1) * width)]) };
+  const values = mean?.[0] ?? new Float32Array();
+  const width = values.length / lists.length;
+  return { means: lists.map((_, index) => [...values.subarray(index * width, (index + 1) * width)]) };
 }
 
 const [action, part, ...words] = process.argv.slice(2);

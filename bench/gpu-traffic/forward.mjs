@@ -21,5 +21,7 @@ const worker = await loadAddon().addon.openWorker(
     [part]: { path, architecture },
   }),
 );
-for (let forward = 0; forward < forwards; forward++) await worker.embed(part, batch, { layers: false });
+/** @type {import('../../dist/lib/engine/addon.js').EmbedOptions} */
+const options = { layers: [architecture.layers], pools: ['mean'] };
+for (let forward = 0; forward < forwards; forward++) await worker.embed(part, batch, options);
 await worker.close();

@@ -7,9 +7,6 @@
 
 namespace virnucpro {
 
-namespace {
-
-// Keeps messages readable, however long the caller's text is.
 std::string shortened(const std::string& text) {
   constexpr size_t kMaxLength = 100;
   if (text.size() <= kMaxLength) return text;
@@ -18,6 +15,8 @@ std::string shortened(const std::string& text) {
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
   return text.substr(0, end) + "...";
 }
+
+namespace {
 
 std::string describe(const Napi::Value& value) {
   switch (value.Type()) {
@@ -147,6 +146,13 @@ std::vector<int64_t> integers_field(const Napi::Object& object, const char* name
   std::vector<int64_t> numbers;
   for (uint32_t i = 0; i < array.Length(); ++i) numbers.push_back(as_integer(array.Get(i), name, 0, kMaxSafeInteger));
   return numbers;
+}
+
+std::vector<std::string> strings_field(const Napi::Object& object, const char* name) {
+  const auto array = array_field(object, name);
+  std::vector<std::string> strings;
+  for (uint32_t i = 0; i < array.Length(); ++i) strings.push_back(as_string(array.Get(i), name));
+  return strings;
 }
 
 std::vector<int32_t> int32_array_field(const Napi::Object& object, const char* name) {

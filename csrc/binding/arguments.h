@@ -44,7 +44,11 @@ bool boolean_field(const Napi::Object& object, const char* name);
 // Whether the field is there and not undefined.
 bool has_field(const Napi::Object& object, const char* name);
 std::vector<int64_t> integers_field(const Napi::Object& object, const char* name);
+std::vector<std::string> strings_field(const Napi::Object& object, const char* name);
 std::vector<int32_t> int32_array_field(const Napi::Object& object, const char* name);
+
+// Keeps messages readable, however long the caller's text is.
+std::string shortened(const std::string& text);
 
 // A copy, so that the caller may reuse or transfer its arrays at once.
 PackedTokens packed_tokens_from(const Napi::Object& object);

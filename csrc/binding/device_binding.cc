@@ -87,7 +87,46 @@ class ReadSensors final : public Napi::AsyncWorker {
   std::exception_ptr failure_;
 };
 
+// Asks for everything once, so that the driver and its libraries are ready when the JavaScript thread asks.
+class WakeDriver final : public Napi::AsyncWorker {
+ public:
+  explicit WakeDriver(Napi::Env env) : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)) {}
+
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+ protected:
+  void Execute() override {
+    try {
+      describe_driver();
+      list_devices();
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
+  }
+
+  void OnOK() override {
+    settle(Env(), deferred_, [this]() -> Napi::Value {
+      if (failure_) std::rethrow_exception(failure_);
+      return Env().Undefined();
+    });
+  }
+
+ private:
+  Napi::Promise::Deferred deferred_;
+  std::exception_ptr failure_;
+};
+
 }  // namespace
+
+Napi::Value wake_driver_binding(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  return promised(env, [&]() -> Napi::Value {
+    auto waking = std::make_unique<WakeDriver>(env);
+    const auto promise = waking->promise();
+    waking.release()->Queue();  // it deletes itself when it is done
+    return promise;
+  });
+}
 
 Napi::Value devices_binding(const Napi::CallbackInfo& info) {
   const auto env = info.Env();

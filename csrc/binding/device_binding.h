@@ -4,6 +4,8 @@
 
 namespace virnucpro {
 
+// wakeDriver()
+Napi::Value wake_driver_binding(const Napi::CallbackInfo& info);
 // driver()
 Napi::Value driver_binding(const Napi::CallbackInfo& info);
 // devices()

@@ -1,7 +1,10 @@
 #include "binding/worker_binding.h"
 
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "binding/arguments.h"
 #include "binding/environment_state.h"
@@ -21,6 +24,39 @@ LanguageModel language_model(const Napi::CallbackInfo& info) {
   if (part == "dna") return LanguageModel::kDna;
   if (part == "protein") return LanguageModel::kProtein;
   throw Error(code::kArgument, "Expected dna or protein for `part` but received " + part);
+}
+
+Pool pool_from(const std::string& name) {
+  if (name == "mean") return Pool::kMean;
+  if (name == "cls") return Pool::kCls;
+  if (name == "max") return Pool::kMax;
+  if (name == "tokens") return Pool::kTokens;
+  throw Error(code::kArgument, "Expected mean, cls, max or tokens for `pools` but received " + shortened(name));
+}
+
+// Throws kArgument unless there is at least one, and none twice. `text`: how a value is named in a message.
+template <typename Value, typename Text>
+void expect_distinct(const std::vector<Value>& values, const char* name, const Text& text) {
+  if (values.empty()) {
+    throw Error(code::kArgument, std::string("Expected at least one of the `") + name + "` but received none");
+  }
+  std::set<Value> seen;
+  for (const auto& value : values) {
+    if (seen.insert(value).second) continue;
+    throw Error(code::kArgument,
+                std::string("Expected each of the `") + name + "` once but received " + text(value) + " twice");
+  }
+}
+
+EmbedOptions embed_options(const Napi::Object& given) {
+  EmbedOptions options;
+  options.layers = integers_field(given, "layers");
+  expect_distinct(options.layers, "layers", [](int64_t layer) { return std::to_string(layer); });
+  const auto pools = strings_field(given, "pools");
+  expect_distinct(pools, "pools", [](const std::string& pool) { return shortened(pool); });
+  for (const auto& pool : pools) options.pools.push_back(pool_from(pool));
+  options.measure = has_field(given, "measure") && boolean_field(given, "measure");
+  return options;
 }
 
 // Calls `act` when the AbortSignal of this name, if the request has one, is aborted; at once if it already is.
@@ -184,11 +220,7 @@ Napi::Value WorkerBinding::embed(const Napi::CallbackInfo& info) {
   return promised(env, [&] {
     const auto model = language_model(info);
     auto sequences = packed_tokens_from(object_argument(info, 1, "tokens"));
-    const auto given = object_argument(info, 2, "options");
-    EmbedOptions options;
-    options.layers = boolean_field(given, "layers");
-    options.measure = has_field(given, "measure") && boolean_field(given, "measure");
-    return submit<EmbedJob>(env, model, std::move(sequences), options);
+    return submit<EmbedJob>(env, model, std::move(sequences), embed_options(object_argument(info, 2, "options")));
   });
 }
 

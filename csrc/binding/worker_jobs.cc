@@ -14,10 +14,25 @@ Napi::Float32Array float_array(Napi::Env env, const at::Tensor& tensor) {
   return array;
 }
 
-Napi::Array layer_list(Napi::Env env, const std::vector<at::Tensor>& layers) {
+// One array for each layer. `states`: [layers, rows, width].
+Napi::Array layer_list(Napi::Env env, const at::Tensor& states) {
   auto list = Napi::Array::New(env);
-  for (size_t i = 0; i < layers.size(); ++i) list.Set(static_cast<uint32_t>(i), float_array(env, layers[i]));
+  for (int64_t i = 0; i < states.size(0); ++i)
+    list.Set(static_cast<uint32_t>(i), float_array(env, states.select(0, i)));
   return list;
+}
+
+const char* name_of(Pool pool) {
+  switch (pool) {
+    case Pool::kMean:
+      return "mean";
+    case Pool::kCls:
+      return "cls";
+    case Pool::kMax:
+      return "max";
+    default:
+      return "tokens";
+  }
 }
 
 Napi::Value scores_value(Napi::Env env, const BatchScores& result) {
@@ -37,15 +52,16 @@ Napi::Value scores_value(Napi::Env env, const BatchScores& result) {
 
 Napi::Value embeddings_value(Napi::Env env, const EmbedOptions& options, const SequenceEmbeddings& result) {
   auto value = Napi::Object::New(env);
-  value.Set("mean", float_array(env, result.mean));
-  if (options.layers) value.Set("layers", layer_list(env, result.trace.layers));
+  for (size_t i = 0; i < options.pools.size(); ++i) {
+    value.Set(name_of(options.pools[i]), layer_list(env, result.states[i]));
+  }
   if (options.measure) {
     auto seconds = Napi::Object::New(env);
     seconds.Set("total", result.seconds);
-    seconds.Set("linear", result.trace.linear_seconds);
-    seconds.Set("attention", result.trace.attention_seconds);
+    seconds.Set("linear", result.linear_seconds);
+    seconds.Set("attention", result.attention_seconds);
     value.Set("seconds", seconds);
-    value.Set("attentionBackend", result.trace.attention_backend);
+    value.Set("attentionBackend", result.attention_backend);
   }
   return value;
 }
@@ -71,10 +87,15 @@ void ScoreJob::deliver() {
 }
 
 EmbedJob::EmbedJob(std::shared_ptr<Completion> completion, LanguageModel model, PackedTokens sequences,
-                   const EmbedOptions& options)
-    : PromisedJob(std::move(completion)), model_(model), sequences_(std::move(sequences)), options_(options) {}
+                   EmbedOptions options)
+    : PromisedJob(std::move(completion)),
+      model_(model),
+      sequences_(std::move(sequences)),
+      options_(std::move(options)) {}
 
-void EmbedJob::start(WorkerModels& models) { result_ = models.embed(model_, sequences_, options_); }
+void EmbedJob::start(WorkerModels& models) { pending_ = models.embed(model_, sequences_, options_); }
+
+void EmbedJob::wait() { result_ = std::exchange(pending_, nullptr)(); }
 
 void EmbedJob::deliver() {
   resolve([options = options_, result = std::move(result_)](Napi::Env env) {

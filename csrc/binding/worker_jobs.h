@@ -51,15 +51,16 @@ class ScoreJob final : public PromisedJob {
 // The job of `NativeWorker.embed`: the embeddings of one language model.
 class EmbedJob final : public PromisedJob {
  public:
-  EmbedJob(std::shared_ptr<Completion> completion, LanguageModel model, PackedTokens sequences,
-           const EmbedOptions& options);
+  EmbedJob(std::shared_ptr<Completion> completion, LanguageModel model, PackedTokens sequences, EmbedOptions options);
   void start(WorkerModels& models) override;
+  void wait() override;
   void deliver() override;
 
  private:
   const LanguageModel model_;
   const PackedTokens sequences_;
   const EmbedOptions options_;
+  std::function<SequenceEmbeddings()> pending_;
   SequenceEmbeddings result_;
 };
 

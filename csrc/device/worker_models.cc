@@ -18,6 +18,7 @@
 #include "error.h"
 #include "known_answer/known_answer.h"
 #include "model/host_memory.h"
+#include "model/pooling.h"
 #include "model/shared_encoder.h"
 #include "stream/device_stream.h"
 #include "thread_team.h"
@@ -177,36 +178,37 @@ const Classifier& WorkerModels::classifier() const {
   return *classifier_;
 }
 
-WorkerModels::Work WorkerModels::work_for(LanguageModel model, const PackedTokens& sequences, bool whole) const {
+WorkerModels::Work WorkerModels::work_for(LanguageModel model, const PackedTokens& sequences) const {
   const auto& architecture = part_of(model).architecture;
   sequences.check(sizes(architecture).vocabulary, pooled_tokens(architecture).shortest_sequence());
-  return {model, pieces_of(sequences, whole || works_ahead() ? INT64_MAX : kCpuTokensAtOnce)};
+  return {model, pieces_of(sequences, works_ahead() ? INT64_MAX : kCpuTokensAtOnce)};
 }
 
-std::vector<Stretch> WorkerModels::plan_of(const Work& work) const {
+std::vector<Stretch> WorkerModels::plan_of(const Work& work, int64_t last_layer) const {
   const auto encoder = sizes(part_of(work.model).architecture);
+  const auto layers = std::min(encoder.layers, last_layer);
   std::vector<Stretch> plan;
-  for (const auto& piece : work.pieces) plan.push_back({work.model, encoder.layers, multiplications(encoder, piece)});
+  for (const auto& piece : work.pieces) plan.push_back({work.model, layers, multiplications(encoder, piece)});
   return plan;
 }
 
-at::Tensor WorkerModels::mean_of(const Work& work, ProgressTracker::Job& job, ForwardTrace* trace) const {
-  const Part& part = part_of(work.model);
+at::Tensor WorkerModels::forward(LanguageModel model, const PackedTokens& piece, ProgressTracker::Job& job,
+                                 ForwardTrace* trace) const {
+  auto hidden = part_of(model).encoder->forward(piece, trace, [&] { job.layer(); });
+  job.end_stretch();
+  return hidden;
+}
+
+at::Tensor WorkerModels::mean_of(const Work& work, ProgressTracker::Job& job) const {
+  const auto& architecture = part_of(work.model).architecture;
+  // No sequences give no means, whatever an engine would make of them.
   if (work.pieces.empty()) {
-    // No sequences give no means, whatever an engine would make of them.
-    const auto [vocabulary, width, layers, weights] = sizes(part.architecture);
-    auto nothing = at::empty({0, width}, at::TensorOptions(placement_.device).dtype(at::kFloat));
-    if (trace != nullptr && trace->keep_layers) trace->layers.assign(static_cast<size_t>(layers) + 1, nothing);
-    return nothing;
-  }
-  if (trace != nullptr && (trace->keep_layers || trace->measure_parts) && part.encoder->linear_layers().empty()) {
-    throw Error(code::kArgument, "Expected the packed engine for `layers` and `measure` but received torchscript");
+    return at::empty({0, sizes(architecture).width}, at::TensorOptions(placement_.device).dtype(at::kFloat));
   }
   std::vector<at::Tensor> means;
   for (const auto& piece : work.pieces) {
-    const auto hidden = part.encoder->forward(piece, trace, [&] { job.layer(); });
-    means.push_back(mean_embedding(hidden, piece, pooled_tokens(part.architecture), placement_));
-    job.end_stretch();
+    const auto hidden = forward(work.model, piece, job, nullptr);
+    means.push_back(mean_embedding(hidden, piece, pooled_tokens(architecture), placement_));
     if (!works_ahead()) expect_whole_team();
   }
   return at::cat(means);
@@ -219,18 +221,18 @@ std::function<BatchScores()> WorkerModels::score(const PackedTokens& dna, const 
                                      std::to_string(dna.sequences()) + " and " + std::to_string(protein.sequences()));
   }
   const auto& scores_of = classifier();
-  const auto dna_work = of_part(LanguageModel::kDna, [&] { return work_for(LanguageModel::kDna, dna, false); });
+  const auto dna_work = of_part(LanguageModel::kDna, [&] { return work_for(LanguageModel::kDna, dna); });
   const auto protein_work =
-      of_part(LanguageModel::kProtein, [&] { return work_for(LanguageModel::kProtein, protein, false); });
+      of_part(LanguageModel::kProtein, [&] { return work_for(LanguageModel::kProtein, protein); });
   auto plan = plan_of(dna_work);
   for (const auto& stretch : plan_of(protein_work)) plan.push_back(stretch);
   auto job = std::make_shared<ProgressTracker::Job>(progress_, std::move(plan));
 
   auto& stream = DeviceStream::current();
   const auto start = stream.record_event();
-  const auto dna_mean = of_part(LanguageModel::kDna, [&] { return mean_of(dna_work, *job, nullptr); });
+  const auto dna_mean = of_part(LanguageModel::kDna, [&] { return mean_of(dna_work, *job); });
   const auto dna_done = stream.record_event();
-  const auto protein_mean = of_part(LanguageModel::kProtein, [&] { return mean_of(protein_work, *job, nullptr); });
+  const auto protein_mean = of_part(LanguageModel::kProtein, [&] { return mean_of(protein_work, *job); });
   const auto protein_done = stream.record_event();
   const auto features = at::cat({dna_mean, protein_mean}, 1);
   BatchScores result;
@@ -252,24 +254,52 @@ std::function<BatchScores()> WorkerModels::score(const PackedTokens& dna, const 
   };
 }
 
-SequenceEmbeddings WorkerModels::embed(LanguageModel model, const PackedTokens& sequences,
-                                       const EmbedOptions& options) {
-  // With `layers` in one piece: the states of a layer are those of the whole batch.
-  const auto work = work_for(model, sequences, options.layers);
-  ProgressTracker::Job job(progress_, plan_of(work));
+void WorkerModels::check(LanguageModel model, const EmbedOptions& options) const {
+  const auto& part = part_of(model);
+  const auto layers = sizes(part.architecture).layers;
+  const auto last = options.last_layer();
+  if (last > layers) {
+    throw Error(code::kArgument, "Expected layers from 0 to " + std::to_string(layers) +
+                                     " for `layers` of this model but received " + std::to_string(last));
+  }
+  const bool only_last = options.layers.size() == 1 && last == layers;
+  if (part.encoder->linear_layers().empty() && (options.measure || !only_last)) {
+    throw Error(code::kArgument,
+                "Expected the packed engine for `measure` and for `layers` other than the last but received "
+                "torchscript");
+  }
+}
+
+std::function<SequenceEmbeddings()> WorkerModels::embed(LanguageModel model, const PackedTokens& sequences,
+                                                        const EmbedOptions& options) {
+  check(model, options);
+  const auto work = work_for(model, sequences);
+  const auto last_layer = options.last_layer();
+  auto job = std::make_shared<ProgressTracker::Job>(progress_, plan_of(work, last_layer));
+  const auto& architecture = part_of(model).architecture;
+  LayerStates states(options, sequences, sizes(architecture).width, pooled_tokens(architecture), placement_);
+  ForwardTrace trace;
+  trace.last_layer = last_layer;
+  trace.wanted = options.wanted();
+  trace.receive = [&](int64_t layer, const at::Tensor& state) { states.take(layer, state); };
+  trace.measure_parts = options.measure;
+
   auto& stream = DeviceStream::current();
-  SequenceEmbeddings result;
-  result.trace.keep_layers = options.layers;
-  result.trace.measure_parts = options.measure;
   const auto start = stream.record_event();
-  const auto mean = to_host(mean_of(work, job, &result.trace));
+  for (const auto& piece : work.pieces) {
+    states.next_piece(piece);
+    states.take(last_layer, forward(model, piece, *job, &trace));
+    if (!works_ahead()) expect_whole_team();
+  }
   const auto done = stream.record_event();
-  stream.wait(done);
-  result.mean = kept(mean, placement_.device);
-  result.seconds = done.seconds_since(start);
-  // The device has finished them.
-  for (auto& layer : result.trace.layers) layer = layer.cpu();
-  return result;
+  SequenceEmbeddings result{states.values(), 0, trace.linear_seconds, trace.attention_seconds, trace.attention_backend};
+  return [job = std::move(job), &stream, device = placement_.device, result, start, done]() mutable {
+    stream.wait(done);
+    job.reset();
+    for (auto& values : result.states) values = kept(values, device);
+    result.seconds = done.seconds_since(start);
+    return result;
+  };
 }
 
 LinearMeasurement WorkerModels::measure_linear(LanguageModel model, int64_t rows) {

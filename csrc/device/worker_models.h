@@ -1,12 +1,15 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "archive/loading_progress.h"
 #include "device/devices.h"
+#include "device/layer_states.h"
 #include "device/memory_meter.h"
 #include "device/open_request.h"
 #include "device/progress.h"
@@ -30,15 +33,13 @@ struct BatchScores {
 };
 
 struct SequenceEmbeddings {
-  at::Tensor mean;  // [sequences, width] float32, host
-  // Its layers are on the host too.
-  ForwardTrace trace;
+  // For each pool, [layers, sequences, width] float32, or [layers, tokens, width] for kTokens, host.
+  std::vector<at::Tensor> states;
   double seconds = 0;
-};
-
-struct EmbedOptions {
-  bool layers = false;
-  bool measure = false;
+  // What the forward passes measured, see ForwardTrace.
+  double linear_seconds = 0;
+  double attention_seconds = 0;
+  const char* attention_backend = "";
 };
 
 // The models of a worker, on its device. Belongs to the thread that made it; only the weights may be used by others
@@ -53,7 +54,10 @@ class WorkerModels {
   std::function<BatchScores()> score(const PackedTokens& dna, const PackedTokens& protein, bool embeddings);
   // Whether the device works asynchronously.
   bool works_ahead() const { return !placement_.device.is_cpu(); }
-  SequenceEmbeddings embed(LanguageModel model, const PackedTokens& sequences, const EmbedOptions& options);
+  // As `score` does. Throws kArgument for layers that the model does not have, and for what the engine cannot give:
+  // TorchScript's has the last layer only, and measures nothing.
+  std::function<SequenceEmbeddings()> embed(LanguageModel model, const PackedTokens& sequences,
+                                            const EmbedOptions& options);
   LinearMeasurement measure_linear(LanguageModel model, int64_t rows);
   // features [rows, inputs] -> [rows, 2] float32, host. Throws kArgument unless it holds whole rows.
   at::Tensor classify(const std::vector<float>& features);
@@ -74,11 +78,16 @@ class WorkerModels {
     std::vector<PackedTokens> pieces;
   };
 
-  // Throws kArgument for tokens that the model does not accept. `whole`: in one piece.
-  Work work_for(LanguageModel model, const PackedTokens& sequences, bool whole) const;
-  std::vector<Stretch> plan_of(const Work& work) const;
+  // Throws kArgument for tokens that the model does not accept.
+  Work work_for(LanguageModel model, const PackedTokens& sequences) const;
+  // `last_layer`: as in ForwardTrace.
+  std::vector<Stretch> plan_of(const Work& work, int64_t last_layer = INT64_MAX) const;
+  // Runs the encoder on the next piece of the job. [tokens, width] float32 on the device.
+  at::Tensor forward(LanguageModel model, const PackedTokens& piece, ProgressTracker::Job& job,
+                     ForwardTrace* trace) const;
   // [sequences, width] float32 on the device.
-  at::Tensor mean_of(const Work& work, ProgressTracker::Job& job, ForwardTrace* trace) const;
+  at::Tensor mean_of(const Work& work, ProgressTracker::Job& job) const;
+  void check(LanguageModel model, const EmbedOptions& options) const;
   const Classifier& classifier() const;
 
   ProgressTracker& progress_;

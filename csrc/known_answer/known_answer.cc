@@ -13,6 +13,7 @@
 #include "known_answer/plain_forward.h"
 #include "model/classifier.h"
 #include "model/host_memory.h"
+#include "model/pooling.h"
 #include "model/torchscript_encoder.h"
 #include "number_text.h"
 

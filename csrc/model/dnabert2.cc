@@ -48,18 +48,16 @@ at::Tensor Dnabert2::forward(const PackedTokens& sequences, ForwardTrace* trace,
   auto normal = embedding_norm_.in_place_of_sum(hidden, {});
   const auto attention = make_attention(sequences, shape_, positions_, placement_);
   if (trace != nullptr) trace->attention_backend = attention->backend();
-  const auto keep = [&] {
-    if (trace != nullptr && trace->keep_layers) trace->layers.push_back(hidden.narrow(0, 0, tokens).clone());
-  };
-  keep();
-  for (const auto& layer : layers_) {
+  const auto last = layers_to_run(trace, layers_.size());
+  for (int64_t index = 0; index < last; ++index) {
+    const auto& layer = layers_[static_cast<size_t>(index)];
+    if (trace != nullptr && trace->wants(index)) trace->receive(index, hidden.narrow(0, 0, tokens));
     const auto heads = timed(trace, linear, [&] { return layer.query_key_value(normal); });
     const auto mixed = timed(trace, &ForwardTrace::attention_seconds, [&] { return (*attention)(heads); });
     auto update = timed(trace, linear, [&] { return layer.attention_output(mixed); });
     normal = layer.attention_norm.in_place_of_sum(hidden, update);
     update = timed(trace, linear, [&] { return layer.down(layer.gated(normal)); });
     normal = layer.output_norm.in_place_of_sum(hidden, update);
-    keep();
     after_layer();
   }
   return hidden.narrow(0, 0, tokens);

@@ -18,18 +18,6 @@
 
 namespace virnucpro {
 
-// The tokens whose embeddings are averaged into the embedding of a sequence.
-struct PooledTokens {
-  int64_t skipped_front = 0;
-  int64_t skipped_back = 0;
-  int64_t max_tokens = INT64_MAX;
-
-  int64_t shortest_sequence() const { return skipped_front + skipped_back + 1; }
-};
-
-// ESM-2: residues only (no <cls>, no <eos>), at most the first 1024. DNABERT: every token, [CLS] and [SEP] included.
-PooledTokens pooled_tokens(const Architecture& architecture);
-
 // Called after each layer is given to the device, by encoders that know their layers.
 using AfterLayer = std::function<void()>;
 
@@ -41,8 +29,9 @@ class Encoder {
   Encoder& operator=(const Encoder&) = delete;
   virtual ~Encoder() = default;
 
-  // Returns the last hidden state, after the final norm, [tokens, width] float32. `sequences` must have been checked
-  // and hold at least one sequence; `trace` may be null.
+  // Returns the state after the last layer that it runs, [tokens, width] float32: with a trace, `last_layer`; without
+  // one, which may be null, the model's last, after the final norm. `sequences` must have been checked and hold at
+  // least one sequence. An encoder that does not know its layers runs all of them and gives `receive` none.
   virtual at::Tensor forward(const PackedTokens& sequences, ForwardTrace* trace,
                              const AfterLayer& after_layer) const = 0;
   // Every linear layer of the blocks, in order; empty if this encoder does not know its layers.
@@ -66,9 +55,5 @@ LinearMeasurement measure_linear(const Encoder& encoder, int64_t rows, const Pla
 // An encoder with this addon's own forward pass. Throws kModelInvalid for a classifier.
 std::unique_ptr<Encoder> make_packed_encoder(ParameterMap parameters, const Architecture& architecture,
                                              const Placement& placement, LoadingProgress& progress);
-
-// [sequences, width] float32: the mean over each sequence's pooled tokens.
-at::Tensor mean_embedding(const at::Tensor& hidden, const PackedTokens& sequences, const PooledTokens& pooled,
-                          const Placement& placement);
 
 }  // namespace virnucpro

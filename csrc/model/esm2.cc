@@ -58,12 +58,14 @@ at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace, con
   if (trace != nullptr) trace->attention_backend = attention->backend();
   // What the previous part adds to the hidden state; the next norm adds it.
   at::Tensor update;
-  const auto keep = [&] {
-    auto state = hidden.narrow(0, 0, tokens);
-    trace->layers.push_back(update.defined() ? state + update.narrow(0, 0, tokens) : state.clone());
+  const auto state = [&] {
+    auto rows = hidden.narrow(0, 0, tokens);
+    return update.defined() ? rows + update.narrow(0, 0, tokens) : rows;
   };
-  for (const auto& layer : layers_) {
-    if (trace != nullptr && trace->keep_layers) keep();
+  const auto last = layers_to_run(trace, layers_.size());
+  for (int64_t index = 0; index < last; ++index) {
+    const auto& layer = layers_[static_cast<size_t>(index)];
+    if (trace != nullptr && trace->wants(index)) trace->receive(index, state());
     auto normal = layer.attention_norm.of_sum(hidden, update);
     const auto heads = timed(trace, &ForwardTrace::linear_seconds, [&] { return layer.query_key_value(normal); });
     const auto mixed = timed(trace, &ForwardTrace::attention_seconds, [&] { return (*attention)(heads); });
@@ -72,9 +74,8 @@ at::Tensor Esm2::forward(const PackedTokens& sequences, ForwardTrace* trace, con
     update = timed(trace, &ForwardTrace::linear_seconds, [&] { return layer.down(layer.up.gelu(normal)); });
     after_layer();
   }
-  auto last = final_norm_(hidden.narrow(0, 0, tokens).add_(update.narrow(0, 0, tokens)));
-  if (trace != nullptr && trace->keep_layers) trace->layers.push_back(last);
-  return last;
+  if (last < static_cast<int64_t>(layers_.size())) return state();
+  return final_norm_(hidden.narrow(0, 0, tokens).add_(update.narrow(0, 0, tokens)));
 }
 
 std::vector<const Linear*> Esm2::linear_layers() const {

@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 #include <c10/util/accumulate.h>
+#include <c10/util/llvmMathExtras.h>
 
 #include <algorithm>
 #include <atomic>
@@ -46,6 +47,11 @@ at::Tensor new_block(int64_t bytes) {
       if (attempt == kMaxBlocks || is_out_of_memory(std::current_exception())) throw;
     }
   }
+}
+
+// Powers of two, which libtorch rounds up to anyway: jobs of all sizes, however many, leave few blocks behind.
+int64_t block_bytes(int64_t bytes) {
+  return std::max(kMinBlockBytes, static_cast<int64_t>(c10::llvm::PowerOf2Ceil(static_cast<uint64_t>(bytes))));
 }
 
 // A device that failed never reaches it.
@@ -105,7 +111,7 @@ at::Tensor PageLockedMemory::take(at::IntArrayRef sizes, at::ScalarType type) {
     ++room.block;
     room.used = 0;
   }
-  if (room.block == room.blocks.size()) room.blocks.push_back(new_block(std::max(kMinBlockBytes, bytes)));
+  if (room.block == room.blocks.size()) room.blocks.push_back(new_block(block_bytes(bytes)));
   const auto taken = room.blocks[room.block].narrow(0, room.used, bytes);
   room.used += (bytes + kAlignment - 1) / kAlignment * kAlignment;
   return taken.view(type).view(sizes);

@@ -8,7 +8,9 @@ import { defaultThreads, MAX_BATCH_TOKENS, MAX_THREADS } from '../predict/option
 export const DEFAULT_BENCHMARK_SEQUENCES = 64;
 /** Default tokens of a batch. */
 export const DEFAULT_BENCHMARK_BATCH_TOKENS = 4096;
+/** Maximum of `limit`. */
 export const MAX_BENCHMARK_SEQUENCES = 1_000_000;
+/** Maximum of `repeats`. */
 export const MAX_REPEATS = 1_000_000;
 
 const PARTS = ['dna', 'protein'] as const;
@@ -16,6 +18,7 @@ const PARTS = ['dna', 'protein'] as const;
 /** Window lengths of the published classifiers, in bases. */
 export const BENCHMARK_WINDOWS = [300, 500] as const;
 
+/** What to measure, and how. */
 export interface BenchmarkOptions {
   /** Which language model: `protein` is ESM-2, `dna` DNABERT-S. */
   readonly part: (typeof PARTS)[number];
@@ -119,6 +122,7 @@ function checkWindow(window: number): number {
 /** A potentially long step of a benchmark. */
 export type BenchmarkProgress =
   | {
+      /** Random weights are written to a temporary archive. */
       readonly step: 'write';
       /** Size of the archive with random weights. */
       readonly bytes: number;
@@ -131,4 +135,7 @@ export type BenchmarkProgress =
       /** Bytes to read. */
       readonly bytes: number;
     }
-  | { readonly step: 'load' | 'warm up' | 'measure' };
+  | {
+      /** The model is loaded, computes once unmeasured, and is measured. */
+      readonly step: 'load' | 'warm up' | 'measure';
+    };

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { PackedTokens } from '../batches/tokens.js';
-import type { EmbeddingResult, NativeWorker } from '../engine/addon.js';
+import type { EmbeddingResult, EmbedOptions, NativeWorker } from '../engine/addon.js';
 
 /** Unless their number is given: total time of the repeats, and their minimum number. */
 const SECONDS = 10;
@@ -20,6 +20,8 @@ const MAX_ROWS = 2 ** 20;
 export interface Workload {
   readonly worker: Pick<NativeWorker, 'embed' | 'measureLinear'>;
   readonly part: 'dna' | 'protein';
+  /** Those of the model. */
+  readonly layers: number;
   readonly batches: readonly PackedTokens[];
   /** Whether the linear layers can be measured alone: packed engine only. */
   readonly hasLimit: boolean;
@@ -45,12 +47,13 @@ export interface Speed {
 export type ForwardSeconds = NonNullable<EmbeddingResult['seconds']>;
 
 /** Embeds every batch `passes` times. @returns seconds */
-export async function embedAll({ worker, part, batches, clock }: Workload, passes = 1): Promise<number> {
+export async function embedAll({ worker, part, layers, batches, clock }: Workload, passes = 1): Promise<number> {
+  const options: EmbedOptions = { layers: [layers], pools: ['mean'] };
   const start = clock();
   for (let pass = 0; pass < passes; pass++) {
     const waiting = batches.values();
     const embedWaiting = async (): Promise<void> => {
-      for (const batch of waiting) await worker.embed(part, batch, { layers: false });
+      for (const batch of waiting) await worker.embed(part, batch, options);
     };
     // Two at a time: one job runs and one is ready.
     await Promise.all([embedWaiting(), embedWaiting()]);
@@ -109,12 +112,13 @@ function groupsOf(workload: Workload, passSeconds: number): Workload[] {
 }
 
 /** Times the parts of a forward pass of the largest batch: of several passes, the one with the median total. */
-export async function measureForward({ worker, part, batches, clock }: Workload): Promise<ForwardSeconds | undefined> {
+export async function measureForward(workload: Workload): Promise<ForwardSeconds | undefined> {
+  const { worker, part, layers, batches, clock } = workload;
   const batch = largest(batches);
   const measured: ForwardSeconds[] = [];
   const start = clock();
   do {
-    const { seconds } = await worker.embed(part, batch, { layers: false, measure: true });
+    const { seconds } = await worker.embed(part, batch, { layers: [layers], pools: ['mean'], measure: true });
     if (!seconds) return undefined;
     measured.push(seconds);
   } while (clock() - start < SECONDS_BESIDE);

@@ -61,8 +61,11 @@ export interface BenchmarkReport {
   readonly peak_includes_loading: boolean;
 }
 
+/** What a field of the report says. */
 export interface BenchmarkField {
+  /** In Markdown. */
   readonly meaning: string;
+  /** Empty if it has none. */
   readonly unit: string;
 }
 

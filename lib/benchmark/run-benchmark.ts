@@ -1,7 +1,7 @@
 import { encodeDna, encodeProteins } from '../batches/tokens.js';
 import type { Addon, NativeDevice, NativeWorker } from '../engine/addon.js';
 import { chooseDevices, precisionOf } from '../engine/devices/choose-devices.js';
-import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
 import { asVirnucproError } from '../errors.js';
 import { checkInputs } from '../input/input-files.js';
 import { PROTEIN_TOKENS } from '../models/tokenizers.js';
@@ -29,8 +29,7 @@ export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkRep
   const resolved = resolveBenchmarkOptions(options);
   if (resolved.fasta !== undefined) await checkInputs([resolved.fasta], { letters: resolved.part });
   const subject = await findSubject(resolved);
-  await prepareAddon();
-  const loaded = loadAddon();
+  const loaded = await prepareAddon();
   const { devices } = chooseDevices(loaded, resolved.device === undefined ? 'auto' : [resolved.device]);
   const [device] = devices;
   try {
@@ -67,7 +66,8 @@ async function measure(plan: Plan, addon: Addon): Promise<Measured> {
     const memory = watchMemory(plan.device.id, worker);
     const hasLimit = options.engine === 'packed';
     const clock = (): number => performance.now() / 1000;
-    const workload: Workload = { worker, part: subject.part, batches, hasLimit, clock };
+    const { layers } = subject.architecture;
+    const workload: Workload = { worker, part: subject.part, layers, batches, hasLimit, clock };
     onProgress({ step: 'warm up' });
     let seconds = await embedAll(workload);
     // Only a slow model's first pass is a good estimate of the time that one takes.

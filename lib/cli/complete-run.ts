@@ -76,6 +76,8 @@ function hasSameParameters({ parameters, devices }: RunManifest, { model, settin
     calibration: (parameters.temperature ?? UNCALIBRATED) === temperatureOf(model, calibration),
     sequences: parameters['keepIntermediate'] === sequences,
     embeddings: parameters['saveEmbeddings'] === embeddings,
+    // run.json does not say whether there was a limit.
+    maxRecordLength: results.maxRecordLength === undefined,
     precision: precision === 'auto' || devices.every((device) => device.precision === precision),
     engine: parameters['engine'] === engine,
     proteinBatchTokens: true,

@@ -10,8 +10,8 @@ export function devicesCommand(): Command {
       'Lists the devices that a prediction can use. Exit code 1 if there is an NVIDIA driver that libtorch cannot use.',
     )
     .option('--json', 'print the devices as JSON')
-    .action(({ json = false }: { json?: boolean }) => {
-      const list = devices();
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const list = await devices();
       console.log(json ? JSON.stringify(list, undefined, 2) : tableText(list.devices));
       if (list.cuda.state !== 'unusable') return;
       const { reason, next } = list.cuda;

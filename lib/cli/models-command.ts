@@ -12,7 +12,15 @@ import {
   removeModel,
   trustModel,
 } from '../models.js';
-import type { InspectedModel, ModelProgress, TriageThresholds } from '../models.js';
+import type {
+  EmbeddingImportOptions,
+  EmbeddingRandomOptions,
+  ImportOptions,
+  InspectedModel,
+  ModelProgress,
+  RandomOptions,
+  TriageThresholds,
+} from '../models.js';
 import { EXIT } from './exit-codes.js';
 import { DEFAULT_MODEL, modelsOption, wholeNumber } from './option-values.js';
 import { bytes as bytesText } from '../monitor/quantities.js';
@@ -38,10 +46,10 @@ export function modelsCommand(): Command {
 function importCommand(): Command {
   interface Options extends Location {
     name: string;
-    esm: string;
-    dna: string;
-    classifier: string;
-    chunkSize: number;
+    esm?: string;
+    dna?: string;
+    classifier?: string;
+    chunkSize?: number;
     dtype: 'keep' | DataType;
     card?: string;
     calibration?: string;
@@ -49,12 +57,15 @@ function importCommand(): Command {
   }
   return new Command('import')
     .addOption(modelsOption())
-    .description('Makes a model from published checkpoints. They are read as data; nothing in them is run.')
+    .description(
+      'Makes a model from published checkpoints. They are read as data; nothing in them is run. A model for predictions ' +
+        'needs --esm, --dna, --classifier and --chunk-size; with --esm, --dna or both alone, it makes embeddings only.',
+    )
     .requiredOption('--name <name>', 'name to install the model under')
-    .requiredOption('--esm <path>', 'ESM-2: a fair-esm .pt file or a transformers directory')
-    .requiredOption('--dna <dir>', 'DNABERT-S or DNABERT-2: its directory, including tokenizer.json')
-    .requiredOption('--classifier <file>', 'the classifier: 300_model.pth or 500_model.pth')
-    .requiredOption('--chunk-size <bases>', 'chunk size of that classifier: 300, 500 or another', wholeNumber(1))
+    .option('--esm <path>', 'ESM-2: a fair-esm .pt file or a transformers directory')
+    .option('--dna <dir>', 'DNABERT-S or DNABERT-2: its directory, including tokenizer.json')
+    .option('--classifier <file>', 'the classifier: 300_model.pth or 500_model.pth')
+    .option('--chunk-size <bases>', 'chunk size of that classifier: 300, 500 or another', wholeNumber(1))
     .addOption(
       new Option('--dtype <type>', 'number type of the stored weights; keep: as in the checkpoints')
         .choices(['keep', ...DATA_TYPES])
@@ -63,8 +74,10 @@ function importCommand(): Command {
     .option('--card <file>', "the model's card in Markdown: what it was trained on and what it can do")
     .option('--calibration <file>', 'JSON with a "temperature", "triage" thresholds or both, as training writes it')
     .option('-f, --force', 'replace an installed model of that name')
-    .action(async ({ force = false, esm: protein, ...options }: Options) => {
-      const model = await importModel({ ...options, protein, overwrite: force, onProgress: printProgress });
+    .action(async ({ force = false, esm, ...options }: Options) => {
+      const given = { ...options, ...(esm !== undefined && { protein: esm }) } as
+        ImportOptions | EmbeddingImportOptions;
+      const model = await importModel({ ...given, overwrite: force, onProgress: printProgress });
       console.log(`installed ${model.name} in ${model.folder}`);
     });
 }
@@ -72,23 +85,30 @@ function importCommand(): Command {
 function randomCommand(): Command {
   interface Options extends Location {
     name: string;
-    esm: string;
-    dna: string;
+    esm?: string;
+    dna?: string;
     seed: number;
-    chunkSize: number;
+    classifier: boolean;
+    chunkSize?: number;
     dtype?: DataType;
     force?: boolean;
   }
   return new Command('random')
     .addOption(modelsOption())
-    .description('Makes a model with random weights of a published size, for benchmarks. Its scores are meaningless.')
-    .requiredOption('--name <name>', 'name to install the model under')
-    .addOption(new Option('--esm <size>', 'size of ESM-2').choices([...ESM2_SIZES.keys()]).makeOptionMandatory())
-    .addOption(
-      new Option('--dna <size>', 'size of the DNA model').choices([...DNABERT_SIZES.keys()]).default(DEFAULT_DNA_SIZE),
+    .description(
+      'Makes a model with random weights of a published size, for benchmarks. Its scores and embeddings are meaningless.',
     )
+    .requiredOption('--name <name>', 'name to install the model under')
+    .addOption(new Option('--esm <size>', 'size of ESM-2').choices([...ESM2_SIZES.keys()]))
+    .addOption(
+      new Option(
+        '--dna <size>',
+        `size of the DNA model (default: ${DEFAULT_DNA_SIZE}, without a classifier none)`,
+      ).choices([...DNABERT_SIZES.keys()]),
+    )
+    .option('--no-classifier', 'a model for embeddings only, of --esm, --dna or both')
     .option('--seed <n>', 'seed of the weights', wholeNumber(0), DEFAULT_SEED)
-    .option('--chunk-size <bases>', 'length of a window', wholeNumber(1), DEFAULT_CHUNK_SIZE)
+    .option('--chunk-size <bases>', `length of a window (default: ${DEFAULT_CHUNK_SIZE})`, wholeNumber(1))
     .addOption(
       new Option(
         '--dtype <type>',
@@ -96,9 +116,12 @@ function randomCommand(): Command {
       ).choices(DATA_TYPES),
     )
     .option('-f, --force', 'replace an installed model of that name')
-    .action(async ({ force = false, esm: protein, ...options }: Options) => {
-      const model = await createRandomModel({ ...options, protein, overwrite: force, onProgress: printProgress });
-      console.log(`installed ${model.name} in ${model.folder} (random weights: its predictions are meaningless)`);
+    .action(async ({ force = false, esm, ...options }: Options) => {
+      const given = { ...options, ...(esm !== undefined && { protein: esm }) } as
+        RandomOptions | EmbeddingRandomOptions;
+      const model = await createRandomModel({ ...given, overwrite: force, onProgress: printProgress });
+      const results = model.classifier ? 'predictions' : 'embeddings';
+      console.log(`installed ${model.name} in ${model.folder} (random weights: its ${results} are meaningless)`);
     });
 }
 
@@ -164,9 +187,11 @@ function printProgress({ part, step }: ModelProgress): void {
   console.error(`${doing} the ${part} part`);
 }
 
+const EMBEDDINGS_ONLY = 'embeddings only';
+
 function oneLine({ chunkSize, parts, bytes, shipped, temperature, card, random, trusted }: InspectedModel): string {
   const fields = [
-    `windows of ${chunkSize}`,
+    chunkSize === undefined ? EMBEDDINGS_ONLY : `windows of ${chunkSize}`,
     parts.map(({ family, parameters }) => `${family} ${millions(parameters)}`).join(', '),
     megabytes(bytes),
     shipped ? 'shipped' : 'installed',
@@ -182,8 +207,8 @@ function describe(model: InspectedModel): string {
   const lines = [
     `name        ${model.name}${model.random ? ' (random weights: not for predictions)' : ''}`,
     `folder      ${model.folder}`,
-    `windows     ${model.chunkSize} bases`,
-    `tokenizer   ${model.tokens} tokens`,
+    `windows     ${model.chunkSize === undefined ? `none: ${EMBEDDINGS_ONLY}` : `${model.chunkSize} bases`}`,
+    ...(model.tokens === undefined ? [] : [`tokenizer   ${model.tokens} tokens`]),
     `size        ${megabytes(model.bytes)}`,
     `origin      ${model.shipped ? 'shipped: came with this program' : 'installed'}`,
     `card        ${model.card?.path ?? 'none'}`,

@@ -1,9 +1,11 @@
+/** `warning`: predictions work, though not as well as they could. `failed`: they do not. */
 export type CheckStatus = 'ok' | 'warning' | 'failed';
 
 /** The result of one check of this machine and this installation. */
 export interface Check {
   /** What was checked, e.g. `libtorch` or `known answer on cuda:0`. */
   readonly name: string;
+  /** Whether it is in order. */
   readonly status: CheckStatus;
   /** What was found, in one line. */
   readonly found: string;

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import type { NativeDevice, OpenRequest, Precision } from '../engine/addon.js';
 import type { LibtorchCandidate } from '../engine/libtorch/find-libtorch.js';
-import type { CudaState } from '../engine/libtorch/load.js';
+import type { CudaState } from '../engine/libtorch/load-cuda.js';
 
 const STDERR_LINES = 5;
 const STDERR_CHARACTERS = 10_000;

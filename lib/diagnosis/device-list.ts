@@ -2,9 +2,10 @@ import { counted } from '../errors.js';
 import type { NativeDevice, Precision } from '../engine/addon.js';
 import { kernelReason, precisionOf, unusableReason } from '../engine/devices/choose-devices.js';
 import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
-import { loadAddon } from '../engine/libtorch/load.js';
-import type { CudaState } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
+import type { CudaState } from '../engine/libtorch/load-cuda.js';
 
+/** A device and what a run could do with it. */
 export interface ListedDevice extends NativeDevice {
   /**
    * Whether a model can be opened on it: libtorch can use the driver and the device, and no process has it exclusively.
@@ -21,6 +22,7 @@ export interface ListedDevice extends NativeDevice {
   readonly notes: readonly string[];
 }
 
+/** Every device of this machine. */
 export interface DeviceList {
   /** The CPU first, then the CUDA devices in nvidia-smi's order, within CUDA_VISIBLE_DEVICES. */
   readonly devices: readonly ListedDevice[];
@@ -32,8 +34,8 @@ export interface DeviceList {
  * Lists every device of this machine.
  * @throws VirnucproError VNP_LIBTORCH
  */
-export function devices(): DeviceList {
-  const { addon, cuda } = loadAddon();
+export async function devices(): Promise<DeviceList> {
+  const { addon, cuda } = await prepareAddon();
   return { devices: listDevices(addon.devices(), cuda), cuda };
 }
 

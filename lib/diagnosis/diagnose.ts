@@ -7,6 +7,7 @@ import { checkAddon, checkCuda, checkDevices, checkLibtorch, checkNode, devicesO
 import type { NativeState } from './installation-checks.js';
 import { mendingCommand } from '../engine/libtorch/find-libtorch.js';
 
+/** What to check, and who hears of it. */
 export interface DiagnoseOptions {
   /** Folder of the installed models. Defaults to $VIRNUCPRO_MODELS, else $XDG_DATA_HOME/virnucpro/models. */
   readonly models?: string;

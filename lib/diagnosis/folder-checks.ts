@@ -42,7 +42,8 @@ function modelLine({ name, shipped, model, problem }: ListedModel): string {
   const { chunkSize, bytes, random, trusted } = model;
   const size = bytes < GIB / 100 ? `${(bytes / MIB).toFixed(1)} MiB` : `${(bytes / GIB).toFixed(2)} GiB`;
   const remarks = [shipped && 'came with virnucpro', random && 'random weights', !trusted && 'not trusted'];
-  return [`${name}: windows of ${chunkSize} bases`, size, ...remarks.filter(Boolean)].join(', ');
+  const use = chunkSize === undefined ? 'embeddings only' : `windows of ${chunkSize} bases`;
+  return [`${name}: ${use}`, size, ...remarks.filter(Boolean)].join(', ');
 }
 
 /** Only a warning: setup needs this folder, but a run only records there which models it has verified. */

@@ -125,6 +125,7 @@ export interface NativeDriver {
 export interface NativeDevice {
   /** `cpu`, or `cuda:N`: N counts the devices in CUDA_VISIBLE_DEVICES in PCI bus order, as nvidia-smi does. */
   id: string;
+  /** As the hardware reports it. */
   name: string;
   /** Compute capability, e.g. `9.0`; empty for the CPU. */
   capability: string;
@@ -256,14 +257,35 @@ export interface BatchResult {
   seconds: { dna: number; protein: number; classifier: number };
 }
 
-export interface EmbeddingResult {
-  /** [sequences, width]: the mean that the classifier reads. */
-  mean: Float32Array;
+/**
+ * What becomes of the states of a layer. `mean`, `max`: of each sequence's pooled tokens, column by column; ESM-2 pools
+ * the residues only, at most the first 1024, DNABERT every token. `cls`: the state of the first token. `tokens`: the
+ * states of all tokens as they are, special tokens included.
+ */
+export type Pool = 'mean' | 'cls' | 'max' | 'tokens';
+
+export interface EmbedOptions {
   /**
-   * Only on request: layers+1 tensors of [tokens, width]; the first is the scaled token embedding, the last is after
-   * the final norm.
+   * Distinct layers, at least one: 0 is the (scaled) token embedding, N the state after layer N, and the last one is
+   * after the final norm. Layers after the largest one here are not computed. The torchscript engine has only the last.
    */
-  layers?: Float32Array[];
+  layers: readonly number[];
+  /** Distinct, at least one. */
+  pools: readonly Pool[];
+  /** Packed engine only; slows a forward pass on a GPU down. Default: false. */
+  measure?: boolean;
+}
+
+/** For each pool that was asked for, one array for each layer, in the order of `layers`. */
+export interface EmbeddingResult {
+  /** [sequences, width]; for the last layer the mean that the classifier reads. */
+  mean?: Float32Array[];
+  /** [sequences, width] */
+  cls?: Float32Array[];
+  /** [sequences, width] */
+  max?: Float32Array[];
+  /** [tokens, width] */
+  tokens?: Float32Array[];
   /** Only when measuring: seconds of the forward pass. The rest of `total` went to everything else. */
   seconds?: { total: number; linear: number; attention: number };
   /**
@@ -290,12 +312,11 @@ export interface LinearMeasurement {
 export interface NativeWorker {
   /** An empty batch gives no scores. */
   run(batch: FrameBatchTokens, options: { embeddings: boolean }): Promise<BatchResult>;
-  /** `layers` and `measure` (default false): packed engine only. Measuring slows a forward pass on a GPU down. */
-  embed(
-    part: 'dna' | 'protein',
-    tokens: PackedTokens,
-    options: { layers: boolean; measure?: boolean },
-  ): Promise<EmbeddingResult>;
+  /**
+   * The states of one language model's layers. A layer is pooled when it is computed: without the pool `tokens` no more
+   * than one layer's states of all tokens are in memory at a time. An empty batch gives empty arrays.
+   */
+  embed(part: 'dna' | 'protein', tokens: PackedTokens, options: EmbedOptions): Promise<EmbeddingResult>;
   /**
    * Packed engine only.
    * @param rows tokens in a batch, 1 to 1,048,576
@@ -337,9 +358,13 @@ export interface KernelCompiler {
 export interface Addon {
   /** The libtorch that the addon was compiled against, and the compiler. */
   readonly versions: { libtorch: string; compiler: string };
-  /** null without an NVIDIA driver. Touches no device. */
+  /**
+   * Wakes the driver on another thread, which can take a second or more. Afterwards `driver` and `devices` are quick.
+   */
+  wakeDriver(): Promise<void>;
+  /** null without an NVIDIA driver. Touches no device. Loads NVML; see `wakeDriver`. */
   driver(): NativeDriver | null;
-  /** The CPU first, then the CUDA devices in order. The first call may wake the driver, which takes about a second. */
+  /** The CPU first, then the CUDA devices in order. The first call wakes the driver; see `wakeDriver`. */
   devices(): NativeDevice[];
   /** Reads the sensors of these CUDA devices, on another thread. @throws VNP_DEVICE for any other id */
   sensors(ids: readonly string[]): Promise<NativeSensors[]>;

@@ -25,6 +25,7 @@ export const SEQUENCE_EXTENSIONS: readonly string[] = [
 
 /** One input to read: a file, a pipe, or `-` for standard input. */
 export interface InputFile {
+  /** As it is opened; `-` for standard input. */
   readonly path: string;
   /** Bytes; undefined unless it is a regular file. */
   readonly size: number | undefined;
@@ -37,6 +38,7 @@ export interface FilesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What to expect of the inputs, and who hears of it. */
 export interface CheckOptions extends FilesOptions {
   /** What the inputs should hold: `dna` refuses protein, `protein` accepts both. Default `dna`. */
   readonly letters?: LetterKind;

@@ -1,18 +1,18 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadAddon } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
 import { reasonOf } from '../errors.js';
 import type { Architecture, DataType } from '../engine/addon.js';
 import { importModel as importInto } from './import/import-model.js';
-import type { ImportRequest } from './import/import-model.js';
+import type { EmbeddingImportRequest, ImportRequest } from './import/import-model.js';
 import { randomModel as randomInto } from './random/random-model.js';
-import type { RandomRequest } from './random/random-model.js';
+import type { EmbeddingRandomRequest, RandomRequest } from './random/random-model.js';
 import { ModelRegistry, modelsFolder } from './registry.js';
 import type { ModelPlace } from './registry.js';
 import type { VerifyOptions } from './trust/verify.js';
 import type { ModelCard, TriageThresholds } from './folder/annotations.js';
-import { PART_NAMES } from './folder/model-folder.js';
-import type { OpenedModel, PartName } from './folder/model-folder.js';
+import { partNames } from './folder/model-folder.js';
+import type { AnyModel, OpenedModel, OpenedPart, PartName } from './folder/model-folder.js';
 
 /** Where models are installed. */
 export interface ModelsLocation {
@@ -26,7 +26,9 @@ function registryAt({ models }: ModelsLocation): ModelRegistry {
 
 /** A model, described, or with what is wrong with it. */
 export interface ListedModel extends ModelPlace {
+  /** Absent if it is damaged. */
   readonly model?: InspectedModel;
+  /** What is wrong with it; absent if it is intact. */
   readonly problem?: string;
 }
 
@@ -46,6 +48,7 @@ export async function listModels(location: ModelsLocation = {}): Promise<ListedM
   );
 }
 
+/** Where to look for the model, and whether one that is not trusted is refused. */
 export interface InspectOptions extends ModelsLocation {
   /**
    * If given, a model that `open` would refuse with this value is refused here, too. Without it, any model is
@@ -54,7 +57,10 @@ export interface InspectOptions extends ModelsLocation {
   readonly trust?: boolean;
 }
 
-/** @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED (see InspectOptions.trust) */
+/**
+ * Describes one model, without running code of it; without a name, the one that `open` would choose.
+ * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED (see InspectOptions.trust)
+ */
 export async function inspectModel(name: string | undefined, options: InspectOptions = {}): Promise<InspectedModel> {
   return inspectFrom(registryAt(options), name, options);
 }
@@ -64,10 +70,11 @@ async function inspectFrom(
   name: string | undefined,
   { trust }: InspectOptions = {},
 ): Promise<InspectedModel> {
-  const model = await (trust === undefined ? registry.find(name) : registry.findTrusted(name, { trust }));
+  const model = await (trust === undefined ? registry.findAny(name) : registry.findAnyTrusted(name, { trust }));
   return describeModel(model, await registry.isTrusted(model));
 }
 
+/** Where the model is, and what is told while its archives are read. */
 export type TrustOptions = ModelsLocation & Pick<VerifyOptions, 'onRead'>;
 
 /**
@@ -75,53 +82,90 @@ export type TrustOptions = ModelsLocation & Pick<VerifyOptions, 'onRead'>;
  * with the hashes in its `pipeline.json`. `onRead` is called with their size in bytes when reading them takes a while.
  * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT
  */
-export async function trustModel(name: string, { models, ...options }: TrustOptions = {}): Promise<OpenedModel> {
+export async function trustModel(name: string, { models, ...options }: TrustOptions = {}): Promise<AnyModel> {
   return registryAt({ models }).trust(name, options);
 }
 
-/** @throws VirnucproError VNP_MODEL_MISSING, VNP_USAGE for one that came with this program */
+/**
+ * Deletes an installed model.
+ * @throws VirnucproError VNP_MODEL_MISSING, VNP_USAGE for one that came with this program
+ */
 export async function removeModel(name: string, location: ModelsLocation = {}): Promise<void> {
   await registryAt(location).remove(name);
 }
 
-export type ImportOptions = Omit<ImportRequest, 'registry' | 'addon'> & ModelsLocation;
+type OfLibrary<Request> = Omit<Request, 'registry' | 'addon'> & ModelsLocation;
 
-/** See ImportOptions. @throws VirnucproError VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
-export async function importModel({ models, ...options }: ImportOptions): Promise<OpenedModel> {
-  return importInto({ ...options, registry: registryAt({ models }), addon: loadAddon().addon });
+/** Makes a model for predictions: see ImportRequest. */
+export type ImportOptions = OfLibrary<ImportRequest>;
+/** Makes a model that has one language model or both, for embeddings: see EmbeddingImportRequest. */
+export type EmbeddingImportOptions = OfLibrary<EmbeddingImportRequest>;
+
+/** Installs a model made of published checkpoints. @throws VirnucproError VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
+export async function importModel(options: ImportOptions): Promise<OpenedModel>;
+export async function importModel(options: ImportOptions | EmbeddingImportOptions): Promise<AnyModel>;
+export async function importModel({ models, ...options }: ImportOptions | EmbeddingImportOptions): Promise<AnyModel> {
+  return importInto({ ...options, registry: registryAt({ models }), addon: (await prepareAddon()).addon });
 }
 
-export type RandomOptions = Omit<RandomRequest, 'registry' | 'addon'> & ModelsLocation;
+/** Makes a model for predictions: see RandomRequest. */
+export type RandomOptions = OfLibrary<RandomRequest>;
+/** Makes a model that has one language model or both, for embeddings: see EmbeddingRandomRequest. */
+export type EmbeddingRandomOptions = OfLibrary<EmbeddingRandomRequest>;
 
-/** See RandomOptions. @throws VirnucproError VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
-export async function createRandomModel({ models, ...options }: RandomOptions): Promise<OpenedModel> {
-  return randomInto({ ...options, registry: registryAt({ models }), addon: loadAddon().addon });
+/** Installs a model with random weights, to try things out. @throws VirnucproError VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
+export async function createRandomModel(options: RandomOptions): Promise<OpenedModel>;
+export async function createRandomModel(options: RandomOptions | EmbeddingRandomOptions): Promise<AnyModel>;
+export async function createRandomModel({
+  models,
+  ...options
+}: RandomOptions | EmbeddingRandomOptions): Promise<AnyModel> {
+  return randomInto({ ...options, registry: registryAt({ models }), addon: (await prepareAddon()).addon });
 }
 
 /** One part of a model, for printing. */
 export interface InspectedPart {
+  /** Its role: `dna`, `protein` or `classifier`. */
   readonly part: PartName;
+  /** `esm2`, `dnabert2` or `classifier`. */
   readonly family: Architecture['family'];
   /** Layers, widths and so on, by name. */
   readonly architecture: Architecture;
   /** Number of values. */
   readonly parameters: number;
+  /** Data type of the stored values. */
   readonly dtype: DataType;
-  /** Name of the checkpoint or size that it was made from, and the SHA-256 of the checkpoint (null when random). */
+  /** Name of the checkpoint or size that it was made from. */
   readonly source: string;
+  /** SHA-256 of that checkpoint, hexadecimal; null when random. */
   readonly sourceSha256: string | null;
+  /** Path of the TorchScript archive. */
   readonly archive: string;
+  /** Of the archive, hexadecimal. */
   readonly sha256: string;
+  /** Size of the archive. */
   readonly bytes: number;
+  /** The program and version that wrote the archive. */
   readonly createdBy: string;
+}
+
+/** A file of a model's folder. */
+export interface ModelFile {
+  /** Within the folder. */
+  readonly path: string;
+  /** Its size. */
+  readonly bytes: number;
 }
 
 /** A model, for printing. */
 export interface InspectedModel {
+  /** Name that `open` finds it by. */
   readonly name: string;
+  /** Path of its folder. */
   readonly folder: string;
-  /** Chunk size: bases of a window. */
-  readonly chunkSize: number;
+  /** Chunk size: bases of a window. Absent in a model that makes embeddings only. */
+  readonly chunkSize?: number;
+  /** Whether its weights are random, so that its scores and embeddings mean nothing. */
   readonly random: boolean;
   /** Whether it came with this program. */
   readonly shipped: boolean;
@@ -133,36 +177,39 @@ export interface InspectedModel {
   readonly triage: readonly TriageThresholds[];
   /** Whether it is shipped, or was made here or recorded as trusted and has not changed since; see SECURITY.md. */
   readonly trusted: boolean;
-  /** Tokens of the DNA tokenizer. */
-  readonly tokens: number;
+  /** Tokens of the DNA tokenizer. Absent without a DNA part. */
+  readonly tokens?: number;
+  /** All three, or only one or both language models of a model that makes embeddings only. */
   readonly parts: readonly InspectedPart[];
   /** Every file of the folder. */
-  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  readonly files: readonly ModelFile[];
+  /** Size of all files together. */
   readonly bytes: number;
 }
 
 /** Everything about a model, as one plain object. */
-export async function describeModel(model: OpenedModel, trusted: boolean): Promise<InspectedModel> {
+export async function describeModel(model: AnyModel, trusted: boolean): Promise<InspectedModel> {
   const files = await filesOf(model.folder);
+  const { chunkSize, temperature, triage = [] }: Partial<OpenedModel> = model.classifier ? model : {};
   return {
     name: model.name,
     folder: model.folder,
-    chunkSize: model.chunkSize,
+    ...(chunkSize !== undefined && { chunkSize }),
     random: model.random,
     shipped: model.shipped,
     ...(model.card && { card: model.card }),
-    ...(model.temperature !== undefined && { temperature: model.temperature }),
-    triage: model.triage,
+    ...(temperature !== undefined && { temperature }),
+    triage,
     trusted,
-    tokens: model.tokenizer.tokens.length,
-    parts: PART_NAMES.map((part) => inspectPart(model, part)),
+    ...(model.tokenizer && { tokens: model.tokenizer.tokens.length }),
+    parts: partNames(model).map((part) => inspectPart(part, model[part]!)),
     files,
     bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
   };
 }
 
-function inspectPart(model: OpenedModel, part: PartName): InspectedPart {
-  const { architecture, parameters, dtype, source, path, sha256, bytes, createdBy } = model[part];
+function inspectPart(part: PartName, opened: OpenedPart<Architecture>): InspectedPart {
+  const { architecture, parameters, dtype, source, path, sha256, bytes, createdBy } = opened;
   return {
     part,
     family: architecture.family,

@@ -3,8 +3,15 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { packageRoot } from '../package.js';
 import { expected, VirnucproError } from '../errors.js';
-import { openModel, PIPELINE_FILE } from './folder/model-folder.js';
-import type { OpenedModel } from './folder/model-folder.js';
+import {
+  forPrediction,
+  openAnyModel,
+  PART_NAMES,
+  partNames,
+  PIPELINE_FILE,
+  readPartNames,
+} from './folder/model-folder.js';
+import type { AnyModel, ModelDescription, OpenedModel, PartName } from './folder/model-folder.js';
 import { sha256OfFile } from './trust/sha256.js';
 import { TrustRecords } from './trust/trust-records.js';
 import { verifyFiles } from './trust/verify.js';
@@ -50,6 +57,7 @@ export function checkModelName(name: string): void {
 
 /** A model that exists, intact or damaged. */
 export interface ModelPlace {
+  /** Name that `open` finds it by. */
   readonly name: string;
   /** Whether it came with this program. */
   readonly shipped: boolean;
@@ -86,14 +94,23 @@ export class ModelRegistry {
   }
 
   /**
-   * Reads what a model's files state about it. Without a name, takes the only installed model, or SHIPPED_DEFAULT if
-   * none is installed. A model found here is not necessarily safe to load: see `findTrusted`.
+   * Reads what the files of a model for predictions state about it. Without a name, takes the only installed one, or
+   * SHIPPED_DEFAULT if none is installed. A model found here is not necessarily safe to load: see `findTrusted`.
    *
-   * @throws VNP_MODEL_MISSING listing the models there are, VNP_MODEL_INVALID when it is damaged
+   * @throws VNP_MODEL_MISSING listing the models there are, VNP_MODEL_INVALID when it is damaged or makes embeddings only
    */
   async find(name?: string): Promise<OpenedModel> {
-    const { shipped, name: found } = await this.#place(name);
-    return openModel(join(shipped ? this.shipped : this.folder, found), { shipped });
+    return forPrediction(await this.findAny(name));
+  }
+
+  /**
+   * Like `find`, for a model that may make embeddings only.
+   *
+   * @param parts without a name, the parts that the model must have. Defaults to those that predictions need
+   */
+  async findAny(name?: string, parts: readonly PartName[] = PART_NAMES): Promise<AnyModel> {
+    const { shipped, name: found } = await this.#place(name, parts);
+    return openAnyModel(this.#folderOf({ shipped, name: found }), { shipped });
   }
 
   /**
@@ -105,7 +122,18 @@ export class ModelRegistry {
    *   changed since
    */
   async findTrusted(name: string | undefined, { trust }: { readonly trust: boolean }): Promise<OpenedModel> {
-    const model = await this.find(name);
+    return this.#trusted(await this.find(name), trust);
+  }
+
+  /** Like `findTrusted`, for a model that may make embeddings only. @param parts see `findAny` */
+  async findAnyTrusted(
+    name: string | undefined,
+    { trust, parts }: { readonly trust: boolean; readonly parts?: readonly PartName[] },
+  ): Promise<AnyModel> {
+    return this.#trusted(await this.findAny(name, parts), trust);
+  }
+
+  async #trusted<Model extends ModelDescription>(model: Model, trust: boolean): Promise<Model> {
     if (trust || (await this.isTrusted(model))) return model;
     const origin = (await this.#records.knows(model.name))
       ? `its ${PIPELINE_FILE} has since been changed or replaced`
@@ -119,7 +147,7 @@ export class ModelRegistry {
   }
 
   /** Shipped models are trusted: anyone who can change them can change the program. */
-  async isTrusted({ name, pipelineSha256, shipped }: OpenedModel): Promise<boolean> {
+  async isTrusted({ name, pipelineSha256, shipped }: ModelDescription): Promise<boolean> {
     return shipped || this.#records.has(name, pipelineSha256);
   }
 
@@ -129,9 +157,10 @@ export class ModelRegistry {
    *
    * @throws VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT where the folder cannot be written
    */
-  async trust(name: string, { onRead }: Pick<VerifyOptions, 'onRead'> = {}): Promise<OpenedModel> {
-    const model = await this.find(name);
-    await verifyFiles([model.dna, model.protein, model.classifier], { again: true, ...(onRead && { onRead }) });
+  async trust(name: string, { onRead }: Pick<VerifyOptions, 'onRead'> = {}): Promise<AnyModel> {
+    const model = await this.findAny(name);
+    const archives = partNames(model).map((part) => model[part]!);
+    await verifyFiles(archives, { again: true, ...(onRead && { onRead }) });
     if (model.shipped) return model;
     try {
       await this.#records.add(model.name, model.pipelineSha256);
@@ -245,7 +274,7 @@ export class ModelRegistry {
     return aside;
   }
 
-  async #place(name: string | undefined): Promise<ModelPlace> {
+  async #place(name: string | undefined, parts: readonly PartName[] = []): Promise<ModelPlace> {
     const places = await this.listAll();
     const there = places.length === 0 ? 'none is installed' : `available: ${places.map((one) => one.name).join(', ')}`;
     if (name !== undefined) {
@@ -254,11 +283,27 @@ export class ModelRegistry {
       if (found) return found;
       throw missing(`The model ${name} is not installed in ${this.folder}; ${there}. ${HOW_TO_GET_ONE}`);
     }
-    const [first, ...others] = places.filter(({ shipped }) => !shipped);
-    const chosen = first ?? places.find((one) => one.name === SHIPPED_DEFAULT);
-    if (!chosen) throw missing(`No model is installed in ${this.folder}. ${HOW_TO_GET_ONE}`);
+    const areFit = await Promise.all(places.map((place) => this.#hasParts(place, parts)));
+    const fit = places.filter((_, index) => areFit[index]);
+    const [first, ...others] = fit.filter(({ shipped }) => !shipped);
+    const chosen = first ?? fit.find((one) => one.name === SHIPPED_DEFAULT);
+    if (!chosen) {
+      const isEmpty = places.every((place) => place.shipped);
+      const what = isEmpty ? 'No model is installed' : `No model with the parts ${parts.join(', ')} is installed`;
+      throw missing(`${what} in ${this.folder}. ${HOW_TO_GET_ONE}`);
+    }
     if (others.length === 0) return chosen;
     throw missing(`Several models are installed in ${this.folder}, and none was named; ${there}. Say which one to use`);
+  }
+
+  /** A damaged model counts as one with all parts: whoever relies on it must learn of the damage. */
+  async #hasParts(place: ModelPlace, parts: readonly PartName[]): Promise<boolean> {
+    const found = await readPartNames(this.#folderOf(place)).catch(() => PART_NAMES);
+    return parts.every((part) => found.includes(part));
+  }
+
+  #folderOf({ shipped, name }: ModelPlace): string {
+    return join(shipped ? this.shipped : this.folder, name);
   }
 
   /**

@@ -1,3 +1,4 @@
+import type { Versions } from '../package.js';
 import type { RunCounts } from '../predict/run-counts.js';
 import type { DeviceSummary } from '../predict/run-status.js';
 
@@ -87,7 +88,8 @@ export interface ManifestFile {
 
 /** What the caller of `finish` knows about its run. */
 export interface RunDescription {
-  readonly versions: { readonly virnucpro: string; readonly libtorch: string; readonly node: string };
+  /** Of this program, its libtorch and Node. */
+  readonly versions: Versions;
   /** ISO 8601, UTC. */
   readonly started: string;
   /** ISO 8601, UTC: when the last result was written. */
@@ -101,11 +103,15 @@ export interface RunDescription {
    * others are here. `stopped`: the run ended before the end of its input; the results are correct but incomplete.
    */
   readonly outcome: 'complete' | 'partial' | 'stopped';
+  /** The model of the run. */
   readonly model: ManifestModel;
   /** null in a run without triage; absent in runs of early versions, which had none. */
   readonly triage?: ManifestTriage | null;
+  /** Every input that was read to its end. */
   readonly inputs: readonly ManifestInput[];
+  /** What decided the results besides the model. */
   readonly parameters: ManifestParameters;
+  /** What every worker did. */
   readonly devices: readonly DeviceSummary[];
   /**
    * `finish` compares these with the rows it wrote. If the outcome is `stopped`, the counts of records may exceed the
@@ -124,6 +130,7 @@ export interface RunDescription {
 
 /** The content of run.json. */
 export interface RunManifest extends RunDescription {
+  /** MANIFEST_FORMAT_VERSION of the program that wrote it. */
   readonly formatVersion: number;
   /** Always true: results are not put in place if their counts differ from those of the run. */
   readonly countsChecked: true;

@@ -5,7 +5,7 @@ import { expected, VirnucproError } from '../errors.js';
 import { writeToDisk } from '../disk.js';
 import { both, BufferedFile, openNewFile } from './buffered-file.js';
 import type { OpenFile, ResultWriter, Wait } from './buffered-file.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { StoredResult } from '../scoring/results.js';
 import { FailedFilesWriter, HighestScoreWriter, PredictionResultsWriter } from './classic-files.js';
 import type { Failure } from './classic-files.js';
 import { checkReplaceable, checkResultFiles, earlierFiles } from './earlier-files.js';
@@ -237,7 +237,7 @@ export class ResultDirectory {
    *
    * @throws VNP_OUTPUT with the file's name, VNP_OUTPUT_LOST
    */
-  write(result: PredictionResult): Wait {
+  write(result: StoredResult): Wait {
     this.#checkOpen();
     let wait: Wait;
     if (result.kind === 'window') {

@@ -56,7 +56,7 @@ export class WindowsTableWriter implements ResultWriter {
       reason: ({ reason }) => escapeCell(reason),
       model: ({ model }) => escapeCell(model),
       source: ({ source }) => this.#source.of(source),
-      record: ({ record }) => record + 1,
+      record: ({ index }) => index + 1,
     });
   }
 
@@ -84,7 +84,7 @@ export class ContigsTableWriter implements ResultWriter {
       status: ({ status }) => status,
       reason: ({ reason }) => escapeCell(reason),
       source: ({ source }) => this.#source.of(source),
-      record: ({ record }) => record + 1,
+      record: ({ index }) => index + 1,
     });
   }
 

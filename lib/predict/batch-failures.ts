@@ -1,5 +1,5 @@
 import { DNA_FAULT, PROTEIN_FAULT } from '../engine/addon.js';
-import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import type { BatchOutcome } from '../engine/pool/scoring-work.js';
 import { codeOf, reasonOf } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 

@@ -1,7 +1,7 @@
 import type { FrameBatch, FrameBatcher } from '../batches/frame-batcher.js';
-import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import type { BatchOutcome } from '../engine/pool/scoring-work.js';
 import { FailureStreak, UNSCORED_BATCHES_TO_STOP } from '../engine/pool/failure-policy.js';
-import type { DevicePool } from '../engine/pool/pool.js';
+import type { PoolShare } from '../engine/pool/pool-share.js';
 import { VirnucproError } from '../errors.js';
 import type { BatchRecords } from '../journal/run-journal.js';
 import type { Orf } from '../windows/open-reading-frames.js';
@@ -67,7 +67,7 @@ export interface DispatcherOptions {
 
 /** Sends frames to the devices in batches, and settles what comes back. */
 export class Dispatcher implements WindowSink {
-  readonly #pool: DevicePool;
+  readonly #share: PoolShare;
   readonly #options: DispatcherOptions;
   /** Batches so far, computed or found in the journal. */
   #batches = 0;
@@ -76,8 +76,8 @@ export class Dispatcher implements WindowSink {
   /** Batches without a single score. */
   readonly #unscored = new FailureStreak(UNSCORED_BATCHES_TO_STOP);
 
-  constructor(pool: DevicePool, options: DispatcherOptions) {
-    this.#pool = pool;
+  constructor(share: PoolShare, options: DispatcherOptions) {
+    this.#share = share;
     this.#options = options;
   }
 
@@ -101,7 +101,7 @@ export class Dispatcher implements WindowSink {
 
   async #sendOne(batch: FrameBatch, isWhole: boolean): Promise<void> {
     const { control, summary } = this.#options;
-    if (control.stopped) throw control.stopped;
+    control.throwIfStopped();
     const number = this.#batches++;
     const journal = isWhole ? this.#options.journal : undefined;
     if (journal?.has(number) && (await this.#settleFrom(journal, number, batch))) return;
@@ -124,14 +124,15 @@ export class Dispatcher implements WindowSink {
     await this.#options.summary.timed('waiting', Promise.all(this.#running));
   }
 
-  async #taken(batch: FrameBatch): ReturnType<DevicePool['submit']> {
+  async #taken(batch: FrameBatch): ReturnType<PoolShare['submit']> {
     const { control, embeddings = false } = this.#options;
     try {
-      return await this.#pool.submit(batch.tokens, { embeddings });
+      return await this.#share.submit(batch.tokens, { embeddings });
     } catch (error) {
       // A failing pool stops the run. A cancelled batch means that the run is stopped already: the first reason counts.
       if (error instanceof VirnucproError) control.stop(error);
-      throw control.stopped ?? error;
+      control.throwIfStopped();
+      throw error;
     }
   }
 
@@ -141,7 +142,7 @@ export class Dispatcher implements WindowSink {
     const known = await journal.find(number, batch.tokens, outcomes.placeOf(batch.tags[0]!));
     if (!known) return false;
     const faults = new Uint8Array(batch.tags.length);
-    outcomes.settle(batch, { ...known, faults, failures: [] }, true);
+    outcomes.settle(batch, { ...known, faults, failures: [], computed: [] }, true);
     counts.enterJournaled(batch.tags.length);
     return true;
   }

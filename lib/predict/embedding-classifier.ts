@@ -1,7 +1,7 @@
 import type { NativeWorker } from '../engine/addon.js';
 import { asVirnucproError, expected } from '../errors.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
-import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/trust/verify.js';
 import { checkKind, isFlag } from '../option-checks.js';
@@ -11,6 +11,7 @@ import { endedBy } from './open-models.js';
 import { resolveModelSettings, resolveOpenHandlers } from './options.js';
 import type { OpenOptions, PredictOptions } from './options.js';
 
+/** The options of `open` and `predict` that a classifier alone has use for. */
 export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' | 'threads' | 'signal'> &
   Pick<PredictOptions, 'calibration'>;
 
@@ -49,8 +50,7 @@ export class EmbeddingClassifier {
     const registry = new ModelRegistry(modelsFolder(options.models));
     const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
     const { classifier } = model;
-    await unlessAborted(prepareAddon(), signal);
-    const { addon } = loadAddon();
+    const { addon } = await prepareAddon(signal);
     await verifyFiles([classifier], { signal });
     const opening = addon.openWorker({
       device: 'cpu',
@@ -76,7 +76,7 @@ export class EmbeddingClassifier {
 
   /**
    * @param embeddings [frames, width], as in FrameScore; one call at a time
-   * @returns [frames, 2]: others, virus
+   * @returns of shape [frames, 2]: others, virus
    * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED, VNP_NATIVE
    */
   async classify(embeddings: Float32Array): Promise<Float32Array> {
@@ -93,6 +93,7 @@ export class EmbeddingClassifier {
     }
   }
 
+  /** Frees the classifier. Closing twice is harmless. */
   async close(): Promise<void> {
     await this.#worker.close();
   }

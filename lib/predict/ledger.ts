@@ -1,5 +1,5 @@
 import type { FrameBatch } from '../batches/frame-batcher.js';
-import type { BatchOutcome } from '../engine/pool/batch-task.js';
+import type { BatchOutcome } from '../engine/pool/scoring-work.js';
 import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
 import type { FrameName, Orf } from '../windows/open-reading-frames.js';
@@ -7,7 +7,7 @@ import type { SequenceWindow } from '../windows/windows.js';
 import type { CallRule } from '../scoring/calls.js';
 import type { ContigTally } from '../scoring/contig-tally.js';
 import { calibrated, UNCALIBRATED } from '../scoring/frame-scores.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { StoredResult } from '../scoring/results.js';
 import { windowResult } from '../scoring/window-result.js';
 import type { SettledWindow } from '../scoring/window-result.js';
 import { unscoredFrames } from './batch-failures.js';
@@ -164,7 +164,7 @@ export class Ledger {
   }
 
   /** The oldest result, if it is ready. The caller must release a contig's sequence. */
-  next(): PredictionResult | undefined {
+  next(): StoredResult | undefined {
     if (!this.hasResult()) return undefined;
     this.#forget();
     const next = this.#queue[this.#head++]!;

@@ -4,11 +4,9 @@ import { grantedResources, grantText } from '../engine/limits/granted-resources.
 import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
 import { DevicePool } from '../engine/pool/pool.js';
 import { precisionOf } from '../engine/devices/choose-devices.js';
-import type { WorkerDescription } from '../engine/pool/pool-worker.js';
-import { VirnucproError } from '../errors.js';
+import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { verifyFiles } from '../models/trust/verify.js';
-import { unlessAborted } from '../unless-aborted.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './options.js';
 import type { ModelSettings, OpenHandlers, OpenOptions } from './options.js';
@@ -36,13 +34,8 @@ export interface OpenedModels extends LoadedModel {
   readonly onEvent: (event: RunEvent) => void;
 }
 
-interface ModelPools {
-  readonly pool: DevicePool;
-  readonly triage?: { readonly pool: DevicePool } | undefined;
-}
-
 /** The pool of the run's model, then that of triage. */
-export function poolsOf({ pool, triage }: ModelPools): readonly DevicePool[] {
+export function poolsOf({ pool, triage }: Pick<OpenedModels, 'pool' | 'triage'>): readonly DevicePool[] {
   return triage ? [pool, triage.pool] : [pool];
 }
 
@@ -68,14 +61,13 @@ function isPlan(given: OpenOptions | ModelPlan): given is ModelPlan {
   return Object.hasOwn(Object(given) as object, 'settings');
 }
 
-/** @throws VirnucproError VNP_ABORTED if the signal ended loading, whatever error that caused */
+/** @throws the signal's reason if it ended loading, whatever error that caused */
 export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promise<T>): Promise<T> {
   try {
     return await loading;
   } catch (error) {
-    if (!signal?.aborted) throw error;
-    const text = 'The caller aborted loading';
-    throw new VirnucproError('VNP_ABORTED', text, { cause: signal.reason });
+    signal?.throwIfAborted();
+    throw error;
   }
 }
 
@@ -87,8 +79,7 @@ async function loadModels(found: () => Promise<ModelPlan>, handlers: Handlers): 
   signal?.throwIfAborted();
   emitGrant(onEvent);
   const models = await found();
-  await unlessAborted(prepareAddon(), signal);
-  const { passedOver, libtorch } = loadAddon();
+  const { passedOver, libtorch } = await prepareAddon(signal);
   for (const { place, verdict } of passedOver) {
     onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: libtorch.root });
   }
@@ -140,7 +131,8 @@ function isOn(pool: DevicePool): (plan: PlannedWorker) => boolean {
   return ({ device }) => opened.includes(device.id);
 }
 
-function emitGrant(onEvent: (event: RunEvent) => void): void {
+/** Emits what part of the machine this process may use, if not all of it. */
+export function emitGrant(onEvent: (event: RunEvent) => void): void {
   const resources = grantedResources();
   const text = grantText(resources);
   if (text === undefined) return;
@@ -179,7 +171,8 @@ async function load(
   return { model, pool, tokenizer };
 }
 
-function deviceEvent(worker: WorkerDescription, batchTokens: BatchTokens): DeviceEvent {
+/** The event of a worker that is ready. */
+export function deviceEvent(worker: WorkerDescription, batchTokens: BatchTokens): DeviceEvent {
   const { id, device, precision, threads, weightBytes } = worker;
   const { name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree } = device;
   return {

@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import { FrameBatcher } from '../batches/frame-batcher.js';
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
-import type { DevicePool } from '../engine/pool/pool.js';
+import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
 import type { CallRule } from '../scoring/calls.js';
 import { ContigTally } from '../scoring/contig-tally.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { StoredResult } from '../scoring/results.js';
 import { openReadingFrames } from '../windows/open-reading-frames.js';
 import { readWindows } from '../windows/windows.js';
 import type { SequenceWindow } from '../windows/windows.js';
@@ -14,7 +14,6 @@ import type { BatchFailure } from './batch-failures.js';
 import { Dispatcher } from './dispatcher.js';
 import type { WindowSink } from './dispatcher.js';
 import { Ledger } from './ledger.js';
-import { poolsOf } from './open-models.js';
 import { Reading } from './reading.js';
 import type { RunControl } from './run-control.js';
 import type { MutableRunSummary } from './summary.js';
@@ -38,7 +37,7 @@ export interface PipelineOptions {
   readonly temperature?: number;
   /** Whether frame scores carry their embeddings. Default false. */
   readonly embeddings?: boolean;
-  /** Name of the pool's model. */
+  /** Name of the model. */
   readonly model: string;
   /** A model that first decides the windows it is sure of. It gives no embeddings. Default none. */
   readonly triage?: TriageOptions | undefined;
@@ -57,12 +56,12 @@ export interface RunContext {
 
 /** Where windows go: to the run's model, or to triage first. */
 function sinkOf(
-  pool: DevicePool,
+  share: PoolShare,
   { batches, embeddings = false, triage }: PipelineOptions,
   { summary, control, journal, onFailure, onTriageFailure = () => undefined }: RunContext,
   ledger: Ledger,
 ): WindowSink {
-  const models = new Dispatcher(pool, {
+  const models = new Dispatcher(share, {
     batcher: new FrameBatcher(batches),
     outcomes: ledger,
     counts: summary,
@@ -97,14 +96,14 @@ export class Pipeline {
   #open: OpenRecord | undefined;
   #turnStart = performance.now();
 
-  constructor(records: AsyncIterable<SequenceRecord>, pool: DevicePool, options: PipelineOptions, context: RunContext) {
+  constructor(records: AsyncIterable<SequenceRecord>, share: PoolShare, options: PipelineOptions, context: RunContext) {
     const { summary, control } = context;
     this.#options = options;
     this.#context = context;
     this.#reading = new Reading(records, summary, control);
     this.#ledger = new Ledger(options);
-    this.#sink = sinkOf(pool, options, context, this.#ledger);
-    this.#detach = control.attach(poolsOf({ pool, triage: options.triage }));
+    this.#sink = sinkOf(share, options, context, this.#ledger);
+    this.#detach = control.attach(options.triage ? [share, options.triage.share] : [share]);
   }
 
   /**
@@ -114,20 +113,20 @@ export class Pipeline {
    * @throws why reading failed or the run was stopped, after the results of the preceding records; VNP_CLOSED once the
    *   models are closed
    */
-  async *groups(): AsyncGenerator<Iterable<PredictionResult>> {
+  async *groups(): AsyncGenerator<Iterable<StoredResult>> {
     const { control } = this.#context;
     try {
       while (await this.#readOn()) yield* this.#readyGroups();
       await this.#sink.finished();
       yield* this.#readyGroups();
       this.#reading.throwFailure();
-      if (control.stopped) throw control.stopped;
+      control.throwIfStopped();
     } finally {
       await this.#close();
     }
   }
 
-  async *#readyGroups(): AsyncGenerator<Iterable<PredictionResult>> {
+  async *#readyGroups(): AsyncGenerator<Iterable<StoredResult>> {
     while (this.#ledger.hasResult()) {
       yield this.#group();
       if (this.#isTurnOver) await this.#endTurn();
@@ -135,7 +134,7 @@ export class Pipeline {
   }
 
   /** The results that are ready, oldest first. */
-  *#group(): Generator<PredictionResult> {
+  *#group(): Generator<StoredResult> {
     const { summary, control } = this.#context;
     for (let left = MAX_GROUP_RESULTS; left > 0; left--) {
       control.throwIfClosed();
@@ -187,7 +186,8 @@ export class Pipeline {
       }
       await this.#sink.flush(!this.#reading.hasFailed);
     } catch (error) {
-      if (error !== this.#context.control.stopped) throw error;
+      const { stopped, ended } = this.#context.control;
+      if (!stopped || error !== ended.reason) throw error;
     }
     return false;
   }

@@ -1,5 +1,5 @@
 import { PRECISIONS } from '../engine/devices/choose-devices.js';
-import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
+import { prepareAddon } from '../engine/libtorch/load.js';
 import { expected, VirnucproError } from '../errors.js';
 import { checkInputs } from '../input/input-files.js';
 import type { InputFile } from '../input/input-files.js';
@@ -20,9 +20,11 @@ import type { FoundTriage } from './triage-model.js';
 
 /** A model and how it is opened. Plain data. */
 export interface ModelPlan {
+  /** The model of the run. */
   readonly model: OpenedModel;
   /** The model that reads every window first, and which windows it decides. */
   readonly triage: FoundTriage | undefined;
+  /** How it is opened: the options of `open`, with their defaults. */
   readonly settings: ModelSettings;
   /** Undefined until `planOnDevices` has looked at the devices, which requires libtorch. */
   readonly devices: DevicePlan | undefined;
@@ -36,6 +38,7 @@ export interface RunPlan extends ModelPlan {
   readonly files: readonly InputFile[];
   /** What the user should know about the inputs, one sentence each. */
   readonly warnings: readonly string[];
+  /** The options of `predict` that decide results, with their defaults. */
   readonly results: ResultSettings;
   /** Path of the journal of an unfinished run that this one resumes. */
   readonly journal: string | undefined;
@@ -45,7 +48,8 @@ export type PlannedOnDevices<Plan extends ModelPlan> = Plan & { readonly devices
 
 /** The options of `open`, and those of `predict` that decide results. */
 export type PrepareOptions = OrUndefined<
-  OpenOptions & Pick<PredictOptions, 'threshold' | 'minFraction' | 'calibration' | 'sequences' | 'embeddings'>
+  OpenOptions &
+    Pick<PredictOptions, 'threshold' | 'minFraction' | 'calibration' | 'sequences' | 'embeddings' | 'maxRecordLength'>
 > & {
   /** Files, directories, or `-`: as `predict` takes them. */
   readonly inputs: string | readonly string[];
@@ -75,9 +79,10 @@ export async function prepare(options: PrepareOptions): Promise<PlannedOnDevices
 /** The first part of `prepare`: inputs, models and options, without the journal and the devices. */
 export async function planRun(options: PrepareOptions): Promise<RunPlan> {
   const { inputs: given, journal: _journal, onWarning, ...others } = options;
-  const { threshold, minFraction, calibration, sequences, embeddings, ...open } = others;
+  const { threshold, minFraction, calibration, sequences, embeddings, maxRecordLength, ...open } = others;
   const inputs = inputPaths(given, 'prepare');
-  const results = resolveResultSettings({ threshold, minFraction, calibration, sequences, embeddings });
+  const chosen = { threshold, minFraction, calibration, sequences, embeddings, maxRecordLength };
+  const results = resolveResultSettings(chosen, { call: 'prepare' });
   // Refuses wrong options before the inputs are looked at, which takes longer; `planModels` resolves them.
   resolveModelSettings(open);
   const warnings: string[] = [];
@@ -178,8 +183,7 @@ export async function planOnDevices<Plan extends ModelPlan>(
 ): Promise<PlannedOnDevices<Plan>> {
   const { devices } = plan;
   if (devices) return { ...plan, devices };
-  await unlessAborted(prepareAddon(), signal);
-  return { ...plan, devices: planDevices(loadAddon(), sizesOf(plan), plan.settings) };
+  return { ...plan, devices: planDevices(await prepareAddon(signal), sizesOf(plan), plan.settings) };
 }
 
 /** Everything that a device must have room for. */

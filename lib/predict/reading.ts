@@ -1,4 +1,4 @@
-import { VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
 import { unlessAborted } from '../unless-aborted.js';
 import type { RunControl } from './run-control.js';
@@ -20,10 +20,13 @@ export class Reading {
     this.#control = control;
   }
 
-  /** What is wrong with the input, if that is why reading failed. */
+  /** Why reading failed, if it did: the failure itself or, if it is the caller's own, an error with it as the cause. */
   get failure(): VirnucproError | undefined {
-    const reason = this.#failure?.reason;
-    return reason instanceof VirnucproError ? reason : undefined;
+    if (!this.#failure) return undefined;
+    const { reason } = this.#failure;
+    if (reason instanceof VirnucproError) return reason;
+    const message = `The input could not be read to its end: ${reasonOf(reason)}`;
+    return new VirnucproError('VNP_INPUT_MISSING', message, { cause: reason });
   }
 
   get hasFailed(): boolean {
@@ -44,7 +47,7 @@ export class Reading {
       const next = await this.#summary.timed('reading', unlessAborted(coming, ended));
       return next.done ? undefined : next.value;
     } catch (reason) {
-      if (reason !== this.#control.stopped) this.#failure = { reason };
+      if (!this.#control.stopped || reason !== ended.reason) this.#failure = { reason };
       // A record may still arrive.
       else coming.then(({ done, value }) => done || value.sequence.release()).catch(() => undefined);
       return undefined;

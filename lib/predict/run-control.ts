@@ -1,12 +1,8 @@
+import type { PoolShare } from '../engine/pool/pool-share.js';
 import { VirnucproError } from '../errors.js';
 
-/** What a run must be able to control in a pool. */
-export interface PausablePool {
-  /** While paused, the pool finishes what it is computing and starts nothing else. */
-  setPaused(isPaused: boolean): void;
-  /** Drops everything that has not begun. */
-  cancel(): void;
-}
+/** What a run must be able to control of its work on the devices. */
+export type ControlledWork = Pick<PoolShare, 'setPaused' | 'cancel'>;
 
 /** Pauses a run, or ends it early, from outside or from within. */
 export class RunControl {
@@ -16,17 +12,23 @@ export class RunControl {
   #pausedBefore = 0;
   /** During a pause this may be all that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
-  #pools: readonly PausablePool[] = [];
+  #work: readonly ControlledWork[] = [];
   #closed: VirnucproError | undefined;
+  #stopped: VirnucproError | undefined;
 
   /** Why the run was stopped; undefined if it was not. */
   get stopped(): VirnucproError | undefined {
-    return this.#ended.signal.reason as VirnucproError | undefined;
+    return this.#stopped;
   }
 
-  /** Aborted when the run is stopped, with the same reason. */
+  /** Aborted when the run is stopped; its reason is what the run throws: `stopped`, or the reason of the caller's signal. */
   get ended(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** @throws what a stopped run throws, if the run is stopped */
+  throwIfStopped(): void {
+    this.#ended.signal.throwIfAborted();
   }
 
   get isPaused(): boolean {
@@ -39,11 +41,15 @@ export class RunControl {
     return (this.#pausedBefore + now - (this.#pausedSince ?? now)) / 1000;
   }
 
-  /** From now on nothing new is read or given to a device. Only the first reason counts. */
-  stop(reason: VirnucproError): void {
+  /**
+   * From now on nothing new is read or given to a device. Only the first reason counts.
+   * @param thrown what the run throws, if that is not the reason itself
+   */
+  stop(reason: VirnucproError, thrown: unknown = reason): void {
     if (this.stopped) return;
-    this.#ended.abort(reason);
-    for (const pool of this.#pools) pool.cancel();
+    this.#stopped = reason;
+    this.#ended.abort(thrown);
+    for (const work of this.#work) work.cancel();
     this.resume();
   }
 
@@ -59,36 +65,31 @@ export class RunControl {
 
   /** Stops the run when the signal is aborted, now or later. @returns a function that stops listening */
   listenTo(signal: AbortSignal): () => void {
-    const abort = (): void =>
-      this.stop(
-        new VirnucproError('VNP_ABORTED', 'The caller stopped the run before it was complete', {
-          cause: signal.reason,
-        }),
-      );
+    const abort = (): void => this.stop(stoppedBy(signal.reason), signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
     return () => signal.removeEventListener('abort', abort);
   }
 
-  /** Controls these pools from now on. @returns a function that detaches them, not paused and without work of this run */
-  attach(pools: readonly PausablePool[]): () => void {
-    this.#pools = pools;
+  /** Controls this work from now on. @returns a function that lets go of it, not paused and with nothing left to begin */
+  attach(all: readonly ControlledWork[]): () => void {
+    this.#work = all;
     this.#applyPause();
     return () => {
-      this.#pools = [];
+      this.#work = [];
       this.#applyPause();
-      for (const pool of pools) {
+      for (const work of all) {
         // If all went well there is nothing left to cancel.
-        pool.cancel();
-        pool.setPaused(false);
+        work.cancel();
+        work.setPaused(false);
       }
     };
   }
 
   #applyPause(): void {
     clearInterval(this.#alive);
-    for (const pool of this.#pools) pool.setPaused(this.isPaused);
-    if (this.#pools.length > 0 && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
+    for (const work of this.#work) work.setPaused(this.isPaused);
+    if (this.#work.length > 0 && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
   }
 
   /** The devices finish what they are computing, and get nothing new until `resume`. */
@@ -109,4 +110,10 @@ export class RunControl {
     this.#pausedSince = undefined;
     this.#applyPause();
   }
+}
+
+/** A caller's reason as an error that describes the run. */
+function stoppedBy(reason: unknown): VirnucproError {
+  if (reason instanceof VirnucproError) return reason;
+  return new VirnucproError('VNP_ABORTED', 'The caller stopped the run before it was complete', { cause: reason });
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { BatchTokens } from '../engine/devices/worker-plan.js';
-import type { WorkerDescription } from '../engine/pool/pool-worker.js';
+import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../journal/journal-key.js';
 import type { RunKey, TriageKey } from '../journal/journal-key.js';
 import { PART_NAMES } from '../models/folder/model-folder.js';

@@ -1,5 +1,5 @@
 import type { Addon } from '../engine/addon.js';
-import type { DevicePool } from '../engine/pool/pool.js';
+import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { PoolWorker } from '../engine/pool/pool-worker.js';
 import { busySeconds } from '../engine/pool/linear-limit.js';
 import { readWorkers } from '../engine/pool/worker-memory.js';
@@ -7,20 +7,22 @@ import type { WorkerReading } from '../engine/pool/worker-memory.js';
 import type { MemoryEvent, ProgressEvent, RunEvent } from './events.js';
 import type { RunControl } from './run-control.js';
 import { computedBy } from './run-status.js';
-import type { RunStatus, WorkerStatus } from './run-status.js';
+import type { RunningBatch, RunStatus, WorkerStatus } from './run-status.js';
 import type { MutableRunSummary } from './summary.js';
 
 /** Seconds between two readings of memory and sensors. */
 const READING_INTERVAL = 2;
+/** Seconds between two calls of `onProgress`. */
+const PROGRESS_CALL_INTERVAL = 1;
 /** Fraction of memory by which use must fall below the limit before the next warning: use at the limit may waver. */
 const RELIEF = 0.05;
 
+export type MonitoredShare = Pick<PoolShare, 'workers' | 'runningOn' | 'framesUnderway'>;
+
 export interface RunMonitorOptions {
   readonly addon: Pick<Addon, 'sensors'>;
-  /** Those of the run's model, then those of triage. */
-  readonly workers: readonly PoolWorker[];
-  /** The pool of the run's model. */
-  readonly models: Pick<DevicePool, 'framesUnderway'>;
+  /** The run's share of the pool of its model, then that of triage, if there is one. */
+  readonly shares: readonly MonitoredShare[];
   readonly summary: MutableRunSummary;
   readonly control: RunControl;
   readonly onEvent: (event: RunEvent) => void;
@@ -28,6 +30,8 @@ export interface RunMonitorOptions {
   readonly progressInterval: number;
   /** Fraction of a device's memory, 0 to 1, at which to warn. */
   readonly memoryWarning: number;
+  /** Called with how far the run is, at intervals and, if it reaches its end, then. Default none. */
+  readonly onProgress?: ((fraction: number | undefined, status: RunStatus) => void) | undefined;
 }
 
 /** Watches a run: reports how far it is, on request and at intervals, and warns when memory runs short. */
@@ -40,6 +44,7 @@ export class RunMonitor {
   #reading: Promise<void> | undefined;
   readonly #warned = new Set<string>();
   #end: number | undefined;
+  #isComplete = false;
   /** The highest values so far: progress never goes back. */
   #letters = 0;
   #fraction = 0;
@@ -50,24 +55,44 @@ export class RunMonitor {
     this.#options = options;
   }
 
+  get #workers(): readonly PoolWorker[] {
+    return this.#options.shares.flatMap(({ workers }) => workers);
+  }
+
   /** Starts watching, until `end`. */
   begin(): void {
     this.#start = performance.now();
-    const { progressInterval } = this.#options;
+    const { progressInterval, onProgress } = this.#options;
     const every = (seconds: number, work: () => void): void => {
       this.#timers.push(setInterval(work, seconds * 1000).unref());
     };
     every(READING_INTERVAL, () => void this.#read());
     if (progressInterval > 0) every(progressInterval, () => this.emitProgress());
+    if (onProgress) every(PROGRESS_CALL_INTERVAL, () => this.#callOnProgress());
     void this.#read();
   }
 
-  /** After the run: takes a last reading, and emits its memory events. */
-  async end(): Promise<void> {
+  /**
+   * After the run: takes a last reading, and emits its memory events.
+   * @param isComplete whether the run reached its end
+   */
+  async end(isComplete = false): Promise<void> {
     this.#end = performance.now();
     for (const timer of this.#timers) clearInterval(timer);
     await this.#read();
     this.#emitMemory();
+    if (!isComplete) return;
+    this.#isComplete = true;
+    this.#callOnProgress();
+  }
+
+  #callOnProgress(): void {
+    const status = this.status();
+    try {
+      this.#options.onProgress?.(status.fraction, status);
+    } catch {
+      // Documented at the option.
+    }
   }
 
   /** Emits how far the run is, and the memory of every device. */
@@ -77,10 +102,10 @@ export class RunMonitor {
   }
 
   status(): RunStatus {
-    const { summary, control, models } = this.#options;
+    const { summary, control, shares } = this.#options;
     const seconds = this.#seconds();
     const { counts, framesDone, framesJournaled, framesSpared, framesFailed, input, computed } = summary;
-    const { framesUnderway } = models;
+    const { framesUnderway } = shares[0]!;
     const framesAndParts = framesDone + framesUnderway;
     this.#letters = Math.max(this.#letters, computed.letters(framesAndParts));
     const fraction = this.#furthest(computed.bytes(framesAndParts, input));
@@ -101,12 +126,13 @@ export class RunMonitor {
       framesJournaled,
       framesSpared,
       framesFailed,
-      workers: this.#options.workers.map((worker, index) => this.#worker(worker, index)),
+      workers: this.#workers.map((worker, index) => this.#worker(worker, index)),
     };
   }
 
   /** The fraction of the run that is done when this many bytes of the inputs are computed; never less than before. */
   #furthest(bytesComputed: number): number | undefined {
+    if (this.#isComplete) return 1;
     if (!this.bytesTotal) return undefined;
     this.#fraction = Math.max(this.#fraction, Math.min(1, bytesComputed / this.bytesTotal));
     return this.#fraction;
@@ -119,7 +145,7 @@ export class RunMonitor {
     const done = {
       frames: usage.frames,
       tokens: usage.dnaTokens + usage.proteinTokens,
-      running: worker.running(),
+      running: this.#runningOn(worker),
     };
     const bytes = summary.computed.bytesOf(computedBy(done).frames, summary.input);
     return {
@@ -137,6 +163,10 @@ export class RunMonitor {
     };
   }
 
+  #runningOn(worker: PoolWorker): RunningBatch | undefined {
+    return this.#options.shares.find(({ workers }) => workers.includes(worker))!.runningOn(worker);
+  }
+
   #seconds(): number {
     const now = performance.now();
     return ((this.#end ?? now) - (this.#start ?? now)) / 1000;
@@ -144,7 +174,7 @@ export class RunMonitor {
 
   /** Never two at a time: a driver that is slow to answer is not asked again meanwhile. */
   async #read(): Promise<void> {
-    this.#reading ??= readWorkers(this.#options.addon, this.#options.workers).then(
+    this.#reading ??= readWorkers(this.#options.addon, this.#workers).then(
       (readings) => {
         this.#readings = readings;
         this.#warnOfPressure();

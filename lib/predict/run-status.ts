@@ -12,25 +12,28 @@ export interface WorkerStatus {
   readonly name: string;
   /** Taken out of the run: it stopped answering, or batches failed on it that other devices scored. */
   readonly isLost: boolean;
-  /** What it is computing. */
+  /** What it is computing, for whichever run. */
   readonly stage: 'idle' | 'dna' | 'protein';
-  /** The batch that it is computing; undefined without one. */
+  /** The batch of this run that it is computing; undefined without one. */
   readonly running: RunningBatch | undefined;
   /**
    * The part of the run that it has computed, including the finished part of its running batch; 0 to 1, undefined
    * without bytesTotal. The fractions of a model's workers add up to what this run has computed with that model.
    */
   readonly fraction: number | undefined;
-  /** Finished batches and frames, and finished tokens of both language models. */
+  /** Finished batches. */
   readonly batches: number;
+  /** Finished frames. */
   readonly frames: number;
+  /** Finished tokens of both language models. */
   readonly tokens: number;
   /** Seconds spent computing, including the running batch. */
   readonly busySeconds: number;
   /** Undefined until the first reading. */
   readonly memory: WorkerMemory | undefined;
-  /** 0 to 1, and degrees Celsius; undefined if nothing measures them. */
+  /** 0 to 1; undefined if nothing measures it. */
   readonly utilisation: number | undefined;
+  /** Degrees Celsius; undefined if nothing measures it. */
   readonly temperature: number | undefined;
 }
 
@@ -38,23 +41,28 @@ export interface WorkerStatus {
 export interface RunStatus {
   /** Since the run began, which is when the first result was asked for. */
   readonly seconds: number;
+  /** Whether `pause` was called, without `resume` since. */
   readonly isPaused: boolean;
+  /** Of the inputs, before decompression. */
   readonly bytesRead: number;
   /** Bytes of all inputs; undefined if one of them has no size, such as standard input. */
   readonly bytesTotal: number | undefined;
   /**
    * 0 to 1, by the computed letters and their records' headers, including the finished part of running batches;
-   * undefined without bytesTotal. It never goes back: it stands still while a failed batch is computed again.
+   * undefined without bytesTotal; 1 once the run has reached its end. It never goes back: it stands still while a failed batch is computed again.
    */
   readonly fraction: number | undefined;
   /** Until the end, at the speed so far; undefined if it cannot be estimated yet. */
   readonly secondsLeft: number | undefined;
   /** Includes the finished part of running batches; never goes back. */
   readonly lettersComputed: number;
+  /** Records read so far. */
   readonly records: number;
+  /** Windows entered so far. */
   readonly windows: number;
-  /** Frames that are done, scored or failed, and frames found so far. */
+  /** Frames that are done, scored or failed. */
   readonly frames: number;
+  /** Frames found so far. */
   readonly framesFound: number;
   /** The finished part of batches that are not back yet, in frames (need not be whole); not included in `frames`. */
   readonly framesUnderway: number;
@@ -64,6 +72,7 @@ export interface RunStatus {
   readonly framesSpared: number;
   /** Frames without a score because something failed. */
   readonly framesFailed: number;
+  /** Those of the run's model, then those of triage. */
   readonly workers: readonly WorkerStatus[];
 }
 

@@ -1,14 +1,14 @@
 import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import { loadAddon } from '../engine/libtorch/load.js';
-import { checkInputs } from '../input/input-files.js';
+import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { InputFile } from '../input/input-files.js';
 import type { SequenceRecord } from '../input/record.js';
-import { readRecords } from '../input/records.js';
+import type { RecordSource } from '../input/record-source.js';
 import { RunJournal } from '../journal/run-journal.js';
 import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { packageVersion } from '../package.js';
 import { temperatureOf } from '../scoring/frame-scores.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { StoredResult } from '../scoring/results.js';
 import { poolsOf } from './open-models.js';
 import type { LoadedModel, OpenedModels } from './open-models.js';
 import type { resolveRunHandlers, ResultSettings } from './options.js';
@@ -21,14 +21,14 @@ import { RunMonitor } from './run-monitor.js';
 import { MutableRunSummary } from './summary.js';
 
 export interface RunOptions {
-  readonly inputs: readonly string[];
+  readonly source: RecordSource;
   readonly results: ResultSettings;
   readonly handlers: ReturnType<typeof resolveRunHandlers>;
   /** Defaults to one that the run makes when it is first needed. */
   readonly plan?: PlannedOnDevices<RunPlan>;
 }
 
-/** One run of opened models over some inputs: connects reader, journal, pipeline and monitor. */
+/** One run of opened models over the records of a source: connects reader, journal, pipeline and monitor. */
 export class Run {
   readonly summary: MutableRunSummary;
   readonly control = new RunControl();
@@ -36,27 +36,29 @@ export class Run {
   /** Of the scores in the results. */
   readonly temperature: number;
   readonly #opened: OpenedModels;
+  /** Of the pool of the run's model, then of that of triage. */
+  readonly #shares: readonly PoolShare[];
   readonly #options: RunOptions;
   #plan: Promise<PlannedOnDevices<RunPlan>> | undefined;
 
   constructor(opened: OpenedModels, options: RunOptions) {
-    const pools = poolsOf(opened);
-    const { progressInterval, memoryWarning } = options.handlers;
+    const { progressInterval, memoryWarning, onProgress } = options.handlers;
     this.#opened = opened;
     this.#options = options;
     this.#plan = options.plan && Promise.resolve(options.plan);
     this.temperature = temperatureOf(opened.model, options.results.calibration);
-    const usage = pools.flatMap((pool) => pool.countUsage());
+    this.#shares = poolsOf(opened).map((pool) => pool.share());
+    const usage = this.#shares.flatMap((share) => share.usage);
     this.summary = new MutableRunSummary(usage, opened.triage?.model.name);
     this.monitor = new RunMonitor({
       addon: loadAddon().addon,
-      workers: pools.flatMap(({ workers }) => workers),
-      models: opened.pool,
+      shares: this.#shares,
       summary: this.summary,
       control: this.control,
       onEvent: opened.onEvent,
       progressInterval,
       memoryWarning,
+      onProgress,
     });
   }
 
@@ -66,47 +68,54 @@ export class Run {
   }
 
   async #newPlan(): Promise<PlannedOnDevices<RunPlan>> {
-    const { inputs, results, handlers } = this.#options;
+    const { source, results, handlers } = this.#options;
     const warnings: string[] = [];
     const onWarning = (text: string): unknown => warnings.push(text);
-    const files = await checkInputs(inputs, { onWarning, signal: this.control.ended });
-    return { ...this.#opened.plan, inputs, files, warnings, results, journal: handlers.journal };
+    const files = await source.files({ onWarning, signal: this.control.ended });
+    return { ...this.#opened.plan, inputs: source.inputs, files, warnings, results, journal: handlers.journal };
   }
 
   /** All results, once, in groups as those of `Pipeline`. */
-  async *groups(): AsyncGenerator<Iterable<PredictionResult>> {
+  async *groups(): AsyncGenerator<Iterable<StoredResult>> {
     const { summary, control, monitor } = this;
-    const { pool, onEvent } = this.#opened;
+    const { onEvent } = this.#opened;
     const { signal } = this.#options.handlers;
     const stopListening = signal && control.listenTo(signal);
     monitor.begin();
+    let isComplete = false;
     let journal: RunJournal | undefined;
     try {
       const { files, warnings } = await this.plan();
       for (const text of warnings) summary.input.warn(text);
       monitor.bytesTotal = totalSize(files);
       journal = await this.#openJournal();
-      yield* new Pipeline(this.#read(files), pool, this.#pipelineOptions(), {
+      yield* new Pipeline(this.#read(files), this.#shares[0]!, this.#pipelineOptions(), {
         summary,
         control,
         journal,
         onFailure: (failure) => onEvent({ event: 'failure', ...failure }),
         onTriageFailure: (failure) => onEvent({ event: 'triage-failure', ...failure }),
       }).groups();
+      isComplete = true;
     } finally {
       summary.stopped ??= control.stopped;
       await journal?.close();
       stopListening?.();
-      await monitor.end();
+      await monitor.end(isComplete);
+      for (const share of this.#shares) share.close();
     }
   }
 
   #read(files: readonly InputFile[]): AsyncIterable<SequenceRecord> {
-    const { standardInput } = this.#options.handlers;
-    return readRecords(
-      files.map(({ path }) => path),
-      { progress: this.summary.input, signal: this.control.ended, ...(standardInput && { standardInput }) },
-    );
+    const { source, results, handlers } = this.#options;
+    const { standardInput, maxInputBytes } = handlers;
+    return source.read(files, {
+      progress: this.summary.input,
+      signal: this.control.ended,
+      maxRecordLength: results.maxRecordLength,
+      maxInputBytes,
+      ...(standardInput && { standardInput }),
+    });
   }
 
   async #openJournal(): Promise<RunJournal | undefined> {
@@ -145,7 +154,7 @@ export class Run {
       batches: this.#batchesOf(this.#opened),
       triage: triage && {
         model: triage.model.name,
-        pool: triage.pool,
+        share: this.#shares[1]!,
         rule: triage.rule,
         batches: this.#batchesOf(triage),
         // Triage thresholds were measured on calibrated scores, so the rule always uses these.

@@ -1,4 +1,4 @@
-import type { WorkerUsage } from '../engine/pool/pool-worker.js';
+import type { WorkerUsage } from '../engine/pool/worker-usage.js';
 import { counted } from '../errors.js';
 import type { VirnucproError } from '../errors.js';
 import { InputProgress } from '../input/input-progress.js';
@@ -16,19 +16,27 @@ const COUNT_OF_VERDICT = { virus: 'contigsVirus', other: 'contigsOther', none: '
 
 /** The batches that one model has scored so far. */
 export interface ScoredBatches {
-  /** Frames that are done, whether scored or failed; and those of them that failed. */
+  /** Frames that are done, whether scored or failed. */
   readonly framesDone: number;
+  /** Those of them that failed. */
   readonly framesFailed: number;
   /** Frames whose scores an earlier run computed; included in `framesDone`. */
   readonly framesJournaled: number;
+  /** What failed, in the order in which it happened. */
   readonly failures: readonly BatchFailure[];
 }
 
 /** What a run has done so far; final when its last result has been yielded. */
 export interface RunSummary extends ScoredBatches {
+  /** Records, windows, frames and contigs by what became of them. */
   readonly counts: Readonly<RunCounts>;
-  /** Seconds spent waiting for input, and for devices. */
-  readonly seconds: { readonly reading: number; readonly waiting: number };
+  /** Seconds spent waiting. */
+  readonly seconds: {
+    /** For input. */
+    readonly reading: number;
+    /** For devices. */
+    readonly waiting: number;
+  };
   /** Why the run ended before the end of its input; undefined if it did not. */
   readonly stopped: VirnucproError | undefined;
   /** Frames in windows that triage decided: included in `framesDone`, and read by no other model. */

@@ -6,8 +6,8 @@ import type { TriageRule } from '../scoring/calls.js';
 import { calibrated } from '../scoring/frame-scores.js';
 import { decidingFrame } from '../scoring/window-result.js';
 import type { Orf } from '../windows/open-reading-frames.js';
-import type { BatchOutcome } from '../engine/pool/batch-task.js';
-import type { DevicePool } from '../engine/pool/pool.js';
+import type { BatchOutcome } from '../engine/pool/scoring-work.js';
+import type { PoolShare } from '../engine/pool/pool-share.js';
 import { unscoredFrames } from './batch-failures.js';
 import type { BatchFailure } from './batch-failures.js';
 import { Dispatcher } from './dispatcher.js';
@@ -17,8 +17,8 @@ import type { RunControl } from './run-control.js';
 import type { MutableRunSummary } from './summary.js';
 
 export interface TriageOptions {
-  /** Its workers run the triage model. */
-  readonly pool: DevicePool;
+  /** Of the pool whose workers run the triage model. */
+  readonly share: PoolShare;
   readonly batches: FrameBatcherOptions;
   readonly rule: TriageRule;
   /** Name of the triage model. */
@@ -75,7 +75,7 @@ export class Triage implements WindowSink, OutcomeSink {
     this.#context = context;
     const { summary, control, onFailure, journal } = context;
     const batcher = new FrameBatcher(options.batches);
-    this.#reading = new Dispatcher(options.pool, {
+    this.#reading = new Dispatcher(options.share, {
       batcher,
       outcomes: this,
       counts: summary.triage,

@@ -3,8 +3,11 @@ import type { FrameName, Orf } from '../windows/open-reading-frames.js';
 
 /** The classifier's softmax for one ORF, calibrated if that is on; float32 values that add up to 1, up to rounding. */
 export interface FrameScore {
+  /** `F1` to `R3`. */
   readonly frame: FrameName;
+  /** Score of the class other, 0 to 1. */
   readonly others: number;
+  /** Score of the class virus, 0 to 1. */
   readonly virus: number;
   /**
    * Only if asked for: [dna width + protein width], the means over the frame's tokens of DNABERT-S, then of ESM-2,
@@ -24,18 +27,30 @@ export type WindowStatus =
   /** The engine could not score it; `reason` says why. */
   | 'failed';
 
-export interface WindowResult {
+/**
+ * One window of a record. Plain data, as all results are: structuredClone and messages to other threads take it, as
+ * long as they take `record`.
+ *
+ * @typeParam R type of the caller's own records: undefined in a run over files or a stream
+ */
+export interface WindowResult<R = unknown> {
+  /** Tells it from a ContigResult. */
   readonly kind: 'window';
+  /** The very object that the caller gave as a record; undefined in a run over files or a stream. */
+  readonly record: R;
   /** Position of the record in the whole input, from 0. */
-  readonly record: number;
+  readonly index: number;
+  /** Id of the record. */
   readonly contig: string;
-  /** The path that the record was read from, `-` for standard input. */
+  /** The path that the record was read from, `-` for standard input; `records` or `stream` if it was not a file. */
   readonly source: string;
   /** From 1 within the record. */
   readonly number: number;
-  /** 0-based, half-open [start, end) on the forward strand. */
+  /** Its first base on the forward strand, from 0. */
   readonly start: number;
+  /** The base after its last one: the window is the half-open interval [start, end). */
   readonly end: number;
+  /** What became of it. */
   readonly status: WindowStatus;
   /** Empty when scored. */
   readonly reason: string;
@@ -56,7 +71,12 @@ export interface WindowResult {
    * Only if asked for: the window's letters as read, and its ORFs (scored or not) in the classic order. Views into
    * larger buffers: copy (`slice`) what you keep or send.
    */
-  readonly sequences?: { readonly letters: Uint8Array; readonly orfs: readonly Orf[] };
+  readonly sequences?: {
+    /** ASCII. */
+    readonly letters: Uint8Array;
+    /** Their bases and amino acids. */
+    readonly orfs: readonly Orf[];
+  };
 }
 
 export type ContigVerdict = 'virus' | 'other' | 'none';
@@ -88,12 +108,23 @@ export interface ContigScores {
   readonly meanLogOdds?: number;
 }
 
-export interface ContigResult extends ContigScores {
+/**
+ * A whole record. It comes after the results of its windows.
+ *
+ * @typeParam R type of the caller's own records: undefined in a run over files or a stream
+ */
+export interface ContigResult<R = unknown> extends ContigScores {
+  /** Tells it from a WindowResult. */
   readonly kind: 'contig';
-  readonly record: number;
+  /** The very object that the caller gave as a record; undefined in a run over files or a stream. */
+  readonly record: R;
+  /** Position of the record in the whole input, from 0. */
+  readonly index: number;
+  /** Id of the record. */
   readonly contig: string;
-  /** The whole header line without `>`. */
+  /** The whole header line without `>`; the id if the record came from memory. */
   readonly header: string;
+  /** See WindowResult. */
   readonly source: string;
   /** Letters. */
   readonly length: number;
@@ -103,17 +134,28 @@ export interface ContigResult extends ContigScores {
   readonly uracil: number;
   /** Gap characters, `-` and `.`, which were left out: no position counts them. */
   readonly gaps: number;
+  /** `virus` when at least `minFraction` of the scored windows are; `none` without a scored window. */
   readonly verdict: ContigVerdict;
+  /** Windows of the record. */
   readonly windows: number;
+  /** Of these, the scored ones. */
   readonly windowsScored: number;
   /** Scored windows that are called virus. */
   readonly windowsVirus: number;
-  /** The record's letters as read; readable until the next result is asked for. */
-  readonly sequence: StoredSequence;
+  /** What became of it. */
   readonly status: ContigStatus;
   /** Empty when scored. */
   readonly reason: string;
 }
 
 /** Results come in input order: the windows of a record, then the record. */
-export type PredictionResult = WindowResult | ContigResult;
+export type PredictionResult<R = unknown> = WindowResult<R> | ContigResult<R>;
+
+/** A contig's result inside a run, with what the result files need. */
+export interface StoredContigResult<R = unknown> extends ContigResult<R> {
+  /** The record's letters as read; readable until the next result is asked for. */
+  readonly sequence: StoredSequence;
+}
+
+/** A result inside a run. */
+export type StoredResult<R = unknown> = WindowResult<R> | StoredContigResult<R>;

@@ -9,7 +9,7 @@ export const NO_FRAME_REASON = 'no reading frame without a stop codon';
 
 /** A window of which nothing is awaited any more. */
 export interface SettledWindow {
-  readonly record: Pick<SequenceRecord, 'index' | 'id' | 'source'>;
+  readonly record: Pick<SequenceRecord, 'index' | 'id' | 'source' | 'given'>;
   readonly number: number;
   readonly start: number;
   readonly end: number;
@@ -33,7 +33,8 @@ export function windowResult(window: SettledWindow, rule: CallRule): WindowResul
   const deciding = status === 'scored' ? decidingFrame(frames) : undefined;
   return {
     kind: 'window',
-    record: record.index,
+    record: record.given,
+    index: record.index,
     contig: record.id,
     source: record.source,
     number,

@@ -41,7 +41,10 @@ export async function measureAttention({ device, models, model, precisions, toke
         const seconds = [];
         let backend;
         for (let run = 0; run < RUNS; run++) {
-          const result = await worker.embed('protein', batch, { layers: false, measure: true });
+          const result = await worker.embed('protein', batch, {
+            ...{ layers: [protein.architecture.layers], pools: ['mean'] },
+            measure: true,
+          });
           backend = result.attentionBackend;
           seconds.push(result.seconds?.attention ?? NaN);
         }

@@ -27,16 +27,18 @@ export async function measureKernels({ device, models, model, precision, tokens,
   });
   try {
     const uses = [];
-    for (const [part, length] of /** @type {const} */ ([
-      ['dna', 64],
-      ['protein', 52],
+    for (const [part, { architecture }, length] of /** @type {const} */ ([
+      ['dna', dna, 64],
+      ['protein', protein, 52],
     ])) {
       const seconds = [];
       /** @type {Float32Array} */
       let mean = new Float32Array();
       for (let run = 0; run < RUNS; run++) {
-        const result = await worker.embed(part, sequences(tokens, length), { layers: false, measure: true });
-        mean = result.mean;
+        const result = await worker.embed(part, sequences(tokens, length), {
+          ...{ layers: [architecture.layers], pools: ['mean'], measure: true },
+        });
+        mean = result.mean?.[0] ?? mean;
         seconds.push(result.seconds?.total ?? NaN);
       }
       uses.push({ part, seconds: Math.min(...seconds), means: [...mean], messages });

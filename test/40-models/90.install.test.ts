@@ -6,7 +6,7 @@ import type { ArchiveRequest } from '../../lib/engine/addon.js';
 import { importModel, type ImportRequest } from '../../lib/models/import/import-model.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { ESM2_SIZES } from '../../lib/models/random/published-sizes.js';
-import { randomModel } from '../../lib/models/random/random-model.js';
+import { randomModel, type RandomRequest } from '../../lib/models/random/random-model.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { ModelRegistry } from '../../lib/models/registry.js';
 import { fixture } from '../repository.js';
@@ -142,7 +142,7 @@ describe('importing a model', () => {
 describe('making a random model', () => {
   const folder = temporaryFolder();
 
-  const make = async (changes: Partial<Parameters<typeof randomModel>[0]> = {}) => {
+  const make = async (changes: Partial<RandomRequest> = {}) => {
     const requests: ArchiveRequest[] = [];
     const registry = new ModelRegistry(folder.path);
     const model = await randomModel({

@@ -4,13 +4,16 @@ import { encodeDna, encodeProteins } from '../../lib/batches/tokens.js';
 import type { NativeWorker } from '../../lib/engine/addon.js';
 import { PROTEIN_TOKENS } from '../../lib/models/tokenizers.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
-import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
+import { GOLDEN_LAYERS, installGoldenModel, meansOf, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { fixture } from '../repository.js';
 import { goldenTensors, largestDifference } from '../safetensors.js';
+import { pooledOf } from './pooled-states.js';
 
 /** Maximum difference of float32 results from the reference implementations. */
 const TOLERANCE = 1e-5;
+/** In tokens: of longer sequences only the mean is among the golden values. */
+const LONGEST_WITH_LAYERS = 55;
 
 interface GoldenInputs {
   sequences: Record<string, string>;
@@ -62,21 +65,29 @@ describe('the engine against the reference implementations', () => {
     const golden = goldenTensors(fixture('golden', folder, 'outputs.safetensors'));
 
     for (const [name, sequence] of Object.entries(tokens)) {
-      it(`gives the golden mean and layers of ${folder} ${name}`, async () => {
-        const { mean, layers } = await worker.embed(part, pack([sequence]), { layers: true });
-        const difference = largestDifference(mean, golden.get(`${name}.mean`)!.values);
-        assert.ok(difference <= TOLERANCE, `mean differs by ${difference}`);
-        assert.equal(layers!.length, 4);
-        for (let layer = firstLayer; golden.has(`${name}.layer${layer}`); layer++) {
-          const away = largestDifference(layers![layer]!, golden.get(`${name}.layer${layer}`)!.values);
-          assert.ok(away <= TOLERANCE, `layer ${layer} differs by ${away}`);
+      it(`gives the golden mean of ${folder} ${name}, and every layer, pooled and not`, async () => {
+        const layers = Array.from({ length: GOLDEN_LAYERS + 1 }, (_, layer) => layer);
+        const states = await worker.embed(part, pack([sequence]), { layers, pools: ['mean', 'cls', 'max', 'tokens'] });
+        const mean = largestDifference(states.mean![GOLDEN_LAYERS]!, golden.get(`${name}.mean`)!.values);
+        assert.ok(mean <= TOLERANCE, `mean differs by ${mean}`);
+        let compared = 0;
+        for (let layer = firstLayer; golden.has(`${name}.layer${layer}`); layer++, compared++) {
+          const { values } = golden.get(`${name}.layer${layer}`)!;
+          const expected = { ...pooledOf(part, values, sequence.length), tokens: values };
+          for (const pool of ['mean', 'cls', 'max', 'tokens'] as const) {
+            assert.equal(states[pool]!.length, layers.length);
+            const away = largestDifference(states[pool]![layer]!, expected[pool]);
+            assert.ok(away <= TOLERANCE, `${pool} of layer ${layer} differs by ${away}`);
+          }
         }
+        const hasLayers = sequence.length <= LONGEST_WITH_LAYERS;
+        assert.equal(compared, hasLayers ? GOLDEN_LAYERS + 1 - firstLayer : 0);
       });
     }
 
     it(`gives every ${folder} sequence in one packed batch what it gets alone`, async () => {
       const names = Object.keys(tokens);
-      const { mean } = await worker.embed(part, pack(names.map((name) => tokens[name]!)), { layers: false });
+      const mean = await meansOf(worker, part, pack(names.map((name) => tokens[name]!)));
       const width = mean.length / names.length;
       names.forEach((name, index) => {
         const row = mean.subarray(index * width, (index + 1) * width);

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import type { ArchiveParameter, Esm2Architecture, NativeWorker } from '../../lib/engine/addon.js';
+import type { ArchiveParameter, EmbedOptions, Esm2Architecture, NativeWorker } from '../../lib/engine/addon.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
-import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
+import { installGoldenModel, meansOf, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { largestDifference } from '../safetensors.js';
 import { PARTS, randomBatch, randomTokens, tokenSequence } from './token-sequences.js';
@@ -49,6 +49,10 @@ async function writeLoudEsm2(path: string): Promise<void> {
 /** A token whose embedding is NaN. */
 const SPOILT_TOKEN = 9;
 
+function isInside(sequence: readonly number[]): boolean {
+  return sequence.slice(1, -1).includes(SPOILT_TOKEN);
+}
+
 async function writeSpoiltEsm2(path: string): Promise<void> {
   const embedding = Float32Array.from({ length: LOUD.vocabulary * LOUD.width }, (_, index) => Math.sin(index));
   embedding.fill(NaN, SPOILT_TOKEN * LOUD.width, (SPOILT_TOKEN + 1) * LOUD.width);
@@ -82,11 +86,11 @@ describe('packed batches', () => {
     it(`give every ${part} sequence what it gets alone, whatever its neighbours and their order`, () =>
       fc.assert(
         fc.asyncProperty(batches(tokenSequence(part)), async ({ all, chosen }) => {
-          const together = await packed.embed(part, pack(chosen.map((index) => all[index]!)), { layers: false });
-          assert.equal(together.mean.length, chosen.length * width);
+          const together = await meansOf(packed, part, pack(chosen.map((index) => all[index]!)));
+          assert.equal(together.length, chosen.length * width);
           for (const [position, index] of chosen.entries()) {
-            const alone = await packed.embed(part, pack([all[index]!]), { layers: false });
-            const difference = largestDifference(row(together.mean, position, width), alone.mean);
+            const alone = await meansOf(packed, part, pack([all[index]!]));
+            const difference = largestDifference(row(together, position, width), alone);
             assert.ok(difference <= TOLERANCE, `sequence ${index} differs by ${difference}`);
           }
         }),
@@ -97,11 +101,8 @@ describe('packed batches', () => {
       fc.assert(
         fc.asyncProperty(fc.array(tokenSequence(part), { minLength: 1, maxLength: 6 }), async (sequences) => {
           const batch = pack(sequences);
-          const [one, other] = await Promise.all([
-            packed.embed(part, batch, { layers: false }),
-            torchscript.embed(part, batch, { layers: false }),
-          ]);
-          const difference = largestDifference(one.mean, other.mean);
+          const [one, other] = await Promise.all([meansOf(packed, part, batch), meansOf(torchscript, part, batch)]);
+          const difference = largestDifference(one, other);
           assert.ok(difference <= TOLERANCE, `the engines differ by ${difference}`);
         }),
         { numRuns: 20 },
@@ -109,22 +110,19 @@ describe('packed batches', () => {
 
     it(`of long ${part} sequences, whose attention goes in pieces, give the numbers of the archive's own forward`, async () => {
       const batch = randomBatch(part, [40, 2100], 3);
-      const [one, other] = await Promise.all(
-        [packed, torchscript].map((worker) => worker.embed(part, batch, { layers: false })),
-      );
-      const difference = largestDifference(one!.mean, other!.mean);
+      const [one, other] = await Promise.all([packed, torchscript].map((worker) => meansOf(worker, part, batch)));
+      const difference = largestDifference(one!, other!);
       assert.ok(difference <= TOLERANCE, `the engines differ by ${difference}`);
     });
 
     it(`keep as close to float32 in bf16 as the archive's own forward does, for ${part}`, async () => {
       const lengths = Array.from({ length: 24 }, (_, index) => 5 + 11 * index);
       const batch = randomBatch(part, lengths, 7);
-      const options = { layers: false };
-      const exact = await packed.embed(part, batch, options);
+      const exact = await meansOf(packed, part, batch);
       const distances: number[] = [];
       for (const engine of ['packed', 'torchscript'] as const) {
         const worker = await openOnCpu(installed.model, { engine, precision: 'bf16' });
-        distances.push(relativeDistance((await worker.embed(part, batch, options)).mean, exact.mean));
+        distances.push(relativeDistance(await meansOf(worker, part, batch), exact));
         await worker.close();
       }
       const [ours, theirs] = distances as [number, number];
@@ -146,9 +144,9 @@ describe('packed batches', () => {
     const sequences = Array.from({ length: 24 }, (_, index) => randomTokens('protein', 5 + (index % 7), index));
     const alone: boolean[] = [];
     for (const sequence of sequences) {
-      alone.push(...sound((await worker.embed('protein', pack([sequence]), { layers: false })).mean));
+      alone.push(...sound(await meansOf(worker, 'protein', pack([sequence]), LOUD.layers)));
     }
-    const together = sound((await worker.embed('protein', pack(sequences), { layers: false })).mean);
+    const together = sound(await meansOf(worker, 'protein', pack(sequences), LOUD.layers));
     await worker.close();
     assert.ok(alone.includes(true) && alone.includes(false), 'both kinds must be there');
     assert.deepEqual(together, alone);
@@ -162,13 +160,18 @@ describe('packed batches', () => {
       const protein = { ...installed.model.protein, path, architecture: LOUD };
       const worker = await openOnCpu({ ...installed.model, protein }, { precision });
       const sequences = Array.from({ length: 40 }, (_, index) => randomTokens('protein', 5 + (index % 23), index));
-      const { mean } = await worker.embed('protein', pack(sequences), { layers: false });
+      const options: EmbedOptions = { layers: [0, LOUD.layers], pools: ['mean', 'max'] };
+      const states = await worker.embed('protein', pack(sequences), options);
       await worker.close();
       const spoilt = sequences.map((sequence) => sequence.includes(SPOILT_TOKEN));
       assert.ok(spoilt.includes(true) && spoilt.includes(false), 'both kinds must be there');
       for (const [index, expected] of spoilt.entries()) {
-        const values = row(mean, index, width);
-        assert.ok(values.every(expected ? Number.isNaN : Number.isFinite), `sequence ${index}`);
+        for (const layer of [...states.mean!, ...states.max!]) {
+          // Before any attention it is in its own token's state only, which is pooled unless it is the first or last.
+          const isIn = layer !== states.mean![0] && layer !== states.max![0] ? expected : isInside(sequences[index]!);
+          const values = row(layer, index, width);
+          assert.ok(values.every(isIn ? Number.isNaN : Number.isFinite), `sequence ${index}`);
+        }
       }
     });
   }
@@ -198,12 +201,9 @@ describe('packed batches', () => {
     it(`may be empty: nothing comes of nothing (${engine})`, async () => {
       const worker = engine === 'packed' ? packed : torchscript;
       const none = pack([]);
-      assert.equal((await worker.embed('dna', none, { layers: false })).mean.length, 0);
-      const layered = await worker.embed('protein', none, { layers: true });
-      assert.deepEqual(
-        layered.layers!.map(({ length }) => length),
-        [0, 0, 0, 0],
-      );
+      const states = await worker.embed('dna', none, { layers: [3], pools: ['mean', 'cls', 'max', 'tokens'] });
+      const nothing = [new Float32Array(0)];
+      assert.deepEqual(states, { mean: nothing, cls: nothing, max: nothing, tokens: nothing });
       const { scores, embeddings } = await worker.run({ dna: none, protein: none }, { embeddings: true });
       assert.deepEqual([scores.length, embeddings!.length], [0, 0]);
       assert.equal((await worker.classify(new Float32Array(0))).length, 0);
@@ -213,6 +213,5 @@ describe('packed batches', () => {
   it('have no embeddings in their result unless asked for', async () => {
     const batch = { dna: randomBatch('dna', [4]), protein: randomBatch('protein', [4]) };
     assert.equal((await packed.run(batch, { embeddings: false })).embeddings, undefined);
-    assert.equal((await packed.embed('dna', batch.dna, { layers: false })).layers, undefined);
   });
 });

@@ -15,10 +15,11 @@ const first: FailedBatch = {
   frames: 8,
   wasRetried: false,
   hasOthers: true,
-  isReclaimed: false,
+  isCancelled: false,
   isDeviceLost: false,
 };
 const again: FailedBatch = { ...first, wasRetried: true };
+const cancelled: FailedBatch = { ...first, isCancelled: true };
 
 describe('what follows the failure of a batch', () => {
   for (const [what, failed, batch, device] of [
@@ -32,10 +33,10 @@ describe('what follows the failure of a batch', () => {
     ['a device that is lost', { ...again, code: 'VNP_DEVICE_LOST', frames: 1 }, 'requeue', 'remove'],
     ['anything on a device that was lost before', { ...again, frames: 1, isDeviceLost: true }, 'requeue', 'keep'],
     ['out of memory there', { ...first, code: 'VNP_MEMORY', isDeviceLost: true }, 'requeue', 'keep'],
-    ['a batch that was cancelled', { ...first, code: 'VNP_ABORTED' }, 'drop', 'keep'],
-    ['one cancelled on a device that is lost', { ...first, code: 'VNP_ABORTED', isDeviceLost: true }, 'drop', 'keep'],
-    ['a batch that was taken back', { ...first, code: 'VNP_ABORTED', isReclaimed: true }, 'requeue', 'keep'],
-    ['another failure of a device whose batches were taken back', { ...first, isReclaimed: true }, 'retry', 'keep'],
+    ['a batch that was cancelled', { ...cancelled, code: 'VNP_ABORTED' }, 'drop', 'keep'],
+    ['one cancelled on a lost device', { ...cancelled, code: 'VNP_ABORTED', isDeviceLost: true }, 'drop', 'keep'],
+    ['a batch that was taken back', { ...first, code: 'VNP_ABORTED' }, 'requeue', 'keep'],
+    ['another failure of a batch that had begun when it was cancelled', cancelled, 'retry', 'keep'],
     ['a pool that was closed', { ...first, code: 'VNP_CLOSED' }, 'drop', 'keep'],
     ['one closed with a lost device', { ...again, code: 'VNP_CLOSED', isDeviceLost: true }, 'drop', 'keep'],
   ] as const) {

@@ -11,7 +11,7 @@ import type {
 } from '../../lib/engine/addon.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
-import { installGoldenModel, openOnCpu, pack } from '../golden-model.js';
+import { installGoldenModel, LAST_MEAN, meansOf, openOnCpu, pack } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 
 type Json = Record<string, unknown>;
@@ -124,18 +124,14 @@ describe('the native contract', () => {
     for (const worker of workers) {
       for (const [what, tokens] of cases) {
         for (const part of ['dna', 'protein'] as const) {
-          assert.equal(
-            (await rejection(() => worker.embed(part, tokens, { layers: false }))).code,
-            'VNP_ARGUMENT',
-            what,
-          );
+          assert.equal((await rejection(() => worker.embed(part, tokens, LAST_MEAN))).code, 'VNP_ARGUMENT', what);
         }
         const right = pack([[5, 6, 7]]);
         const asDna = await rejection(() => worker.run({ dna: tokens, protein: right }, { embeddings: false }));
         const asProtein = await rejection(() => worker.run({ dna: right, protein: tokens }, { embeddings: false }));
         assert.deepEqual([asDna.code, asProtein.code], ['VNP_ARGUMENT', 'VNP_ARGUMENT'], what);
       }
-      const noResidue = await rejection(() => worker.embed('protein', pack([[0, 2]]), { layers: false }));
+      const noResidue = await rejection(() => worker.embed('protein', pack([[0, 2]]), LAST_MEAN));
       assert.equal(noResidue.code, 'VNP_ARGUMENT');
       const [one, two] = [
         pack([[5, 6, 7]]),
@@ -169,21 +165,49 @@ describe('the native contract', () => {
       await code(() => worker.run(value as never, { embeddings: false }), `run: ${what}`);
     }
     for (const { what, value } of spoiled({ tokens: batch.dna })) {
-      await code(() => worker.embed('dna', value['tokens'] as never, { layers: false }), `embed: ${what}`);
+      await code(() => worker.embed('dna', value['tokens'] as never, LAST_MEAN), `embed: ${what}`);
     }
     for (const wrong of WRONG) {
       const what = describeValue(wrong);
       await code(() => worker.run(wrong as never, { embeddings: false }), what);
       await code(() => worker.run(batch, wrong as never), what);
-      await code(() => worker.embed(wrong as never, batch.dna, { layers: false }), what);
+      await code(() => worker.embed(wrong as never, batch.dna, LAST_MEAN), what);
       await code(() => worker.embed('dna', batch.dna, wrong as never), what);
       await code(() => worker.classify(wrong as never), what);
       if (typeof wrong === 'boolean') continue;
       await code(() => worker.run(batch, { embeddings: wrong as never }), what);
-      await code(() => worker.embed('dna', batch.dna, { layers: wrong as never }), what);
+      await code(() => worker.embed('dna', batch.dna, { ...LAST_MEAN, layers: wrong as never }), what);
+      await code(() => worker.embed('dna', batch.dna, { ...LAST_MEAN, pools: wrong as never }), what);
     }
     await code(() => worker.classify(new Float32Array(113)), 'not whole rows');
-    await code(() => workers[1]!.embed('dna', batch.dna, { layers: true }), 'torchscript has no layers to give');
+  });
+
+  it('answers layers and pools that it cannot give with VNP_ARGUMENT, and says what it expects', async () => {
+    const [packed, torchscript] = workers as [NativeWorker, NativeWorker];
+    const tokens = { dna: pack([[5, 6, 7]]), protein: pack([[0, 5, 2]]) };
+    const refused = async (worker: NativeWorker, options: Json, message: RegExp): Promise<void> => {
+      for (const part of ['dna', 'protein'] as const) {
+        const embed = () => worker.embed(part, tokens[part], { ...LAST_MEAN, ...options });
+        await assert.rejects(embed, { code: 'VNP_ARGUMENT', message });
+      }
+    };
+    await refused(packed, { layers: [0, 4] }, /^Expected layers from 0 to 3 for `layers` .* received 4$/);
+    await refused(packed, { layers: [2 ** 53 - 1] }, /^Expected layers from 0 to 3 .* received 9007199254740991$/);
+    await refused(packed, { layers: [2 ** 53] }, /^Expected a whole number .* `layers` but received 9007199254740992$/);
+    await refused(packed, { layers: [-1] }, /^Expected a whole number from 0 to .* for `layers` but received -1$/);
+    await refused(packed, { layers: [1.5] }, /^Expected a whole number .* for `layers` but received 1.5$/);
+    await refused(packed, { layers: [1, 3, 1] }, /^Expected each of the `layers` once but received 1 twice$/);
+    await refused(packed, { layers: [] }, /^Expected at least one of the `layers` but received none$/);
+    await refused(packed, { layers: 3 }, /^Expected an array for `layers` but received 3$/);
+    await refused(packed, { pools: ['mean', 'median'] }, /^Expected mean, cls, max or tokens for `pools` .* median$/);
+    await refused(packed, { pools: ['cls', 'cls'] }, /^Expected each of the `pools` once but received cls twice$/);
+    await refused(packed, { pools: [] }, /^Expected at least one of the `pools` but received none$/);
+    await refused(packed, { pools: [3] }, /^Expected a string for `pools` but received 3$/);
+    await refused(packed, { pools: 'mean' }, /^Expected an array for `pools` but received "mean"$/);
+    for (const layers of [[0], [2], [2, 3]]) {
+      await refused(torchscript, { layers }, /^Expected the packed engine .* received torchscript$/);
+    }
+    await refused(torchscript, { measure: true }, /^Expected the packed engine .* received torchscript$/);
   });
 
   it('gives no numbers for features that are none', async () => {
@@ -231,10 +255,9 @@ describe('the native contract', () => {
     try {
       assert.ok(one.weightBytes < both.weightBytes);
       const batch = pack([[0, 5, 6, 2]]);
-      const { mean } = await one.embed('protein', batch, { layers: false });
-      assert.deepEqual(mean, (await both.embed('protein', batch, { layers: false })).mean);
+      assert.deepEqual(await meansOf(one, 'protein', batch), await meansOf(both, 'protein', batch));
       const refused = [
-        () => one.embed('dna', batch, { layers: false }),
+        () => one.embed('dna', batch, LAST_MEAN),
         () => one.measureLinear('dna', 1),
         () => both.classify(new Float32Array(8)),
         () => both.run({ dna: batch, protein: batch }, { embeddings: false }),
@@ -251,10 +274,10 @@ describe('the native contract', () => {
     for (const part of ['dna', 'protein'] as const) {
       const { layers, width, feedForward } = installed.model[part].architecture;
       const { seconds, mean, attentionBackend } = await packed.embed(part, batch[part], {
-        layers: false,
+        ...LAST_MEAN,
         measure: true,
       });
-      assert.deepEqual(mean, (await packed.embed(part, batch[part], { layers: false })).mean);
+      assert.deepEqual(mean, [await meansOf(packed, part, batch[part])]);
       assert.ok(seconds!.linear > 0 && seconds!.attention > 0);
       assert.equal(attentionBackend, 'kernel');
       assert.ok(seconds!.linear + seconds!.attention < seconds!.total);
@@ -268,7 +291,7 @@ describe('the native contract', () => {
       for (const wrong of WRONG) {
         assert.equal((await rejection(() => packed.measureLinear(part, wrong as never))).code, 'VNP_ARGUMENT');
         if (wrong === undefined || typeof wrong === 'boolean') continue;
-        const options = { layers: false, measure: wrong as never };
+        const options = { ...LAST_MEAN, measure: wrong as never };
         assert.equal((await rejection(() => packed.embed(part, batch[part], options))).code, 'VNP_ARGUMENT');
       }
       assert.equal((await rejection(() => torchscript.measureLinear(part, 1))).code, 'VNP_ARGUMENT');
@@ -378,7 +401,7 @@ describe('the native contract', () => {
       [{}, 'an object'],
       [[], 'an array'],
     ] as const) {
-      const { message } = await rejection(() => worker.embed(value as never, pack([[1]]), { layers: false }));
+      const { message } = await rejection(() => worker.embed(value as never, pack([[1]]), LAST_MEAN));
       assert.equal(message, `Expected a string for \`part\` but received ${words}`);
     }
   });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import type { NativeDevice } from '../../lib/engine/addon.js';
 import { chooseDevices } from '../../lib/engine/devices/choose-devices.js';
 import type { DeviceChoice } from '../../lib/engine/devices/choose-devices.js';
-import type { CudaState, LoadedAddon } from '../../lib/engine/libtorch/load.js';
+import type { CudaState } from '../../lib/engine/libtorch/load-cuda.js';
+import type { LoadedAddon } from '../../lib/engine/libtorch/load.js';
 
 const LOADED: CudaState = { state: 'loaded' };
 const ABSENT: CudaState = { state: 'absent' };

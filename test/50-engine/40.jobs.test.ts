@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { NativeWorker } from '../../lib/engine/addon.js';
-import { installGoldenModel, openOnCpu } from '../golden-model.js';
+import { installGoldenModel, LAST_MEAN, openOnCpu } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { randomBatch } from './token-sequences.js';
 
@@ -26,8 +26,8 @@ describe('jobs of a worker', () => {
   });
   after(() => installed.remove());
 
-  const embedShort = (worker: NativeWorker) => worker.embed('dna', SHORT, { layers: false });
-  const embedLong = (worker: NativeWorker) => worker.embed('protein', LONG, { layers: false });
+  const embedShort = (worker: NativeWorker) => worker.embed('dna', SHORT, LAST_MEAN);
+  const embedLong = (worker: NativeWorker) => worker.embed('protein', LONG, LAST_MEAN);
 
   it('are at most three at a time: a fourth is refused, and there is room again once one is done', async () => {
     const worker = await openOnCpu(installed.model);
@@ -84,7 +84,7 @@ describe('jobs of a worker', () => {
   it('fail without harm to those after them', async () => {
     const worker = await openOnCpu(installed.model);
     const { mean } = await embedShort(worker);
-    await assert.rejects(worker.embed('dna', { ...SHORT, offsets: Int32Array.of(0) }, { layers: false }), {
+    await assert.rejects(worker.embed('dna', { ...SHORT, offsets: Int32Array.of(0) }, LAST_MEAN), {
       code: 'VNP_ARGUMENT',
     });
     assert.deepEqual((await embedShort(worker)).mean, mean);
@@ -105,7 +105,7 @@ describe('jobs of a worker', () => {
     const worker = await openOnCpu(installed.model);
     const { mean } = await embedShort(worker);
     const changed = { tokens: SHORT.tokens.slice(), offsets: SHORT.offsets.slice() };
-    const job = worker.embed('dna', changed, { layers: false });
+    const job = worker.embed('dna', changed, LAST_MEAN);
     changed.tokens.fill(1_000_000);
     changed.offsets.fill(-1);
     assert.deepEqual((await job).mean, mean);

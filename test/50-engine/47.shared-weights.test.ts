@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import type { Esm2Architecture, NativeWorker, OpenRequest } from '../../lib/engine/addon.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
+import { meansOf } from '../golden-model.js';
 import type { Growths } from './shared-weights-process.js';
 import { randomBatch } from './token-sequences.js';
 
@@ -46,7 +47,7 @@ describe('the weights of CPU workers', () => {
   });
   const open = (options: Partial<OpenRequest> = {}): Promise<NativeWorker> =>
     addon.openWorker({ ...request(), ...options });
-  const meanOf = async (worker: NativeWorker) => (await worker.embed('protein', BATCH, { layers: false })).mean;
+  const meanOf = (worker: NativeWorker) => meansOf(worker, 'protein', BATCH, architecture.layers);
   const close = (workers: readonly NativeWorker[]) => Promise.all(workers.map((worker) => worker.close()));
 
   it('are in memory once, and until the last of the workers is closed', async () => {

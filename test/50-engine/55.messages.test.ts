@@ -6,7 +6,7 @@ import type { NativeWorker, WorkerMessage } from '../../lib/engine/addon.js';
 import { CheckpointFile } from '../../lib/models/checkpoint/checkpoint-file.js';
 import { ZipFile } from '../../lib/models/checkpoint/zip.js';
 import { storedZip } from '../40-models/stored-zip.js';
-import { installGoldenModel, openOnCpu } from '../golden-model.js';
+import { installGoldenModel, LAST_MEAN, openOnCpu } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { randomBatch } from './token-sequences.js';
 
@@ -90,7 +90,7 @@ describe('the messages of a worker', () => {
     const worker = await openOnCpu(warning, { engine: 'torchscript', onMessage });
     const silent = await openOnCpu(model, { engine: 'torchscript', onMessage });
     for (const opened of [worker, worker, silent]) {
-      await opened.embed('protein', randomBatch('protein', [5]), { layers: false });
+      await opened.embed('protein', randomBatch('protein', [5]), LAST_MEAN);
     }
     await Promise.all([worker.close(), silent.close()]);
     assert.deepEqual(logs, [{ kind: 'log', level: 'warn', text: 'too warm' }]);

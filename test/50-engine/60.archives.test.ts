@@ -94,7 +94,7 @@ describe('archives', () => {
     const tokens = pack([Array.from({ length: 33 }, (_, id) => id)]);
     const firstLayer = async (model: OpenedModel): Promise<Float32Array> => {
       const worker = await openOnCpu(model);
-      const { layers } = await worker.embed('protein', tokens, { layers: true });
+      const { tokens: layers } = await worker.embed('protein', tokens, { layers: [0], pools: ['tokens'] });
       await worker.close();
       return layers![0]!;
     };

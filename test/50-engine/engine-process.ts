@@ -2,15 +2,16 @@
 import { readdirSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
-import type { NativeWorker } from '../../lib/engine/addon.js';
+import type { EmbedOptions, NativeWorker } from '../../lib/engine/addon.js';
 import { openModel } from '../../lib/models/folder/model-folder.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
-import { openOnCpu } from '../golden-model.js';
+import { LAST_MEAN, meansOf, openOnCpu } from '../golden-model.js';
 import { randomBatch } from './token-sequences.js';
 
 const EXIT_CODE = 7;
 const CYCLES = 10;
+const EVERY_STATE: EmbedOptions = { layers: [0, 1, 2, 3], pools: ['mean', 'tokens'] };
 
 const [folder, task] = isMainThread ? (process.argv.slice(2) as [string, string]) : (workerData as [string, string]);
 const model = await openModel(folder);
@@ -28,7 +29,7 @@ const openListening = (): Promise<NativeWorker> => openOnCpu(model, { onMessage:
 
 function startJobs(worker: NativeWorker): void {
   for (let job = 0; job < 2; job++) {
-    worker.embed('protein', long, { layers: true }).catch(() => undefined);
+    worker.embed('protein', long, EVERY_STATE).catch(() => undefined);
   }
 }
 
@@ -38,13 +39,13 @@ function threads(): number {
 
 async function openAndClose(): Promise<void> {
   const worker = await openListening();
-  await worker.embed('protein', long, { layers: false });
+  await worker.embed('protein', long, LAST_MEAN);
   await worker.close();
 }
 
 async function openAndForget(): Promise<void> {
   const worker = await openListening();
-  await worker.embed('dna', randomBatch('dna', [5]), { layers: false });
+  await worker.embed('dna', randomBatch('dna', [5]), LAST_MEAN);
 }
 
 /** Waits until a garbage collection could run finalizers. */
@@ -84,7 +85,7 @@ async function threadsOfWorkers(): Promise<number> {
   await (await open(1)).close();
   const before = threads();
   const workers = await Promise.all([open(7), open(1)]);
-  for (const worker of workers.reverse()) await worker.embed('protein', long, { layers: false });
+  for (const worker of workers.reverse()) await worker.embed('protein', long, LAST_MEAN);
   const brought = threads() - before;
   await Promise.all(workers.map((worker) => worker.close()));
   return brought;
@@ -163,9 +164,9 @@ const tasks: Record<string, () => Promise<void> | void> = {
   thread: () => inThread('threadUses'),
   async threadUses() {
     const worker = await openOnCpu(model);
-    const { mean } = await worker.embed('protein', long, { layers: false });
+    const means = await meansOf(worker, 'protein', long);
     await worker.close();
-    parentPort!.postMessage(mean.length);
+    parentPort!.postMessage(means.length);
   },
   threadWithJobs: () => inThread('threadStartsJobs'),
   async threadStartsJobs() {

@@ -11,7 +11,7 @@ import type { NativeWorker } from '../../lib/engine/addon.js';
 import { openModel } from '../../lib/models/folder/model-folder.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
-import { openOnCpu, pack } from '../golden-model.js';
+import { LAST_MEAN, openOnCpu, pack } from '../golden-model.js';
 import { HOSTILE, hostileArrays, mistreated, resizableBuffer } from './hostile-values.js';
 
 const CODES = new Set(
@@ -73,7 +73,7 @@ async function jobs(worker: NativeWorker, state: string): Promise<void> {
   await eachArgument(`run ${state}`, [batch(), { embeddings: true }], untyped(worker, 'run'));
   await eachArgument(
     `embed ${state}`,
-    ['dna', pack([[5, 6, 7]]), { layers: true, measure: true }],
+    ['dna', pack([[5, 6, 7]]), { layers: [0, 3], pools: ['mean', 'tokens'], measure: true }],
     untyped(worker, 'embed'),
   );
   await eachArgument(`measureLinear ${state}`, ['protein', 1], untyped(worker, 'measureLinear'));
@@ -81,7 +81,7 @@ async function jobs(worker: NativeWorker, state: string): Promise<void> {
   for (const array of hostileArrays()) {
     for (const other of hostileArrays()) {
       await call(`embed of ${array.name} and ${other.name} ${state}`, () =>
-        worker.embed('protein', { tokens: array.value, offsets: other.value } as never, { layers: false }),
+        worker.embed('protein', { tokens: array.value, offsets: other.value } as never, LAST_MEAN),
       );
     }
     await call(`classify of ${array.name} ${state}`, () => worker.classify(array.value as never));
@@ -150,6 +150,7 @@ async function loose(): Promise<void> {
   const { architecture } = model.classifier;
   await eachArgument('parametersOf', [{ ...architecture }], untyped(addon, 'parametersOf'));
   await eachArgument('sensors', [['cuda:0']], untyped(addon, 'sensors'));
+  await eachArgument('wakeDriver', [undefined], untyped(addon, 'wakeDriver'));
   await eachArgument('driver', [undefined], untyped(addon, 'driver'));
   await eachArgument('devices', [undefined], untyped(addon, 'devices'));
   const compiler = { nvrtc: 'libnvrtc.so', builtins: 'libnvrtc-builtins.so', cache: folder };
@@ -208,9 +209,9 @@ async function changedMeanwhile(): Promise<void> {
       },
     };
     await call(`change ${index} after the tokens were read`, async () => {
-      const { mean } = await worker.embed('dna', after, { layers: false });
-      const { mean: same } = await worker.embed('dna', pack([[5, 5, 5]]), { layers: false });
-      if (mean.join() !== same.join()) faults.push(`change ${index}: other tokens than at the call`);
+      const { mean } = await worker.embed('dna', after, LAST_MEAN);
+      const { mean: same } = await worker.embed('dna', pack([[5, 5, 5]]), LAST_MEAN);
+      if (mean!.join() !== same!.join()) faults.push(`change ${index}: other tokens than at the call`);
     });
     const before = {
       get tokens() {
@@ -219,7 +220,7 @@ async function changedMeanwhile(): Promise<void> {
       },
       offsets: Int32Array.of(0, 3),
     };
-    await call(`change ${index} before the tokens are read`, () => worker.embed('dna', before, { layers: false }));
+    await call(`change ${index} before the tokens are read`, () => worker.embed('dna', before, LAST_MEAN));
   }
   const closing = {
     get dna() {
@@ -249,10 +250,10 @@ async function sharedMemory(): Promise<void> {
   const [numbers, letters] = [new Int32Array(shared), new Uint8Array(shared)];
   for (let turn = 0; turn < 50 * TURNS; turn++) {
     await call('shared tokens', () =>
-      worker.embed('protein', { tokens: numbers, offsets: Int32Array.of(0, 1024) }, { layers: false }),
+      worker.embed('protein', { tokens: numbers, offsets: Int32Array.of(0, 1024) }, LAST_MEAN),
     );
     await call('shared offsets', () =>
-      worker.embed('protein', { tokens: new Int32Array(1024), offsets: numbers }, { layers: false }),
+      worker.embed('protein', { tokens: new Int32Array(1024), offsets: numbers }, LAST_MEAN),
     );
     await call('shared text', () => tokenizer.encode(letters, Int32Array.of(0, 4096)));
     await call('shared offsets of a text', () => tokenizer.encode(letters, numbers));
@@ -266,11 +267,7 @@ async function duringClose(): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) {
     const worker = await openOnCpu(model);
     const all: Promise<unknown>[] = [worker.run(batch() as never, { embeddings: true }), worker.close()];
-    all.push(
-      worker.embed('dna', pack([[5]]), { layers: false }),
-      worker.close(),
-      worker.classify(new Float32Array(112)),
-    );
+    all.push(worker.embed('dna', pack([[5]]), LAST_MEAN), worker.close(), worker.classify(new Float32Array(112)));
     all.push(worker.measureLinear('dna', 1));
     worker.cancel();
     worker.memory();

@@ -18,19 +18,19 @@ async function stopOf(bases: string): Promise<string | undefined> {
     ...{ devices: 1, turns: [0] },
     kindOf: (dna) => (dna[1]! % 1000 === 'C'.charCodeAt(0) ? 'sound' : 'no number'),
   });
-  const pool = await devices.openPool();
+  const share = (await devices.openPool()).share();
   async function* records(): AsyncGenerator<SequenceRecord> {
     for (const [index, base] of [...bases].entries()) yield recordOf(base, base.repeat(LENGTH), index);
   }
   const context = {
-    summary: new MutableRunSummary(pool.countUsage()),
+    summary: new MutableRunSummary(share.usage),
     control: new RunControl(),
     onFailure: () => undefined,
   };
   const rule = { threshold: 0.5, minFraction: 0.5 };
   const options = { model: 'fake', rule, chunkSize: LENGTH, batches, sequences: false };
   try {
-    for await (const _ of flattened(new Pipeline(records(), pool, options, context).groups())) continue;
+    for await (const _ of flattened(new Pipeline(records(), share, options, context).groups())) continue;
   } catch (error) {
     assert.equal(error, context.control.stopped);
   }

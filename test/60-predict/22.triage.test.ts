@@ -89,7 +89,8 @@ async function start(run: Run, texts: Iterable<string> = run.records): Promise<S
       yield record;
     }
   }
-  const summary = new MutableRunSummary([...pool.countUsage(), ...triagePool.countUsage()], 'small');
+  const [share, triageShare] = [pool.share(), triagePool.share()];
+  const summary = new MutableRunSummary([...share.usage, ...triageShare.usage], 'small');
   const control = new RunControl();
   const batches = { dnaTokens: run.tokens, proteinTokens: 60, dnaTokenizer: new RunTokenizer(), proteinTable };
   const { rule, temperature, isCalibrated } = run;
@@ -98,11 +99,11 @@ async function start(run: Run, texts: Iterable<string> = run.records): Promise<S
   const results = flattened(
     new Pipeline(
       read(),
-      pool,
+      share,
       {
         ...{ chunkSize: CHUNK_SIZE, batches, sequences: true, model: 'large', rule: RULE },
         triage: {
-          ...{ pool: triagePool, batches: { ...batches, proteinTokens: 90 }, rule, model: 'small' },
+          ...{ share: triageShare, batches: { ...batches, proteinTokens: 90 }, rule, model: 'small' },
           temperature: { rule: temperature, results: isCalibrated ? temperature : 1 },
         },
       },

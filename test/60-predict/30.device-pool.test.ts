@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { FrameBatchTokens, OpenRequest } from '../../lib/engine/addon.js';
-import type { BatchOutcome } from '../../lib/engine/pool/batch-task.js';
+import type { BatchOutcome } from '../../lib/engine/pool/scoring-work.js';
 import { codeOf, reasonOf, VirnucproError } from '../../lib/errors.js';
-import type { DevicePool } from '../../lib/engine/pool/pool.js';
+import type { PoolShare } from '../../lib/engine/pool/pool-share.js';
 import type { ErrorCode } from '../../lib/errors.js';
 import { FakeDevices, LIMIT, scoreOf } from './fake-devices.js';
 import type { FrameKind } from './fake-devices.js';
@@ -17,8 +17,8 @@ function batchOf(...marks: readonly number[]): FrameBatchTokens {
 }
 const BATCH = batchOf(1, 2);
 
-async function outcomeOf(pool: DevicePool, batch: FrameBatchTokens): Promise<BatchOutcome> {
-  return (await pool.submit(batch)).outcome;
+async function outcomeOf(share: PoolShare, batch: FrameBatchTokens): Promise<BatchOutcome> {
+  return (await share.submit(batch)).outcome;
 }
 
 /** The scores of a batch, and the failures of its frames by position. */
@@ -38,12 +38,12 @@ const throwing =
 describe('the pool of devices', () => {
   it('lets three batches at a time onto a device, and the next when one is done', async () => {
     const devices = new FakeDevices({ devices: 2, turns: [3, 1, 2] });
-    const pool = await devices.openPool();
+    const share = (await devices.openPool()).share();
     const outcomes = [];
-    for (let batch = 0; batch < 40; batch++) outcomes.push((await pool.submit(BATCH)).outcome);
+    for (let batch = 0; batch < 40; batch++) outcomes.push((await share.submit(BATCH)).outcome);
     assert.equal((await Promise.all(outcomes)).length, 40);
     assert.equal(devices.mostRunning, 6);
-    const usage = pool.workers.map((worker) => worker.usage);
+    const { usage } = share;
     assert.equal(
       usage.reduce((sum, { batches }) => sum + batches, 0),
       40,
@@ -52,16 +52,17 @@ describe('the pool of devices', () => {
   });
 
   it('takes submissions from several sides at once', async () => {
-    const pool = await new FakeDevices({ devices: 1, turns: [2, 0, 1] }).openPool();
-    const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcomeOf(pool, BATCH)));
+    const share = (await new FakeDevices({ devices: 1, turns: [2, 0, 1] }).openPool()).share();
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcomeOf(share, BATCH)));
     for (const outcome of outcomes) assert.deepEqual(told(outcome).virus, [virusOf(1), virusOf(2)]);
   });
 
   it('counts what each device did, from zero for each run', async () => {
     const pool = await new FakeDevices({ devices: 1, turns: [0], kindOf: throwing(9) }).openPool();
-    const [usage] = pool.countUsage();
-    await outcomeOf(pool, BATCH);
-    await outcomeOf(pool, batchOf(9));
+    const share = pool.share();
+    const [usage] = share.usage;
+    await outcomeOf(share, BATCH);
+    await outcomeOf(share, batchOf(9));
     const { batches, frames, dnaTokens, proteinTokens, seconds, weightBytes } = usage!;
     assert.deepEqual(
       { batches, frames, dnaTokens, proteinTokens, weightBytes },
@@ -70,31 +71,33 @@ describe('the pool of devices', () => {
       },
     );
     assert.deepEqual(seconds, { dna: 1, protein: 2, classifier: 3 });
-    assert.equal(pool.countUsage()[0]!.batches, 0);
-    assert.equal(usage!.batches, 1, 'an earlier run keeps its counts');
+    share.close();
+    const next = pool.share();
+    await outcomeOf(next, BATCH);
+    assert.deepEqual([next.usage[0]!.batches, usage!.batches], [1, 1], 'an earlier run keeps its counts');
   });
 
   describe('when a batch fails', () => {
     it('splits one that is too large until it fits, and tells what fits by then', async () => {
       const devices = new FakeDevices({ devices: 1, turns: [0], memory: 25 });
-      const pool = await devices.openPool();
+      const share = (await devices.openPool()).share();
       const marks = [1, 2, 3, 4, 5, 6, 7];
-      const outcome = await outcomeOf(pool, batchOf(...marks));
+      const outcome = await outcomeOf(share, batchOf(...marks));
       assert.deepEqual(told(outcome), { virus: marks.map(virusOf), failures: [] });
       const splits = devices.events.map(({ event }) => event);
       assert.deepEqual(splits, ['batch-split', 'batch-split', 'batch-split']);
       // The next batch is no longer tried as a whole.
-      assert.deepEqual(told(await outcomeOf(pool, batchOf(...marks))).virus, marks.map(virusOf));
+      assert.deepEqual(told(await outcomeOf(share, batchOf(...marks))).virus, marks.map(virusOf));
       assert.equal(devices.events.length, splits.length);
     });
 
     it('names a frame that does not fit alone, and scores the others', async () => {
       const devices = new FakeDevices({ devices: 2, turns: [0], memory: 15 });
-      const pool = await devices.openPool();
+      const share = (await devices.openPool()).share();
       const long = batchOf(1, 2, 3);
       // The second frame exceeds the memory.
       long.protein = { tokens: new Int32Array(40).fill(5), offsets: Int32Array.of(0, 10, 30, 40) };
-      const { failures, scores } = await outcomeOf(pool, long);
+      const { failures, scores } = await outcomeOf(share, long);
       assert.deepEqual(
         failures.map(({ first, last, error }) => [first, last, codeOf(error)]),
         [[1, 2, 'VNP_MEMORY']],
@@ -104,8 +107,8 @@ describe('the pool of devices', () => {
 
     it('tries it once on another device', async () => {
       const devices = new FakeDevices({ devices: 2, turns: [0], isBroken: [true, false] });
-      const pool = await devices.openPool();
-      assert.deepEqual(told(await outcomeOf(pool, BATCH)), { virus: [virusOf(1), virusOf(2)], failures: [] });
+      const share = (await devices.openPool()).share();
+      assert.deepEqual(told(await outcomeOf(share, BATCH)), { virus: [virusOf(1), virusOf(2)], failures: [] });
       assert.deepEqual(devices.events, [
         { event: 'batch-retried', device: 'fake:0', frames: 2, code: 'VNP_NATIVE', reason: 'nothing works here' },
       ]);
@@ -113,8 +116,8 @@ describe('the pool of devices', () => {
 
     it('takes a device out on which batch after batch fails that others compute', async () => {
       const devices = new FakeDevices({ devices: 2, turns: [0], isBroken: [true, false] });
-      const pool = await devices.openPool();
-      const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcomeOf(pool, BATCH)));
+      const share = (await devices.openPool()).share();
+      const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcomeOf(share, BATCH)));
       assert.ok(outcomes.every(({ failures }) => failures.length === 0));
       const lost = devices.events.filter(({ event }) => event === 'device-lost');
       assert.deepEqual(lost, [
@@ -123,15 +126,15 @@ describe('the pool of devices', () => {
           reason: 'several batches in a row failed here but succeeded on another device',
         },
       ]);
-      assert.ok(pool.workers[0]!.usage.lost !== undefined && pool.workers[1]!.usage.lost === undefined);
+      assert.ok(share.usage[0]!.lost !== undefined && share.usage[1]!.lost === undefined);
     });
 
     for (const count of [1, 2]) {
       it(`finds the frame that is at fault by halves, with ${count} of them`, async () => {
         const devices = new FakeDevices({ devices: count, turns: [0], kindOf: throwing(5) });
-        const pool = await devices.openPool();
+        const share = (await devices.openPool()).share();
         const marks = [1, 2, 3, 4, 5, 6, 7, 8];
-        const outcome = told(await outcomeOf(pool, batchOf(...marks)));
+        const outcome = told(await outcomeOf(share, batchOf(...marks)));
         assert.deepEqual(outcome.failures, [[4, 5, 'VNP_NATIVE']]);
         assert.deepEqual(
           outcome.virus,
@@ -143,9 +146,9 @@ describe('the pool of devices', () => {
 
     it('gives the work of a lost device to the others, as if nothing had happened', async () => {
       const devices = new FakeDevices({ devices: 3, turns: [1, 0, 2], lostAfter: [2, Infinity, 0] });
-      const pool = await devices.openPool();
+      const share = (await devices.openPool()).share();
       const outcomes = await Promise.all(
-        Array.from({ length: 30 }, (_, index) => outcomeOf(pool, batchOf(index, index + 1))),
+        Array.from({ length: 30 }, (_, index) => outcomeOf(share, batchOf(index, index + 1))),
       );
       outcomes.forEach((outcome, index) =>
         assert.deepEqual(told(outcome), { virus: [virusOf(index), virusOf(index + 1)], failures: [] }),
@@ -158,11 +161,11 @@ describe('the pool of devices', () => {
 
     it('with the last device lost fails what is on its way, and takes nothing more', async () => {
       const devices = new FakeDevices({ devices: 2, turns: [1], lostAfter: [3, 1] });
-      const pool = await devices.openPool();
+      const share = (await devices.openPool()).share();
       const outcomes: Promise<BatchOutcome>[] = [];
       await assert.rejects(
         async () => {
-          for (;;) outcomes.push((await pool.submit(BATCH)).outcome);
+          for (;;) outcomes.push((await share.submit(BATCH)).outcome);
         },
         { name: 'VirnucproError', code: 'VNP_DEVICE_LOST' },
       );
@@ -177,29 +180,29 @@ describe('the pool of devices', () => {
 
   it('gives up what waits when it is cancelled, finishes what runs and works on', async () => {
     const devices = new FakeDevices({ devices: 1, turns: [5] });
-    const pool = await devices.openPool();
-    const outcomes = [1, 2, 3, 4, 5].map((mark) => outcomeOf(pool, batchOf(mark)));
+    const share = (await devices.openPool()).share();
+    const outcomes = [1, 2, 3, 4, 5].map((mark) => outcomeOf(share, batchOf(mark)));
     await new Promise((resolve) => setImmediate(resolve));
-    pool.cancel();
+    share.cancel();
     const settled = await Promise.allSettled(outcomes);
     assert.deepEqual(
       settled.map(({ status }) => status),
       ['fulfilled', 'rejected', 'rejected', 'rejected', 'rejected'],
     );
     for (const one of settled) assert.ok(one.status === 'fulfilled' || codeOf(one.reason) === 'VNP_ABORTED');
-    assert.deepEqual(told(await outcomeOf(pool, batchOf(6))).virus, [virusOf(6)]);
+    assert.deepEqual(told(await outcomeOf(share, batchOf(6))).virus, [virusOf(6)]);
   });
 
   it('while it is paused finishes what runs, keeps the rest, and goes on afterwards', async () => {
     const devices = new FakeDevices({ devices: 2, turns: [3] });
-    const pool = await devices.openPool();
-    const outcomes = Array.from({ length: 12 }, (_, mark) => outcomeOf(pool, batchOf(mark)));
+    const share = (await devices.openPool()).share();
+    const outcomes = Array.from({ length: 12 }, (_, mark) => outcomeOf(share, batchOf(mark)));
     await new Promise((resolve) => setImmediate(resolve));
-    pool.setPaused(true);
+    share.setPaused(true);
     await devices.idle();
     await new Promise((resolve) => setTimeout(resolve, 30));
     assert.deepEqual([devices.running, devices.scoredFrames], [0, 2], 'one on each device');
-    pool.setPaused(false);
+    share.setPaused(false);
     const all = await Promise.all(outcomes);
     assert.deepEqual(
       all.map((outcome) => told(outcome).virus),
@@ -216,11 +219,10 @@ describe('the pool of devices', () => {
     };
     const runOn = async (devices: FakeDevices, batch = long, engine: OpenRequest['engine'] = 'packed') => {
       const pool = await devices.openPool(engine);
-      const usage = pool.countUsage();
-      await (
-        await pool.submit(batch)
-      ).outcome;
-      return { pool, usage };
+      const share = pool.share();
+      await outcomeOf(share, batch);
+      share.close();
+      return { pool, usage: share.usage };
     };
     const oneDevice = () => new FakeDevices({ devices: 1, turns: [0] });
 
@@ -229,7 +231,7 @@ describe('the pool of devices', () => {
       assert.equal(usage[0]!.limit, undefined);
       await pool.measureLimits();
       assert.deepEqual(usage[0]!.limit, { dna: LIMIT, protein: LIMIT });
-      assert.equal(pool.countUsage()[0]!.limit, undefined);
+      assert.equal(pool.share().usage[0]!.limit, undefined);
     });
 
     it('knows none of a device with too little work, or with the TorchScript engine', async () => {
@@ -250,9 +252,11 @@ describe('the pool of devices', () => {
       const devices = new FakeDevices({ devices: 2, turns: [0] });
       devices.limitFailure = new Error('no memory');
       const pool = await devices.openPool();
-      const usage = pool.countUsage();
-      const accepted = [await pool.submit(long), await pool.submit(long)];
+      const share = pool.share();
+      const { usage } = share;
+      const accepted = [await share.submit(long), await share.submit(long)];
       await Promise.all(accepted.map(({ outcome }) => outcome));
+      share.close();
       await assert.rejects(pool.measureLimits(), /no memory/);
       assert.deepEqual(
         usage.map(({ limit }) => limit),
@@ -279,13 +283,14 @@ describe('the pool of devices', () => {
       it(`leaves out one that fails to open with ${code}, says so, and goes on`, async () => {
         const devices = new FakeDevices({ devices: 3, turns: [0] });
         const pool = await devices.openPool('packed', failing(code), mayLeaveOut);
+        const share = pool.share();
         const reason = `it did not open: Expected memory but fake:0 has none (${code})`;
         assert.deepEqual(devices.events, [{ event: 'device-left-out', device: 'fake:0', name: 'a fake', reason }]);
         assert.deepEqual(
           pool.descriptions.map(({ id }) => id),
           ['fake:1', 'fake:2'],
         );
-        assert.deepEqual(told(await outcomeOf(pool, BATCH)).virus, [virusOf(1), virusOf(2)]);
+        assert.deepEqual(told(await outcomeOf(share, BATCH)).virus, [virusOf(1), virusOf(2)]);
       });
     }
 
@@ -315,20 +320,21 @@ describe('the pool of devices', () => {
 
   it('gives a device with less room than the others its batches in parts, without a failure', async () => {
     const devices = new FakeDevices({ devices: 2, turns: [1] });
-    const pool = await devices.openPool('packed', undefined, { tokensThatFit: [20, Infinity] });
+    const share = (await devices.openPool('packed', undefined, { tokensThatFit: [20, Infinity] })).share();
     const marks = [1, 2, 3, 4, 5];
-    const outcomes = await Promise.all(Array.from({ length: 6 }, () => outcomeOf(pool, batchOf(...marks))));
+    const outcomes = await Promise.all(Array.from({ length: 6 }, () => outcomeOf(share, batchOf(...marks))));
     for (const outcome of outcomes) assert.deepEqual(told(outcome), { virus: marks.map(virusOf), failures: [] });
     assert.deepEqual(devices.events, []);
-    const [small] = pool.workers.map(({ usage }) => usage);
+    const [small] = share.usage;
     assert.ok(small!.batches > 0 && small!.proteinTokens <= 20 * small!.batches);
   });
 
   it('closes every device, and gives up what waits', async () => {
     const devices = new FakeDevices({ devices: 3, turns: [0] });
     const pool = await devices.openPool();
+    const share = pool.share();
     await pool.close();
     assert.equal(devices.closed, 3);
-    await assert.rejects(pool.submit(BATCH), { code: 'VNP_CLOSED' });
+    await assert.rejects(share.submit(BATCH), { code: 'VNP_CLOSED' });
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { FrameBatchTokens } from '../../lib/engine/addon.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
-import type { BatchOutcome } from '../../lib/engine/pool/batch-task.js';
+import type { BatchOutcome } from '../../lib/engine/pool/scoring-work.js';
 import { framesOf, scoreOf } from './fake-devices.js';
 import { SimulatedDevices } from './simulated-devices.js';
 import type { Simulation } from './simulated-devices.js';
@@ -43,10 +43,10 @@ interface Ended {
 
 async function simulate(simulation: Simulation, batches: readonly FrameBatchTokens[]): Promise<Ended> {
   const devices = new SimulatedDevices(simulation);
-  const pool = await devices.openPool();
+  const share = (await devices.openPool()).share();
   const outcomes: Promise<BatchOutcome>[] = [];
   const submitting = (async () => {
-    for (const batch of batches) outcomes.push((await pool.submit(batch)).outcome);
+    for (const batch of batches) outcomes.push((await share.submit(batch)).outcome);
     devices.hasMore = false;
   })().catch((error: unknown) => {
     // No device is left to take a batch.

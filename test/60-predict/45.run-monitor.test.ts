@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mock } from 'node:test';
 import type { NativeProgress, NativeSensors, NativeWorker } from '../../lib/engine/addon.js';
 import { PoolWorker } from '../../lib/engine/pool/pool-worker.js';
+import { unused } from '../../lib/engine/pool/worker-usage.js';
 import { readWorkers } from '../../lib/engine/pool/worker-memory.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import type { RunEvent } from '../../lib/predict/events.js';
@@ -72,12 +73,12 @@ describe('the watch over a run', () => {
     isBegun = true,
   ): Watched {
     const workers = ids.map(workerOn);
-    const models = { framesUnderway: 0 };
-    const summary = new MutableRunSummary(workers.map((worker) => worker.countUsage()));
+    const shares = [{ workers, framesUnderway: 0, runningOn: () => undefined }];
+    const summary = new MutableRunSummary(workers.map(({ description }) => unused(description)));
     const control = new RunControl();
     const events: RunEvent[] = [];
     const onEvent = (event: RunEvent) => events.push(event);
-    const run = { workers, models, summary, control, onEvent, progressInterval };
+    const run = { shares, summary, control, onEvent, progressInterval };
     const monitor = new RunMonitor({ addon: { sensors }, ...run, memoryWarning: 0.9 });
     if (isBegun) monitor.begin();
     return { monitor, summary, control, events };

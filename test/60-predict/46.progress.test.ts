@@ -37,12 +37,13 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
   for (const { native } of pool.workers) {
     native.memory = () => ({ allocated: 0, reserved: 0, peakAllocated: 0, peakReserved: 0 });
   }
-  const summary = new MutableRunSummary(pool.countUsage());
+  const share = pool.share();
+  const summary = new MutableRunSummary(share.usage);
   const control = new RunControl();
   const nothing = (): void => undefined;
   const monitor = new RunMonitor({
     addon: { sensors: async (ids) => ids.map(() => SENSORS) },
-    ...{ workers: pool.workers, models: pool, summary, control, onEvent: nothing },
+    ...{ shares: [share], summary, control, onEvent: nothing },
     ...{ progressInterval: 0, memoryWarning: 1 },
   });
   const records = seeds.map((seed, index) => recordOf(`record ${index}`, lettersFrom(seed), index));
@@ -63,7 +64,7 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
       await new Promise((resolve) => setImmediate(resolve));
     }
   })();
-  const results = flattened(new Pipeline(read(), pool, options, { summary, control, onFailure: nothing }).groups());
+  const results = flattened(new Pipeline(read(), share, options, { summary, control, onFailure: nothing }).groups());
   try {
     while (!(await results.next()).done) continue;
   } catch {

@@ -88,7 +88,8 @@ async function run(
   const models = new FakeDevices(planOf('models', disturbance));
   const small = new FakeDevices({ ...planOf('triage', disturbance), scoreOf: smallScoreOf });
   const [pool, smallPool] = [await models.openPool(), await small.openPool()];
-  const summary = new MutableRunSummary([...pool.countUsage(), ...smallPool.countUsage()], 'small');
+  const [share, smallShare] = [pool.share(), smallPool.share()];
+  const summary = new MutableRunSummary([...share.usage, ...smallShare.usage], 'small');
   const control = new RunControl();
   const journal =
     path === undefined
@@ -101,10 +102,10 @@ async function run(
   const batches = { dnaTokens: 200, proteinTokens: 40, dnaTokenizer: new RunTokenizer(), proteinTable };
   const context = { summary, control, journal, onFailure: () => undefined };
   const results: unknown[] = [];
-  const triage = { ...{ model: 'small', pool: smallPool, batches, rule: TRIAGE_RULE }, temperature: UNCHANGED };
+  const triage = { ...{ model: 'small', share: smallShare, batches, rule: TRIAGE_RULE }, temperature: UNCHANGED };
   const options = { ...OPTIONS, batches, ...(hasTriage && { triage }) };
   try {
-    for await (const group of new Pipeline(records, pool, options, context).groups()) {
+    for await (const group of new Pipeline(records, share, options, context).groups()) {
       for (const result of group) {
         results.push(result.kind === 'window' ? result : { ...result, sequence: result.sequence.length });
       }

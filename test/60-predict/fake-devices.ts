@@ -7,9 +7,11 @@ import type {
   NativeWorker,
   OpenRequest,
 } from '../../lib/engine/addon.js';
+import type { EmbeddingRequest, PooledStates } from '../../lib/engine/pool/embedding-work.js';
 import type { WorkerRequest } from '../../lib/engine/pool/open-workers.js';
 import { DevicePool } from '../../lib/engine/pool/pool.js';
 import type { PoolEvent } from '../../lib/engine/pool/pool-events.js';
+import type { PackedTokens } from '../../lib/batches/tokens.js';
 import type { ErrorCode } from '../../lib/errors.js';
 
 /** The kind of a frame, by its tokens: a sound one, one that makes a batch throw, one whose score is NaN. */
@@ -59,6 +61,24 @@ export function hashOf(...tokenLists: readonly ArrayLike<number>[]): number {
     for (let index = 0; index < tokens.length; index++) hash = (Math.imul(hash, 31) + tokens[index]!) >>> 0;
   }
   return hash;
+}
+
+/** Width of the states that fake devices embed by. */
+export const WIDTH = 3;
+
+/** A row of states that depends only on some tokens and the layer. */
+export function stateOf(tokens: ArrayLike<number>, layer: number): number[] {
+  return Array.from({ length: WIDTH }, (_, column) => hashOf(tokens, [layer, column]) % 1000);
+}
+
+function statesOf({ tokens, offsets }: PackedTokens, { layers, pools }: EmbeddingRequest): PooledStates {
+  const sequences = Array.from({ length: offsets.length - 1 }, (_, index) =>
+    tokens.subarray(offsets[index], offsets[index + 1]),
+  );
+  const rows = { mean: sequences, max: sequences, cls: sequences, tokens: [...tokens].map((token) => [token]) };
+  const ofPool = (pool: keyof typeof rows): Float32Array[] =>
+    layers.map((layer) => Float32Array.from(rows[pool].flatMap((one) => stateOf(one, layer))));
+  return Object.fromEntries(pools.map((pool) => [pool, ofPool(pool)]));
 }
 
 /** The tokens of every frame of a batch. */
@@ -138,6 +158,27 @@ export class FakeDevices {
         else resolve();
         isComputing = true;
       });
+    const job = async <Result>(compute: () => Promise<Result>): Promise<Result> => {
+      // As strict as the real worker.
+      if (jobs >= 3) throw nativeError('VNP_ARGUMENT', 'a fourth job');
+      jobs++;
+      this.mostRunning = Math.max(this.mostRunning, ++this.running);
+      let hasTurn = false;
+      try {
+        await turn();
+        hasTurn = true;
+        return await compute();
+      } finally {
+        if (hasTurn) this.#progress[index] = undefined;
+        jobs--;
+        this.running--;
+        if (hasTurn) {
+          const next = waiting.shift();
+          isComputing = next !== undefined;
+          next?.start();
+        }
+      }
+    };
     const worker: Partial<NativeWorker> = {
       weightBytes: 1000,
       threads: 1,
@@ -147,27 +188,13 @@ export class FakeDevices {
         await new Promise((resolve) => setImmediate(resolve));
         return { seconds: rows / LIMIT, operations: rows };
       },
-      run: async (batch) => {
-        // As strict as the real worker.
-        if (jobs >= 3) throw nativeError('VNP_ARGUMENT', 'a fourth job');
-        jobs++;
-        this.mostRunning = Math.max(this.mostRunning, ++this.running);
-        let hasTurn = false;
-        try {
-          await turn();
-          hasTurn = true;
-          return await this.#score(batch, index, taken++);
-        } finally {
-          if (hasTurn) this.#progress[index] = undefined;
-          jobs--;
-          this.running--;
-          if (hasTurn) {
-            const next = waiting.shift();
-            isComputing = next !== undefined;
-            next?.start();
-          }
-        }
-      },
+      run: (batch) => job(() => this.#score(batch, index, taken++)),
+      embed: (part, tokens, request) =>
+        job(async () => {
+          const none = { tokens: new Int32Array(0), offsets: new Int32Array(tokens.offsets.length) };
+          await this.#compute({ dna: none, protein: none, [part]: tokens }, index, taken++);
+          return statesOf(tokens, request);
+        }),
       cancel: () => {
         for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'cancelled'));
       },
@@ -178,9 +205,9 @@ export class FakeDevices {
     return worker as NativeWorker;
   }
 
-  async #score(batch: FrameBatchTokens, index: number, taken: number): Promise<BatchResult> {
+  /** Takes its time, and may fail. @returns the kinds of the batch's frames */
+  async #compute(batch: FrameBatchTokens, index: number, taken: number): Promise<FrameKind[]> {
     const { turns, memory = Infinity, lostAfter = [], isBroken = [], kindOf = () => 'sound' } = this.#plan;
-    const { scoreOf: score = scoreOf } = this.#plan;
     // Every turn is a layer.
     const layers = turns[this.#batches++ % turns.length]!;
     for (let layersDone = 0; layersDone < layers; layersDone++) {
@@ -190,9 +217,15 @@ export class FakeDevices {
     if (taken >= (lostAfter[index] ?? Infinity)) throw nativeError('VNP_DEVICE_LOST', 'the device is gone');
     if (isBroken[index]) throw nativeError('VNP_NATIVE', 'nothing works here');
     if (batch.protein.tokens.length > memory) throw nativeError('VNP_MEMORY', 'Expected memory but there is none');
-    const frames = framesOf(batch);
-    const kinds = frames.map(({ dna, protein }) => kindOf(dna, protein));
+    const kinds = framesOf(batch).map(({ dna, protein }) => kindOf(dna, protein));
     if (kinds.includes('throws')) throw nativeError('VNP_NATIVE', 'a frame that cannot be computed');
+    return kinds;
+  }
+
+  async #score(batch: FrameBatchTokens, index: number, taken: number): Promise<BatchResult> {
+    const kinds = await this.#compute(batch, index, taken);
+    const { scoreOf: score = scoreOf } = this.#plan;
+    const frames = framesOf(batch);
     const scores = new Float32Array(2 * frames.length);
     frames.forEach(({ dna, protein }, frame) => {
       const { others, virus } = score(dna, protein);

@@ -13,7 +13,7 @@ import {
 } from '../../lib/output/manifest.js';
 import type { RunCounts } from '../../lib/predict/run-counts.js';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
-import type { PredictionResult } from '../../lib/scoring/results.js';
+import type { StoredResult } from '../../lib/scoring/results.js';
 import {
   contigResult,
   countsOf,
@@ -103,7 +103,7 @@ describe('run.json', () => {
   }
 
   async function finishOf(
-    results: readonly PredictionResult[],
+    results: readonly StoredResult[],
     outcome: RunDescription['outcome'],
     counts = countsOf(results),
   ): Promise<RunManifest> {

@@ -28,6 +28,7 @@ class FakeDevice {
   workload(changes: Partial<Workload> = {}): Workload {
     return {
       part: 'protein',
+      layers: 30,
       batches: BATCHES,
       hasLimit: true,
       clock: () => this.now,
@@ -40,7 +41,7 @@ class FakeDevice {
           this.now += total;
           this.calls.push(`embed ${tokens.length}`);
           const seconds = { total, linear: total / 2, attention: total / 4 };
-          return { mean: new Float32Array(), ...(measure && { seconds }) };
+          return { mean: [new Float32Array()], ...(measure && { seconds }) };
         },
         measureLinear: async (_, rows) => {
           const seconds = rows * this.speed.row;

@@ -97,6 +97,25 @@ describe('virnucpro models', () => {
     assert.notDeepEqual((await parts())[0], one);
   });
 
+  it('makes models of one language model, which make no predictions', async () => {
+    const alone = ['models', 'import', '--name', 'esm2', '--esm', fixture('golden', 'esm2', 'esm2_t3_tiny.pt')];
+    await succeeds(alone, { models });
+    const dna = ['models', 'random', '--name', 'dna', '--dna', 'dnabert_tiny', '--no-classifier'];
+    const { output } = await succeeds(dna, { models });
+    assert.match(output, /its embeddings are meaningless/);
+    assert.match((await succeeds(['models', 'list'], { models })).output, /^esm2\tembeddings only\tesm2 [\d.]+M\t/m);
+    assert.match(
+      (await succeeds(['models', 'inspect', 'dna'], { models })).output,
+      /^windows {5}none: embeddings only$/m,
+    );
+    const predict = ['predict', fixture('golden', 'end_to_end', 'input.fa'), '-o', join(models, 'results')];
+    await failsWith(/The model esm2 has no classifier/, [...predict, '--model', 'esm2'], { models });
+    await failsWith(/Expected a classifier for a model with a chunk size/, [...alone, '--chunk-size', '500'], {
+      models,
+    });
+    await failsWith(/Expected at least one language model/, ['models', 'import', '--name', 'none'], { models });
+  });
+
   it('shows a damaged model for what it is', async () => {
     await succeeds(random('tiny'), { models });
     writeFileSync(join(models, 'tiny', 'dna', 'model.pt'), 'damaged');

@@ -21,9 +21,10 @@ function compileLibrary(path: string, source: string, words: readonly string[] =
 }
 
 const loadTwice = `
-const { loadAddon } = await import(process.argv[1]);
+const [module, way] = process.argv.slice(1);
+const { loadAddon, prepareAddon } = await import(module);
 try {
-  const { addon, libtorch, passedOver, cuda } = loadAddon();
+  const { addon, libtorch, passedOver, cuda } = await (way === 'aside' ? prepareAddon() : loadAddon());
   console.log(JSON.stringify({ same: loadAddon().addon === addon, version: addon.versions.libtorch, libtorch, passedOver, cuda }));
 } catch ({ code, message }) {
   console.log(JSON.stringify({ code, message }));
@@ -34,12 +35,18 @@ describe('loading the addon', () => {
   beforeEach(() => (checkout = new TemporaryCheckout()));
   afterEach(() => checkout.remove());
 
-  async function load(environment: NodeJS.ProcessEnv): Promise<Record<string, unknown>> {
+  async function loadBy(way: 'aside' | 'here', environment: NodeJS.ProcessEnv): Promise<Record<string, unknown>> {
     const module = new URL('../../lib/engine/libtorch/load.js', import.meta.url).href;
-    const running = checkout.start(['--input-type=module', '-e', loadTwice, module], environment);
+    const running = checkout.start(['--input-type=module', '-e', loadTwice, module, way], environment);
     const { output, errors } = await running.finished;
     assert.equal(errors, '');
     return JSON.parse(output) as Record<string, unknown>;
+  }
+  /** What both ways of loading answer. */
+  async function load(environment: NodeJS.ProcessEnv): Promise<Record<string, unknown>> {
+    const loaded = await loadBy('here', environment);
+    assert.deepEqual(await loadBy('aside', environment), loaded);
+    return loaded;
   }
   const realLibtorch = loadAddon().libtorch.root;
   /** Puts this machine's libtorch into the cache of the checkout. */

@@ -2,7 +2,8 @@ import { expected, VirnucproError } from '../../errors.js';
 import type { ErrorCode } from '../../errors.js';
 import type { NativeDevice, Precision } from '../addon.js';
 import { hasKernelsFor } from '../libtorch/cuda.js';
-import type { CudaState, LoadedAddon } from '../libtorch/load.js';
+import type { CudaState } from '../libtorch/load-cuda.js';
+import type { LoadedAddon } from '../libtorch/load.js';
 import { leastMemory } from './worker-plan.js';
 import type { SizedModels } from './worker-plan.js';
 
@@ -146,6 +147,7 @@ function sizeText(bytes: number): string {
 
 /** Choices of precision. `auto`: bf16 if every device of the run computes it natively, else fp32. */
 export const PRECISIONS = ['auto', 'fp32', 'bf16', 'fp16'] as const;
+/** One of PRECISIONS. */
 export type PrecisionChoice = (typeof PRECISIONS)[number];
 export const DEFAULT_PRECISION: PrecisionChoice = 'auto';
 

@@ -1,10 +1,10 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { homedir } from 'node:os';
 import { reasonOf } from '../../errors.js';
 import { libraryProblem } from './elf-file.js';
 import { packageRoot } from '../../package.js';
+import { pythonTorch, pythonTorchAside, type PythonTorch } from './python-torch.js';
 
 /** The libtorch release that the addon's compiled code is compatible with. */
 export const supportedLibtorch = '2.11';
@@ -57,22 +57,39 @@ export interface LibtorchSearchOptions {
   refused?: ReadonlyMap<string, Refusal>;
 }
 
-/** The folder in the cache that `npm run setup` unpacks this release into. */
+/** The folder in the cache that setup unpacks this release into. */
 export function cachedLibtorchFolder(version: string, environment: NodeJS.ProcessEnv = process.env): string {
   return join(cacheFolder(environment), `libtorch-${version}-${process.platform}-${process.arch}`);
 }
 
 /**
  * Looks for libtorch in this order: $LIBTORCH (if set, the only place searched), the torch of the `python3` on PATH
- * (located, not imported), the cache. Never throws; the reason for each skipped place is kept.
+ * (located, not imported), the cache. Never throws; the reason for each skipped place is kept. Blocks while Python
+ * starts.
  */
 export function findLibtorch(options: LibtorchSearchOptions = {}): LibtorchSearch {
+  const { environment = process.env } = options;
+  return search(environment['LIBTORCH'] ? undefined : pythonTorch(environment), options);
+}
+
+/** Like `findLibtorch`, but waits for Python without blocking. @throws the signal's reason */
+export async function findLibtorchAside(
+  options: LibtorchSearchOptions = {},
+  signal?: AbortSignal,
+): Promise<LibtorchSearch> {
+  const { environment = process.env } = options;
+  return search(environment['LIBTORCH'] ? undefined : await pythonTorchAside(environment, signal), options);
+}
+
+/** @param python undefined if $LIBTORCH is set */
+function search(python: PythonTorch | undefined, options: LibtorchSearchOptions): LibtorchSearch {
   const environment = options.environment ?? process.env;
   const cuda = options.cuda ?? nvidiaDriver(environment) !== undefined;
   const considered: LibtorchCandidate[] = [];
-  const places: Iterable<Place> = environment['LIBTORCH']
-    ? [{ source: 'environment', place: resolve(environment['LIBTORCH']) }]
-    : fallbackPlaces(environment);
+  const places: Iterable<Place> =
+    python === undefined
+      ? [{ source: 'environment', place: resolve(environment['LIBTORCH'] ?? '') }]
+      : fallbackPlaces(python, environment);
   for (const place of places) {
     const examined = examine(place, cuda, options.refused?.get(place.place));
     if ('root' in examined) {
@@ -105,34 +122,14 @@ function nameOf({ source, place }: Place): { source: LibtorchSource; place: stri
 }
 
 /** A generator, so that the cache is not read if Python has a torch. */
-function* fallbackPlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
-  yield pythonPlace(environment);
+function* fallbackPlaces(python: PythonTorch, environment: NodeJS.ProcessEnv): Generator<Place> {
+  yield pythonPlace(python);
   yield* cachePlaces(environment);
 }
 
-/** Finding a spec does not execute it: this costs only the interpreter's start, while `import torch` takes seconds. */
-const locateTorch = `
-import importlib.util, sys
-sys.path[:] = [entry for entry in sys.path if entry]
-spec = importlib.util.find_spec("torch")
-print(list(spec.submodule_search_locations)[0] if spec and spec.origin else "")
-`;
-
-/** Enough for an interpreter on a slow file system; a longer wait would look like a hang. */
-const PYTHON_SECONDS = 5;
-
-function pythonPlace(environment: NodeJS.ProcessEnv): Place {
-  const options = { timeout: PYTHON_SECONDS * 1000, killSignal: 'SIGKILL' } as const;
-  const asked = spawnSync('python3', ['-c', locateTorch], { ...options, encoding: 'utf8', env: environment });
-  const place = { source: 'python', place: 'python3' } as const;
-  if ((asked.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT')
-    return { ...place, absent: { verdict: `did not answer within ${PYTHON_SECONDS} s`, broken: true } };
-  if (asked.error || asked.status !== 0) {
-    const reason = asked.error?.message ?? asked.stderr.trim().split('\n').at(-1) ?? `exit ${asked.status}`;
-    return { ...place, absent: { verdict: `${asked.error ? 'cannot be run' : 'failed'}: ${reason}` } };
-  }
-  const folder = asked.stdout.trim();
-  return folder ? { source: 'python', place: folder } : { ...place, absent: { verdict: 'has no torch' } };
+function pythonPlace(found: PythonTorch): Place {
+  if ('folder' in found) return { source: 'python', place: found.folder };
+  return { source: 'python', place: 'python3', absent: found };
 }
 
 function* cachePlaces(environment: NodeJS.ProcessEnv): Generator<Place> {
@@ -244,9 +241,13 @@ const libraryFolders = [
  * only the file system, so that it works before anything native is built.
  */
 export function nvidiaDriver(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  return ['/proc/driver/nvidia', ...driverLibraries(environment)].find((path) => existsSync(path));
+}
+
+/** Where the driver's user library may be, in the order of the linker. */
+export function driverLibraries(environment: NodeJS.ProcessEnv = process.env): string[] {
   const searched = (environment['LD_LIBRARY_PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  const libraries = [...searched, ...libraryFolders].map((folder) => join(folder, 'libcuda.so.1'));
-  return ['/proc/driver/nvidia', ...libraries].find((path) => existsSync(path));
+  return [...searched, ...libraryFolders].map((folder) => join(folder, 'libcuda.so.1'));
 }
 
 /** Folder of downloads shared by checkouts: $VIRNUCPRO_CACHE, $XDG_CACHE_HOME/virnucpro or ~/.cache/virnucpro. */
@@ -265,12 +266,12 @@ export function homeFolder(): string {
 }
 
 /**
- * The command that fetches libtorch and builds the addon: the npm script in a checkout, or the file behind it in an
- * installed package, where npm offers no scripts. A bundle, recognised by its MANIFEST.json, lacks only libtorch.
+ * The command that fetches libtorch and provides the addon: in a checkout it also compiles. A bundle, recognised by its
+ * MANIFEST.json, lacks only libtorch.
  */
 export function setupCommand(): string {
   if (isBundle()) return `python3 -m pip install 'torch==${supportedLibtorch}.*'`;
-  return isCheckout() ? 'npm run setup' : `node ${join(packageRoot, 'scripts', 'setup.mjs')}`;
+  return isCheckout() ? 'npm run setup' : 'npx virnucpro setup';
 }
 
 function isBundle(): boolean {

@@ -3,46 +3,19 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { libcProblem } from '#c-library';
-import { reasonOf, VirnucproError } from '../../errors.js';
-import type { Addon, NativeDriver } from '../addon.js';
+import { VirnucproError } from '../../errors.js';
+import { unlessAborted } from '../../unless-aborted.js';
+import type { Addon } from '../addon.js';
 import { ADDON, addonFolder, LOADER } from './addon-folder.js';
-import { driverProblem, kernelCompiler, kernelTargets } from './cuda.js';
-import { libraryProblem } from './elf-file.js';
 import { grantedDevice } from '../limits/granted-resources.js';
-import {
-  findLibtorch,
-  type Libtorch,
-  type LibtorchCandidate,
-  type LibtorchSearch,
-  mendingCommand,
-  type Refusal,
-  setupCommand,
-} from './find-libtorch.js';
-import {
-  addonFailure,
-  failure,
-  libtorchMissing,
-  libtorchRefusal,
-  linkerProblem,
-  refuseDamagedAddon,
-} from './load-failure.js';
 import { refuseUnfitProcess } from '../limits/process-limits.js';
-
-/** Whether libtorch's CUDA half could be loaded. `absent`: this machine has no NVIDIA driver. */
-export type CudaState =
-  | { state: 'absent' }
-  | {
-      state: 'loaded';
-      /** Compute capabilities that this libtorch has kernels for: see `kernelTargets`. Absent if unknown. */
-      kernels?: readonly string[];
-    }
-  | {
-      /** There is a driver, but it cannot be used: never to be ignored silently. */
-      state: 'unusable';
-      reason: string;
-      /** What to do about it. */
-      next: string;
-    };
+import { kernelCompiler } from './cuda.js';
+import { findLibtorch, findLibtorchAside } from './find-libtorch.js';
+import type { Libtorch, LibtorchCandidate, LibtorchSearch, Refusal } from './find-libtorch.js';
+import { loadCuda, loadCudaAside } from './load-cuda.js';
+import type { CudaState } from './load-cuda.js';
+import { addonFailure, failure, libtorchMissing, libtorchRefusal, refuseDamagedAddon } from './load-failure.js';
+import type { Loader } from './loader.js';
 
 export interface LoadedAddon {
   addon: Addon;
@@ -54,48 +27,22 @@ export interface LoadedAddon {
   cuda: CudaState;
 }
 
-interface Loader {
-  /** Sets a variable of the C environment unless it is set: native libraries do not see changes to `process.env`. */
-  setDefault(name: string, value: string): void;
-  /** dlopen with RTLD_NOW | RTLD_GLOBAL; throws with the linker's message. */
-  load(path: string): void;
-  /** `load` on another thread. */
-  loadAside(path: string): Promise<void>;
-  /** Ends the process at once with this exit code, whatever its threads are doing. */
-  leave(code: number): never;
-}
-
 const require = createRequire(import.meta.url);
 let loaded: LoadedAddon | undefined;
-/** Result of the search by `prepareAddon`. */
-let prepared: LibtorchSearch | undefined;
 
 /**
- * Loads libtorch into the process on another thread, so that this one can handle signals and other events meanwhile. It
- * takes half a second, or many seconds from a slow disk. Never fails: call `loadAddon` afterwards, which reports
- * problems.
+ * Loads libtorch and the addon into this process, whose event loop goes on meanwhile: everything slow happens on other
+ * threads and in other processes. It takes half a second, or many seconds from a slow disk. Afterwards `loadAddon`
+ * returns the same at once.
+ * @throws what `loadAddon` throws; the signal's reason
  */
-export async function prepareAddon(): Promise<void> {
-  if (loaded) return;
-  try {
-    refuseUnfitProcess();
-    const loader = nativeModule(addonFolder(), LOADER) as Loader;
-    setDefaults(loader);
-    prepared ??= findLibtorch({ refused: new Map() });
-    const { chosen } = prepared;
-    if (!chosen) return;
-    await loader.loadAside(join(chosen.root, 'lib', 'libtorch_cpu.so'));
-    if (!chosen.cuda) return;
-    await loader.loadAside('libcuda.so.1');
-    const driver = (nativeModule(addonFolder(), ADDON) as Addon).driver();
-    if (cudaProblem(driver, chosen) === undefined) await loader.loadAside(cudaLibrary(chosen));
-  } catch {
-    // `loadAddon` runs into it again and reports it.
-  }
+export async function prepareAddon(signal?: AbortSignal): Promise<LoadedAddon> {
+  return loaded ?? unlessAborted(loadAside(signal), signal);
 }
 
 /**
- * Loads libtorch and the addon into this process; later calls return the same. Takes about half a second.
+ * Loads libtorch and the addon into this process; later calls return the same. Blocks for about half a second, or many
+ * seconds from a slow disk; `prepareAddon` does not.
  * @throws VNP_LIBTORCH with the command that helps, if either is missing or incompatible; see also process-limits.ts
  */
 export function loadAddon(): LoadedAddon {
@@ -122,29 +69,68 @@ function withinGrant({ addon: native, ...others }: LoadedAddon): LoadedAddon {
 
 function load(): LoadedAddon {
   try {
-    return loadBoth();
+    const folder = addonFolder();
+    const loader = openLoader(folder);
+    const found = loadLibtorch(loader);
+    const addon = openAddon(folder, loader);
+    return ready(addon, folder, { ...found, cuda: loadCuda(loader, addon, found.libtorch) });
   } catch (error) {
-    // With an unsupported C library nothing else can help, whatever the error says. Checked late because it is slow.
-    const problem = libcProblem();
-    throw problem === undefined ? error : new VirnucproError('VNP_LIBTORCH', problem, { cause: error });
+    throw explained(error);
   }
 }
 
-function loadBoth(): LoadedAddon {
-  const folder = addonFolder();
+async function loadAside(signal?: AbortSignal): Promise<LoadedAddon> {
+  refuseUnfitProcess();
+  try {
+    const folder = addonFolder();
+    const loader = openLoader(folder);
+    const found = await loadLibtorchAside(loader, signal);
+    const addon = openAddon(folder, loader);
+    const cuda = await loadCudaAside(loader, addon, found.libtorch);
+    // Another call may have been faster.
+    loaded ??= withinGrant(ready(addon, folder, { ...found, cuda }));
+    return loaded;
+  } catch (error) {
+    throw signal?.aborted ? error : explained(error);
+  }
+}
+
+/** With an unsupported C library nothing else can help, whatever the error says. Checked late because it is slow. */
+function explained(error: unknown): unknown {
+  const problem = libcProblem();
+  return problem === undefined ? error : new VirnucproError('VNP_LIBTORCH', problem, { cause: error });
+}
+
+function openLoader(folder: string): Loader {
   const loader = nativeModule(folder, LOADER) as Loader;
   setDefaults(loader);
-  const { libtorch, passedOver } = loadLibtorch(loader);
+  return loader;
+}
+
+/** Quick once libtorch is loaded, whose libraries it names. */
+function openAddon(folder: string, loader: Loader): Addon {
   const addon = nativeModule(folder, ADDON) as Addon;
   if (isMainThread) leaveWhereDeviceHangs(loader, addon);
-  const cuda = loadCuda(loader, addon, libtorch);
-  const compiler = cuda.state === 'loaded' ? kernelCompiler(libtorch) : undefined;
-  if (compiler) addon.setKernelCompiler(compiler);
-  return { addon, path: join(folder, ADDON), libtorch, passedOver, cuda };
+  return addon;
 }
+
+function ready(
+  addon: Addon,
+  folder: string,
+  found: Pick<LoadedAddon, 'libtorch' | 'passedOver' | 'cuda'>,
+): LoadedAddon {
+  const compiler = found.cuda.state === 'loaded' ? kernelCompiler(found.libtorch) : undefined;
+  if (compiler) addon.setKernelCompiler(compiler);
+  return { addon, path: join(folder, ADDON), ...found };
+}
+
+/** Whether `leaveWhereDeviceHangs` has been called. */
+let isWatchingExit = false;
 
 /** A process waits for the GPUs that it used before it exits: forever, if one hangs. */
 function leaveWhereDeviceHangs(loader: Loader, addon: Addon): void {
+  if (isWatchingExit) return;
+  isWatchingExit = true;
   const leave = (code: number): void => {
     if (!addon.deviceHangs()) return;
     // Leaving from here would skip the listeners behind this one.
@@ -166,24 +152,53 @@ function setDefaults(loader: Loader): void {
   loader.setDefault('CUDA_DEVICE_ORDER', 'PCI_BUS_ID');
 }
 
+type LoadedLibtorch = Pick<LoadedAddon, 'libtorch' | 'passedOver'>;
+
 /** The first libtorch of the search that the linker accepts. */
-function loadLibtorch(loader: Loader): Pick<LoadedAddon, 'libtorch' | 'passedOver'> {
+function loadLibtorch(loader: Loader): LoadedLibtorch {
   const refused = new Map<string, Refusal>();
   for (;;) {
-    const search = refused.size === 0 && prepared ? prepared : findLibtorch({ refused });
-    const libtorch = search.chosen;
-    if (!libtorch) throw libtorchMissing(search);
+    const found = chosenBy(findLibtorch({ refused }));
     try {
-      loader.load(join(libtorch.root, 'lib', 'libtorch_cpu.so'));
-      return { libtorch, passedOver: search.considered.filter(({ broken }) => broken) };
+      loader.load(cpuLibrary(found));
+      return found;
     } catch (cause) {
-      const refusal = libtorchRefusal(libtorch, cause);
-      // The linker unmaps what it had mapped. Were anything left, the next attempt would mix parts of two libtorchs.
-      if (libtorch.source === 'environment' || hasLoadedFrom(libtorch.root))
-        throw failure(`libtorch in ${libtorch.root} does not load: ${refusal.reason}`, refusal.next, cause);
-      refused.set(libtorch.root, refusal);
+      refuse(found, cause, refused);
     }
   }
+}
+
+/** Like `loadLibtorch`, without blocking. @throws the signal's reason */
+async function loadLibtorchAside(loader: Loader, signal?: AbortSignal): Promise<LoadedLibtorch> {
+  const refused = new Map<string, Refusal>();
+  for (;;) {
+    const found = chosenBy(await findLibtorchAside({ refused }, signal));
+    try {
+      await loader.loadAside(cpuLibrary(found));
+      return found;
+    } catch (cause) {
+      refuse(found, cause, refused);
+    }
+  }
+}
+
+function chosenBy(search: LibtorchSearch): LoadedLibtorch {
+  if (!search.chosen) throw libtorchMissing(search);
+  return { libtorch: search.chosen, passedOver: search.considered.filter(({ broken }) => broken) };
+}
+
+function cpuLibrary({ libtorch }: LoadedLibtorch): string {
+  return join(libtorch.root, 'lib', 'libtorch_cpu.so');
+}
+
+/** Enters a libtorch that the linker refused. @throws VNP_LIBTORCH if there is no other to try */
+function refuse({ libtorch }: LoadedLibtorch, cause: unknown, refused: Map<string, Refusal>): void {
+  const refusal = libtorchRefusal(libtorch, cause);
+  // The linker unmaps what it had mapped. Were anything left, the next attempt would mix parts of two libtorchs.
+  if (libtorch.source === 'environment' || hasLoadedFrom(libtorch.root)) {
+    throw failure(`libtorch in ${libtorch.root} does not load: ${refusal.reason}`, refusal.next, cause);
+  }
+  refused.set(libtorch.root, refusal);
 }
 
 /** Whether code from this folder is mapped. Only code counts, since a failed load may leave data mappings behind. */
@@ -211,43 +226,6 @@ function limitBusyWaiting(loader: Loader): void {
 function limitInstructions(loader: Loader): void {
   const capability = process.env['ATEN_CPU_CAPABILITY'];
   if (capability === 'default' || capability === 'avx2') loader.setDefault('ONEDNN_MAX_CPU_ISA', 'AVX2');
-}
-
-function loadCuda(loader: Loader, addon: Addon, libtorch: Libtorch): CudaState {
-  try {
-    loader.load('libcuda.so.1');
-  } catch {
-    return { state: 'absent' };
-  }
-  const driver = addon.driver();
-  const problem = cudaProblem(driver, libtorch);
-  if (problem) return { state: 'unusable', ...problem };
-  const path = cudaLibrary(libtorch);
-  try {
-    loader.load(path);
-  } catch (cause) {
-    return {
-      state: 'unusable',
-      reason: linkerProblem(reasonOf(cause), path).problem,
-      next: `Run \`${setupCommand()}\` on this machine`,
-    };
-  }
-  const kernels = kernelTargets(path);
-  return { state: 'loaded', ...(kernels && { kernels }) };
-}
-
-function cudaLibrary({ root }: Libtorch): string {
-  return join(root, 'lib', 'libtorch_cuda.so');
-}
-
-/** Problems that can be detected before loading the CUDA half, which is slow. */
-function cudaProblem(driver: NativeDriver | null, libtorch: Libtorch): { reason: string; next: string } | undefined {
-  const next = `Run \`${mendingCommand('LIBTORCH')}\``;
-  if (!libtorch.cuda) return { reason: `libtorch ${libtorch.version} in ${libtorch.root} has no CUDA`, next };
-  const path = cudaLibrary(libtorch);
-  const damage = libraryProblem(path);
-  if (damage !== undefined) return { reason: `${path} ${damage}`, next };
-  return driver ? driverProblem(driver, libtorch) : undefined;
 }
 
 function nativeModule(folder: string, name: string): unknown {

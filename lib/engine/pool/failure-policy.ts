@@ -13,8 +13,8 @@ export interface FailedBatch {
   readonly wasRetried: boolean;
   /** Another device could take it. */
   readonly hasOthers: boolean;
-  /** The pool had asked the device to return its waiting batches. */
-  readonly isReclaimed: boolean;
+  /** Its client had cancelled it. Without that, a device returns a batch because the pool asked for it. */
+  readonly isCancelled: boolean;
   /** The device was removed from the run while it had the batch. */
   readonly isDeviceLost: boolean;
 }
@@ -22,7 +22,7 @@ export interface FailedBatch {
 export type BatchStep =
   /** Its result is no longer wanted. */
   | 'drop'
-  /** It was not at fault: it returns to the front of the queue as if nothing had happened. */
+  /** It was not at fault: it goes before new batches as if nothing had happened. */
   | 'requeue'
   /** Once more, on another device. */
   | 'retry'
@@ -43,8 +43,8 @@ type Rule = readonly [when: (failed: FailedBatch) => boolean, batch: BatchStep, 
 /** The first matching rule decides. */
 const RULES: readonly Rule[] = [
   [({ code }) => code === 'VNP_CLOSED', 'drop', 'keep'],
-  [({ code, isReclaimed }) => code === 'VNP_ABORTED' && isReclaimed, 'requeue', 'keep'],
-  [({ code }) => code === 'VNP_ABORTED', 'drop', 'keep'],
+  [({ code, isCancelled }) => code === 'VNP_ABORTED' && isCancelled, 'drop', 'keep'],
+  [({ code }) => code === 'VNP_ABORTED', 'requeue', 'keep'],
   [({ code }) => code === 'VNP_DEVICE_LOST', 'requeue', 'remove'],
   // The batches of a lost device are not at fault, whatever else they fail with.
   [({ isDeviceLost }) => isDeviceLost, 'requeue', 'keep'],
@@ -88,7 +88,7 @@ export class FailureStreak {
   }
 }
 
-/** What happens to waiting batches when the pool ends: those of a closed pool are no longer wanted. */
+/** What happens to unfinished batches when the pool ends: those of a closed pool are no longer wanted. */
 export function whenPoolEnds(code: ErrorCode): Extract<BatchStep, 'drop' | 'fail'> {
   return code === 'VNP_CLOSED' ? 'drop' : 'fail';
 }

@@ -1,15 +1,8 @@
-import type {
-  BatchResult,
-  FrameBatchTokens,
-  NativeDevice,
-  NativeProgress,
-  NativeWorker,
-  OpenRequest,
-  Precision,
-} from '../addon.js';
+import type { NativeProgress, NativeWorker, OpenRequest } from '../addon.js';
 import type { BatchTask } from './batch-task.js';
+import type { ComputeSeconds } from './batch-work.js';
 import { BLAMES_TO_REMOVE, FailureStreak } from './failure-policy.js';
-import type { LinearLimit } from './linear-limit.js';
+import type { WorkerDescription } from './worker-usage.js';
 
 /**
  * Just enough tasks to keep a device busy, so that results follow their input closely. On the CPU one runs and one is
@@ -20,21 +13,27 @@ export function tasksAtATime(deviceId: string): number {
   return deviceId === 'cpu' ? 2 : 3;
 }
 
+/** For whom workers compute. */
+export interface WorkerClient {
+  /** @param seconds as in ComputedSequences */
+  count(worker: PoolWorker, task: BatchTask<PoolWorker>, seconds: ComputeSeconds | number): void;
+}
+
 /** One worker of the pool, with the pool's state about it. */
 export class PoolWorker {
   readonly native: NativeWorker;
   readonly engine: OpenRequest['engine'];
-  usage: WorkerUsage;
-  /** Tasks given to it and not returned yet, oldest first: that one runs. */
-  readonly #tasks = new Set<BatchTask<PoolWorker>>();
+  readonly description: WorkerDescription;
+  /** Why it was removed from the pool; undefined if it was not. */
+  lost: string | undefined;
   /** Tokens of the larger side of a batch that are known, or assumed, to fit its memory. */
   tokensThatFit: number;
-  /** Its waiting tasks were taken back for other devices: that they abort is no failure. */
-  isReclaimed = false;
   /** Tasks that it has returned, with or without success. */
   tasksEnded = 0;
   /** Batches that failed here but succeeded on another device. */
   readonly blames = new FailureStreak(BLAMES_TO_REMOVE);
+  /** Tasks given to it and not returned yet, oldest first: that one runs. Each with its client. */
+  readonly #tasks = new Map<BatchTask<PoolWorker>, WorkerClient>();
   /** Watches the oldest task. */
   #watch: BatchWatch | undefined;
 
@@ -44,18 +43,22 @@ export class PoolWorker {
     description: WorkerDescription,
     tokensThatFit = Infinity,
   ) {
-    this.tokensThatFit = tokensThatFit;
     this.native = native;
     this.engine = engine;
-    this.usage = unused(description);
+    this.description = description;
+    this.tokensThatFit = tokensThatFit;
   }
 
   get id(): string {
-    return this.usage.id;
+    return this.description.id;
+  }
+
+  get deviceId(): string {
+    return this.description.device.id;
   }
 
   get isLost(): boolean {
-    return this.usage.lost !== undefined;
+    return this.lost !== undefined;
   }
 
   get taskCount(): number {
@@ -64,31 +67,38 @@ export class PoolWorker {
 
   /** Whether it has work, on a device that can hang. */
   get isAtWork(): boolean {
-    return !this.isLost && this.taskCount > 0 && this.usage.device.id !== 'cpu';
+    return !this.isLost && this.taskCount > 0 && this.deviceId !== 'cpu';
   }
 
   /** Tasks that wait here behind the oldest; one of them may in fact have started. */
   get ready(): readonly BatchTask<PoolWorker>[] {
-    return [...this.#tasks].slice(1);
+    return [...this.#tasks.keys()].slice(1);
+  }
+
+  readyOf(client: WorkerClient): readonly BatchTask<PoolWorker>[] {
+    return this.ready.filter((task) => this.#tasks.get(task) === client);
   }
 
   get hasRoom(): boolean {
-    return !this.isLost && this.taskCount < tasksAtATime(this.usage.device.id);
+    return !this.isLost && this.taskCount < tasksAtATime(this.deviceId);
   }
 
-  /** The batch that it is computing, with its progress; undefined if there is none. */
-  running(): RunningBatch | undefined {
-    return this.isLost ? undefined : this.#watch?.see(this.native.progress());
+  /** The batch of this client that it is computing, with its progress; undefined if it is computing none. */
+  runningOf(client: WorkerClient): RunningBatch | undefined {
+    const watch = this.#watch;
+    if (this.isLost || !watch || this.#tasks.get(watch.task) !== client) return undefined;
+    return watch.see(this.native.progress());
   }
 
-  async run(task: BatchTask<PoolWorker>): Promise<BatchResult> {
-    this.#tasks.add(task);
+  /** Computes a task, and has its client count it. @returns how long it took, as in ComputedSequences */
+  async run(task: BatchTask<PoolWorker>, client: WorkerClient): Promise<ComputeSeconds | number> {
+    this.#tasks.set(task, client);
     this.#watchOldest();
     try {
-      const result = await this.native.run(task.tokens, { embeddings: task.wantsEmbeddings });
-      countBatch(this.usage, task.tokens, result);
+      const seconds = (await task.work.run(this.native)) ?? this.#secondsOf(task);
+      client.count(this, task, seconds);
       this.blames.add(false);
-      return result;
+      return seconds;
     } finally {
       this.#tasks.delete(task);
       this.tasksEnded++;
@@ -97,72 +107,18 @@ export class PoolWorker {
   }
 
   #watchOldest(): void {
-    const [oldest] = this.#tasks;
+    const [oldest] = this.#tasks.keys();
     if (this.#watch?.task !== oldest) this.#watch = oldest && new BatchWatch(oldest);
   }
 
-  /** Takes waiting tasks back, to be distributed again. */
+  #secondsOf(task: BatchTask<PoolWorker>): number {
+    return this.#watch?.task === task ? this.#watch.seconds : 0;
+  }
+
+  /** Takes waiting tasks back: they fail with VNP_ABORTED. */
   reclaim(): void {
-    this.isReclaimed = true;
     this.native.cancel();
   }
-
-  /** Restarts counting from zero; a lost device stays lost. */
-  countUsage(): WorkerUsage {
-    const { lost } = this.usage;
-    this.usage = unused(this.usage);
-    this.usage.lost = lost;
-    return this.usage;
-  }
-}
-
-/** One opened worker. */
-export interface WorkerDescription {
-  /** `cuda:0`, `cpu`; `cpu:0`, `cpu:1` … if several share the CPU; with the prefix `triage:` for a triage worker. */
-  readonly id: string;
-  readonly device: NativeDevice;
-  readonly precision: Precision;
-  readonly threads: number;
-  /** Bytes that the weights take on the device. */
-  readonly weightBytes: number;
-}
-
-/** What one worker has done in one run. */
-export interface WorkerUsage extends WorkerDescription {
-  batches: number;
-  frames: number;
-  dnaTokens: number;
-  proteinTokens: number;
-  /** Seconds on the device's thread. */
-  seconds: { dna: number; protein: number; classifier: number };
-  /** Why it was removed from the run; undefined if it was not. */
-  lost: string | undefined;
-  /** See `measureLimits`. */
-  limit?: LinearLimit;
-}
-
-export function unused({ id, device, precision, threads, weightBytes }: WorkerDescription): WorkerUsage {
-  return {
-    id,
-    device,
-    precision,
-    threads,
-    weightBytes,
-    batches: 0,
-    frames: 0,
-    dnaTokens: 0,
-    proteinTokens: 0,
-    lost: undefined,
-    seconds: { dna: 0, protein: 0, classifier: 0 },
-  };
-}
-
-function countBatch(usage: WorkerUsage, batch: FrameBatchTokens, result: BatchResult): void {
-  usage.batches++;
-  usage.frames += batch.dna.offsets.length - 1;
-  usage.dnaTokens += batch.dna.tokens.length;
-  usage.proteinTokens += batch.protein.tokens.length;
-  for (const part of ['dna', 'protein', 'classifier'] as const) usage.seconds[part] += result.seconds[part];
 }
 
 /** A batch that a worker is computing, with its progress. */
@@ -179,21 +135,19 @@ export interface RunningBatch {
   readonly seconds: number;
 }
 
-/** What a worker was given to compute. */
-interface WatchedTask {
-  readonly frames: number;
-  readonly tokens: FrameBatchTokens;
-}
-
 /** Watches a worker's oldest batch, from the moment when it became the oldest. */
 class BatchWatch {
-  readonly task: WatchedTask;
+  readonly task: BatchTask<PoolWorker>;
   readonly #begin = performance.now();
   #layersDone = 0;
   #fraction = 0;
 
-  constructor(task: WatchedTask) {
+  constructor(task: BatchTask<PoolWorker>) {
     this.task = task;
+  }
+
+  get seconds(): number {
+    return (performance.now() - this.#begin) / 1000;
   }
 
   /**
@@ -203,14 +157,14 @@ class BatchWatch {
   see({ layersDone, layers, fraction }: NativeProgress): RunningBatch {
     this.#layersDone = Math.max(this.#layersDone, layersDone);
     this.#fraction = Math.max(this.#fraction, fraction);
-    const { frames, tokens } = this.task;
+    const { sequences, work } = this.task;
     return {
       layersDone: this.#layersDone,
       layers,
       fraction: this.#fraction,
-      frames,
-      tokens: tokens.dna.tokens.length + tokens.protein.tokens.length,
-      seconds: (performance.now() - this.#begin) / 1000,
+      frames: sequences,
+      tokens: work.tokens.dna + work.tokens.protein,
+      seconds: this.seconds,
     };
   }
 }

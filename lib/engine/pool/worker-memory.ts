@@ -30,11 +30,11 @@ export async function readWorkers(
   addon: Pick<Addon, 'sensors'>,
   workers: readonly PoolWorker[],
 ): Promise<WorkerReading[]> {
-  const ids = [...new Set(workers.map(({ usage }) => usage.device.id))].filter((id) => id !== 'cpu');
+  const ids = [...new Set(workers.map(({ deviceId }) => deviceId))].filter((id) => id !== 'cpu');
   const sensors = ids.length > 0 ? await addon.sensors(ids) : [];
   const sensorsOf = new Map(ids.map((id, index) => [id, sensors[index]!]));
   return workers.map((worker) => {
-    const found = sensorsOf.get(worker.usage.device.id);
+    const found = sensorsOf.get(worker.deviceId);
     return found ? gpuReading(worker, found) : cpuReading();
   });
 }
@@ -50,9 +50,9 @@ function cpuReading(): WorkerReading {
   };
 }
 
-function gpuReading({ native, usage }: PoolWorker, sensors: NativeSensors): WorkerReading {
+function gpuReading({ native, description }: PoolWorker, sensors: NativeSensors): WorkerReading {
   const { allocated, reserved, peakReserved } = native.memory();
-  const total = sensors.memoryTotal ?? usage.device.memoryTotal;
+  const total = sensors.memoryTotal ?? description.device.memoryTotal;
   return {
     // Without NVML only this process's own memory is known.
     memory: { allocated, reserved, peak: peakReserved, free: sensors.memoryFree ?? total - reserved, total },

@@ -8,8 +8,9 @@ import { type ArchiveMetadata, METADATA_FILE } from './archive.js';
 import type { Calibration } from './annotations.js';
 import { CARD_FILE } from './annotations.js';
 import {
+  type AnyModel,
+  openAnyModel,
   type OpenedModel,
-  openModel,
   PART_NAMES,
   type PartName,
   type Pipeline,
@@ -19,10 +20,13 @@ import {
 
 /** What is being done while a model is made, for a progress line. */
 export interface ModelProgress {
+  /** The part that is being made. */
   readonly part: PartName;
+  /** Reading the checkpoint, writing the archive, or hashing it. */
   readonly step: 'read' | 'write' | 'hash';
 }
 
+/** Receives every step as it begins. */
 export type OnModelProgress = (progress: ModelProgress) => void;
 
 /** An archive to be written. */
@@ -38,14 +42,15 @@ export interface NewPart {
 
 export interface NewModel {
   readonly name: string;
-  /** Chunk size: bases of a window. */
-  readonly chunkSize: number;
+  /** Chunk size: bases of a window. Absent in a model without a classifier. */
+  readonly chunkSize?: number;
   readonly random: boolean;
   /** Text of the model's card, written to its folder and to each archive; at most MAX_CARD bytes. Defaults to none. */
   readonly card?: string;
   /** Defaults to none. */
   readonly calibration?: Calibration;
-  readonly parts: Readonly<Record<PartName, NewPart>>;
+  /** All three, or only one or both language models. */
+  readonly parts: Readonly<Partial<Record<PartName, NewPart>>>;
 }
 
 export interface WriteOptions {
@@ -57,14 +62,22 @@ export interface WriteOptions {
 }
 
 /** Writes a model's archives and installs it, whole or not at all. Returns the opened model. */
-export async function writeModel(model: NewModel, options: WriteOptions): Promise<OpenedModel> {
+export async function writeModel(
+  model: NewModel & { readonly chunkSize: number; readonly parts: Readonly<Record<PartName, NewPart>> },
+  options: WriteOptions,
+): Promise<OpenedModel>;
+export async function writeModel(model: NewModel, options: WriteOptions): Promise<AnyModel>;
+export async function writeModel(model: NewModel, options: WriteOptions): Promise<AnyModel> {
   const folder = await options.registry.install(model.name, options.overwrite ?? false, async (incoming) => {
-    const parts = {} as Record<PartName, PipelinePart>;
-    for (const part of PART_NAMES) parts[part] = await writePart(incoming, part, model, options);
+    const parts: Partial<Record<PartName, PipelinePart>> = {};
+    for (const part of PART_NAMES) {
+      const given = model.parts[part];
+      if (given) parts[part] = await writePart(incoming, part, given, model, options);
+    }
     const pipeline: Pipeline = {
       format: 1,
       name: model.name,
-      chunkSize: model.chunkSize,
+      ...(model.chunkSize !== undefined && { chunkSize: model.chunkSize }),
       random: model.random,
       ...(model.calibration?.temperature !== undefined && { temperature: model.calibration.temperature }),
       ...(model.card !== undefined && { card: CARD_FILE }),
@@ -74,18 +87,18 @@ export async function writeModel(model: NewModel, options: WriteOptions): Promis
     if (model.card !== undefined) await writeFile(join(incoming, CARD_FILE), model.card);
     await writeFile(join(incoming, PIPELINE_FILE), `${JSON.stringify(pipeline, undefined, 2)}\n`);
     // Refuse to install a model that does not open.
-    await openModel(incoming);
+    await openAnyModel(incoming);
   });
-  return openModel(folder);
+  return openAnyModel(folder);
 }
 
 async function writePart(
   folder: string,
   part: PartName,
+  { architecture, parameters, dtype, source, extraFiles }: NewPart,
   model: NewModel,
   options: WriteOptions,
 ): Promise<PipelinePart> {
-  const { architecture, parameters, dtype, source, extraFiles } = model.parts[part];
   const archive = `${part}/model.pt`;
   const path = join(folder, archive);
   const metadata: ArchiveMetadata = {

@@ -1,0 +1,93 @@
+import { outputError } from '../output/output-error.js';
+import type { EmbeddingFileHeader, EmbeddingRow } from './embedding-row.js';
+import { namesInTurn } from './file-names.js';
+import { loadHdf5, newHdf5File, setAttribute } from './hdf5-file.js';
+import type { File, Group } from './hdf5-file.js';
+import type { MetadataValue } from './vector-table.js';
+
+/**
+ * An HDF5 file with a dataset [tokens, width] for each sequence, named after its id; with several layers a group for
+ * each sequence, and in it a dataset for each layer. The attributes `id` and `length` are exact: in a name a slash is
+ * `_`, and the second sequence of an id is `id~2`.
+ */
+export class Hdf5Sequences {
+  readonly #file: File;
+  readonly #shownPath: string;
+  readonly #header: EmbeddingFileHeader;
+
+  private constructor(file: File, shownPath: string, header: EmbeddingFileHeader) {
+    this.#file = file;
+    this.#shownPath = shownPath;
+    this.#header = header;
+  }
+
+  /** @throws VirnucproError VNP_USAGE if h5wasm is not installed, VNP_OUTPUT */
+  static async create(
+    path: string,
+    shownPath: string,
+    header: EmbeddingFileHeader,
+    metadata: Readonly<Record<string, MetadataValue>>,
+  ): Promise<Hdf5Sequences> {
+    const hdf5 = await loadHdf5();
+    try {
+      return new Hdf5Sequences(newHdf5File(hdf5, path, metadata), shownPath, header);
+    } catch (cause) {
+      throw outputError('cannot be written', shownPath, cause);
+    }
+  }
+
+  async write({ id, length, states }: EmbeddingRow): Promise<void> {
+    const { layers } = this.#header;
+    try {
+      const name = this.#newName(id);
+      const place =
+        layers.length === 1
+          ? this.#addDataset(this.#file, name, states[0]!)
+          : this.#addLayers(this.#file.create_group(name), states);
+      setAttribute(place, 'id', id);
+      setAttribute(place, 'length', length);
+    } catch (cause) {
+      throw outputError('cannot be written', this.#shownPath, cause);
+    }
+    // The library writes at once: other work gets its turn in between.
+    await new Promise(setImmediate);
+  }
+
+  async close(): Promise<void> {
+    try {
+      this.#file.close();
+    } catch (cause) {
+      throw outputError('cannot be written', this.#shownPath, cause);
+    }
+    await Promise.resolve();
+  }
+
+  async abandon(): Promise<void> {
+    try {
+      this.#file.close();
+    } catch {
+      // It is given up in any case.
+    }
+    await Promise.resolve();
+  }
+
+  #newName(id: string): string {
+    const safe = id.replaceAll(/[/\0]/g, '_');
+    // In a path of HDF5 a dot stands for the place itself.
+    const name = safe === '' || safe === '.' ? '_' : safe;
+    for (const candidate of namesInTurn(name)) {
+      if (this.#file.get(candidate) === null) return candidate;
+    }
+    return name;
+  }
+
+  #addLayers(group: Group, states: readonly Float32Array[]): Group {
+    this.#header.layers.forEach((layer, index) => this.#addDataset(group, `layer_${layer}`, states[index]!));
+    return group;
+  }
+
+  #addDataset(place: Group, name: string, values: Float32Array) {
+    const { width } = this.#header;
+    return place.create_dataset({ name, data: values, shape: [values.length / width, width], dtype: '<f' });
+  }
+}

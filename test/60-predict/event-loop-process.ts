@@ -1,0 +1,23 @@
+/**
+ * Prints, as JSON, for how many milliseconds at most the event loop stood still during each step of a prediction:
+ * node event-loop-process.js MODELS-FOLDER MODEL INPUT OUTPUT-FOLDER
+ */
+import { open, writeResults } from '../../lib/index.js';
+import { EventLoopWatch } from '../event-loop-watch.js';
+
+const [models, model, input, output] = process.argv.slice(2) as [string, string, string, string];
+const watch = new EventLoopWatch();
+// The loop is set up during its first turns.
+await new Promise((resolve) => setTimeout(resolve, 20));
+watch.lap();
+
+const predictor = await open({ model, models, devices: ['cpu'] });
+const opening = watch.lap();
+for await (const { kind } of predictor.predict(input)) if (kind === 'contig') break;
+const predicting = watch.lap();
+await writeResults(predictor.predict(input), output);
+const writing = watch.lap();
+await predictor.close();
+const closing = watch.lap();
+watch.end();
+process.stdout.write(JSON.stringify({ opening, predicting, writing, closing }));
