@@ -20,7 +20,8 @@ const layers = {
   scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
-    ...['scoring', 'unless-aborted.ts'],
+    // For `logger`: what events say.
+    ...['scoring', 'unless-aborted.ts', 'monitor/event-text.ts'],
   ],
   embed: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'models', 'engine'],

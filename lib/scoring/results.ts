@@ -11,7 +11,7 @@ export interface FrameScore {
   readonly virus: number;
   /**
    * Only if asked for: [dna width + protein width], the means over the frame's tokens of DNABERT-S, then of ESM-2,
-   * which the classifier reads. A view into a larger buffer: copy (`slice`) what you keep or send.
+   * which the classifier reads. An array of its own.
    */
   readonly embedding?: Float32Array;
 }
