@@ -70,11 +70,22 @@ async function measure({ name, packages, first, files = {} }, settings) {
     if (status !== 0) throw new Error(`${name}: ${words.join(' ')} ended with ${status}: ${stderr}`);
     return (performance.now() - start) / 1000;
   };
+  /** @param {readonly string[]} words @returns {number} NaN if it fails */
+  const secondsIfPossible = (words) => {
+    try {
+      return seconds(words);
+    } catch (error) {
+      console.error(error);
+      return NaN;
+    }
+  };
   // Without scripts, which would need a shell on PATH, and fetch libraries for GPUs.
   const options = ['--ignore-scripts', '--no-audit', '--no-fund'];
   try {
     const install = seconds([npm, 'install', ...options, ...packages]);
-    const ci = seconds([npm, 'ci', ...options]);
+    const ci = secondsIfPossible([npm, 'ci', ...options]);
+    // A failed one leaves nothing.
+    if (Number.isNaN(ci)) seconds([npm, 'install', ...options, '--offline']);
     const modules = filesBelow(join(project, 'node_modules'));
     const megabytes = modules.reduce((sum, file) => sum + statSync(file).size, 0) / 1e6;
     return { install, ci, first: seconds(['first.mjs']), second: seconds(['first.mjs']), megabytes };
@@ -109,8 +120,8 @@ const rows = subjects.map(({ name, use }) => {
   const { rounds = [], othersCores = [] } = measured[name] ?? {};
   /** @param {keyof Round} field */
   const middle = (field) => median(rounds.map((round) => round[field]));
-  const times = [middle('install'), middle('ci'), middle('first'), middle('second')].map(
-    (time) => `${time.toFixed(1)} s`,
+  const times = [middle('install'), middle('ci'), middle('first'), middle('second')].map((time) =>
+    Number.isNaN(time) ? 'fails' : `${time.toFixed(1)} s`,
   );
   return [name, ...times, `${middle('megabytes').toFixed(0)} MB`, Math.max(...othersCores).toFixed(1), use];
 });
