@@ -5,7 +5,7 @@
  * wrote. Each package is installed into an empty project that has nothing but Node on PATH: with an empty cache of npm,
  * again by `npm ci` with that cache, then used for the first time and once more. Needs the network.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
@@ -21,6 +21,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadAddon } from '../dist/lib/engine/libtorch/load.js';
 import { serveLocally } from '../scripts/release/local-registry.mjs';
+import { run } from '../scripts/setup/child.mjs';
 import { filesBelow } from '../scripts/setup/fingerprint.mjs';
 import { findProgram } from '../scripts/setup/tools.mjs';
 import { describeMachine } from './compare/machine.mjs';
@@ -52,7 +53,7 @@ function manifestOf(tarball) {
 }
 
 /** @param {import('./install/subjects.mjs').Subject} subject @param {string} settings @returns {Promise<Round>} */
-async function measure({ name, packages, first, files = {} }, settings) {
+async function measure({ name, packages, first: program, files = {} }, settings) {
   const folder = mkdtempSync(join(tmpdir(), 'virnucpro-install-'));
   const project = join(folder, 'project');
   const bin = join(folder, 'bin');
@@ -60,35 +61,36 @@ async function measure({ name, packages, first, files = {} }, settings) {
   symlinkSync(process.execPath, join(bin, 'node'));
   writeFileSync(join(project, 'package.json'), '{ "private": true }');
   writeFileSync(join(project, '.npmrc'), settings);
-  writeFileSync(join(project, 'first.mjs'), first);
+  writeFileSync(join(project, 'first.mjs'), program);
   for (const [file, content] of Object.entries(files)) writeFileSync(join(project, file), content);
   const env = { ...process.env, PATH: bin, LIBTORCH: libtorch, npm_config_cache: join(folder, 'cache') };
-  /** @param {readonly string[]} words @returns {number} seconds */
-  const seconds = (words) => {
+  /**
+   * Asynchronously, since the registry answers in this process.
+   * @param {string[]} words @returns {Promise<number>} seconds
+   */
+  const seconds = async (words) => {
     const start = performance.now();
-    const { status, stderr } = spawnSync(process.execPath, words, { cwd: project, env, encoding: 'utf8' });
-    if (status !== 0) throw new Error(`${name}: ${words.join(' ')} ended with ${status}: ${stderr}`);
+    const { succeeded, output } = await run(process.execPath, words, { cwd: project, env });
+    if (!succeeded) throw new Error(`${name}: \`${words.join(' ')}\` failed: ${output}`);
     return (performance.now() - start) / 1000;
   };
-  /** @param {readonly string[]} words @returns {number} NaN if it fails */
-  const secondsIfPossible = (words) => {
-    try {
-      return seconds(words);
-    } catch (error) {
+  /** @param {string[]} words @returns {Promise<number>} NaN if it fails */
+  const secondsIfPossible = (words) =>
+    seconds(words).catch((error) => {
       console.error(error);
       return NaN;
-    }
-  };
+    });
   // Without scripts, which would need a shell on PATH, and fetch libraries for GPUs.
   const options = ['--ignore-scripts', '--no-audit', '--no-fund'];
   try {
-    const install = seconds([npm, 'install', ...options, ...packages]);
-    const ci = secondsIfPossible([npm, 'ci', ...options]);
+    const install = await seconds([npm, 'install', ...options, ...packages]);
+    const ci = await secondsIfPossible([npm, 'ci', ...options]);
     // A failed one leaves nothing.
-    if (Number.isNaN(ci)) seconds([npm, 'install', ...options, '--offline']);
+    if (Number.isNaN(ci)) await seconds([npm, 'install', ...options, '--offline']);
     const modules = filesBelow(join(project, 'node_modules'));
     const megabytes = modules.reduce((sum, file) => sum + statSync(file).size, 0) / 1e6;
-    return { install, ci, first: seconds(['first.mjs']), second: seconds(['first.mjs']), megabytes };
+    const first = await seconds(['first.mjs']);
+    return { install, ci, first, second: await seconds(['first.mjs']), megabytes };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
