@@ -16,3 +16,4 @@ export {
 export { planOnDevices, planRun, resumedPlan } from './predict/plan.js';
 export { describeModel } from './results/run-description.js';
 export { checkResults, openResults, writeInto } from './results/write-results.js';
+export type { FileFormats } from './results/write-results.js';
