@@ -13,13 +13,17 @@ const layers = {
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
   models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
-  journal: ['errors.ts', 'disk.ts', 'engine/addon.ts'],
+  journal: ['errors.ts', 'disk.ts', 'batches/tokens.ts', 'engine/addon.ts'],
   // What scores mean: rules, sums and the results that carry them. Shared by predict, output and rescore.
   scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
     // For `logger`: what events say.
     ...['scoring', 'unless-aborted.ts', 'monitor/event-text.ts'],
+  ],
+  embed: [
+    ...['errors.ts', 'option-checks.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'models', 'engine'],
+    ...['predict/events.ts', 'predict/open-models.ts', 'predict/options.ts', 'predict/plan-devices.ts'],
   ],
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
@@ -34,12 +38,13 @@ const layers = {
   // The package's entries, and what the command line needs beside them.
   'index.ts': [
     ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'engine', 'diagnosis', 'scoring', 'predict'],
+    ...['embed', 'models/folder/model-folder.ts'],
     ...['results', 'output/manifest.ts'],
   ],
   'models.ts': ['supported-node.ts', 'models', 'predict/embedding-classifier.ts'],
   'diagnostics.ts': ['supported-node.ts', 'diagnosis', 'engine'],
   'benchmark.ts': ['supported-node.ts', 'benchmark', 'engine'],
-  'internal.ts': ['engine', 'models', 'scoring', 'predict', 'results'],
+  'internal.ts': ['engine', 'models', 'scoring', 'embed', 'predict', 'results'],
   // Sinks and views know the results and events of a prediction, but not how they came about.
   output: [
     ...['errors.ts', 'disk.ts', 'package.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],

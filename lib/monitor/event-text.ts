@@ -42,7 +42,7 @@ const TEXTS: Wording = {
         'To install those: virnucpro models import --help',
     ),
   loading: ({ model, chunkSize, workers }) =>
-    info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
+    info(`loading model ${model}, ${windowsText(chunkSize)}, on ${workers.join(', ')}`),
   triage: ({ model, othersBelow, virusAtLeast }) =>
     info(`triage: ${model} decides windows with a virus score below ${othersBelow} or at least ${virusAtLeast}`),
   checking: ({ model, bytes: size }) => ({
@@ -120,12 +120,21 @@ function deviceText(event: DeviceEvent): EventText {
     `${precision.toUpperCase()} enabled`,
     capability === '' && counted(threads, 'thread'),
     `weights ${bytes(weightBytes)}`,
-    `${batchTokens.protein} ESM-2 and ${batchTokens.dna} DNABERT-S tokens a batch`,
+    batchTokensText(batchTokens),
     memoryFree !== null && `${gibibytes(memoryFree)} of ${gibibytes(memoryTotal)} GiB free`,
     processes > 0 && `shared with ${counted(processes, 'other process')}`,
   ];
   const text = parts.filter(Boolean).join(', ');
   return processes > 0 ? warn(text) : info(text);
+}
+
+function windowsText(chunkSize: number | null): string {
+  return chunkSize === null ? 'for embeddings' : `windows of ${chunkSize} bases`;
+}
+
+function batchTokensText({ protein, dna }: DeviceEvent['batchTokens']): string {
+  const texts = [protein > 0 && `${protein} ESM-2`, dna > 0 && `${dna} DNABERT-S`];
+  return `${texts.filter(Boolean).join(' and ')} tokens a batch`;
 }
 
 function precisionText({ without, able, fp16 }: PrecisionEvent): EventText {

@@ -3,7 +3,6 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFile
 import { dirname, join, relative } from 'node:path';
 import { SetupFailure } from '../setup/failure.mjs';
 import { filesBelow } from '../setup/fingerprint.mjs';
-import { headerPackages } from '../setup/header-packages.mjs';
 import { inRepository } from '../setup/repository.mjs';
 
 /** @typedef {{ name: string, source?: string, text?: string, executable?: boolean }} BundledFile name: within the bundle; one of source and text */
@@ -64,7 +63,6 @@ function packageManifest() {
   const { name, version, description, license, type, engines, exports, imports, bin, dependencies } = JSON.parse(
     readFileSync(inRepository('package.json'), 'utf8'),
   );
-  for (const header of headerPackages) delete dependencies[header];
   // A bundle has no types.
   for (const [entry, target] of Object.entries(exports)) exports[entry] = target.default ?? target;
   const kept = {
