@@ -13,6 +13,8 @@ const layers = {
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
   models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
+  // Runs before libtorch is there.
+  setup: ['errors.ts', 'package.ts', 'engine/libtorch/cuda.ts', 'engine/libtorch/find-libtorch.ts'],
   journal: ['errors.ts', 'disk.ts', 'batches/tokens.ts', 'engine/addon.ts'],
   // What scores mean: rules, sums and the results that carry them. Shared by predict, output and rescore.
   scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
@@ -65,10 +67,12 @@ const layers = {
     ...['predict/summary.ts', 'scoring'],
   ],
   cli: [
-    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
+    ...['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
     ...['index.ts', 'models.ts', 'diagnostics.ts', 'benchmark.ts', 'internal.ts'],
     // For exiting without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
+    // What `virnucpro setup` may fetch; the rest of lib/setup is loaded when it runs.
+    'setup/wheel-table.ts',
   ],
   'error-codes.ts': [],
   'errors.ts': ['error-codes.ts'],

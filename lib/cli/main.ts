@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.js';
 import { endProcessSoon, surviveLostTerminal } from './end-of-process.js';
 import { modelsCommand } from './models-command.js';
 import { predictCommand } from './predict.js';
+import { setupCommand } from './setup.js';
 import { withFlags } from '../monitor/flags.js';
 import { Signals } from './signals.js';
 
@@ -26,6 +27,7 @@ export function buildProgram(): Command {
     predictCommand(),
     callCommand(),
     modelsCommand(),
+    setupCommand(),
     devicesCommand(),
     doctorCommand(),
     benchCommand(),

@@ -142,7 +142,7 @@ export class Dispatcher implements WindowSink {
     const known = await journal.find(number, batch.tokens, outcomes.placeOf(batch.tags[0]!));
     if (!known) return false;
     const faults = new Uint8Array(batch.tags.length);
-    outcomes.settle(batch, { ...known, faults, failures: [] }, true);
+    outcomes.settle(batch, { ...known, faults, failures: [], computed: [] }, true);
     counts.enterJournaled(batch.tags.length);
     return true;
   }

@@ -124,20 +124,17 @@ describe('the examples', () => {
       const fasta = readFileSync(CONTIGS);
       const leaving = post(port, '/predict');
       leaving.write(fasta.subarray(0, 8000));
-      const calls = [1, 2, 3].map(() => post(port, '/predict'));
-      for (const call of calls) call.end(fasta);
-      const wrong = post(port, '/predict');
-      wrong.end('neither FASTA nor FASTQ\n');
+      const answers = [1, 2, 3].map(() => answerOf(post(port, '/predict').end(fasta)));
+      const wrong = answerOf(post(port, '/predict').end('neither FASTA nor FASTQ\n'));
       leaving.destroy();
-      for (const call of calls) {
-        const { status, body } = await answerOf(call);
+      for (const { status, body } of await Promise.all(answers)) {
         assert.equal(status, 200, body);
         const lines = body.trimEnd().split('\n');
         assert.equal(lines.length, 10);
         const first = JSON.parse(lines[0]!) as { contig: string; verdict: string };
         assert.deepEqual([first.contig, first.verdict], ['dna_phage', 'virus']);
       }
-      const refused = await answerOf(wrong);
+      const refused = await wrong;
       assert.equal(refused.status, 400);
       assert.equal((JSON.parse(refused.body) as { error: string }).error, 'VNP_INPUT_FORMAT');
       assert.equal((await answerOf(post(port, '/elsewhere').end())).status, 404);
