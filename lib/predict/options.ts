@@ -16,6 +16,9 @@ export const DEFAULT_PROGRESS_INTERVAL = 30;
 /** Fraction of a device's memory at which a warning is emitted. */
 export const DEFAULT_MEMORY_WARNING = 0.9;
 export const DEFAULT_DEVICE_TIMEOUT = DEFAULT_DEADLINE;
+/** Milliseconds that a record in memory waits, at most, for others to share its batch. */
+export const DEFAULT_MAX_DELAY = 10;
+export const MAX_MAX_DELAY = 60_000;
 export const MAX_DEVICE_TIMEOUT = 1_000_000;
 /** No device has room for a batch of more tokens. */
 export const MAX_BATCH_TOKENS = 2 ** 24;
@@ -70,6 +73,12 @@ export interface OpenOptions {
    * take over its work. Defaults to DEFAULT_DEVICE_TIMEOUT.
    */
   readonly deviceTimeout?: number;
+  /**
+   * Milliseconds, up to a minute. Runs over records in memory and streams share batches; the first window of a batch
+   * that is not full waits this long for those of other runs, at most, if a device is ready. More makes larger batches
+   * of many small runs, less returns a single result earlier. Defaults to DEFAULT_MAX_DELAY.
+   */
+  readonly maxDelay?: number;
   /**
    * CPU threads for matrix work, shared by all CPU workers. Defaults to the cores that this process may use: those of
    * its CPU affinity, limited by its cgroup's quota (rounded up) and by $OMP_NUM_THREADS.
@@ -159,6 +168,7 @@ const OPEN_OPTIONS = namesOf<OpenOptions>({
   workers: true,
   maxMemory: true,
   deviceTimeout: true,
+  maxDelay: true,
   threads: true,
   engine: true,
   proteinBatchTokens: true,
@@ -203,6 +213,11 @@ function fraction(name: string, value: number): number {
 function positiveFraction(name: string, value: number): number {
   if (fraction(name, value) > 0) return value;
   throw expected('VNP_ARGUMENT', 'a number above 0, up to 1', name, String(value));
+}
+
+function delay(value: number): number {
+  if (typeof value === 'number' && value >= 0 && value <= MAX_MAX_DELAY) return value;
+  throw expected('VNP_ARGUMENT', `milliseconds from 0 to ${MAX_MAX_DELAY}`, 'maxDelay', String(value));
 }
 
 function isText(value: unknown): boolean {
@@ -270,6 +285,8 @@ export interface ModelSettings {
   readonly proteinBatchTokens: number | undefined;
   readonly dnaBatchTokens: number | undefined;
   readonly deviceTimeout: number;
+  /** Milliseconds. */
+  readonly maxDelay: number;
   readonly engine: NonNullable<OpenOptions['engine']>;
 }
 
@@ -308,6 +325,7 @@ export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSe
     workers: optional('workers', MAX_WORKERS),
     maxMemory: optional('maxMemory', Number.MAX_SAFE_INTEGER),
     deviceTimeout: whole('deviceTimeout', options.deviceTimeout ?? DEFAULT_DEVICE_TIMEOUT, MAX_DEVICE_TIMEOUT),
+    maxDelay: delay(options.maxDelay ?? DEFAULT_MAX_DELAY),
     engine: options.engine ?? 'packed',
     proteinBatchTokens: optional('proteinBatchTokens', MAX_BATCH_TOKENS),
     dnaBatchTokens: optional('dnaBatchTokens', MAX_BATCH_TOKENS),

@@ -10,7 +10,7 @@ import type { PoolClient, Scheduler, WaitingTask } from './scheduler.js';
 import { ScoringWork } from './scoring-work.js';
 import type { BatchOutcome } from './scoring-work.js';
 import { countTask, unused } from './worker-usage.js';
-import type { WorkerUsage } from './worker-usage.js';
+import type { CountedWork, WorkerUsage } from './worker-usage.js';
 
 /** A batch that a device has taken; its outcome follows later. */
 export interface AcceptedBatch<Outcome = BatchOutcome> {
@@ -180,6 +180,17 @@ export class PoolShare implements PoolClient {
 
   count(worker: PoolWorker, { work }: BatchTask<PoolWorker>, seconds: ComputeSeconds | number): void {
     countTask(this.#usage.get(worker)!, work, seconds);
+  }
+
+  /** Counts what a worker has computed for this client in a batch of another share. */
+  countPart(worker: string, part: CountedWork, seconds: ComputeSeconds | number): void {
+    if (this.#isClosed) return;
+    this.#scheduler.join(this);
+    countTask(
+      this.usage.find(({ id }) => id === worker)!,
+      part,
+      seconds,
+    );
   }
 
   enterLoss(worker: PoolWorker): void {
