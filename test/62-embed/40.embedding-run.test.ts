@@ -80,7 +80,7 @@ describe('a run that embeds', () => {
           mean: [Float32Array.of(1, NaN), Float32Array.of(1, 1)],
           max: [new Float32Array(2), new Float32Array(2)],
         };
-        return { outcome: Promise.resolve({ ...states, failures: [] }) };
+        return { outcome: Promise.resolve({ ...states, failures: [], computed: [] }) };
       },
     };
     const [first, second] = await all(run(pool, named(['M', 'K']), { share: odd, batchTokens: 6 }));
