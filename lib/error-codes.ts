@@ -86,9 +86,9 @@ export const ERROR_CODES = {
       'files.',
   },
   VNP_LIBTORCH: {
-    meaning: 'libtorch or the addon cannot be found or loaded.',
+    meaning: 'libtorch or the addon cannot be found, fetched or loaded.',
     remedy:
-      'Run `npm run setup`, then `virnucpro doctor`, which says what was tried and why it failed. ' +
+      'Run `npx virnucpro setup` (`npm run setup` in a checkout), then `virnucpro doctor`, which says what was tried and why it failed. ' +
       '[installing.md](installing.md#libtorch) has the order.',
   },
   VNP_DEVICE: {

@@ -41,11 +41,11 @@ export type Embedding<R extends EmbeddingRecord = EmbeddingRecord> = {
   | {
       /** `width` numbers, in memory of its own. */
       readonly embedding: Float32Array;
-      /** It has none. */
+      /** Absent from a record with an embedding. */
       readonly error?: undefined;
     }
   | {
-      /** It has none. */
+      /** Absent from a record with an error. */
       readonly embedding?: undefined;
       /** VNP_INPUT_FORMAT: its letters are invalid, or it is too long; else why no device could compute it. */
       readonly error: VirnucproError;
@@ -216,7 +216,7 @@ export class Embedder implements AsyncDisposable {
     await this.#loaded.pool.close();
   }
 
-  /** `close`, for `await using`. */
+  /** Closes it, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

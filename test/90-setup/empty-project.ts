@@ -27,7 +27,11 @@ export class EmptyProject {
     for (const path of [folder, bin]) mkdirSync(path, { recursive: true });
     symlinkSync(node, join(bin, 'node'));
     this.write('.npmrc', `${settings}fund=false\naudit=false\nupdate-notifier=false\n`);
-    this.#environment = { HOME: process.env['HOME'], PATH: bin, LIBTORCH: loadAddon().libtorch.root };
+    // Without what names other folders: the settings of the npm that runs the tests, and the addon under test.
+    const kept = Object.entries(process.env).filter(
+      ([key]) => !/^(npm_|NODE_OPTIONS|NODE_PATH|VIRNUCPRO_ADDON)/.test(key),
+    );
+    this.#environment = { ...Object.fromEntries(kept), PATH: bin, LIBTORCH: loadAddon().libtorch.root };
   }
 
   path(...names: string[]): string {
