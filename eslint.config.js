@@ -13,12 +13,15 @@ const layers = {
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
   models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
+  // Runs before libtorch is there.
+  setup: ['errors.ts', 'package.ts', 'engine/libtorch/cuda.ts', 'engine/libtorch/find-libtorch.ts'],
   journal: ['errors.ts', 'disk.ts', 'batches/tokens.ts', 'engine/addon.ts'],
   // What scores mean: rules, sums and the results that carry them. Shared by predict, output and rescore.
   scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
-    ...['scoring', 'unless-aborted.ts'],
+    // For `logger`: what events say.
+    ...['scoring', 'unless-aborted.ts', 'monitor/event-text.ts'],
   ],
   embed: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'models', 'engine'],
@@ -64,10 +67,12 @@ const layers = {
     ...['predict/summary.ts', 'scoring'],
   ],
   cli: [
-    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
+    ...['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
     ...['index.ts', 'models.ts', 'diagnostics.ts', 'benchmark.ts', 'internal.ts'],
     // For exiting without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
+    // What `virnucpro setup` may fetch; the rest of lib/setup is loaded when it runs.
+    'setup/wheel-table.ts',
   ],
   'error-codes.ts': [],
   'errors.ts': ['error-codes.ts'],

@@ -74,4 +74,5 @@ export type { RunManifest } from './output/manifest.js';
 export type { ContigResult, FrameScore, PredictionResult, WindowResult } from './scoring/results.js';
 export type { RunSummary } from './predict/summary.js';
 export type { RunEvent } from './predict/events.js';
+export type { Logger } from './predict/logger.js';
 export type { RunStatus } from './predict/run-status.js';

@@ -73,6 +73,8 @@ async function release() {
     stagePlatform(join(work, 'platform'), platform);
     const names = [thisPlatform, ...others.map(({ name }) => name)];
     stageMain(join(work, 'main'), { platforms: names, trial });
+    // Addresses are of no use to a trial, and pip takes a minute or more to say them.
+    if (!trial) await addRecordedWheels(step, join(work, 'main'));
     rmSync(output, { recursive: true, force: true });
     mkdirSync(output, { recursive: true });
     const packed = await packFolder(join(work, 'platform'), output);
@@ -93,6 +95,14 @@ async function release() {
     step.interrupted();
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** @param {Step} step @param {string} folder of the main package */
+async function addRecordedWheels(step, folder) {
+  step.say('asking pip where the wheels of libtorch are');
+  // It needs the compiled library, which `refusals` has checked.
+  const { recordedWheelsText } = await import('./release/record-wheels.mjs');
+  writeFileSync(join(folder, 'wheels.json'), await recordedWheelsText());
 }
 
 /** @param {string} path */

@@ -87,6 +87,7 @@ function hasSameParameters({ parameters, devices }: RunManifest, { model, settin
     workers: true,
     threads: true,
     deviceTimeout: true,
+    maxDelay: true,
   };
   return Object.values(isSame).every(Boolean);
 }

@@ -41,9 +41,11 @@ export type Embedding<R extends EmbeddingRecord = EmbeddingRecord> = {
   | {
       /** `width` numbers, in memory of its own. */
       readonly embedding: Float32Array;
+      /** Absent from a record with an embedding. */
       readonly error?: undefined;
     }
   | {
+      /** Absent from a record with an error. */
       readonly embedding?: undefined;
       /** VNP_INPUT_FORMAT: its letters are invalid, or it is too long; else why no device could compute it. */
       readonly error: VirnucproError;
@@ -214,6 +216,7 @@ export class Embedder implements AsyncDisposable {
     await this.#loaded.pool.close();
   }
 
+  /** Closes it, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -2,7 +2,7 @@ import type { PackedTokens } from '../batches/tokens.js';
 import type { LanguageModelPart, PooledStates, EmbedOutcome } from '../engine/pool/embedding-work.js';
 import { FailureStreak, UNSCORED_BATCHES_TO_STOP } from '../engine/pool/failure-policy.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
-import { reasonOf, VirnucproError } from '../errors.js';
+import { codeOf, reasonOf, VirnucproError } from '../errors.js';
 import type { EmbeddingBatch } from './embedding-batcher.js';
 import type { EmbeddingRecord, RecordProgress } from './record-progress.js';
 import { statesOfRow } from './sequence-states.js';
@@ -78,23 +78,26 @@ export class EmbeddingDispatcher<R extends EmbeddingRecord> {
   ): Promise<{ readonly outcome: Promise<EmbedOutcome> }> {
     const { share, part, request, journal } = this.#options;
     const known = journal?.has(number) ? await journal.find(number, tokens) : undefined;
-    if (known) return { outcome: Promise.resolve({ ...known, failures: [] }) };
+    if (known) return { outcome: Promise.resolve({ ...known, failures: [], computed: [] }) };
     await journal?.room;
     const { outcome } = await share.embed(part, tokens, { layers: request.layers, pools });
     if (!journal) return { outcome };
-    const kept = outcome.then(({ failures, ...states }) => {
+    const kept = outcome.then(({ failures, computed, ...states }) => {
       // A batch with failures stays out of the journal, so that a resumed run tries it again.
       if (failures.length === 0) journal.add(number, tokens, states);
-      return { failures, ...states };
+      return { failures, computed, ...states };
     });
     return { outcome: kept };
   }
 
   async #settle(
     { pieces, tokens }: EmbeddingBatch<RecordProgress<R>>,
-    { failures, ...states }: EmbedOutcome,
+    { failures, computed: _, ...states }: EmbedOutcome,
   ): Promise<void> {
     const { part, request } = this.#options;
+    // The last device: nothing more will be computed.
+    const lost = failures.find(({ error }) => codeOf(error) === 'VNP_DEVICE_LOST');
+    if (lost) throw lost.error;
     let failed = 0;
     for (const { first, last, error } of failures) {
       failed += last - first;

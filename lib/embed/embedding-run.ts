@@ -14,7 +14,7 @@ import type { StatesRequest } from './sequence-states.js';
 
 export interface EmbeddingRunOptions {
   /** Closed at the end of the run. */
-  readonly share: PoolShare;
+  readonly share: Pick<PoolShare, 'embed' | 'workers' | 'close'>;
   readonly rules: ReadingRules;
   readonly request: StatesRequest;
   /** Maximum tokens in a batch; a longer window runs alone. */

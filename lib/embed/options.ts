@@ -10,6 +10,7 @@ import type { LongSequences } from './record-pieces.js';
 
 /** Pools that give one vector for each sequence. */
 export const VECTOR_POOLS = ['mean', 'cls', 'max'] as const satisfies readonly Pool[];
+/** How the states of a sequence become one vector: their mean, the first token's, or the largest of each dimension. */
 export type VectorPool = (typeof VECTOR_POOLS)[number];
 
 const PARTS: readonly LanguageModelPart[] = ['dna', 'protein'];

@@ -1,5 +1,6 @@
 import type { PackedTokens } from '../batches/tokens.js';
-import type { LanguageModelPart, Pool, PooledStates } from '../engine/pool/embedding-work.js';
+import type { Pool } from '../engine/addon.js';
+import type { LanguageModelPart, PooledStates } from '../engine/pool/embedding-work.js';
 import { startOf } from './token-windows.js';
 import type { TokenWindows } from './token-windows.js';
 

@@ -12,6 +12,8 @@ import type { ReadOptions } from './records.js';
 export interface RecordSource {
   /** What was given, in words or as paths. */
   readonly inputs: readonly string[];
+  /** Whether the records are in files, and so can be read again. */
+  readonly areFiles: boolean;
   /** What there is to read. Checks files as `checkInputs` does, and throws what it throws. */
   files(options: FilesOptions): Promise<readonly InputFile[]>;
   /**
@@ -29,6 +31,7 @@ export type ByteStream = AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
 export function fileSource(inputs: readonly string[]): RecordSource {
   return {
     inputs,
+    areFiles: true,
     files: (options) => checkInputs(inputs, options),
     read: (files, options) =>
       readRecords(
@@ -50,6 +53,6 @@ export function memorySource(records: InputRecords<InputRecord>, name: string): 
   return { ...sizeless(name), read: (_, options) => readMemory(records, name, options) };
 }
 
-function sizeless(name: string): Pick<RecordSource, 'inputs' | 'files'> {
-  return { inputs: [name], files: () => Promise.resolve([{ path: name, size: undefined }]) };
+function sizeless(name: string): Pick<RecordSource, 'inputs' | 'areFiles' | 'files'> {
+  return { inputs: [name], areFiles: false, files: () => Promise.resolve([{ path: name, size: undefined }]) };
 }

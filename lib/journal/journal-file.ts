@@ -147,13 +147,13 @@ export function otherInput(path: string, whence: string): VirnucproError {
   return new VirnucproError(
     'VNP_RESUME',
     `The input from ${whence} on differs from the input that the run in ${path} was begun with. ` +
-      'Give it the same input, or begin a new run (with --force in the same directory)',
+      'Give it the same input, or begin a new run (with `force: true` in the same directory)',
   );
 }
 
 /** The error for a journal that cannot be read or written. */
 export function journalFailure(path: string, cause: unknown): VirnucproError {
-  const advice = `${makingRoom(cause, path) ?? 'Fix that'}, then resume with --resume`;
+  const advice = `${makingRoom(cause, path) ?? 'Fix that'}, then resume with \`resume: true\``;
   const message = `The journal ${path} cannot be read or written: ${reasonOf(cause)}. ${advice}`;
   return new VirnucproError('VNP_OUTPUT', message, { cause });
 }

@@ -12,7 +12,7 @@ import type { CommandEvent, DeviceSummaryEvent, FinishedEvent } from './command-
 import { counted } from '../errors.js';
 import { bases, bytes, duration, gibibytes, percent } from './quantities.js';
 
-/** The log line for an event. */
+/** The log line for an event. It names options as the library does; the command's flags: see `withFlags`. */
 export interface EventText {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly text: string;
@@ -156,13 +156,12 @@ function precisionText({ without, able, fp16 }: PrecisionEvent): EventText {
  * Figures from NVIDIA's data sheet of the Tesla T4: 65 TFLOPS mixed-precision (FP16/FP32), 8.1 TFLOPS single-precision.
  */
 const FP16_ADVICE =
-  '--precision fp16 uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, ' +
+  "`precision: 'fp16'` uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, " +
   '8.1 in FP32). Its range is smaller: a frame whose values exceed it gets no score, which is logged';
 
-/** The option that selects only these devices. */
+/** The option that selects only these devices; see `withFlags`. */
 function deviceOption(ids: readonly string[]): string {
-  const gpus = ids.map((id) => /^cuda:(\d+)$/.exec(id)?.[1]);
-  return gpus.includes(undefined) ? `--device ${ids.join(',')}` : `--gpus ${gpus.join(',')}`;
+  return `\`devices: [${ids.map((id) => `'${id}'`).join(', ')}]\``;
 }
 
 function progressText(event: ProgressEvent): EventText {
@@ -203,8 +202,8 @@ function memoryText({ device, allocated, reserved, peak, free, total }: MemoryEv
 function memoryPressureText({ device, used, total }: MemoryPressureEvent): EventText {
   return warn(
     `${device}: ${percent(used / total)} of its memory is in use (${gibibytes(used)} of ${gibibytes(total)} GiB). ` +
-      `If batches fail for lack of memory, lower --esm-batch-size and --dnabert-batch-size, set --max-memory, ` +
-      `or close other programs that use this device`,
+      `If batches fail for lack of memory, lower \`proteinBatchTokens\` and \`dnaBatchTokens\`, set ` +
+      `\`maxMemory\`, or close other programs that use this device`,
   );
 }
 

@@ -159,14 +159,14 @@ function acceptsUnfinished(
     throw new VirnucproError(
       'VNP_OUTPUT',
       `The output directory ${directory} holds the results of other inputs, another model or other options, which ` +
-        '--resume cannot continue. Choose another directory, or replace them with --force',
+        '`resume` cannot continue. Choose another directory, or replace them with `force: true`',
     );
   }
   if (resume === true) return true;
   throw new VirnucproError(
     'VNP_OUTPUT',
-    `The output directory ${directory} holds a run that is not finished. Resume it with --resume, or start over with ` +
-      '--force, which discards what it has computed',
+    `The output directory ${directory} holds a run that is not finished. Resume it with \`resume: true\`, or start over ` +
+      'with `force: true`, which discards what it has computed',
   );
 }
 

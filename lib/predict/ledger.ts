@@ -1,4 +1,3 @@
-import type { FrameBatch } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/pool/scoring-work.js';
 import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
@@ -12,6 +11,7 @@ import { windowResult } from '../scoring/window-result.js';
 import type { SettledWindow } from '../scoring/window-result.js';
 import { unscoredFrames } from './batch-failures.js';
 import type { BatchFailure, UnscoredFrames } from './batch-failures.js';
+import type { SettledBatch } from './settlement.js';
 
 /** A window that is settled as soon as none of its frames is unsettled. */
 interface PendingWindow extends SettledWindow {
@@ -103,7 +103,7 @@ export class Ledger {
   }
 
   /** Enters the outcome of a batch. @returns its failures, one for each reason */
-  settle(batch: FrameBatch, outcome: BatchOutcome): BatchFailure[] {
+  settle(batch: SettledBatch, outcome: BatchOutcome): BatchFailure[] {
     const { scores, embeddings } = outcome;
     const width = embeddings ? embeddings.length / batch.tags.length : 0;
     const unscored = unscoredFrames(outcome);

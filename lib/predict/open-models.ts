@@ -1,4 +1,4 @@
-import type { NativeBytePairTokenizer } from '../engine/addon.js';
+import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { BatchTokens } from '../engine/devices/worker-plan.js';
 import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
 import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
@@ -6,6 +6,7 @@ import { DevicePool } from '../engine/pool/pool.js';
 import { precisionOf } from '../engine/devices/choose-devices.js';
 import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
+import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { verifyFiles } from '../models/trust/verify.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './options.js';
@@ -14,13 +15,16 @@ import { planModels, planOnDevices, sizesOf } from './plan.js';
 import type { ModelPlan, PlannedOnDevices } from './plan.js';
 import { emitPrecision, planOn } from './plan-devices.js';
 import type { DevicePlan } from './plan-devices.js';
+import { SharedBatches } from './shared-batches.js';
 import type { FoundTriage } from './triage-model.js';
 
 /** A model on its devices. */
 export interface LoadedModel {
   readonly model: OpenedModel;
   readonly pool: DevicePool;
-  readonly tokenizer: NativeBytePairTokenizer;
+  readonly batches: FrameBatcherOptions;
+  /** Those that runs over records in memory fill together. */
+  readonly shared: SharedBatches;
 }
 
 /** What a predictor was opened with. */
@@ -155,7 +159,7 @@ function besideIt(plan: PlannedWorker): PlannedWorker {
 async function load(
   model: OpenedModel,
   { workers, batchTokens, mayLeaveOut }: DevicePlan,
-  { engine, maxMemory, deviceTimeout }: ModelSettings,
+  { engine, maxMemory, deviceTimeout, maxDelay }: ModelSettings,
   { onEvent, signal }: Handlers,
 ): Promise<LoadedModel> {
   const { dna, protein, classifier, chunkSize } = model;
@@ -168,7 +172,9 @@ async function load(
   const requests = workers.map((plan) => ({ ...plan, ...limits, engine, dna, protein, classifier }));
   const pool = await DevicePool.open(addon, requests, { mayLeaveOut, onEvent, ...(signal && { signal }) });
   for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
-  return { model, pool, tokenizer };
+  const { protein: proteinTokens, dna: dnaTokens } = batchTokens;
+  const batches = { proteinTokens, dnaTokens, dnaTokenizer: tokenizer, proteinTable: PROTEIN_TOKENS };
+  return { model, pool, batches, shared: new SharedBatches(pool.share(), batches, maxDelay) };
 }
 
 /** The event of a worker that is ready. */

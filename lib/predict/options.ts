@@ -7,6 +7,8 @@ import { checkKind, checkNames, isFlag, namesOf, whole } from '../option-checks.
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from '../scoring/calls.js';
 import type { CallRule } from '../scoring/calls.js';
 import type { RunEvent } from './events.js';
+import { LOGGER_METHODS, loggingTo } from './logger.js';
+import type { Logger } from './logger.js';
 import type { RunStatus } from './run-status.js';
 
 /** Seconds between two progress events. */
@@ -14,6 +16,9 @@ export const DEFAULT_PROGRESS_INTERVAL = 30;
 /** Fraction of a device's memory at which a warning is emitted. */
 export const DEFAULT_MEMORY_WARNING = 0.9;
 export const DEFAULT_DEVICE_TIMEOUT = DEFAULT_DEADLINE;
+/** Milliseconds that a record in memory waits, at most, for others to share its batch. */
+export const DEFAULT_MAX_DELAY = 10;
+export const MAX_MAX_DELAY = 60_000;
 export const MAX_DEVICE_TIMEOUT = 1_000_000;
 /** No device has room for a batch of more tokens. */
 export const MAX_BATCH_TOKENS = 2 ** 24;
@@ -69,6 +74,12 @@ export interface OpenOptions {
    */
   readonly deviceTimeout?: number;
   /**
+   * Milliseconds, up to a minute. Runs over records in memory and streams share batches; the first window of a batch
+   * that is not full waits this long for those of other runs, at most, if a device is ready. More makes larger batches
+   * of many small runs, less returns a single result earlier. Defaults to DEFAULT_MAX_DELAY.
+   */
+  readonly maxDelay?: number;
+  /**
    * CPU threads for matrix work, shared by all CPU workers. Defaults to the cores that this process may use: those of
    * its CPU affinity, limited by its cgroup's quota (rounded up) and by $OMP_NUM_THREADS.
    */
@@ -81,6 +92,11 @@ export interface OpenOptions {
   readonly dnaBatchTokens?: number;
   /** Called with every event while the model loads and during runs. Anything it throws is ignored. */
   readonly onEvent?: (event: RunEvent) => void;
+  /**
+   * Gets every event as a sentence, at its level, while the model loads and during runs: `console`, a pino logger or
+   * another object with their methods. Anything it throws is ignored. Defaults to none.
+   */
+  readonly logger?: Logger;
   /**
    * Aborts loading: `open` throws the signal's reason at once, and the loading threads end at their next step. Has no
    * effect once the predictor is open. Defaults to none.
@@ -152,11 +168,13 @@ const OPEN_OPTIONS = namesOf<OpenOptions>({
   workers: true,
   maxMemory: true,
   deviceTimeout: true,
+  maxDelay: true,
   threads: true,
   engine: true,
   proteinBatchTokens: true,
   dnaBatchTokens: true,
   onEvent: true,
+  logger: true,
   signal: true,
 });
 const PREDICT_OPTIONS = namesOf<PredictOptions>({
@@ -176,7 +194,7 @@ const PREDICT_OPTIONS = namesOf<PredictOptions>({
 });
 const SOURCE_OPTIONS = [...PREDICT_OPTIONS.filter((name) => name !== 'standardInput'), 'source'];
 
-const OPEN_HANDLERS = namesOf<OpenHandlers>({ onEvent: true, signal: true });
+const OPEN_HANDLERS = namesOf<OpenHandlers>({ onEvent: true, logger: true, signal: true });
 const RUN_HANDLERS = namesOf<RunHandlers>({
   journal: true,
   standardInput: true,
@@ -197,6 +215,11 @@ function positiveFraction(name: string, value: number): number {
   throw expected('VNP_ARGUMENT', 'a number above 0, up to 1', name, String(value));
 }
 
+function delay(value: number): number {
+  if (typeof value === 'number' && value >= 0 && value <= MAX_MAX_DELAY) return value;
+  throw expected('VNP_ARGUMENT', `milliseconds from 0 to ${MAX_MAX_DELAY}`, 'maxDelay', String(value));
+}
+
 function isText(value: unknown): boolean {
   return typeof value === 'string';
 }
@@ -207,6 +230,11 @@ function isDeviceChoice(value: unknown): boolean {
 
 function isFunction(value: unknown): boolean {
   return typeof value === 'function';
+}
+
+function isLogger(value: unknown): boolean {
+  const object = Object(value) as Record<string, unknown>;
+  return LOGGER_METHODS.every((method) => isFunction(object[method]));
 }
 
 function isSignal(value: unknown): boolean {
@@ -257,6 +285,8 @@ export interface ModelSettings {
   readonly proteinBatchTokens: number | undefined;
   readonly dnaBatchTokens: number | undefined;
   readonly deviceTimeout: number;
+  /** Milliseconds. */
+  readonly maxDelay: number;
   readonly engine: NonNullable<OpenOptions['engine']>;
 }
 
@@ -277,7 +307,7 @@ export type RunHandlers = Pick<
 >;
 
 /** Options that do not affect how a model is opened, and so may accompany a plan. */
-export type OpenHandlers = Pick<OpenOptions, 'onEvent' | 'signal'>;
+export type OpenHandlers = Pick<OpenOptions, 'onEvent' | 'logger' | 'signal'>;
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSettings {
@@ -295,6 +325,7 @@ export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSe
     workers: optional('workers', MAX_WORKERS),
     maxMemory: optional('maxMemory', Number.MAX_SAFE_INTEGER),
     deviceTimeout: whole('deviceTimeout', options.deviceTimeout ?? DEFAULT_DEVICE_TIMEOUT, MAX_DEVICE_TIMEOUT),
+    maxDelay: delay(options.maxDelay ?? DEFAULT_MAX_DELAY),
     engine: options.engine ?? 'packed',
     proteinBatchTokens: optional('proteinBatchTokens', MAX_BATCH_TOKENS),
     dnaBatchTokens: optional('dnaBatchTokens', MAX_BATCH_TOKENS),
@@ -303,10 +334,20 @@ export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSe
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveOpenHandlers(handlers: OrUndefined<OpenHandlers>) {
-  const { onEvent, signal } = handlers;
+  const { onEvent, logger, signal } = handlers;
   checkKind('onEvent', onEvent, 'a function', isFunction);
+  checkKind('logger', logger, `an object with the methods ${LOGGER_METHODS.join(', ')}`, isLogger);
   checkKind('signal', signal, 'an AbortSignal', isSignal);
-  return { onEvent: harmless(onEvent), signal };
+  const listener = harmless(onEvent);
+  if (!logger) return { onEvent: listener, signal };
+  const log = harmless(loggingTo(logger));
+  return {
+    onEvent: (event: RunEvent): void => {
+      listener(event);
+      log(event);
+    },
+    signal,
+  };
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */

@@ -1,6 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import { FrameBatcher } from '../batches/frame-batcher.js';
-import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
@@ -11,14 +9,15 @@ import { openReadingFrames } from '../windows/open-reading-frames.js';
 import { readWindows } from '../windows/windows.js';
 import type { SequenceWindow } from '../windows/windows.js';
 import type { BatchFailure } from './batch-failures.js';
-import { Dispatcher } from './dispatcher.js';
-import type { WindowSink } from './dispatcher.js';
 import { Ledger } from './ledger.js';
+import { openSink } from './open-sink.js';
+import type { FrameRoute } from './open-sink.js';
 import { Reading } from './reading.js';
 import type { RunControl } from './run-control.js';
 import type { MutableRunSummary } from './summary.js';
 import { Triage } from './triage.js';
 import type { TriageOptions } from './triage.js';
+import type { WindowSink } from './window-sink.js';
 
 /** Windows and ends of records that are entered before results are looked for: to look after each is too slow. */
 const ENTRIES_BETWEEN_GROUPS = 64;
@@ -26,10 +25,10 @@ const MAX_GROUP_RESULTS = 256;
 /** Milliseconds of work before everything else gets a turn: results from devices, signals, progress output. */
 const MAX_TURN = 10;
 
-export interface PipelineOptions {
+/** `batches` and `shared` are the route to the run's model. */
+export interface PipelineOptions extends Omit<FrameRoute, 'share'> {
   /** Letters in a window. */
   readonly chunkSize: number;
-  readonly batches: FrameBatcherOptions;
   readonly rule: CallRule;
   /** Whether window results carry their letters and ORFs. */
   readonly sequences: boolean;
@@ -55,22 +54,11 @@ export interface RunContext {
 }
 
 /** Where windows go: to the run's model, or to triage first. */
-function sinkOf(
-  share: PoolShare,
-  { batches, embeddings = false, triage }: PipelineOptions,
-  { summary, control, journal, onFailure, onTriageFailure = () => undefined }: RunContext,
-  ledger: Ledger,
-): WindowSink {
-  const models = new Dispatcher(share, {
-    batcher: new FrameBatcher(batches),
-    outcomes: ledger,
-    counts: summary,
-    summary,
-    control,
-    embeddings,
-    journal: journal?.models,
-    onFailure,
-  });
+function sinkOf(share: PoolShare, options: PipelineOptions, context: RunContext, ledger: Ledger): WindowSink {
+  const { embeddings = false, triage } = options;
+  const { summary, control, journal, onFailure, onTriageFailure = () => undefined } = context;
+  const sinkOptions = { outcomes: ledger, counts: summary, summary, control, embeddings, onFailure };
+  const models = openSink({ ...options, share }, sinkOptions, journal?.models);
   if (!triage) return models;
   const journaled = journal?.triage;
   return new Triage(triage, { ledger, models, summary, control, journal: journaled, onFailure: onTriageFailure });
@@ -103,7 +91,7 @@ export class Pipeline {
     this.#reading = new Reading(records, summary, control);
     this.#ledger = new Ledger(options);
     this.#sink = sinkOf(share, options, context, this.#ledger);
-    this.#detach = control.attach(options.triage ? [share, options.triage.share] : [share]);
+    this.#detach = control.attach(this.#sink);
   }
 
   /**

@@ -12,7 +12,7 @@ export class RunControl {
   #pausedBefore = 0;
   /** During a pause this may be all that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
-  #work: readonly ControlledWork[] = [];
+  #work: ControlledWork | undefined;
   #closed: VirnucproError | undefined;
   #stopped: VirnucproError | undefined;
 
@@ -49,7 +49,7 @@ export class RunControl {
     if (this.stopped) return;
     this.#stopped = reason;
     this.#ended.abort(thrown);
-    for (const work of this.#work) work.cancel();
+    this.#work?.cancel();
     this.resume();
   }
 
@@ -72,24 +72,22 @@ export class RunControl {
   }
 
   /** Controls this work from now on. @returns a function that lets go of it, not paused and with nothing left to begin */
-  attach(all: readonly ControlledWork[]): () => void {
-    this.#work = all;
+  attach(work: ControlledWork): () => void {
+    this.#work = work;
     this.#applyPause();
     return () => {
-      this.#work = [];
+      this.#work = undefined;
       this.#applyPause();
-      for (const work of all) {
-        // If all went well there is nothing left to cancel.
-        work.cancel();
-        work.setPaused(false);
-      }
+      // If all went well there is nothing left to cancel.
+      work.cancel();
+      work.setPaused(false);
     };
   }
 
   #applyPause(): void {
     clearInterval(this.#alive);
-    for (const work of this.#work) work.setPaused(this.isPaused);
-    if (this.#work.length > 0 && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
+    this.#work?.setPaused(this.isPaused);
+    if (this.#work && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
   }
 
   /** The devices finish what they are computing, and get nothing new until `resume`. */

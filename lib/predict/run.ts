@@ -1,11 +1,9 @@
-import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import { loadAddon } from '../engine/libtorch/load.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { InputFile } from '../input/input-files.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RecordSource } from '../input/record-source.js';
 import { RunJournal } from '../journal/run-journal.js';
-import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { packageVersion } from '../package.js';
 import { temperatureOf } from '../scoring/frame-scores.js';
 import type { StoredResult } from '../scoring/results.js';
@@ -151,21 +149,22 @@ export class Run {
       sequences,
       embeddings,
       temperature: this.temperature,
-      batches: this.#batchesOf(this.#opened),
+      ...this.#routeTo(this.#opened),
       triage: triage && {
         model: triage.model.name,
         share: this.#shares[1]!,
         rule: triage.rule,
-        batches: this.#batchesOf(triage),
+        ...this.#routeTo(triage),
         // Triage thresholds were measured on calibrated scores, so the rule always uses these.
         temperature: { rule: temperatureOf(triage.model, true), results: temperatureOf(triage.model, calibration) },
       },
     };
   }
 
-  #batchesOf({ tokenizer }: LoadedModel): FrameBatcherOptions {
-    const { protein: proteinTokens, dna: dnaTokens } = this.#opened.plan.devices.batchTokens;
-    return { proteinTokens, dnaTokens, dnaTokenizer: tokenizer, proteinTable: PROTEIN_TOKENS };
+  /** The batches of a run over files, or with a journal, are its own: they are the same whenever it is repeated. */
+  #routeTo({ batches, shared }: LoadedModel): Pick<PipelineOptions, 'batches' | 'shared'> {
+    const { source, handlers } = this.#options;
+    return { batches, shared: source.areFiles || handlers.journal !== undefined ? undefined : shared };
   }
 }
 

@@ -8,7 +8,7 @@ import { inRepository } from '../setup/repository.mjs';
 /** @typedef {{ name: string, source?: string, text?: string, executable?: boolean }} BundledFile name: within the bundle; one of source and text */
 
 /** What runs from the repository unchanged: commands, the GPU check and what it reads. */
-const folders = ['bin', 'models', 'examples', 'docs', 'scripts/gpu-check', 'test/fixtures/golden'];
+const folders = ['bin', 'models', 'examples', 'docs', 'scripts/setup', 'scripts/gpu-check', 'test/fixtures/golden'];
 const files = [...['LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'scripts/gpu-check.mjs', 'bench/host/inputs.mjs']];
 
 /**
@@ -23,7 +23,7 @@ export function bundledFiles({ library, packages, binaries }) {
   return [
     ...binaries.map(({ name, path }) => ({ name, source: path, executable: true })),
     ...below(library, 'dist/lib').filter(({ name }) => name.endsWith('.js')),
-    ...folders.flatMap((folder) => below(inRepository(folder), folder)).filter(({ name }) => !name.endsWith('.d.ts')),
+    ...folders.flatMap((folder) => below(inRepository(folder), folder)).filter(({ name }) => !/\.d\.m?ts$/.test(name)),
     ...files.map((name) => ({ name, source: inRepository(name) })),
     ...packages.flatMap(({ path }) => packageFiles(path)),
     { name: 'docs/manual.md', text: manual() },

@@ -12,7 +12,7 @@ import { platforms, thisPlatform } from './platforms.mjs';
  * @param {{ trial: boolean }} options trial: of packages that stay on this machine, from whatever is being worked on
  */
 export async function refusals({ trial }) {
-  const always = [unknownPlatform(), ...missingPrograms(), uncompiled()];
+  const always = [unknownPlatform(), ...missingPrograms(), uncompiled({ trial })];
   const published = trial ? [] : [await changedFiles(), await outdatedPages(), unknownVersion()];
   return [...always, ...published].filter((problem) => problem !== undefined);
 }
@@ -31,9 +31,10 @@ function missingPrograms() {
     .map((name) => `${name} is missing: \`apt-get install npm tar binutils cmake\` brings all that a release needs`);
 }
 
-function uncompiled() {
+/** @param {{ trial: boolean }} options a trial packs what was compiled last */
+function uncompiled({ trial }) {
   const isThere = existsSync(inRepository('dist', 'lib', 'index.js'));
-  if (isThere && isCompiled()) return undefined;
+  if (isThere && (trial || isCompiled())) return undefined;
   return `dist/ ${isThere ? 'was compiled from other sources' : 'is missing'}: run \`npm run setup\``;
 }
 

@@ -71,7 +71,7 @@ export function stagePlatform(folder, { platform, modules, needs, trial }) {
     `# ${name}\n\n${description}. It is installed together with virnucpro, where it fits.\n\nIt needs ${needs}.\n`,
   );
   const only = { os: [os], cpu: [cpu], libc: [libc] };
-  const manifest = { name, version, description, license, engines, ...only, preferUnplugged: true };
+  const manifest = { name, version, description, license, type: 'commonjs', engines, ...only, preferUnplugged: true };
   writeManifest(folder, { ...manifest, ...(trial && { private: true }) });
 }
 

@@ -37,7 +37,7 @@ function resultsOf(contigs: Contigs, rule: CallRule): StoredResult[] {
       const packed = { tokens: new Int32Array(0), offsets: new Int32Array(1) };
       const batch = { tags: frames.map((_, at) => first + at), tokens: { dna: packed, protein: packed } };
       const scores = Float32Array.from(frames.flat());
-      ledger.settle(batch, { scores, faults: new Uint8Array(frames.length), failures: [] });
+      ledger.settle(batch, { scores, faults: new Uint8Array(frames.length), failures: [], computed: [] });
     });
     ledger.endRecord(record, tally);
   });

@@ -21,7 +21,7 @@ export function planWorkers(
 ): WorkerPlan[] {
   const hasCpu = devices.some(({ id }) => id === 'cpu');
   if (workers !== undefined && !hasCpu) {
-    const next = 'A GPU has one worker; choose the CPU by name (--device cpu) or leave `workers` out';
+    const next = "A GPU has one worker; choose the CPU by name (`devices: 'cpu'`) or leave out `workers`";
     throw expected(
       'VNP_ARGUMENT',
       'the CPU among the devices',

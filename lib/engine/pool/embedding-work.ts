@@ -1,18 +1,18 @@
 import { joinRanges } from '../../batches/tokens.js';
 import type { PackedTokens } from '../../batches/tokens.js';
 import type { EmbeddingResult, EmbedOptions, NativeWorker, Pool } from '../addon.js';
-import type { BatchWork, FailedSequences } from './batch-work.js';
+import type { BatchWork, SettledSequences } from './batch-work.js';
 
 export type PooledStates = Pick<EmbeddingResult, Pool>;
 
 /** The layers and pools to return. */
 export type EmbeddingRequest = Readonly<Pick<EmbedOptions, 'layers' | 'pools'>>;
 
-/** The outcome of a batch: every sequence has states or is listed in `failures`. */
-export interface EmbedOutcome extends PooledStates {
-  /** Their states are NaN; without any other sequence there are no arrays. */
-  readonly failures: readonly FailedSequences[];
-}
+/**
+ * The outcome of a batch: every sequence has states or is listed in `failures`; then its states are NaN. If all failed,
+ * there are no arrays.
+ */
+export interface EmbedOutcome extends PooledStates, SettledSequences {}
 
 export type LanguageModelPart = 'dna' | 'protein';
 
@@ -82,7 +82,7 @@ export class EmbeddingWork implements BatchWork<EmbedOutcome> {
     return new EmbeddingWork(this.#part, packed, this.#request, batch);
   }
 
-  outcome(failures: readonly FailedSequences[]): EmbedOutcome {
-    return { ...this.#states, failures };
+  outcome(settled: SettledSequences): EmbedOutcome {
+    return { ...this.#states, ...settled };
   }
 }
