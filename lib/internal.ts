@@ -26,3 +26,4 @@ export { LONG_SEQUENCES } from './embed/record-pieces.js';
 export type { ReadingRules } from './embed/record-pieces.js';
 export { SequenceEncoder } from './embed/sequence-encoder.js';
 export type { StatesRequest } from './embed/sequence-states.js';
+export type { FileFormats } from './results/write-results.js';
