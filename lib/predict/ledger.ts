@@ -60,6 +60,7 @@ export class Ledger {
   #queue: (PendingWindow | PendingContig)[] = [];
   #head = 0;
   #nextTag = 0;
+  #onSettled: (() => void)[] = [];
 
   constructor({ rule, sequences, temperature = UNCALIBRATED, model }: LedgerOptions) {
     this.#rule = rule;
@@ -116,12 +117,14 @@ export class Ledger {
       [window.scores[2 * position], window.scores[2 * position + 1]] = score;
       if (embeddings) (window.embeddings ??= [])[position] = embeddings.subarray(row * width, (row + 1) * width);
     });
-    return unscored.map(({ rows, ...why }) =>
+    const failures = unscored.map(({ rows, ...why }) =>
       this.#enterFailure(
         rows.map((row) => batch.tags[row]!),
         why,
       ),
     );
+    this.#tellSettled();
+    return failures;
   }
 
   /**
@@ -133,6 +136,7 @@ export class Ledger {
     for (let position = 0; position < window.frames.length; position++) this.#settleFrame(firstTag + position);
     for (const [index, score] of scores.entries()) window.scores[index] = score;
     window.model = model;
+    this.#tellSettled();
   }
 
   /** Describes frames without a score; only while they are unsettled. */
@@ -155,6 +159,15 @@ export class Ledger {
       window.reason ||= `frame ${window.frames[tag - window.firstTag]!}: ${why.reason}`;
     }
     return failure;
+  }
+
+  /** Resolves when more frames are settled. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => this.#onSettled.push(resolve));
+  }
+
+  #tellSettled(): void {
+    for (const resolve of this.#onSettled.splice(0)) resolve();
   }
 
   /** Whether a result is ready. */

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { VirnucproError } from '../errors.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
@@ -82,6 +83,8 @@ export class Pipeline {
   readonly #sink: WindowSink;
   readonly #detach: () => void;
   #open: OpenRecord | undefined;
+  /** The record that has been asked for. */
+  #coming: Promise<OpenRecord | undefined> | undefined;
   #turnStart = performance.now();
 
   constructor(records: AsyncIterable<SequenceRecord>, share: PoolShare, options: PipelineOptions, context: RunContext) {
@@ -139,7 +142,11 @@ export class Pipeline {
 
   async #close(): Promise<void> {
     const { summary, control } = this.#context;
+    // Whoever leaves while the input pauses must not have to wait for it.
+    if (this.#coming) control.stop(new VirnucproError('VNP_ABORTED', 'The results were not read to the end'));
     try {
+      const coming = await this.#coming;
+      coming?.record.sequence.release();
       await this.#reading.close();
     } finally {
       summary.stopped = control.stopped ?? this.#reading.failure;
@@ -165,7 +172,12 @@ export class Pipeline {
   async #readOn(): Promise<boolean> {
     try {
       for (let entries = 1; ; entries++) {
-        this.#open ??= await this.#nextRecord();
+        if (!this.#open) {
+          this.#coming ??= this.#nextRecord();
+          if (this.#options.shared && (await this.#isResultFirst(this.#coming))) return true;
+          this.#open = await this.#coming;
+          this.#coming = undefined;
+        }
         if (!this.#open) break;
         const sending = this.#enterNext(this.#open);
         if (sending) await sending;
@@ -178,6 +190,17 @@ export class Pipeline {
       if (!stopped || error !== ended.reason) throw error;
     }
     return false;
+  }
+
+  /** Waits for the record, but no longer than for a result: an input that pauses does not hold up what is finished. */
+  async #isResultFirst(coming: Promise<unknown>): Promise<boolean> {
+    const record = coming.then(() => true);
+    // What is there already is entered first: to look for results after each record is too slow.
+    let hasRecord = await Promise.race([record, setImmediate(false)]);
+    while (!hasRecord && !this.#ledger.hasResult()) {
+      hasRecord = await Promise.race([record, this.#ledger.settled().then(() => false)]);
+    }
+    return !hasRecord;
   }
 
   async #nextRecord(): Promise<OpenRecord | undefined> {

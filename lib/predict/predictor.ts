@@ -77,15 +77,15 @@ export class Predictor {
    * `record`. Records are requested one by one, only as the devices have room and results are asked for; the iterable's
    * `return` is called if the run ends before it. What it throws is thrown, unchanged, after the results of the records
    * before. Results come in input order: the windows of a record, then the record. Breaking out of the loop ends the
-   * run. Results are yielded only as records come in, and at the end: while the iterable waits, even finished results
-   * do.
+   * run. While the iterable waits, results that are finished are yielded; with triage, only those that it decided.
    *
    * A path, an array of paths or a plan, too, is accepted: `predictFiles` in short. An empty array has no records.
    *
    * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED, VNP_BUSY during `measureLimits` at once; while iterating
-   *   VNP_ARGUMENT, with its index, for a record that is none; and after the results so far VNP_INPUT_LIMIT (see PredictOptions.maxInputBytes), VNP_DEVICE_LOST when
-   *   the last device stopped answering, VNP_SYSTEMIC when three batches in a row had no score at all, VNP_OUTPUT and
-   *   VNP_OUTPUT_LOST when the journal cannot be written or was removed; the signal's reason
+   *   VNP_ARGUMENT, with its index, for a record that is none; and after the results so far VNP_INPUT_LIMIT (see
+   *   PredictOptions.maxInputBytes), VNP_DEVICE_LOST when the last device stopped answering, VNP_SYSTEMIC when three
+   *   batches in a row had no score at all, VNP_OUTPUT and VNP_OUTPUT_LOST when the journal cannot be written or was
+   *   removed; the signal's reason
    */
   predict<R extends InputRecord>(records: InputRecords<R>, options?: SourceOptions): Prediction<R>;
   predict(inputs: string | readonly string[] | RunPlan, options?: PredictOptions): Prediction<undefined>;
@@ -103,8 +103,8 @@ export class Predictor {
 
   /**
    * Predicts every record of the inputs: paths of FASTA or FASTQ files, compressed or not, directories of them, or `-`.
-   * A plan made for this model takes the place of the inputs and of all options except RunHandlers. Otherwise as
-   * `predict`.
+   * A plan made for this model takes the place of the inputs and of all options except RunHandlers. Results are yielded
+   * only as records come in, and at the end: while a pipe pauses, even finished results wait. Otherwise as `predict`.
    *
    * @throws VirnucproError what `predict` throws; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT, before
    *   anything is computed if an input's beginning shows it, else after the results of the preceding records
