@@ -16,3 +16,14 @@ export {
 export { planOnDevices, planRun, resumedPlan } from './predict/plan.js';
 export { describeModel } from './results/run-description.js';
 export { checkResults, openResults, writeInto } from './results/write-results.js';
+export { EmbeddingRun } from './embed/embedding-run.js';
+export type { EmbeddingCounts, EmbeddingRunOptions } from './embed/embedding-run.js';
+export type { EmbeddingJournal } from './embed/embedding-dispatcher.js';
+export { findLanguageModel, loadLanguageModel } from './embed/open-language-model.js';
+export type { LanguageModel, LoadedLanguageModel } from './embed/open-language-model.js';
+export { checkLayer, DEFAULT_MAX_LENGTH, resolveEmbedderOptions, VECTOR_POOLS } from './embed/options.js';
+export { LONG_SEQUENCES } from './embed/record-pieces.js';
+export type { ReadingRules } from './embed/record-pieces.js';
+export { SequenceEncoder } from './embed/sequence-encoder.js';
+export type { StatesRequest } from './embed/sequence-states.js';
+export type { FileFormats } from './results/write-results.js';

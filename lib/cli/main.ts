@@ -8,6 +8,8 @@ import { doctorCommand } from './doctor.js';
 import { endProcessSoon, surviveLostTerminal } from './end-of-process.js';
 import { modelsCommand } from './models-command.js';
 import { predictCommand } from './predict.js';
+import { setupCommand } from './setup.js';
+import { withFlags } from '../monitor/flags.js';
 import { Signals } from './signals.js';
 
 /** The whole command line; the help texts and docs/cli.md come from here. */
@@ -25,6 +27,7 @@ export function buildProgram(): Command {
     predictCommand(),
     callCommand(),
     modelsCommand(),
+    setupCommand(),
     devicesCommand(),
     doctorCommand(),
     benchCommand(),
@@ -81,7 +84,7 @@ function versionText(): string {
 
 function messageOf(error: unknown): string {
   if (error instanceof CommanderError) return error.message.replace(/^error: /, '');
-  if (error instanceof VirnucproError) return error.message;
+  if (error instanceof VirnucproError) return withFlags(error.message);
   if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd') {
     return (
       `The working directory was removed, or its path is too long (${error.message}), and a relative path needs it. ` +

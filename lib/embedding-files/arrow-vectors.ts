@@ -1,7 +1,7 @@
 import type { AsyncByteQueue, Data, FixedSizeList, Float32, RecordBatchFileWriter, Schema } from 'apache-arrow';
-import { both } from '../output/buffered-file.js';
-import type { BufferedFile, FileSummary, Wait } from '../output/buffered-file.js';
+import type { BufferedFile, FileSummary } from '../output/buffered-file.js';
 import { optionalPackage } from './optional-package.js';
+import { appendInPieces } from './vector-table.js';
 import type { BlockSink, RowBlock, VectorTable } from './vector-table.js';
 
 type Arrow = typeof import('apache-arrow');
@@ -13,7 +13,7 @@ export class ArrowVectors implements BlockSink {
   readonly #file: BufferedFile;
   readonly #schema: Schema;
   readonly #writer: RecordBatchFileWriter;
-  #wait: Wait;
+  #pieces: Uint8Array[] = [];
 
   private constructor(arrow: Arrow, table: VectorTable, file: BufferedFile) {
     this.#arrow = arrow;
@@ -30,7 +30,7 @@ export class ArrowVectors implements BlockSink {
     return new ArrowVectors(arrow, table, file);
   }
 
-  write({ rows, keys, vectors }: RowBlock): Wait {
+  write({ rows, keys, vectors }: RowBlock): Promise<void> {
     const { makeData, vectorFromArray, RecordBatch, Struct, Float32, Utf8 } = this.#arrow;
     const keyData = this.#table.keys.map(({ type }, column) =>
       type === 'text'
@@ -44,12 +44,12 @@ export class ArrowVectors implements BlockSink {
     const children: Data[] = [...keyData, ...vectorData];
     const data = makeData({ type: new Struct(this.#schema.fields), length: rows, nullCount: 0, children });
     this.#writer.write(new RecordBatch(this.#schema, data));
-    return this.#taken();
+    return this.#passOn();
   }
 
   async close(): Promise<readonly FileSummary[]> {
     this.#writer.finish();
-    await this.#taken();
+    await this.#passOn();
     return [await this.#file.close()];
   }
 
@@ -57,17 +57,17 @@ export class ArrowVectors implements BlockSink {
     await this.#file.abandon();
   }
 
-  #taken(): Wait {
-    const wait = this.#wait;
-    this.#wait = undefined;
-    return wait;
+  async #passOn(): Promise<void> {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    for (const bytes of pieces) await appendInPieces(this.#file, bytes);
   }
 
-  /** Where the library writes to: passes on every piece at once instead of queueing it. */
+  /** Where the library writes to: it does not wait, so that its pieces are kept until `#passOn`. */
   #makeQueue(): AsyncByteQueue {
     const queue = new this.#arrow.AsyncByteQueue();
     queue.write = (bytes) => {
-      this.#wait = both(this.#wait, this.#file.appendBytes(bytes as Uint8Array));
+      this.#pieces.push(bytes as Uint8Array);
     };
     return queue;
   }

@@ -1,11 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
-import { BufferedFile, both, openNewFile } from '../output/buffered-file.js';
-import type { Wait } from '../output/buffered-file.js';
-import { bytesOf } from './vector-table.js';
+import { BufferedFile, openNewFile } from '../output/buffered-file.js';
+import { appendInPieces, bytesOf } from './vector-table.js';
 import type { RowBlock, VectorTable } from './vector-table.js';
 
 const READ_BYTES = 1024 * 1024;
+const TEXTS_AT_ONCE = 1024;
 
 /** Texts on their way to a place that needs their number or the length of the longest first. */
 export class TextSpool {
@@ -23,20 +23,11 @@ export class TextSpool {
     this.#file = new BufferedFile({ path, shownPath, open: openNewFile, temporary: true });
   }
 
-  append(texts: readonly string[]): Wait {
-    let wait: Wait;
-    for (const text of texts) {
-      // Decoded again: as UTF-8, a lone surrogate is another character.
-      const bytes = Buffer.from(text, 'utf8');
-      const head = Buffer.alloc(4);
-      head.writeUInt32LE(bytes.length);
-      wait = both(wait, both(this.#file.appendBytes(head), this.#file.appendBytes(bytes)));
-      this.count++;
-      this.bytes += bytes.length;
-      this.longestBytes = Math.max(this.longestBytes, bytes.length);
-      this.longestPoints = Math.max(this.longestPoints, pointsIn(text));
+  async append(texts: readonly string[]): Promise<void> {
+    for (let first = 0; first < texts.length; first += TEXTS_AT_ONCE) {
+      const parts = texts.slice(first, first + TEXTS_AT_ONCE).flatMap((text) => this.#stored(text));
+      await this.#file.appendBytes(Buffer.concat(parts));
     }
-    return wait;
   }
 
   async end(): Promise<void> {
@@ -73,6 +64,17 @@ export class TextSpool {
     await this.#file.abandon();
     await rm(this.path, { force: true });
   }
+
+  #stored(text: string): Buffer[] {
+    const bytes = Buffer.from(text, 'utf8');
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(bytes.length);
+    this.count++;
+    this.bytes += bytes.length;
+    this.longestBytes = Math.max(this.longestBytes, bytes.length);
+    this.longestPoints = Math.max(this.longestPoints, pointsIn(text));
+    return [length, bytes];
+  }
 }
 
 function pointsIn(text: string): number {
@@ -92,9 +94,9 @@ export class NumberSpool {
     this.#file = new BufferedFile({ path, shownPath, open: openNewFile, temporary: true });
   }
 
-  append(numbers: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>): Wait {
+  append(numbers: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>): Promise<void> {
     this.bytes += numbers.byteLength;
-    return this.#file.appendBytes(bytesOf(numbers));
+    return appendInPieces(this.#file, bytesOf(numbers));
   }
 
   async end(): Promise<void> {
@@ -128,19 +130,13 @@ export class ColumnSpools {
     this.vectors = vectors.map((_, index) => new NumberSpool(spoolPath(keys.length + index), shownPath));
   }
 
-  append({ rows, keys, vectors }: RowBlock): Wait {
+  async append({ rows, keys, vectors }: RowBlock): Promise<void> {
     this.rows += rows;
-    let wait: Wait;
-    this.keys.forEach((spool, column) => {
-      const values = keys[column]!;
-      const own =
-        spool instanceof TextSpool
-          ? spool.append(values as string[])
-          : spool.append(Int32Array.from(values as number[]));
-      wait = both(wait, own);
-    });
-    this.vectors.forEach((spool, column) => void (wait = both(wait, spool.append(vectors[column]!))));
-    return wait;
+    for (const [column, spool] of this.keys.entries()) {
+      if (spool instanceof TextSpool) await spool.append(keys[column] as string[]);
+      else await spool.append(Int32Array.from(keys[column] as number[]));
+    }
+    for (const [column, spool] of this.vectors.entries()) await spool.append(vectors[column]!);
   }
 
   async end(): Promise<void> {

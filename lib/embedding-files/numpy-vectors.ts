@@ -1,11 +1,10 @@
 import { open } from 'node:fs/promises';
 import { forcedToDisk } from '../disk.js';
-import { both } from '../output/buffered-file.js';
-import type { BufferedFile, FileSummary, Wait } from '../output/buffered-file.js';
+import type { BufferedFile, FileSummary } from '../output/buffered-file.js';
 import { outputError } from '../output/output-error.js';
 import { numpyHeader } from './numpy-array.js';
 import { KeysFile } from './text-vectors.js';
-import { bytesOf } from './vector-table.js';
+import { appendInPieces, bytesOf } from './vector-table.js';
 import type { BlockSink, RowBlock, VectorTable } from './vector-table.js';
 
 /** A .npy file [rows, numbers of all vectors side by side], and a table with the keys of its rows. */
@@ -27,10 +26,11 @@ export class NumpyVectors implements BlockSink {
     void file.appendBytes(this.#header());
   }
 
-  write(block: RowBlock): Wait {
+  async write(block: RowBlock): Promise<void> {
     this.#rows += block.rows;
     const rows = this.#vectors === 1 ? block.vectors[0]! : sideBySide(block, this.#width);
-    return both(this.#file.appendBytes(bytesOf(rows)), this.#keys.write(block));
+    await appendInPieces(this.#file, bytesOf(rows));
+    await this.#keys.write(block);
   }
 
   async close(): Promise<readonly (FileSummary | undefined)[]> {

@@ -1,5 +1,4 @@
-import type { BufferedFile, FileSummary, Wait } from '../output/buffered-file.js';
-import { both } from '../output/buffered-file.js';
+import type { BufferedFile, FileSummary } from '../output/buffered-file.js';
 import { escapeCell, escapeControls } from '../output/cell.js';
 import { float32Text } from '../output/float-text.js';
 import type { BlockSink, Keys, RowBlock, VectorTable } from './vector-table.js';
@@ -74,10 +73,11 @@ export class KeysFile {
     );
   }
 
-  write({ rows, keys }: RowBlock): Wait {
-    let wait: Wait;
-    for (let row = 0; row < rows; row++) wait = both(wait, this.#file.append(`${keyCells(keys, row)}\n`));
-    return wait;
+  async write({ rows, keys }: RowBlock): Promise<void> {
+    for (let row = 0; row < rows; row++) {
+      const room = this.#file.append(`${keyCells(keys, row)}\n`);
+      if (room !== undefined) await room;
+    }
   }
 
   close(): Promise<FileSummary> {

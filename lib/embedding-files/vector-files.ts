@@ -19,6 +19,12 @@ export interface FilePlace {
   readonly shownPath: string;
 }
 
+export interface VectorFileOptions {
+  readonly open?: OpenFile;
+  /** Whether files that are written from start to end are hashed on the way. Default false. */
+  readonly hashed?: boolean;
+}
+
 /** Names of the files that hold a table in this format: `path`, and for `npy` also the table of its rows. */
 export function filesOf(format: EmbeddingFormat, path: string): readonly [string, ...string[]] {
   return format === 'npy' ? [path, `${path.replace(/\.npy$/i, '')}.ids.tsv`] : [path];
@@ -34,19 +40,19 @@ export async function openVectorFiles(
   format: EmbeddingFormat,
   places: readonly FilePlace[],
   table: VectorTable,
-  open: OpenFile = openNewFile,
+  options: VectorFileOptions = {},
 ): Promise<VectorRows> {
-  return new VectorRows(table, await openSink(format, places, table, open));
+  return new VectorRows(table, await openSink(format, places, table, options));
 }
 
 async function openSink(
   format: EmbeddingFormat,
   places: readonly FilePlace[],
   table: VectorTable,
-  open: OpenFile,
+  { open = openNewFile, hashed = false }: VectorFileOptions,
 ): Promise<BlockSink> {
   const { path, shownPath } = places[0]!;
-  const file = (place = places[0]!): BufferedFile => new BufferedFile({ ...place, open });
+  const file = (place = places[0]!): BufferedFile => new BufferedFile({ ...place, open, hashed });
   switch (format) {
     case 'parquet':
       return new ParquetVectors(table, file());

@@ -1,4 +1,4 @@
-import type { FileSummary, Wait } from '../output/buffered-file.js';
+import type { BufferedFile, FileSummary, Wait } from '../output/buffered-file.js';
 
 export interface KeyColumn {
   readonly name: string;
@@ -44,11 +44,11 @@ export interface BlockSink {
   abandon(): Promise<void>;
 }
 
-const BLOCK_BYTES = 32 * 1024 * 1024;
+const BLOCK_BYTES = 16 * 1024 * 1024;
 /** Narrow vectors do not make blocks whose keys take long to write. */
-const MAX_BLOCK_ROWS = 16 * 1024;
+const MAX_BLOCK_ROWS = 8 * 1024;
 
-/** Gathers rows into blocks of at most 32 MiB. */
+/** Gathers rows into blocks of at most 16 MiB. */
 export class VectorRows {
   readonly #table: VectorTable;
   readonly #sink: BlockSink;
@@ -109,4 +109,15 @@ export class VectorRows {
 /** The bytes of an array of numbers, without a copy. */
 export function bytesOf({ buffer, byteOffset, byteLength }: Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer>) {
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Bytes passed on at once, so that no step takes long: enough for full speed. */
+const PIECE_BYTES = 1024 * 1024;
+
+/** Appends bytes that may be many, and nothing changes any more. */
+export async function appendInPieces(file: BufferedFile, bytes: Uint8Array): Promise<void> {
+  for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+    const room = file.appendBytes(bytes.subarray(start, start + PIECE_BYTES));
+    if (room !== undefined) await room;
+  }
 }

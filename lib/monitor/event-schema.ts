@@ -114,7 +114,9 @@ export const EVENT_SCHEMA: EventSchema = {
     meaning: 'The devices are chosen, and loading the model on them begins.',
     fields: {
       model: MODEL,
-      chunkSize: count('chunk size of the model: the length of a window', 'bases'),
+      chunkSize: unknownable(
+        count('chunk size of the model: the length of a window; null if only embeddings are made', 'bases'),
+      ),
       workers: { type: 'strings', meaning: 'ids of the workers' },
     },
   },
@@ -154,7 +156,7 @@ export const EVENT_SCHEMA: EventSchema = {
       weightBytes: bytes('memory of the weights'),
       batchTokens: {
         type: 'object',
-        meaning: 'maximum tokens in a batch',
+        meaning: 'maximum tokens in a batch; 0 for a language model that is not loaded',
         fields: { dna: count('for DNABERT-S', 'tokens'), protein: count('for ESM-2', 'tokens') },
       },
     },

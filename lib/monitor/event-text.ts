@@ -12,7 +12,7 @@ import type { CommandEvent, DeviceSummaryEvent, FinishedEvent } from './command-
 import { counted } from '../errors.js';
 import { bases, bytes, duration, gibibytes, percent } from './quantities.js';
 
-/** The log line for an event. */
+/** The log line for an event. It names options as the library does; the command's flags: see `withFlags`. */
 export interface EventText {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly text: string;
@@ -42,7 +42,7 @@ const TEXTS: Wording = {
         'To install those: virnucpro models import --help',
     ),
   loading: ({ model, chunkSize, workers }) =>
-    info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
+    info(`loading model ${model}, ${windowsText(chunkSize)}, on ${workers.join(', ')}`),
   triage: ({ model, othersBelow, virusAtLeast }) =>
     info(`triage: ${model} decides windows with a virus score below ${othersBelow} or at least ${virusAtLeast}`),
   checking: ({ model, bytes: size }) => ({
@@ -120,12 +120,21 @@ function deviceText(event: DeviceEvent): EventText {
     `${precision.toUpperCase()} enabled`,
     capability === '' && counted(threads, 'thread'),
     `weights ${bytes(weightBytes)}`,
-    `${batchTokens.protein} ESM-2 and ${batchTokens.dna} DNABERT-S tokens a batch`,
+    batchTokensText(batchTokens),
     memoryFree !== null && `${gibibytes(memoryFree)} of ${gibibytes(memoryTotal)} GiB free`,
     processes > 0 && `shared with ${counted(processes, 'other process')}`,
   ];
   const text = parts.filter(Boolean).join(', ');
   return processes > 0 ? warn(text) : info(text);
+}
+
+function windowsText(chunkSize: number | null): string {
+  return chunkSize === null ? 'for embeddings' : `windows of ${chunkSize} bases`;
+}
+
+function batchTokensText({ protein, dna }: DeviceEvent['batchTokens']): string {
+  const texts = [protein > 0 && `${protein} ESM-2`, dna > 0 && `${dna} DNABERT-S`];
+  return `${texts.filter(Boolean).join(' and ')} tokens a batch`;
 }
 
 function precisionText({ without, able, fp16 }: PrecisionEvent): EventText {
@@ -147,13 +156,12 @@ function precisionText({ without, able, fp16 }: PrecisionEvent): EventText {
  * Figures from NVIDIA's data sheet of the Tesla T4: 65 TFLOPS mixed-precision (FP16/FP32), 8.1 TFLOPS single-precision.
  */
 const FP16_ADVICE =
-  '--precision fp16 uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, ' +
+  "`precision: 'fp16'` uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, " +
   '8.1 in FP32). Its range is smaller: a frame whose values exceed it gets no score, which is logged';
 
-/** The option that selects only these devices. */
+/** The option that selects only these devices; see `withFlags`. */
 function deviceOption(ids: readonly string[]): string {
-  const gpus = ids.map((id) => /^cuda:(\d+)$/.exec(id)?.[1]);
-  return gpus.includes(undefined) ? `--device ${ids.join(',')}` : `--gpus ${gpus.join(',')}`;
+  return `\`devices: [${ids.map((id) => `'${id}'`).join(', ')}]\``;
 }
 
 function progressText(event: ProgressEvent): EventText {
@@ -194,8 +202,8 @@ function memoryText({ device, allocated, reserved, peak, free, total }: MemoryEv
 function memoryPressureText({ device, used, total }: MemoryPressureEvent): EventText {
   return warn(
     `${device}: ${percent(used / total)} of its memory is in use (${gibibytes(used)} of ${gibibytes(total)} GiB). ` +
-      `If batches fail for lack of memory, lower --esm-batch-size and --dnabert-batch-size, set --max-memory, ` +
-      `or close other programs that use this device`,
+      `If batches fail for lack of memory, lower \`proteinBatchTokens\` and \`dnaBatchTokens\`, set ` +
+      `\`maxMemory\`, or close other programs that use this device`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { forcedToDisk } from '../disk.js';
 import type { StoredContigResult, WindowResult } from '../scoring/results.js';
@@ -35,11 +36,13 @@ export interface BufferedFileOptions {
   readonly encoding?: 'utf8' | 'latin1';
   /** A file that does not outlive the run: neither hashed nor forced to the disk. Default false. */
   readonly temporary?: boolean;
+  /** Default: unless it is temporary. */
+  readonly hashed?: boolean;
 }
 
 export interface FileSummary {
   readonly bytes: number;
-  /** Hexadecimal; empty for a temporary file. */
+  /** Hexadecimal; empty for a file that is not hashed. */
   readonly sha256: string;
 }
 
@@ -52,7 +55,7 @@ const BLOCK_BYTES = 64 * 1024;
 export class BufferedFile {
   readonly shownPath: string;
   readonly #options: BufferedFileOptions;
-  readonly #hash = createHash('sha256');
+  readonly #hash: Hash | undefined;
   #handle: WritableHandle | undefined;
   #chunks: Uint8Array[] = [];
   #text = '';
@@ -64,6 +67,8 @@ export class BufferedFile {
   constructor(options: BufferedFileOptions) {
     this.#options = options;
     this.shownPath = options.shownPath;
+    const { temporary = false, hashed = !temporary } = options;
+    this.#hash = hashed ? createHash('sha256') : undefined;
   }
 
   append(text: string): Wait {
@@ -89,7 +94,7 @@ export class BufferedFile {
     }
     await this.#closeHandle(this.#options.temporary !== true);
     if (this.#failure !== undefined) throw this.#failure;
-    return { bytes: this.#bytes, sha256: this.#options.temporary === true ? '' : this.#hash.digest('hex') };
+    return { bytes: this.#bytes, sha256: this.#hash?.digest('hex') ?? '' };
   }
 
   /** Closes without writing what is left; never fails. */
@@ -133,7 +138,7 @@ export class BufferedFile {
 
   async #writeWhole(block: Uint8Array): Promise<void> {
     this.#handle ??= await this.#options.open(this.#options.path);
-    if (this.#options.temporary !== true) this.#hash.update(block);
+    this.#hash?.update(block);
     for (let offset = 0; offset < block.length;) {
       const { bytesWritten } = await this.#handle.write(block, offset, block.length - offset);
       offset += bytesWritten;

@@ -15,28 +15,30 @@ export function float32Text(value: number): string {
   const rounded = Math.fround(value);
   if (rounded === 0) return Object.is(rounded, -0) ? '-0.0' : '0.0';
   if (rounded === 1) return '1.0';
-  if (rounded >= 1e-13 && rounded < 1) return fractionText(rounded) ?? exactText(rounded);
+  if (rounded < 0) return `-${float32Text(-rounded)}`;
+  if (rounded >= 1e-13 && rounded < 1e6) return fastText(rounded) ?? exactText(rounded);
   if (Number.isNaN(rounded)) return 'nan';
-  if (!Number.isFinite(rounded)) return rounded > 0 ? 'inf' : '-inf';
-  return rounded < 0 ? `-${exactText(-rounded)}` : exactText(rounded);
+  return rounded === Infinity ? 'inf' : exactText(rounded);
 }
 
 /**
- * Fast path for 1e-13 <= value < 1, in doubles. An integer n below 1e10 and a power of ten up to 1e22 are exact, so n /
+ * Fast path for 1e-13 <= value < 1e6, in doubles. An integer n below 1e10 and a power of ten up to 1e22 are exact, so n /
  * 10^k is the double that the text would be read as. Undefined if the nearest n is not certain: near a tie, and for a
  * power of two, whose lower neighbour is nearer than its upper one.
  */
-function fractionText(value: number): string | undefined {
+function fastText(value: number): string | undefined {
   floatView[0] = value;
   if (((bitsView[0] as number) & 0x7fffff) === 0) return undefined;
+  // The decimals with which n has one digit; none are before the point.
   let leading = 1;
-  while (value * (POWERS_OF_TEN[leading] as number) < 1) leading++;
+  while (leading > -5 && value >= (POWERS_OF_TEN[1 - leading] as number)) leading--;
+  while (leading > 0 && value * (POWERS_OF_TEN[leading] as number) < 1) leading++;
   // Eight digits are enough for most values, so the search starts there.
   let decimals = leading + MAX_DIGITS - 2;
   let digits = digitsThatReadBack(value, decimals);
   if (digits === 0) digits = digitsThatReadBack(value, ++decimals);
   else if (digits > 0) {
-    while (decimals > leading) {
+    while (decimals > Math.max(leading, 0)) {
       const fewer = digitsThatReadBack(value, decimals - 1);
       if (fewer < 0) return undefined;
       if (fewer === 0) break;

@@ -140,7 +140,8 @@ function isOn(pool: DevicePool): (plan: PlannedWorker) => boolean {
   return ({ device }) => opened.includes(device.id);
 }
 
-function emitGrant(onEvent: (event: RunEvent) => void): void {
+/** Emits what part of the machine this process may use, if not all of it. */
+export function emitGrant(onEvent: (event: RunEvent) => void): void {
   const resources = grantedResources();
   const text = grantText(resources);
   if (text === undefined) return;
@@ -181,7 +182,8 @@ async function load(
   return { model, pool, batches, shared: new SharedBatches(pool.share(), batches, maxDelay) };
 }
 
-function deviceEvent(worker: WorkerDescription, batchTokens: BatchTokens): DeviceEvent {
+/** The event of a worker that is ready. */
+export function deviceEvent(worker: WorkerDescription, batchTokens: BatchTokens): DeviceEvent {
   const { id, device, precision, threads, weightBytes } = worker;
   const { name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree } = device;
   return {

@@ -7,6 +7,8 @@ import { checkKind, checkNames, isFlag, namesOf, whole } from '../option-checks.
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from '../scoring/calls.js';
 import type { CallRule } from '../scoring/calls.js';
 import type { RunEvent } from './events.js';
+import { LOGGER_METHODS, loggingTo } from './logger.js';
+import type { Logger } from './logger.js';
 import type { RunStatus } from './run-status.js';
 
 /** Seconds between two progress events. */
@@ -91,6 +93,11 @@ export interface OpenOptions {
   /** Called with every event while the model loads and during runs. Anything it throws is ignored. */
   readonly onEvent?: (event: RunEvent) => void;
   /**
+   * Gets every event as a sentence, at its level, while the model loads and during runs: `console`, a pino logger or
+   * another object with their methods. Anything it throws is ignored. Defaults to none.
+   */
+  readonly logger?: Logger;
+  /**
    * Aborts loading: `open` throws the signal's reason at once, and the loading threads end at their next step. Has no
    * effect once the predictor is open. Defaults to none.
    */
@@ -167,6 +174,7 @@ const OPEN_OPTIONS = namesOf<OpenOptions>({
   proteinBatchTokens: true,
   dnaBatchTokens: true,
   onEvent: true,
+  logger: true,
   signal: true,
 });
 const PREDICT_OPTIONS = namesOf<PredictOptions>({
@@ -186,7 +194,7 @@ const PREDICT_OPTIONS = namesOf<PredictOptions>({
 });
 const SOURCE_OPTIONS = [...PREDICT_OPTIONS.filter((name) => name !== 'standardInput'), 'source'];
 
-const OPEN_HANDLERS = namesOf<OpenHandlers>({ onEvent: true, signal: true });
+const OPEN_HANDLERS = namesOf<OpenHandlers>({ onEvent: true, logger: true, signal: true });
 const RUN_HANDLERS = namesOf<RunHandlers>({
   journal: true,
   standardInput: true,
@@ -222,6 +230,11 @@ function isDeviceChoice(value: unknown): boolean {
 
 function isFunction(value: unknown): boolean {
   return typeof value === 'function';
+}
+
+function isLogger(value: unknown): boolean {
+  const object = Object(value) as Record<string, unknown>;
+  return LOGGER_METHODS.every((method) => isFunction(object[method]));
 }
 
 function isSignal(value: unknown): boolean {
@@ -294,7 +307,7 @@ export type RunHandlers = Pick<
 >;
 
 /** Options that do not affect how a model is opened, and so may accompany a plan. */
-export type OpenHandlers = Pick<OpenOptions, 'onEvent' | 'signal'>;
+export type OpenHandlers = Pick<OpenOptions, 'onEvent' | 'logger' | 'signal'>;
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSettings {
@@ -321,10 +334,20 @@ export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSe
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveOpenHandlers(handlers: OrUndefined<OpenHandlers>) {
-  const { onEvent, signal } = handlers;
+  const { onEvent, logger, signal } = handlers;
   checkKind('onEvent', onEvent, 'a function', isFunction);
+  checkKind('logger', logger, `an object with the methods ${LOGGER_METHODS.join(', ')}`, isLogger);
   checkKind('signal', signal, 'an AbortSignal', isSignal);
-  return { onEvent: harmless(onEvent), signal };
+  const listener = harmless(onEvent);
+  if (!logger) return { onEvent: listener, signal };
+  const log = harmless(loggingTo(logger));
+  return {
+    onEvent: (event: RunEvent): void => {
+      listener(event);
+      log(event);
+    },
+    signal,
+  };
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */

@@ -108,7 +108,7 @@ export function checkEmbeddings({ triage }: ModelPlan, { embeddings }: ResultSet
   if (!triage || !embeddings) return;
   throw new VirnucproError(
     'VNP_USAGE',
-    'Embeddings (--save-embeddings) cannot be combined with triage (--triage): the windows that ' +
+    'Embeddings (`embeddings`) cannot be combined with triage (`triage`): the windows that ' +
       `${triage.model.name} decides would have another model's embeddings. Leave one of them out`,
   );
 }

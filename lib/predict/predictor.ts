@@ -27,7 +27,9 @@ import type { RunOptions } from './run.js';
 
 /** The results of one record: its own and, in order, those of its windows. */
 export interface SequencePrediction<R extends InputRecord = InputRecord> {
+  /** The record's own. */
   readonly contig: ContigResult<R>;
+  /** Those of its windows, in order; none if it is invalid or has no letters. */
   readonly windows: readonly WindowResult<R>[];
 }
 
@@ -81,11 +83,11 @@ export class Predictor {
    *
    * A path, an array of paths or a plan, too, is accepted: `predictFiles` in short. An empty array has no records.
    *
-   * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED, VNP_BUSY during `measureLimits` at once; while iterating
-   *   VNP_ARGUMENT, with its index, for a record that is none; and after the results so far VNP_INPUT_LIMIT (see
-   *   PredictOptions.maxInputBytes), VNP_DEVICE_LOST when the last device stopped answering, VNP_SYSTEMIC when three
-   *   batches in a row had no score at all, VNP_OUTPUT and VNP_OUTPUT_LOST when the journal cannot be written or was
-   *   removed; the signal's reason
+   * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE for `embeddings` with triage, VNP_CLOSED, VNP_BUSY during
+   *   `measureLimits` at once; while iterating VNP_ARGUMENT, with its index, for a record that is none; and after the
+   *   results so far VNP_INPUT_LIMIT (see PredictOptions.maxInputBytes), VNP_DEVICE_LOST when the last device stopped
+   *   answering, VNP_SYSTEMIC when three batches in a row had no score at all, VNP_OUTPUT and VNP_OUTPUT_LOST when the
+   *   journal cannot be written or was removed; the signal's reason
    */
   predict<R extends InputRecord>(records: InputRecords<R>, options?: SourceOptions): Prediction<R>;
   predict(inputs: string | readonly string[] | RunPlan, options?: PredictOptions): Prediction<undefined>;
@@ -97,7 +99,7 @@ export class Predictor {
     if (!isIterable(given)) {
       throw expected('VNP_ARGUMENT', 'an iterable of records, paths or a plan', 'predict', typeof given);
     }
-    const { source, ...decided } = resolveSourceOptions(options, { call: 'predict', source: 'records' });
+    const { source, ...decided } = this.#bySource(options, { call: 'predict', source: 'records' });
     return this.#start<R>({ source: memorySource(given, source), ...decided });
   }
 
@@ -122,7 +124,7 @@ export class Predictor {
    */
   predictStream(bytes: ByteStream, options: SourceOptions = {}): Prediction<undefined> {
     if (!isByteStream(bytes)) throw expected('VNP_ARGUMENT', 'a stream of bytes', 'predictStream', typeof bytes);
-    const { source, ...decided } = resolveSourceOptions(options, { call: 'predictStream', source: 'stream' });
+    const { source, ...decided } = this.#bySource(options, { call: 'predictStream', source: 'stream' });
     return this.#start({ source: streamSource(bytes, source), ...decided });
   }
 
@@ -138,17 +140,24 @@ export class Predictor {
   ): Promise<SequencePrediction<R>> {
     const isBare = typeof given === 'string' || isUint8Array(given);
     const windows: WindowResult<R>[] = [];
+    let contig: ContigResult<R> | undefined;
     for await (const result of this.predict([isBare ? ({ id: 'sequence', sequence: given } as R) : given], options)) {
-      if (result.kind === 'contig') return { contig: result, windows };
-      windows.push(result);
+      if (result.kind === 'window') windows.push(result);
+      else contig = result;
     }
-    throw new VirnucproError('VNP_NATIVE', 'The sequence has no result. Report this as a defect');
+    return { contig: contig!, windows };
   }
 
   #start<R>(options: RunOptions): Prediction<R> {
     this.#checkReady();
     const run = new Run(this.#opened, options);
     return new RunPrediction<R>(run, this.#resultsOf(run), this.#opened.seconds);
+  }
+
+  #bySource(options: SourceOptions, defaults: Parameters<typeof resolveSourceOptions>[1]) {
+    const decided = resolveSourceOptions(options, defaults);
+    checkEmbeddings(this.#opened.plan, decided.results);
+    return decided;
   }
 
   #byOptions(given: string | readonly string[], options: PredictOptions): RunOptions {

@@ -11,7 +11,7 @@ export interface FrameScore {
   readonly virus: number;
   /**
    * Only if asked for: [dna width + protein width], the means over the frame's tokens of DNABERT-S, then of ESM-2,
-   * which the classifier reads. A view into a larger buffer: copy (`slice`) what you keep or send.
+   * which the classifier reads. An array of its own.
    */
   readonly embedding?: Float32Array;
 }
@@ -34,6 +34,7 @@ export type WindowStatus =
  * @typeParam R type of the caller's own records: undefined in a run over files or a stream
  */
 export interface WindowResult<R = unknown> {
+  /** Tells it from a ContigResult. */
   readonly kind: 'window';
   /** The very object that the caller gave as a record; undefined in a run over files or a stream. */
   readonly record: R;
@@ -113,6 +114,7 @@ export interface ContigScores {
  * @typeParam R type of the caller's own records: undefined in a run over files or a stream
  */
 export interface ContigResult<R = unknown> extends ContigScores {
+  /** Tells it from a WindowResult. */
   readonly kind: 'contig';
   /** The very object that the caller gave as a record; undefined in a run over files or a stream. */
   readonly record: R;

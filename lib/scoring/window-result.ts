@@ -71,7 +71,8 @@ function frameScores({ frames, scores, embeddings }: SettledWindow): FrameScore[
       frame,
       others: scores[2 * position]!,
       virus: scores[2 * position + 1]!,
-      ...(embedding && { embedding }),
+      // Not a view: that would keep the whole batch alive, and a clone would copy it.
+      ...(embedding && { embedding: embedding.slice() }),
     };
   });
 }

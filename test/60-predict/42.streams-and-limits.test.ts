@@ -178,6 +178,24 @@ describe('streams, single sequences and limits', () => {
     await assert.rejects(all(prediction), { code: 'VNP_ARGUMENT', message: /one iteration/ });
   });
 
+  it('are logged by any logger, at the level of each message', async () => {
+    const lines: [level: string, message: string][] = [];
+    const level = (name: string) => (message: string) => {
+      lines.push([name, message]);
+      throw new Error('a logger that throws');
+    };
+    const logger = { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
+    const events: string[] = [];
+    const options = { model: 'golden', models: installed.models, devices: 'cpu', threads: 1 } as const;
+    await using own = await open({ ...options, logger, onEvent: ({ event }) => events.push(event) });
+    await own.predictOne(FRAME);
+    assert.equal(lines.length, events.length);
+    assert.ok(lines.some(([name, message]) => name === 'info' && /^loading model golden, windows of/.test(message)));
+    assert.ok(events.includes('memory'));
+    const wrong = { ...logger, warn: undefined } as unknown as typeof logger;
+    await assert.rejects(open({ ...options, logger: wrong }), { code: 'VNP_ARGUMENT', message: /debug, info, warn/ });
+  });
+
   it('need no close with await using', async () => {
     let kept: Predictor;
     {

@@ -219,7 +219,7 @@ describe('a run with triage', () => {
   it('is refused with a reason', async () => {
     const refused: [OpenOptions['triage'], string, RegExp][] = [
       ['large', 'VNP_USAGE', /a model other than large/],
-      ['golden', 'VNP_USAGE', /thresholds for windows of 500 bases.*golden, which has none.*--triage-others-below/],
+      ['golden', 'VNP_USAGE', /thresholds for windows of 500 bases.*golden, which has none.*`othersBelow`/],
       [{ model: 'golden', othersBelow: 0.1 }, 'VNP_USAGE', /thresholds for windows of 500 bases/],
       [{ model: 'small', othersBelow: 1 }, 'VNP_USAGE', /at most .* but received 1/],
       [{ model: 'small', othersBelow: 2 }, 'VNP_ARGUMENT', /0 to 1 for othersBelow but received 2/],
