@@ -35,7 +35,7 @@ const layers = {
   // Writes a prediction into its result files: nothing else knows both.
   results: [
     ...['errors.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/pool'],
-    ...['engine/libtorch/load.ts', 'models/folder/model-folder.ts', 'output', 'scoring', 'predict'],
+    ...['engine/libtorch/load.ts', 'models/folder/model-folder.ts', 'output', 'scoring', 'predict', 'embedding-files'],
   ],
   // The package's entries, and what the command line needs beside them.
   'index.ts': [
@@ -50,12 +50,12 @@ const layers = {
   // Sinks and views know the results and events of a prediction, but not how they came about.
   output: [
     ...['errors.ts', 'disk.ts', 'package.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    ...['windows/windows.ts', 'unless-aborted.ts'],
+    ...['windows/windows.ts', 'unless-aborted.ts', 'embedding-files'],
   ],
   // Embeddings in the formats of other programs. Takes from output only what writes a single file.
   'embedding-files': [
     ...['errors.ts', 'disk.ts', 'package.ts', 'output/buffered-file.ts', 'output/output-error.ts'],
-    ...['output/cell.ts', 'output/float-text.ts', 'output/system.ts'],
+    ...['output/cell.ts', 'output/float-text.ts', 'output/parquet-bytes.ts', 'output/system.ts'],
   ],
   // Embeds records and writes them into a file: `virnucpro embed`.
   'embedding-runs': [
@@ -73,6 +73,7 @@ const layers = {
   ],
   cli: [
     ...['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
+    'embedding-files',
     ...['index.ts', 'models.ts', 'diagnostics.ts', 'benchmark.ts', 'internal.ts'],
     // For exiting without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],

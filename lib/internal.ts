@@ -16,6 +16,7 @@ export {
 export { planOnDevices, planRun, resumedPlan } from './predict/plan.js';
 export { describeModel } from './results/run-description.js';
 export { checkResults, openResults, writeInto } from './results/write-results.js';
+export type { FileFormats } from './results/write-results.js';
 export { loadLanguageModel } from './embed/open-language-model.js';
 export { DEFAULT_MAX_LENGTH, MAX_MAX_LENGTH } from './embed/options.js';
 export { LONG_SEQUENCES } from './embed/record-pieces.js';

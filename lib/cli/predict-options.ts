@@ -10,7 +10,11 @@ import {
 } from '../internal.js';
 import { VirnucproError } from '../index.js';
 import type { DeviceChoice, PrecisionChoice, PrepareOptions, TriageChoice } from '../index.js';
+import { EMBEDDING_FORMATS } from '../embedding-files/formats.js';
+import type { EmbeddingFormat } from '../embedding-files/formats.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
+import { TABLE_FORMATS } from '../output/table-sink.js';
+import type { TableFormat } from '../output/table-sink.js';
 import {
   DEFAULT_MODEL,
   deviceChoice,
@@ -53,6 +57,8 @@ export interface PredictCommandOptions {
   resume?: boolean;
   dryRun?: boolean;
   saveEmbeddings?: boolean;
+  embeddingsFormat: 'f32' | EmbeddingFormat;
+  tables: TableFormat;
   keepIntermediate?: boolean;
   threshold: number;
   calibration: boolean;
@@ -198,6 +204,21 @@ function addOutputOptions(command: Command): Command {
     .option(
       '--save-embeddings',
       'also write the embedding of every scored ORF: 13 KB each with the published models, twice that during the run',
+    )
+    .addOption(
+      new Option(
+        '--embeddings-format <format>',
+        'write the embeddings in this format instead, with the contig, window and frame of each; ' +
+          '`call --model` reads f32 only',
+      )
+        .choices(['f32', ...EMBEDDING_FORMATS])
+        .default('f32')
+        .implies({ saveEmbeddings: true }),
+    )
+    .addOption(
+      new Option('--tables <format>', 'format of the tables of contigs and windows; `call` reads tsv only')
+        .choices(TABLE_FORMATS)
+        .default('tsv'),
     )
     .option('--keep-intermediate', 'also write the intermediate files of the classic tool: chunks and ORFs')
     .addOption(thresholdOption())

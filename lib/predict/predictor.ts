@@ -79,8 +79,8 @@ export class Predictor {
    * `record`. Records are requested one by one, only as the devices have room and results are asked for; the iterable's
    * `return` is called if the run ends before it. What it throws is thrown, unchanged, after the results of the records
    * before. Results come in input order: the windows of a record, then the record. Breaking out of the loop ends the
-   * run. Results are yielded only as records come in, and at the end: while the iterable waits, even finished results
-   * do.
+   * run. Results are yielded as soon as they are ready, even while the next record is awaited: see
+   * OpenOptions.maxDelay for how long a window waits for others to be computed with.
    *
    * A path, an array of paths or a plan, too, is accepted: `predictFiles` in short. An empty array has no records.
    *
@@ -106,8 +106,8 @@ export class Predictor {
 
   /**
    * Predicts every record of the inputs: paths of FASTA or FASTQ files, compressed or not, directories of them, or `-`.
-   * A plan made for this model takes the place of the inputs and of all options except RunHandlers. Otherwise as
-   * `predict`.
+   * A plan made for this model takes the place of the inputs and of all options except RunHandlers. Results are yielded
+   * only as records come in, and at the end: while a pipe pauses, even finished results wait. Otherwise as `predict`.
    *
    * @throws VirnucproError what `predict` throws; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT, before
    *   anything is computed if an input's beginning shows it, else after the results of the preceding records
