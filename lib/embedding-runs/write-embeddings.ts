@@ -45,6 +45,26 @@ export interface WriteEmbeddingsOptions {
   readonly loadSeconds: number;
 }
 
+/**
+ * Checks, before a model is loaded, that the output can be begun, and that the package for its format is installed.
+ * @throws VirnucproError VNP_USAGE, VNP_OUTPUT
+ */
+export async function checkWriter(plan: EmbeddingPlan, place: OutputPlace): Promise<void> {
+  const writer = await openWriter(plan, place, plan.settings.model.precision);
+  await writer.abandon();
+}
+
+async function openWriter(
+  { language, settings, layers, pool, format }: EmbeddingPlan,
+  place: OutputPlace,
+  precision: string,
+): Promise<EmbeddingWriter> {
+  return createEmbeddingWriter(format, place.partialPath, {
+    ...{ model: language.model.name, part: settings.part, layers, pool, precision },
+    width: language.opened.architecture.width,
+  });
+}
+
 /** The message of a record's error without its id, which stands beside it. */
 function reasonAlone({ message }: VirnucproError): string {
   const between = ' cannot be embedded: ';
@@ -118,7 +138,7 @@ export class EmbeddingJob {
    *   VNP_SYSTEMIC; the signal's reason. What was computed is in the journal then
    */
   async run(): Promise<EmbeddingManifest> {
-    const { progressInterval, place } = this.#options;
+    const { progressInterval, place, plan, loaded } = this.#options;
     const timer = progressInterval > 0 ? setInterval(() => this.emitProgress(), progressInterval * 1000) : undefined;
     const failures = new FailedRecordsWriter(place.partialFile(FAILED_RECORDS));
     let journal: EmbeddingJournal | undefined;
@@ -126,7 +146,7 @@ export class EmbeddingJob {
     try {
       const lost = new AbortController();
       journal = await this.#openJournal((error) => lost.abort(error));
-      writer = await this.#openWriter();
+      writer = await openWriter(plan, place, loaded.pool.descriptions[0]!.precision);
       const signal = AbortSignal.any([this.#options.signal, place.lost, lost.signal]);
       const tokens = await this.#embed({ journal, writer, failures, signal });
       await writer.close();
@@ -258,19 +278,6 @@ export class EmbeddingJob {
       onEvent({ event: 'embeddings-resumed', journal: place.journalPath, ...content });
     }
     return journal;
-  }
-
-  async #openWriter(): Promise<EmbeddingWriter> {
-    const { plan, loaded, place } = this.#options;
-    const { language, settings, layers, pool, format } = plan;
-    return createEmbeddingWriter(format, place.partialPath, {
-      model: language.model.name,
-      part: settings.part,
-      layers,
-      width: loaded.opened.architecture.width,
-      pool,
-      precision: loaded.pool.descriptions[0]!.precision,
-    });
   }
 
   async #manifest(tokens: number, journal: EmbeddingJournal): Promise<EmbeddingManifest> {
