@@ -24,7 +24,7 @@ export async function measuredQuietly(action) {
   return best;
 }
 
-/** Measures once. @template T @param {() => Promise<T>} action @returns {Promise<{ result: T, othersCores: number }>} */
+/** One measurement, with what others used. @template T @param {() => Promise<T>} action @returns {Promise<{ result: T, othersCores: number }>} */
 export async function withOtherLoad(action) {
   const before = seconds();
   const start = performance.now();

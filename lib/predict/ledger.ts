@@ -60,7 +60,8 @@ export class Ledger {
   #queue: (PendingWindow | PendingContig)[] = [];
   #head = 0;
   #nextTag = 0;
-  #onSettled: (() => void)[] = [];
+  /** Called when the oldest result is ready after something was settled, if anything waits for that. */
+  onReady: (() => void) | undefined;
 
   constructor({ rule, sequences, temperature = UNCALIBRATED, model }: LedgerOptions) {
     this.#rule = rule;
@@ -123,7 +124,7 @@ export class Ledger {
         why,
       ),
     );
-    this.#tellSettled();
+    this.#emitReady();
     return failures;
   }
 
@@ -136,7 +137,7 @@ export class Ledger {
     for (let position = 0; position < window.frames.length; position++) this.#settleFrame(firstTag + position);
     for (const [index, score] of scores.entries()) window.scores[index] = score;
     window.model = model;
-    this.#tellSettled();
+    this.#emitReady();
   }
 
   /** Describes frames without a score; only while they are unsettled. */
@@ -161,13 +162,8 @@ export class Ledger {
     return failure;
   }
 
-  /** Resolves when more frames are settled. */
-  settled(): Promise<void> {
-    return new Promise((resolve) => this.#onSettled.push(resolve));
-  }
-
-  #tellSettled(): void {
-    for (const resolve of this.#onSettled.splice(0)) resolve();
+  #emitReady(): void {
+    if (this.onReady && this.hasResult()) this.onReady();
   }
 
   /** Whether a result is ready. */

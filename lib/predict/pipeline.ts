@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { VirnucproError } from '../errors.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { SequenceRecord } from '../input/record.js';
@@ -83,7 +83,7 @@ export class Pipeline {
   readonly #sink: WindowSink;
   readonly #detach: () => void;
   #open: OpenRecord | undefined;
-  /** The record that has been asked for. */
+  /** The next record, while it is awaited. */
   #coming: Promise<OpenRecord | undefined> | undefined;
   #turnStart = performance.now();
 
@@ -145,8 +145,6 @@ export class Pipeline {
     // Whoever leaves while the input pauses must not have to wait for it.
     if (this.#coming) control.stop(new VirnucproError('VNP_ABORTED', 'The results were not read to the end'));
     try {
-      const coming = await this.#coming;
-      coming?.record.sequence.release();
       await this.#reading.close();
     } finally {
       summary.stopped = control.stopped ?? this.#reading.failure;
@@ -155,6 +153,10 @@ export class Pipeline {
       await this.#sink.finished();
       this.#ledger.release();
       this.#open?.record.sequence.release();
+      this.#coming?.then(
+        (open) => open?.record.sequence.release(),
+        () => undefined,
+      );
     }
   }
 
@@ -164,7 +166,7 @@ export class Pipeline {
 
   /** Resolves when everything else that was ready has had its turn. */
   async #endTurn(): Promise<void> {
-    await setImmediate();
+    await nextTurn();
     this.#turnStart = performance.now();
   }
 
@@ -172,12 +174,7 @@ export class Pipeline {
   async #readOn(): Promise<boolean> {
     try {
       for (let entries = 1; ; entries++) {
-        if (!this.#open) {
-          this.#coming ??= this.#nextRecord();
-          if (this.#options.shared && (await this.#isResultFirst(this.#coming))) return true;
-          this.#open = await this.#coming;
-          this.#coming = undefined;
-        }
+        if (!this.#open && !(await this.#recordComesFirst())) return true;
         if (!this.#open) break;
         const sending = this.#enterNext(this.#open);
         if (sending) await sending;
@@ -192,15 +189,24 @@ export class Pipeline {
     return false;
   }
 
-  /** Waits for the record, but no longer than for a result: an input that pauses does not hold up what is finished. */
-  async #isResultFirst(coming: Promise<unknown>): Promise<boolean> {
-    const record = coming.then(() => true);
-    // What is there already is entered first: to look for results after each record is too slow.
-    let hasRecord = await Promise.race([record, setImmediate(false)]);
-    while (!hasRecord && !this.#ledger.hasResult()) {
-      hasRecord = await Promise.race([record, this.#ledger.settled().then(() => false)]);
-    }
-    return !hasRecord;
+  /** Opens the next record, if there is one. @returns false when results are ready before it comes */
+  async #recordComesFirst(): Promise<boolean> {
+    const coming = (this.#coming ??= this.#nextRecord());
+    const isFirst = await new Promise<boolean>((resolve, reject) => {
+      const yieldResults = (): void => resolve(false);
+      // A record that is at hand comes before the event loop turns.
+      const turn = this.#ledger.hasResult() ? setImmediate(yieldResults) : undefined;
+      this.#ledger.onReady = yieldResults;
+      coming.then(() => {
+        clearImmediate(turn);
+        this.#ledger.onReady = undefined;
+        resolve(true);
+      }, reject);
+    });
+    if (!isFirst) return false;
+    this.#open = await coming;
+    this.#coming = undefined;
+    return true;
   }
 
   async #nextRecord(): Promise<OpenRecord | undefined> {
