@@ -35,7 +35,7 @@ const layers = {
   // Writes a prediction into its result files: nothing else knows both.
   results: [
     ...['errors.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/pool'],
-    ...['engine/libtorch/load.ts', 'models/folder/model-folder.ts', 'output', 'scoring', 'predict'],
+    ...['engine/libtorch/load.ts', 'models/folder/model-folder.ts', 'output', 'scoring', 'predict', 'embedding-files'],
   ],
   // The package's entries, and what the command line needs beside them.
   'index.ts': [
@@ -46,16 +46,21 @@ const layers = {
   'models.ts': ['supported-node.ts', 'models', 'predict/embedding-classifier.ts'],
   'diagnostics.ts': ['supported-node.ts', 'diagnosis', 'engine'],
   'benchmark.ts': ['supported-node.ts', 'benchmark', 'engine'],
-  'internal.ts': ['engine', 'models', 'scoring', 'embed', 'predict', 'results'],
+  'internal.ts': ['engine', 'models', 'scoring', 'embed', 'embedding-files', 'embedding-runs', 'predict', 'results'],
   // Sinks and views know the results and events of a prediction, but not how they came about.
   output: [
     ...['errors.ts', 'disk.ts', 'package.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    ...['windows/windows.ts', 'unless-aborted.ts'],
+    ...['windows/windows.ts', 'unless-aborted.ts', 'embedding-files'],
   ],
   // Embeddings in the formats of other programs. Takes from output only what writes a single file.
   'embedding-files': [
     ...['errors.ts', 'disk.ts', 'package.ts', 'output/buffered-file.ts', 'output/output-error.ts'],
-    ...['output/cell.ts', 'output/float-text.ts', 'output/system.ts'],
+    ...['output/cell.ts', 'output/float-text.ts', 'output/parquet-bytes.ts', 'output/system.ts'],
+  ],
+  // Embeds records and writes them into a file: `virnucpro embed`.
+  'embedding-runs': [
+    ...['errors.ts', 'disk.ts', 'package.ts', 'process-memory.ts', 'input', 'engine', 'journal', 'embed'],
+    ...['embedding-files', 'output', 'predict/options.ts', 'predict/run-status.ts'],
   ],
   // Rescores stored results, from files to files, without models and devices. A classifier is passed in.
   rescore: [
@@ -64,10 +69,11 @@ const layers = {
   ],
   monitor: [
     ...['errors.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    ...['predict/summary.ts', 'scoring'],
+    ...['predict/summary.ts', 'scoring', 'embedding-runs/events.ts'],
   ],
   cli: [
     ...['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
+    'embedding-files',
     ...['index.ts', 'models.ts', 'diagnostics.ts', 'benchmark.ts', 'internal.ts'],
     // For exiting without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],

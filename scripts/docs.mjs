@@ -38,7 +38,10 @@ function fileSection(file) {
   const when = {
     always: '',
     'keep-intermediate': ' Only with `--keep-intermediate`.',
-    'save-embeddings': ' Only with `--save-embeddings`.',
+    'tsv-tables': ' Not with `--tables parquet`.',
+    'parquet-tables': ' Only with `--tables parquet`.',
+    'save-embeddings': ' Only with `--save-embeddings`, and only this file is read by `call --model`.',
+    'embeddings-format': ' Only with `--embeddings-format`.',
     unfinished: ' Only as long as the run is not complete.',
     failures: ' Only after failures.',
   };

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { VirnucproError } from '../index.js';
 import type { RunPlan } from '../index.js';
 import { temperatureOf, UNCALIBRATED } from '../internal.js';
+import type { FileFormats } from '../internal.js';
 import { JOURNAL, RUN_MANIFEST } from '../output/files.js';
 import { checkFiles, readManifest, whatChanged } from '../output/finished-run.js';
 import { isFinal, type ManifestModel, type RunManifest } from '../output/manifest.js';
@@ -24,6 +25,7 @@ export interface CompleteRun {
 export async function completeRun(
   directory: string,
   plan: RunPlan,
+  formats: Required<FileFormats>,
   signal: AbortSignal,
 ): Promise<CompleteRun | undefined> {
   const has = (name: string): boolean => existsSync(join(directory, name));
@@ -32,6 +34,7 @@ export async function completeRun(
   const isThisRun =
     isFinal(manifest) &&
     hasSameParameters(manifest, plan) &&
+    hasSameFormats(manifest, formats) &&
     hasSameParts(manifest.model, plan.model) &&
     hasSameTriage(manifest, plan.triage) &&
     (await hasSameInputs(manifest, plan.files, signal));
@@ -90,6 +93,11 @@ function hasSameParameters({ parameters, devices }: RunManifest, { model, settin
     maxDelay: true,
   };
   return Object.values(isSame).every(Boolean);
+}
+
+/** Runs of early versions do not name their formats. */
+function hasSameFormats({ parameters }: RunManifest, { tables, embeddingsFormat }: Required<FileFormats>): boolean {
+  return (parameters['tables'] ?? 'tsv') === tables && (parameters['embeddingsFormat'] ?? 'f32') === embeddingsFormat;
 }
 
 async function hasSameInputs({ inputs }: RunManifest, files: RunPlan['files'], signal: AbortSignal): Promise<boolean> {

@@ -10,7 +10,11 @@ import {
 } from '../internal.js';
 import { VirnucproError } from '../index.js';
 import type { DeviceChoice, PrecisionChoice, PrepareOptions, TriageChoice } from '../index.js';
+import { EMBEDDING_FORMATS } from '../embedding-files/formats.js';
+import type { EmbeddingFormat } from '../embedding-files/formats.js';
 import type { LogFormat, LogLevel } from '../monitor/log.js';
+import { TABLE_FORMATS } from '../output/table-sink.js';
+import type { TableFormat } from '../output/table-sink.js';
 import {
   DEFAULT_MODEL,
   deviceChoice,
@@ -53,6 +57,8 @@ export interface PredictCommandOptions {
   resume?: boolean;
   dryRun?: boolean;
   saveEmbeddings?: boolean;
+  embeddingsFormat: 'f32' | EmbeddingFormat;
+  tables: TableFormat;
   keepIntermediate?: boolean;
   threshold: number;
   calibration: boolean;
@@ -119,11 +125,22 @@ export function addPredictOptions(command: Command): Command {
 }
 
 function addEngineOptions(command: Command): Command {
-  return command
+  command
     .option('-m, --model <name>', `model to use (${DEFAULT_MODEL})`)
     .addOption(modelsOption())
     .addOption(trustOption())
-    .addOption(precisionOption())
+    .addOption(precisionOption());
+  return addDeviceOptions(command).option(
+    '--memory-warning <fraction>',
+    "warn when this fraction of a device's memory is in use",
+    positiveFraction,
+    DEFAULT_MEMORY_WARNING,
+  );
+}
+
+/** The options that say which devices compute, and with what. */
+export function addDeviceOptions(command: Command): Command {
+  return command
     .option(
       '-d, --device <ids>',
       'auto, cpu, cuda (every GPU), or ids such as cuda:1, comma-separated (default: every GPU, else the CPU)',
@@ -149,12 +166,6 @@ function addEngineOptions(command: Command): Command {
       'abandon a GPU that makes no progress for this long; the others take over its work',
       wholeNumber(1, MAX_DEVICE_TIMEOUT),
       DEFAULT_DEVICE_TIMEOUT,
-    )
-    .option(
-      '--memory-warning <fraction>',
-      "warn when this fraction of a device's memory is in use",
-      positiveFraction,
-      DEFAULT_MEMORY_WARNING,
     );
 }
 
@@ -194,6 +205,21 @@ function addOutputOptions(command: Command): Command {
       '--save-embeddings',
       'also write the embedding of every scored ORF: 13 KB each with the published models, twice that during the run',
     )
+    .addOption(
+      new Option(
+        '--embeddings-format <format>',
+        'write the embeddings in this format instead, with the contig, window and frame of each; ' +
+          '`call --model` reads f32 only',
+      )
+        .choices(['f32', ...EMBEDDING_FORMATS])
+        .default('f32')
+        .implies({ saveEmbeddings: true }),
+    )
+    .addOption(
+      new Option('--tables <format>', 'format of the tables of contigs and windows; `call` reads tsv only')
+        .choices(TABLE_FORMATS)
+        .default('tsv'),
+    )
     .option('--keep-intermediate', 'also write the intermediate files of the classic tool: chunks and ORFs')
     .addOption(thresholdOption())
     .addOption(minFractionOption())
@@ -222,7 +248,7 @@ function addBatchOptions(command: Command): Command {
     );
 }
 
-function addLogOptions(command: Command): Command {
+export function addLogOptions(command: Command): Command {
   return command
     .option('--progress-interval <seconds>', 'time between progress lines', seconds, DEFAULT_PROGRESS_INTERVAL)
     .option('--no-progress', 'no dashboard, and no progress lines')

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { isAborted } from '../errors.js';
 import { describePlan, packageVersion, VirnucproError } from '../index.js';
 import type { RunPlan } from '../index.js';
+import type { FileFormats } from '../internal.js';
 import { checkResults, openResults, planOnDevices, planRun, resumedPlan } from '../internal.js';
 import { createLog, logEvent, LogSinks } from '../monitor/log.js';
 import { JOURNAL } from '../output/files.js';
@@ -88,7 +89,7 @@ async function prepareRun(
   );
   if (!resume) return { plan, complete: undefined, isDamaged: false };
   if (!dryRun) await unlessAborted(finishInterrupted(output, claimOptions({ log, signals })), graceOver);
-  const found = await unlessAborted(completeRun(output, plan, stopped), stopped);
+  const found = await unlessAborted(completeRun(output, plan, fileFormats(options), stopped), stopped);
   if (found && found.damage === undefined) return { plan, complete: found.manifest, isDamaged: false };
   if (found) {
     const text = `the results in ${output} do not match run.json and are computed again: ${found.damage}`;
@@ -100,12 +101,13 @@ async function prepareRun(
 }
 
 /** Options for opening the output directory, or for only checking it. */
-function directoryOptions(
-  { force = false, resume = false }: PredictCommandOptions,
-  { isDamaged }: Preparation,
-  context: CommandContext,
-) {
-  return { force, resume, isDamaged, ...claimOptions(context) };
+function directoryOptions(options: PredictCommandOptions, { isDamaged }: Preparation, context: CommandContext) {
+  const { force = false, resume = false } = options;
+  return { force, resume, isDamaged, ...fileFormats(options), ...claimOptions(context) };
+}
+
+function fileFormats({ tables, embeddingsFormat }: PredictCommandOptions): Required<FileFormats> {
+  return { tables, embeddingsFormat };
 }
 
 function claimOptions({ log, signals }: Pick<CommandContext, 'log' | 'signals'>) {

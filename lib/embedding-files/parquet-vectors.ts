@@ -1,6 +1,7 @@
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { writePageHeader } from 'hyparquet-writer/src/datapage.js';
 import type { BufferedFile, FileSummary, Wait } from '../output/buffered-file.js';
+import { ParquetBytes } from '../output/parquet-bytes.js';
 import { packageVersion } from '../package.js';
 import { bytesOf } from './vector-table.js';
 import type { BlockSink, KeyColumn, RowBlock, VectorColumn, VectorTable } from './vector-table.js';
@@ -10,33 +11,6 @@ type ColumnChunk = ParquetWriter['row_groups'][number]['columns'][number];
 
 /** Numbers in a page: 1 MiB of them. */
 const PAGE_VALUES = 256 * 1024;
-
-/** Where hyparquet-writer writes to. */
-export class ParquetBytes extends ByteWriter {
-  readonly #file: BufferedFile;
-
-  constructor(file: BufferedFile) {
-    super();
-    this.#file = file;
-  }
-
-  /** Passes everything written so far to the file. */
-  flush(): Wait {
-    if (this.index === 0) return undefined;
-    const bytes = new Uint8Array(this.buffer, 0, this.index);
-    this.buffer = new ArrayBuffer(1024);
-    this.view = new DataView(this.buffer);
-    this.index = 0;
-    return this.#file.appendBytes(bytes);
-  }
-
-  /** Passes bytes on without a copy. */
-  passOn(bytes: Uint8Array): Wait {
-    void this.flush();
-    this.offset += bytes.length;
-    return this.#file.appendBytes(bytes);
-  }
-}
 
 /**
  * A Parquet file with a row group for each block: keys compressed, vectors as lists of floats. hyparquet-writer writes

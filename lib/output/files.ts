@@ -1,9 +1,15 @@
+/** `word`: one of a few, which are never escaped. `score`: float32. */
+export type ColumnType = 'text' | 'word' | 'integer' | 'score';
+
 /** A column of a table, in the words of the documentation. */
 export interface OutputColumn<Name extends string = string> {
   readonly name: Name;
   readonly meaning: string;
   /** Empty for text. */
   readonly unit: string;
+  readonly type: ColumnType;
+  /** Whether a row may have no value. */
+  readonly isOptional: boolean;
 }
 
 /** A file that a run writes. The writers take names and headers from here, and the documentation is checked against it. */
@@ -13,15 +19,29 @@ export interface OutputFile<Column extends string = string> {
    * bases.
    */
   readonly name: string;
-  readonly when: 'always' | 'keep-intermediate' | 'save-embeddings' | 'failures' | 'unfinished';
+  readonly when:
+    | 'always'
+    | 'tsv-tables'
+    | 'parquet-tables'
+    | 'keep-intermediate'
+    | 'save-embeddings'
+    | 'embeddings-format'
+    | 'failures'
+    | 'unfinished';
   readonly format: string;
   readonly meaning: string;
   /** In order; empty if the file is not a table. */
   readonly columns: readonly OutputColumn<Column>[];
 }
 
-function column<Name extends string>(name: Name, meaning: string, unit = ''): OutputColumn<Name> {
-  return { name, meaning, unit };
+/** @param kind `?` marks an optional column */
+function column<Name extends string>(
+  name: Name,
+  meaning: string,
+  unit = '',
+  kind: ColumnType | `${ColumnType}?` = 'text',
+): OutputColumn<Name> {
+  return { name, meaning, unit, type: kind.replace('?', '') as ColumnType, isOptional: kind.endsWith('?') };
 }
 
 const SOURCE = column('source', 'Path that the record was read from, `-` for standard input');
@@ -29,6 +49,7 @@ const RECORD = column(
   'record',
   'Number of the record over all inputs: distinguishes records with the same id',
   'from 1',
+  'integer',
 );
 const SCORE = '0 to 1, float32, shortest text that reads back as the same value';
 
@@ -70,7 +91,7 @@ const TABLE_FORMAT =
 
 export const WINDOWS_TABLE = {
   name: 'windows.tsv',
-  when: 'always',
+  when: 'tsv-tables',
   format: TABLE_FORMAT,
   meaning:
     'One row for each window of each record, scored or not, in input order. Windows are cut from the start of a record, as ' +
@@ -78,25 +99,38 @@ export const WINDOWS_TABLE = {
     'different places, so their scores can differ.',
   columns: [
     column('contig', 'Id of the record: the first word of its header'),
-    column('window', 'Number of the window within its record', 'from 1'),
-    column('start', 'First base of the window on the forward strand', 'bases, 0-based as in BED'),
-    column('end', 'End of the window on the forward strand', 'bases, 0-based, not included (half-open) as in BED'),
-    column('strand', 'Strand of the deciding ORF, `+` or `-`; empty if no ORF was scored'),
-    column('frame', 'Reading frame of the deciding ORF; empty if no ORF was scored', '1 to 3'),
+    column('window', 'Number of the window within its record', 'from 1', 'integer'),
+    column('start', 'First base of the window on the forward strand', 'bases, 0-based as in BED', 'integer'),
+    column(
+      'end',
+      'End of the window on the forward strand',
+      'bases, 0-based, not included (half-open) as in BED',
+      'integer',
+    ),
+    column('strand', 'Strand of the deciding ORF, `+` or `-`; empty if no ORF was scored', '', 'word?'),
+    column('frame', 'Reading frame of the deciding ORF; empty if no ORF was scored', '1 to 3', 'integer?'),
     column(
       'virus_score',
       'Score of the class virus in the deciding ORF, the one with the highest score of either class; empty if no ORF ' +
         'was scored',
       SCORE,
+      'score?',
     ),
-    column('call', '`virus` if virus_score is at least the threshold, else `other`; `none` if no ORF was scored'),
-    column('frames', 'Number of scored ORFs, the frames without a stop codon', 'ORFs, 0 to 6'),
-    column('status', '`scored`, `no_frame` (a stop codon in every frame, or no codon) or `failed`'),
-    column('reason', 'Why the window has no score; empty if it has one'),
+    column(
+      'call',
+      '`virus` if virus_score is at least the threshold, else `other`; `none` if no ORF was scored',
+      '',
+      'word',
+    ),
+    column('frames', 'Number of scored ORFs, the frames without a stop codon', 'ORFs, 0 to 6', 'integer'),
+    column('status', '`scored`, `no_frame` (a stop codon in every frame, or no codon) or `failed`', '', 'word'),
+    column('reason', 'Why the window has no score; empty if it has one', '', 'text?'),
     column(
       'model',
       'Name of the model that decided the window: with `--triage` either the small model or that of the run; empty if ' +
         'the window has no score',
+      '',
+      'text?',
     ),
     SOURCE,
     RECORD,
@@ -105,38 +139,69 @@ export const WINDOWS_TABLE = {
 
 export const CONTIGS_TABLE = {
   name: 'contigs.tsv',
-  when: 'always',
+  when: 'tsv-tables',
   format: TABLE_FORMAT,
   meaning: 'One row for each input record, scored or not, in input order.',
   columns: [
     column('contig', 'Id of the record: the first word of its header'),
-    column('length', 'Length of the record', 'letters'),
-    column('ambiguous', 'Letters other than A, C, G, T and U, in either case', 'letters'),
-    column('verdict', '`virus`, `other`, or `none` if no window was scored'),
-    column('windows', 'Windows of the record', 'windows'),
-    column('windows_scored', 'Windows with at least one scored ORF', 'windows'),
-    column('windows_virus', 'Scored windows whose virus_score is at least the threshold', 'windows'),
+    column('length', 'Length of the record', 'letters', 'integer'),
+    column('ambiguous', 'Letters other than A, C, G, T and U, in either case', 'letters', 'integer'),
+    column('verdict', '`virus`, `other`, or `none` if no window was scored', '', 'word'),
+    column('windows', 'Windows of the record', 'windows', 'integer'),
+    column('windows_scored', 'Windows with at least one scored ORF', 'windows', 'integer'),
+    column('windows_virus', 'Scored windows whose virus_score is at least the threshold', 'windows', 'integer'),
     column(
       'mean_virus_score',
       'Mean virus_score of the scored windows; empty if none was scored',
       '0 to 1, rounded to float32, shortest text that reads back as the same value',
+      'score?',
     ),
-    column('max_virus_score', 'Highest virus_score of the scored windows; empty if none was scored', SCORE),
+    column('max_virus_score', 'Highest virus_score of the scored windows; empty if none was scored', SCORE, 'score?'),
     column(
       'mean_log_odds',
       'Mean of ln(virus_score / (1 − virus_score)) over the scored windows, with scores kept 2^-24 away from 0 and 1: ' +
         'ranks contigs better than mean_virus_score; empty if none was scored',
       '-16.6 to 16.6, above 0 for virus, rounded to float32, shortest text that reads back as the same value',
+      'score?',
     ),
     column(
       'status',
       '`scored`, `partial` (some windows failed), `no_frame`, `empty` (no letters), `invalid` (the record itself is malformed and has no windows) or `failed`',
+      '',
+      'word',
     ),
-    column('reason', 'Why scores are missing; empty if none is'),
+    column('reason', 'Why scores are missing; empty if none is', '', 'text?'),
     SOURCE,
     RECORD,
   ],
 } satisfies OutputFile;
+
+const PARQUET_FORMAT =
+  'Parquet, compressed with Snappy: the columns of the table in TSV and in its order. Text is a STRING without escapes, a ' +
+  'number of records, letters and so on an INT64, a score a FLOAT, and what would be an empty cell is null. The key ' +
+  '`virnucpro` of the file has the comment of the table in TSV';
+
+export const CONTIGS_PARQUET: OutputFile = {
+  name: 'contigs.parquet',
+  when: 'parquet-tables',
+  format: PARQUET_FORMAT,
+  meaning: 'The table of contigs.tsv, which is then not written.',
+  columns: [],
+};
+
+export const WINDOWS_PARQUET: OutputFile = {
+  name: 'windows.parquet',
+  when: 'parquet-tables',
+  format: PARQUET_FORMAT,
+  meaning: 'The table of windows.tsv, which is then not written.',
+  columns: [],
+};
+
+/** The table of contigs and that of windows in each format. */
+export const TABLES = {
+  tsv: [CONTIGS_TABLE, WINDOWS_TABLE],
+  parquet: [CONTIGS_PARQUET, WINDOWS_PARQUET],
+} as const;
 
 export const VIRUS_SEQUENCES: OutputFile = {
   name: 'virus.fna',
@@ -181,6 +246,23 @@ export const EMBEDDINGS: OutputFile = {
   meaning: 'What the classifier reads of every scored ORF: the mean over the tokens of DNABERT-S, then that of ESM-2.',
   columns: [],
 };
+
+function embeddingsFile(extension: string, meaning = 'The embeddings of every scored ORF'): OutputFile {
+  return {
+    name: `embeddings.${extension}`,
+    when: 'embeddings-format',
+    format: 'see [embedding-formats.md](embedding-formats.md#embeddings-of-predict)',
+    meaning: `${meaning}.`,
+    columns: [],
+  };
+}
+
+/** The embeddings in the formats of other programs: a run writes one of them, and `.npy` with its table of rows. */
+export const FORMATTED_EMBEDDINGS: readonly OutputFile[] = [
+  ...['parquet', 'arrow', 'h5', 'npy'].map((extension) => embeddingsFile(extension)),
+  embeddingsFile('ids.tsv', 'What the rows of embeddings.npy are of'),
+  ...['npz', 'pt', 'tsv'].map((extension) => embeddingsFile(extension)),
+];
 
 export const JOURNAL: OutputFile = {
   name: '.journal',
@@ -239,6 +321,8 @@ export const RUN_MANIFEST: OutputFile = {
 export const OUTPUT_FILES: readonly OutputFile[] = [
   CONTIGS_TABLE,
   WINDOWS_TABLE,
+  CONTIGS_PARQUET,
+  WINDOWS_PARQUET,
   VIRUS_SEQUENCES,
   PREDICTION_RESULTS,
   HIGHEST_SCORE,
@@ -246,6 +330,7 @@ export const OUTPUT_FILES: readonly OutputFile[] = [
   IDENTIFIED_NUCLEOTIDE,
   IDENTIFIED_PROTEIN,
   EMBEDDINGS,
+  ...FORMATTED_EMBEDDINGS,
   FAILED_FILES,
   RUN_LOG,
   RUN_MANIFEST,

@@ -4,14 +4,14 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reasonOf, VirnucproError } from '../errors.js';
 import type { FileSummary } from './buffered-file.js';
-import { CONTIGS_TABLE, JOURNAL, RUN_MANIFEST, VIRUS_SEQUENCES, WINDOWS_TABLE } from './files.js';
+import { JOURNAL, RUN_MANIFEST, TABLES, VIRUS_SEQUENCES } from './files.js';
 import { MANIFEST_FORMAT_VERSION, type ManifestFile, type RunManifest } from './manifest.js';
 import { outputError } from './output-error.js';
 import { REPLACEMENT_FOLDER } from './put-in-place.js';
 import { codeOf } from './system.js';
 
 /** The files that a call rewrites. */
-export const RESCORED_FILES = [CONTIGS_TABLE, WINDOWS_TABLE, VIRUS_SEQUENCES].map(({ name }) => name);
+export const RESCORED_FILES = [...TABLES.tsv, VIRUS_SEQUENCES].map(({ name }) => name);
 
 /**
  * Reads the run.json of a finished run.
@@ -114,8 +114,14 @@ function problemOf(manifest: Fields): string | undefined {
   const wrong = Object.keys(checks).find((name) => !checks[name]);
   if (wrong !== undefined) return `it has no valid "${wrong}"`;
   const names = new Set((manifest['files'] as readonly Fields[]).map(({ name }) => name));
-  const missing = RESCORED_FILES.find((name) => !names.has(name));
+  const needed = hasParquetTables(manifest) ? TABLES.parquet.map(({ name }) => name) : RESCORED_FILES;
+  const missing = needed.find((name) => !names.has(name));
   return missing === undefined ? undefined : `its files lack ${missing}`;
+}
+
+/** Whether the tables are Parquet; runs of early versions do not say. */
+export function hasParquetTables({ parameters }: Pick<RunManifest, 'parameters'> | Fields): boolean {
+  return fieldsOf(parameters)['tables'] === 'parquet';
 }
 
 const READ_BYTES = 1024 * 1024;

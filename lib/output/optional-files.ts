@@ -1,4 +1,5 @@
 import { expected } from '../errors.js';
+import type { VirnucproError } from '../errors.js';
 import type { WindowResult } from '../scoring/results.js';
 import { windowId } from '../windows/windows.js';
 import { both, type BufferedFile, type Wait } from './buffered-file.js';
@@ -35,6 +36,13 @@ function appendRecord(file: BufferedFile, id: string, lines: Uint8Array): Wait {
   return both(file.append(`>${id}\n`), file.appendBytes(lines));
 }
 
+/** The embedding of one of a window's frames, or the error for one without. */
+export function embeddingOf({ frames, number, contig }: WindowResult, index: number): Float32Array | VirnucproError {
+  const { embedding, frame } = frames[index]!;
+  const where = `frame ${frame} of window ${number} of ${contig}`;
+  return embedding ?? expected('VNP_ARGUMENT', 'an embedding', where, 'none');
+}
+
 /** The embeddings of all scored frames, as rows of numbers. */
 export class EmbeddingsWriter implements ResultWriter {
   readonly #file: BufferedFile;
@@ -45,11 +53,9 @@ export class EmbeddingsWriter implements ResultWriter {
 
   window(result: WindowResult): Wait {
     let wait: Wait;
-    for (const { embedding, frame } of result.frames) {
-      if (embedding === undefined) {
-        const where = `frame ${frame} of window ${result.number} of ${result.contig}`;
-        return Promise.reject(expected('VNP_ARGUMENT', 'an embedding', where, 'none'));
-      }
+    for (const index of result.frames.keys()) {
+      const embedding = embeddingOf(result, index);
+      if (embedding instanceof Error) return Promise.reject(embedding);
       // Copied: it belongs to a batch whose memory may be reused.
       const { buffer, byteOffset, byteLength } = embedding.slice();
       wait = both(wait, this.#file.appendBytes(new Uint8Array(buffer, byteOffset, byteLength)));

@@ -1,6 +1,7 @@
 import { constants, existsSync, readFileSync } from 'node:fs';
 import { access, rename, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { EmbeddingFormat } from '../embedding-files/formats.js';
 import { expected, VirnucproError } from '../errors.js';
 import { writeToDisk } from '../disk.js';
 import { both, BufferedFile, openNewFile } from './buffered-file.js';
@@ -13,6 +14,8 @@ import { ExternalSort } from './external-sort.js';
 import { VirusSequencesWriter } from './fasta.js';
 import { hasRandomWeights, isFinal, manifestText, RANDOM_WEIGHTS_WARNING, runManifest } from './manifest.js';
 import type { ManifestFile, RunDescription, RunManifest } from './manifest.js';
+import { FormattedEmbeddings } from './formatted-embeddings.js';
+import type { FormattedEmbeddingsOptions } from './formatted-embeddings.js';
 import { EmbeddingsWriter, IntermediateFilesWriter } from './optional-files.js';
 import { checkClaimable, claimDirectory, releaseDirectory } from './output-directory.js';
 import type { ClaimOptions } from './output-directory.js';
@@ -21,6 +24,7 @@ import type { ClaimedDirectory } from './ownership.js';
 import { putInPlace, REPLACEMENT_FOLDER } from './put-in-place.js';
 import { codeOf } from './system.js';
 import { ContigsTableWriter, WindowsTableWriter } from './tables.js';
+import type { TableFormat } from './table-sink.js';
 import { Tally } from './tally.js';
 import * as files from './files.js';
 
@@ -40,6 +44,10 @@ export interface ResultDirectoryOptions extends Pick<ClaimOptions, 'onWaiting' |
   readonly keepIntermediate?: boolean;
   /** Also writes the embeddings; every scored frame must then have one. Default false. */
   readonly saveEmbeddings?: boolean;
+  /** With `saveEmbeddings`: writes them in the format of another program instead. Default none. */
+  readonly formattedEmbeddings?: FormattedEmbeddingsOptions | undefined;
+  /** The format of both tables. Default `tsv`. */
+  readonly tables?: TableFormat;
   /** Chunk size in bases, for the name of an intermediate file. */
   readonly chunkSize: number;
   /** The input's file name without its last extension, for the names of the intermediate files. */
@@ -84,11 +92,19 @@ export async function openResultDirectory(options: ResultDirectoryOptions): Prom
         throw new VirnucproError('VNP_OUTPUT', `${path} is a directory, where the run writes a file. Move it away`);
       }
     }
-    return new ResultDirectory(options, claimed);
+    return new ResultDirectory(options, claimed, await openEmbeddings(options, claimed));
   } catch (error) {
     await releaseDirectory(claimed, { unused: true });
     throw error;
   }
+}
+
+async function openEmbeddings(
+  { saveEmbeddings, formattedEmbeddings, directory, openFile = openNewFile }: ResultDirectoryOptions,
+  { results: folder }: ClaimedDirectory,
+): Promise<FormattedEmbeddings | undefined> {
+  if (saveEmbeddings !== true || formattedEmbeddings === undefined) return undefined;
+  return FormattedEmbeddings.open(formattedEmbeddings, { folder, shownFolder: directory, openFile });
 }
 
 /**
@@ -197,6 +213,7 @@ export class ResultDirectory {
   readonly #inputs: readonly string[];
   readonly #files: BufferedFile[] = [];
   readonly #names: string[] = [];
+  readonly #embeddings: FormattedEmbeddings | undefined;
   readonly #writers: readonly ResultWriter[];
   readonly #failures: FailedFilesWriter;
   readonly #failuresFile: BufferedFile;
@@ -204,13 +221,20 @@ export class ResultDirectory {
   #state: State = 'open';
 
   /** @internal use `openResultDirectory` */
-  constructor(options: ResultDirectoryOptions, claimed: ClaimedDirectory) {
+  constructor(options: ResultDirectoryOptions, claimed: ClaimedDirectory, embeddings: FormattedEmbeddings | undefined) {
     this.#options = options;
     this.#claimed = claimed;
+    this.#embeddings = embeddings;
     this.#inputs = (options.inputs ?? []).map((path) => resolve(path));
     this.#writers = this.#makeWriters();
     this.#failuresFile = this.#newFile(files.FAILED_FILES);
     this.#failures = new FailedFilesWriter(this.#failuresFile);
+  }
+
+  /** The formats of its tables and of its embeddings. */
+  get formats(): { readonly tables: TableFormat; readonly embeddings: 'f32' | EmbeddingFormat } {
+    const { tables = 'tsv', formattedEmbeddings } = this.#options;
+    return { tables, embeddings: formattedEmbeddings?.format ?? 'f32' };
   }
 
   /** Path of the log during the run; `finish` puts it in place with the other files. */
@@ -282,24 +306,28 @@ export class ResultDirectory {
   async abort(): Promise<void> {
     if (this.#state === 'finished' || this.#state === 'aborted') return;
     this.#state = 'aborted';
-    await Promise.all(this.#files.map((file) => file.abandon()));
+    await Promise.all([...this.#files.map((file) => file.abandon()), this.#embeddings?.abandon()]);
     await releaseDirectory(this.#claimed, { unused: true }).catch((cause: unknown) => {
       throw outputError('cannot be removed', this.#claimed.unfinished, cause);
     });
   }
 
   #makeWriters(): ResultWriter[] {
-    const { comment, sortRunBytes: runBytes, sortFanIn: fanIn } = this.#options;
+    const { comment, tables = 'tsv', sortRunBytes: runBytes, sortFanIn: fanIn } = this.#options;
+    const [contigs, windows] = files.TABLES[tables];
     const open = this.#options.openFile ?? openNewFile;
     const sort = new ExternalSort({ folder: this.#claimed.unfinished, open, runBytes, fanIn });
     const writers: ResultWriter[] = [
-      new ContigsTableWriter(this.#newFile(files.CONTIGS_TABLE), comment),
-      new WindowsTableWriter(this.#newFile(files.WINDOWS_TABLE), comment),
+      new ContigsTableWriter(this.#newFile(contigs), comment, tables),
+      new WindowsTableWriter(this.#newFile(windows), comment, tables),
       new VirusSequencesWriter(this.#newFile(files.VIRUS_SEQUENCES)),
       new PredictionResultsWriter(this.#newFile(files.PREDICTION_RESULTS)),
       new HighestScoreWriter(this.#newFile(files.HIGHEST_SCORE, 'latin1'), sort),
     ];
-    if (this.#options.saveEmbeddings === true) writers.push(new EmbeddingsWriter(this.#newFile(files.EMBEDDINGS)));
+    if (this.#embeddings) writers.push(this.#embeddings);
+    else if (this.#options.saveEmbeddings === true) {
+      writers.push(new EmbeddingsWriter(this.#newFile(files.EMBEDDINGS)));
+    }
     if (this.#options.keepIntermediate !== true) return writers;
     const chunked = this.#newFile(files.CHUNKED);
     const nucleotide = this.#newFile(files.IDENTIFIED_NUCLEOTIDE);
@@ -335,7 +363,7 @@ export class ResultDirectory {
       if (file === this.#failuresFile && this.#failures.failures === 0) continue;
       summaries.push({ name: this.#names[index] as string, ...(await file.close()) });
     }
-    return summaries;
+    return [...summaries, ...((await this.#embeddings?.close()) ?? [])];
   }
 
   async #putInPlace(manifest: RunManifest): Promise<void> {

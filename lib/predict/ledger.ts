@@ -60,6 +60,8 @@ export class Ledger {
   #queue: (PendingWindow | PendingContig)[] = [];
   #head = 0;
   #nextTag = 0;
+  /** Called when the oldest result is ready after something was settled, if anything waits for that. */
+  onReady: (() => void) | undefined;
 
   constructor({ rule, sequences, temperature = UNCALIBRATED, model }: LedgerOptions) {
     this.#rule = rule;
@@ -116,12 +118,14 @@ export class Ledger {
       [window.scores[2 * position], window.scores[2 * position + 1]] = score;
       if (embeddings) (window.embeddings ??= [])[position] = embeddings.subarray(row * width, (row + 1) * width);
     });
-    return unscored.map(({ rows, ...why }) =>
+    const failures = unscored.map(({ rows, ...why }) =>
       this.#enterFailure(
         rows.map((row) => batch.tags[row]!),
         why,
       ),
     );
+    this.#emitReady();
+    return failures;
   }
 
   /**
@@ -133,6 +137,7 @@ export class Ledger {
     for (let position = 0; position < window.frames.length; position++) this.#settleFrame(firstTag + position);
     for (const [index, score] of scores.entries()) window.scores[index] = score;
     window.model = model;
+    this.#emitReady();
   }
 
   /** Describes frames without a score; only while they are unsettled. */
@@ -155,6 +160,10 @@ export class Ledger {
       window.reason ||= `frame ${window.frames[tag - window.firstTag]!}: ${why.reason}`;
     }
     return failure;
+  }
+
+  #emitReady(): void {
+    if (this.onReady && this.hasResult()) this.onReady();
   }
 
   /** Whether a result is ready. */

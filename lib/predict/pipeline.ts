@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
@@ -82,6 +82,8 @@ export class Pipeline {
   readonly #sink: WindowSink;
   readonly #detach: () => void;
   #open: OpenRecord | undefined;
+  /** The next record, while it is awaited. */
+  #coming: Promise<OpenRecord | undefined> | undefined;
   #turnStart = performance.now();
 
   constructor(records: AsyncIterable<SequenceRecord>, share: PoolShare, options: PipelineOptions, context: RunContext) {
@@ -148,6 +150,10 @@ export class Pipeline {
       await this.#sink.finished();
       this.#ledger.release();
       this.#open?.record.sequence.release();
+      this.#coming?.then(
+        (open) => open?.record.sequence.release(),
+        () => undefined,
+      );
     }
   }
 
@@ -157,7 +163,7 @@ export class Pipeline {
 
   /** Resolves when everything else that was ready has had its turn. */
   async #endTurn(): Promise<void> {
-    await setImmediate();
+    await nextTurn();
     this.#turnStart = performance.now();
   }
 
@@ -165,7 +171,7 @@ export class Pipeline {
   async #readOn(): Promise<boolean> {
     try {
       for (let entries = 1; ; entries++) {
-        this.#open ??= await this.#nextRecord();
+        if (!this.#open && !(await this.#recordComesFirst())) return true;
         if (!this.#open) break;
         const sending = this.#enterNext(this.#open);
         if (sending) await sending;
@@ -178,6 +184,26 @@ export class Pipeline {
       if (!stopped || error !== ended.reason) throw error;
     }
     return false;
+  }
+
+  /** Opens the next record, if there is one. @returns false when results are ready before it comes */
+  async #recordComesFirst(): Promise<boolean> {
+    const coming = (this.#coming ??= this.#nextRecord());
+    const isFirst = await new Promise<boolean>((resolve, reject) => {
+      const yieldResults = (): void => resolve(false);
+      // A record that is at hand comes before the event loop turns.
+      const turn = this.#ledger.hasResult() ? setImmediate(yieldResults) : undefined;
+      this.#ledger.onReady = yieldResults;
+      coming.then(() => {
+        clearImmediate(turn);
+        this.#ledger.onReady = undefined;
+        resolve(true);
+      }, reject);
+    });
+    if (!isFirst) return false;
+    this.#open = await coming;
+    this.#coming = undefined;
+    return true;
   }
 
   async #nextRecord(): Promise<OpenRecord | undefined> {

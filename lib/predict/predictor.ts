@@ -79,8 +79,8 @@ export class Predictor {
    * `record`. Records are requested one by one, only as the devices have room and results are asked for; the iterable's
    * `return` is called if the run ends before it. What it throws is thrown, unchanged, after the results of the records
    * before. Results come in input order: the windows of a record, then the record. Breaking out of the loop ends the
-   * run. Results are yielded only as records come in, and at the end: while the iterable waits, even finished results
-   * do.
+   * run. Results are yielded as soon as they are ready, even while the next record is awaited: see
+   * OpenOptions.maxDelay for how long a window waits for others to be computed with.
    *
    * A path, an array of paths or a plan, too, is accepted: `predictFiles` in short. An empty array has no records.
    *

@@ -13,6 +13,7 @@ export class Reading {
   readonly #summary: MutableRunSummary;
   readonly #control: RunControl;
   #failure: { readonly reason: unknown } | undefined;
+  #isWaiting = false;
 
   constructor(records: AsyncIterable<SequenceRecord>, summary: MutableRunSummary, control: RunControl) {
     this.#records = records[Symbol.asyncIterator]();
@@ -40,24 +41,28 @@ export class Reading {
 
   /** @returns undefined after the last record */
   async next(): Promise<SequenceRecord | undefined> {
-    const { stopped, ended } = this.#control;
+    const { stopped, reading } = this.#control;
     if (stopped) return undefined;
     const coming = this.#records.next();
+    this.#isWaiting = true;
     try {
-      const next = await this.#summary.timed('reading', unlessAborted(coming, ended));
+      const next = await this.#summary.timed('reading', unlessAborted(coming, reading));
       return next.done ? undefined : next.value;
     } catch (reason) {
-      if (!this.#control.stopped || reason !== ended.reason) this.#failure = { reason };
+      if (!reading.aborted || reason !== reading.reason) this.#failure = { reason };
       // A record may still arrive.
       else coming.then(({ done, value }) => done || value.sequence.release()).catch(() => undefined);
       return undefined;
+    } finally {
+      this.#isWaiting = false;
     }
   }
 
   async close(): Promise<void> {
+    // An input may pause indefinitely.
+    if (this.#isWaiting) this.#control.endReading();
     const closing = this.#records.return?.();
-    // A stopped run does not wait for an input that may pause indefinitely.
-    if (this.#control.stopped) closing?.catch(() => undefined);
+    if (this.#control.reading.aborted) closing?.catch(() => undefined);
     else await closing;
   }
 }

@@ -7,6 +7,7 @@ export type ControlledWork = Pick<PoolShare, 'setPaused' | 'cancel'>;
 /** Pauses a run, or ends it early, from outside or from within. */
 export class RunControl {
   readonly #ended = new AbortController();
+  readonly #reading = new AbortController();
   /** When the pause began, in milliseconds of performance.now; undefined when not paused. */
   #pausedSince: number | undefined;
   #pausedBefore = 0;
@@ -24,6 +25,16 @@ export class RunControl {
   /** Aborted when the run is stopped; its reason is what the run throws: `stopped`, or the reason of the caller's signal. */
   get ended(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** Aborted when nothing more is read, whatever the input does: with `ended`, for the same reason, or by `endReading`. */
+  get reading(): AbortSignal {
+    return this.#reading.signal;
+  }
+
+  /** The caller has left. */
+  endReading(): void {
+    this.#reading.abort();
   }
 
   /** @throws what a stopped run throws, if the run is stopped */
@@ -49,6 +60,7 @@ export class RunControl {
     if (this.stopped) return;
     this.#stopped = reason;
     this.#ended.abort(thrown);
+    this.#reading.abort(thrown);
     this.#work?.cancel();
     this.resume();
   }

@@ -109,7 +109,7 @@ export class Run {
     const { standardInput, maxInputBytes } = handlers;
     return source.read(files, {
       progress: this.summary.input,
-      signal: this.control.ended,
+      signal: this.control.reading,
       maxRecordLength: results.maxRecordLength,
       maxInputBytes,
       ...(standardInput && { standardInput }),

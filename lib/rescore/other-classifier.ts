@@ -18,6 +18,9 @@ export interface OtherClassifier {
   readonly classify: Classify;
 }
 
+/** The only format that is read. */
+const EMBEDDINGS_FORMAT = 'f32';
+
 /** The files needed to apply another classifier. */
 const NEEDED_FILES = [PREDICTION_RESULTS, HIGHEST_SCORE, EMBEDDINGS].map(({ name }) => name);
 
@@ -64,10 +67,15 @@ export function checkClassifier(directory: string, earlier: RunManifest, { model
 }
 
 function withoutFile(directory: string, { parameters }: RunManifest, missing: string): VirnucproError {
-  const wasSaved = parameters['saveEmbeddings'] === true;
-  const next = wasSaved
+  const message = `${join(directory, RUN_MANIFEST.name)} has no ${missing} among its files. ${nextFor(parameters)}`;
+  return new VirnucproError('VNP_OUTPUT', message);
+}
+
+function nextFor({ saveEmbeddings, embeddingsFormat }: RunManifest['parameters']): string {
+  if (typeof embeddingsFormat === 'string' && embeddingsFormat !== EMBEDDINGS_FORMAT) {
+    return `Its embeddings are in the format ${embeddingsFormat}: predict again with --save-embeddings alone`;
+  }
+  return saveEmbeddings === true
     ? 'These results were written by an earlier rescore: name the directory of the run itself'
     : 'Another classifier needs the embeddings of the frames: predict again with --save-embeddings';
-  const message = `${join(directory, RUN_MANIFEST.name)} has no ${missing} among its files. ${next}`;
-  return new VirnucproError('VNP_OUTPUT', message);
 }

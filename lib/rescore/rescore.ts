@@ -1,10 +1,10 @@
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeToDisk } from '../disk.js';
-import { expected } from '../errors.js';
+import { expected, VirnucproError } from '../errors.js';
 import { checkReplaceable } from '../output/earlier-files.js';
 import { EMBEDDINGS, PREDICTION_RESULTS, RUN_MANIFEST } from '../output/files.js';
-import { checkFiles, readManifest, RESCORED_FILES } from '../output/finished-run.js';
+import { checkFiles, hasParquetTables, readManifest, RESCORED_FILES } from '../output/finished-run.js';
 import { manifestText, warningsWith } from '../output/manifest.js';
 import type { RunManifest } from '../output/manifest.js';
 import { claimDirectory, releaseDirectory } from '../output/output-directory.js';
@@ -55,7 +55,7 @@ export async function rescore(options: RescoreOptions): Promise<RunManifest> {
   const { directory, output, classifier } = options;
   if (output === undefined) await refuseOthers(directory);
   else {
-    const earlier = await readManifest(directory);
+    const earlier = await readTextResults(directory);
     if (classifier) checkClassifier(directory, earlier, classifier);
     await refuseSame(directory, output);
   }
@@ -90,7 +90,18 @@ export async function rescore(options: RescoreOptions): Promise<RunManifest> {
 /** Throws for a directory without results, so that nothing is written to it, not even for a moment. */
 async function refuseOthers(directory: string): Promise<void> {
   const replacement = await stat(join(directory, REPLACEMENT_FOLDER)).catch(() => undefined);
-  if (replacement === undefined) await readManifest(directory);
+  if (replacement === undefined) await readTextResults(directory);
+}
+
+/** @throws VirnucproError VNP_OUTPUT also for tables in Parquet */
+async function readTextResults(directory: string): Promise<RunManifest> {
+  const manifest = await readManifest(directory);
+  if (!hasParquetTables(manifest)) return manifest;
+  throw new VirnucproError(
+    'VNP_OUTPUT',
+    `The tables in ${directory} are Parquet, but new calls are made from tables in TSV. Predict again without ` +
+      '--tables parquet',
+  );
 }
 
 async function refuseSame(directory: string, output: string): Promise<void> {
@@ -110,7 +121,7 @@ async function writeFolder(
   { directory, output, rule, classifier, signal, ...options }: RescoreOptions,
   claimed: ClaimedDirectory,
 ): Promise<{ names: readonly string[]; manifest: RunManifest }> {
-  const earlier = await readManifest(directory);
+  const earlier = await readTextResults(directory);
   if (classifier) checkClassifier(directory, earlier, classifier);
   const others = earlier.files.filter(({ name }) => !readInStep({ classifier }).includes(name));
   // The embeddings of a large run are terabytes, and nothing is read from them without a classifier.

@@ -4,7 +4,9 @@ import { loadAddon } from '../engine/libtorch/load.js';
 import { busySeconds, matmulEfficiency } from '../engine/pool/linear-limit.js';
 import type { WorkerUsage } from '../engine/pool/worker-usage.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
+import { TABLES } from '../output/files.js';
 import type { RunDescription } from '../output/manifest.js';
+import type { ResultDirectory } from '../output/result-directory.js';
 import { packageVersion } from '../package.js';
 import type { PlannedOnDevices, RunPlan } from '../predict/plan.js';
 import type { Prediction } from '../predict/prediction.js';
@@ -27,7 +29,7 @@ export function describeRun(
   { model, triage, settings, results, devices }: PlannedOnDevices<RunPlan>,
   prediction: Prediction,
   times: RunTimes,
-  commandLine: readonly string[],
+  { commandLine, formats }: { commandLine: readonly string[]; formats: ResultDirectory['formats'] },
 ): RunDescription {
   const { summary } = prediction;
   const { workers } = prediction.status();
@@ -53,13 +55,15 @@ export function describeRun(
       engine: settings.engine,
       keepIntermediate: results.sequences,
       saveEmbeddings: results.embeddings,
+      tables: formats.tables,
+      embeddingsFormat: formats.embeddings,
     },
     devices: summary.devices.map((usage, index) => describeDevice(usage, workers[index]!)),
     counts: summary.counts,
     framesFromJournal: summary.framesJournaled,
     seconds: secondsByStage(summary, times),
     peakResidentBytes: peakResidentBytes(),
-    warnings: warningsOf(summary),
+    warnings: warningsOf(summary, TABLES[formats.tables][0].name),
   };
 }
 
@@ -82,12 +86,15 @@ export function describeModel(model: OpenedModel): RunDescription['model'] {
   return { name, random, shipped, card: model.card?.path ?? null, chunkSize, parts };
 }
 
-function warningsOf({ stopped, devices, failures, triage, counts, warnings }: RunSummary): string[] {
+function warningsOf(
+  { stopped, devices, failures, triage, counts, warnings }: RunSummary,
+  contigsTable: string,
+): string[] {
   return [
     ...(stopped ? [stoppedWarning(stopped)] : []),
     ...devices.flatMap(({ id, lost }) => (lost === undefined ? [] : [`${id} was lost during the run: ${lost}`])),
     ...warnings,
-    ...(counts.invalid > 0 ? [invalidWarning(counts.invalid)] : []),
+    ...(counts.invalid > 0 ? [invalidWarning(counts.invalid, contigsTable)] : []),
     ...byReason(failures).map(([reason, frames]) => `${counted(frames, 'frame')} without a score: ${reason}`),
     ...byReason(triage.failures).map(
       ([reason, frames]) =>
@@ -106,8 +113,8 @@ function byReason(failures: RunSummary['failures']): [reason: string, frames: nu
   return [...sums];
 }
 
-function invalidWarning(count: number): string {
-  return `${counted(count, 'invalid record')}, for which nothing was computed; contigs.tsv says why`;
+function invalidWarning(count: number, contigsTable: string): string {
+  return `${counted(count, 'invalid record')}, for which nothing was computed; ${contigsTable} says why`;
 }
 
 /** @param stopped its cause is the signal's name if a signal stopped the run */

@@ -2,11 +2,15 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected } from '../errors.js';
 import { inputStem } from '../input/input-files.js';
+import { EMBEDDING_FORMATS, isEmbeddingFormat } from '../embedding-files/formats.js';
+import type { EmbeddingFormat } from '../embedding-files/formats.js';
 import { OUTPUT_FILES, outputFileName } from '../output/files.js';
 import { hasRandomWeights, tableComment } from '../output/manifest.js';
 import type { RunManifest } from '../output/manifest.js';
 import { checkResultDirectory, openResultDirectory } from '../output/result-directory.js';
 import type { ResultDirectory, ResultDirectoryOptions } from '../output/result-directory.js';
+import { TABLE_FORMATS } from '../output/table-sink.js';
+import type { TableFormat } from '../output/table-sink.js';
 import { packageVersion } from '../package.js';
 import type { RunPlan } from '../predict/plan.js';
 import { storedResultsOf } from '../predict/prediction.js';
@@ -31,6 +35,13 @@ export interface WriteResultsOptions {
    * signal's reason. Does not stop the prediction, which has a signal of its own.
    */
   readonly signal?: AbortSignal;
+  /** The format of the tables of contigs and windows. `virnucpro call` reads TSV only. Default `tsv`. */
+  readonly tables?: TableFormat;
+  /**
+   * The format of the embeddings, which the option `embeddings` of `predict` must ask for. `f32` is that of
+   * embeddings.f32, the only one that `virnucpro call` reads. Default `f32`.
+   */
+  readonly embeddingsFormat?: 'f32' | EmbeddingFormat | undefined;
   /** Command line of the run, for run.json. Defaults to that of this process. */
   readonly commandLine?: readonly string[] | undefined;
 }
@@ -38,7 +49,11 @@ export interface WriteResultsOptions {
 export type OpenResultsOptions = Pick<
   ResultDirectoryOptions,
   'force' | 'resume' | 'isDamaged' | 'onWaiting' | 'signal'
->;
+> &
+  FileFormats;
+
+/** The formats that results are written in. */
+export type FileFormats = Pick<WriteResultsOptions, 'tables' | 'embeddingsFormat'>;
 
 export interface WriteIntoOptions extends Pick<WriteResultsOptions, 'commandLine'> {
   /** When the run began; `milliseconds` of `performance.now()`. Defaults to now. */
@@ -51,7 +66,8 @@ export interface WriteIntoOptions extends Pick<WriteResultsOptions, 'commandLine
 export type ResultsPlan = Pick<RunPlan, 'inputs' | 'files' | 'model' | 'triage' | 'results'>;
 
 /** How this run's result files are named, and what they say about it. */
-function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
+function resultFiles({ inputs, files, model, triage, results }: ResultsPlan, formats: FileFormats = {}) {
+  const { tables, embeddingsFormat = 'f32' } = formats;
   const { rule, calibration, sequences, embeddings } = results;
   const { name, chunkSize, card } = model;
   const comment = tableComment({
@@ -75,6 +91,15 @@ function resultFiles({ inputs, files, model, triage, results }: ResultsPlan) {
     comment,
     keepIntermediate: sequences,
     saveEmbeddings: embeddings,
+    formattedEmbeddings:
+      embeddingsFormat === 'f32'
+        ? undefined
+        : {
+            format: embeddingsFormat,
+            model: name,
+            widths: { dna: model.dna.architecture.width, protein: model.protein.architecture.width },
+          },
+    ...(tables && { tables }),
     inputName: inputName(inputs, files),
     inputs: files.map(({ path }) => path).filter((path) => path !== '-'),
   };
@@ -96,8 +121,9 @@ export async function openResults(
   directory: string,
   options: OpenResultsOptions = {},
 ): Promise<ResultDirectory> {
+  checkFormats(plan, options);
   await refuseOverwriting(plan, directory);
-  return openResultDirectory({ ...options, directory, ...resultFiles(plan) });
+  return openResultDirectory({ ...options, directory, ...resultFiles(plan, options) });
 }
 
 /**
@@ -105,8 +131,24 @@ export async function openResults(
  * @throws VirnucproError VNP_USAGE, VNP_OUTPUT
  */
 export async function checkResults(plan: ResultsPlan, directory: string, options: OpenResultsOptions): Promise<void> {
+  checkFormats(plan, options);
   await refuseOverwriting(plan, directory);
-  await checkResultDirectory({ ...options, directory, ...resultFiles(plan) });
+  await checkResultDirectory({ ...options, directory, ...resultFiles(plan, options) });
+}
+
+/** @throws VirnucproError VNP_ARGUMENT */
+function checkFormats({ results }: ResultsPlan, { tables = 'tsv', embeddingsFormat = 'f32' }: FileFormats): void {
+  if (!TABLE_FORMATS.includes(tables)) {
+    throw expected('VNP_ARGUMENT', `one of ${TABLE_FORMATS.join(', ')}`, 'tables', tables);
+  }
+  if (embeddingsFormat === 'f32') return;
+  if (!isEmbeddingFormat(embeddingsFormat)) {
+    const formats = ['f32', ...EMBEDDING_FORMATS].join(', ');
+    throw expected('VNP_ARGUMENT', `one of ${formats}`, 'embeddingsFormat', embeddingsFormat);
+  }
+  if (results.embeddings) return;
+  const next = 'Set it in the options of the prediction';
+  throw expected('VNP_ARGUMENT', 'the option embeddings', `embeddingsFormat ${embeddingsFormat}`, 'none', next);
 }
 
 /** An input may lie in the output directory, but not under the name of a result. @throws VirnucproError VNP_USAGE */
@@ -164,7 +206,9 @@ export async function writeInto(
   for (const { part, reason, sources } of summary.failures) {
     for (const path of sources) await directory.recordFailure({ path, stage: STAGES[part], message: reason });
   }
-  return directory.finish(describeRun(await prediction.plan(), prediction, times, commandLine));
+  return directory.finish(
+    describeRun(await prediction.plan(), prediction, times, { commandLine, formats: directory.formats }),
+  );
 }
 
 /** @returns the number of results, and what a run that did not reach its end has thrown */

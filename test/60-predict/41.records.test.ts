@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
@@ -188,6 +189,38 @@ describe('records in memory', () => {
     const whole = watched(3);
     await all(predictor.predict(whole.records));
     assert.deepEqual(whole.calls, { next: 4, return: 0 });
+  });
+
+  it('give their results while the next record is awaited, one by one', async () => {
+    const never = new Promise<never>(() => undefined);
+    const answers = new EventEmitter();
+    let returned = 0;
+    async function* conversation() {
+      for (let number = 1; number <= 3; number++) {
+        yield { id: `r${number}`, sequence: number === 2 ? 'E' : FRAME };
+        await once(answers, 'answer');
+      }
+    }
+    const contigs: string[] = [];
+    for await (const result of predictor.predict(conversation())) {
+      if (result.kind !== 'contig') continue;
+      contigs.push(result.contig);
+      answers.emit('answer');
+    }
+    assert.deepEqual(contigs, ['r1', 'r2', 'r3']);
+    // A loop is left at once, whatever the records wait for.
+    const records = [{ id: 'r1', sequence: FRAME }];
+    const waiting: AsyncIterableIterator<InputRecord> = {
+      next: () => (records.length > 0 ? Promise.resolve({ done: false, value: records.pop()! }) : never),
+      return: () => {
+        returned++;
+        return never;
+      },
+      [Symbol.asyncIterator]: () => waiting,
+    };
+    const prediction = predictor.predict(waiting);
+    for await (const { kind } of prediction) if (kind === 'contig') break;
+    assert.deepEqual([returned, prediction.summary.stopped], [1, undefined]);
   });
 
   it('are released when the run is aborted, even while they wait', async () => {

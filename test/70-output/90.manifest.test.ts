@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { EMBEDDING_FORMATS } from '../../lib/embedding-files/formats.js';
 import { OUTPUT_FILES, outputFileName } from '../../lib/output/files.js';
 import {
   commentWithOptional,
@@ -13,6 +14,7 @@ import {
 } from '../../lib/output/manifest.js';
 import type { RunCounts } from '../../lib/predict/run-counts.js';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
+import type { ResultDirectoryOptions } from '../../lib/output/result-directory.js';
 import type { StoredResult } from '../../lib/scoring/results.js';
 import {
   contigResult,
@@ -174,16 +176,32 @@ describe('The comment of a table', () => {
 describe('The list of output files', () => {
   const folder = temporaryFolder();
 
-  it('names exactly the files that a run with all options and a failure writes', async () => {
-    const options = { keepIntermediate: true, saveEmbeddings: true, inputName: 'my.input' };
-    const directory = await openResultDirectory(optionsIn(folder.path, options));
-    await writeAll(directory, RESULTS);
-    writeFileSync(directory.journalPath, '');
-    await directory.recordFailure({ path: 'input.fa', stage: 'DNABERT-S', message: 'x' });
-    writeFileSync(directory.logPath, 'it began\n');
-    await directory.finish(runDescription(countsOf(RESULTS), { outcome: 'stopped' }));
+  it('names exactly the files that a run with all options and a failure writes, whatever the formats', async () => {
+    const written = new Set<string>();
+    for (const format of [undefined, ...EMBEDDING_FORMATS]) {
+      const options: Partial<ResultDirectoryOptions> = {
+        keepIntermediate: true,
+        saveEmbeddings: true,
+        formattedEmbeddings: format && { format, model: 'tiny', widths: { dna: 1, protein: 1 } },
+        tables: format === 'parquet' ? 'parquet' : 'tsv',
+        inputName: 'my.input',
+      };
+      const output = join(folder.path, format ?? 'f32');
+      const directory = await openResultDirectory(optionsIn(output, options));
+      await writeAll(directory, RESULTS);
+      writeFileSync(directory.journalPath, '');
+      await directory.recordFailure({ path: 'input.fa', stage: 'DNABERT-S', message: 'x' });
+      writeFileSync(directory.logPath, 'it began\n');
+      const manifest = await directory.finish(runDescription(countsOf(RESULTS), { outcome: 'stopped' }));
+      for (const name of readdirSync(join(output, 'out'))) written.add(name);
+      for (const { name, bytes, sha256 } of manifest.files) {
+        const content = readFileSync(join(output, 'out', name));
+        assert.equal(content.length, bytes, name);
+        assert.equal(createHash('sha256').update(content).digest('hex'), sha256, name);
+      }
+    }
     const listed = OUTPUT_FILES.map((file) => outputFileName(file, 'my.input', 500));
-    assert.deepEqual(readdirSync(join(folder.path, 'out')).sort(), listed.sort());
+    assert.deepEqual([...written].sort(), listed.sort());
   });
 
   it('has no log of an earlier run among the files of one without', async () => {
