@@ -1,5 +1,6 @@
 {
-  # Compiles nothing itself: calls the recipe in csrc/CMakeLists.txt, so that node-gyp and prebuildify work.
+  # Compiles nothing itself: calls the recipe in csrc/CMakeLists.txt, so that node-gyp works. Not part of the package that is published:
+  # npm would start node-gyp on every installation.
   'targets': [
     {
       'target_name': 'virnucpro',

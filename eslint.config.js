@@ -13,12 +13,19 @@ const layers = {
   batches: ['errors.ts', 'windows'],
   engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
   models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
-  journal: ['errors.ts', 'disk.ts', 'engine/addon.ts'],
+  // Runs before libtorch is there.
+  setup: ['errors.ts', 'package.ts', 'engine/libtorch/cuda.ts', 'engine/libtorch/find-libtorch.ts'],
+  journal: ['errors.ts', 'disk.ts', 'batches/tokens.ts', 'engine/addon.ts'],
   // What scores mean: rules, sums and the results that carry them. Shared by predict, output and rescore.
   scoring: ['input/record.ts', 'windows/open-reading-frames.ts'],
   predict: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine', 'journal'],
-    ...['scoring', 'unless-aborted.ts'],
+    // For `logger`: what events say.
+    ...['scoring', 'unless-aborted.ts', 'monitor/event-text.ts'],
+  ],
+  embed: [
+    ...['errors.ts', 'option-checks.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'models', 'engine'],
+    ...['predict/events.ts', 'predict/open-models.ts', 'predict/options.ts', 'predict/plan-devices.ts'],
   ],
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
@@ -33,12 +40,13 @@ const layers = {
   // The package's entries, and what the command line needs beside them.
   'index.ts': [
     ...['errors.ts', 'supported-node.ts', 'package.ts', 'input', 'engine', 'diagnosis', 'scoring', 'predict'],
+    ...['embed', 'models/folder/model-folder.ts'],
     ...['results', 'output/manifest.ts'],
   ],
   'models.ts': ['supported-node.ts', 'models', 'predict/embedding-classifier.ts'],
   'diagnostics.ts': ['supported-node.ts', 'diagnosis', 'engine'],
   'benchmark.ts': ['supported-node.ts', 'benchmark', 'engine'],
-  'internal.ts': ['engine', 'models', 'scoring', 'predict', 'results'],
+  'internal.ts': ['engine', 'models', 'scoring', 'embed', 'embedding-files', 'embedding-runs', 'predict', 'results'],
   // Sinks and views know the results and events of a prediction, but not how they came about.
   output: [
     ...['errors.ts', 'disk.ts', 'package.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
@@ -49,6 +57,11 @@ const layers = {
     ...['errors.ts', 'disk.ts', 'package.ts', 'output/buffered-file.ts', 'output/output-error.ts'],
     ...['output/cell.ts', 'output/float-text.ts', 'output/parquet-bytes.ts', 'output/system.ts'],
   ],
+  // Embeds records and writes them into a file: `virnucpro embed`.
+  'embedding-runs': [
+    ...['errors.ts', 'disk.ts', 'package.ts', 'process-memory.ts', 'input', 'engine', 'journal', 'embed'],
+    ...['embedding-files', 'output', 'predict/options.ts', 'predict/run-status.ts'],
+  ],
   // Rescores stored results, from files to files, without models and devices. A classifier is passed in.
   rescore: [
     ...['errors.ts', 'disk.ts', 'input', 'output', 'scoring', 'predict/run-counts.ts'],
@@ -56,13 +69,16 @@ const layers = {
   ],
   monitor: [
     ...['errors.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    ...['predict/summary.ts', 'scoring'],
+    ...['predict/summary.ts', 'scoring', 'embedding-runs/events.ts'],
   ],
   cli: [
-    ...['errors.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor', 'embedding-files'],
+    ...['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],
+    'embedding-files',
     ...['index.ts', 'models.ts', 'diagnostics.ts', 'benchmark.ts', 'internal.ts'],
     // For exiting without waiting.
     ...['engine/libtorch/load.ts', 'benchmark/temporary-archive.ts'],
+    // What `virnucpro setup` may fetch; the rest of lib/setup is loaded when it runs.
+    'setup/wheel-table.ts',
   ],
   'error-codes.ts': [],
   'errors.ts': ['error-codes.ts'],

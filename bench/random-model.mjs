@@ -39,7 +39,16 @@ export async function randomModel({ esm, dna, seed, kind = 'plain' }) {
     writeArchive: (request) => addon.writeArchive(kind === 'rough' ? roughened(request, seed) : request),
   };
   const registry = new ModelRegistry(models);
-  await makeRandomModel({ name: MODEL, esm, dna, seed, dtype: 'float32', overwrite: true, registry, addon: writer });
+  await makeRandomModel({
+    name: MODEL,
+    protein: esm,
+    dna,
+    seed,
+    dtype: 'float32',
+    overwrite: true,
+    registry,
+    addon: writer,
+  });
   writeFileSync(mark, '');
   return models;
 }

@@ -40,7 +40,7 @@ async function writeJournal(path, batches) {
   const file = createWriteStream(path);
   const head = { batch: 0, frames: 0, digest: new Uint8Array(16) };
   file.write(encodeRecord({ ...head, kind: KEY_RECORD }, Buffer.from(JSON.stringify(KEY))));
-  const digest = batchDigest(TOKENS);
+  const digest = batchDigest([TOKENS.dna, TOKENS.protein]);
   const payload = new Uint8Array(Float32Array.of(0.25, 0.75, 0.5, 0.5).buffer);
   for (let batch = 0; batch < batches; batch += 1000) {
     const records = Array.from({ length: Math.min(1000, batches - batch) }, (_, index) =>

@@ -33,7 +33,7 @@ constexpr std::string_view kNoRoomForCublas = "CUBLAS_STATUS_NOT_INITIALIZED";
 bool says_out_of_memory(const std::string& message) {
   return contains_one(message,
                       {"can't allocate memory", "out of memory", "Out of memory", "CUDA_ERROR_OUT_OF_MEMORY",
-                       "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", kNoRoomForCublas, "(--max-memory"});
+                       "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", kNoRoomForCublas, "(`maxMemory`"});
 }
 
 bool says_busy(const std::string& message) { return contains_one(message, {"busy or unavailable"}); }

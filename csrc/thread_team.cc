@@ -31,8 +31,8 @@ namespace {
   throw Error(code::kThreads, "OpenMP formed a team of " + std::to_string(got) + " threads instead of " +
                                   std::to_string(wanted) +
                                   ", which would make libtorch's matrix products wrong. Unset the variables that "
-                                  "limit it (OMP_*, KMP_*), or pass --threads " +
-                                  std::to_string(got));
+                                  "limit it (OMP_*, KMP_*), or pass `threads: " +
+                                  std::to_string(got) + "`");
 }
 
 // The system still counts a joined thread as the process's until the kernel has released it, a little later.
@@ -95,7 +95,7 @@ void expect_startable(int threads) {
                                     " plus the ones OpenMP replaces), but the system allows this process only " +
                                     std::to_string(started + 1) +
                                     ". Raise the limit (`ulimit -u`, pids.max of its control group, `ulimit -v`), "
-                                    "or ask for fewer with --threads");
+                                    "or ask for fewer with `threads`");
   }
 }
 

@@ -31,6 +31,10 @@ export const ERROR_CODES = {
       'The message names file, record and line. Correct the input, or copy it again, and ' +
       '[resume](resuming.md); [input.md](input.md) says what is read.',
   },
+  VNP_INPUT_LIMIT: {
+    meaning: 'The input has more bytes than the option `maxInputBytes` allows.',
+    remedy: 'The results of the records before that are complete. Raise `maxInputBytes`, or split the input.',
+  },
   VNP_OUTPUT: {
     meaning:
       'The output directory cannot be used or written: it is not empty, another run owns it, its disk is full, ' +
@@ -82,10 +86,11 @@ export const ERROR_CODES = {
       'files.',
   },
   VNP_LIBTORCH: {
-    meaning: 'libtorch or the addon cannot be found or loaded.',
+    meaning: 'libtorch or the addon cannot be found, fetched or loaded.',
     remedy:
-      'Run `npm run setup`, then `virnucpro doctor`, which says what was tried and why it failed. ' +
-      '[installing.md](installing.md#libtorch) has the order.',
+      'Run `npx virnucpro setup` (`npm run setup` in a checkout), then `virnucpro doctor`, which says what was tried and why it failed. ' +
+      '[installing.md](installing.md#libtorch) has the order. A program that was bundled has to leave virnucpro ' +
+      '[external](installing.md#with-a-bundler).',
   },
   VNP_DEVICE: {
     meaning: 'A device does not exist or cannot be used.',
@@ -121,8 +126,11 @@ export const ERROR_CODES = {
       'The message gives the cause. Correct it, then [resume](resuming.md): the ORFs that failed are tried ' + 'again.',
   },
   VNP_ABORTED: {
-    meaning: 'The caller stopped a run or the loading of a model, in a program through an `AbortSignal`.',
-    remedy: 'Nothing is wrong. The results so far have been kept.',
+    meaning: 'A signal such as Ctrl-C stopped the command, or a caller stopped a run.',
+    remedy:
+      'Nothing is wrong. The results so far have been kept. In a program, what an `AbortSignal` stops throws the ' +
+      "signal's own reason, by default an `AbortError`; the `summary.stopped` of a run has this code then, with the " +
+      'reason as its cause.',
   },
   VNP_BUSY: {
     meaning: 'A predictor cannot do what was asked of it while its runs, or a measurement, are in progress.',

@@ -49,14 +49,30 @@ export type { CheckOptions, InputFile } from './input/input-files.js';
 export { prepare } from './predict/plan.js';
 export type { PrepareOptions, RunPlan } from './predict/plan.js';
 export { describePlan } from './predict/describe-plan.js';
-export type { Predictor, Prediction, TriageInUse } from './predict/predictor.js';
-export type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers, TriageChoice } from './predict/options.js';
+export type { Predictor, SequencePrediction, TriageInUse } from './predict/predictor.js';
+export type { Prediction } from './predict/prediction.js';
+export type {
+  OpenHandlers,
+  OpenOptions,
+  PredictOptions,
+  RunHandlers,
+  SourceOptions,
+  TriageChoice,
+} from './predict/options.js';
+export type { InputRecord, InputRecords, MemoryLetters } from './input/memory-records.js';
+export type { ByteStream } from './input/record-source.js';
 export type { DeviceChoice, PrecisionChoice } from './engine/devices/choose-devices.js';
+export { openEmbedder } from './embed/embedder.js';
+export type { EmbedOptions, EmbedTokensOptions, Embedder, Embedding } from './embed/embedder.js';
+export type { EmbedderOptions, VectorPool } from './embed/options.js';
+export type { LongSequences } from './embed/record-pieces.js';
+export type { EmbeddingRecord } from './embed/record-progress.js';
+export type { AnyModel, EmbeddingModel } from './models/folder/model-folder.js';
 export { writeResults } from './results/write-results.js';
 export type { WriteResultsOptions } from './results/write-results.js';
 export type { RunManifest } from './output/manifest.js';
 export type { ContigResult, FrameScore, PredictionResult, WindowResult } from './scoring/results.js';
-export type { StoredSequence } from './input/record.js';
 export type { RunSummary } from './predict/summary.js';
 export type { RunEvent } from './predict/events.js';
+export type { Logger } from './predict/logger.js';
 export type { RunStatus } from './predict/run-status.js';

@@ -12,21 +12,22 @@ interface Manifest {
 const address = (import.meta as { url?: string }).url;
 
 function find(): { root: string; manifest: Manifest } {
-  if (address === undefined) throw bundled('a bundle');
+  if (address === undefined) throw bundled();
   for (let folder = dirname(fileURLToPath(address)); ; folder = dirname(folder)) {
     const path = join(folder, 'package.json');
     if (existsSync(path)) {
       const manifest = JSON.parse(readFileSync(path, 'utf8')) as Manifest;
       if (manifest.name === 'virnucpro') return { root: folder, manifest };
     }
-    if (folder === dirname(folder)) throw bundled(fileURLToPath(address));
+    if (folder === dirname(folder)) throw bundled(` into ${fileURLToPath(address)}`);
   }
 }
 
-function bundled(file: string): VirnucproError {
+/** @param where begins with a space */
+function bundled(where = ''): VirnucproError {
   return new VirnucproError(
     'VNP_LIBTORCH',
-    `virnucpro was bundled into ${file}, away from the native modules and models of its package. ` +
+    `virnucpro was bundled${where}, away from the native modules and models of its package. ` +
       'Mark virnucpro as external in the bundler, and install the package where the program runs',
   );
 }

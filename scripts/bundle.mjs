@@ -11,6 +11,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { packArchive } from './bundle/archive.mjs';
 import { checkForeign, prepareBinaries } from './bundle/binaries.mjs';
@@ -48,6 +49,13 @@ function readArguments() {
   );
 }
 
+/** The libtorch that setup fetches. @param {string} library */
+async function libtorchVersion(library) {
+  /** @type {typeof import('../dist/lib/setup/wheel-table.js')} */
+  const { torch } = await import(pathToFileURL(join(library, 'setup', 'wheel-table.js')).href);
+  return torch.version;
+}
+
 /** @param {number} bytes */
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -65,8 +73,11 @@ async function bundle() {
     const packages = productionPackages();
     const source = await sourceOf();
     const staged = join(work, name);
+    const library = resolve(options.library);
+    const contents = bundledFiles({ library, packages, binaries });
+    const libtorch = await libtorchVersion(library);
     stageFiles(staged, [
-      ...bundledFiles({ library: resolve(options.library), packages, binaries }),
+      ...contents,
       { name: 'licenses/node.txt', source: findNodeLicense(options['node-license']) },
       ...packages.flatMap(({ name: title }) => {
         const notice = noticeOf(title);
@@ -74,10 +85,10 @@ async function bundle() {
       }),
       { name: 'virnucpro', text: launcher('bin/virnucpro.js'), executable: true },
       { name: 'gpu-check', text: launcher('scripts/gpu-check.mjs'), executable: true },
-      { name: 'README.md', text: bundleReadme({ name, project, source, portability, packages }) },
+      { name: 'README.md', text: bundleReadme({ name, project, libtorch, source, portability, packages }) },
     ]);
     checkForeign(staged);
-    stageFiles(staged, [manifestOf(staged, { source, binaries, portability, packages })]);
+    stageFiles(staged, [manifestOf(staged, { libtorch, source, binaries, portability, packages })]);
     mkdirSync(dirname(output), { recursive: true });
     await packArchive(staged, output, { preset: options.preset, seconds: source.seconds });
     const { size } = statSync(output);

@@ -13,7 +13,8 @@ import { filesBelow } from './setup/fingerprint.mjs';
 import { withLock } from './setup/lock.mjs';
 import { nameFor, thisProcess } from './setup/process-identity.mjs';
 import { inRepository, repositoryRoot } from './setup/repository.mjs';
-import { clangFormat } from './setup/versions.mjs';
+
+const clangFormat = { name: 'clang-format', version: '21.1.8' };
 
 async function provideClangFormat() {
   const folder = join(cacheFolder(), `clang-format-${clangFormat.version}-${process.arch}`);

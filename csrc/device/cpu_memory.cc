@@ -77,7 +77,7 @@ void MemoryBudget::take(size_t bytes) {
     TORCH_CHECK_WITH(
         OutOfMemoryError, false, "A batch needed ", byte_text(asked), " more with ", byte_text(now - asked),
         " in use, over the limit of ", byte_text(limit),
-        " for the tensors of this worker's batches (--max-memory, less its weights). Use smaller batches or allow more "
+        " for the tensors of this worker's batches (`maxMemory`, less its weights). Use smaller batches or allow more "
         "memory");
   }
   auto peak = peak_.load();

@@ -67,7 +67,7 @@ void MemoryMeter::expect_room_for(int64_t weight_bytes) const {
   if (!max_bytes_ || weight_bytes < *max_bytes_) return;
   throw Error(code::kMemory, "The weights of this worker take " + byte_text(weight_bytes) +
                                  ", which leaves no room within " + byte_text(*max_bytes_) +
-                                 " (--max-memory). Allow more memory, or choose bf16 or a smaller model");
+                                 " (`maxMemory`). Allow more memory, or choose bf16 or a smaller model");
 }
 
 void MemoryMeter::loaded(c10::Device device, int64_t weight_bytes) {

@@ -115,7 +115,7 @@ void DeviceStream::lose() {
   memory_->give_up();
   std::ostringstream text;
   text << device_.str() << " stopped responding: no progress for " << deadline_.load()
-       << " seconds (--device-timeout). " << kAfterLoss;
+       << " seconds (`deviceTimeout`). " << kAfterLoss;
   lost_ = std::make_exception_ptr(Error(code::kDeviceLost, text.str()));
   std::rethrow_exception(lost_);
 }

@@ -71,7 +71,7 @@ function wholeProtein(letters: Uint8Array, id: string, path: string): Uint8Array
     throw new VirnucproError(
       'VNP_INPUT_FORMAT',
       `The record ${JSON.stringify(id.slice(0, 80))} of ${path} is not a protein: it consists of ${protein.length} letters of DNA. ` +
-        'Give proteins for ESM-2; --dna measures DNABERT on contigs',
+        'Give proteins for ESM-2; `dna` measures DNABERT on contigs',
     );
   }
   const strange = protein.find((letter) => !PROTEIN_LETTERS.includes(String.fromCharCode(letter)));

@@ -79,6 +79,8 @@ function hasSameParameters({ parameters, devices }: RunManifest, { model, settin
     calibration: (parameters.temperature ?? UNCALIBRATED) === temperatureOf(model, calibration),
     sequences: parameters['keepIntermediate'] === sequences,
     embeddings: parameters['saveEmbeddings'] === embeddings,
+    // run.json does not say whether there was a limit.
+    maxRecordLength: results.maxRecordLength === undefined,
     precision: precision === 'auto' || devices.every((device) => device.precision === precision),
     engine: parameters['engine'] === engine,
     proteinBatchTokens: true,
@@ -88,6 +90,7 @@ function hasSameParameters({ parameters, devices }: RunManifest, { model, settin
     workers: true,
     threads: true,
     deviceTimeout: true,
+    maxDelay: true,
   };
   return Object.values(isSame).every(Boolean);
 }

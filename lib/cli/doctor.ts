@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { diagnose } from '../diagnostics.js';
 import type { Check } from '../diagnostics.js';
+import { withFlags } from '../monitor/flags.js';
 import { EXIT } from './exit-codes.js';
 import { modelsOption } from './option-values.js';
 
@@ -17,12 +18,18 @@ export function doctorCommand(): Command {
     .addOption(modelsOption())
     .option('--json', 'print the checks as JSON')
     .action(async ({ json = false, models }: { json?: boolean; models?: string }) => {
-      const print = (check: Check): void => console.log(checkText(check));
-      const checks = await diagnose({ ...(models !== undefined && { models }), ...(!json && { onCheck: print }) });
+      const print = (check: Check): void => console.log(checkText(ofCommand(check)));
+      const found = await diagnose({ ...(models !== undefined && { models }), ...(!json && { onCheck: print }) });
+      const checks = found.map(ofCommand);
       const ok = checks.every(({ status }) => status !== 'failed');
       console.log(json ? JSON.stringify({ ok, checks }, undefined, 2) : summaryText(checks));
       if (!ok) process.exitCode = EXIT.failed;
     });
+}
+
+/** The library's advice names its own options. */
+function ofCommand(check: Check): Check {
+  return check.next === undefined ? check : { ...check, next: withFlags(check.next) };
 }
 
 function checkText({ status, name, found, details, next }: Check): string {

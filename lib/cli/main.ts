@@ -4,10 +4,13 @@ import { benchCommand } from './bench.js';
 import { callCommand } from './call.js';
 import { EXIT } from './exit-codes.js';
 import { devicesCommand } from './devices.js';
+import { embedCommand } from './embed.js';
 import { doctorCommand } from './doctor.js';
 import { endProcessSoon, surviveLostTerminal } from './end-of-process.js';
 import { modelsCommand } from './models-command.js';
 import { predictCommand } from './predict.js';
+import { setupCommand } from './setup.js';
+import { withFlags } from '../monitor/flags.js';
 import { Signals } from './signals.js';
 
 /** The whole command line; the help texts and docs/cli.md come from here. */
@@ -24,7 +27,9 @@ export function buildProgram(): Command {
   const commands = [
     predictCommand(),
     callCommand(),
+    embedCommand(),
     modelsCommand(),
+    setupCommand(),
     devicesCommand(),
     doctorCommand(),
     benchCommand(),
@@ -81,7 +86,7 @@ function versionText(): string {
 
 function messageOf(error: unknown): string {
   if (error instanceof CommanderError) return error.message.replace(/^error: /, '');
-  if (error instanceof VirnucproError) return error.message;
+  if (error instanceof VirnucproError) return withFlags(error.message);
   if (error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd') {
     return (
       `The working directory was removed, or its path is too long (${error.message}), and a relative path needs it. ` +

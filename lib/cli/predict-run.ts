@@ -88,8 +88,7 @@ function listenForStop({ signals, directory: { lost }, screen, log, options }: P
   const stop = (): void => {
     screen.showStopping();
     logEvent(log, { event: 'stopping', signal: signals.received! });
-    // The warning in run.json names the signal.
-    controller.abort(signals.received);
+    controller.abort(stopped.reason);
   };
   if (stopped.aborted) stop();
   stopped.addEventListener('abort', stop);

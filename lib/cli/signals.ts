@@ -54,7 +54,8 @@ export class Signals extends EventEmitter<{ report: [] }> {
     Signals.stoppedProcess = signal;
     this.#stopListening();
     process.on('SIGHUP', this.#pass);
-    const reason = new VirnucproError('VNP_ABORTED', `${signal} stopped the command`);
+    // The warning in run.json names the signal by the cause.
+    const reason = new VirnucproError('VNP_ABORTED', `${signal} stopped the command`, { cause: signal });
     setTimeout(() => this.#graceOver.abort(reason), CLEANUP_GRACE_MS).unref();
     this.#stopped.abort(reason);
   }

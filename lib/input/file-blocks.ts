@@ -4,6 +4,7 @@ import { isatty, ReadStream } from 'node:tty';
 import { promisify } from 'node:util';
 import { reasonOf, VirnucproError } from '../errors.js';
 import { unlessAborted } from '../unless-aborted.js';
+import { abortable } from './abortable.js';
 import { sentenceInputName } from './text.js';
 
 const system = { close: promisify(close), fstat: promisify(fstat), open: promisify(open), read: promisify(read) };
@@ -33,7 +34,7 @@ export async function* fileBlocks(path: string, blockSize: number, signal?: Abor
   });
   try {
     const stream = await streamOf(descriptor, signal);
-    yield* stream ? streamBlocks(stream, signal) : readBlocks(descriptor, blockSize, signal);
+    yield* stream ? abortable(stream, signal) : readBlocks(descriptor, blockSize, signal);
   } catch (cause) {
     signal?.throwIfAborted();
     throw unreadable(path, cause);
@@ -83,30 +84,4 @@ function closeAfter(work: Promise<unknown>, descriptor: number): void {
     .catch(() => undefined)
     .then(() => system.close(descriptor))
     .catch(() => undefined);
-}
-
-/**
- * The bytes of a stream. Its writer may pause for any length of time, so an abandoned stream is destroyed.
- * @param signal aborts the reading at once
- * @throws the stream's error; the signal's reason
- */
-export async function* streamBlocks(
-  stream: AsyncIterable<Uint8Array> & { destroy?: () => void },
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  const iterator = stream[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await unlessAborted(iterator.next(), signal);
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    const ending = iterator.return?.();
-    if (signal?.aborted) {
-      // An iterable that is not a Node stream ends with what it waits for.
-      stream.destroy?.();
-      ending?.catch(() => undefined);
-    } else await ending;
-  }
 }

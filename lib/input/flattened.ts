@@ -5,17 +5,17 @@
  * Items come in the order of the calls, even when `next` is called again before the last answer. Returning early ends
  * the current group, then the groups.
  */
-export function flattened<T>(groups: AsyncGenerator<Iterable<T>>): AsyncIterableIterator<T, undefined> {
+export function flattened<T>(groups: AsyncGenerator<Iterable<T>, unknown>): AsyncIterableIterator<T, undefined> {
   return new Flattened(groups);
 }
 
 class Flattened<T> implements AsyncIterableIterator<T, undefined> {
-  readonly #groups: AsyncGenerator<Iterable<T>>;
+  readonly #groups: AsyncGenerator<Iterable<T>, unknown>;
   #group: Iterator<T> | undefined;
   /** The last answer that is still awaited, such as the next group; later calls are answered after it. */
   #pending: Promise<unknown> | undefined;
 
-  constructor(groups: AsyncGenerator<Iterable<T>>) {
+  constructor(groups: AsyncGenerator<Iterable<T>, unknown>) {
     this.#groups = groups;
   }
 

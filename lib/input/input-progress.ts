@@ -17,6 +17,7 @@ export class InputProgress {
   readonly #warnings = new Set<string>();
   readonly #contents = new RepeatedContents();
   #bytesRead = 0;
+  #contentBytes = 0;
   #bytesOfCurrent = 0;
   #hash: Hash = createHash('sha256');
   /** Bytes of all records' headers and letters so far: what the bytes of the inputs amounted to. */
@@ -25,6 +26,11 @@ export class InputProgress {
   /** Bytes of all inputs so far, as stored in their files, compressed or not. */
   get bytesRead(): number {
     return this.#bytesRead;
+  }
+
+  /** The same, decompressed. */
+  get contentBytes(): number {
+    return this.#contentBytes;
   }
 
   /** The inputs read to their end, in the order of reading. */
@@ -59,6 +65,13 @@ export class InputProgress {
   /** For the reader: a block of the current input's decompressed content. */
   addContent(content: Uint8Array): void {
     this.#contents.add(content);
+    this.#contentBytes += content.length;
+  }
+
+  /** For the reader: bytes that come from memory, and are not hashed. */
+  addBytes(bytes: number): void {
+    this.#bytesRead += bytes;
+    this.#contentBytes += bytes;
   }
 
   /**

@@ -25,6 +25,8 @@ export interface SequenceRecord {
   readonly header: string;
   /** The path that it was read from, `-` for standard input. */
   readonly source: string;
+  /** The object that the caller gave; undefined for a record of a file or stream. */
+  readonly given?: unknown;
   /** Letters other than A, C, G, T, U, in either case. */
   readonly ambiguous: number;
   /** Letters U, in either case. The sequence keeps them; windows have T in their place. */
@@ -98,7 +100,7 @@ export class RecordAssembler {
 
   /**
    * Begins a record.
-   * @param line line of its header
+   * @param line line of its header; 0 if it has none, because it comes from memory
    * @param lastByte byte that ended the header
    */
   begin(header: string, line: number, lastByte: number): void {
@@ -111,10 +113,12 @@ export class RecordAssembler {
 
   /** @param problem what is wrong with the record apart from its letters */
   end(problem = ''): void {
-    const { sequence, ambiguous, uracil, gaps, protein, strangeByte } = this.builder.finish();
+    const { sequence, ambiguous, uracil, gaps, protein, strangeByte, isTooLong } = this.builder.finish();
     const { length } = sequence;
     this.#bytesOfEarlier += length;
-    const found = sequenceProblem({ length, protein, strangeByte }, this.#line) || problem;
+    const tooLong =
+      isTooLong && `longer than maxRecordLength: ${length} letters, not at most ${this.#options.maxLength}`;
+    const found = tooLong || sequenceProblem({ length, protein, strangeByte }, this.#line) || problem;
     this.#complete.push({
       index: this.#options.firstIndex + this.#count++,
       id: /\S+/.exec(this.#header)?.[0] ?? '',
@@ -160,17 +164,18 @@ interface SequenceFindings {
 
 /**
  * Why a record's letters make it invalid; empty when they are valid.
- * @param line line of its header
+ * @param line line of its header; 0 if it comes from memory
  */
 function sequenceProblem({ length, protein, strangeByte }: SequenceFindings, line: number): string {
   if (!strangeByte) return '';
   if (BYTE_KINDS[strangeByte.byte] === PROTEIN_LETTER && looksLikeProtein(protein, length)) {
-    return `protein where DNA was expected (${protein} of ${length} letters stand for amino acids only), from line ${line}`;
+    return `protein where DNA was expected (${protein} of ${length} letters stand for amino acids only)${line === 0 ? '' : `, from line ${line}`}`;
   }
   const place = placeOf(strangeByte);
   if (strangeByte.byte !== HEADER_SIGN) {
     return `a byte that is not a nucleotide letter (${nameOf(strangeByte.byte)}) in ${place}`;
   }
+  if (line === 0) return `a ">" in ${place}: FASTA text is for predictStream, where every record begins with one`;
   return `a ">" within a line, in ${place}: a line end may be missing before it, where files were joined`;
 }
 

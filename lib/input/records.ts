@@ -1,14 +1,15 @@
-import { counted, expected } from '../errors.js';
+import { counted, expected, VirnucproError } from '../errors.js';
+import { abortable } from './abortable.js';
 import { ArchiveDamage, archiveError } from './compression.js';
 import { ContentGate, parserFor } from './content.js';
 import type { LetterKind } from './content.js';
 import { decompressed } from './decompressed.js';
-import { fileBlocks, streamBlocks } from './file-blocks.js';
+import { fileBlocks } from './file-blocks.js';
 import { flattened } from './flattened.js';
 import { filesOf, STANDARD_INPUT } from './input-files.js';
 import { InputProgress } from './input-progress.js';
 import type { RecordParser, RecordParserOptions, SequenceRecord } from './record.js';
-import { inputName } from './text.js';
+import { inputName, sentenceInputName } from './text.js';
 
 export interface ReadOptions {
   /** Kept up to date while reading. */
@@ -23,16 +24,27 @@ export interface ReadOptions {
   readonly standardInput?: AsyncIterable<Uint8Array>;
   /** `dna` refuses protein inputs. `protein` accepts them; in FASTQ, their records have a `problem`. Default `dna`. */
   readonly letters?: LetterKind;
-  /** Aborts the reading at once, whatever it waits for. What `-` reads is destroyed then, if it is a Node stream. */
+  /** Aborts the reading at once, whatever it waits for. A Node stream that is being read is destroyed then. */
   readonly signal?: AbortSignal;
+  /** Maximum letters of a record; a longer one has a `problem`, and its letters are not kept. Default no limit. */
+  readonly maxRecordLength?: number | undefined;
+  /** Maximum bytes of all inputs, decompressed. Default no limit. */
+  readonly maxInputBytes?: number | undefined;
 }
 
+/** Letters of a record that are kept in memory. */
+export const MEMORY_LIMIT = 1024 * 1024;
+
 /** Counts the bytes read of an input, as stored in its file. */
-async function* countedBlocks(blocks: AsyncIterable<Uint8Array>, progress: InputProgress): AsyncGenerator<Uint8Array> {
+async function* countedBlocks(
+  path: string,
+  blocks: AsyncIterable<Uint8Array>,
+  progress: InputProgress,
+): AsyncGenerator<Uint8Array> {
   for await (const block of blocks) {
     // A stream with an encoding yields strings, from which the bytes cannot be recovered.
     if (!((block as unknown) instanceof Uint8Array)) {
-      throw expected('VNP_ARGUMENT', 'blocks of bytes', 'standard input', typeof block, 'Leave out setEncoding');
+      throw expected('VNP_ARGUMENT', 'blocks of bytes', inputName(path), typeof block, 'Leave out setEncoding');
     }
     progress.add(block);
     yield block;
@@ -44,7 +56,16 @@ interface InputReading {
   readonly blocks: AsyncIterable<Uint8Array>;
   readonly progress: InputProgress;
   readonly parserOptions: RecordParserOptions;
+  readonly maxInputBytes: number | undefined;
   readonly signal: AbortSignal | undefined;
+}
+
+/** @throws VirnucproError VNP_INPUT_LIMIT */
+export function checkInputBytes(path: string, bytes: number, maximum = Infinity): void {
+  if (bytes <= maximum) return;
+  const next = 'The results of the records before that are complete. Raise maxInputBytes, or split the input';
+  const what = `${sentenceInputName(path)} takes the run beyond maxInputBytes, ${counted(maximum, 'byte')}`;
+  throw new VirnucproError('VNP_INPUT_LIMIT', `${what}. ${next}`);
 }
 
 /** Parses one input: detects its format, then feeds the parser for it. */
@@ -88,15 +109,20 @@ class InputParsing {
     return this.#parser?.skippedLines ?? 0;
   }
 
-  /** The error for an archive that is damaged from here on. The content before can still be taken. */
-  damaged({ message }: ArchiveDamage): Error {
+  /**
+   * The content is cut off here. What came before can still be taken.
+   * @param error why: ArchiveDamage, or what reading threw
+   * @returns the error to report
+   */
+  cutOff(error: unknown): unknown {
     try {
       this.#parse(this.#gate.end(false));
-    } catch (error) {
+    } catch (ownError) {
       // The format may be undetectable because the content is cut off. Only an error of the parser counts.
-      if (this.#parser) return error as Error;
+      if (this.#parser) return ownError;
     }
-    return archiveError(this.#reading.path, message, this.#parser?.place ?? 'before its first record');
+    if (!(error instanceof ArchiveDamage)) return error;
+    return archiveError(this.#reading.path, error.message, this.#parser?.place ?? 'before its first record');
   }
 
   #parse(blocks: readonly Uint8Array[]): void {
@@ -116,7 +142,7 @@ class InputParsing {
 }
 
 async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRecord[]> {
-  const { path, blocks, progress, signal } = reading;
+  const { path, blocks, progress, maxInputBytes, signal } = reading;
   const parsing = new InputParsing(reading);
   progress.begin();
   try {
@@ -124,14 +150,15 @@ async function* recordsOfInput(reading: InputReading): AsyncGenerator<SequenceRe
     let doubt: string | undefined;
     const onDoubt = (text: string): void => void (doubt = text);
     try {
-      for await (const content of decompressed(countedBlocks(blocks, progress), { inThread: true, onDoubt })) {
+      for await (const content of decompressed(countedBlocks(path, blocks, progress), { inThread: true, onDoubt })) {
         progress.addContent(content);
+        checkInputBytes(path, progress.contentBytes, maxInputBytes);
         parsing.add(content);
         yield parsing.take();
       }
       parsing.end();
     } catch (error) {
-      failure = error instanceof ArchiveDamage ? parsing.damaged(error) : error;
+      failure = parsing.cutOff(error);
     }
     signal?.throwIfAborted();
     const { skippedLines } = parsing;
@@ -174,32 +201,59 @@ export function readRecords(
   return flattened(recordGroups(inputs, options));
 }
 
+/**
+ * Reads the records of one stream of bytes, as `readRecords` reads those of a file.
+ * @param source the name of the stream in results and messages
+ */
+export function readStream(
+  bytes: AsyncIterable<Uint8Array>,
+  source: string,
+  options: Omit<ReadOptions, 'standardInput' | 'blockSize'> = {},
+): AsyncIterableIterator<SequenceRecord, undefined> {
+  return flattened(inputGroups(source, abortable(bytes, options.signal), 0, options));
+}
+
 async function* recordGroups(
   inputs: readonly string[],
-  options: ReadOptions,
+  given: ReadOptions,
 ): AsyncGenerator<Iterable<SequenceRecord>, void, undefined> {
-  const {
-    progress = new InputProgress(),
-    memoryLimit = 1024 * 1024,
-    blockSize = 512 * 1024,
-    letters = 'dna',
-    signal,
-  } = options;
+  // All inputs add to one count.
+  const options = { ...given, progress: given.progress ?? new InputProgress() };
+  const { blockSize = 512 * 1024, standardInput, signal } = options;
   let index = 0;
   for (const input of inputs) {
     for (const { path } of await filesOf(input, { signal })) {
-      const standard = path === STANDARD_INPUT;
-      const blocks = standard
-        ? streamBlocks(options.standardInput ?? process.stdin, signal)
-        : fileBlocks(path, blockSize, signal);
-      const { temporaryFolder } = options;
-      const parserOptions = { source: path, firstIndex: index, memoryLimit, temporaryFolder, letters };
-      for await (const records of recordsOfInput({ path, blocks, progress, parserOptions, signal })) {
-        index += records.length;
-        yield released(records);
-      }
+      const blocks =
+        path === STANDARD_INPUT
+          ? abortable(standardInput ?? process.stdin, signal)
+          : fileBlocks(path, blockSize, signal);
+      index += yield* inputGroups(path, blocks, index, options);
     }
   }
+}
+
+/** @returns the number of records */
+async function* inputGroups(
+  path: string,
+  blocks: AsyncIterable<Uint8Array>,
+  firstIndex: number,
+  options: ReadOptions,
+): AsyncGenerator<Iterable<SequenceRecord>, number, undefined> {
+  const { progress = new InputProgress(), maxInputBytes, signal } = options;
+  const parserOptions = {
+    source: path,
+    firstIndex,
+    memoryLimit: options.memoryLimit ?? MEMORY_LIMIT,
+    temporaryFolder: options.temporaryFolder,
+    maxLength: options.maxRecordLength,
+    letters: options.letters ?? 'dna',
+  };
+  let count = 0;
+  for await (const records of recordsOfInput({ path, blocks, progress, parserOptions, maxInputBytes, signal })) {
+    count += records.length;
+    yield released(records);
+  }
+  return count;
 }
 
 /** Yields the records one by one. When the consumer stops early, releases those that it never received. */

@@ -1,4 +1,4 @@
-import { LetterSlab, MemorySequence, SequenceSpool, SpooledSequence } from './stored-sequence.js';
+import { DroppedSequence, LetterSlab, MemorySequence, SequenceSpool, SpooledSequence } from './stored-sequence.js';
 import {
   AMBIGUOUS,
   BASE,
@@ -24,6 +24,8 @@ export interface SequenceBuilderOptions {
   readonly memoryLimit: number;
   /** Folder of the temporary files. Default the system's. */
   readonly temporaryFolder: string | undefined;
+  /** Maximum letters of a sequence; those of a longer one are counted, not kept. Default no limit. */
+  readonly maxLength?: number | undefined;
 }
 
 /** The letters of one record, and what was noticed about them. */
@@ -38,6 +40,8 @@ export interface BuiltSequence {
   readonly protein: number;
   /** The first byte that no nucleotide sequence has. */
   readonly strangeByte: StrangeByte | undefined;
+  /** Whether it is longer than `maxLength`: its letters cannot be read. */
+  readonly isTooLong: boolean;
 }
 
 /** Gathers the letters of one record after another from blocks of bytes. */
@@ -47,6 +51,8 @@ export class SequenceBuilder {
   #letters = new Uint8Array(INITIAL_ROOM);
   #used = 0;
   #spooled = 0;
+  /** Letters of a sequence that is too long. */
+  #dropped = 0;
   #ambiguous = 0;
   #uracil = 0;
   #lastByte = LINE_FEED;
@@ -66,7 +72,7 @@ export class SequenceBuilder {
 
   /** Letters of the record so far. */
   get length(): number {
-    return this.#spooled + this.#used;
+    return this.#dropped + this.#spooled + this.#used;
   }
 
   /** Characters of the record so far that have a quality in FASTQ. Final after a line end. */
@@ -94,6 +100,7 @@ export class SequenceBuilder {
     const letters = this.#letters;
     const forms = this.#forms;
     const end = block.length;
+    const stored = this.#dropped + this.#spooled;
     let used = this.#used;
     let others = 0;
     let uracil = 0;
@@ -113,7 +120,7 @@ export class SequenceBuilder {
         letters[used++] = byte;
         others += kind;
       } else if (kind === LINE_END || (kind === RETURN && block[position + 1] !== LINE_FEED)) {
-        if (forms.isOdd) forms.endLine(this.#spooled + used);
+        if (forms.isOdd) forms.endLine(stored + used);
         lines++;
         lineStart = position + 1;
         usedBeforeLine = used;
@@ -126,7 +133,7 @@ export class SequenceBuilder {
           kind,
           line: this.#line + lines,
           column: position - lineStart + 1,
-          letters: this.#spooled + used,
+          letters: stored + used,
           lettersOnLine: used - usedBeforeLine,
           previous: position === from ? this.#lastByte : block[position - 1]!,
         });
@@ -145,17 +152,32 @@ export class SequenceBuilder {
     this.#bytesOnLine = position - lineStart;
     this.#lettersOnLine = used - usedBeforeLine;
     if (position > from) this.#lastByte = block[position - 1]!;
+    if (this.#isTooLong) this.#drop();
     return position;
+  }
+
+  get #isTooLong(): boolean {
+    return this.length > (this.#options.maxLength ?? Infinity);
+  }
+
+  /** Frees the letters so far, which only count from now on. */
+  #drop(): void {
+    this.#dropped = this.length;
+    this.#used = 0;
+    this.#spooled = 0;
+    this.#spool?.close();
+    this.#spool = undefined;
   }
 
   /** Ends the record and prepares for the next, which begins at the start of a line. */
   finish(): BuiltSequence {
     const forms = this.#forms;
     forms.endRecord(this.length);
-    const spooled = this.#spool !== undefined || this.#used > this.#options.memoryLimit;
-    const sequence = spooled ? this.#finishSpool() : this.#finishInMemory();
+    const isTooLong = this.#isTooLong;
+    const sequence = isTooLong ? new DroppedSequence(this.length) : this.#finishSequence();
     const { gaps, protein, strangeByte } = forms;
-    const built = { sequence, ambiguous: this.#ambiguous, uracil: this.#uracil, gaps, protein, strangeByte };
+    const counts = { ambiguous: this.#ambiguous, uracil: this.#uracil, gaps, protein };
+    const built = { sequence, ...counts, strangeByte, isTooLong };
     this.#reset();
     return built;
   }
@@ -169,6 +191,7 @@ export class SequenceBuilder {
   #reset(): void {
     this.#used = 0;
     this.#spooled = 0;
+    this.#dropped = 0;
     this.#ambiguous = 0;
     this.#uracil = 0;
     this.#bytesOnLine = 0;
@@ -183,6 +206,11 @@ export class SequenceBuilder {
     const position = endOfLine(block, from);
     this.#isDroppingLine = position === block.length;
     return position;
+  }
+
+  #finishSequence(): StoredSequence {
+    const isSpooled = this.#spool !== undefined || this.#used > this.#options.memoryLimit;
+    return isSpooled ? this.#finishSpool() : this.#finishInMemory();
   }
 
   #finishInMemory(): StoredSequence {

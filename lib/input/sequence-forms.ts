@@ -209,6 +209,14 @@ export class FastaForms extends SequenceForms {
   }
 }
 
+/** The lines of a FASTA record that are in memory: no line begins another record. */
+export class MemoryForms extends FastaForms {
+  override take(odd: OddByte): Effect {
+    const effect = super.take(odd);
+    return effect === END_SEQUENCE ? this.noteLetter(odd) : effect;
+  }
+}
+
 /** FASTA of proteins: blanks are ignored, and the consumer of the letters judges everything else. */
 export class ProteinForms extends SequenceForms {
   take({ kind, byte, lettersOnLine }: OddByte): Effect {

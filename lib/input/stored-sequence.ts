@@ -72,6 +72,23 @@ export class MemorySequence implements StoredSequence {
   }
 }
 
+/** A sequence of which only the length was kept. */
+export class DroppedSequence implements StoredSequence {
+  readonly length: number;
+
+  constructor(length: number) {
+    this.length = length;
+  }
+
+  read(): Uint8Array {
+    throw new VirnucproError('VNP_CLOSED', 'The sequence is too long and was not kept: it cannot be read');
+  }
+
+  release(): void {
+    // There is nothing to free.
+  }
+}
+
 const READ_BLOCK = 256 * 1024;
 
 function temporaryFailure(folder: string, doing: string, cause: unknown): VirnucproError {

@@ -1,7 +1,7 @@
 import zlib from 'node:zlib';
 import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
-import type { FrameBatchTokens } from '../engine/addon.js';
+import type { PackedTokens } from '../batches/tokens.js';
 import { parseKey } from './journal-key.js';
 import type { RunKey } from './journal-key.js';
 
@@ -20,6 +20,8 @@ export const MARK = Buffer.from([0x89, 0x56, 0x4e, 0x50, 0x4a, 0x0d, 0x0a, 0x1a]
 export const KEY_RECORD = 1;
 export const BATCH_RECORD = 2;
 export const TRIAGE_RECORD = 3;
+/** The states of the sequences of one batch, in a journal of embeddings. */
+export const STATES_RECORD = 4;
 
 /** More than any batch makes; a record that claims to be longer is damaged. */
 const MAX_PAYLOAD = 2 ** 31 - 1;
@@ -75,10 +77,10 @@ export function isSoundPayload({ payloadSum }: RecordHead, payload: Uint8Array):
 }
 
 /** Identifies a batch by all that the models read: the start of a SHA-256 over its tokens and sequence offsets. */
-export function batchDigest({ dna, protein }: FrameBatchTokens): Uint8Array {
+export function batchDigest(parts: readonly PackedTokens[]): Uint8Array {
   const hash = createHash('sha256');
   // The offsets come first: they say how many tokens follow.
-  for (const { tokens, offsets } of [dna, protein]) hash.update(bytesOf(offsets)).update(bytesOf(tokens));
+  for (const { tokens, offsets } of parts) hash.update(bytesOf(offsets)).update(bytesOf(tokens));
   return hash.digest().subarray(0, DIGEST_BYTES);
 }
 
@@ -252,9 +254,15 @@ export async function readRecord(
   return payload.length === payloadBytes && isSoundPayload(head, payload) ? { head, payload } : undefined;
 }
 
-async function readKey(file: FileHandle, { start, payloadBytes }: FoundRecord): Promise<RunKey | undefined> {
+/** @returns undefined when the key record is damaged */
+export async function readKeyText(file: FileHandle, { start, payloadBytes }: FoundRecord): Promise<string | undefined> {
   const record = payloadBytes <= MAX_KEY ? await readRecord(file, start) : undefined;
-  return record && parseKey(record.payload.toString('utf8'));
+  return record?.payload.toString('utf8');
+}
+
+async function readKey(file: FileHandle, record: FoundRecord): Promise<RunKey | undefined> {
+  const text = await readKeyText(file, record);
+  return text === undefined ? undefined : parseKey(text);
 }
 
 /** Position of the next MARK at or after `from`; `size` if there is none. */

@@ -82,7 +82,7 @@ export function checkSameRun(path: string, begun: RunKey, wanted: WantedKey): vo
   throw new VirnucproError(
     'VNP_RESUME',
     `The run in ${path} was begun with ${list(begun)}, and this one has ${list(wanted)}. ` +
-      'Use the same settings again, or begin a new run (with --force in the same directory): the results so far are then lost',
+      'Use the same settings again, or begin a new run (with `force: true` in the same directory): the results so far are then lost',
   );
 }
 

@@ -1,26 +1,18 @@
-import { constants } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
-import type { FileHandle } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { reasonOf, VirnucproError } from '../errors.js';
+import { VirnucproError } from '../errors.js';
 import type { FrameBatchTokens } from '../engine/addon.js';
-import { AppendingFile, NameWatch } from './appending-file.js';
 import {
   BATCH_RECORD,
   batchDigest,
-  DIGEST_BYTES,
   encodeRecord,
-  KEY_RECORD,
-  readRecord,
   RecordPlaces,
   scanJournal,
   scanKey,
   TRIAGE_RECORD,
 } from './journal-format.js';
 import type { Scan } from './journal-format.js';
+import { foreignFile, JournalFile, lookInto, otherInput } from './journal-file.js';
 import { checkSameRun, hasSameDevices, NO_TRIAGE } from './journal-key.js';
 import type { RunKey, WantedKey } from './journal-key.js';
-import { forcedToDisk, makingRoom } from '../disk.js';
 
 export interface RunJournalOptions {
   readonly path: string;
@@ -54,34 +46,21 @@ export class RunJournal {
   readonly models: BatchRecords;
   /** Batches of the triage model; none without triage. */
   readonly triage: BatchRecords;
-  readonly #appending: AppendingFile;
-  readonly #watch: NameWatch;
+  readonly #journal: JournalFile;
 
-  private constructor(
-    path: string,
-    { batches, triage, damagedBytes, key }: Scan,
-    {
-      file,
-      appending,
-      ownKey,
-      watch,
-    }: { file: FileHandle; appending: AppendingFile; ownKey: RunKey; watch: NameWatch },
-  ) {
-    this.path = path;
-    this.#watch = watch;
-    this.#appending = appending;
-    const isOfSameDevices = !key || hasSameDevices(key, ownKey);
+  private constructor(journal: JournalFile, { batches, triage, damagedBytes, key }: Scan, ownKey: RunKey) {
+    this.path = journal.path;
+    this.#journal = journal;
     this.content = {
       batches: batches.batches + triage.batches,
       frames: batches.frames,
       framesTriaged: triage.frames,
       damagedBytes,
-      isOfSameDevices,
+      isOfSameDevices: !key || hasSameDevices(key, ownKey),
     };
-    const parts = { path, reading: file, appending };
     const isOfInputAlone = ownKey.triage === NO_TRIAGE;
-    this.models = new BatchRecords({ ...parts, kind: BATCH_RECORD, places: batches, isOfInputAlone });
-    this.triage = new BatchRecords({ ...parts, kind: TRIAGE_RECORD, places: triage, isOfInputAlone: true });
+    this.models = new BatchRecords({ journal, kind: BATCH_RECORD, places: batches, isOfInputAlone });
+    this.triage = new BatchRecords({ journal, kind: TRIAGE_RECORD, places: triage, isOfInputAlone: true });
   }
 
   /**
@@ -91,36 +70,23 @@ export class RunJournal {
    * @throws VirnucproError VNP_RESUME when it is another run's, VNP_OUTPUT
    */
   static async open({ path, key, onFailure }: RunJournalOptions): Promise<RunJournal> {
-    let file: FileHandle | undefined;
-    try {
-      file = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_APPEND, 0o666);
-      const found = await scanJournal(file);
-      if (!found.isJournal) throw foreignFile(path);
-      if (found.key) checkSameRun(path, found.key, key);
-      const scan = found.key ? found : { ...emptyScan(), damagedBytes: found.end };
-      await file.truncate(scan.end);
-      const appending = new AppendingFile(file, (cause) => onFailure(journalFailure(path, cause)));
-      if (scan.end === 0) {
-        // Twice: without the key, all other records are worthless.
-        await file.appendFile(Buffer.concat([keyRecord(key), keyRecord(key)]));
-        const created = file;
-        await forcedToDisk(() => created.datasync());
-        await syncFolder(dirname(path));
-      }
-      const watch = new NameWatch(path, file, () => onFailure(journalLost(path)));
-      return new RunJournal(path, scan, { file, appending, ownKey: key, watch });
-    } catch (error) {
-      await file?.close();
-      throw error instanceof VirnucproError ? error : journalFailure(path, error);
-    }
+    const { journal, found } = await JournalFile.open<Scan>({
+      path,
+      key: JSON.stringify(key),
+      onFailure,
+      scan: async (file) => {
+        const scan = await scanJournal(file);
+        if (!scan.key) return { ...emptyScan(), damagedBytes: scan.end, isJournal: scan.isJournal };
+        checkSameRun(path, scan.key, key);
+        return scan;
+      },
+    });
+    return new RunJournal(journal, found, key);
   }
 
   /** Resolves when everything is on disk. Removes a journal without batches, since nothing can resume from it. */
   async close(): Promise<void> {
-    this.#watch.end();
-    const isLost = await this.#watch.isLost();
-    await this.#appending.close();
-    if (this.content.batches + this.#appending.written === 0 && !isLost) await rm(this.path, { force: true });
+    await this.#journal.close(this.content.batches);
   }
 }
 
@@ -131,43 +97,16 @@ export class RunJournal {
  * @throws VirnucproError VNP_RESUME naming everything that differs, VNP_OUTPUT when it cannot be read
  */
 export async function checkJournal(path: string, wanted: WantedKey = {}): Promise<RunKey | undefined> {
-  let file: FileHandle | undefined;
-  try {
-    file = await open(path);
+  return lookInto(path, async (file) => {
     const { key, isJournal } = await scanKey(file);
     if (!isJournal) throw foreignFile(path);
     if (key) checkSameRun(path, key, wanted);
     return key;
-  } catch (error) {
-    if (error instanceof VirnucproError) throw error;
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw journalFailure(path, error);
-  } finally {
-    await file?.close();
-  }
+  });
 }
 
-function emptyScan(): Omit<Scan, 'damagedBytes'> {
-  return { key: undefined, batches: new RecordPlaces(), triage: new RecordPlaces(), end: 0, isJournal: true };
-}
-
-function keyRecord(key: RunKey): Buffer {
-  const digest = new Uint8Array(DIGEST_BYTES);
-  return encodeRecord({ kind: KEY_RECORD, batch: 0, frames: 0, digest }, Buffer.from(JSON.stringify(key)));
-}
-
-/** After a power cut, a file is found only if its folder is on disk too. Not every file system can sync a folder. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path);
-  try {
-    await folder.sync().catch(() => undefined);
-  } finally {
-    await folder.close();
-  }
-}
-
-function foreignFile(path: string): VirnucproError {
-  return new VirnucproError('VNP_OUTPUT', `${path} is not a journal. Move it away, or name another file`);
+function emptyScan(): Omit<Scan, 'damagedBytes' | 'isJournal'> {
+  return { key: undefined, batches: new RecordPlaces(), triage: new RecordPlaces(), end: 0 };
 }
 
 /** What the journal keeps of a batch. */
@@ -179,14 +118,11 @@ export interface JournaledBatch {
 }
 
 interface BatchRecordsOptions {
-  /** Of the journal. */
-  readonly path: string;
+  readonly journal: JournalFile;
   /** BATCH_RECORD or TRIAGE_RECORD. */
   readonly kind: number;
   /** Records of an earlier run. */
   readonly places: RecordPlaces;
-  readonly reading: FileHandle;
-  readonly appending: AppendingFile;
   /** Whether batches depend on the input alone, so that a batch computed from other tokens means another input. */
   readonly isOfInputAlone: boolean;
 }
@@ -216,38 +152,31 @@ export class BatchRecords {
    *   VNP_OUTPUT when the journal cannot be read
    */
   async find(batch: number, tokens: FrameBatchTokens, whence: string): Promise<JournaledBatch | undefined> {
-    const { path, places, reading, isOfInputAlone } = this.#options;
+    const { journal, places, isOfInputAlone } = this.#options;
     const start = places.startOf(batch);
     if (start === undefined) return undefined;
     const frames = tokens.dna.offsets.length - 1;
-    const record = await readRecord(reading, start, 2 * frames * Float32Array.BYTES_PER_ELEMENT).catch(
-      (cause: unknown) => {
-        throw journalFailure(path, cause);
-      },
-    );
+    const record = await journal.read(start, 2 * frames * Float32Array.BYTES_PER_ELEMENT);
     if (!record) return undefined;
-    if (!Buffer.from(record.head.digest).equals(batchDigest(tokens))) {
+    if (!Buffer.from(record.head.digest).equals(batchDigest([tokens.dna, tokens.protein]))) {
       if (!isOfInputAlone) return undefined;
-      throw new VirnucproError(
-        'VNP_RESUME',
-        `The input from ${whence} on differs from the input that the run in ${path} was begun with. ` +
-          'Give it the same input, or begin a new run (with --force in the same directory)',
-      );
+      throw otherInput(journal.path, whence);
     }
     return record.head.frames === frames ? decodeBatch(frames, record.payload) : undefined;
   }
 
   /** Adds the results of a batch. They are copied. */
   add(batch: number, tokens: FrameBatchTokens, { scores, embeddings }: JournaledBatch): void {
-    const { kind, appending } = this.#options;
+    const { kind, journal } = this.#options;
     const payload = Buffer.concat([scores, ...(embeddings ? [embeddings] : [])].map(bytesOf));
     const frames = scores.length / 2;
-    appending.append(encodeRecord({ kind, batch, frames, digest: batchDigest(tokens) }, payload));
+    const digest = batchDigest([tokens.dna, tokens.protein]);
+    journal.append(encodeRecord({ kind, batch, frames, digest }, payload));
   }
 
   /** To be awaited before more is computed; usually undefined. */
   get room(): Promise<void> | undefined {
-    return this.#options.appending.room;
+    return this.#options.journal.room;
   }
 }
 
@@ -260,17 +189,4 @@ function decodeBatch(frames: number, payload: Buffer): JournaledBatch {
   const values = new Float32Array(Uint8Array.from(payload).buffer);
   const scores = values.slice(0, 2 * frames);
   return values.length === scores.length ? { scores } : { scores, embeddings: values.slice(2 * frames) };
-}
-
-/** The error for a journal that cannot be read or written. */
-function journalFailure(path: string, cause: unknown): VirnucproError {
-  const advice = `${makingRoom(cause, path) ?? 'Fix that'}, then resume with --resume`;
-  const message = `The journal ${path} cannot be read or written: ${reasonOf(cause)}. ${advice}`;
-  return new VirnucproError('VNP_OUTPUT', message, { cause });
-}
-
-/** The error for a journal that was removed or replaced while it was in use. */
-function journalLost(path: string): VirnucproError {
-  const text = `The journal ${path} was removed or replaced while the run was in progress. The run was stopped because it could not be resumed without the journal. Keep clean-ups and other runs away from it, and begin the run again`;
-  return new VirnucproError('VNP_OUTPUT_LOST', text);
 }

@@ -142,7 +142,7 @@ export class ModelRegistry {
       'VNP_MODEL_UNTRUSTED',
       `The model ${model.name} in ${this.folder} was not made here by "models import" or "models random": ${origin}. ` +
         'Its archives are code that would run as you. If you know who made it, run "virnucpro models trust ' +
-        `${model.name}" to record that, or use --trust (in a program trust: true) to open it this once`,
+        `${model.name}" to record that, or use \`trust: true\` to open it this once`,
     );
   }
 
@@ -165,7 +165,7 @@ export class ModelRegistry {
     try {
       await this.#records.add(model.name, model.pipelineSha256);
     } catch (error) {
-      const next = 'A user who may write there can record it; --trust opens it this once';
+      const next = 'A user who may write there can record it; `trust: true` opens it this once';
       throw wrapped(error, this.folder, 'record a model as trusted', next);
     }
     return model;
@@ -218,7 +218,7 @@ export class ModelRegistry {
   async checkFree(name: string, overwrite: boolean): Promise<void> {
     checkModelName(name);
     if (overwrite || !(await exists(join(this.folder, name)))) return;
-    const next = 'Replace it (--force, in a program overwrite: true), or remove it';
+    const next = 'Replace it (`overwrite: true`), or remove it';
     throw new VirnucproError('VNP_USAGE', `The model ${name} already exists in ${this.folder}. ${next}`);
   }
 

@@ -8,11 +8,12 @@ import type {
   RunEvent,
 } from '../predict/events.js';
 import type { WorkerStatus } from '../predict/run-status.js';
+import type { EmbeddedEvent, EmbeddingProgressEvent } from '../embedding-runs/events.js';
 import type { CommandEvent, DeviceSummaryEvent, FinishedEvent } from './command-events.js';
 import { counted } from '../errors.js';
 import { bases, bytes, duration, gibibytes, percent } from './quantities.js';
 
-/** The log line for an event. */
+/** The log line for an event. It names options as the library does; the command's flags: see `withFlags`. */
 export interface EventText {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly text: string;
@@ -42,7 +43,7 @@ const TEXTS: Wording = {
         'To install those: virnucpro models import --help',
     ),
   loading: ({ model, chunkSize, workers }) =>
-    info(`loading model ${model}, windows of ${chunkSize} bases, on ${workers.join(', ')}`),
+    info(`loading model ${model}, ${windowsText(chunkSize)}, on ${workers.join(', ')}`),
   triage: ({ model, othersBelow, virusAtLeast }) =>
     info(`triage: ${model} decides windows with a virus score below ${othersBelow} or at least ${virusAtLeast}`),
   checking: ({ model, bytes: size }) => ({
@@ -100,6 +101,18 @@ const TEXTS: Wording = {
   resumed: () => info('resumed'),
   'device-summary': deviceSummaryText,
   finished: finishedText,
+  'embeddings-resumed': ({ sequences, damagedBytes, isOfSameDevices }) => {
+    const parts = [
+      `resuming an earlier run: ${counted(sequences, 'sequence')} of it are in the journal`,
+      damagedBytes > 0 && `${bytes(damagedBytes)} of the journal are damaged, and what they held is computed again`,
+      !isOfSameDevices && 'it was begun on other devices, whose embeddings may differ in their last digits',
+    ];
+    return { level: damagedBytes > 0 || !isOfSameDevices ? 'warn' : 'info', text: parts.filter(Boolean).join('; ') };
+  },
+  'embedding-progress': embeddingProgressText,
+  'record-without-embedding': ({ record, id, source, reason }) =>
+    warn(`record ${record} of ${source}, ${id}, has no embedding: ${reason}`),
+  embedded: embeddedText,
   failed: ({ reason }) => error(reason),
 };
 
@@ -120,12 +133,21 @@ function deviceText(event: DeviceEvent): EventText {
     `${precision.toUpperCase()} enabled`,
     capability === '' && counted(threads, 'thread'),
     `weights ${bytes(weightBytes)}`,
-    `${batchTokens.protein} ESM-2 and ${batchTokens.dna} DNABERT-S tokens a batch`,
+    batchTokensText(batchTokens),
     memoryFree !== null && `${gibibytes(memoryFree)} of ${gibibytes(memoryTotal)} GiB free`,
     processes > 0 && `shared with ${counted(processes, 'other process')}`,
   ];
   const text = parts.filter(Boolean).join(', ');
   return processes > 0 ? warn(text) : info(text);
+}
+
+function windowsText(chunkSize: number | null): string {
+  return chunkSize === null ? 'for embeddings' : `windows of ${chunkSize} bases`;
+}
+
+function batchTokensText({ protein, dna }: DeviceEvent['batchTokens']): string {
+  const texts = [protein > 0 && `${protein} ESM-2`, dna > 0 && `${dna} DNABERT-S`];
+  return `${texts.filter(Boolean).join(' and ')} tokens a batch`;
 }
 
 function precisionText({ without, able, fp16 }: PrecisionEvent): EventText {
@@ -147,13 +169,12 @@ function precisionText({ without, able, fp16 }: PrecisionEvent): EventText {
  * Figures from NVIDIA's data sheet of the Tesla T4: 65 TFLOPS mixed-precision (FP16/FP32), 8.1 TFLOPS single-precision.
  */
 const FP16_ADVICE =
-  '--precision fp16 uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, ' +
+  "`precision: 'fp16'` uses the tensor cores of capability 7.x: on paper eight times as fast (a T4 does 65 TFLOPS in FP16, " +
   '8.1 in FP32). Its range is smaller: a frame whose values exceed it gets no score, which is logged';
 
-/** The option that selects only these devices. */
+/** The option that selects only these devices; see `withFlags`. */
 function deviceOption(ids: readonly string[]): string {
-  const gpus = ids.map((id) => /^cuda:(\d+)$/.exec(id)?.[1]);
-  return gpus.includes(undefined) ? `--device ${ids.join(',')}` : `--gpus ${gpus.join(',')}`;
+  return `\`devices: [${ids.map((id) => `'${id}'`).join(', ')}]\``;
 }
 
 function progressText(event: ProgressEvent): EventText {
@@ -194,8 +215,8 @@ function memoryText({ device, allocated, reserved, peak, free, total }: MemoryEv
 function memoryPressureText({ device, used, total }: MemoryPressureEvent): EventText {
   return warn(
     `${device}: ${percent(used / total)} of its memory is in use (${gibibytes(used)} of ${gibibytes(total)} GiB). ` +
-      `If batches fail for lack of memory, lower --esm-batch-size and --dnabert-batch-size, set --max-memory, ` +
-      `or close other programs that use this device`,
+      `If batches fail for lack of memory, lower \`proteinBatchTokens\` and \`dnaBatchTokens\`, set ` +
+      `\`maxMemory\`, or close other programs that use this device`,
   );
 }
 
@@ -231,6 +252,28 @@ function finishedText({ counts, seconds, model, card, output }: FinishedEvent): 
       `${counts.windowsNoFrame} without a frame, ${counts.windowsFailed} failed; ` +
       `${(seconds['total'] ?? 0).toFixed(1)} s; model ${model}${card === null ? '' : ` (${card})`}; results in ${output}`,
   );
+}
+
+function embeddingProgressText(event: EmbeddingProgressEvent): EventText {
+  const { fraction, secondsLeft, records, recordsFailed, sequencesPerSecond, tokensPerSecond } = event;
+  const parts = [
+    fraction !== null && `${percent(fraction, 1)} done`,
+    counted(records, 'record'),
+    recordsFailed > 0 && `${recordsFailed} without an embedding`,
+    `${sequencesPerSecond.toFixed(1)} sequences and ${tokensPerSecond.toFixed(0)} tokens a second`,
+    secondsLeft !== null && `${duration(secondsLeft)} to go`,
+  ];
+  return info(parts.filter(Boolean).join(', '));
+}
+
+function embeddedText({ counts, seconds, model, output }: EmbeddedEvent): EventText {
+  const { records, embedded, invalid, failed } = counts;
+  const parts = [
+    `${counted(records, 'record')}: ${embedded} embedded`,
+    invalid > 0 && `${invalid} invalid`,
+    failed > 0 && `${failed} failed`,
+  ];
+  return info(`${parts.filter(Boolean).join(', ')}; ${seconds.toFixed(1)} s; model ${model}; embeddings in ${output}`);
 }
 
 function info(text: string): EventText {

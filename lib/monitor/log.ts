@@ -6,6 +6,7 @@ import type { RunEvent } from '../predict/events.js';
 import type { CommandEvent } from './command-events.js';
 import { EVENT_SCHEMA_VERSION } from './event-schema.js';
 import { eventText } from './event-text.js';
+import { withFlags } from './flags.js';
 import { harmless } from './printable.js';
 import { wantsColours } from './terminal.js';
 import { reasonOf } from '../errors.js';
@@ -64,9 +65,12 @@ export function createLog({ format = 'text', level = 'info', sinks = new LogSink
 export function logEvent(log: Logger, event: RunEvent | CommandEvent): void {
   const { level, text } = eventText(event);
   const fields: Record<string, unknown> = { schema: EVENT_SCHEMA_VERSION, ...event };
+  for (const name of ['reason', 'text']) {
+    if (typeof fields[name] === 'string') fields[name] = withFlags(fields[name]);
+  }
   // The line already has the same level.
   delete fields['level'];
-  log[level](fields, text);
+  log[level](fields, withFlags(text));
 }
 
 /** One entry of the log, in the form of each sink; every text ends with a line end. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { forcedToDisk } from '../disk.js';
-import type { ContigResult, WindowResult } from '../scoring/results.js';
+import type { StoredContigResult, WindowResult } from '../scoring/results.js';
 import { outputError } from './output-error.js';
 
 /** The part of FileHandle that a file needs. */
@@ -165,7 +165,7 @@ export class BufferedFile {
 /** Writes one file, or a few that belong together, from the results as they come. */
 export interface ResultWriter {
   window?(result: WindowResult): Wait;
-  contig?(result: ContigResult): Wait;
+  contig?(result: StoredContigResult): Wait;
   /** After the last result, before the files are closed. */
   end?(): Promise<void>;
 }

@@ -83,7 +83,7 @@ async function checkName({ unfinished, shownDirectory }: ResultFilesToCheck, fil
     throw new VirnucproError(
       'VNP_OUTPUT',
       `${shown} cannot be made: ${reasonOf(cause)}. It is named after the input: give that a shorter or simpler name, ` +
-        'or leave out --keep-intermediate',
+        'or leave out `sequences`',
     );
   }
 }

@@ -1,4 +1,4 @@
-import type { ContigResult } from '../scoring/results.js';
+import type { StoredContigResult } from '../scoring/results.js';
 import { both, type BufferedFile, type Wait } from './buffered-file.js';
 import type { ResultWriter } from './buffered-file.js';
 
@@ -35,7 +35,7 @@ export function unwrapped(letters: Uint8Array): Uint8Array {
 }
 
 /** The fields of a record that are written. */
-type VirusRecord = Pick<ContigResult, 'verdict' | 'header' | 'sequence'>;
+type VirusRecord = Pick<StoredContigResult, 'verdict' | 'header' | 'sequence'>;
 
 /** Writes the records called virus as FASTA, a block of letters at a time, however long a record is. */
 export class VirusSequencesWriter implements ResultWriter {

@@ -71,7 +71,7 @@ export class FormattedEmbeddings implements ResultWriter {
   }
 
   #framesFrom(first: number, result: WindowResult): Wait {
-    const { contig, record, number, frames } = result;
+    const { contig, index: record, number, frames } = result;
     for (let index = first; index < frames.length; index++) {
       const embedding = embeddingOf(result, index);
       if (embedding instanceof Error) return Promise.reject(embedding);

@@ -254,7 +254,7 @@ function refuseContent(directory: string, names: readonly string[], { whatNext }
   if (names.length === 0) return;
   const shown = [...names].sort().slice(0, NAMES_SHOWN).join(', ');
   const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : '';
-  const next = whatNext ?? 'Choose another one, or replace its results with --force';
+  const next = whatNext ?? 'Choose another one, or replace its results with `force: true`';
   throw new VirnucproError(
     'VNP_OUTPUT',
     `The output directory ${directory} is not empty: it holds ${shown}${more}. ${next}`,

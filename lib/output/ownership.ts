@@ -105,7 +105,7 @@ export class Ownership {
     const text =
       successor === undefined
         ? `The folder of this run in ${shownDirectory} was removed or taken over while it ran. The run was stopped, and ` +
-          'its results were not put in place. Keep clean-ups and other runs away from the directory, and continue with --resume'
+          'its results were not put in place. Keep clean-ups and other runs away from the directory, and continue with `resume: true`'
         : `The output directory ${shownDirectory} was taken over by ${successor}, for which this run had shown no sign of ` +
           'life. This run was stopped, and its results were not put in place. Wait for the other, or choose another directory';
     return new VirnucproError('VNP_OUTPUT_LOST', text);

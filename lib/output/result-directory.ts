@@ -6,7 +6,7 @@ import { expected, VirnucproError } from '../errors.js';
 import { writeToDisk } from '../disk.js';
 import { both, BufferedFile, openNewFile } from './buffered-file.js';
 import type { OpenFile, ResultWriter, Wait } from './buffered-file.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { StoredResult } from '../scoring/results.js';
 import { FailedFilesWriter, HighestScoreWriter, PredictionResultsWriter } from './classic-files.js';
 import type { Failure } from './classic-files.js';
 import { checkReplaceable, checkResultFiles, earlierFiles } from './earlier-files.js';
@@ -175,14 +175,14 @@ function acceptsUnfinished(
     throw new VirnucproError(
       'VNP_OUTPUT',
       `The output directory ${directory} holds the results of other inputs, another model or other options, which ` +
-        '--resume cannot continue. Choose another directory, or replace them with --force',
+        '`resume` cannot continue. Choose another directory, or replace them with `force: true`',
     );
   }
   if (resume === true) return true;
   throw new VirnucproError(
     'VNP_OUTPUT',
-    `The output directory ${directory} holds a run that is not finished. Resume it with --resume, or start over with ` +
-      '--force, which discards what it has computed',
+    `The output directory ${directory} holds a run that is not finished. Resume it with \`resume: true\`, or start over ` +
+      'with `force: true`, which discards what it has computed',
   );
 }
 
@@ -261,7 +261,7 @@ export class ResultDirectory {
    *
    * @throws VNP_OUTPUT with the file's name, VNP_OUTPUT_LOST
    */
-  write(result: PredictionResult): Wait {
+  write(result: StoredResult): Wait {
     this.#checkOpen();
     let wait: Wait;
     if (result.kind === 'window') {

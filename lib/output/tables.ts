@@ -25,7 +25,7 @@ const WINDOW_VALUES: Values<typeof WINDOWS_TABLE, WindowResult> = {
   reason: ({ reason }) => reason || undefined,
   model: ({ model }) => model || undefined,
   source: ({ source }) => source,
-  record: ({ record }) => record + 1,
+  record: ({ index }) => index + 1,
 };
 
 const CONTIG_VALUES: Values<typeof CONTIGS_TABLE, ContigResult> = {
@@ -42,7 +42,7 @@ const CONTIG_VALUES: Values<typeof CONTIGS_TABLE, ContigResult> = {
   status: ({ status }) => status,
   reason: ({ reason }) => reason || undefined,
   source: ({ source }) => source,
-  record: ({ record }) => record + 1,
+  record: ({ index }) => index + 1,
 };
 
 function valuesInOrder<Result>(

@@ -71,8 +71,8 @@ export interface ShippedModelEvent {
 export interface LoadingEvent {
   readonly event: 'loading';
   readonly model: string;
-  /** Bases in a window. */
-  readonly chunkSize: number;
+  /** Bases in a window; null if only embeddings are made. */
+  readonly chunkSize: number | null;
   /** Ids of the workers. */
   readonly workers: readonly string[];
 }
@@ -110,7 +110,7 @@ export interface DeviceEvent {
   readonly precision: Precision;
   readonly threads: number;
   readonly weightBytes: number;
-  /** Maximum tokens in a batch of each language model. */
+  /** Maximum tokens in a batch of each language model; 0 for one that is not loaded. */
   readonly batchTokens: BatchTokens;
 }
 

@@ -1,4 +1,3 @@
-import type { FrameBatch } from '../batches/frame-batcher.js';
 import type { BatchOutcome } from '../engine/pool/scoring-work.js';
 import type { SequenceRecord } from '../input/record.js';
 import { inputName } from '../input/text.js';
@@ -7,11 +6,12 @@ import type { SequenceWindow } from '../windows/windows.js';
 import type { CallRule } from '../scoring/calls.js';
 import type { ContigTally } from '../scoring/contig-tally.js';
 import { calibrated, UNCALIBRATED } from '../scoring/frame-scores.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { StoredResult } from '../scoring/results.js';
 import { windowResult } from '../scoring/window-result.js';
 import type { SettledWindow } from '../scoring/window-result.js';
 import { unscoredFrames } from './batch-failures.js';
 import type { BatchFailure, UnscoredFrames } from './batch-failures.js';
+import type { SettledBatch } from './settlement.js';
 
 /** A window that is settled as soon as none of its frames is unsettled. */
 interface PendingWindow extends SettledWindow {
@@ -60,6 +60,8 @@ export class Ledger {
   #queue: (PendingWindow | PendingContig)[] = [];
   #head = 0;
   #nextTag = 0;
+  /** Called when the oldest result is ready after something was settled, if anything waits for that. */
+  onReady: (() => void) | undefined;
 
   constructor({ rule, sequences, temperature = UNCALIBRATED, model }: LedgerOptions) {
     this.#rule = rule;
@@ -103,7 +105,7 @@ export class Ledger {
   }
 
   /** Enters the outcome of a batch. @returns its failures, one for each reason */
-  settle(batch: FrameBatch, outcome: BatchOutcome): BatchFailure[] {
+  settle(batch: SettledBatch, outcome: BatchOutcome): BatchFailure[] {
     const { scores, embeddings } = outcome;
     const width = embeddings ? embeddings.length / batch.tags.length : 0;
     const unscored = unscoredFrames(outcome);
@@ -116,12 +118,14 @@ export class Ledger {
       [window.scores[2 * position], window.scores[2 * position + 1]] = score;
       if (embeddings) (window.embeddings ??= [])[position] = embeddings.subarray(row * width, (row + 1) * width);
     });
-    return unscored.map(({ rows, ...why }) =>
+    const failures = unscored.map(({ rows, ...why }) =>
       this.#enterFailure(
         rows.map((row) => batch.tags[row]!),
         why,
       ),
     );
+    this.#emitReady();
+    return failures;
   }
 
   /**
@@ -133,6 +137,7 @@ export class Ledger {
     for (let position = 0; position < window.frames.length; position++) this.#settleFrame(firstTag + position);
     for (const [index, score] of scores.entries()) window.scores[index] = score;
     window.model = model;
+    this.#emitReady();
   }
 
   /** Describes frames without a score; only while they are unsettled. */
@@ -157,6 +162,10 @@ export class Ledger {
     return failure;
   }
 
+  #emitReady(): void {
+    if (this.onReady && this.hasResult()) this.onReady();
+  }
+
   /** Whether a result is ready. */
   hasResult(): boolean {
     const next = this.#queue[this.#head];
@@ -164,7 +173,7 @@ export class Ledger {
   }
 
   /** The oldest result, if it is ready. The caller must release a contig's sequence. */
-  next(): PredictionResult | undefined {
+  next(): StoredResult | undefined {
     if (!this.hasResult()) return undefined;
     this.#forget();
     const next = this.#queue[this.#head++]!;

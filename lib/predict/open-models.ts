@@ -1,12 +1,12 @@
-import type { NativeBytePairTokenizer } from '../engine/addon.js';
+import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { BatchTokens } from '../engine/devices/worker-plan.js';
 import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
 import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
 import { DevicePool } from '../engine/pool/pool.js';
 import { precisionOf } from '../engine/devices/choose-devices.js';
 import type { WorkerDescription } from '../engine/pool/worker-usage.js';
-import { VirnucproError } from '../errors.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
+import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { verifyFiles } from '../models/trust/verify.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './options.js';
@@ -15,13 +15,16 @@ import { planModels, planOnDevices, sizesOf } from './plan.js';
 import type { ModelPlan, PlannedOnDevices } from './plan.js';
 import { emitPrecision, planOn } from './plan-devices.js';
 import type { DevicePlan } from './plan-devices.js';
+import { SharedBatches } from './shared-batches.js';
 import type { FoundTriage } from './triage-model.js';
 
 /** A model on its devices. */
 export interface LoadedModel {
   readonly model: OpenedModel;
   readonly pool: DevicePool;
-  readonly tokenizer: NativeBytePairTokenizer;
+  readonly batches: FrameBatcherOptions;
+  /** Those that runs over records in memory fill together. */
+  readonly shared: SharedBatches;
 }
 
 /** What a predictor was opened with. */
@@ -62,14 +65,13 @@ function isPlan(given: OpenOptions | ModelPlan): given is ModelPlan {
   return Object.hasOwn(Object(given) as object, 'settings');
 }
 
-/** @throws VirnucproError VNP_ABORTED if the signal ended loading, whatever error that caused */
+/** @throws the signal's reason if it ended loading, whatever error that caused */
 export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promise<T>): Promise<T> {
   try {
     return await loading;
   } catch (error) {
-    if (!signal?.aborted) throw error;
-    const text = 'The caller aborted loading';
-    throw new VirnucproError('VNP_ABORTED', text, { cause: signal.reason });
+    signal?.throwIfAborted();
+    throw error;
   }
 }
 
@@ -133,7 +135,8 @@ function isOn(pool: DevicePool): (plan: PlannedWorker) => boolean {
   return ({ device }) => opened.includes(device.id);
 }
 
-function emitGrant(onEvent: (event: RunEvent) => void): void {
+/** Emits what part of the machine this process may use, if not all of it. */
+export function emitGrant(onEvent: (event: RunEvent) => void): void {
   const resources = grantedResources();
   const text = grantText(resources);
   if (text === undefined) return;
@@ -156,7 +159,7 @@ function besideIt(plan: PlannedWorker): PlannedWorker {
 async function load(
   model: OpenedModel,
   { workers, batchTokens, mayLeaveOut }: DevicePlan,
-  { engine, maxMemory, deviceTimeout }: ModelSettings,
+  { engine, maxMemory, deviceTimeout, maxDelay }: ModelSettings,
   { onEvent, signal }: Handlers,
 ): Promise<LoadedModel> {
   const { dna, protein, classifier, chunkSize } = model;
@@ -169,10 +172,13 @@ async function load(
   const requests = workers.map((plan) => ({ ...plan, ...limits, engine, dna, protein, classifier }));
   const pool = await DevicePool.open(addon, requests, { mayLeaveOut, onEvent, ...(signal && { signal }) });
   for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
-  return { model, pool, tokenizer };
+  const { protein: proteinTokens, dna: dnaTokens } = batchTokens;
+  const batches = { proteinTokens, dnaTokens, dnaTokenizer: tokenizer, proteinTable: PROTEIN_TOKENS };
+  return { model, pool, batches, shared: new SharedBatches(pool.share(), batches, maxDelay) };
 }
 
-function deviceEvent(worker: WorkerDescription, batchTokens: BatchTokens): DeviceEvent {
+/** The event of a worker that is ready. */
+export function deviceEvent(worker: WorkerDescription, batchTokens: BatchTokens): DeviceEvent {
   const { id, device, precision, threads, weightBytes } = worker;
   const { name, capability, driver, pciAddress, mig, processes, memoryTotal, memoryFree } = device;
   return {

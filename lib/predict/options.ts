@@ -7,12 +7,18 @@ import { checkKind, checkNames, isFlag, namesOf, whole } from '../option-checks.
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from '../scoring/calls.js';
 import type { CallRule } from '../scoring/calls.js';
 import type { RunEvent } from './events.js';
+import { LOGGER_METHODS, loggingTo } from './logger.js';
+import type { Logger } from './logger.js';
+import type { RunStatus } from './run-status.js';
 
 /** Seconds between two progress events. */
 export const DEFAULT_PROGRESS_INTERVAL = 30;
 /** Fraction of a device's memory at which a warning is emitted. */
 export const DEFAULT_MEMORY_WARNING = 0.9;
 export const DEFAULT_DEVICE_TIMEOUT = DEFAULT_DEADLINE;
+/** Milliseconds that a record in memory waits, at most, for others to share its batch. */
+export const DEFAULT_MAX_DELAY = 10;
+export const MAX_MAX_DELAY = 60_000;
 export const MAX_DEVICE_TIMEOUT = 1_000_000;
 /** No device has room for a batch of more tokens. */
 export const MAX_BATCH_TOKENS = 2 ** 24;
@@ -68,6 +74,12 @@ export interface OpenOptions {
    */
   readonly deviceTimeout?: number;
   /**
+   * Milliseconds, up to a minute. Runs over records in memory and streams share batches; the first window of a batch
+   * that is not full waits this long for those of other runs, at most, if a device is ready. More makes larger batches
+   * of many small runs, less returns a single result earlier. Defaults to DEFAULT_MAX_DELAY.
+   */
+  readonly maxDelay?: number;
+  /**
    * CPU threads for matrix work, shared by all CPU workers. Defaults to the cores that this process may use: those of
    * its CPU affinity, limited by its cgroup's quota (rounded up) and by $OMP_NUM_THREADS.
    */
@@ -81,8 +93,13 @@ export interface OpenOptions {
   /** Called with every event while the model loads and during runs. Anything it throws is ignored. */
   readonly onEvent?: (event: RunEvent) => void;
   /**
-   * Aborts loading: `open` throws VNP_ABORTED at once, with the signal's reason as its cause, and the loading threads
-   * end at their next step. Has no effect once the predictor is open. Defaults to none.
+   * Gets every event as a sentence, at its level, while the model loads and during runs: `console`, a pino logger or
+   * another object with their methods. Anything it throws is ignored. Defaults to none.
+   */
+  readonly logger?: Logger;
+  /**
+   * Aborts loading: `open` throws the signal's reason at once, and the loading threads end at their next step. Has no
+   * effect once the predictor is open. Defaults to none.
    */
   readonly signal?: AbortSignal;
 }
@@ -108,14 +125,36 @@ export interface PredictOptions {
   /** What the input `-` reads. Defaults to the process's standard input. */
   readonly standardInput?: AsyncIterable<Uint8Array>;
   /**
+   * Maximum letters of a record. A longer one is `invalid`: nothing is computed for it, and its letters are not kept in
+   * memory. Defaults to no limit.
+   */
+  readonly maxRecordLength?: number;
+  /**
+   * Maximum bytes of all inputs, decompressed; of records in memory, of their sequences. A longer input ends the run:
+   * after the results so far the iteration throws VNP_INPUT_LIMIT. Defaults to no limit.
+   */
+  readonly maxInputBytes?: number;
+  /**
    * Stops the run: the devices finish what they are computing, the results so far are yielded, then the iteration
-   * throws VNP_ABORTED with the signal's reason as its cause.
+   * throws the signal's reason. Defaults to none.
    */
   readonly signal?: AbortSignal;
+  /**
+   * Called about once a second with the fraction of the run that is done, 0 to 1, and how far it is in detail. The
+   * fraction never goes back; it is undefined as long as the size of the input is unknown, as for records and streams.
+   * The last call of a run that reached its end has the fraction 1. Anything it throws is ignored. Defaults to none.
+   */
+  readonly onProgress?: (fraction: number | undefined, status: RunStatus) => void;
   /** Seconds between two progress events, 0 for none. Defaults to DEFAULT_PROGRESS_INTERVAL. */
   readonly progressInterval?: number;
   /** Fraction of a device's memory, above 0 and up to 1, at which to warn. Defaults to DEFAULT_MEMORY_WARNING. */
   readonly memoryWarning?: number;
+}
+
+/** The options of a run over records or a stream. */
+export interface SourceOptions extends Omit<PredictOptions, 'standardInput'> {
+  /** What results (`source`) and messages call the input. Defaults to `records`, or `stream`. */
+  readonly source?: string;
 }
 
 const TRIAGE_OPTIONS = namesOf<TriageChoice>({ model: true, othersBelow: true, virusAtLeast: true });
@@ -129,11 +168,13 @@ const OPEN_OPTIONS = namesOf<OpenOptions>({
   workers: true,
   maxMemory: true,
   deviceTimeout: true,
+  maxDelay: true,
   threads: true,
   engine: true,
   proteinBatchTokens: true,
   dnaBatchTokens: true,
   onEvent: true,
+  logger: true,
   signal: true,
 });
 const PREDICT_OPTIONS = namesOf<PredictOptions>({
@@ -144,16 +185,22 @@ const PREDICT_OPTIONS = namesOf<PredictOptions>({
   embeddings: true,
   journal: true,
   standardInput: true,
+  maxRecordLength: true,
+  maxInputBytes: true,
   signal: true,
+  onProgress: true,
   progressInterval: true,
   memoryWarning: true,
 });
+const SOURCE_OPTIONS = [...PREDICT_OPTIONS.filter((name) => name !== 'standardInput'), 'source'];
 
-const OPEN_HANDLERS = namesOf<OpenHandlers>({ onEvent: true, signal: true });
+const OPEN_HANDLERS = namesOf<OpenHandlers>({ onEvent: true, logger: true, signal: true });
 const RUN_HANDLERS = namesOf<RunHandlers>({
   journal: true,
   standardInput: true,
+  maxInputBytes: true,
   signal: true,
+  onProgress: true,
   progressInterval: true,
   memoryWarning: true,
 });
@@ -168,6 +215,11 @@ function positiveFraction(name: string, value: number): number {
   throw expected('VNP_ARGUMENT', 'a number above 0, up to 1', name, String(value));
 }
 
+function delay(value: number): number {
+  if (typeof value === 'number' && value >= 0 && value <= MAX_MAX_DELAY) return value;
+  throw expected('VNP_ARGUMENT', `milliseconds from 0 to ${MAX_MAX_DELAY}`, 'maxDelay', String(value));
+}
+
 function isText(value: unknown): boolean {
   return typeof value === 'string';
 }
@@ -176,11 +228,20 @@ function isDeviceChoice(value: unknown): boolean {
   return isText(value) || (Array.isArray(value) && value.every(isText));
 }
 
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
+}
+
+function isLogger(value: unknown): boolean {
+  const object = Object(value) as Record<string, unknown>;
+  return LOGGER_METHODS.every((method) => isFunction(object[method]));
+}
+
 function isSignal(value: unknown): boolean {
   return value instanceof AbortSignal;
 }
 
-function isByteStream(value: unknown): boolean {
+export function isByteStream(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
@@ -224,6 +285,8 @@ export interface ModelSettings {
   readonly proteinBatchTokens: number | undefined;
   readonly dnaBatchTokens: number | undefined;
   readonly deviceTimeout: number;
+  /** Milliseconds. */
+  readonly maxDelay: number;
   readonly engine: NonNullable<OpenOptions['engine']>;
 }
 
@@ -233,16 +296,18 @@ export interface ResultSettings {
   readonly calibration: boolean;
   readonly sequences: boolean;
   readonly embeddings: boolean;
+  /** Undefined without a limit. */
+  readonly maxRecordLength: number | undefined;
 }
 
 /** Options that do not affect a run's results, and so may accompany a plan. */
 export type RunHandlers = Pick<
   PredictOptions,
-  'journal' | 'standardInput' | 'signal' | 'progressInterval' | 'memoryWarning'
+  'journal' | 'standardInput' | 'maxInputBytes' | 'signal' | 'onProgress' | 'progressInterval' | 'memoryWarning'
 >;
 
 /** Options that do not affect how a model is opened, and so may accompany a plan. */
-export type OpenHandlers = Pick<OpenOptions, 'onEvent' | 'signal'>;
+export type OpenHandlers = Pick<OpenOptions, 'onEvent' | 'logger' | 'signal'>;
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSettings {
@@ -260,6 +325,7 @@ export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSe
     workers: optional('workers', MAX_WORKERS),
     maxMemory: optional('maxMemory', Number.MAX_SAFE_INTEGER),
     deviceTimeout: whole('deviceTimeout', options.deviceTimeout ?? DEFAULT_DEVICE_TIMEOUT, MAX_DEVICE_TIMEOUT),
+    maxDelay: delay(options.maxDelay ?? DEFAULT_MAX_DELAY),
     engine: options.engine ?? 'packed',
     proteinBatchTokens: optional('proteinBatchTokens', MAX_BATCH_TOKENS),
     dnaBatchTokens: optional('dnaBatchTokens', MAX_BATCH_TOKENS),
@@ -268,15 +334,29 @@ export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSe
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveOpenHandlers(handlers: OrUndefined<OpenHandlers>) {
-  const { onEvent, signal } = handlers;
-  checkKind('onEvent', onEvent, 'a function', (listener: unknown) => typeof listener === 'function');
+  const { onEvent, logger, signal } = handlers;
+  checkKind('onEvent', onEvent, 'a function', isFunction);
+  checkKind('logger', logger, `an object with the methods ${LOGGER_METHODS.join(', ')}`, isLogger);
   checkKind('signal', signal, 'an AbortSignal', isSignal);
-  return { onEvent: harmless(onEvent), signal };
+  const listener = harmless(onEvent);
+  if (!logger) return { onEvent: listener, signal };
+  const log = harmless(loggingTo(logger));
+  return {
+    onEvent: (event: RunEvent): void => {
+      listener(event);
+      log(event);
+    },
+    signal,
+  };
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */
-export function resolveResultSettings(options: OrUndefined<PredictOptions>): ResultSettings {
-  checkNames(PREDICT_OPTIONS, options, 'predict');
+export function resolveResultSettings(
+  options: OrUndefined<PredictOptions>,
+  { call = 'predict', names = PREDICT_OPTIONS }: { readonly call?: string; readonly names?: readonly string[] } = {},
+): ResultSettings {
+  checkNames(names, options, call);
+  const { maxRecordLength } = options;
   checkKind('calibration', options.calibration, 'true or false', isFlag);
   checkKind('sequences', options.sequences, 'true or false', isFlag);
   checkKind('embeddings', options.embeddings, 'true or false', isFlag);
@@ -288,12 +368,33 @@ export function resolveResultSettings(options: OrUndefined<PredictOptions>): Res
     calibration: options.calibration ?? true,
     sequences: options.sequences ?? false,
     embeddings: options.embeddings ?? false,
+    maxRecordLength:
+      maxRecordLength === undefined ? undefined : whole('maxRecordLength', maxRecordLength, Number.MAX_SAFE_INTEGER),
   };
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */
+export function resolveSourceOptions(
+  { source, ...options }: SourceOptions,
+  defaults: { readonly call: string; readonly source: string },
+) {
+  const results = resolveResultSettings(options, { call: defaults.call, names: SOURCE_OPTIONS });
+  checkKind('source', source, 'a name without control characters', isSourceName);
+  return { results, handlers: resolveRunHandlers(options), source: source ?? defaults.source };
+}
+
+/** `-` would be standard input. */
+function isSourceName(value: unknown): boolean {
+  // eslint-disable-next-line no-control-regex
+  return typeof value === 'string' && /^[^\u0000-\u001f\u007f]+$/.test(value) && value !== '-';
+}
+
+/** @throws VirnucproError VNP_ARGUMENT */
 export function resolveRunHandlers(handlers: RunHandlers) {
-  const { journal, standardInput, signal, progressInterval = DEFAULT_PROGRESS_INTERVAL } = handlers;
+  const { journal, standardInput, maxInputBytes, signal, onProgress } = handlers;
+  const { progressInterval = DEFAULT_PROGRESS_INTERVAL } = handlers;
+  if (maxInputBytes !== undefined) whole('maxInputBytes', maxInputBytes, Number.MAX_SAFE_INTEGER);
+  checkKind('onProgress', onProgress, 'a function', isFunction);
   checkKind('signal', signal, 'an AbortSignal', isSignal);
   checkKind('standardInput', standardInput, 'an async iterable of bytes', isByteStream);
   checkKind('journal', journal, 'the path of a file', isText);
@@ -301,7 +402,7 @@ export function resolveRunHandlers(handlers: RunHandlers) {
     throw expected('VNP_ARGUMENT', 'seconds from 0 to 86400', 'progressInterval', String(progressInterval));
   }
   const memoryWarning = positiveFraction('memoryWarning', handlers.memoryWarning ?? DEFAULT_MEMORY_WARNING);
-  return { journal, standardInput, signal, progressInterval, memoryWarning };
+  return { journal, standardInput, maxInputBytes, signal, onProgress, progressInterval, memoryWarning };
 }
 
 /** @throws VirnucproError VNP_ARGUMENT for any other option, which the plan has already decided */

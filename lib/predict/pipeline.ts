@@ -1,24 +1,23 @@
-import { setImmediate } from 'node:timers/promises';
-import { FrameBatcher } from '../batches/frame-batcher.js';
-import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
 import type { CallRule } from '../scoring/calls.js';
 import { ContigTally } from '../scoring/contig-tally.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { StoredResult } from '../scoring/results.js';
 import { openReadingFrames } from '../windows/open-reading-frames.js';
 import { readWindows } from '../windows/windows.js';
 import type { SequenceWindow } from '../windows/windows.js';
 import type { BatchFailure } from './batch-failures.js';
-import { Dispatcher } from './dispatcher.js';
-import type { WindowSink } from './dispatcher.js';
 import { Ledger } from './ledger.js';
+import { openSink } from './open-sink.js';
+import type { FrameRoute } from './open-sink.js';
 import { Reading } from './reading.js';
 import type { RunControl } from './run-control.js';
 import type { MutableRunSummary } from './summary.js';
 import { Triage } from './triage.js';
 import type { TriageOptions } from './triage.js';
+import type { WindowSink } from './window-sink.js';
 
 /** Windows and ends of records that are entered before results are looked for: to look after each is too slow. */
 const ENTRIES_BETWEEN_GROUPS = 64;
@@ -26,10 +25,10 @@ const MAX_GROUP_RESULTS = 256;
 /** Milliseconds of work before everything else gets a turn: results from devices, signals, progress output. */
 const MAX_TURN = 10;
 
-export interface PipelineOptions {
+/** `batches` and `shared` are the route to the run's model. */
+export interface PipelineOptions extends Omit<FrameRoute, 'share'> {
   /** Letters in a window. */
   readonly chunkSize: number;
-  readonly batches: FrameBatcherOptions;
   readonly rule: CallRule;
   /** Whether window results carry their letters and ORFs. */
   readonly sequences: boolean;
@@ -55,22 +54,11 @@ export interface RunContext {
 }
 
 /** Where windows go: to the run's model, or to triage first. */
-function sinkOf(
-  share: PoolShare,
-  { batches, embeddings = false, triage }: PipelineOptions,
-  { summary, control, journal, onFailure, onTriageFailure = () => undefined }: RunContext,
-  ledger: Ledger,
-): WindowSink {
-  const models = new Dispatcher(share, {
-    batcher: new FrameBatcher(batches),
-    outcomes: ledger,
-    counts: summary,
-    summary,
-    control,
-    embeddings,
-    journal: journal?.models,
-    onFailure,
-  });
+function sinkOf(share: PoolShare, options: PipelineOptions, context: RunContext, ledger: Ledger): WindowSink {
+  const { embeddings = false, triage } = options;
+  const { summary, control, journal, onFailure, onTriageFailure = () => undefined } = context;
+  const sinkOptions = { outcomes: ledger, counts: summary, summary, control, embeddings, onFailure };
+  const models = openSink({ ...options, share }, sinkOptions, journal?.models);
   if (!triage) return models;
   const journaled = journal?.triage;
   return new Triage(triage, { ledger, models, summary, control, journal: journaled, onFailure: onTriageFailure });
@@ -94,6 +82,8 @@ export class Pipeline {
   readonly #sink: WindowSink;
   readonly #detach: () => void;
   #open: OpenRecord | undefined;
+  /** The next record, while it is awaited. */
+  #coming: Promise<OpenRecord | undefined> | undefined;
   #turnStart = performance.now();
 
   constructor(records: AsyncIterable<SequenceRecord>, share: PoolShare, options: PipelineOptions, context: RunContext) {
@@ -103,7 +93,7 @@ export class Pipeline {
     this.#reading = new Reading(records, summary, control);
     this.#ledger = new Ledger(options);
     this.#sink = sinkOf(share, options, context, this.#ledger);
-    this.#detach = control.attach(options.triage ? [share, options.triage.share] : [share]);
+    this.#detach = control.attach(this.#sink);
   }
 
   /**
@@ -113,20 +103,20 @@ export class Pipeline {
    * @throws why reading failed or the run was stopped, after the results of the preceding records; VNP_CLOSED once the
    *   models are closed
    */
-  async *groups(): AsyncGenerator<Iterable<PredictionResult>> {
+  async *groups(): AsyncGenerator<Iterable<StoredResult>> {
     const { control } = this.#context;
     try {
       while (await this.#readOn()) yield* this.#readyGroups();
       await this.#sink.finished();
       yield* this.#readyGroups();
       this.#reading.throwFailure();
-      if (control.stopped) throw control.stopped;
+      control.throwIfStopped();
     } finally {
       await this.#close();
     }
   }
 
-  async *#readyGroups(): AsyncGenerator<Iterable<PredictionResult>> {
+  async *#readyGroups(): AsyncGenerator<Iterable<StoredResult>> {
     while (this.#ledger.hasResult()) {
       yield this.#group();
       if (this.#isTurnOver) await this.#endTurn();
@@ -134,7 +124,7 @@ export class Pipeline {
   }
 
   /** The results that are ready, oldest first. */
-  *#group(): Generator<PredictionResult> {
+  *#group(): Generator<StoredResult> {
     const { summary, control } = this.#context;
     for (let left = MAX_GROUP_RESULTS; left > 0; left--) {
       control.throwIfClosed();
@@ -160,6 +150,10 @@ export class Pipeline {
       await this.#sink.finished();
       this.#ledger.release();
       this.#open?.record.sequence.release();
+      this.#coming?.then(
+        (open) => open?.record.sequence.release(),
+        () => undefined,
+      );
     }
   }
 
@@ -169,7 +163,7 @@ export class Pipeline {
 
   /** Resolves when everything else that was ready has had its turn. */
   async #endTurn(): Promise<void> {
-    await setImmediate();
+    await nextTurn();
     this.#turnStart = performance.now();
   }
 
@@ -177,7 +171,7 @@ export class Pipeline {
   async #readOn(): Promise<boolean> {
     try {
       for (let entries = 1; ; entries++) {
-        this.#open ??= await this.#nextRecord();
+        if (!this.#open && !(await this.#recordComesFirst())) return true;
         if (!this.#open) break;
         const sending = this.#enterNext(this.#open);
         if (sending) await sending;
@@ -186,9 +180,30 @@ export class Pipeline {
       }
       await this.#sink.flush(!this.#reading.hasFailed);
     } catch (error) {
-      if (error !== this.#context.control.stopped) throw error;
+      const { stopped, ended } = this.#context.control;
+      if (!stopped || error !== ended.reason) throw error;
     }
     return false;
+  }
+
+  /** Opens the next record, if there is one. @returns false when results are ready before it comes */
+  async #recordComesFirst(): Promise<boolean> {
+    const coming = (this.#coming ??= this.#nextRecord());
+    const isFirst = await new Promise<boolean>((resolve, reject) => {
+      const yieldResults = (): void => resolve(false);
+      // A record that is at hand comes before the event loop turns.
+      const turn = this.#ledger.hasResult() ? setImmediate(yieldResults) : undefined;
+      this.#ledger.onReady = yieldResults;
+      coming.then(() => {
+        clearImmediate(turn);
+        this.#ledger.onReady = undefined;
+        resolve(true);
+      }, reject);
+    });
+    if (!isFirst) return false;
+    this.#open = await coming;
+    this.#coming = undefined;
+    return true;
   }
 
   async #nextRecord(): Promise<OpenRecord | undefined> {

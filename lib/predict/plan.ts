@@ -48,7 +48,8 @@ export type PlannedOnDevices<Plan extends ModelPlan> = Plan & { readonly devices
 
 /** The options of `open`, and those of `predict` that decide results. */
 export type PrepareOptions = OrUndefined<
-  OpenOptions & Pick<PredictOptions, 'threshold' | 'minFraction' | 'calibration' | 'sequences' | 'embeddings'>
+  OpenOptions &
+    Pick<PredictOptions, 'threshold' | 'minFraction' | 'calibration' | 'sequences' | 'embeddings' | 'maxRecordLength'>
 > & {
   /** Files, directories, or `-`: as `predict` takes them. */
   readonly inputs: string | readonly string[];
@@ -78,9 +79,10 @@ export async function prepare(options: PrepareOptions): Promise<PlannedOnDevices
 /** The first part of `prepare`: inputs, models and options, without the journal and the devices. */
 export async function planRun(options: PrepareOptions): Promise<RunPlan> {
   const { inputs: given, journal: _journal, onWarning, ...others } = options;
-  const { threshold, minFraction, calibration, sequences, embeddings, ...open } = others;
+  const { threshold, minFraction, calibration, sequences, embeddings, maxRecordLength, ...open } = others;
   const inputs = inputPaths(given, 'prepare');
-  const results = resolveResultSettings({ threshold, minFraction, calibration, sequences, embeddings });
+  const chosen = { threshold, minFraction, calibration, sequences, embeddings, maxRecordLength };
+  const results = resolveResultSettings(chosen, { call: 'prepare' });
   // Refuses wrong options before the inputs are looked at, which takes longer; `planModels` resolves them.
   resolveModelSettings(open);
   const warnings: string[] = [];
@@ -106,7 +108,7 @@ export function checkEmbeddings({ triage }: ModelPlan, { embeddings }: ResultSet
   if (!triage || !embeddings) return;
   throw new VirnucproError(
     'VNP_USAGE',
-    'Embeddings (--save-embeddings) cannot be combined with triage (--triage): the windows that ' +
+    'Embeddings (`embeddings`) cannot be combined with triage (`triage`): the windows that ' +
       `${triage.model.name} decides would have another model's embeddings. Leave one of them out`,
   );
 }

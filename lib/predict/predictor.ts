@@ -1,45 +1,36 @@
+import { isUint8Array } from 'node:util/types';
 import type { BatchTokens } from '../engine/devices/worker-plan.js';
 import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import { expected, VirnucproError } from '../errors.js';
-import { flattened } from '../input/flattened.js';
+import type { InputRecord, InputRecords, MemoryLetters } from '../input/memory-records.js';
+import { fileSource, memorySource, streamSource } from '../input/record-source.js';
+import type { ByteStream } from '../input/record-source.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import type { TriageRule } from '../scoring/calls.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { ContigResult, StoredResult, WindowResult } from '../scoring/results.js';
 import { openModels, poolsOf } from './open-models.js';
 import type { OpenedModels } from './open-models.js';
-import { checkPlanHandlers, resolveResultSettings, resolveRunHandlers } from './options.js';
-import type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers } from './options.js';
+import {
+  checkPlanHandlers,
+  isByteStream,
+  resolveResultSettings,
+  resolveRunHandlers,
+  resolveSourceOptions,
+} from './options.js';
+import type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers, SourceOptions } from './options.js';
 import { checkEmbeddings, inputPaths } from './plan.js';
-import type { ModelPlan, PlannedOnDevices, RunPlan } from './plan.js';
+import type { ModelPlan, RunPlan } from './plan.js';
+import { RunPrediction } from './prediction.js';
+import type { Prediction } from './prediction.js';
 import { Run } from './run.js';
 import type { RunOptions } from './run.js';
-import type { RunStatus } from './run-status.js';
-import type { RunSummary } from './summary.js';
 
-/**
- * One run over some inputs. Iterate it once; other runs may be in progress. `summary` is always up to date, and final
- * afterwards.
- */
-export interface Prediction extends AsyncIterable<PredictionResult> {
-  /** What the run has done so far; final after the iteration. */
-  readonly summary: RunSummary;
-  /**
-   * Everything that decides its results. Checks the inputs first, unless `predict` was given a plan.
-   * @throws VirnucproError VNP_INPUT_MISSING, VNP_INPUT_FORMAT; VNP_ABORTED
-   */
-  plan(): Promise<PlannedOnDevices<RunPlan>>;
-  /** How long loading the model took. */
-  readonly loadSeconds: number;
-  /** Scores are softmax(logits / temperature): 1 unless they are calibrated. */
-  readonly temperature: number;
-  /** How far the run is, and what every device is doing. */
-  status(): RunStatus;
-  /** Emits at once the events that are otherwise emitted at the progress interval. */
-  emitProgress(): void;
-  /** The devices finish what they are computing; nothing else starts until `resume`. */
-  pause(): void;
-  /** Ends the pause. */
-  resume(): void;
+/** The results of one record: its own and, in order, those of its windows. */
+export interface SequencePrediction<R extends InputRecord = InputRecord> {
+  /** The record's own. */
+  readonly contig: ContigResult<R>;
+  /** Those of its windows, in order; none if it is invalid or has no letters. */
+  readonly windows: readonly WindowResult<R>[];
 }
 
 /** The triage of a predictor. */
@@ -84,38 +75,96 @@ export class Predictor {
   }
 
   /**
-   * Predicts every record of the inputs: paths of FASTA or FASTQ files, compressed or not, directories of them, or `-`.
-   * A plan made for this model takes the place of the inputs and of all options except RunHandlers. Results come in
-   * input order: the windows of a record, then the record. Breaking out of the loop ends the run. Results are yielded
-   * only as records come in, and at the end: while a pipe pauses, even finished results wait.
+   * Predicts every record of an iterable: an array, a generator, a database cursor. Results carry the record itself as
+   * `record`. Records are requested one by one, only as the devices have room and results are asked for; the iterable's
+   * `return` is called if the run ends before it. What it throws is thrown, unchanged, after the results of the records
+   * before. Results come in input order: the windows of a record, then the record. Breaking out of the loop ends the
+   * run. Results are yielded as soon as they are ready, even while the next record is awaited: see
+   * OpenOptions.maxDelay for how long a window waits for others to be computed with.
    *
-   * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED, VNP_BUSY during `measureLimits` at once; while iterating
-   *   VNP_INPUT_MISSING and VNP_INPUT_FORMAT, before anything is computed if an input's beginning shows it, else after
-   *   the results of the preceding records; and after the results so far VNP_ABORTED (see PredictOptions.signal),
-   *   VNP_DEVICE_LOST when the last device stopped answering, VNP_SYSTEMIC when three batches in a row had no score at
-   *   all, VNP_OUTPUT and VNP_OUTPUT_LOST when the journal cannot be written or was removed
+   * A path, an array of paths or a plan, too, is accepted: `predictFiles` in short. An empty array has no records.
+   *
+   * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE for `embeddings` with triage, VNP_CLOSED, VNP_BUSY during
+   *   `measureLimits` at once; while iterating VNP_ARGUMENT, with its index, for a record that is none; and after the
+   *   results so far VNP_INPUT_LIMIT (see PredictOptions.maxInputBytes), VNP_DEVICE_LOST when the last device stopped
+   *   answering, VNP_SYSTEMIC when three batches in a row had no score at all, VNP_OUTPUT and VNP_OUTPUT_LOST when the
+   *   journal cannot be written or was removed; the signal's reason
    */
-  predict(given: string | readonly string[] | RunPlan, options: PredictOptions = {}): Prediction {
+  predict<R extends InputRecord>(records: InputRecords<R>, options?: SourceOptions): Prediction<R>;
+  predict(inputs: string | readonly string[] | RunPlan, options?: PredictOptions): Prediction<undefined>;
+  predict<R extends InputRecord>(
+    given: InputRecords<R> | string | readonly string[] | RunPlan,
+    options: SourceOptions | PredictOptions = {},
+  ): Prediction<R> | Prediction<undefined> {
+    if (isFiles(given)) return this.predictFiles(given, options);
+    if (!isIterable(given)) {
+      throw expected('VNP_ARGUMENT', 'an iterable of records, paths or a plan', 'predict', typeof given);
+    }
+    const { source, ...decided } = this.#bySource(options, { call: 'predict', source: 'records' });
+    return this.#start<R>({ source: memorySource(given, source), ...decided });
+  }
+
+  /**
+   * Predicts every record of the inputs: paths of FASTA or FASTQ files, compressed or not, directories of them, or `-`.
+   * A plan made for this model takes the place of the inputs and of all options except RunHandlers. Otherwise as
+   * `predict`.
+   *
+   * @throws VirnucproError what `predict` throws; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT, before
+   *   anything is computed if an input's beginning shows it, else after the results of the preceding records
+   */
+  predictFiles(given: string | readonly string[] | RunPlan, options: PredictOptions = {}): Prediction<undefined> {
+    return this.#start(isPlan(given) ? this.#byPlan(given, options) : this.#byOptions(given, options));
+  }
+
+  /**
+   * Predicts every record of one stream of FASTA or FASTQ bytes, compressed or not: a request's body, a download, a
+   * pipe. Bytes are requested only as the devices have room and results are asked for. Otherwise as `predict`.
+   *
+   * @throws VirnucproError what `predict` throws; while iterating VNP_INPUT_FORMAT, after the results of the preceding
+   *   records; what the stream throws
+   */
+  predictStream(bytes: ByteStream, options: SourceOptions = {}): Prediction<undefined> {
+    if (!isByteStream(bytes)) throw expected('VNP_ARGUMENT', 'a stream of bytes', 'predictStream', typeof bytes);
+    const { source, ...decided } = this.#bySource(options, { call: 'predictStream', source: 'stream' });
+    return this.#start({ source: streamSource(bytes, source), ...decided });
+  }
+
+  /**
+   * Predicts one record, or a bare sequence, whose id is then `sequence`. What is no nucleotide sequence has the status
+   * `invalid`; see InputRecord.
+   *
+   * @throws VirnucproError what iterating `predict` throws; the signal's reason
+   */
+  async predictOne<R extends InputRecord = InputRecord>(
+    given: MemoryLetters | R,
+    options: SourceOptions = {},
+  ): Promise<SequencePrediction<R>> {
+    const isBare = typeof given === 'string' || isUint8Array(given);
+    const windows: WindowResult<R>[] = [];
+    let contig: ContigResult<R> | undefined;
+    for await (const result of this.predict([isBare ? ({ id: 'sequence', sequence: given } as R) : given], options)) {
+      if (result.kind === 'window') windows.push(result);
+      else contig = result;
+    }
+    return { contig: contig!, windows };
+  }
+
+  #start<R>(options: RunOptions): Prediction<R> {
     this.#checkReady();
-    const run = new Run(this.#opened, isPlan(given) ? this.#byPlan(given, options) : this.#byOptions(given, options));
-    const results = flattened(this.#resultsOf(run));
-    return {
-      summary: run.summary,
-      plan: () => run.plan(),
-      loadSeconds: this.#opened.seconds,
-      temperature: run.temperature,
-      status: () => run.monitor.status(),
-      emitProgress: () => run.monitor.emitProgress(),
-      pause: () => run.control.pause(),
-      resume: () => run.control.resume(),
-      [Symbol.asyncIterator]: () => results,
-    };
+    const run = new Run(this.#opened, options);
+    return new RunPrediction<R>(run, this.#resultsOf(run), this.#opened.seconds);
+  }
+
+  #bySource(options: SourceOptions, defaults: Parameters<typeof resolveSourceOptions>[1]) {
+    const decided = resolveSourceOptions(options, defaults);
+    checkEmbeddings(this.#opened.plan, decided.results);
+    return decided;
   }
 
   #byOptions(given: string | readonly string[], options: PredictOptions): RunOptions {
     const results = resolveResultSettings(options);
     checkEmbeddings(this.#opened.plan, results);
-    return { inputs: inputPaths(given, 'predict'), results, handlers: resolveRunHandlers(options) };
+    return { source: fileSource(inputPaths(given, 'predictFiles')), results, handlers: resolveRunHandlers(options) };
   }
 
   #byPlan(given: RunPlan, options: RunHandlers): RunOptions {
@@ -123,11 +172,11 @@ export class Predictor {
     checkSameModels(this.#opened.plan, given);
     const { inputs, results, journal } = given;
     const handlers = resolveRunHandlers({ ...(journal !== undefined && { journal }), ...options });
-    return { inputs, results, handlers, plan: { ...given, ...this.#opened.plan } };
+    return { source: fileSource(inputs), results, handlers, plan: { ...given, ...this.#opened.plan } };
   }
 
   /** The run takes part from the first result until the last, or until the caller leaves. */
-  async *#resultsOf(run: Run): AsyncGenerator<Iterable<PredictionResult>> {
+  async *#resultsOf(run: Run): AsyncGenerator<Iterable<StoredResult>> {
     this.#checkReady();
     this.#runs.add(run);
     try {
@@ -154,6 +203,11 @@ export class Predictor {
     }
   }
 
+  /** `close`, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
   /**
    * Frees the models and ends their threads, once the running batches are finished. Unfinished runs yield no more
    * results and throw VNP_CLOSED. Closing twice is harmless.
@@ -170,8 +224,18 @@ export class Predictor {
   }
 }
 
-function isPlan(given: string | readonly string[] | RunPlan): given is RunPlan {
+function isPlan(given: unknown): given is RunPlan {
   return Object.hasOwn(Object(given) as object, 'results');
+}
+
+/** Whether these are paths or a plan. The first of several decides. */
+function isFiles(given: unknown): given is string | readonly string[] | RunPlan {
+  return typeof given === 'string' || isPlan(given) || (Array.isArray(given) && typeof given[0] === 'string');
+}
+
+function isIterable(given: unknown): boolean {
+  const object = Object(given) as object;
+  return Symbol.asyncIterator in object || Symbol.iterator in object;
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */

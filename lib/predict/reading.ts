@@ -1,4 +1,4 @@
-import { VirnucproError } from '../errors.js';
+import { reasonOf, VirnucproError } from '../errors.js';
 import type { SequenceRecord } from '../input/record.js';
 import { unlessAborted } from '../unless-aborted.js';
 import type { RunControl } from './run-control.js';
@@ -13,6 +13,7 @@ export class Reading {
   readonly #summary: MutableRunSummary;
   readonly #control: RunControl;
   #failure: { readonly reason: unknown } | undefined;
+  #isWaiting = false;
 
   constructor(records: AsyncIterable<SequenceRecord>, summary: MutableRunSummary, control: RunControl) {
     this.#records = records[Symbol.asyncIterator]();
@@ -20,10 +21,13 @@ export class Reading {
     this.#control = control;
   }
 
-  /** What is wrong with the input, if that is why reading failed. */
+  /** Why reading failed, if it did: the failure itself or, if it is the caller's own, an error with it as the cause. */
   get failure(): VirnucproError | undefined {
-    const reason = this.#failure?.reason;
-    return reason instanceof VirnucproError ? reason : undefined;
+    if (!this.#failure) return undefined;
+    const { reason } = this.#failure;
+    if (reason instanceof VirnucproError) return reason;
+    const message = `The input could not be read to its end: ${reasonOf(reason)}`;
+    return new VirnucproError('VNP_INPUT_MISSING', message, { cause: reason });
   }
 
   get hasFailed(): boolean {
@@ -37,24 +41,28 @@ export class Reading {
 
   /** @returns undefined after the last record */
   async next(): Promise<SequenceRecord | undefined> {
-    const { stopped, ended } = this.#control;
+    const { stopped, reading } = this.#control;
     if (stopped) return undefined;
     const coming = this.#records.next();
+    this.#isWaiting = true;
     try {
-      const next = await this.#summary.timed('reading', unlessAborted(coming, ended));
+      const next = await this.#summary.timed('reading', unlessAborted(coming, reading));
       return next.done ? undefined : next.value;
     } catch (reason) {
-      if (reason !== this.#control.stopped) this.#failure = { reason };
+      if (!reading.aborted || reason !== reading.reason) this.#failure = { reason };
       // A record may still arrive.
       else coming.then(({ done, value }) => done || value.sequence.release()).catch(() => undefined);
       return undefined;
+    } finally {
+      this.#isWaiting = false;
     }
   }
 
   async close(): Promise<void> {
+    // An input may pause indefinitely.
+    if (this.#isWaiting) this.#control.endReading();
     const closing = this.#records.return?.();
-    // A stopped run does not wait for an input that may pause indefinitely.
-    if (this.#control.stopped) closing?.catch(() => undefined);
+    if (this.#control.reading.aborted) closing?.catch(() => undefined);
     else await closing;
   }
 }

@@ -7,22 +7,39 @@ export type ControlledWork = Pick<PoolShare, 'setPaused' | 'cancel'>;
 /** Pauses a run, or ends it early, from outside or from within. */
 export class RunControl {
   readonly #ended = new AbortController();
+  readonly #reading = new AbortController();
   /** When the pause began, in milliseconds of performance.now; undefined when not paused. */
   #pausedSince: number | undefined;
   #pausedBefore = 0;
   /** During a pause this may be all that keeps the process alive. */
   #alive: NodeJS.Timeout | undefined;
-  #work: readonly ControlledWork[] = [];
+  #work: ControlledWork | undefined;
   #closed: VirnucproError | undefined;
+  #stopped: VirnucproError | undefined;
 
   /** Why the run was stopped; undefined if it was not. */
   get stopped(): VirnucproError | undefined {
-    return this.#ended.signal.reason as VirnucproError | undefined;
+    return this.#stopped;
   }
 
-  /** Aborted when the run is stopped, with the same reason. */
+  /** Aborted when the run is stopped; its reason is what the run throws: `stopped`, or the reason of the caller's signal. */
   get ended(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** Aborted when nothing more is read, whatever the input does: with `ended`, for the same reason, or by `endReading`. */
+  get reading(): AbortSignal {
+    return this.#reading.signal;
+  }
+
+  /** The caller has left. */
+  endReading(): void {
+    this.#reading.abort();
+  }
+
+  /** @throws what a stopped run throws, if the run is stopped */
+  throwIfStopped(): void {
+    this.#ended.signal.throwIfAborted();
   }
 
   get isPaused(): boolean {
@@ -35,11 +52,16 @@ export class RunControl {
     return (this.#pausedBefore + now - (this.#pausedSince ?? now)) / 1000;
   }
 
-  /** From now on nothing new is read or given to a device. Only the first reason counts. */
-  stop(reason: VirnucproError): void {
+  /**
+   * From now on nothing new is read or given to a device. Only the first reason counts.
+   * @param thrown what the run throws, if that is not the reason itself
+   */
+  stop(reason: VirnucproError, thrown: unknown = reason): void {
     if (this.stopped) return;
-    this.#ended.abort(reason);
-    for (const work of this.#work) work.cancel();
+    this.#stopped = reason;
+    this.#ended.abort(thrown);
+    this.#reading.abort(thrown);
+    this.#work?.cancel();
     this.resume();
   }
 
@@ -55,36 +77,29 @@ export class RunControl {
 
   /** Stops the run when the signal is aborted, now or later. @returns a function that stops listening */
   listenTo(signal: AbortSignal): () => void {
-    const abort = (): void =>
-      this.stop(
-        new VirnucproError('VNP_ABORTED', 'The caller stopped the run before it was complete', {
-          cause: signal.reason,
-        }),
-      );
+    const abort = (): void => this.stop(stoppedBy(signal.reason), signal.reason);
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
     return () => signal.removeEventListener('abort', abort);
   }
 
   /** Controls this work from now on. @returns a function that lets go of it, not paused and with nothing left to begin */
-  attach(all: readonly ControlledWork[]): () => void {
-    this.#work = all;
+  attach(work: ControlledWork): () => void {
+    this.#work = work;
     this.#applyPause();
     return () => {
-      this.#work = [];
+      this.#work = undefined;
       this.#applyPause();
-      for (const work of all) {
-        // If all went well there is nothing left to cancel.
-        work.cancel();
-        work.setPaused(false);
-      }
+      // If all went well there is nothing left to cancel.
+      work.cancel();
+      work.setPaused(false);
     };
   }
 
   #applyPause(): void {
     clearInterval(this.#alive);
-    for (const work of this.#work) work.setPaused(this.isPaused);
-    if (this.#work.length > 0 && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
+    this.#work?.setPaused(this.isPaused);
+    if (this.#work && this.isPaused) this.#alive = setInterval(() => undefined, 60_000);
   }
 
   /** The devices finish what they are computing, and get nothing new until `resume`. */
@@ -105,4 +120,10 @@ export class RunControl {
     this.#pausedSince = undefined;
     this.#applyPause();
   }
+}
+
+/** A caller's reason as an error that describes the run. */
+function stoppedBy(reason: unknown): VirnucproError {
+  if (reason instanceof VirnucproError) return reason;
+  return new VirnucproError('VNP_ABORTED', 'The caller stopped the run before it was complete', { cause: reason });
 }

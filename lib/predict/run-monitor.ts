@@ -12,6 +12,8 @@ import type { MutableRunSummary } from './summary.js';
 
 /** Seconds between two readings of memory and sensors. */
 const READING_INTERVAL = 2;
+/** Seconds between two calls of `onProgress`. */
+const PROGRESS_CALL_INTERVAL = 1;
 /** Fraction of memory by which use must fall below the limit before the next warning: use at the limit may waver. */
 const RELIEF = 0.05;
 
@@ -28,6 +30,8 @@ export interface RunMonitorOptions {
   readonly progressInterval: number;
   /** Fraction of a device's memory, 0 to 1, at which to warn. */
   readonly memoryWarning: number;
+  /** Called with how far the run is, at intervals and, if it reaches its end, then. Default none. */
+  readonly onProgress?: ((fraction: number | undefined, status: RunStatus) => void) | undefined;
 }
 
 /** Watches a run: reports how far it is, on request and at intervals, and warns when memory runs short. */
@@ -40,6 +44,7 @@ export class RunMonitor {
   #reading: Promise<void> | undefined;
   readonly #warned = new Set<string>();
   #end: number | undefined;
+  #isComplete = false;
   /** The highest values so far: progress never goes back. */
   #letters = 0;
   #fraction = 0;
@@ -57,21 +62,37 @@ export class RunMonitor {
   /** Starts watching, until `end`. */
   begin(): void {
     this.#start = performance.now();
-    const { progressInterval } = this.#options;
+    const { progressInterval, onProgress } = this.#options;
     const every = (seconds: number, work: () => void): void => {
       this.#timers.push(setInterval(work, seconds * 1000).unref());
     };
     every(READING_INTERVAL, () => void this.#read());
     if (progressInterval > 0) every(progressInterval, () => this.emitProgress());
+    if (onProgress) every(PROGRESS_CALL_INTERVAL, () => this.#callOnProgress());
     void this.#read();
   }
 
-  /** After the run: takes a last reading, and emits its memory events. */
-  async end(): Promise<void> {
+  /**
+   * After the run: takes a last reading, and emits its memory events.
+   * @param isComplete whether the run reached its end
+   */
+  async end(isComplete = false): Promise<void> {
     this.#end = performance.now();
     for (const timer of this.#timers) clearInterval(timer);
     await this.#read();
     this.#emitMemory();
+    if (!isComplete) return;
+    this.#isComplete = true;
+    this.#callOnProgress();
+  }
+
+  #callOnProgress(): void {
+    const status = this.status();
+    try {
+      this.#options.onProgress?.(status.fraction, status);
+    } catch {
+      // Documented at the option.
+    }
   }
 
   /** Emits how far the run is, and the memory of every device. */
@@ -111,6 +132,7 @@ export class RunMonitor {
 
   /** The fraction of the run that is done when this many bytes of the inputs are computed; never less than before. */
   #furthest(bytesComputed: number): number | undefined {
+    if (this.#isComplete) return 1;
     if (!this.bytesTotal) return undefined;
     this.#fraction = Math.max(this.#fraction, Math.min(1, bytesComputed / this.bytesTotal));
     return this.#fraction;

@@ -39,6 +39,8 @@ export interface WorkerStatus {
 
 /** A run at one moment. */
 export interface RunStatus {
+  /** What its frames are. Defaults to `frame`; in a run of embeddings they are whole sequences. */
+  readonly unit?: 'frame' | 'sequence';
   /** Since the run began, which is when the first result was asked for. */
   readonly seconds: number;
   /** Whether `pause` was called, without `resume` since. */
@@ -49,7 +51,7 @@ export interface RunStatus {
   readonly bytesTotal: number | undefined;
   /**
    * 0 to 1, by the computed letters and their records' headers, including the finished part of running batches;
-   * undefined without bytesTotal. It never goes back: it stands still while a failed batch is computed again.
+   * undefined without bytesTotal; 1 once the run has reached its end. It never goes back: it stands still while a failed batch is computed again.
    */
   readonly fraction: number | undefined;
   /** Until the end, at the speed so far; undefined if it cannot be estimated yet. */

@@ -1,15 +1,12 @@
-import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import { loadAddon } from '../engine/libtorch/load.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
-import { checkInputs } from '../input/input-files.js';
 import type { InputFile } from '../input/input-files.js';
 import type { SequenceRecord } from '../input/record.js';
-import { readRecords } from '../input/records.js';
+import type { RecordSource } from '../input/record-source.js';
 import { RunJournal } from '../journal/run-journal.js';
-import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { packageVersion } from '../package.js';
 import { temperatureOf } from '../scoring/frame-scores.js';
-import type { PredictionResult } from '../scoring/results.js';
+import type { StoredResult } from '../scoring/results.js';
 import { poolsOf } from './open-models.js';
 import type { LoadedModel, OpenedModels } from './open-models.js';
 import type { resolveRunHandlers, ResultSettings } from './options.js';
@@ -22,14 +19,14 @@ import { RunMonitor } from './run-monitor.js';
 import { MutableRunSummary } from './summary.js';
 
 export interface RunOptions {
-  readonly inputs: readonly string[];
+  readonly source: RecordSource;
   readonly results: ResultSettings;
   readonly handlers: ReturnType<typeof resolveRunHandlers>;
   /** Defaults to one that the run makes when it is first needed. */
   readonly plan?: PlannedOnDevices<RunPlan>;
 }
 
-/** One run of opened models over some inputs: connects reader, journal, pipeline and monitor. */
+/** One run of opened models over the records of a source: connects reader, journal, pipeline and monitor. */
 export class Run {
   readonly summary: MutableRunSummary;
   readonly control = new RunControl();
@@ -43,7 +40,7 @@ export class Run {
   #plan: Promise<PlannedOnDevices<RunPlan>> | undefined;
 
   constructor(opened: OpenedModels, options: RunOptions) {
-    const { progressInterval, memoryWarning } = options.handlers;
+    const { progressInterval, memoryWarning, onProgress } = options.handlers;
     this.#opened = opened;
     this.#options = options;
     this.#plan = options.plan && Promise.resolve(options.plan);
@@ -59,6 +56,7 @@ export class Run {
       onEvent: opened.onEvent,
       progressInterval,
       memoryWarning,
+      onProgress,
     });
   }
 
@@ -68,20 +66,21 @@ export class Run {
   }
 
   async #newPlan(): Promise<PlannedOnDevices<RunPlan>> {
-    const { inputs, results, handlers } = this.#options;
+    const { source, results, handlers } = this.#options;
     const warnings: string[] = [];
     const onWarning = (text: string): unknown => warnings.push(text);
-    const files = await checkInputs(inputs, { onWarning, signal: this.control.ended });
-    return { ...this.#opened.plan, inputs, files, warnings, results, journal: handlers.journal };
+    const files = await source.files({ onWarning, signal: this.control.ended });
+    return { ...this.#opened.plan, inputs: source.inputs, files, warnings, results, journal: handlers.journal };
   }
 
   /** All results, once, in groups as those of `Pipeline`. */
-  async *groups(): AsyncGenerator<Iterable<PredictionResult>> {
+  async *groups(): AsyncGenerator<Iterable<StoredResult>> {
     const { summary, control, monitor } = this;
     const { onEvent } = this.#opened;
     const { signal } = this.#options.handlers;
     const stopListening = signal && control.listenTo(signal);
     monitor.begin();
+    let isComplete = false;
     let journal: RunJournal | undefined;
     try {
       const { files, warnings } = await this.plan();
@@ -95,21 +94,26 @@ export class Run {
         onFailure: (failure) => onEvent({ event: 'failure', ...failure }),
         onTriageFailure: (failure) => onEvent({ event: 'triage-failure', ...failure }),
       }).groups();
+      isComplete = true;
     } finally {
       summary.stopped ??= control.stopped;
       await journal?.close();
       stopListening?.();
-      await monitor.end();
+      await monitor.end(isComplete);
       for (const share of this.#shares) share.close();
     }
   }
 
   #read(files: readonly InputFile[]): AsyncIterable<SequenceRecord> {
-    const { standardInput } = this.#options.handlers;
-    return readRecords(
-      files.map(({ path }) => path),
-      { progress: this.summary.input, signal: this.control.ended, ...(standardInput && { standardInput }) },
-    );
+    const { source, results, handlers } = this.#options;
+    const { standardInput, maxInputBytes } = handlers;
+    return source.read(files, {
+      progress: this.summary.input,
+      signal: this.control.reading,
+      maxRecordLength: results.maxRecordLength,
+      maxInputBytes,
+      ...(standardInput && { standardInput }),
+    });
   }
 
   async #openJournal(): Promise<RunJournal | undefined> {
@@ -145,21 +149,22 @@ export class Run {
       sequences,
       embeddings,
       temperature: this.temperature,
-      batches: this.#batchesOf(this.#opened),
+      ...this.#routeTo(this.#opened),
       triage: triage && {
         model: triage.model.name,
         share: this.#shares[1]!,
         rule: triage.rule,
-        batches: this.#batchesOf(triage),
+        ...this.#routeTo(triage),
         // Triage thresholds were measured on calibrated scores, so the rule always uses these.
         temperature: { rule: temperatureOf(triage.model, true), results: temperatureOf(triage.model, calibration) },
       },
     };
   }
 
-  #batchesOf({ tokenizer }: LoadedModel): FrameBatcherOptions {
-    const { protein: proteinTokens, dna: dnaTokens } = this.#opened.plan.devices.batchTokens;
-    return { proteinTokens, dnaTokens, dnaTokenizer: tokenizer, proteinTable: PROTEIN_TOKENS };
+  /** The batches of a run over files, or with a journal, are its own: they are the same whenever it is repeated. */
+  #routeTo({ batches, shared }: LoadedModel): Pick<PipelineOptions, 'batches' | 'shared'> {
+    const { source, handlers } = this.#options;
+    return { batches, shared: source.areFiles || handlers.journal !== undefined ? undefined : shared };
   }
 }
 

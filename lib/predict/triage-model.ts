@@ -49,8 +49,7 @@ function ruleOf(triage: OpenedModel, choice: TriageChoice, chunkSize: number): T
       `a model with triage thresholds for windows of ${chunkSize} bases`,
       'triage',
       `${triage.name}, which has ${lengths ? `them for windows of ${lengths}` : 'none'}`,
-      'Choose another one, or set the thresholds: --triage-others-below and --triage-virus-at-least ' +
-        '(in a program othersBelow and virusAtLeast)',
+      'Choose another one, or set the thresholds `othersBelow` and `virusAtLeast`',
     );
   }
   if (othersBelow > virusAtLeast) {

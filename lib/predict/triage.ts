@@ -1,5 +1,3 @@
-import { FrameBatcher } from '../batches/frame-batcher.js';
-import type { FrameBatch, FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { BatchRecords } from '../journal/run-journal.js';
 import { triageDecides } from '../scoring/calls.js';
 import type { TriageRule } from '../scoring/calls.js';
@@ -7,19 +5,18 @@ import { calibrated } from '../scoring/frame-scores.js';
 import { decidingFrame } from '../scoring/window-result.js';
 import type { Orf } from '../windows/open-reading-frames.js';
 import type { BatchOutcome } from '../engine/pool/scoring-work.js';
-import type { PoolShare } from '../engine/pool/pool-share.js';
 import { unscoredFrames } from './batch-failures.js';
 import type { BatchFailure } from './batch-failures.js';
-import { Dispatcher } from './dispatcher.js';
-import type { OutcomeSink, WindowSink } from './dispatcher.js';
 import type { Ledger } from './ledger.js';
+import { openSink } from './open-sink.js';
+import type { FrameRoute } from './open-sink.js';
 import type { RunControl } from './run-control.js';
+import type { OutcomeSink, SettledBatch } from './settlement.js';
 import type { MutableRunSummary } from './summary.js';
+import type { WindowSink } from './window-sink.js';
 
-export interface TriageOptions {
-  /** Of the pool whose workers run the triage model. */
-  readonly share: PoolShare;
-  readonly batches: FrameBatcherOptions;
+/** The route is that to the triage model. */
+export interface TriageOptions extends FrameRoute {
   readonly rule: TriageRule;
   /** Name of the triage model. */
   readonly model: string;
@@ -64,7 +61,7 @@ interface TriagedWindow {
 export class Triage implements WindowSink, OutcomeSink {
   readonly #options: TriageOptions;
   readonly #context: TriageContext;
-  readonly #reading: Dispatcher;
+  readonly #reading: WindowSink;
   /** In input order, those not passed on yet. */
   readonly #windows = new Set<TriagedWindow>();
   /** By the tags of their unsettled frames. */
@@ -74,17 +71,9 @@ export class Triage implements WindowSink, OutcomeSink {
     this.#options = options;
     this.#context = context;
     const { summary, control, onFailure, journal } = context;
-    const batcher = new FrameBatcher(options.batches);
-    this.#reading = new Dispatcher(options.share, {
-      batcher,
-      outcomes: this,
-      counts: summary.triage,
-      summary,
-      control,
-      onFailure,
-      journal,
-      missing: `triage scores from ${options.model}`,
-    });
+    const missing = `triage scores from ${options.model}`;
+    const sinkOptions = { outcomes: this, counts: summary.triage, summary, control, onFailure, missing };
+    this.#reading = openSink(options, sinkOptions, journal);
   }
 
   addWindow(firstTag: number, frames: readonly Orf[]): Promise<void> | undefined {
@@ -95,6 +84,14 @@ export class Triage implements WindowSink, OutcomeSink {
     for (let position = 0; position < frames.length; position++) this.#byTag.set(firstTag + position, window);
     const sending = this.#reading.addWindow(firstTag, frames);
     return sending ? sending.then(() => this.#passOn()) : this.#passOn();
+  }
+
+  setPaused(isPaused: boolean): void {
+    for (const sink of [this.#reading, this.#context.models]) sink.setPaused(isPaused);
+  }
+
+  cancel(): void {
+    for (const sink of [this.#reading, this.#context.models]) sink.cancel();
   }
 
   async flush(isWhole = true): Promise<void> {
@@ -113,7 +110,7 @@ export class Triage implements WindowSink, OutcomeSink {
     return this.#context.ledger.placeOf(tag);
   }
 
-  settle({ tags }: FrameBatch, outcome: BatchOutcome, isJournaled: boolean): BatchFailure[] {
+  settle({ tags }: SettledBatch, outcome: BatchOutcome, isJournaled: boolean): BatchFailure[] {
     const unscored = unscoredFrames(outcome);
     const { ledger } = this.#context;
     const tagsOf = (rows: readonly number[]): number[] => rows.map((row) => tags[row]!);

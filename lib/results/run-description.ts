@@ -9,7 +9,7 @@ import type { RunDescription } from '../output/manifest.js';
 import type { ResultDirectory } from '../output/result-directory.js';
 import { packageVersion } from '../package.js';
 import type { PlannedOnDevices, RunPlan } from '../predict/plan.js';
-import type { Prediction } from '../predict/predictor.js';
+import type { Prediction } from '../predict/prediction.js';
 import type { WorkerStatus } from '../predict/run-status.js';
 import type { RunSummary } from '../predict/summary.js';
 import { peakResidentBytes } from '../process-memory.js';

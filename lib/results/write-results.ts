@@ -13,7 +13,8 @@ import { TABLE_FORMATS } from '../output/table-sink.js';
 import type { TableFormat } from '../output/table-sink.js';
 import { packageVersion } from '../package.js';
 import type { RunPlan } from '../predict/plan.js';
-import type { Prediction } from '../predict/predictor.js';
+import { storedResultsOf } from '../predict/prediction.js';
+import type { Prediction } from '../predict/prediction.js';
 import { describeRun } from './run-description.js';
 import type { RunTimes } from './run-description.js';
 import { temperatureOf } from '../scoring/frame-scores.js';
@@ -197,10 +198,10 @@ export async function writeInto(
 ): Promise<RunManifest> {
   const { date = new Date(), milliseconds: start = performance.now() } = started ?? {};
   const times: RunTimes = { started: date, start, load: prediction.loadSeconds, writing: 0 };
-  const results = await writeAll(prediction, directory, times);
+  const { results, thrown } = await writeAll(prediction, directory, times);
   directory.lost.throwIfAborted();
   const { summary } = prediction;
-  if (summary.stopped && (results === 0 || summary.stopped.code === 'VNP_OUTPUT_LOST')) throw summary.stopped;
+  if (summary.stopped && (results === 0 || summary.stopped.code === 'VNP_OUTPUT_LOST')) throw thrown;
   await onWritten?.();
   for (const { part, reason, sources } of summary.failures) {
     for (const path of sources) await directory.recordFailure({ path, stage: STAGES[part], message: reason });
@@ -210,11 +211,16 @@ export async function writeInto(
   );
 }
 
-/** @returns the number of results, whether or not the run reached its end */
-async function writeAll(prediction: Prediction, directory: ResultDirectory, times: RunTimes): Promise<number> {
+/** @returns the number of results, and what a run that did not reach its end has thrown */
+async function writeAll(
+  prediction: Prediction,
+  directory: ResultDirectory,
+  times: RunTimes,
+): Promise<{ readonly results: number; readonly thrown: unknown }> {
   let results = 0;
+  let thrown: unknown;
   try {
-    for await (const result of prediction) {
+    for await (const result of storedResultsOf(prediction)) {
       const start = performance.now();
       const room = directory.write(result);
       // There is usually room, and awaiting a promise for each result would cost more than writing it.
@@ -224,20 +230,22 @@ async function writeAll(prediction: Prediction, directory: ResultDirectory, time
       results++;
     }
   } catch (error) {
-    if (error === undefined || error !== prediction.summary.stopped) throw error;
+    const { stopped } = prediction.summary;
+    if (!stopped || (error !== stopped && error !== stopped.cause)) throw error;
+    thrown = error;
   }
-  return results;
+  return { results, thrown };
 }
 
 const STAGES = { dna: 'DNABERT-S', protein: 'ESM-2', classifier: 'classifier', batch: 'batch' } as const;
 
 async function recordInvalid(
   directory: ResultDirectory,
-  { record, contig, source, reason }: ContigResult,
+  { index, contig, source, reason }: ContigResult,
 ): Promise<void> {
   await directory.recordFailure({
     path: source,
     stage: 'input',
-    message: `record ${record + 1}, ${contig}: ${reason}`,
+    message: `record ${index + 1}, ${contig}: ${reason}`,
   });
 }

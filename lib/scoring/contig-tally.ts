@@ -2,7 +2,14 @@ import type { SequenceRecord } from '../input/record.js';
 import { contigVerdict } from './calls.js';
 import type { CallRule } from './calls.js';
 import { logOdds } from './frame-scores.js';
-import type { ContigResult, ContigScores, ContigStatus, ContigVerdict, WindowCall, WindowResult } from './results.js';
+import type {
+  ContigScores,
+  ContigStatus,
+  ContigVerdict,
+  StoredContigResult,
+  WindowCall,
+  WindowResult,
+} from './results.js';
 import { NO_FRAME_REASON } from './window-result.js';
 
 /** Sums over a contig's scored windows, in order, so that the same windows give the same means to the last digit. */
@@ -62,11 +69,12 @@ export class ContigTally {
     this.#sums.add(window.virusScore, window.call);
   }
 
-  finish(record: SequenceRecord, rule: CallRule): ContigResult {
+  finish(record: SequenceRecord, rule: CallRule): StoredContigResult {
     const status = record.problem ? 'invalid' : this.#status(record.sequence.length);
     return {
       kind: 'contig',
-      record: record.index,
+      record: record.given,
+      index: record.index,
       contig: record.id,
       header: record.header,
       source: record.source,

@@ -11,7 +11,7 @@ export interface FrameScore {
   readonly virus: number;
   /**
    * Only if asked for: [dna width + protein width], the means over the frame's tokens of DNABERT-S, then of ESM-2,
-   * which the classifier reads. A view into a larger buffer: copy (`slice`) what you keep or send.
+   * which the classifier reads. An array of its own.
    */
   readonly embedding?: Float32Array;
 }
@@ -27,15 +27,22 @@ export type WindowStatus =
   /** The engine could not score it; `reason` says why. */
   | 'failed';
 
-/** What was found in one window. */
-export interface WindowResult {
+/**
+ * One window of a record. Plain data, as all results are: structuredClone and messages to other threads take it, as
+ * long as they take `record`.
+ *
+ * @typeParam R type of the caller's own records: undefined in a run over files or a stream
+ */
+export interface WindowResult<R = unknown> {
   /** Tells it from a ContigResult. */
   readonly kind: 'window';
+  /** The very object that the caller gave as a record; undefined in a run over files or a stream. */
+  readonly record: R;
   /** Position of the record in the whole input, from 0. */
-  readonly record: number;
-  /** Id of its record. */
+  readonly index: number;
+  /** Id of the record. */
   readonly contig: string;
-  /** The path that the record was read from, `-` for standard input. */
+  /** The path that the record was read from, `-` for standard input; `records` or `stream` if it was not a file. */
   readonly source: string;
   /** From 1 within the record. */
   readonly number: number;
@@ -101,17 +108,23 @@ export interface ContigScores {
   readonly meanLogOdds?: number;
 }
 
-/** The verdict on one record, and what it is based on. */
-export interface ContigResult extends ContigScores {
+/**
+ * A whole record. It comes after the results of its windows.
+ *
+ * @typeParam R type of the caller's own records: undefined in a run over files or a stream
+ */
+export interface ContigResult<R = unknown> extends ContigScores {
   /** Tells it from a WindowResult. */
   readonly kind: 'contig';
+  /** The very object that the caller gave as a record; undefined in a run over files or a stream. */
+  readonly record: R;
   /** Position of the record in the whole input, from 0. */
-  readonly record: number;
+  readonly index: number;
   /** Id of the record. */
   readonly contig: string;
-  /** The whole header line without `>`. */
+  /** The whole header line without `>`; the id if the record came from memory. */
   readonly header: string;
-  /** The path that the record was read from, `-` for standard input. */
+  /** See WindowResult. */
   readonly source: string;
   /** Letters. */
   readonly length: number;
@@ -129,8 +142,6 @@ export interface ContigResult extends ContigScores {
   readonly windowsScored: number;
   /** Scored windows that are called virus. */
   readonly windowsVirus: number;
-  /** The record's letters as read; readable until the next result is asked for. */
-  readonly sequence: StoredSequence;
   /** What became of it. */
   readonly status: ContigStatus;
   /** Empty when scored. */
@@ -138,4 +149,13 @@ export interface ContigResult extends ContigScores {
 }
 
 /** Results come in input order: the windows of a record, then the record. */
-export type PredictionResult = WindowResult | ContigResult;
+export type PredictionResult<R = unknown> = WindowResult<R> | ContigResult<R>;
+
+/** A contig's result inside a run, with what the result files need. */
+export interface StoredContigResult<R = unknown> extends ContigResult<R> {
+  /** The record's letters as read; readable until the next result is asked for. */
+  readonly sequence: StoredSequence;
+}
+
+/** A result inside a run. */
+export type StoredResult<R = unknown> = WindowResult<R> | StoredContigResult<R>;

@@ -9,7 +9,7 @@ export const NO_FRAME_REASON = 'no reading frame without a stop codon';
 
 /** A window of which nothing is awaited any more. */
 export interface SettledWindow {
-  readonly record: Pick<SequenceRecord, 'index' | 'id' | 'source'>;
+  readonly record: Pick<SequenceRecord, 'index' | 'id' | 'source' | 'given'>;
   readonly number: number;
   readonly start: number;
   readonly end: number;
@@ -33,7 +33,8 @@ export function windowResult(window: SettledWindow, rule: CallRule): WindowResul
   const deciding = status === 'scored' ? decidingFrame(frames) : undefined;
   return {
     kind: 'window',
-    record: record.index,
+    record: record.given,
+    index: record.index,
     contig: record.id,
     source: record.source,
     number,
@@ -70,7 +71,8 @@ function frameScores({ frames, scores, embeddings }: SettledWindow): FrameScore[
       frame,
       others: scores[2 * position]!,
       virus: scores[2 * position + 1]!,
-      ...(embedding && { embedding }),
+      // Not a view: that would keep the whole batch alive, and a clone would copy it.
+      ...(embedding && { embedding: embedding.slice() }),
     };
   });
 }

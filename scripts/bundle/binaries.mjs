@@ -28,15 +28,33 @@ const systemLibraries =
  * @param {string} addonFolder @param {string} folder for the copies @returns {Promise<Binary[]>}
  */
 export async function prepareBinaries(addonFolder, folder) {
+  const prebuilds = `prebuilds/${process.platform}-${process.arch}`;
+  return prepareAll(
+    [
+      { name: 'runtime/node', source: process.execPath },
+      ...modules.map((name) => ({ name: `${prebuilds}/${name}`, source: join(addonFolder, name) })),
+    ],
+    folder,
+  );
+}
+
+/**
+ * Prepares stripped copies of the addon and its loader alone.
+ * @param {string} addonFolder @param {string} folder for the copies @returns {Promise<Binary[]>}
+ */
+export async function prepareModules(addonFolder, folder) {
+  return prepareAll(
+    modules.map((name) => ({ name, source: join(addonFolder, name) })),
+    folder,
+  );
+}
+
+/** @param {{ name: string, source: string }[]} wanted @param {string} folder */
+async function prepareAll(wanted, folder) {
   for (const name of ['strip', 'readelf', 'objdump']) {
     if (!findProgram(name)) throw new SetupFailure(`${name} is missing: \`apt-get install binutils\``);
   }
   mkdirSync(folder, { recursive: true });
-  const prebuilds = `prebuilds/${process.platform}-${process.arch}`;
-  const wanted = [
-    { name: 'runtime/node', source: process.execPath },
-    ...modules.map((name) => ({ name: `${prebuilds}/${name}`, source: join(addonFolder, name) })),
-  ];
   const binaries = [];
   for (const { name, source } of wanted) {
     if (!existsSync(source)) throw new SetupFailure(`Expected ${source} but there is none. Run \`npm run setup\``);

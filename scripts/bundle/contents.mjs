@@ -3,13 +3,12 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFile
 import { dirname, join, relative } from 'node:path';
 import { SetupFailure } from '../setup/failure.mjs';
 import { filesBelow } from '../setup/fingerprint.mjs';
-import { headerPackages } from '../setup/header-packages.mjs';
 import { inRepository } from '../setup/repository.mjs';
 
 /** @typedef {{ name: string, source?: string, text?: string, executable?: boolean }} BundledFile name: within the bundle; one of source and text */
 
 /** What runs from the repository unchanged: commands, the GPU check and what it reads. */
-const folders = ['bin', 'models', 'examples', 'docs', 'scripts/gpu-check', 'test/fixtures/golden'];
+const folders = ['bin', 'models', 'examples', 'docs', 'scripts/setup', 'scripts/gpu-check', 'test/fixtures/golden'];
 const files = [...['LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'scripts/gpu-check.mjs', 'bench/host/inputs.mjs']];
 
 /**
@@ -24,7 +23,7 @@ export function bundledFiles({ library, packages, binaries }) {
   return [
     ...binaries.map(({ name, path }) => ({ name, source: path, executable: true })),
     ...below(library, 'dist/lib').filter(({ name }) => name.endsWith('.js')),
-    ...folders.flatMap((folder) => below(inRepository(folder), folder)).filter(({ name }) => !name.endsWith('.d.ts')),
+    ...folders.flatMap((folder) => below(inRepository(folder), folder)).filter(({ name }) => !/\.m?ts$/.test(name)),
     ...files.map((name) => ({ name, source: inRepository(name) })),
     ...packages.flatMap(({ path }) => packageFiles(path)),
     { name: 'docs/manual.md', text: manual() },
@@ -64,7 +63,6 @@ function packageManifest() {
   const { name, version, description, license, type, engines, exports, imports, bin, dependencies } = JSON.parse(
     readFileSync(inRepository('package.json'), 'utf8'),
   );
-  for (const header of headerPackages) delete dependencies[header];
   // A bundle has no types.
   for (const [entry, target] of Object.entries(exports)) exports[entry] = target.default ?? target;
   const kept = {

@@ -1,7 +1,6 @@
 // @ts-check
 import { existsSync, readFileSync } from 'node:fs';
 import { SetupFailure } from '../setup/failure.mjs';
-import { headerPackages } from '../setup/header-packages.mjs';
 import { inRepository } from '../setup/repository.mjs';
 import { licenseFiles, noticeOf } from './licenses.mjs';
 
@@ -9,8 +8,7 @@ import { licenseFiles, noticeOf } from './licenses.mjs';
 /** @typedef {{ path: string, name: string, version: string, license: string }} BundledPackage path: from the repository's root */
 
 /**
- * The packages needed at run time, by package-lock.json, in the order of their paths. Those with Node's headers are
- * left out: only the compiler reads them, and the addon is already compiled.
+ * The packages needed at run time, by package-lock.json, in the order of their paths.
  * @returns {BundledPackage[]}
  */
 export function productionPackages() {
@@ -22,7 +20,6 @@ export function productionPackages() {
   /** @param {string} from */
   const addDependenciesOf = (from) => {
     for (const name of Object.keys(locked[from]?.dependencies ?? {})) {
-      if (headerPackages.includes(name)) continue;
       const path = resolved(locked, from, name);
       if (found.has(path)) continue;
       found.add(path);

@@ -5,7 +5,6 @@ import { relative } from 'node:path';
 import { run } from '../setup/child.mjs';
 import { filesBelow } from '../setup/fingerprint.mjs';
 import { inRepository, repositoryRoot } from '../setup/repository.mjs';
-import { torch } from '../setup/versions.mjs';
 
 /** @type {{ name: string, version: string }} */
 export const project = JSON.parse(readFileSync(inRepository('package.json'), 'utf8'));
@@ -32,11 +31,11 @@ async function git(...words) {
 /**
  * MANIFEST.json: the contents of the bundle, with the hash of every other file.
  * @param {string} folder
- * @param {{ source: Source, binaries: import('./binaries.mjs').Binary[],
+ * @param {{ libtorch: string, source: Source, binaries: import('./binaries.mjs').Binary[],
  *   portability: import('./portability.mjs').Portability,
  *   packages: import('./dependencies.mjs').BundledPackage[] }} made
  */
-export function manifestOf(folder, { source, binaries, portability, packages }) {
+export function manifestOf(folder, { libtorch, source, binaries, portability, packages }) {
   const files = filesBelow(folder).map((path) => {
     const bytes = readFileSync(path);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -49,7 +48,7 @@ export function manifestOf(folder, { source, binaries, portability, packages }) 
     source: source.revision,
     platform: `${process.platform}-${process.arch}`,
     node: process.versions.node,
-    libtorch: torch.version,
+    libtorch,
     requires: portability.requires,
     binaries: binaries.map(({ name, libraries, requires }) => ({ name, libraries, requires })),
     packages: packages.map(({ name, version, license }) => ({ name, version, license })),

@@ -1,5 +1,4 @@
 // @ts-check
-import { torch } from '../setup/versions.mjs';
 
 /**
  * A shell script that runs a script with the bundle's own Node, called from any folder or through symbolic links.
@@ -20,15 +19,15 @@ exec "$root/runtime/node" "$root/${script}" "$@"
 }
 
 /**
- * @param {{ name: string, project: { version: string }, source: import('./manifest.mjs').Source,
- *   portability: import('./portability.mjs').Portability,
+ * @param {{ name: string, project: { version: string }, libtorch: string,
+ *   source: import('./manifest.mjs').Source, portability: import('./portability.mjs').Portability,
  *   packages: import('./dependencies.mjs').BundledPackage[] }} bundle
  */
-export function bundleReadme({ name, project, source, portability, packages }) {
+export function bundleReadme({ name, project, libtorch, source, portability, packages }) {
   const list = packages.map(({ name: title, version, license }) => `${title} ${version} (${license})`).join(', ');
   return `# virnucpro ${project.version}, ready to run
 
-Built from ${source.revision ?? 'a source without a revision'}. Needs no network, no npm and no compiler, but a PyTorch ${torch.version}, whose
+Built from ${source.revision ?? 'a source without a revision'}. Needs no network, no npm and no compiler, but a PyTorch ${libtorch}, whose
 libraries it uses; nothing in Python runs.
 
 \`\`\`sh

@@ -19,14 +19,14 @@ const DOCUMENTED_ELSEWHERE = /\bbenchmark\.BenchmarkReport\.\w+ \(Property\)/;
 export async function writeApiPages(check) {
   const made = mkdtempSync(join(tmpdir(), 'virnucpro-api-'));
   try {
-    const problems = await generate(made);
-    return { outdated: takeOver(made, inRepository(FOLDER), check), problems };
+    const { isMade, problems } = await generate(made);
+    return { outdated: isMade ? takeOver(made, inRepository(FOLDER), check) : [], problems };
   } finally {
     rmSync(made, { recursive: true });
   }
 }
 
-/** @param {string} folder @returns {Promise<string[]>} problems */
+/** @param {string} folder @returns {Promise<{ isMade: boolean, problems: string[] }>} */
 async function generate(folder) {
   const options = { options: inRepository('typedoc.json'), tsconfig: inRepository('tsconfig.json'), out: folder };
   const app = await Application.bootstrapWithPlugins(options, [new TypeDocReader(), new TSConfigReader()]);
@@ -36,10 +36,10 @@ async function generate(folder) {
     if (level >= 2 && !DOCUMENTED_ELSEWHERE.test(text)) problems.push(text);
   };
   const project = await app.convert();
-  if (!project) return ['TypeDoc cannot read the entry points', ...problems];
+  if (!project) return { isMade: false, problems };
   app.validate(project);
   await app.generateOutputs(project);
-  return problems;
+  return { isMade: true, problems };
 }
 
 /** Makes `target` hold the pages of `made`. @param {string} made @param {string} target @param {boolean} check */

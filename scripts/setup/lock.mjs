@@ -24,7 +24,7 @@ const silenceMilliseconds = 120_000;
  */
 export async function withLock(folder, onWait, action) {
   mkdirSync(folder, { recursive: true });
-  const file = join(folder, nameFor(thisProcess()));
+  const file = join(folder, nameOfThisProcess());
   let told = false;
   for (;;) {
     let holder = otherHolder(folder, file);
@@ -68,6 +68,11 @@ function otherHolder(folder, own) {
 export function livingHolder(folder, name) {
   const identity = identityFrom(name);
   return identity && (isAlive(identity) ?? beatsStill(join(folder, name))) ? identity : undefined;
+}
+
+/** The name of this process, as `livingHolder` understands it. */
+export function nameOfThisProcess() {
+  return nameFor(thisProcess());
 }
 
 /** @param {string} path */

@@ -1,13 +1,11 @@
 // @ts-check
-import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
 import { libcProblem } from '../../bin/c-library.js';
-import { cacheFolder } from './cache-folder.mjs';
 import { run } from './child.mjs';
 import { SetupFailure } from './failure.mjs';
 import { isPrebuilt } from './prebuilt.mjs';
 import { inRepository, isCheckout } from './repository.mjs';
-import { diskSpace, torch } from './versions.mjs';
 
 /** @typedef {import('./step.mjs').Step} Step */
 
@@ -20,7 +18,7 @@ export async function checkTools(step) {
   const builds = isCheckout || !(await isPrebuilt());
   const npm =
     isCheckout && !findProgram('npm') ? 'npm is missing: it comes with Node, else `apt-get install npm`' : undefined;
-  refuse([libcProblem(), npm, ...(builds ? await missingBuildTools() : []), ...(await missingForDownload())]);
+  refuse([libcProblem(), npm, ...(builds ? await missingBuildTools() : [])]);
   step.say('all present');
 }
 
@@ -64,44 +62,6 @@ async function missingStandard(compiler) {
   const source = inRepository('scripts', 'setup', 'standard-probe.cc');
   const { succeeded } = await run(compiler, ['-std=c++17', '-fsyntax-only', source]);
   return succeeded ? undefined : `${compiler} does not compile C++17: install GCC >= 9, e.g. \`apt-get install g++\``;
-}
-
-/** Checked only when a download may be needed: no libtorch was given, and none was fetched yet. */
-async function missingForDownload() {
-  const cache = cacheFolder();
-  const fetched = join(cache, `libtorch-${torch.version}-${process.platform}-${process.arch}`);
-  if (process.env['LIBTORCH'] || existsSync(fetched)) return [];
-  if (statSync(cache, { throwIfNoEntry: false })?.isFile())
-    return [`The cache ${cache} is a file: remove it, or \`export VIRNUCPRO_CACHE=/a/folder\``];
-  return [await missingPip(), missingSpace(cache)];
-}
-
-async function missingPip() {
-  if (!findProgram('python3')) return 'python3 is missing: `apt-get install python3 python3-pip`';
-  const { succeeded } = await run('python3', ['-m', 'pip', '--version']);
-  return succeeded ? undefined : 'pip is missing for python3: `apt-get install python3-pip`';
-}
-
-/** @param {string} folder */
-function missingSpace(folder) {
-  let existing = folder;
-  while (!existsSync(existing)) existing = dirname(existing);
-  const free = freeSpace(existing);
-  if (free === undefined || free >= diskSpace.cpu) return undefined;
-  return (
-    `libtorch needs ${diskSpace.cpu} GB but ${existing} has ${free.toFixed(1)} GB free: ` +
-    'make room, or `export VIRNUCPRO_CACHE=/a/larger/disk`, or `export LIBTORCH=/an/unpacked/libtorch`'
-  );
-}
-
-/** Gigabytes; undefined if the system does not report it. @param {string} folder */
-function freeSpace(folder) {
-  try {
-    const { bavail, bsize } = statfsSync(folder);
-    return (bavail * bsize) / 1e9;
-  } catch {
-    return undefined;
-  }
 }
 
 /** @param {string} path */

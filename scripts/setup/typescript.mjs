@@ -6,14 +6,26 @@ import { SetupFailure } from './failure.mjs';
 import { filesBelow, fingerprint, readStamp, removeStamp, writeStamp } from './fingerprint.mjs';
 import { inRepository, repositoryRoot } from './repository.mjs';
 
-/** Compiles lib/ and test/ into dist/. @param {import('./step.mjs').Step} step */
-export async function compileTypeScript(step) {
-  const stamp = inRepository('dist', '.virnucpro-setup');
+const stamp = inRepository('dist', '.virnucpro-setup');
+
+/** What dist/ has to be compiled from, and whether it is. */
+function state() {
   const sources = ['lib', 'test'].flatMap((folder) => filesBelow(inRepository(folder))).filter(isSource);
   const settings = ['tsconfig.json', 'node_modules/typescript/package.json'].map((file) => inRepository(file));
   const wanted = fingerprint([...settings, ...sources]);
   const complete = sources.every((source) => existsSync(compiledFrom(source)));
-  if (complete && readStamp(stamp) === wanted) return step.upToDate();
+  return { sources, wanted, complete, upToDate: complete && readStamp(stamp) === wanted };
+}
+
+/** Whether dist/ is what setup compiles from these sources. */
+export function isCompiled() {
+  return state().upToDate;
+}
+
+/** Compiles lib/ and test/ into dist/. @param {import('./step.mjs').Step} step */
+export async function compileTypeScript(step) {
+  const { sources, wanted, complete, upToDate } = state();
+  if (upToDate) return step.upToDate();
   removeStamp(stamp);
   removeOrphans(sources);
   // By its own record the compiler would skip files that it once wrote and that were removed since.

@@ -171,7 +171,7 @@ describe('importing DNABERT', () => {
   it('refuses a plain BERT by name', async () => {
     const toBert = (tensors: Map<string, TestTensor>): Map<string, TestTensor> =>
       renamed(tensors, (name) => name.replace('attention.self.Wqkv', 'attention.self.query'));
-    await fails('VNP_CHECKPOINT', /DNABERT-2 or DNABERT-S checkpoint for --dna .* a plain BERT checkpoint/, () =>
+    await fails('VNP_CHECKPOINT', /DNABERT-2 or DNABERT-S checkpoint for `dna` .* a plain BERT checkpoint/, () =>
       load(variant({ tensors: toBert })),
     );
   });
@@ -261,10 +261,10 @@ describe('a checkpoint of another family', () => {
     other: fixture('golden', 'esm2', 'outputs.safetensors'),
   };
   const words = {
-    esm: /received an ESM checkpoint \(--esm\)/,
-    transformers: /received an ESM checkpoint \(--esm\)/,
-    dna: /received a DNABERT-2 or DNABERT-S checkpoint \(--dna\)/,
-    classifier: /received a classifier checkpoint \(--classifier\)/,
+    esm: /received an ESM checkpoint \(`protein`\)/,
+    transformers: /received an ESM checkpoint \(`protein`\)/,
+    dna: /received a DNABERT-2 or DNABERT-S checkpoint \(`dna`\)/,
+    classifier: /received a classifier checkpoint \(`classifier`\)/,
     other: /received a checkpoint of another kind \(weights such as allX/,
   };
   const importers = { esm: importEsm2, dna: importDnabert, classifier: importClassifier };

@@ -53,7 +53,11 @@ describe('a model that is to be loaded', () => {
     mkdirSync(join(folder.path, 'others'));
     cpSync(join(folder.path, 'models', 'a'), join(folder.path, 'others', 'a'), { recursive: true });
     const others = at('others');
-    await refused(others, 'a', /^The model a in .*: it came from elsewhere\. .*"virnucpro models trust a".*--trust/);
+    await refused(
+      others,
+      'a',
+      /^The model a in .*: it came from elsewhere\. .*"virnucpro models trust a".*`trust: true`/,
+    );
     assert.equal((await others.findTrusted('a', { trust: true })).name, 'a');
     await refused(others, 'a', /: it came from elsewhere/);
     assert.equal(await others.isTrusted(await others.trust('a')), true);
@@ -139,7 +143,7 @@ describe('a model that is to be loaded', () => {
     await install('a');
     rmSync(join(folder.path, 'models', TRUST_FOLDER), { recursive: true });
     writeFileSync(join(folder.path, 'models', TRUST_FOLDER), 'a file');
-    await fails('VNP_OUTPUT', /Cannot record a model as trusted in .*; --trust opens it this once/, () =>
+    await fails('VNP_OUTPUT', /Cannot record a model as trusted in .*; `trust: true` opens it this once/, () =>
       at('models').trust('a'),
     );
   });

@@ -97,12 +97,12 @@ describe('importing a model', () => {
   });
 
   const refused: [string, RegExp, () => Partial<ImportRequest>, ('VNP_CHECKPOINT' | 'VNP_USAGE')?][] = [
-    ['the wrong family', /an ESM-2 checkpoint for --esm .* \(--dna\)/, () => ({ protein: paths.dna })],
+    ['the wrong family', /an ESM-2 checkpoint for `protein` .* \(`dna`\)/, () => ({ protein: paths.dna })],
     ['a file that is missing', /checkpoint file or folder/, () => ({ classifier: '/nowhere/500_model.pth' })],
     ['no tokenizer', /tokenizer\.json beside the weights/, () => ({ dna: withoutTokenizer() })],
     [
       'a classifier of other inputs',
-      /112 inputs \(48 of --dna and 64 of --esm\) .* received 5/,
+      /112 inputs \(48 of `dna` and 64 of `protein`\) .* received 5/,
       () => ({ classifier: narrowClassifier() }),
     ],
     ['a window of no length', /the chunk size but received 0/, () => ({ chunkSize: 0 }), 'VNP_USAGE'],

@@ -123,12 +123,12 @@ describe('a model with a card and a calibration', () => {
     await fails('VNP_CHECKPOINT', /\\u0000/, () => install(card('# A\0')));
     await fails('VNP_CHECKPOINT', /\\u001b/, () => install(card('# A\u001b[2J')));
     await fails('VNP_CHECKPOINT', /^The model card .* is empty/, () => install(card(' \n')));
-    await fails('VNP_USAGE', /at most 1000000 bytes for --card .*1000001 bytes/, () =>
+    await fails('VNP_USAGE', /at most 1000000 bytes for `card` .*1000001 bytes/, () =>
       install(card('x'.repeat(MAX_CARD + 1))),
     );
-    await fails('VNP_USAGE', /--card .*something other than a file/, () => install({ card: folder.path }));
-    await fails('VNP_USAGE', /--card .*ENOENT/, () => install({ card: join(folder.path, 'none.md') }));
-    await fails('VNP_USAGE', /--calibration .*ENOENT/, () => install({ calibration: join(folder.path, 'none.json') }));
+    await fails('VNP_USAGE', /`card` .*something other than a file/, () => install({ card: folder.path }));
+    await fails('VNP_USAGE', /`card` .*ENOENT/, () => install({ card: join(folder.path, 'none.md') }));
+    await fails('VNP_USAGE', /`calibration` .*ENOENT/, () => install({ calibration: join(folder.path, 'none.json') }));
     assert.deepEqual(readdirSync(folder.path), ['a-card.md']);
   });
 

@@ -105,7 +105,7 @@ describe('the choice of devices', () => {
   });
 
   it('takes no CPU in silence when no GPU is to be had', () => {
-    const message = /^No GPU can be used: cuda:2 is .*prohibited.*; cuda:3 is busy.*--device cpu/i;
+    const message = /^No GPU can be used: cuda:2 is .*prohibited.*; cuda:3 is busy.*`devices: 'cpu'`/i;
     for (const asked of ['auto', 'cuda'] as const) {
       assert.throws(() => choose(asked, [cpu, prohibited, taken]), { code: 'VNP_DEVICE', message });
     }
@@ -123,7 +123,7 @@ describe('the choice of devices', () => {
   it('is an error where GPUs are wanted and libtorch cannot use the driver; the CPU can be named', () => {
     const failure = {
       code: 'VNP_LIBTORCH',
-      message: /libtorch cannot use .* driver: it is old\. Run `mend`, or .*--device cpu/,
+      message: /libtorch cannot use .* driver: it is old\. Run `mend`, or .*`devices: 'cpu'`/,
     };
     for (const asked of ['auto', undefined, 'cuda', ['cuda:0'], ['cpu', 'cuda:0']] as const) {
       assert.throws(() => choose(asked, [cpu, ...gpus], UNUSABLE), failure);

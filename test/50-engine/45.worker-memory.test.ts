@@ -66,7 +66,7 @@ describe('the memory of a CPU worker', () => {
       const maxMemory = Math.round((littlePeak + largePeak) / 2);
       const worker = await open({ maxMemory });
       for (let time = 0; time < 2; time++) {
-        await assert.rejects(run(worker, BIG), { code: 'VNP_MEMORY', message: /needed .*B more .*--max-memory/ });
+        await assert.rejects(run(worker, BIG), { code: 'VNP_MEMORY', message: /needed .*B more .*`maxMemory`/ });
         assert.deepEqual((await run(worker, SMALL)).embeddings, small.embeddings);
       }
       assert.ok(worker.memory().peakAllocated <= maxMemory);
@@ -81,7 +81,7 @@ describe('the memory of a CPU worker', () => {
       });
       await assert.rejects(open({ maxMemory: weightBytes - 1 }), {
         code: 'VNP_MEMORY',
-        message: /weights .* take \d+ KiB, .* no room within \d+ KiB \(--max-memory\)\. /,
+        message: /weights .* take \d+ KiB, .* no room within \d+ KiB \(`maxMemory`\)\. /,
       });
     });
   }

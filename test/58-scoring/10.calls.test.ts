@@ -35,7 +35,16 @@ const frames: fc.Arbitrary<FrameScore[]> = fc
 function windowOf(status: WindowResult['status'], virus?: number): WindowResult {
   const best = virus === undefined ? undefined : { frame: 'F1' as const, others: 1 - virus, virus };
   const reason = status === 'failed' ? 'it broke' : '';
-  const place = { kind: 'window' as const, record: 0, contig: 'c', source: 'x.fa', number: 1, start: 0, end: 9 };
+  const place = {
+    kind: 'window' as const,
+    record: undefined,
+    index: 0,
+    contig: 'c',
+    source: 'x.fa',
+    number: 1,
+    start: 0,
+    end: 9,
+  };
   return {
     ...place,
     status,

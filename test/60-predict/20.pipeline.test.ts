@@ -7,7 +7,7 @@ import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
 import { Pipeline } from '../../lib/predict/pipeline.js';
 import type { PipelineOptions } from '../../lib/predict/pipeline.js';
-import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/scoring/results.js';
+import type { ContigResult, FrameScore, StoredResult, WindowResult } from '../../lib/scoring/results.js';
 import { RunControl } from '../../lib/predict/run-control.js';
 import { MutableRunSummary } from '../../lib/predict/summary.js';
 import { openReadingFrames } from '../../lib/windows/open-reading-frames.js';
@@ -71,7 +71,7 @@ const runs = fc.record({
 type Run = typeof runs extends fc.Arbitrary<infer Value> ? Value : never;
 
 interface Started {
-  readonly results: AsyncIterableIterator<PredictionResult>;
+  readonly results: AsyncIterableIterator<StoredResult>;
   readonly given: SequenceRecord[];
   readonly devices: FakeDevices;
   readonly summary: MutableRunSummary;
@@ -113,8 +113,8 @@ async function start(run: Run, isBrokenInput = false): Promise<Started> {
 }
 
 /** Takes all results; an error before their end must be the reason why the run was stopped. */
-async function allOf({ results, control }: Started, alsoEnds?: RegExp): Promise<PredictionResult[]> {
-  const seen: PredictionResult[] = [];
+async function allOf({ results, control }: Started, alsoEnds?: RegExp): Promise<StoredResult[]> {
+  const seen: StoredResult[] = [];
   try {
     for await (const result of results) {
       if (result.kind === 'contig') result.sequence.read(0, result.length);
@@ -182,7 +182,7 @@ describe('the way from records to results', () => {
     ));
 
   /** Results come in input order, each once, with the scores of each frame alone; all of them unless stopped. */
-  function checkResults(run: Run, seen: readonly PredictionResult[], isStopped: boolean): void {
+  function checkResults(run: Run, seen: readonly StoredResult[], isStopped: boolean): void {
     const { devices, memory = Infinity, lostAfter = [], isBroken = [], kindOf = () => 'sound' } = run.plan;
     const isSound = (index: number): boolean => (lostAfter[index] ?? Infinity) === Infinity && !isBroken[index];
     const hasSoundDevice = Array.from({ length: devices }, (_, index) => index).some(isSound);
@@ -197,7 +197,7 @@ describe('the way from records to results', () => {
         }
         assert.ok(result.kind === 'window');
         const end = start + length;
-        const { record, contig } = result;
+        const { index: record, contig } = result;
         assert.deepEqual(
           { record, contig, number: result.number, start: result.start, end: result.end },
           {
@@ -218,14 +218,14 @@ describe('the way from records to results', () => {
         return;
       }
       assert.ok(contig.kind === 'contig');
-      const { record, header: whole, length } = contig;
+      const { index: record, header: whole, length } = contig;
       assert.deepEqual([record, whole, length], [index, header, text.length]);
       checkContig(contig, windows);
     }
     assert.deepEqual(remaining, []);
   }
 
-  function checkSummary({ summary, devices, control }: Started, seen: readonly PredictionResult[]): void {
+  function checkSummary({ summary, devices, control }: Started, seen: readonly StoredResult[]): void {
     const { counts, failures, framesDone, framesFailed, devices: used } = summary;
     const windows = seen.filter((result) => result.kind === 'window');
     const contigs = seen.filter((result) => result.kind === 'contig');
@@ -330,7 +330,7 @@ describe('the way from records to results', () => {
     const contigs: number[] = [];
     const { results } = predict(read(), pool, { chunkSize: 30, batches, sequences: false });
     await assert.rejects(async () => {
-      for await (const result of results) if (result.kind === 'contig') contigs.push(result.record);
+      for await (const result of results) if (result.kind === 'contig') contigs.push(result.index);
     }, /the disk is gone/);
     assert.deepEqual(
       contigs,
@@ -344,7 +344,7 @@ describe('the way from records to results', () => {
         const started = await start({ ...run, plan: { devices: run.plan.devices, turns: run.plan.turns } });
         const { results, control, given, devices } = started;
         const reason = new VirnucproError('VNP_ABORTED', 'enough');
-        const seen: PredictionResult[] = [];
+        const seen: StoredResult[] = [];
         let end: unknown;
         try {
           if (after === 0) control.stop(reason);

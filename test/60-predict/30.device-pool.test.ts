@@ -304,7 +304,8 @@ describe('the pool of devices', () => {
     it('ends where none is left, with the reason of each', async () => {
       const open = (...codes: readonly ErrorCode[]) =>
         new FakeDevices({ devices: codes.length, turns: [0] }).openPool('packed', failing(...codes), mayLeaveOut);
-      const message = /^No GPU can be used\. fake:0: .*\(VNP_MEMORY\); fake:1: .*\. Choose the CPU \(--device cpu\)$/;
+      const message =
+        /^No GPU can be used\. fake:0: .*\(VNP_MEMORY\); fake:1: .*\. Choose the CPU \(`devices: 'cpu'`\)$/;
       await assert.rejects(open('VNP_MEMORY', 'VNP_MEMORY'), { code: 'VNP_MEMORY', message });
       await assert.rejects(open('VNP_MEMORY', 'VNP_DEVICE_LOST'), { code: 'VNP_DEVICE', message });
       await assert.rejects(open('VNP_MEMORY'), { message: 'Expected memory but fake:0 has none' });

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { PackedTokens } from '../../lib/batches/tokens.js';
-import type { FrameBatchTokens } from '../../lib/engine/addon.js';
-import type { Pool } from '../../lib/engine/pool/embedding-work.js';
+import type { FrameBatchTokens, Pool } from '../../lib/engine/addon.js';
 import type { PoolShare } from '../../lib/engine/pool/pool-share.js';
 import type { BatchOutcome } from '../../lib/engine/pool/scoring-work.js';
 import { codeOf } from '../../lib/errors.js';

@@ -123,9 +123,9 @@ describe('predictors', () => {
       assert.deepEqual([status, stdout], [how === 'exit' ? 5 : 0, ANSWERS[way]]);
     }
     const ANSWERS: Record<string, string> = {
-      abort: 'VNP_ABORTED enough\n',
-      close: 'VNP_CLOSED undefined\n',
-      loading: 'VNP_ABORTED enough\n',
+      abort: 'enough\n',
+      close: 'VNP_CLOSED\n',
+      loading: 'enough\n',
     };
 
     for (const how of ['itself', 'exit'] as const) {

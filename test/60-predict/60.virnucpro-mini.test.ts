@@ -34,7 +34,7 @@ describe('virnucpro-mini', () => {
     let windows = 0;
     for await (const result of predictor.predict(join(folder, 'cases.fa'), { calibration: false })) {
       if (result.kind !== 'window') continue;
-      const { frames } = CASES[result.record]!;
+      const { frames } = CASES[result.index]!;
       assert.deepEqual(
         result.frames.map(({ frame }) => frame),
         Object.keys(frames),

@@ -8,8 +8,7 @@ import { reasonOf, VirnucproError } from '../../lib/errors.js';
 const [models, input, way, end] = process.argv.slice(2) as [string, string, 'loading' | 'abort' | 'close', string];
 const options = { model: 'golden', models, precision: 'fp32', devices: 'cpu', threads: 1 } as const;
 const ended = new AbortController();
-const say = (error: unknown): void =>
-  console.log(error instanceof VirnucproError ? `${error.code} ${String(error.cause)}` : `unknown: ${reasonOf(error)}`);
+const say = (error: unknown): void => console.log(error instanceof VirnucproError ? error.code : reasonOf(error));
 
 if (way === 'loading') {
   await open({ ...options, signal: ended.signal, onEvent: ({ event }) => event === 'loading' && ended.abort('enough') })

@@ -179,12 +179,6 @@ export class FakeDevices {
         }
       }
     };
-    const embed = (part: 'dna' | 'protein', tokens: PackedTokens, request: EmbeddingRequest): Promise<PooledStates> =>
-      job(async () => {
-        const none = { tokens: new Int32Array(0), offsets: new Int32Array(tokens.offsets.length) };
-        await this.#compute({ dna: none, protein: none, [part]: tokens }, index, taken++);
-        return statesOf(tokens, request);
-      });
     const worker: Partial<NativeWorker> = {
       weightBytes: 1000,
       threads: 1,
@@ -195,6 +189,12 @@ export class FakeDevices {
         return { seconds: rows / LIMIT, operations: rows };
       },
       run: (batch) => job(() => this.#score(batch, index, taken++)),
+      embed: (part, tokens, request) =>
+        job(async () => {
+          const none = { tokens: new Int32Array(0), offsets: new Int32Array(tokens.offsets.length) };
+          await this.#compute({ dna: none, protein: none, [part]: tokens }, index, taken++);
+          return statesOf(tokens, request);
+        }),
       cancel: () => {
         for (const { reject } of waiting.splice(0)) reject(nativeError('VNP_ABORTED', 'cancelled'));
       },
@@ -202,7 +202,7 @@ export class FakeDevices {
         this.closed++;
       },
     };
-    return Object.assign(worker, { embed }) as unknown as NativeWorker;
+    return worker as NativeWorker;
   }
 
   /** Takes its time, and may fail. @returns the kinds of the batch's frames */

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { unescapeCell } from '../../lib/output/cell.js';
 import { CONTIGS_TABLE, WINDOWS_TABLE } from '../../lib/output/files.js';
 import { RANDOM_WEIGHTS_WARNING, tableComment } from '../../lib/output/manifest.js';
-import type { FrameScore, PredictionResult } from '../../lib/scoring/results.js';
+import type { FrameScore, StoredResult } from '../../lib/scoring/results.js';
 import { windowCall } from '../../lib/scoring/calls.js';
 import { tableRows } from '../table-rows.js';
 import { contigResult, optionsIn, rowsOf, temporaryFolder, windowResult, writeRun } from './results.js';
@@ -93,8 +93,8 @@ describe('The tables', () => {
     };
     const counts = { ambiguous: 1, windowsScored: 2, windowsVirus: 1 };
     await writeRun(optionsIn(folder.path), [
-      contigResult('a', 'ACGTN', { ...counts, ...scores, verdict: 'virus', source: 'in put.fa', record: 7 }),
-      contigResult('b', '', { verdict: 'none', status: 'empty', reason: 'no letters', record: 8 }),
+      contigResult('a', 'ACGTN', { ...counts, ...scores, verdict: 'virus', source: 'in put.fa', index: 7 }),
+      contigResult('b', '', { verdict: 'none', status: 'empty', reason: 'no letters', index: 8 }),
     ]);
     assert.deepEqual(rowsOf(path('contigs.tsv')), [
       ['a', '5', '1', 'virus', '0', '2', '1', '0.55', '0.9', '-1.25', 'scored', '', 'in put.fa', '8'],
@@ -104,9 +104,9 @@ describe('The tables', () => {
 
   it('tell records of the same id apart, of one input or of several', async () => {
     const of = [
-      { source: '=a.fa', record: 0 },
-      { source: '=a.fa', record: 1 },
-      { source: 'b.fa', record: 2 },
+      { source: '=a.fa', index: 0 },
+      { source: '=a.fa', index: 1 },
+      { source: 'b.fa', index: 2 },
     ];
     const results = of.flatMap((from) => [
       windowResult('a', 1, from),
@@ -133,7 +133,7 @@ describe('The tables', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(text, text, text), { minLength: 1, maxLength: 5 }), async (texts) => {
-        const results = texts.flatMap(([id, reason, source]): PredictionResult[] => [
+        const results = texts.flatMap(([id, reason, source]): StoredResult[] => [
           windowResult(id, 1, { status: 'failed', reason, source }),
           contigResult(id, 'ACGT', { windows: 1, reason, source, status: 'failed', verdict: 'none' }),
         ]);

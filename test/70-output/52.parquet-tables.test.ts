@@ -7,7 +7,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'h
 import { unescapeCell } from '../../lib/output/cell.js';
 import { CONTIGS_TABLE, TABLES, WINDOWS_TABLE } from '../../lib/output/files.js';
 import type { OutputFile } from '../../lib/output/files.js';
-import type { FrameScore, PredictionResult } from '../../lib/scoring/results.js';
+import type { FrameScore, StoredResult } from '../../lib/scoring/results.js';
 import { contigResult, optionsIn, rowsOf, temporaryFolder, windowResult, writeRun } from './results.js';
 
 const NAMES = TABLES.parquet.map(({ name }) => name);
@@ -16,7 +16,7 @@ describe('The tables in Parquet', () => {
   const folder = temporaryFolder();
   const path = (name: string): string => join(folder.path, 'out', name);
 
-  async function write(results: readonly PredictionResult[], tables: 'tsv' | 'parquet'): Promise<void> {
+  async function write(results: readonly StoredResult[], tables: 'tsv' | 'parquet'): Promise<void> {
     await writeRun(optionsIn(folder.path, { force: true, tables }), results);
   }
   async function parquetRows(name: string): Promise<Record<string, unknown>[]> {
@@ -81,7 +81,7 @@ describe('The tables in Parquet', () => {
           return [
             windowResult(id, 1, { status, reason, source, model, frames: scored, record: index }),
             contigResult(id, 'ACGT', { windows: 1, reason, source, status, record: index, ...means }),
-          ] satisfies PredictionResult[];
+          ] satisfies StoredResult[];
         });
         const read: Record<string, unknown>[][] = [];
         await write(results, 'parquet');

@@ -105,7 +105,7 @@ describe('The result directory', () => {
   it('is refused when something is in it, with names and the way out', async () => {
     mkdirSync(out());
     for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) writeFileSync(out(name), '');
-    await refuses(/is not empty: it holds a, b, c, d, e and 2 more\. .*--force/);
+    await refuses(/is not empty: it holds a, b, c, d, e and 2 more\. .*`force: true`/);
     assert.equal(readdirSync(out()).length, 7);
   });
 
@@ -335,7 +335,7 @@ describe('The result directory', () => {
   it('is refused with an offer where a run is not finished', async () => {
     mkdirSync(out());
     writeFileSync(out('.journal'), 'scores');
-    await refuses(/a run that is not finished\. Resume it with --resume/);
+    await refuses(/a run that is not finished\. Resume it with `resume: true`/);
     assert.equal(readFileSync(out('.journal'), 'utf8'), 'scores');
   });
 

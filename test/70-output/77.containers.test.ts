@@ -209,7 +209,7 @@ describe('Two runs in one directory', () => {
       rmSync(what === 'its folder' ? out(name) : out(name, 'owner.json'), { recursive: true });
       const { code, text } = await run.says('lost');
       assert.equal(code, 'VNP_OUTPUT_LOST');
-      assert.match(text!, /was removed or taken over while it ran\. .*continue with --resume/);
+      assert.match(text!, /was removed or taken over while it ran\. .*continue with `resume: true`/);
       run.finish();
       assert.equal((await run.says('finished', 'failed')).text, text);
       assert.ok(!existsSync(out('run.json')));

@@ -15,7 +15,7 @@ import {
 import type { RunCounts } from '../../lib/predict/run-counts.js';
 import { openResultDirectory } from '../../lib/output/result-directory.js';
 import type { ResultDirectoryOptions } from '../../lib/output/result-directory.js';
-import type { PredictionResult } from '../../lib/scoring/results.js';
+import type { StoredResult } from '../../lib/scoring/results.js';
 import {
   contigResult,
   countsOf,
@@ -105,7 +105,7 @@ describe('run.json', () => {
   }
 
   async function finishOf(
-    results: readonly PredictionResult[],
+    results: readonly StoredResult[],
     outcome: RunDescription['outcome'],
     counts = countsOf(results),
   ): Promise<RunManifest> {

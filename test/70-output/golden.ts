@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { ContigResult, FrameScore, WindowResult } from '../../lib/scoring/results.js';
+import type { StoredContigResult, FrameScore, WindowResult } from '../../lib/scoring/results.js';
 import type { FrameName, Orf } from '../../lib/windows/open-reading-frames.js';
 import { fixture } from '../repository.js';
 import { contigResult, windowResult } from './results.js';
@@ -56,7 +56,7 @@ function goldenWindow(id: string, letters: string, frames: readonly GoldenFrame[
 }
 
 /** The results of the golden run as the pipeline passes them on: windows of a record, then the record. */
-export function goldenResults(): (WindowResult | ContigResult)[] {
+export function goldenResults(): (WindowResult | StoredContigResult)[] {
   const frames = framesByWindow();
   const windows = readFasta('input_chunked500.fa').map(({ id, letters }) =>
     goldenWindow(id, letters, frames.get(id) ?? []),

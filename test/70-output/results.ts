@@ -8,7 +8,13 @@ import {
   type ResultDirectory,
   type ResultDirectoryOptions,
 } from '../../lib/output/result-directory.js';
-import type { ContigResult, FrameScore, PredictionResult, WindowResult } from '../../lib/scoring/results.js';
+import type {
+  FrameScore,
+  PredictionResult,
+  StoredContigResult,
+  StoredResult,
+  WindowResult,
+} from '../../lib/scoring/results.js';
 
 /** A scored window with one frame; `changes` overrides its fields. */
 export function windowResult(contig: string, number: number, changes: Partial<WindowResult> = {}): WindowResult {
@@ -18,7 +24,8 @@ export function windowResult(contig: string, number: number, changes: Partial<Wi
   const frames = changes.frames ?? (scored ? [best] : []);
   return {
     kind: 'window',
-    record: 0,
+    record: undefined,
+    index: 0,
     contig,
     source: 'input.fa',
     number,
@@ -33,11 +40,16 @@ export function windowResult(contig: string, number: number, changes: Partial<Wi
   };
 }
 
-export function contigResult(contig: string, letters: string, changes: Partial<ContigResult> = {}): ContigResult {
+export function contigResult(
+  contig: string,
+  letters: string,
+  changes: Partial<StoredContigResult> = {},
+): StoredContigResult {
   const bytes = Buffer.from(letters, 'latin1');
   return {
     kind: 'contig',
-    record: 0,
+    record: undefined,
+    index: 0,
     contig,
     header: `${contig} of a test`,
     source: 'input.fa',
@@ -114,14 +126,14 @@ export function optionsIn(folder: string, changes: Partial<ResultDirectoryOption
   return { directory: join(folder, 'out'), chunkSize: 500, inputName: 'input', comment, ...changes };
 }
 
-export async function writeAll(directory: ResultDirectory, results: Iterable<PredictionResult>): Promise<void> {
+export async function writeAll(directory: ResultDirectory, results: Iterable<StoredResult>): Promise<void> {
   for (const result of results) await directory.write(result);
 }
 
 /** Opens, writes and finishes; every contig's `windows` must be right. */
 export async function writeRun(
   options: ResultDirectoryOptions,
-  results: readonly PredictionResult[],
+  results: readonly StoredResult[],
   changes: Partial<RunDescription> = {},
 ): Promise<void> {
   const directory = await openResultDirectory(options);

@@ -8,7 +8,7 @@ import { tableComment } from '../../lib/output/manifest.js';
 import { Ledger } from '../../lib/predict/ledger.js';
 import type { CallRule } from '../../lib/scoring/calls.js';
 import { ContigTally } from '../../lib/scoring/contig-tally.js';
-import type { PredictionResult } from '../../lib/scoring/results.js';
+import type { StoredResult } from '../../lib/scoring/results.js';
 import { FRAME_NAMES } from '../../lib/windows/open-reading-frames.js';
 import { recordOf } from '../60-predict/records.js';
 import { countsOf, runDescription, temporaryFolder } from '../70-output/results.js';
@@ -24,7 +24,7 @@ const contigs = fc.array(fc.array(scoresOfWindow, { maxLength: 4 }), { minLength
 type Contigs = typeof contigs extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** The results that a run's ledger computes from these scores. */
-function resultsOf(contigs: Contigs, rule: CallRule): PredictionResult[] {
+function resultsOf(contigs: Contigs, rule: CallRule): StoredResult[] {
   const ledger = new Ledger({ rule, sequences: false, model: 'tiny' });
   contigs.forEach((windows, index) => {
     const record = recordOf(`c${index}`, 'A'.repeat(windows.length), index);
@@ -37,11 +37,11 @@ function resultsOf(contigs: Contigs, rule: CallRule): PredictionResult[] {
       const packed = { tokens: new Int32Array(0), offsets: new Int32Array(1) };
       const batch = { tags: frames.map((_, at) => first + at), tokens: { dna: packed, protein: packed } };
       const scores = Float32Array.from(frames.flat());
-      ledger.settle(batch, { scores, faults: new Uint8Array(frames.length), failures: [] });
+      ledger.settle(batch, { scores, faults: new Uint8Array(frames.length), failures: [], computed: [] });
     });
     ledger.endRecord(record, tally);
   });
-  const results: PredictionResult[] = [];
+  const results: StoredResult[] = [];
   for (let result = ledger.next(); result; result = ledger.next()) results.push(result);
   return results;
 }
@@ -71,7 +71,7 @@ describe('One rule', () => {
   const folder = temporaryFolder();
 
   async function write(
-    results: readonly PredictionResult[],
+    results: readonly StoredResult[],
     { threshold, minFraction }: CallRule,
     fasta: string,
   ): Promise<void> {

@@ -9,7 +9,7 @@ import { windowCall } from '../../lib/scoring/calls.js';
 import type { CallRule } from '../../lib/scoring/calls.js';
 import { ContigTally } from '../../lib/scoring/contig-tally.js';
 import { decidingFrame } from '../../lib/scoring/window-result.js';
-import type { PredictionResult, WindowResult } from '../../lib/scoring/results.js';
+import type { StoredResult, WindowResult } from '../../lib/scoring/results.js';
 import { rescore } from '../../lib/rescore/rescore.js';
 import type { RescoreOptions } from '../../lib/rescore/rescore.js';
 import { FRAME_NAMES } from '../../lib/windows/open-reading-frames.js';
@@ -70,7 +70,7 @@ export async function predictStored(
     }),
   });
   const progress = new InputProgress();
-  const results: PredictionResult[] = [];
+  const results: StoredResult[] = [];
   const paths = Object.keys(inputs).map((name) => join(folder, name));
   try {
     for await (const record of readRecords(paths, { progress })) {
@@ -93,7 +93,7 @@ function modelOf({ model, random = false }: StoredRun): ManifestModel {
 
 function describe(
   run: StoredRun,
-  results: readonly PredictionResult[],
+  results: readonly StoredResult[],
   { finished }: InputProgress,
   rule: CallRule,
 ): RunDescription {
@@ -115,7 +115,7 @@ function* resultsOf(
   run: StoredRun,
   rule: CallRule,
   before: number,
-): Generator<PredictionResult> {
+): Generator<StoredResult> {
   const tally = new ContigTally();
   let number = before;
   const letters = record.problem === undefined ? record.sequence.length : 0;
@@ -125,7 +125,8 @@ function* resultsOf(
     const best = status === 'scored' ? decidingFrame(frames) : undefined;
     const window: WindowResult = {
       kind: 'window',
-      record: record.index,
+      record: undefined,
+      index: record.index,
       contig: record.id,
       source: record.source,
       number: span.number,

@@ -71,7 +71,7 @@ describe('the sequences of a benchmark', () => {
     const read = (record: string) => fastaSequences(write(record), { part: 'protein', limit: 9, window: 500 });
     await assert.rejects(read(`>contig_1\n${'acgtn'.repeat(41)}\n`), {
       code: 'VNP_INPUT_FORMAT',
-      message: /record "contig_1" .*input\.fa is not a protein: it consists of 205 letters of DNA\. .*--dna/,
+      message: /record "contig_1" .*input\.fa is not a protein: it consists of 205 letters of DNA\. .*`dna`/,
     });
     assert.equal((await read(`>short\n${'ACGTN'.repeat(40)}\n`)).length, 1);
     assert.equal((await read(`>protein\n${'ACGTN'.repeat(41)}M\n`)).length, 1);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { eventText } from '../../lib/monitor/event-text.js';
+import { withFlags } from '../../lib/monitor/flags.js';
 import { EVENTS } from './events.js';
 
 describe('an event in words', () => {
@@ -26,12 +27,21 @@ describe('an event in words', () => {
   it('says in which precision a mixed set of GPUs computes, and what would be faster', () => {
     const why = ', because cuda:1 (Tesla T4, capability 7.5) has no BF16';
     const mixed = text('precision', { fp16: [] });
-    assert.equal(mixed, `computing in FP32 on every device${why}. --gpus 0,2 leaves it out and computes in BF16`);
-    assert.match(text('precision', { fp16: [], able: ['cuda:0', 'cpu'] }), /\. --device cuda:0,cpu leaves it out/);
+    assert.equal(
+      withFlags(mixed),
+      `computing in FP32 on every device${why}. --gpus 0,2 leaves it out and computes in BF16`,
+    );
+    assert.match(
+      text('precision', { fp16: [], able: ['cuda:0', 'cpu'] }),
+      /\. `devices: \['cuda:0', 'cpu'\]` leaves it out/,
+    );
     assert.equal(eventText(EVENTS.precision).level, 'warn');
     const alone = eventText({ ...EVENTS.precision, able: [] });
     assert.equal(alone.level, 'info');
-    assert.ok(alone.text.startsWith(`computing in FP32${why}. --precision fp16 uses the tensor cores`), alone.text);
+    assert.ok(
+      alone.text.startsWith(`computing in FP32${why}. \`precision: 'fp16'\` uses the tensor cores`),
+      alone.text,
+    );
   });
 
   it('names a MIG instance and a busy device as such', () => {
@@ -58,7 +68,7 @@ describe('an event in words', () => {
   });
 
   it('says what helps where memory is short', () => {
-    for (const advice of ['92 %', '--esm-batch-size', '--dnabert-batch-size', '--max-memory', 'other programs']) {
+    for (const advice of ['92 %', '`proteinBatchTokens`', '`dnaBatchTokens`', '`maxMemory`', 'other programs']) {
       assert.ok(text('memory-pressure').includes(advice), advice);
     }
   });

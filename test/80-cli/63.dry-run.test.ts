@@ -101,7 +101,7 @@ describe('virnucpro predict --dry-run', () => {
       async () => {
         for await (const result of prediction) if (result.kind === 'contig') ended.abort('enough');
       },
-      { code: 'VNP_ABORTED' },
+      (reason) => reason === 'enough',
     );
     await predictor.close();
     const before = contentOf('cut');

@@ -18,7 +18,6 @@ describe('what setup needs', () => {
     for (const name of ['npm', 'cmake', 'make']) checkout.writeProgram(name, 'exit 0');
     for (const name of ['sh', 'dirname']) symlinkSync(locate(name), join(checkout.bin, name));
     checkout.writeProgram('c++', 'exit 0');
-    checkout.writeProgram('python3', 'exit 0');
   });
   afterEach(() => checkout.remove());
 
@@ -38,7 +37,6 @@ describe('what setup needs', () => {
     'c++': /^A C\+\+17 compiler is missing: `apt-get install g\+\+`$/,
     cmake: /^cmake is missing: `apt-get install cmake`$/,
     make: /^ninja or make is missing: `apt-get install ninja-build`$/,
-    python3: /^python3 is missing: `apt-get install python3 python3-pip`$/,
   };
   for (const [name, message] of Object.entries(tools)) {
     it(`is said in one line with the command that mends it: ${name}`, async () => {
@@ -55,7 +53,7 @@ describe('what setup needs', () => {
   });
 
   it('is said all at once', async () => {
-    assert.equal((await missing(Object.keys(tools))).length, 5);
+    assert.equal((await missing(Object.keys(tools))).length, 4);
   });
 
   it('includes a compiler that knows C++17, of which $CXX names another', async () => {
@@ -66,29 +64,5 @@ describe('what setup needs', () => {
 
   it('accepts the real compiler', async () => {
     assert.deepEqual(await missing([], { PATH: process.env['PATH'] ?? '' }), []);
-  });
-
-  it('includes pip', async () => {
-    checkout.writeProgram('python3', 'echo "No module named pip" >&2; exit 1');
-    assert.deepEqual(await missing([]), ['pip is missing for python3: `apt-get install python3-pip`']);
-  });
-
-  it('includes room for libtorch, on the disk of the cache', async () => {
-    // A file system of the kernel's own, which has no free blocks.
-    const lines = await missing([], { VIRNUCPRO_CACHE: '/sys/virnucpro' });
-    assert.match(
-      lines.join('\n'),
-      /^libtorch needs 2 GB but \/sys has 0\.0 GB free: make room, or `export VIRNUCPRO_CACHE=/,
-    );
-  });
-
-  it('includes a cache that is a folder', async () => {
-    checkout.write('cache-file', '');
-    const lines = await missing([], { VIRNUCPRO_CACHE: checkout.path('cache-file') });
-    assert.match(lines.join('\n'), /^The cache \S*cache-file is a file: remove it, or `export VIRNUCPRO_CACHE=/);
-  });
-
-  it('does not include Python or room when a libtorch is given', async () => {
-    assert.deepEqual(await missing(['python3'], { LIBTORCH: '/given', VIRNUCPRO_CACHE: '/sys/virnucpro' }), []);
   });
 });

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { repositoryRoot } from '../repository.js';
+import { emptyLibrary, pinnedTo } from './made-up-wheels.js';
+import type { MadeUpWheel } from './made-up-wheels.js';
 
 export interface Finished {
   code: number | null;
@@ -19,6 +21,8 @@ export interface Running {
   prints(words: string): Promise<unknown>;
   kill(): void;
 }
+
+const NETWORK_SETTINGS = /^(PIP_|SSL_CERT_FILE$|(HTTPS?|NO)_PROXY$)/i;
 
 /** The compiled lib/ that this test belongs to. */
 export const compiledLibrary = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'lib');
@@ -39,8 +43,12 @@ export class TemporaryCheckout {
       cpSync(join(repositoryRoot, name), this.path(name));
     }
     mkdirSync(this.bin);
+    // Without what this machine's user has set for pip and the network.
+    const others = Object.entries(process.env).filter(([name]) => !NETWORK_SETTINGS.test(name));
     this.environment = {
-      ...process.env,
+      ...Object.fromEntries(others),
+      PIP_CONFIG_FILE: '/dev/null',
+      NETRC: '/dev/null',
       PATH: `${this.bin}:${process.env['PATH'] ?? ''}`,
       VIRNUCPRO_CACHE: this.cache,
     };
@@ -65,6 +73,20 @@ export class TemporaryCheckout {
   useCompiledLibrary(): void {
     mkdirSync(this.path('dist'));
     symlinkSync(compiledLibrary, this.path('dist', 'lib'));
+  }
+
+  /** Uses a copy of the compiled library, in which `pinWheels` may change what setup fetches. */
+  copyCompiledLibrary(): void {
+    const library = this.path('dist', 'lib');
+    cpSync(compiledLibrary, library, { recursive: true });
+    symlinkSync(join(repositoryRoot, 'node_modules'), this.path('node_modules'));
+    renameSync(join(library, 'setup', 'wheel-table.js'), join(library, 'setup', 'real-wheel-table.js'));
+  }
+
+  /** Makes these the wheels that setup fetches. */
+  pinWheels(wheels: readonly MadeUpWheel[]): void {
+    const pinned = Object.fromEntries(wheels.map((wheel) => [`${wheel.name} ${wheel.version}`, pinnedTo(wheel)]));
+    this.write('dist/lib/setup/wheel-table.js', madeUpTable(pinned));
   }
 
   start(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Running {
@@ -100,12 +122,17 @@ export class TemporaryCheckout {
   }
 }
 
-/** Passes for a complete library but contains only the header. */
-export function emptyLibrary(): Buffer {
-  const header = Buffer.alloc(64);
-  header.set([0x7f, 0x45, 0x4c, 0x46, 2, 1]);
-  header.writeUInt16LE(process.arch === 'arm64' ? 183 : 62, 18);
-  return header;
+/** A module in the place of wheel-table.js: the real wheels, but with these files where the real ones are pinned. */
+function madeUpTable(pinned: object): string {
+  return `import { libtorchWheels, titleOf } from './real-wheel-table.js';
+export * from './real-wheel-table.js';
+const pinned = ${JSON.stringify(pinned)};
+for (const { torch, companions, cudaCompanions } of Object.values(libtorchWheels)) {
+  for (const wheel of [torch, ...companions, ...cudaCompanions]) {
+    if (wheel.files.x64 !== undefined) wheel.files = pinned[titleOf(wheel)];
+  }
+}
+`;
 }
 
 /** A folder that passes for a libtorch: the search reads names, versions and headers, not code. */

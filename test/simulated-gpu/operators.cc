@@ -78,6 +78,13 @@ const std::map<std::string, Shapes>& shapes_by_hand() {
     TORCH_CHECK(!stack[5].toBool());
     return Stack{meta(self.sizes(), self.scalar_type()), meta({0}, at::kFloat), meta({0}, at::kFloat)};
   };
+  // Segments of the first dimension, by their offsets.
+  const auto segment_reduce = [=](const Stack& stack) {
+    const auto self = tensor(stack, 0);
+    auto sizes = self.sizes().vec();
+    sizes[0] = stack[4].toTensor().numel() - 1;
+    return Stack{meta(sizes, self.scalar_type())};
+  };
   // The CPU's result for as many indices, all zero.
   const auto embedding_bag = [=](const Stack& stack) {
     const auto indices = at::zeros({tensor(stack, 1).numel()}, at::kLong);
@@ -100,6 +107,7 @@ const std::map<std::string, Shapes>& shapes_by_hand() {
       {"aten::where.self_out", where_out},
       {"aten::native_layer_norm", layer_norm},
       {"aten::native_batch_norm", batch_norm},
+      {"aten::segment_reduce", segment_reduce},
   };
   return *table;
 }

@@ -36,7 +36,7 @@ export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice 
     throw new VirnucproError(
       'VNP_LIBTORCH',
       `libtorch cannot use this machine's NVIDIA driver: ${cuda.reason}. ${cuda.next}, ` +
-        'or choose the CPU by name (--device cpu)',
+        "or choose the CPU by name (`devices: 'cpu'`)",
     );
   }
   const present = addon.devices();
@@ -55,7 +55,7 @@ export function chooseDevices({ addon, cuda }: LoadedAddon, asked: DeviceChoice 
 
 /** @param code defaults to VNP_DEVICE */
 export function noneLeft(leftOut: readonly LeftOutDevice[], code: ErrorCode = 'VNP_DEVICE'): VirnucproError {
-  const next = 'Choose the CPU (--device cpu)';
+  const next = "Choose the CPU (`devices: 'cpu'`)";
   if (leftOut.length === 0) return new VirnucproError(code, `No GPU was found. ${next}`);
   const reasons = leftOut.map(({ device, reason }) => `${device.id} is ${reason}`).join('; ');
   return new VirnucproError(code, `No GPU can be used: ${reasons}. ${next}`);
@@ -83,7 +83,7 @@ function deviceOf(id: string, present: readonly NativeDevice[], cuda: CudaState)
   if (reason === undefined) return device;
   throw new VirnucproError(
     'VNP_DEVICE',
-    `The device ${id} is ${reason}. Choose another one, or the CPU (--device cpu)`,
+    `The device ${id} is ${reason}. Choose another one, or the CPU (\`devices: 'cpu'\`)`,
   );
 }
 

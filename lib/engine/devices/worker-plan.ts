@@ -21,7 +21,7 @@ export function planWorkers(
 ): WorkerPlan[] {
   const hasCpu = devices.some(({ id }) => id === 'cpu');
   if (workers !== undefined && !hasCpu) {
-    const next = 'A GPU has one worker; choose the CPU by name (--device cpu) or leave `workers` out';
+    const next = "A GPU has one worker; choose the CPU by name (`devices: 'cpu'`) or leave out `workers`";
     throw expected(
       'VNP_ARGUMENT',
       'the CPU among the devices',
@@ -57,8 +57,9 @@ export interface SizedModel {
 
 /** All models that a worker and the one beside it keep on a device at the same time. */
 export interface SizedModels {
-  readonly dna: SizedModel;
-  readonly protein: SizedModel;
+  /** This or the other is left out where only one language model is loaded. */
+  readonly dna?: SizedModel | undefined;
+  readonly protein?: SizedModel | undefined;
   /** Models of a second worker beside each of these, which runs equally large batches at the same time. */
   readonly beside?: { readonly dna: SizedModel; readonly protein: SizedModel } | undefined;
 }
@@ -135,6 +136,7 @@ function roomOf({ device, precision }: BatchTokensRequest['plans'][number], requ
   const available = Math.min(maxMemory ?? Infinity, (device.memoryFree ?? device.memoryTotal) / sharing);
   const most = device.id === 'cpu' ? MAX_ON_CPU : MAX_ON_GPU;
   const tokens = (models: readonly SizedModel[]): number => {
+    if (models.length === 0) return most;
     const fitting = (MEMORY_FRACTION * (available - weights)) / bytesOfTokens(models, precision);
     return Math.max(LEAST[precision], Math.min(most, STEP * Math.floor(fitting / STEP)));
   };
@@ -143,7 +145,9 @@ function roomOf({ device, precision }: BatchTokensRequest['plans'][number], requ
 
 /** The models that a device computes at the same time. */
 function sidesOf({ dna, protein, beside }: SizedModels): Record<keyof BatchTokens, readonly SizedModel[]> {
-  return beside ? { protein: [protein, beside.protein], dna: [dna, beside.dna] } : { protein: [protein], dna: [dna] };
+  const both = (...models: readonly (SizedModel | undefined)[]): SizedModel[] =>
+    models.filter((one) => one !== undefined);
+  return { protein: both(protein, beside?.protein), dna: both(dna, beside?.dna) };
 }
 
 function sum(numbers: readonly number[]): number {

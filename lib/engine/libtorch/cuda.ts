@@ -9,7 +9,7 @@ import { sectionOf } from './elf-file.js';
  * The oldest NVIDIA driver by major version of CUDA: within a major version, a driver also runs code built for newer
  * minor versions (NVIDIA's CUDA Compatibility, "Minor Version Compatibility").
  */
-const OLDEST_DRIVERS: ReadonlyMap<number, number> = new Map([
+export const OLDEST_DRIVERS: ReadonlyMap<number, number> = new Map([
   [11, 450],
   [12, 525],
   [13, 580],

@@ -57,7 +57,7 @@ export interface LibtorchSearchOptions {
   refused?: ReadonlyMap<string, Refusal>;
 }
 
-/** The folder in the cache that `npm run setup` unpacks this release into. */
+/** The folder in the cache that setup unpacks this release into. */
 export function cachedLibtorchFolder(version: string, environment: NodeJS.ProcessEnv = process.env): string {
   return join(cacheFolder(environment), `libtorch-${version}-${process.platform}-${process.arch}`);
 }
@@ -241,9 +241,13 @@ const libraryFolders = [
  * only the file system, so that it works before anything native is built.
  */
 export function nvidiaDriver(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  return ['/proc/driver/nvidia', ...driverLibraries(environment)].find((path) => existsSync(path));
+}
+
+/** Where the driver's user library may be, in the order of the linker. */
+export function driverLibraries(environment: NodeJS.ProcessEnv = process.env): string[] {
   const searched = (environment['LD_LIBRARY_PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  const libraries = [...searched, ...libraryFolders].map((folder) => join(folder, 'libcuda.so.1'));
-  return ['/proc/driver/nvidia', ...libraries].find((path) => existsSync(path));
+  return [...searched, ...libraryFolders].map((folder) => join(folder, 'libcuda.so.1'));
 }
 
 /** Folder of downloads shared by checkouts: $VIRNUCPRO_CACHE, $XDG_CACHE_HOME/virnucpro or ~/.cache/virnucpro. */
@@ -262,12 +266,12 @@ export function homeFolder(): string {
 }
 
 /**
- * The command that fetches libtorch and builds the addon: the npm script in a checkout, or the file behind it in an
- * installed package, where npm offers no scripts. A bundle, recognised by its MANIFEST.json, lacks only libtorch.
+ * The command that fetches libtorch and provides the addon: in a checkout it also compiles. A bundle, recognised by its
+ * MANIFEST.json, lacks only libtorch.
  */
 export function setupCommand(): string {
   if (isBundle()) return `python3 -m pip install 'torch==${supportedLibtorch}.*'`;
-  return isCheckout() ? 'npm run setup' : `node ${join(packageRoot, 'scripts', 'setup.mjs')}`;
+  return isCheckout() ? 'npm run setup' : 'npx virnucpro setup';
 }
 
 function isBundle(): boolean {

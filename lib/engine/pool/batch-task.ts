@@ -1,4 +1,4 @@
-import type { BatchWork, FailedSequences } from './batch-work.js';
+import type { BatchWork, ComputedSequences, FailedSequences } from './batch-work.js';
 
 /** How a promise is settled. */
 interface Settling<Outcome> {
@@ -11,6 +11,7 @@ class BatchInProgress<Outcome> {
   readonly outcome: Promise<Outcome>;
   readonly #work: BatchWork<Outcome>;
   readonly #failures: FailedSequences[] = [];
+  readonly #computed: ComputedSequences[] = [];
   #unsettled: number;
   #dropped: { readonly reason: unknown } | undefined;
   #settling!: Settling<Outcome>;
@@ -28,26 +29,31 @@ class BatchInProgress<Outcome> {
     return this.#work.sequences - this.#unsettled;
   }
 
+  succeed(computed: ComputedSequences): void {
+    this.#computed.push(computed);
+    this.#settle(computed.last - computed.first);
+  }
+
   fail(failed: FailedSequences): void {
     this.#failures.push(failed);
-    this.settle(failed.last - failed.first);
+    this.#settle(failed.last - failed.first);
   }
 
   drop(sequences: number, reason: unknown): void {
     this.#dropped ??= { reason };
-    this.settle(sequences);
+    this.#settle(sequences);
   }
 
   /** Settles the batch only when no device still has a part of it, whatever happened to the other parts. */
-  settle(sequences: number): void {
+  #settle(sequences: number): void {
     this.#unsettled -= sequences;
     if (this.#unsettled > 0) return;
     if (this.#dropped) {
       this.#settling.reject(this.#dropped.reason);
       return;
     }
-    this.#failures.sort((one, other) => one.first - other.first);
-    this.#settling.resolve(this.#work.outcome(this.#failures));
+    for (const parts of [this.#failures, this.#computed]) parts.sort((one, other) => one.first - other.first);
+    this.#settling.resolve(this.#work.outcome({ failures: this.#failures, computed: this.#computed }));
   }
 }
 
@@ -85,6 +91,11 @@ export class BatchTask<Device, Outcome = unknown> {
     return this.work.sequences;
   }
 
+  /** Its sequences in the batch. */
+  get #range(): { first: number; last: number } {
+    return { first: this.#first, last: this.#first + this.sequences };
+  }
+
   /** Sequences of the whole batch that are done, with or without a result. */
   get settledOfBatch(): number {
     return this.#batch.settled;
@@ -118,12 +129,12 @@ export class BatchTask<Device, Outcome = unknown> {
   }
 
   /** Its work has been done, and the results are kept. */
-  succeed(): void {
-    this.#batch.settle(this.sequences);
+  succeed(computed: Omit<ComputedSequences, 'first' | 'last'>): void {
+    this.#batch.succeed({ ...this.#range, ...computed });
   }
 
   fail(error: unknown): void {
-    this.#batch.fail({ first: this.#first, last: this.#first + this.sequences, error });
+    this.#batch.fail({ ...this.#range, error });
   }
 
   /** Gives up the task, and with it the whole batch. */

@@ -7,6 +7,23 @@ export interface FailedSequences {
   readonly error: unknown;
 }
 
+/** Sequences [first, last) of a batch that a worker has computed at once. */
+export interface ComputedSequences {
+  readonly first: number;
+  readonly last: number;
+  /** Its name. */
+  readonly worker: string;
+  /** On the device, divided among the models, or in all. */
+  readonly seconds: ComputeSeconds | number;
+}
+
+/** What became of every sequence of a batch. */
+export interface SettledSequences {
+  /** In the order of the sequences. */
+  readonly failures: readonly FailedSequences[];
+  readonly computed: readonly ComputedSequences[];
+}
+
 /** Seconds on a device's thread. */
 export interface ComputeSeconds {
   readonly dna: number;
@@ -27,5 +44,5 @@ export interface BatchWork<Outcome> {
   /** The same work on sequences [first, last) alone. */
   part(first: number, last: number): BatchWork<Outcome>;
   /** The outcome of the whole batch, once every part has a result or has failed. */
-  outcome(failures: readonly FailedSequences[]): Outcome;
+  outcome(settled: SettledSequences): Outcome;
 }

@@ -1,30 +1,18 @@
 import { joinRanges } from '../../batches/tokens.js';
 import type { PackedTokens } from '../../batches/tokens.js';
-import type { NativeWorker } from '../addon.js';
-import type { BatchWork, FailedSequences } from './batch-work.js';
+import type { EmbeddingResult, EmbedOptions, NativeWorker, Pool } from '../addon.js';
+import type { BatchWork, SettledSequences } from './batch-work.js';
 
-/** How the states of a sequence's tokens become one; `tokens`: they stay as they are. */
-export type Pool = 'mean' | 'cls' | 'max' | 'tokens';
+export type PooledStates = Pick<EmbeddingResult, Pool>;
 
-/** One array for each layer asked for, in that order: [sequences, width], or [tokens, width] for `tokens`. */
-export type PooledStates = { [Name in Pool]?: Float32Array[] };
+/** The layers and pools to return. */
+export type EmbeddingRequest = Readonly<Pick<EmbedOptions, 'layers' | 'pools'>>;
 
-/** What to embed by, and what of it to return. */
-export interface EmbeddingRequest {
-  /** Indices of layers: 0 for the scaled token embeddings, the number of layers for the output of the final norm. */
-  readonly layers: readonly number[];
-  readonly pools: readonly Pool[];
-}
-
-/** The outcome of a batch: every sequence has states or is listed in `failures`. */
-export interface EmbedOutcome extends PooledStates {
-  /** Their states are NaN; without any other sequence there are no arrays. */
-  readonly failures: readonly FailedSequences[];
-}
-
-interface EmbeddingDevice {
-  embed(part: LanguageModelPart, tokens: PackedTokens, request: EmbeddingRequest): Promise<PooledStates>;
-}
+/**
+ * The outcome of a batch: every sequence has states or is listed in `failures`; then its states are NaN. If all failed,
+ * there are no arrays.
+ */
+export interface EmbedOutcome extends PooledStates, SettledSequences {}
 
 export type LanguageModelPart = 'dna' | 'protein';
 
@@ -67,7 +55,7 @@ export class EmbeddingWork implements BatchWork<EmbedOutcome> {
   }
 
   async run(native: NativeWorker): Promise<undefined> {
-    const result = await (native as unknown as EmbeddingDevice).embed(this.#part, this.#packed, this.#request);
+    const result = await native.embed(this.#part, this.#packed, this.#request);
     for (const pool of this.#request.pools) this.#enter(pool, result[pool]!);
   }
 
@@ -94,7 +82,7 @@ export class EmbeddingWork implements BatchWork<EmbedOutcome> {
     return new EmbeddingWork(this.#part, packed, this.#request, batch);
   }
 
-  outcome(failures: readonly FailedSequences[]): EmbedOutcome {
-    return { ...this.#states, failures };
+  outcome(settled: SettledSequences): EmbedOutcome {
+    return { ...this.#states, ...settled };
   }
 }

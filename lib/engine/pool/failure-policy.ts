@@ -88,7 +88,7 @@ export class FailureStreak {
   }
 }
 
-/** What happens to waiting batches when the pool ends: those of a closed pool are no longer wanted. */
+/** What happens to unfinished batches when the pool ends: those of a closed pool are no longer wanted. */
 export function whenPoolEnds(code: ErrorCode): Extract<BatchStep, 'drop' | 'fail'> {
   return code === 'VNP_CLOSED' ? 'drop' : 'fail';
 }

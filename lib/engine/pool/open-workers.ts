@@ -98,7 +98,7 @@ function allFailed(failures: readonly OpeningFailure[]): unknown {
   const code = codeOf(first!.error);
   const isSame = others.every(({ error }) => codeOf(error) === code);
   const reasons = failures.map(({ device, error }) => `${device.id}: ${failureReason(error)}`);
-  const text = `No GPU can be used. ${reasons.join('; ')}. Choose the CPU (--device cpu)`;
+  const text = `No GPU can be used. ${reasons.join('; ')}. Choose the CPU (\`devices: 'cpu'\`)`;
   return new VirnucproError(isSame ? code : 'VNP_DEVICE', text);
 }
 

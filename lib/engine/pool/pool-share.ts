@@ -10,12 +10,19 @@ import type { PoolClient, Scheduler, WaitingTask } from './scheduler.js';
 import { ScoringWork } from './scoring-work.js';
 import type { BatchOutcome } from './scoring-work.js';
 import { countTask, unused } from './worker-usage.js';
-import type { WorkerUsage } from './worker-usage.js';
+import type { CountedWork, WorkerUsage } from './worker-usage.js';
 
 /** A batch that a device has taken; its outcome follows later. */
 export interface AcceptedBatch<Outcome = BatchOutcome> {
   /** Rejects only if the batch is cancelled (VNP_ABORTED) or the pool is closed (VNP_CLOSED). */
   readonly outcome: Promise<Outcome>;
+}
+
+/** A batch that is made for a device that is ready for it. */
+export interface OnDemandBatch {
+  readonly tokens: FrameBatchTokens;
+  /** Whether to return embeddings with the scores. */
+  readonly embeddings: boolean;
 }
 
 /**
@@ -99,19 +106,47 @@ export class PoolShare implements PoolClient {
   }
 
   async #accept<Outcome>(work: BatchWork<Outcome>): Promise<AcceptedBatch<Outcome>> {
+    const accepted = await this.#acceptOnDemand(() => work);
+    return accepted!;
+  }
+
+  /**
+   * Scores a batch that is made when a device is ready for it. Resolves then.
+   * @param make returns the batch, or undefined if there is none after all; must not call the share
+   * @returns undefined if there was none
+   * @throws as `submit`
+   */
+  submitOnDemand(make: () => OnDemandBatch | undefined): Promise<AcceptedBatch | undefined> {
+    return this.#acceptOnDemand(() => {
+      const batch = make();
+      return batch && ScoringWork.ofBatch(batch.tokens, batch.embeddings);
+    });
+  }
+
+  async #acceptOnDemand<Outcome>(
+    make: () => BatchWork<Outcome> | undefined,
+  ): Promise<AcceptedBatch<Outcome> | undefined> {
     this.#scheduler.throwIfEnded();
     if (this.#isClosed) throw new VirnucproError('VNP_CLOSED', 'The batch was submitted after the end of its run');
     this.#scheduler.join(this);
-    const task = BatchTask.ofBatch<PoolWorker, Outcome>(work);
+    return new Promise((resolve, reject) => {
+      this.#scheduler.enqueue(this, {
+        take: () => {
+          const work = make();
+          const task = work && BatchTask.ofBatch<PoolWorker, Outcome>(work);
+          resolve(task && { outcome: this.#outcomeOf(task) });
+          return task;
+        },
+        refuse: reject,
+      });
+    });
+  }
+
+  #outcomeOf<Outcome>(task: BatchTask<PoolWorker, Outcome>): Promise<Outcome> {
     this.#underway.add(task);
     const forget = (): void => void this.#underway.delete(task);
     task.outcome.then(forget, forget);
-    await new Promise<void>((taken, refused) => {
-      // A batch can end before it is taken: the caller must learn of it. After that, the rejection has no effect.
-      task.outcome.catch(refused);
-      this.#scheduler.enqueue(this, { task, onTaken: taken });
-    });
-    return { outcome: task.outcome };
+    return task.outcome;
   }
 
   /**
@@ -128,7 +163,7 @@ export class PoolShare implements PoolClient {
   /** Drops the batches of this share that no device is computing yet; running ones finish, and the share stays open. */
   cancel(): void {
     const reason = new VirnucproError('VNP_ABORTED', 'The batch was cancelled before a device took it');
-    for (const { task } of this.waiting.splice(0)) task.drop(reason);
+    for (const task of this.waiting.splice(0)) task.refuse(reason);
     for (const task of this.returned.splice(0)) task.drop(reason);
     for (const worker of this.workers) for (const task of worker.readyOf(this)) task.isCancelled = true;
     this.#scheduler.reclaim(this);
@@ -145,6 +180,17 @@ export class PoolShare implements PoolClient {
 
   count(worker: PoolWorker, { work }: BatchTask<PoolWorker>, seconds: ComputeSeconds | number): void {
     countTask(this.#usage.get(worker)!, work, seconds);
+  }
+
+  /** Counts what a worker has computed for this client in a batch of another share. */
+  countPart(worker: string, part: CountedWork, seconds: ComputeSeconds | number): void {
+    if (this.#isClosed) return;
+    this.#scheduler.join(this);
+    countTask(
+      this.usage.find(({ id }) => id === worker)!,
+      part,
+      seconds,
+    );
   }
 
   enterLoss(worker: PoolWorker): void {

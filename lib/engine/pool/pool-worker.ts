@@ -15,7 +15,7 @@ export function tasksAtATime(deviceId: string): number {
 
 /** For whom workers compute. */
 export interface WorkerClient {
-  /** @param seconds its time on the device, divided among the models, or in all */
+  /** @param seconds as in ComputedSequences */
   count(worker: PoolWorker, task: BatchTask<PoolWorker>, seconds: ComputeSeconds | number): void;
 }
 
@@ -90,14 +90,15 @@ export class PoolWorker {
     return watch.see(this.native.progress());
   }
 
-  /** Computes a task, and has its client count it. */
-  async run(task: BatchTask<PoolWorker>, client: WorkerClient): Promise<void> {
+  /** Computes a task, and has its client count it. @returns how long it took, as in ComputedSequences */
+  async run(task: BatchTask<PoolWorker>, client: WorkerClient): Promise<ComputeSeconds | number> {
     this.#tasks.set(task, client);
     this.#watchOldest();
     try {
-      const seconds = await task.work.run(this.native);
-      client.count(this, task, seconds ?? this.#secondsOf(task));
+      const seconds = (await task.work.run(this.native)) ?? this.#secondsOf(task);
+      client.count(this, task, seconds);
       this.blames.add(false);
+      return seconds;
     } finally {
       this.#tasks.delete(task);
       this.tasksEnded++;

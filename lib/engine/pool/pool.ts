@@ -49,7 +49,7 @@ export class DevicePool {
     return this.workers.map(({ description }) => description);
   }
 
-  /** Closes the workers on all other devices. To be called before the first share. */
+  /** Closes the workers on all other devices. To be called before the first batch. */
   async keepOnly(deviceIds: readonly string[]): Promise<void> {
     const dropped = this.workers.filter(({ deviceId }) => !deviceIds.includes(deviceId));
     this.#scheduler.workers = this.workers.filter((worker) => !dropped.includes(worker));

@@ -7,8 +7,10 @@ import type { PoolWorker, WorkerClient } from './pool-worker.js';
 
 /** A task that no device has had yet. */
 export interface WaitingTask {
-  readonly task: BatchTask<PoolWorker>;
-  readonly onTaken: () => void;
+  /** The task, now that a device is ready for it; undefined if there is none after all. */
+  take(): BatchTask<PoolWorker> | undefined;
+  /** No device will take it. */
+  refuse(reason: VirnucproError): void;
 }
 
 /** One of those whose tasks the devices compute, in turn. */
@@ -17,7 +19,7 @@ export interface PoolClient extends WorkerClient {
   readonly isPaused: boolean;
   /** Whether nothing of it is wanted any more. */
   readonly isClosed: boolean;
-  /** Tasks without a result that devices have returned, oldest first: they go before all that wait. */
+  /** Tasks that have been taken but have no result, oldest first: they go before all that wait. */
   readonly returned: BatchTask<PoolWorker>[];
   /** Oldest first. */
   readonly waiting: WaitingTask[];
@@ -76,7 +78,7 @@ export class Scheduler {
     for (const worker of this.healthy) if (worker.readyOf(client).length > 0) worker.reclaim();
   }
 
-  /** Accepts nothing more. What waits is dropped or fails, depending on the reason. */
+  /** Accepts nothing more. What waits is refused; what had been taken is dropped or fails, depending on the reason. */
   end(reason: VirnucproError): void {
     this.#ended = reason;
     this.#endWaiting(reason);
@@ -115,19 +117,18 @@ export class Scheduler {
   #dispatchNext(): boolean {
     const client = this.#nextClient();
     if (!client) return false;
-    const { task, onTaken } = client.waiting[0]!;
-    const worker = this.#workerFor(task);
+    const worker = this.#workerFor();
     if (!worker) return false;
-    if (isTooLarge(task, worker)) {
-      const [first, second] = task.halves();
-      client.waiting.splice(0, 1, { task: first, onTaken }, { task: second, onTaken: () => undefined });
-      return true;
-    }
-    client.waiting.shift();
+    const task = client.waiting.shift()!.take();
     this.#turns.delete(client);
     if (client.waiting.length > 0) this.#turns.add(client);
-    onTaken();
-    void this.#run(worker, task, client);
+    if (!task) return true;
+    if (isTooLarge(task, worker)) {
+      client.returned.push(...task.halves());
+      this.#dispatchReturned(client);
+    } else {
+      void this.#run(worker, task, client);
+    }
     return true;
   }
 
@@ -140,11 +141,11 @@ export class Scheduler {
   }
 
   /** The least busy worker with room, excluding the one where the task failed if there are others. */
-  #workerFor(task: BatchTask<PoolWorker>): PoolWorker | undefined {
+  #workerFor({ failedOn }: Partial<BatchTask<PoolWorker>> = {}): PoolWorker | undefined {
     const { healthy } = this;
     let least: PoolWorker | undefined;
     for (const worker of healthy) {
-      if (!worker.hasRoom || (worker === task.failedOn && healthy.length > 1)) continue;
+      if (!worker.hasRoom || (worker === failedOn && healthy.length > 1)) continue;
       if (!least || worker.taskCount < least.taskCount) least = worker;
     }
     return least;
@@ -152,8 +153,8 @@ export class Scheduler {
 
   async #run(worker: PoolWorker, task: BatchTask<PoolWorker>, client: PoolClient): Promise<void> {
     try {
-      await worker.run(task, client);
-      task.succeed();
+      const seconds = await worker.run(task, client);
+      task.succeed({ worker: worker.id, seconds });
       if (task.failedOn && task.failedOn !== worker) this.#countBlame(task.failedOn);
     } catch (error) {
       this.#handleFailure(worker, task, client, asVirnucproError(error));
@@ -239,12 +240,11 @@ export class Scheduler {
   #endWaiting(reason: VirnucproError): void {
     const isDropped = whenPoolEnds(reason.code) === 'drop';
     for (const { returned, waiting } of this.#clients) {
-      const all = waiting.splice(0);
-      for (const task of [...returned.splice(0), ...all.map(({ task: one }) => one)]) {
+      for (const task of returned.splice(0)) {
         if (isDropped) task.drop(reason);
         else task.fail(reason);
       }
-      if (!isDropped) for (const { onTaken } of all) onTaken();
+      for (const task of waiting.splice(0)) task.refuse(reason);
     }
   }
 }

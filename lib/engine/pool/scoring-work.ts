@@ -1,17 +1,16 @@
 import { joinRanges } from '../../batches/tokens.js';
 import type { PackedTokens } from '../../batches/tokens.js';
 import type { BatchResult, FrameBatchTokens, NativeWorker } from '../addon.js';
-import type { BatchWork, ComputeSeconds, FailedSequences } from './batch-work.js';
+import type { BatchWork, ComputeSeconds, SettledSequences } from './batch-work.js';
 
 /** The outcome of a batch: every frame has scores, has a fault, or is listed in `failures`. */
-export interface BatchOutcome {
+export interface BatchOutcome extends SettledSequences {
   /** [frames, 2]: others, virus; NaN where a frame failed. */
   readonly scores: Float32Array;
   /** [frames]: see BatchResult. */
   readonly faults: Uint8Array;
   /** [frames, dna width + protein width], NaN where a frame failed; absent if not requested, or if all failed. */
   readonly embeddings?: Float32Array;
-  readonly failures: readonly FailedSequences[];
 }
 
 /** Scores of a whole batch, whose parts come back in any order. */
@@ -80,8 +79,8 @@ export class ScoringWork implements BatchWork<BatchOutcome> {
     return new ScoringWork(batch, this.#embeddings, this.#scores, this.#first + first);
   }
 
-  outcome(failures: readonly FailedSequences[]): BatchOutcome {
+  outcome(settled: SettledSequences): BatchOutcome {
     const { scores, faults, embeddings } = this.#scores;
-    return { scores, faults, failures, ...(embeddings && { embeddings }) };
+    return { scores, faults, ...settled, ...(embeddings && { embeddings }) };
   }
 }

@@ -44,10 +44,12 @@ export function unused({ id, device, precision, threads, weightBytes }: WorkerDe
   };
 }
 
-/** @param seconds its time on the device, divided among the models, or in all */
+export type CountedWork = Pick<BatchWork<unknown>, 'sequences' | 'tokens'>;
+
+/** @param seconds as in ComputedSequences */
 export function countTask(
   usage: WorkerUsage,
-  { sequences, tokens }: Pick<BatchWork<unknown>, 'sequences' | 'tokens'>,
+  { sequences, tokens }: CountedWork,
   seconds: ComputeSeconds | number,
 ): void {
   usage.batches++;

@@ -58,7 +58,7 @@ function triageOf(fields: JsonFields): TriageThresholds[] {
  * @throws VNP_USAGE for a file that cannot be read, VNP_CHECKPOINT for one that is not a calibration
  */
 export async function readCalibration(path: string): Promise<Calibration> {
-  const bytes = await readSmallFile(path, MAX_CALIBRATION, '--calibration');
+  const bytes = await readSmallFile(path, MAX_CALIBRATION, '`calibration`');
   const fault = { code: 'VNP_CHECKPOINT', next: 'Give the file that training wrote' } as const;
   let value: unknown;
   try {
@@ -106,7 +106,7 @@ export interface ModelCard {
  * @throws VNP_USAGE for a file that cannot be read or is too long, VNP_CHECKPOINT for one that is not text
  */
 export async function readCard(path: string): Promise<string> {
-  const bytes = await readSmallFile(path, MAX_CARD, '--card');
+  const bytes = await readSmallFile(path, MAX_CARD, '`card`');
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);

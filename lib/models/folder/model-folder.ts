@@ -118,13 +118,17 @@ export interface OpenedModel extends ModelDescription {
 
 /** A model without a classifier: it makes embeddings, but no predictions. It has one language model, or both. */
 export interface EmbeddingModel extends ModelDescription {
+  /** DNABERT-S. */
   readonly dna?: OpenedPart<DnabertArchitecture>;
+  /** ESM-2. */
   readonly protein?: OpenedPart<Esm2Architecture>;
   /** Present if `dna` is. */
   readonly tokenizer?: BytePairVocabulary;
+  /** It has none. */
   readonly classifier?: undefined;
 }
 
+/** A model for predictions, or one for embeddings only. */
 export type AnyModel = OpenedModel | EmbeddingModel;
 
 /** The names of the parts that a model has, in the order of PART_NAMES. */

@@ -11,7 +11,7 @@ import {
   wrongLayout,
 } from './source-checkpoint.js';
 
-const OPTION = '--classifier';
+const OPTION = '`classifier`';
 const WANTED = 'a VirNucPro classifier (MLPClassifier)';
 
 /** torch's default, for a state dict, which does not contain it. */

@@ -13,7 +13,7 @@ import {
 } from './source-checkpoint.js';
 
 const WANTED = 'a DNABERT-2 or DNABERT-S checkpoint';
-const OPTION = '--dna';
+const OPTION = '`dna`';
 
 const MODULES: ReadonlyMap<string, string> = new Map([
   ['word_embeddings', 'embeddings.word_embeddings'],

@@ -17,7 +17,7 @@ import {
 } from './source-checkpoint.js';
 
 const WANTED = 'an ESM-2 checkpoint';
-const OPTION = '--esm';
+const OPTION = '`protein`';
 
 /**
  * Imports an ESM-2 checkpoint: a `.pt` of fair-esm, or a folder of transformers. Similar models that compute something

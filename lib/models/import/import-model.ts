@@ -164,7 +164,7 @@ async function readTokenizer({ folder }: Checkpoint, { vocabulary }: DnabertArch
   } catch (error) {
     throw new VirnucproError(
       'VNP_CHECKPOINT',
-      `There is no readable ${TOKENIZER_FILE} beside the weights of --dna: ${(error as Error).message}. ` +
+      `There is no readable ${TOKENIZER_FILE} beside the weights of \`dna\`: ${(error as Error).message}. ` +
         'Add the file that was published with them',
     );
   }
@@ -187,8 +187,8 @@ function checkInputs(
   if (inputs === width) return;
   throw expected(
     'VNP_CHECKPOINT',
-    `${width} inputs (${dna.width} of --dna and ${protein.width} of --esm)`,
-    `--classifier ${checkpoint.path}`,
+    `${width} inputs (${dna.width} of \`dna\` and ${protein.width} of \`protein\`)`,
+    `\`classifier\` ${checkpoint.path}`,
     String(inputs),
     'The published classifiers go with DNABERT-S (768) and esm2_t36_3B_UR50D (2560)',
   );

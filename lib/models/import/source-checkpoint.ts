@@ -10,11 +10,11 @@ import { quoted, type StoredTensor, type StoredType } from '../checkpoint/checkp
 export type CheckpointLayout = 'fair-esm' | 'transformers-esm' | 'dnabert2' | 'bert' | 'classifier';
 
 const DESCRIPTIONS: Readonly<Record<CheckpointLayout, string>> = {
-  'fair-esm': 'an ESM checkpoint (--esm)',
-  'transformers-esm': 'an ESM checkpoint (--esm)',
-  dnabert2: 'a DNABERT-2 or DNABERT-S checkpoint (--dna)',
+  'fair-esm': 'an ESM checkpoint (`protein`)',
+  'transformers-esm': 'an ESM checkpoint (`protein`)',
+  dnabert2: 'a DNABERT-2 or DNABERT-S checkpoint (`dna`)',
   bert: 'a plain BERT checkpoint, with position embeddings and without gated feed-forward layers',
-  classifier: 'a classifier checkpoint (--classifier)',
+  classifier: 'a classifier checkpoint (`classifier`)',
 };
 
 export function layoutOf({ tensors, config }: Checkpoint): CheckpointLayout | undefined {
@@ -32,7 +32,7 @@ export function layoutOf({ tensors, config }: Checkpoint): CheckpointLayout | un
 
 /**
  * @param wanted e.g. `an ESM-2 checkpoint`
- * @param option the option that gave the path, e.g. `--esm`
+ * @param option the option that gave the path, e.g. `protein`
  */
 export function wrongLayout(checkpoint: Checkpoint, wanted: string, option: string): VirnucproError {
   const layout = layoutOf(checkpoint);
@@ -55,7 +55,7 @@ export function missingWeight({ path }: Checkpoint, weight: string): VirnucproEr
   return new VirnucproError('VNP_CHECKPOINT', `${path} has no weight ${weight}. ${ANOTHER_CHECKPOINT}`);
 }
 
-/** @param option the option that gave the path, e.g. `--esm` */
+/** @param option the option that gave the path, e.g. `protein` */
 export function missingConfig({ path }: Checkpoint, option: string): VirnucproError {
   return new VirnucproError(
     'VNP_CHECKPOINT',

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { readLetters } from '../../lib/embed/letters.js';
+import { PROTEIN_LETTERS } from '../../lib/models/tokenizers.js';
+
+type Part = 'protein' | 'dna';
+
+const read = (part: Part, sequence: string | Uint8Array): string => {
+  const { letters, problem } = readLetters(part, sequence);
+  return letters ? Buffer.from(letters).toString('latin1') : `! ${problem}`;
+};
+
+describe('the letters of a sequence to embed', () => {
+  it('are read in either case, without blanks and line breaks', () => {
+    assert.equal(read('protein', ' mkV\n la\t\r\n'), 'MKVLA');
+    assert.equal(read('dna', 'acGT\nNry'), 'ACGTNRY');
+    assert.equal(read('protein', Buffer.from('MKV')), 'MKV');
+  });
+
+  it('are all those that ESM-2 has tokens for, and J as X', () => {
+    assert.equal(read('protein', PROTEIN_LETTERS), PROTEIN_LETTERS);
+    assert.equal(read('protein', 'MJKjX'), 'MXKXX');
+  });
+
+  it('are those of nucleotides, U as T, without gaps', () => {
+    assert.equal(read('dna', 'acguUTRYSWKMBDHVNX'), 'ACGTTTRYSWKMBDHVNX');
+    assert.equal(read('dna', '-AC..GT-'), 'ACGT');
+  });
+
+  it('end before a final stop', () => {
+    assert.equal(read('protein', 'MKV*'), 'MKV');
+    assert.equal(read('protein', 'MKV**\n'), 'MKV');
+    assert.equal(read('protein', 'MK*V'), '! "*" at position 3 is not an amino acid');
+    assert.equal(read('dna', 'ACG*'), 'ACG');
+  });
+
+  const problems: [Part, string | Uint8Array, string][] = [
+    ['protein', '', '! it has no letters'],
+    ['protein', ' *\n', '! it has no letters'],
+    ['dna', '---', '! it has no letters'],
+    ['protein', 'MK1V', '! "1" at position 3 is not an amino acid'],
+    ['dna', 'ACGE', '! "E" at position 4 is not a nucleotide'],
+    ['dna', 'A\0', '! the byte 0 at position 2 is not a nucleotide'],
+    // Of two bytes in UTF-8: never taken for a letter with the same low byte.
+    ['protein', 'M\u0141', '! the byte 197 at position 2 is not an amino acid'],
+    ['protein', Uint8Array.of(0x4d, 0xff), '! the byte 255 at position 2 is not an amino acid'],
+  ];
+  for (const [part, sequence, problem] of problems) {
+    it(`are refused: ${problem.slice(2)}`, () => assert.equal(read(part, sequence), problem));
+  }
+
+  it('are copied: the caller may change the sequence afterwards', () => {
+    const sequence = Buffer.from('MKV');
+    const { letters } = readLetters('protein', sequence);
+    sequence.fill(0);
+    assert.equal(Buffer.from(letters!).toString(), 'MKV');
+  });
+
+  it('are the same from text and from bytes, whatever these are', () => {
+    fc.assert(
+      fc.property(fc.constantFrom<Part>('protein', 'dna'), fc.string({ unit: 'binary-ascii' }), (part, text) => {
+        assert.deepEqual(readLetters(part, text), readLetters(part, Buffer.from(text)));
+      }),
+    );
+  });
+});
