@@ -46,7 +46,7 @@ const layers = {
   'models.ts': ['supported-node.ts', 'models', 'predict/embedding-classifier.ts'],
   'diagnostics.ts': ['supported-node.ts', 'diagnosis', 'engine'],
   'benchmark.ts': ['supported-node.ts', 'benchmark', 'engine'],
-  'internal.ts': ['engine', 'models', 'scoring', 'embed', 'predict', 'results'],
+  'internal.ts': ['engine', 'models', 'scoring', 'embed', 'embedding-files', 'embedding-runs', 'predict', 'results'],
   // Sinks and views know the results and events of a prediction, but not how they came about.
   output: [
     ...['errors.ts', 'disk.ts', 'package.ts', 'scoring', 'predict/run-counts.ts', 'predict/run-status.ts'],
@@ -57,6 +57,11 @@ const layers = {
     ...['errors.ts', 'disk.ts', 'package.ts', 'output/buffered-file.ts', 'output/output-error.ts'],
     ...['output/cell.ts', 'output/float-text.ts', 'output/parquet-bytes.ts', 'output/system.ts'],
   ],
+  // Embeds records and writes them into a file: `virnucpro embed`.
+  'embedding-runs': [
+    ...['errors.ts', 'disk.ts', 'package.ts', 'process-memory.ts', 'input', 'engine', 'journal', 'embed'],
+    ...['embedding-files', 'output', 'predict/options.ts', 'predict/run-status.ts'],
+  ],
   // Rescores stored results, from files to files, without models and devices. A classifier is passed in.
   rescore: [
     ...['errors.ts', 'disk.ts', 'input', 'output', 'scoring', 'predict/run-counts.ts'],
@@ -64,7 +69,7 @@ const layers = {
   ],
   monitor: [
     ...['errors.ts', 'predict/events.ts', 'predict/run-counts.ts', 'predict/run-status.ts'],
-    ...['predict/summary.ts', 'scoring'],
+    ...['predict/summary.ts', 'scoring', 'embedding-runs/events.ts'],
   ],
   cli: [
     ...['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'output', 'rescore', 'monitor'],

@@ -4,6 +4,7 @@ import { benchCommand } from './bench.js';
 import { callCommand } from './call.js';
 import { EXIT } from './exit-codes.js';
 import { devicesCommand } from './devices.js';
+import { embedCommand } from './embed.js';
 import { doctorCommand } from './doctor.js';
 import { endProcessSoon, surviveLostTerminal } from './end-of-process.js';
 import { modelsCommand } from './models-command.js';
@@ -26,6 +27,7 @@ export function buildProgram(): Command {
   const commands = [
     predictCommand(),
     callCommand(),
+    embedCommand(),
     modelsCommand(),
     setupCommand(),
     devicesCommand(),

@@ -125,11 +125,22 @@ export function addPredictOptions(command: Command): Command {
 }
 
 function addEngineOptions(command: Command): Command {
-  return command
+  command
     .option('-m, --model <name>', `model to use (${DEFAULT_MODEL})`)
     .addOption(modelsOption())
     .addOption(trustOption())
-    .addOption(precisionOption())
+    .addOption(precisionOption());
+  return addDeviceOptions(command).option(
+    '--memory-warning <fraction>',
+    "warn when this fraction of a device's memory is in use",
+    positiveFraction,
+    DEFAULT_MEMORY_WARNING,
+  );
+}
+
+/** The options that say which devices compute, and with what. */
+export function addDeviceOptions(command: Command): Command {
+  return command
     .option(
       '-d, --device <ids>',
       'auto, cpu, cuda (every GPU), or ids such as cuda:1, comma-separated (default: every GPU, else the CPU)',
@@ -155,12 +166,6 @@ function addEngineOptions(command: Command): Command {
       'abandon a GPU that makes no progress for this long; the others take over its work',
       wholeNumber(1, MAX_DEVICE_TIMEOUT),
       DEFAULT_DEVICE_TIMEOUT,
-    )
-    .option(
-      '--memory-warning <fraction>',
-      "warn when this fraction of a device's memory is in use",
-      positiveFraction,
-      DEFAULT_MEMORY_WARNING,
     );
 }
 
@@ -243,7 +248,7 @@ function addBatchOptions(command: Command): Command {
     );
 }
 
-function addLogOptions(command: Command): Command {
+export function addLogOptions(command: Command): Command {
   return command
     .option('--progress-interval <seconds>', 'time between progress lines', seconds, DEFAULT_PROGRESS_INTERVAL)
     .option('--no-progress', 'no dashboard, and no progress lines')

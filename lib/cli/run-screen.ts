@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Prediction } from '../index.js';
+import type { RunStatus } from '../index.js';
 import { openDashboard } from '../monitor/dashboard.js';
 import type { Dashboard } from '../monitor/dashboard.js';
 import { isForeground, wantsDashboard } from '../monitor/terminal.js';
@@ -18,12 +18,19 @@ export interface RunScreenOptions {
   readonly onQuit: () => void;
 }
 
+/** A run that can be shown and paused, such as a prediction. */
+export interface ShownRun {
+  status(): RunStatus;
+  pause(): void;
+  resume(): void;
+}
+
 /** The dashboard of a run. Does nothing where there is no terminal to draw on. */
 export class RunScreen {
   readonly #options: RunScreenOptions;
   readonly #dashboard: Dashboard | undefined;
   /** The run that is shown and can be paused; undefined before `show`. */
-  #prediction: Prediction | undefined;
+  #run: ShownRun | undefined;
 
   constructor(options: RunScreenOptions) {
     this.#options = options;
@@ -32,7 +39,7 @@ export class RunScreen {
     if (!options.isWanted || isTyped || !wantsDashboard(process, isForeground())) return;
     const dashboard = openDashboard({
       title: options.title,
-      status: () => this.#prediction?.status(),
+      status: () => this.#run?.status(),
       useKeys: !options.readsStandardInput,
       onQuit: options.onQuit,
       onTogglePause: () => this.#togglePause(),
@@ -41,8 +48,8 @@ export class RunScreen {
     this.#dashboard = dashboard;
   }
 
-  show(prediction: Prediction): void {
-    this.#prediction = prediction;
+  show(run: ShownRun): void {
+    this.#run = run;
   }
 
   showStopping(): void {
@@ -57,12 +64,12 @@ export class RunScreen {
 
   #togglePause(): void {
     const { log } = this.#options;
-    if (!this.#prediction) return;
-    if (this.#prediction.status().isPaused) {
-      this.#prediction.resume();
+    if (!this.#run) return;
+    if (this.#run.status().isPaused) {
+      this.#run.resume();
       logEvent(log, { event: 'resumed' });
     } else {
-      this.#prediction.pause();
+      this.#run.pause();
       logEvent(log, { event: 'paused' });
     }
   }

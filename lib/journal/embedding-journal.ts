@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { PackedTokens } from '../batches/tokens.js';
 import type { Pool } from '../engine/addon.js';
 import { VirnucproError } from '../errors.js';
-import { foreignFile, JournalFile, lookInto, otherInput } from './journal-file.js';
+import { foreignFile, JournalFile, lookInto } from './journal-file.js';
 import {
   batchDigest,
   encodeRecord,
@@ -121,6 +121,8 @@ export interface EmbeddingJournalOptions {
   readonly key: EmbeddingKey;
   /** Called when the journal can no longer be written (VNP_OUTPUT), or was removed or replaced (VNP_OUTPUT_LOST). */
   readonly onFailure: (error: VirnucproError) => void;
+  /** Called once, with a batch's number, when it was computed from other tokens: the input differs from there on. */
+  readonly onOtherInput?: (batch: number) => void;
 }
 
 /** What an earlier run left in a journal of embeddings. */
@@ -136,11 +138,8 @@ export interface EmbeddingJournalContent {
 /** The states of one batch: for each pool one array for each layer. */
 export type JournaledStates = { [Name in Pool]?: Float32Array[] };
 
-/** What a batch computes. */
-export interface EmbeddingBatchRequest {
-  readonly tokens: PackedTokens;
-  readonly pools: readonly Pool[];
-}
+/** The pools of a batch's payload are the bits of its first number; then come their states. */
+const POOLS: readonly Pool[] = ['mean', 'cls', 'max', 'tokens'];
 
 /** The states of a run's batches in a file that only grows, so that a resumed run need not compute them again. */
 export class EmbeddingJournal {
@@ -150,12 +149,19 @@ export class EmbeddingJournal {
   readonly #places: RecordPlaces;
   readonly #layers: number;
   readonly #width: number;
+  #onOtherInput: ((batch: number) => void) | undefined;
+  #isClosed = false;
 
-  private constructor(journal: JournalFile, { key, places, damagedBytes }: EmbeddingScan, own: EmbeddingKey) {
+  private constructor(
+    journal: JournalFile,
+    { key, places, damagedBytes }: EmbeddingScan,
+    { key: own, onOtherInput }: EmbeddingJournalOptions,
+  ) {
     this.#journal = journal;
     this.#places = places;
     this.#layers = own.layers.length;
     this.#width = own.width;
+    this.#onOtherInput = onOtherInput;
     this.content = {
       batches: places.batches,
       sequences: places.frames,
@@ -168,7 +174,8 @@ export class EmbeddingJournal {
    * Creates the file if there is none. Starts over a file whose key is lost.
    * @throws VirnucproError VNP_RESUME when it is another run's, VNP_OUTPUT
    */
-  static async open({ path, key, onFailure }: EmbeddingJournalOptions): Promise<EmbeddingJournal> {
+  static async open(options: EmbeddingJournalOptions): Promise<EmbeddingJournal> {
+    const { path, key, onFailure } = options;
     const { journal, found } = await JournalFile.open<EmbeddingScan>({
       path,
       key: JSON.stringify(key),
@@ -180,7 +187,7 @@ export class EmbeddingJournal {
         return scanned;
       },
     });
-    return new EmbeddingJournal(journal, found, key);
+    return new EmbeddingJournal(journal, found, options);
   }
 
   /** Whether there may be states for this batch; if not, `find` need not be called. */
@@ -190,40 +197,41 @@ export class EmbeddingJournal {
 
   /**
    * The states of a batch, bit for bit.
-   * @param whence where the batch begins in the input, for the error
-   * @returns undefined when there are none or they are damaged
-   * @throws VirnucproError VNP_RESUME when this batch was computed from other tokens, so that the input differs;
-   *   VNP_OUTPUT when the journal cannot be read
+   * @returns undefined when there are none, they are damaged, or they were computed from other tokens
+   * @throws VirnucproError VNP_OUTPUT when the journal cannot be read
    */
-  async find(batch: number, request: EmbeddingBatchRequest, whence: string): Promise<JournaledStates | undefined> {
+  async find(batch: number, tokens: PackedTokens): Promise<JournaledStates | undefined> {
     const start = this.#places.startOf(batch);
     if (start === undefined) return undefined;
-    const sizes = request.pools.map((pool) => this.#numbers(pool, request.tokens));
-    const numbers = this.#layers * sizes.reduce((sum, size) => sum + size, 0);
-    const bytes = numbers * Float32Array.BYTES_PER_ELEMENT;
-    const record = await this.#journal.read(start, bytes);
+    const sequences = tokens.offsets.length - 1;
+    const record = await this.#journal.read(start, 4 + 4 * sequences * this.#width * this.#layers);
     if (!record) return undefined;
-    if (!Buffer.from(record.head.digest).equals(batchDigest([request.tokens]))) {
-      throw otherInput(this.#journal.path, whence);
-    }
-    if (record.payload.length !== bytes) return undefined;
-    // Copied, because a Float32Array must begin at a multiple of four bytes.
-    const values = new Float32Array(Uint8Array.from(record.payload).buffer);
-    const states: JournaledStates = {};
-    let first = 0;
-    for (const [index, pool] of request.pools.entries()) {
-      states[pool] = Array.from({ length: this.#layers }, () => {
-        const layer = values.subarray(first, first + sizes[index]!);
-        first += sizes[index]!;
-        return layer;
-      });
-    }
-    return states;
+    if (Buffer.from(record.head.digest).equals(batchDigest([tokens]))) return this.#decoded(record.payload, tokens);
+    this.#onOtherInput?.(batch);
+    this.#onOtherInput = undefined;
+    return undefined;
   }
 
-  /** Adds the states of a batch. They are copied. */
-  add(batch: number, { tokens, pools }: EmbeddingBatchRequest, states: JournaledStates): void {
-    const payload = Buffer.concat(pools.flatMap((pool) => states[pool] ?? []).map(bytesOf));
+  #decoded(payload: Buffer, tokens: PackedTokens): JournaledStates | undefined {
+    // Copied, because a Float32Array must begin at a multiple of four bytes.
+    const values = new Float32Array(Uint8Array.from(payload).buffer, 4);
+    const bits = payload.readUInt32LE();
+    const states: JournaledStates = {};
+    let first = 0;
+    for (const pool of POOLS.filter((_, bit) => bits & (1 << bit))) {
+      const size = this.#width * (pool === 'tokens' ? tokens.tokens.length : tokens.offsets.length - 1);
+      states[pool] = Array.from({ length: this.#layers }, () => values.subarray(first, (first += size)));
+    }
+    return first === values.length ? states : undefined;
+  }
+
+  /** Adds the states of a batch. They are copied. Does nothing after `close`. */
+  add(batch: number, tokens: PackedTokens, states: JournaledStates): void {
+    if (this.#isClosed) return;
+    const pools = POOLS.filter((pool) => states[pool] !== undefined);
+    const bits = Buffer.alloc(4);
+    bits.writeUInt32LE(pools.reduce((sum, pool) => sum | (1 << POOLS.indexOf(pool)), 0));
+    const payload = Buffer.concat([bits, ...pools.flatMap((pool) => states[pool] ?? []).map(bytesOf)]);
     const frames = tokens.offsets.length - 1;
     this.#journal.append(encodeRecord({ kind: STATES_RECORD, batch, frames, digest: batchDigest([tokens]) }, payload));
   }
@@ -235,11 +243,8 @@ export class EmbeddingJournal {
 
   /** Resolves when everything is on disk. Removes a journal without batches, since nothing can resume from it. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#journal.close(this.content.batches);
-  }
-
-  #numbers(pool: Pool, { tokens, offsets }: PackedTokens): number {
-    return this.#width * (pool === 'tokens' ? tokens.length : offsets.length - 1);
   }
 }
 

@@ -1,9 +1,11 @@
+import type { EmbeddingEvent } from '../embedding-runs/events.js';
 import type { ErrorCode } from '../errors.js';
 import type { RunCounts } from '../predict/run-counts.js';
 import type { DeviceSummary } from '../predict/run-status.js';
 
-/** Events of the command `predict`, besides those of the run itself. */
+/** Events of the commands, besides those of a prediction itself. */
 export type CommandEvent =
+  | EmbeddingEvent
   | RandomWeightsEvent
   | WaitingEvent
   | StoppingEvent

@@ -57,10 +57,10 @@ export function dashboardLines(history: readonly RunStatus[], view: DashboardVie
 /** The progress of the run in one line, for a terminal that has lost its dashboard. */
 export function overviewText(title: string, status: RunStatus | undefined): string {
   if (!status) return `${title}: ended before the run began`;
-  const { fraction, frames, framesFailed, lettersComputed, seconds } = status;
+  const { unit = 'frame', fraction, frames, framesFailed, lettersComputed, seconds } = status;
   const parts = [
     fraction === undefined ? `${bases(lettersComputed)} done` : `${percent(fraction, 1)} done`,
-    `${frames} frames`,
+    `${frames} ${unit}s`,
     framesFailed > 0 ? `${framesFailed} failed` : '',
     `after ${duration(seconds)}`,
   ];
@@ -122,7 +122,8 @@ function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line
 
 function figuresLine(history: readonly RunStatus[], { columns, ascii }: DashboardView): Line {
   const status = history.at(-1)!;
-  const { frames, framesFound, framesSpared, framesFailed, records, windows, lettersComputed } = status;
+  const { unit = 'frame', frames, framesFound, framesSpared, framesFailed } = status;
+  const { records, windows, lettersComputed } = status;
   const rates = totalRates(history);
   const failed = field(
     framesFailed === 0 ? 'none failed' : `${framesFailed} failed`,
@@ -130,13 +131,13 @@ function figuresLine(history: readonly RunStatus[], { columns, ascii }: Dashboar
     framesFailed ? 'error' : 'plain',
   );
   const fields = [
-    field(`${frames} of ${framesFound} frames`, 10),
+    field(`${frames} of ${framesFound} ${unit}s`, 10),
     failed,
     ...(framesSpared > 0 ? [field(`${framesSpared} by triage`, 6)] : []),
-    field(`${short(rates.framesPerSecond)} frames/s`, 8),
+    field(`${short(rates.framesPerSecond)} ${unit}s/s`, 8),
     field(`${short(rates.tokensPerSecond)} tokens/s`, 7),
     field(`${records} records`, 6),
-    field(`${windows} windows`, 5),
+    ...(unit === 'frame' ? [field(`${windows} windows`, 5)] : []),
     field(bases(lettersComputed), 4),
   ];
   return joined(fitting(fields, columns), ascii);

@@ -16,6 +16,11 @@ const MEMORY_COLUMNS = '99.9/99.9'.length;
 /** Columns from which a screen has room to say what a bar is a fraction of. */
 const WIDE_SCREEN = 100;
 
+/** What the frames of a run are. */
+function unitOf(history: readonly RunStatus[]): string {
+  return history.at(-1)?.unit ?? 'frame';
+}
+
 interface DeviceLineOptions {
   readonly columns: number;
   readonly ascii: boolean;
@@ -27,7 +32,7 @@ export function deviceLines(history: readonly RunStatus[], { columns, ascii }: D
   return workers.flatMap((worker, index) => {
     const name = [span(`${printable(worker.id, ascii)} `, 'title'), span(printable(worker.name, ascii))];
     const sensors = fitting(sensorFields(worker, ascii), columns - width(textOf(name)) - GAP.length);
-    const all = workFields(worker, recentRates(history, index), columns >= WIDE_SCREEN);
+    const all = workFields(worker, recentRates(history, index), unitOf(history), columns >= WIDE_SCREEN);
     const { fields, barColumns } = besideBar(all, columns - GAP.length);
     return [
       withRight(name, joined(sensors, ascii), columns),
@@ -38,7 +43,7 @@ export function deviceLines(history: readonly RunStatus[], { columns, ascii }: D
 
 // The widths are those of the longest usual texts, so that the columns do not move.
 
-function workFields(worker: WorkerStatus, rates: RecentRates, isWide: boolean): Field[] {
+function workFields(worker: WorkerStatus, rates: RecentRates, unit: string, isWide: boolean): Field[] {
   const { fraction } = worker;
   const ofTheRun = isWide ? ' of the run' : '';
   const done: Field[] =
@@ -49,7 +54,7 @@ function workFields(worker: WorkerStatus, rates: RecentRates, isWide: boolean): 
     ...done,
     { span: span(`${percent(rates.busyFraction)} busy`), weight: 7, columns: 10 },
     { span: stageSpan(worker), weight: 10, columns: STAGE_COLUMNS },
-    { span: span(`${short(rates.framesPerSecond)} frames/s`), weight: 9, columns: 14 },
+    { span: span(`${short(rates.framesPerSecond)} ${unit}s/s`), weight: 9, columns: unit.length + 9 },
     { span: span(`${short(rates.tokensPerSecond)} tokens/s`), weight: 8, columns: 15 },
   ];
 }
@@ -112,7 +117,8 @@ export function deviceTable(history: readonly RunStatus[], { columns, rows, asci
   const names = workers.map(({ id }) => printable(id, ascii));
   const nameColumns = columnsOfNames(names, columns);
   const name = (text: string, style: Style): Span => span(padded(`${text} `, nameColumns, ascii), style);
-  const { fields, barColumns } = besideBar(headings(workers, rates, ascii), columns - nameColumns);
+  const figures = headings(workers, rates, unitOf(history), ascii);
+  const { fields, barColumns } = besideBar(figures, columns - nameColumns);
   const lines = workers.map((worker, index) => {
     const cells = fields.map(({ figure, ...rest }) => ({ ...rest, span: figure.of(worker, rates[index]!) }));
     return [name(names[index]!, 'title'), ...withBar(worker, cells, barColumns, ascii)];
@@ -132,11 +138,14 @@ function columnsOfNames(names: readonly string[], columns: number): number {
 function headings(
   workers: readonly WorkerStatus[],
   rates: readonly RecentRates[],
+  unit: string,
   ascii: boolean,
 ): (Field & { readonly figure: Figure })[] {
   return FIGURES.filter(({ of }) => workers.some((worker, index) => of(worker, rates[index]!).text !== '')).map(
     (figure) => {
-      const { heading, weight, columns } = figure;
+      const { weight } = figure;
+      const heading = figure.heading.replace('frame', unit);
+      const columns = Math.max(figure.columns, heading.length);
       return { span: span(ascii ? heading.replace('°', '') : heading, 'faint'), weight, columns, figure };
     },
   );

@@ -351,5 +351,54 @@ export const EVENT_SCHEMA: EventSchema = {
       output: { type: 'string', meaning: 'the output directory as given' },
     },
   },
+  'embeddings-resumed': {
+    meaning: 'A run of `embed` resumes from the journal of an earlier one: what is in it is not computed again.',
+    fields: {
+      journal: { type: 'string', meaning: 'path of the journal' },
+      batches: count('batches in it', 'batches'),
+      sequences: count('sequences in it; of long sequences, their windows', 'sequences'),
+      damagedBytes: bytes('damaged bytes in it; what they held is computed again'),
+      isOfSameDevices: {
+        type: 'boolean',
+        meaning: 'whether it was begun on the same devices; otherwise the last digits may differ',
+      },
+    },
+  },
+  'embedding-progress': {
+    meaning: 'Progress of `embed`, every `--progress-interval` seconds.',
+    fields: {
+      seconds: count('time since the run began', 'seconds'),
+      bytesRead: bytes('bytes read from the inputs'),
+      bytesTotal: unknownable(bytes('size of all inputs; null if one has no known size, such as standard input')),
+      fraction: unknownable(count('fraction of the run that is done; never decreases', '0 to 1')),
+      secondsLeft: unknownable(count('time to the end at the speed so far', 'seconds')),
+      records: count('records that are done, with or without an embedding', 'records'),
+      recordsFailed: count('those without', 'records'),
+      sequencesPerSecond: count(
+        'average since the run began; a long sequence counts once for each window',
+        'sequences a second',
+      ),
+      tokensPerSecond: count('the same in tokens', 'tokens a second'),
+    },
+  },
+  'record-without-embedding': {
+    meaning: 'A record has no embedding. Logged for the first ten; the file that ends in `.failed.tsv` lists all.',
+    fields: {
+      record: count('its number in the whole input, from 1', 'records'),
+      id: { type: 'string', meaning: 'its id' },
+      source: { type: 'string', meaning: 'the input that it comes from' },
+      code: CODE,
+      reason: REASON,
+    },
+  },
+  embedded: {
+    meaning: 'The embeddings are written.',
+    fields: {
+      counts: { type: 'object', meaning: 'records by outcome, letters and tokens, as in the manifest' },
+      seconds: count('time of the whole command', 'seconds'),
+      model: MODEL,
+      output: { type: 'string', meaning: 'the output as given' },
+    },
+  },
   failed: { meaning: 'The command failed.', fields: { code: CODE, reason: REASON } },
 };

@@ -8,6 +8,7 @@ import type {
   RunEvent,
 } from '../predict/events.js';
 import type { WorkerStatus } from '../predict/run-status.js';
+import type { EmbeddedEvent, EmbeddingProgressEvent } from '../embedding-runs/events.js';
 import type { CommandEvent, DeviceSummaryEvent, FinishedEvent } from './command-events.js';
 import { counted } from '../errors.js';
 import { bases, bytes, duration, gibibytes, percent } from './quantities.js';
@@ -100,6 +101,18 @@ const TEXTS: Wording = {
   resumed: () => info('resumed'),
   'device-summary': deviceSummaryText,
   finished: finishedText,
+  'embeddings-resumed': ({ sequences, damagedBytes, isOfSameDevices }) => {
+    const parts = [
+      `resuming an earlier run: ${counted(sequences, 'sequence')} of it are in the journal`,
+      damagedBytes > 0 && `${bytes(damagedBytes)} of the journal are damaged, and what they held is computed again`,
+      !isOfSameDevices && 'it was begun on other devices, whose embeddings may differ in their last digits',
+    ];
+    return { level: damagedBytes > 0 || !isOfSameDevices ? 'warn' : 'info', text: parts.filter(Boolean).join('; ') };
+  },
+  'embedding-progress': embeddingProgressText,
+  'record-without-embedding': ({ record, id, source, reason }) =>
+    warn(`record ${record} of ${source}, ${id}, has no embedding: ${reason}`),
+  embedded: embeddedText,
   failed: ({ reason }) => error(reason),
 };
 
@@ -239,6 +252,28 @@ function finishedText({ counts, seconds, model, card, output }: FinishedEvent): 
       `${counts.windowsNoFrame} without a frame, ${counts.windowsFailed} failed; ` +
       `${(seconds['total'] ?? 0).toFixed(1)} s; model ${model}${card === null ? '' : ` (${card})`}; results in ${output}`,
   );
+}
+
+function embeddingProgressText(event: EmbeddingProgressEvent): EventText {
+  const { fraction, secondsLeft, records, recordsFailed, sequencesPerSecond, tokensPerSecond } = event;
+  const parts = [
+    fraction !== null && `${percent(fraction, 1)} done`,
+    counted(records, 'record'),
+    recordsFailed > 0 && `${recordsFailed} without an embedding`,
+    `${sequencesPerSecond.toFixed(1)} sequences and ${tokensPerSecond.toFixed(0)} tokens a second`,
+    secondsLeft !== null && `${duration(secondsLeft)} to go`,
+  ];
+  return info(parts.filter(Boolean).join(', '));
+}
+
+function embeddedText({ counts, seconds, model, output }: EmbeddedEvent): EventText {
+  const { records, embedded, invalid, failed } = counts;
+  const parts = [
+    `${counted(records, 'record')}: ${embedded} embedded`,
+    invalid > 0 && `${invalid} invalid`,
+    failed > 0 && `${failed} failed`,
+  ];
+  return info(`${parts.filter(Boolean).join(', ')}; ${seconds.toFixed(1)} s; model ${model}; embeddings in ${output}`);
 }
 
 function info(text: string): EventText {

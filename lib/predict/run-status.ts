@@ -39,6 +39,8 @@ export interface WorkerStatus {
 
 /** A run at one moment. */
 export interface RunStatus {
+  /** What its frames are. Defaults to `frame`; in a run of embeddings they are whole sequences. */
+  readonly unit?: 'frame' | 'sequence';
   /** Since the run began, which is when the first result was asked for. */
   readonly seconds: number;
   /** Whether `pause` was called, without `resume` since. */

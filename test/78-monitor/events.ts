@@ -48,6 +48,25 @@ export const EVENTS: EventsByName = {
     journal: 'out/.journal',
     ...{ batches: 2, frames: 100, framesTriaged: 0, damagedBytes: 512, isOfSameDevices: false },
   },
+  'embeddings-resumed': {
+    event: 'embeddings-resumed',
+    journal: 'out.npy.unfinished/journal',
+    ...{ batches: 2, sequences: 100, damagedBytes: 512, isOfSameDevices: false },
+  },
+  'embedding-progress': {
+    event: 'embedding-progress',
+    ...{ seconds: 10, bytesRead: 500, bytesTotal: 1000, fraction: 0.5, secondsLeft: 10 },
+    ...{ records: 40, recordsFailed: 1, sequencesPerSecond: 4, tokensPerSecond: 1000 },
+  },
+  'record-without-embedding': {
+    event: 'record-without-embedding',
+    ...{ record: 3, id: 'odd', source: 'in.faa', code: 'VNP_INPUT_FORMAT', reason: 'it has no letters' },
+  },
+  embedded: {
+    event: 'embedded',
+    counts: { records: 41, embedded: 40, invalid: 1, failed: 0, letters: 9000, tokens: 9080 },
+    ...{ seconds: 12.3, model: 'esm2-150M', output: 'out.npy' },
+  },
   'complete-already': { event: 'complete-already', output: 'out' },
   waiting: { event: 'waiting', reason: 'checking whether out/.unfinished-7 of process 7 on node3 is still alive' },
   resumable: { event: 'resumable', output: 'out' },
