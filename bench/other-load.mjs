@@ -24,8 +24,8 @@ export async function measuredQuietly(action) {
   return best;
 }
 
-/** @template T @param {() => Promise<T>} action @returns {Promise<{ result: T, othersCores: number }>} */
-async function withOtherLoad(action) {
+/** One measurement, with what others used. @template T @param {() => Promise<T>} action @returns {Promise<{ result: T, othersCores: number }>} */
+export async function withOtherLoad(action) {
   const before = seconds();
   const start = performance.now();
   const result = await action();

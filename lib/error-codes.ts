@@ -93,7 +93,8 @@ export const ERROR_CODES = {
     meaning: 'libtorch or the addon cannot be found, fetched or loaded.',
     remedy:
       'Run `npx virnucpro setup` (`npm run setup` in a checkout), then `virnucpro doctor`, which says what was tried and why it failed. ' +
-      '[installing.md](installing.md#libtorch) has the order.',
+      '[installing.md](installing.md#libtorch) has the order. A program that was bundled has to leave virnucpro ' +
+      '[external](installing.md#with-a-bundler).',
   },
   VNP_DEVICE: {
     meaning: 'A device does not exist or cannot be used.',

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 namespace virnucpro {
 
@@ -14,11 +15,21 @@ Napi::Float32Array float_array(Napi::Env env, const at::Tensor& tensor) {
   return array;
 }
 
-// One array for each layer. `states`: [layers, rows, width].
-Napi::Array layer_list(Napi::Env env, const at::Tensor& states) {
+// Of the tensor's own memory: a copy of some megabytes would hold up the JavaScript thread.
+Napi::Float32Array float_array_over(Napi::Env env, const at::Tensor& tensor) {
+  constexpr size_t kSmallBytes = size_t{1} << 16;
+  if (tensor.nbytes() <= kSmallBytes) return float_array(env, tensor);
+  auto owner = std::make_unique<at::Tensor>(tensor);
+  const auto let_go = [](Napi::BasicEnv, void*, at::Tensor* owned) { const std::unique_ptr<at::Tensor> last(owned); };
+  auto memory = Napi::ArrayBuffer::New(env, owner->mutable_data_ptr(), owner->nbytes(), let_go, owner.get());
+  static_cast<void>(owner.release());
+  return Napi::Float32Array::New(env, static_cast<size_t>(tensor.numel()), memory, 0);
+}
+
+// One array for each layer.
+Napi::Array layer_list(Napi::Env env, const std::vector<at::Tensor>& layers) {
   auto list = Napi::Array::New(env);
-  for (int64_t i = 0; i < states.size(0); ++i)
-    list.Set(static_cast<uint32_t>(i), float_array(env, states.select(0, i)));
+  for (size_t i = 0; i < layers.size(); ++i) list.Set(static_cast<uint32_t>(i), float_array_over(env, layers[i]));
   return list;
 }
 

@@ -18,10 +18,12 @@ std::vector<bool> EmbedOptions::wanted() const {
 LayerStates::LayerStates(const EmbedOptions& options, const PackedTokens& sequences, int64_t width,
                          const PooledTokens& pooled, const Placement& placement)
     : options_(options), pooled_(pooled), placement_(placement) {
-  const auto layers = static_cast<int64_t>(options.layers.size());
   for (const auto pool : options.pools) {
     const auto rows = pool == Pool::kTokens ? static_cast<int64_t>(sequences.tokens.size()) : sequences.sequences();
-    values_.push_back(host_memory({layers, rows, width}, at::kFloat, placement.device));
+    auto& layers = values_.emplace_back();
+    for (size_t i = 0; i < options.layers.size(); ++i) {
+      layers.push_back(host_memory({rows, width}, at::kFloat, placement.device));
+    }
   }
 }
 
@@ -35,12 +37,12 @@ void LayerStates::next_piece(const PackedTokens& piece) {
 
 void LayerStates::take(int64_t layer, const at::Tensor& state) {
   const auto place = std::find(options_.layers.begin(), options_.layers.end(), layer);
-  const auto index = std::distance(options_.layers.begin(), place);
+  const auto index = static_cast<size_t>(std::distance(options_.layers.begin(), place));
   for (size_t i = 0; i < options_.pools.size(); ++i) {
     const auto pool = options_.pools[i];
     const auto rows = pool_states(pool, state, *piece_, pooled_, placement_);
     const auto first = pool == Pool::kTokens ? tokens_before_ : sequences_before_;
-    values_[i].select(0, index).narrow(0, first, rows.size(0)).copy_(rows, /*non_blocking=*/true);
+    values_[i][index].narrow(0, first, rows.size(0)).copy_(rows, /*non_blocking=*/true);
   }
 }
 

@@ -35,15 +35,15 @@ class LayerStates {
   // The states of a wanted layer for the current piece, [tokens, width] float32. On an asynchronous device the copies
   // have only been started when it returns.
   void take(int64_t layer, const at::Tensor& state);
-  // For each pool, [layers, sequences, width] float32, or [layers, tokens, width] for kTokens, in memory of the job:
-  // see `kept` in host_memory.h.
-  const std::vector<at::Tensor>& values() const { return values_; }
+  // For each pool and layer, [sequences, width] float32, or [tokens, width] for kTokens, in memory of the job: see
+  // host_memory.h.
+  const std::vector<std::vector<at::Tensor>>& values() const { return values_; }
 
  private:
   const EmbedOptions options_;
   const PooledTokens pooled_;
   const Placement placement_;
-  std::vector<at::Tensor> values_;
+  std::vector<std::vector<at::Tensor>> values_;
   const PackedTokens* piece_ = nullptr;
   int64_t sequences_before_ = 0;
   int64_t tokens_before_ = 0;

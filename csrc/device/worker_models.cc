@@ -14,6 +14,7 @@
 
 #include "archive/archive_reader.h"
 #include "archive/parameters.h"
+#include "device/cpu_memory.h"
 #include "device/open_cuda_kernels.h"
 #include "error.h"
 #include "known_answer/known_answer.h"
@@ -117,6 +118,12 @@ Placement placement_of(const OpenRequest& request, MemoryMeter& memory, const Em
         open_cuda_kernels(usable.device, usable.capability, request.dtype, language_models(request), emit);
   }
   return placement;
+}
+
+// A copy that no worker's memory counts.
+at::Tensor uncounted(const at::Tensor& values) {
+  const BudgetScope nobody(nullptr);
+  return values.clone();
 }
 
 const char* name_of(LanguageModel model) { return model == LanguageModel::kDna ? "dna" : "protein"; }
@@ -293,10 +300,12 @@ std::function<SequenceEmbeddings()> WorkerModels::embed(LanguageModel model, con
   }
   const auto done = stream.record_event();
   SequenceEmbeddings result{states.values(), 0, trace.linear_seconds, trace.attention_seconds, trace.attention_backend};
-  return [job = std::move(job), &stream, device = placement_.device, result, start, done]() mutable {
+  return [job = std::move(job), &stream, result, start, done]() mutable {
     stream.wait(done);
     job.reset();
-    for (auto& values : result.states) values = kept(values, device);
+    for (auto& layers : result.states) {
+      for (auto& values : layers) values = uncounted(values);
+    }
     result.seconds = done.seconds_since(start);
     return result;
   };

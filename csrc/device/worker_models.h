@@ -33,8 +33,9 @@ struct BatchScores {
 };
 
 struct SequenceEmbeddings {
-  // For each pool, [layers, sequences, width] float32, or [layers, tokens, width] for kTokens, host.
-  std::vector<at::Tensor> states;
+  // For each pool and layer, [sequences, width] float32, or [tokens, width] for kTokens, host. Contiguous, and in
+  // memory that the worker's limit does not count: JavaScript keeps it for as long as it likes.
+  std::vector<std::vector<at::Tensor>> states;
   double seconds = 0;
   // What the forward passes measured, see ForwardTrace.
   double linear_seconds = 0;

@@ -276,7 +276,10 @@ export interface EmbedOptions {
   measure?: boolean;
 }
 
-/** For each pool that was asked for, one array for each layer, in the order of `layers`. */
+/**
+ * For each pool that was asked for, one array for each layer, in the order of `layers`. Large arrays can be cloned, but
+ * not transferred to another thread.
+ */
 export interface EmbeddingResult {
   /** [sequences, width]; for the last layer the mean that the classifier reads. */
   mean?: Float32Array[];

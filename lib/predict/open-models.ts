@@ -3,11 +3,13 @@ import type { BatchTokens } from '../engine/devices/worker-plan.js';
 import { grantedResources, grantText } from '../engine/limits/granted-resources.js';
 import { loadAddon, prepareAddon } from '../engine/libtorch/load.js';
 import { DevicePool } from '../engine/pool/pool.js';
+import { WorkerReadings } from '../engine/pool/worker-memory.js';
 import { precisionOf } from '../engine/devices/choose-devices.js';
 import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { verifyFiles } from '../models/trust/verify.js';
+import { endedBy } from '../unless-aborted.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './options.js';
 import type { ModelSettings, OpenHandlers, OpenOptions } from './options.js';
@@ -36,6 +38,8 @@ export interface OpenedModels extends LoadedModel {
   /** How long loading took. */
   readonly seconds: number;
   readonly onEvent: (event: RunEvent) => void;
+  /** Of the workers of both pools. */
+  readonly readings: WorkerReadings;
 }
 
 /** The pool of the run's model, then that of triage. */
@@ -65,16 +69,6 @@ function isPlan(given: OpenOptions | ModelPlan): given is ModelPlan {
   return Object.hasOwn(Object(given) as object, 'settings');
 }
 
-/** @throws the signal's reason if it ended loading, whatever error that caused */
-export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promise<T>): Promise<T> {
-  try {
-    return await loading;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  }
-}
-
 type Handlers = ReturnType<typeof resolveOpenHandlers>;
 
 async function loadModels(found: () => Promise<ModelPlan>, handlers: Handlers): Promise<OpenedModels> {
@@ -92,14 +86,16 @@ async function loadModels(found: () => Promise<ModelPlan>, handlers: Handlers): 
     onEvent({ event: 'device-left-out', device: device.id, name: device.name, reason });
   }
   const opened = await loadOn(plan, handlers);
-  return { ...opened, seconds: (performance.now() - start) / 1000, onEvent };
+  const workers = poolsOf(opened).flatMap((pool) => pool.workers);
+  const readings = new WorkerReadings(loadAddon().addon, workers);
+  return { ...opened, seconds: (performance.now() - start) / 1000, onEvent, readings };
 }
 
 /** Opens both models on the same devices: a device that fails to open either, or has no room, is used for neither. */
 async function loadOn(
   plan: PlannedOnDevices<ModelPlan>,
   handlers: Handlers,
-): Promise<Omit<OpenedModels, 'seconds' | 'onEvent'>> {
+): Promise<Omit<OpenedModels, 'seconds' | 'onEvent' | 'readings'>> {
   const { model, triage: found, settings, devices } = plan;
   emitPrecision(devices, settings, handlers.onEvent);
   const own = await load(model, devices, settings, handlers);

@@ -106,8 +106,8 @@ export class Predictor {
 
   /**
    * Predicts every record of the inputs: paths of FASTA or FASTQ files, compressed or not, directories of them, or `-`.
-   * A plan made for this model takes the place of the inputs and of all options except RunHandlers. Otherwise as
-   * `predict`.
+   * A plan made for this model takes the place of the inputs and of all options except RunHandlers. Results are yielded
+   * only as records come in, and at the end: while a pipe pauses, even finished results wait. Otherwise as `predict`.
    *
    * @throws VirnucproError what `predict` throws; while iterating VNP_INPUT_MISSING and VNP_INPUT_FORMAT, before
    *   anything is computed if an input's beginning shows it, else after the results of the preceding records

@@ -1,9 +1,7 @@
-import type { Addon } from '../engine/addon.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { PoolWorker } from '../engine/pool/pool-worker.js';
 import { busySeconds } from '../engine/pool/linear-limit.js';
-import { readWorkers } from '../engine/pool/worker-memory.js';
-import type { WorkerReading } from '../engine/pool/worker-memory.js';
+import type { WorkerReading, WorkerReadings } from '../engine/pool/worker-memory.js';
 import type { MemoryEvent, ProgressEvent, RunEvent } from './events.js';
 import type { RunControl } from './run-control.js';
 import { computedBy } from './run-status.js';
@@ -20,7 +18,8 @@ const RELIEF = 0.05;
 export type MonitoredShare = Pick<PoolShare, 'workers' | 'runningOn' | 'framesUnderway'>;
 
 export interface RunMonitorOptions {
-  readonly addon: Pick<Addon, 'sensors'>;
+  /** Of the workers of all shares, in order. */
+  readonly readings: Pick<WorkerReadings, 'read'>;
   /** The run's share of the pool of its model, then that of triage, if there is one. */
   readonly shares: readonly MonitoredShare[];
   readonly summary: MutableRunSummary;
@@ -174,7 +173,7 @@ export class RunMonitor {
 
   /** Never two at a time: a driver that is slow to answer is not asked again meanwhile. */
   async #read(): Promise<void> {
-    this.#reading ??= readWorkers(this.#options.addon, this.#workers).then(
+    this.#reading ??= this.#options.readings.read().then(
       (readings) => {
         this.#readings = readings;
         this.#warnOfPressure();

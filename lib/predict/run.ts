@@ -49,7 +49,7 @@ export class Run {
     const usage = this.#shares.flatMap((share) => share.usage);
     this.summary = new MutableRunSummary(usage, opened.triage?.model.name);
     this.monitor = new RunMonitor({
-      addon: loadAddon().addon,
+      readings: opened.readings,
       shares: this.#shares,
       summary: this.summary,
       control: this.control,

@@ -23,7 +23,7 @@ export function bundledFiles({ library, packages, binaries }) {
   return [
     ...binaries.map(({ name, path }) => ({ name, source: path, executable: true })),
     ...below(library, 'dist/lib').filter(({ name }) => name.endsWith('.js')),
-    ...folders.flatMap((folder) => below(inRepository(folder), folder)).filter(({ name }) => !/\.d\.m?ts$/.test(name)),
+    ...folders.flatMap((folder) => below(inRepository(folder), folder)).filter(({ name }) => !/\.m?ts$/.test(name)),
     ...files.map((name) => ({ name, source: inRepository(name) })),
     ...packages.flatMap(({ path }) => packageFiles(path)),
     { name: 'docs/manual.md', text: manual() },

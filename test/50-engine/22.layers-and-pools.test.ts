@@ -134,6 +134,17 @@ describe('the layers and pools of an embedding', () => {
     await torchscript.close();
   });
 
+  it("are the caller's own: they outlive the worker, and can be cloned", async () => {
+    const fresh = await openOnCpu(installed.model);
+    const states = await fresh.embed('protein', randomBatch('protein', [400]), { layers: LAYERS, pools: POOLS });
+    const clone = structuredClone(states);
+    await fresh.close();
+    assert.deepEqual(states, clone);
+    states.tokens![0]!.fill(1);
+    assert.notDeepEqual(states.tokens![0], clone.tokens![0]);
+    assert.deepEqual(states.tokens![1], clone.tokens![1]);
+  });
+
   it('take no memory for the tokens of all layers unless these are asked for', async () => {
     const batch = randomBatch(
       'protein',

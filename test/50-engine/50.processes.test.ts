@@ -67,6 +67,13 @@ describe('the life of a worker', () => {
     assert.deepEqual(await run('threadsOfWorkers'), { end: 0, output: '8', errors: '' });
   });
 
+  it('lets go of the memory of results that nobody holds', async () => {
+    const { end, output, errors } = await run('results');
+    assert.deepEqual({ end, errors }, { end: 0, errors: '' });
+    // Of 240 MB in all.
+    assert.ok(Number(output) < 60e6, `${output} bytes more`);
+  });
+
   it('leaves what its listener throws to the process, and goes on', async () => {
     assert.deepEqual(await run('listenerThrows'), { end: 0, output: 'thrown and heard on', errors: '' });
   });

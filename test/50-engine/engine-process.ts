@@ -1,5 +1,5 @@
 /** One thing done with a worker in a process of its own: node engine-process.js MODEL-FOLDER CASE. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import type { EmbedOptions, NativeWorker } from '../../lib/engine/addon.js';
@@ -11,6 +11,8 @@ import { randomBatch } from './token-sequences.js';
 
 const EXIT_CODE = 7;
 const CYCLES = 10;
+/** Of 12 MB each. */
+const RESULTS = 20;
 const EVERY_STATE: EmbedOptions = { layers: [0, 1, 2, 3], pools: ['mean', 'tokens'] };
 
 const [folder, task] = isMainThread ? (process.argv.slice(2) as [string, string]) : (workerData as [string, string]);
@@ -48,12 +50,31 @@ async function openAndForget(): Promise<void> {
   await worker.embed('dna', randomBatch('dna', [5]), LAST_MEAN);
 }
 
+/** The process's own memory, without that of files, whose pages the kernel drops as it likes. */
+function ownBytes(): number {
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))![1]) * 1024;
+}
+
 /** Waits until a garbage collection could run finalizers. */
 async function collected(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) {
     globalThis.gc!();
     await new Promise((resolve) => setImmediate(resolve));
   }
+}
+
+/** Bytes by which the process has grown after so many results whose arrays nobody holds. */
+async function growthBy(results: number): Promise<number> {
+  const worker = await openOnCpu(model);
+  const each = async (count: number): Promise<number> => {
+    for (let job = 0; job < count; job++) await worker.embed('protein', long, EVERY_STATE);
+    await collected();
+    return ownBytes();
+  };
+  const before = await each(2);
+  const after = await each(results);
+  await worker.close();
+  return after - before;
 }
 
 /** Threads left over after some cycles, at the end of each of which its worker should be gone. */
@@ -146,6 +167,9 @@ const tasks: Record<string, () => Promise<void> | void> = {
     await openAndForget();
     process.exitCode = EXIT_CODE;
   },
+  async results() {
+    process.stdout.write(JSON.stringify(await growthBy(RESULTS)));
+  },
   async cycles() {
     process.stdout.write(JSON.stringify([await threadsLeft(openAndClose), await threadsLeft(openAndForget)]));
   },
@@ -165,6 +189,8 @@ const tasks: Record<string, () => Promise<void> | void> = {
   async threadUses() {
     const worker = await openOnCpu(model);
     const means = await meansOf(worker, 'protein', long);
+    // Outlive the thread's JavaScript.
+    Object.assign(globalThis, await worker.embed('protein', long, EVERY_STATE));
     await worker.close();
     parentPort!.postMessage(means.length);
   },

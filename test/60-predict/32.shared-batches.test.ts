@@ -223,6 +223,32 @@ describe('runs that share batches', () => {
     assert.equal(left.length, 2 * bases.length - 1);
   });
 
+  it('give what is finished while their input pauses, and can be left then', async () => {
+    const service = await Service.open({ devices: 1, turns: [1] });
+    let goOn!: () => void;
+    const gate = new Promise<void>((resolve) => (goOn = resolve));
+    async function* pausing(until: Promise<void>): AsyncGenerator<string> {
+      yield windowOf('A');
+      yield 'N'.repeat(CHUNK_SIZE);
+      await until;
+      yield windowOf('C');
+    }
+    const patient = service.start(pausing(gate));
+    const left = service.start(pausing(new Promise(() => undefined)));
+    for (const { results } of [patient, left]) {
+      for (const kind of ['window', 'contig', 'window', 'contig']) {
+        const next = await service.during(results.next());
+        assert.equal(next.value?.kind, kind);
+      }
+    }
+    await left.results.return!();
+    assert.equal(left.control.stopped?.code, 'VNP_ABORTED');
+    goOn();
+    assert.equal((await service.during(allOf(patient))).length, 2);
+    assert.equal(patient.control.stopped, undefined);
+    for (const { given } of [patient, left]) assert.ok(given.every(isReleased));
+  });
+
   it('go on when one is aborted, throws while it is read, or is left', async () => {
     const service = await Service.open({ devices: 1, turns: [1] });
     async function* breaking(): AsyncGenerator<string> {

@@ -3,7 +3,7 @@ import { mock } from 'node:test';
 import type { NativeProgress, NativeSensors, NativeWorker } from '../../lib/engine/addon.js';
 import { PoolWorker } from '../../lib/engine/pool/pool-worker.js';
 import { unused } from '../../lib/engine/pool/worker-usage.js';
-import { readWorkers } from '../../lib/engine/pool/worker-memory.js';
+import { readWorkers, WorkerReadings } from '../../lib/engine/pool/worker-memory.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import type { RunEvent } from '../../lib/predict/events.js';
 import { RunControl } from '../../lib/predict/run-control.js';
@@ -58,6 +58,26 @@ describe('the reading of workers', () => {
   });
 });
 
+describe('readings for many runs', () => {
+  it('are taken once in a while, whoever asks', async () => {
+    let readings = 0;
+    const sensors = async () => {
+      readings++;
+      return [SENSORS];
+    };
+    const shared = new WorkerReadings({ sensors }, [workerOn('cuda:0')]);
+    const start = performance.now();
+    let asked = 0;
+    while (readings < 3) {
+      await shared.read();
+      asked++;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.ok(performance.now() - start >= 500);
+    assert.ok(asked >= 3);
+  });
+});
+
 describe('the watch over a run', () => {
   interface Watched {
     readonly monitor: RunMonitor;
@@ -79,7 +99,11 @@ describe('the watch over a run', () => {
     const events: RunEvent[] = [];
     const onEvent = (event: RunEvent) => events.push(event);
     const run = { shares, summary, control, onEvent, progressInterval };
-    const monitor = new RunMonitor({ addon: { sensors }, ...run, memoryWarning: 0.9 });
+    const monitor = new RunMonitor({
+      readings: { read: () => readWorkers({ sensors }, workers) },
+      ...run,
+      memoryWarning: 0.9,
+    });
     if (isBegun) monitor.begin();
     return { monitor, summary, control, events };
   }

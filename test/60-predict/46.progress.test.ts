@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { NativeSensors } from '../../lib/engine/addon.js';
+import { readWorkers } from '../../lib/engine/pool/worker-memory.js';
 import { flattened } from '../../lib/input/flattened.js';
 import type { SequenceRecord } from '../../lib/input/record.js';
 import { seededNumbers } from '../../lib/models/random/random-contents.js';
@@ -42,7 +43,7 @@ async function watch(plan: Plan, seeds: readonly number[], isSizeKnown = true): 
   const control = new RunControl();
   const nothing = (): void => undefined;
   const monitor = new RunMonitor({
-    addon: { sensors: async (ids) => ids.map(() => SENSORS) },
+    readings: { read: () => readWorkers({ sensors: async (ids) => ids.map(() => SENSORS) }, pool.workers) },
     ...{ shares: [share], summary, control, onEvent: nothing },
     ...{ progressInterval: 0, memoryWarning: 1 },
   });

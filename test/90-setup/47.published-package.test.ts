@@ -13,9 +13,9 @@ import { EmptyProject } from './empty-project.js';
 type Manifest = Record<string, unknown>;
 
 interface LocalRegistryModule {
-  serveLocally(packages: readonly { manifest: Manifest; tarball: string }[]): Promise<{
+  serveLocally: (packages: readonly { manifest: Manifest; tarball: string }[]) => Promise<{
     settings: string;
-    close(): Promise<void>;
+    close: () => Promise<void>;
   }>;
 }
 
@@ -153,6 +153,11 @@ describe('the package that is published', () => {
         );
         const lock = readFileSync(project.path(name === 'pnpm' ? 'pnpm-lock.yaml' : 'package-lock.json'), 'utf8');
         assert.ok(lock.includes(platformPackage));
+      });
+
+      it('has nothing left to set up where there is a libtorch', async () => {
+        const virnucpro = project.path('node_modules', 'virnucpro', 'bin', 'virnucpro.js');
+        assert.match(await project.succeed(virnucpro, 'setup'), /^addon +up to date: \S+-gnu$/m);
       });
 
       it('predicts by its command', async () => {

@@ -91,12 +91,17 @@ describe('the bundle', () => {
     const project = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as PackageManifest;
     const packages = manifest().packages.map(({ name }) => name);
     for (const name of Object.keys(project.dependencies)) assert.ok(packages.includes(name), name);
-    for (const name of Object.keys(project.devDependencies)) {
+    const { packages: locked } = JSON.parse(readFileSync(join(repositoryRoot, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dev?: boolean }>;
+    };
+    // A tool of the tests may be what a package needs that runs.
+    const tools = Object.keys(project.devDependencies).filter((name) => locked[`node_modules/${name}`]?.dev);
+    for (const name of tools) {
       assert.ok(!packages.includes(name), name);
       assert.throws(() => statSync(join(root, 'node_modules', name)), { code: 'ENOENT' });
     }
     for (const { name, license } of manifest().packages)
-      assert.match(license, /^(MIT|ISC|BSD-3-Clause|Apache-2.0)$/, name);
+      assert.match(license, /^(MIT|ISC|BSD-[23]-Clause|Apache-2.0)$/, name);
     assert.match(readFileSync(join(root, 'licenses', 'node.txt'), 'utf8'), /^Node\.js is licensed/);
     assert.match(readFileSync(join(root, 'licenses', 'xz-decompress.txt'), 'utf8'), /Permission is hereby granted/);
   });
@@ -131,6 +136,12 @@ describe('the bundle', () => {
       const content = readFileSync(join(root, name));
       for (const path of [repositoryRoot, libtorch.root]) assert.ok(!content.includes(path), `${name} names ${path}`);
     }
+  });
+
+  it('has what setup needs', () => {
+    const { status, stdout, stderr } = virnucpro(['setup', '--dry-run'], { PATH: '/nowhere', LIBTORCH: libtorch.root });
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, `libtorch     up to date: ${libtorch.version} in ${libtorch.root}\n`);
   });
 
   it('needs no program but a shell, and finds libtorch by $LIBTORCH', () => {

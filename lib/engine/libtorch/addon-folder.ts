@@ -10,6 +10,7 @@ export const LOADER = 'virnucpro_loader.node';
 export const ADDON = 'virnucpro.node';
 
 const require = createRequire(import.meta.url);
+const checkoutBuild = join(packageRoot, 'build', 'Release');
 
 /**
  * The optional package that has the addon, compiled, for this platform. Only its version that belongs to this package
@@ -23,12 +24,8 @@ export const platformPackage = `@virnucpro/${process.platform}-${process.arch}-g
  * @throws VNP_LIBTORCH if there is none
  */
 export function addonFolder(): string {
-  const considered: string[] = [];
-  for (const folder of folders()) {
-    if ([ADDON, LOADER].every((name) => existsSync(join(folder, name)))) return folder;
-    considered.push(folder);
-  }
-  throw addonMissing([...considered, ...(otherPlatformPackage() ?? [])]);
+  for (const folder of folders()) if ([ADDON, LOADER].every((name) => existsSync(join(folder, name)))) return folder;
+  throw addonMissing(expectedPlaces());
 }
 
 /** A generator, so that the sources are hashed only where nothing else is found. */
@@ -38,7 +35,7 @@ function* folders(): Generator<string> {
     yield resolve(given);
     return;
   }
-  yield join(packageRoot, 'build', 'Release');
+  yield checkoutBuild;
   yield* compiledFolders();
   const cached = cachedAddonFolder();
   if (cached !== undefined) yield cached;
@@ -61,11 +58,14 @@ function installedPlatformPackage(): { folder: string; version: string } | undef
   }
 }
 
-/** For the error: a platform package of another version, which is not used. */
-function otherPlatformPackage(): [string] | undefined {
+/** For the error: where the addon would be if this installation were complete. */
+function expectedPlaces(): string[] {
+  const given = process.env['VIRNUCPRO_ADDON'];
+  if (given) return [resolve(given)];
+  if (existsSync(join(packageRoot, 'tsconfig.json'))) return [checkoutBuild];
   const installed = installedPlatformPackage();
-  if (installed === undefined || installed.version === packageVersion) return undefined;
-  return [`${platformPackage} ${packageVersion} (version ${installed.version} is installed)`];
+  const state = installed === undefined ? 'not installed' : `version ${installed.version} is installed`;
+  return [cachedAddonFolder() ?? '', `${platformPackage} ${packageVersion} (${state})`].filter((place) => place !== '');
 }
 
 /**

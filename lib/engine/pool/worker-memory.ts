@@ -25,6 +25,30 @@ export interface WorkerReading {
   readonly temperature: number | undefined;
 }
 
+/** Milliseconds for which a reading holds. */
+const MAX_AGE = 250;
+
+/** Readings of some workers, for any number of runs at once: reading takes too long for each of many short ones. */
+export class WorkerReadings {
+  readonly #addon: Pick<Addon, 'sensors'>;
+  readonly #workers: readonly PoolWorker[];
+  #last: { readonly time: number; readonly readings: Promise<WorkerReading[]> } | undefined;
+
+  constructor(addon: Pick<Addon, 'sensors'>, workers: readonly PoolWorker[]) {
+    this.#addon = addon;
+    this.#workers = workers;
+  }
+
+  /** A reading for each worker, in order, at most a quarter of a second old. */
+  read(): Promise<WorkerReading[]> {
+    const now = performance.now();
+    if (!this.#last || now - this.#last.time > MAX_AGE) {
+      this.#last = { time: now, readings: readWorkers(this.#addon, this.#workers) };
+    }
+    return this.#last.readings;
+  }
+}
+
 /** A reading for each worker, in order. */
 export async function readWorkers(
   addon: Pick<Addon, 'sensors'>,
