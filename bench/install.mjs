@@ -131,10 +131,10 @@ const titles = ['package', '`npm install`', '`npm ci`', 'first use', 'second use
 const markdown = `# From nothing to a first result
 
 Each package in an empty project with nothing but Node on PATH: \`npm install\` with an empty cache of npm, \`npm ci\` with that
-cache, both without scripts; then the first use in a process of its own, and the same again. Medians of ${values.rounds} rounds.
-"others" is how many cores other processes used at most, on average: the times are comparable only between rows with similar
-numbers there. virnucpro comes from a file and the package of its platform from a registry on this machine; all other packages
-come from the network.
+cache, both without scripts ("fails": npm refuses the lock file that it has just written); then the first use in a process of its
+own, and the same again. Medians of ${values.rounds} rounds. "others" is how many cores other processes used at most, on average: the times are comparable
+only between rows with similar numbers there. virnucpro comes from a file and the package of its platform from a registry on this
+machine; all other packages come from the network.
 
 ${markdownList(machine)}
 

@@ -138,12 +138,16 @@ const table = markdownTable(
   ]),
 );
 const cores = cpus();
+const others = Math.max(...rows.map(({ othersCores }) => othersCores));
 const machine = {
   machine: `${cores[0]?.model.trim()}, ${cores.length} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`,
   model: values.model,
   device: [...measured.values()][0]?.[0]?.device ?? '',
   requests: `single contigs of ${length} bases, ${rate} a second on average`,
   rounds: `${values.rounds} of ${seconds} seconds`,
+  ...(others > 0.2 && {
+    disturbed: `other programs used up to ${others.toFixed(1)} of ${cores.length} cores meanwhile; alone, it is faster`,
+  }),
 };
 const markdown = `# Single contigs in a service\n\n${markdownList(machine)}\n\n${table}\n`;
 console.log(markdown);

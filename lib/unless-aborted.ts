@@ -11,3 +11,13 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefin
     void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
 }
+
+/** @throws the signal's reason if it ended the work, whatever error that caused */
+export async function endedBy<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}

@@ -78,10 +78,11 @@ export class Programs {
     for (const precision of /** @type {const} */ (['FP32', 'BF16'])) {
       this.all.push({
         ...{ key: `ours-${precision}`, name: 'virnucpro', precision, output: 'npy', command: process.execPath },
-        how: 'the engine by itself',
+        how: 'the command `virnucpro embed`',
         words: (input, output) => [
-          ...[inRepository('bench', 'embed', 'run-ours.mjs'), input, output, join(models, MODEL)],
-          ...[precision.toLowerCase(), String(threads)],
+          ...[inRepository('bin', 'virnucpro.js'), 'embed', input, '-o', output, '--part', 'protein'],
+          ...['--models', models, '--model', MODEL, '--device', 'cpu', '--threads', String(threads)],
+          ...['--precision', precision.toLowerCase(), '--no-progress', '--force'],
         ],
       });
     }

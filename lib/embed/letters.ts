@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { LanguageModelPart } from '../engine/pool/embedding-work.js';
 import { PROTEIN_LETTERS } from '../models/tokenizers.js';
 
@@ -36,29 +37,62 @@ const TABLES: Readonly<Record<LanguageModelPart, Uint8Array>> = {
 
 const KINDS: Readonly<Record<LanguageModelPart, string>> = { protein: 'an amino acid', dna: 'a nucleotide' };
 
+/** Letters to read in one go: some milliseconds, so that no sequence blocks the event loop for long. */
+const READ_AT_ONCE = 4_000_000;
+
 /**
  * Reads a sequence: letters in either case, without blanks and line breaks, and without a `*` after the last letter. In
  * a protein J becomes X; in DNA U becomes T, and gaps (`-`, `.`) are dropped. Copies what it reads.
  */
-export function readLetters(part: LanguageModelPart, sequence: string | Uint8Array): ReadLetters {
+export async function readLetters(part: LanguageModelPart, sequence: string | Uint8Array): Promise<ReadLetters> {
   const bytes = typeof sequence === 'string' ? Buffer.from(sequence) : sequence;
-  const table = TABLES[part];
-  const letters = new Uint8Array(bytes.length);
-  let written = 0;
-  let star = -1;
-  for (let position = 0; position < bytes.length; position++) {
-    const meaning = table[bytes[position]!]!;
-    if (meaning === DROPPED) continue;
-    if (meaning === STAR) {
-      if (star < 0) star = position;
-      continue;
-    }
-    if (meaning === STRANGE) return { problem: strange(part, bytes[position]!, position) };
-    if (star >= 0) return { problem: strange(part, bytes[star]!, star) };
-    letters[written++] = meaning;
+  const reader = new LetterReader(part, bytes);
+  let problem = reader.read(READ_AT_ONCE);
+  for (let end = 2 * READ_AT_ONCE; problem === undefined && end < bytes.length + READ_AT_ONCE; end += READ_AT_ONCE) {
+    await nextTurn();
+    problem = reader.read(end);
   }
-  if (written === 0) return { problem: 'it has no letters' };
-  return { letters: letters.subarray(0, written) };
+  if (problem !== undefined) return { problem };
+  return reader.letters.length > 0 ? { letters: reader.letters } : { problem: 'it has no letters' };
+}
+
+class LetterReader {
+  readonly #part: LanguageModelPart;
+  readonly #bytes: Uint8Array;
+  readonly #letters: Uint8Array;
+  #position = 0;
+  #written = 0;
+  /** Position of the first `*`. */
+  #star = -1;
+
+  constructor(part: LanguageModelPart, bytes: Uint8Array) {
+    this.#part = part;
+    this.#bytes = bytes;
+    this.#letters = new Uint8Array(bytes.length);
+  }
+
+  get letters(): Uint8Array {
+    return this.#letters.subarray(0, this.#written);
+  }
+
+  /** Reads up to this position, or to the end. @returns what is wrong with a byte */
+  read(to: number): string | undefined {
+    const table = TABLES[this.#part];
+    const end = Math.min(to, this.#bytes.length);
+    for (; this.#position < end; this.#position++) {
+      const byte = this.#bytes[this.#position]!;
+      const meaning = table[byte]!;
+      if (meaning === DROPPED) continue;
+      if (meaning === STAR) {
+        if (this.#star < 0) this.#star = this.#position;
+        continue;
+      }
+      if (meaning === STRANGE) return strange(this.#part, byte, this.#position);
+      if (this.#star >= 0) return strange(this.#part, this.#bytes[this.#star]!, this.#star);
+      this.#letters[this.#written++] = meaning;
+    }
+    return undefined;
+  }
 }
 
 function strange(part: LanguageModelPart, byte: number, position: number): string {

@@ -76,6 +76,8 @@ export interface EmbedderOptions {
   readonly trust?: boolean;
   /** Called with every event while the model loads and computes. Anything it throws is ignored. */
   readonly onEvent?: OpenOptions['onEvent'];
+  /** Gets every event as a sentence, as in OpenOptions. Defaults to none. */
+  readonly logger?: OpenOptions['logger'];
   /** Aborts loading: `openEmbedder` throws its reason at once. Has no effect once the embedder is open. */
   readonly signal?: AbortSignal;
 }
@@ -97,6 +99,7 @@ const EMBEDDER_OPTIONS = namesOf<EmbedderOptions>({
   models: true,
   trust: true,
   onEvent: true,
+  logger: true,
   signal: true,
 });
 
@@ -115,7 +118,7 @@ export interface EmbedderSettings {
 export function resolveEmbedderOptions(options: EmbedderOptions): EmbedderSettings {
   checkNames(EMBEDDER_OPTIONS, options, 'openEmbedder');
   const { part, layer, pool = 'mean', longSequences = 'windows', maxLength, batchTokens, ...rest } = options;
-  const { onEvent, signal, ...opening } = rest;
+  const { onEvent, logger, signal, ...opening } = rest;
   checkOneOf('part', part, PARTS);
   checkOneOf('pool', pool, VECTOR_POOLS);
   checkOneOf('longSequences', longSequences, LONG_SEQUENCES);
@@ -128,7 +131,7 @@ export function resolveEmbedderOptions(options: EmbedderOptions): EmbedderSettin
     longSequences,
     maxLength: whole('maxLength', maxLength ?? DEFAULT_MAX_LENGTH[part], MAX_MAX_LENGTH),
     model: resolveModelSettings({ ...opening, proteinBatchTokens: tokens, dnaBatchTokens: tokens }),
-    handlers: resolveOpenHandlers({ onEvent, signal }),
+    handlers: resolveOpenHandlers({ onEvent, logger, signal }),
   };
 }
 

@@ -39,7 +39,7 @@ export async function readRecord<R extends EmbeddingRecord>(
   { encoder, maxLength, longSequences }: ReadingRules,
 ): Promise<ReadRecord<R>> {
   const { part } = encoder;
-  const { letters, problem } = readLetters(part, record.sequence);
+  const { letters, problem } = await readLetters(part, record.sequence);
   if (!letters) return invalid(record, index, 0, problem);
   const encoded = await encoder.encode(letters, longSequences === 'windows' ? Infinity : maxLength + 1);
   const isLong = encoded.tokens.length > maxLength;

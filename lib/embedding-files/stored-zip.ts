@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
-import { crc32 } from 'node:zlib';
+// Not by name: a Node without it must get as far as the message that it is too old.
+import zlib from 'node:zlib';
 import { forcedToDisk } from '../disk.js';
 
 /** Sizes and offsets from here on, and as many entries as 0xffff, need the fields of zip64. */
@@ -61,7 +62,7 @@ export class StoredZip {
     const start = this.#offset;
     let crc = 0;
     for await (const part of parts as AsyncIterable<Uint8Array>) {
-      crc = crc32(part, crc);
+      crc = zlib.crc32(part, crc);
       await this.#write(part);
     }
     if (this.#offset - start !== size) {

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { prepareAddon } from '../engine/libtorch/load.js';
 import { reasonOf } from '../errors.js';
+import { endedBy } from '../unless-aborted.js';
 import type { Architecture, DataType } from '../engine/addon.js';
 import { importModel as importInto } from './import/import-model.js';
 import type { EmbeddingImportRequest, ImportRequest } from './import/import-model.js';
@@ -101,11 +102,13 @@ export type ImportOptions = OfLibrary<ImportRequest>;
 /** Makes a model that has one language model or both, for embeddings: see EmbeddingImportRequest. */
 export type EmbeddingImportOptions = OfLibrary<EmbeddingImportRequest>;
 
-/** Installs a model made of published checkpoints. @throws VirnucproError VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
+/** Installs a model made of published checkpoints. @throws VirnucproError VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH; the signal's reason */
 export async function importModel(options: ImportOptions): Promise<OpenedModel>;
 export async function importModel(options: ImportOptions | EmbeddingImportOptions): Promise<AnyModel>;
 export async function importModel({ models, ...options }: ImportOptions | EmbeddingImportOptions): Promise<AnyModel> {
-  return importInto({ ...options, registry: registryAt({ models }), addon: (await prepareAddon()).addon });
+  const { signal } = options;
+  const { addon } = await prepareAddon(signal);
+  return endedBy(signal, importInto({ ...options, registry: registryAt({ models }), addon }));
 }
 
 /** Makes a model for predictions: see RandomRequest. */
@@ -113,14 +116,16 @@ export type RandomOptions = OfLibrary<RandomRequest>;
 /** Makes a model that has one language model or both, for embeddings: see EmbeddingRandomRequest. */
 export type EmbeddingRandomOptions = OfLibrary<EmbeddingRandomRequest>;
 
-/** Installs a model with random weights, to try things out. @throws VirnucproError VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH */
+/** Installs a model with random weights, to try things out. @throws VirnucproError VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH; the signal's reason */
 export async function createRandomModel(options: RandomOptions): Promise<OpenedModel>;
 export async function createRandomModel(options: RandomOptions | EmbeddingRandomOptions): Promise<AnyModel>;
 export async function createRandomModel({
   models,
   ...options
 }: RandomOptions | EmbeddingRandomOptions): Promise<AnyModel> {
-  return randomInto({ ...options, registry: registryAt({ models }), addon: (await prepareAddon()).addon });
+  const { signal } = options;
+  const { addon } = await prepareAddon(signal);
+  return endedBy(signal, randomInto({ ...options, registry: registryAt({ models }), addon }));
 }
 
 /** One part of a model, for printing. */

@@ -5,9 +5,8 @@ import { prepareAddon } from '../engine/libtorch/load.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/trust/verify.js';
 import { checkKind, isFlag } from '../option-checks.js';
-import { unlessAborted } from '../unless-aborted.js';
+import { endedBy, unlessAborted } from '../unless-aborted.js';
 import { calibrateAll, temperatureOf } from '../scoring/frame-scores.js';
-import { endedBy } from './open-models.js';
 import { resolveModelSettings, resolveOpenHandlers } from './options.js';
 import type { OpenOptions, PredictOptions } from './options.js';
 
@@ -33,8 +32,9 @@ export class EmbeddingClassifier {
   }
 
   /**
-   * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_ARGUMENT;
-   *   VNP_ABORTED if the signal ended loading
+   * Loads the classifier.
+   * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_ARGUMENT; the
+   *   signal's reason
    */
   static async open({ calibration = true, ...options }: ClassifierOptions = {}): Promise<EmbeddingClassifier> {
     checkKind('calibration', calibration, 'true or false', isFlag);
@@ -96,5 +96,10 @@ export class EmbeddingClassifier {
   /** Frees the classifier. Closing twice is harmless. */
   async close(): Promise<void> {
     await this.#worker.close();
+  }
+
+  /** `close`, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }

@@ -9,6 +9,7 @@ import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { verifyFiles } from '../models/trust/verify.js';
+import { endedBy } from '../unless-aborted.js';
 import type { DeviceEvent, RunEvent } from './events.js';
 import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './options.js';
 import type { ModelSettings, OpenHandlers, OpenOptions } from './options.js';
@@ -66,16 +67,6 @@ export async function openModels(given: OpenOptions | ModelPlan, handlers: OpenH
 
 function isPlan(given: OpenOptions | ModelPlan): given is ModelPlan {
   return Object.hasOwn(Object(given) as object, 'settings');
-}
-
-/** @throws the signal's reason if it ended loading, whatever error that caused */
-export async function endedBy<T>(signal: AbortSignal | undefined, loading: Promise<T>): Promise<T> {
-  try {
-    return await loading;
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  }
 }
 
 type Handlers = ReturnType<typeof resolveOpenHandlers>;

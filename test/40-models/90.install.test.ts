@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { ArchiveRequest } from '../../lib/engine/addon.js';
+import { importModel as importFrom } from '../../lib/models.js';
 import { importModel, type ImportRequest } from '../../lib/models/import/import-model.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { ESM2_SIZES } from '../../lib/models/random/published-sizes.js';
@@ -34,6 +35,22 @@ describe('importing a model', () => {
       addon: fakeAddon(requests),
       ...changes,
     });
+
+  it('ends at its next step when it is aborted, and installs nothing', async () => {
+    for (const last of ['dna read', 'protein write', 'classifier hash']) {
+      const ended = new AbortController();
+      const steps: string[] = [];
+      const importing = importFrom({
+        ...{ name: 'golden', ...paths, chunkSize: 300, models: folder.path, signal: ended.signal },
+        onProgress: ({ part, step }) => {
+          if (steps.push(`${part} ${step}`) && steps.at(-1) === last) ended.abort('enough');
+        },
+      });
+      await assert.rejects(importing, (reason) => reason === 'enough');
+      assert.equal(steps.at(-1), last);
+      assert.deepEqual(await new ModelRegistry(folder.path).list(), []);
+    }
+  });
 
   it('asks for exactly the parameters of each architecture, and says where all came from', async () => {
     const requests: ArchiveRequest[] = [];

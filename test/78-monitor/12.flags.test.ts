@@ -8,6 +8,8 @@ import { repositoryRoot } from '../repository.js';
 const OWN_FLAGS: Readonly<Record<string, RegExp>> = {
   cli: /./,
   rescore: /./,
+  setup: /./,
+  'embedding-runs': /./,
   diagnosis: /--gpus all/,
   'output/files.ts': /./,
   'output/finished-run.ts': /./,

@@ -37,6 +37,7 @@ describe('the layers of lib/', () => {
     output: ['input', 'models', 'engine'],
     rescore: ['models', 'engine'],
     monitor: ['input', 'models', 'engine', 'output'],
+    setup: ['models', 'predict', 'cli'],
     results: ['rescore', 'monitor', 'cli'],
     cli: ['predict', 'models', 'engine', 'input', 'results'],
   };

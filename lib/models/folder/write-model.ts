@@ -59,6 +59,8 @@ export interface WriteOptions {
   /** Whether an installed model of this name is replaced. Defaults to false. */
   readonly overwrite?: boolean;
   readonly onProgress?: OnModelProgress;
+  /** Ends the work at its next step; nothing is installed then. Defaults to none. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Writes a model's archives and installs it, whole or not at all. Returns the opened model. */
@@ -86,6 +88,7 @@ export async function writeModel(model: NewModel, options: WriteOptions): Promis
     };
     if (model.card !== undefined) await writeFile(join(incoming, CARD_FILE), model.card);
     await writeFile(join(incoming, PIPELINE_FILE), `${JSON.stringify(pipeline, undefined, 2)}\n`);
+    options.signal?.throwIfAborted();
     // Refuse to install a model that does not open.
     await openAnyModel(incoming);
   });
@@ -109,6 +112,7 @@ async function writePart(
     random: model.random,
     createdBy: `virnucpro ${packageVersion}`,
   };
+  options.signal?.throwIfAborted();
   options.onProgress?.({ part, step: 'write' });
   await mkdir(dirname(path), { recursive: true });
   await options.addon.writeArchive({
@@ -122,6 +126,7 @@ async function writePart(
       ...extraFiles,
     },
   });
+  options.signal?.throwIfAborted();
   options.onProgress?.({ part, step: 'hash' });
   return { archive, sha256: await sha256OfFile(path), bytes: (await stat(path)).size };
 }

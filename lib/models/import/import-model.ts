@@ -34,6 +34,11 @@ interface ImportSettings {
   readonly registry: ModelRegistry;
   readonly addon: Pick<Addon, 'writeArchive'>;
   readonly onProgress?: OnModelProgress;
+  /**
+   * Ends the work at its next step: the promise rejects with the signal's reason, and nothing is installed. Defaults to
+   * none.
+   */
+  readonly signal?: AbortSignal;
 }
 
 /** A model for predictions. */
@@ -76,7 +81,8 @@ interface ReadPart<A extends Architecture> {
 export async function importModel(request: ImportRequest): Promise<OpenedModel>;
 export async function importModel(request: ImportRequest | EmbeddingImportRequest): Promise<AnyModel>;
 export async function importModel(request: ImportRequest | EmbeddingImportRequest): Promise<AnyModel> {
-  const { name, chunkSize, registry, addon, onProgress, overwrite = false } = request;
+  const { name, chunkSize, registry, addon, onProgress, signal, overwrite = false } = request;
+  signal?.throwIfAborted();
   checkParts(request);
   await registry.checkFree(name, overwrite);
   const card = request.card === undefined ? undefined : await readCard(resolve(request.card));
@@ -93,7 +99,7 @@ export async function importModel(request: ImportRequest | EmbeddingImportReques
     // The classifier is computed in float32, whatever the type of the language models.
     ...(classifier && { classifier: await newPart('classifier', classifier, { ...request, dtype: 'keep' }) }),
   };
-  const options = { registry, addon, overwrite, ...(onProgress && { onProgress }) };
+  const options = { registry, addon, overwrite, signal, ...(onProgress && { onProgress }) };
   const described = {
     ...(chunkSize !== undefined && { chunkSize }),
     ...(card !== undefined && { card }),
@@ -142,9 +148,10 @@ async function readPart<A extends Architecture>(
 async function newPart(
   part: PartName,
   { checkpoint, imported }: ReadPart<Architecture>,
-  { dtype = 'keep', onProgress }: Pick<ImportRequest, 'dtype' | 'onProgress'>,
+  { dtype = 'keep', onProgress, signal }: Pick<ImportRequest, 'dtype' | 'onProgress' | 'signal'>,
   extraFiles: Readonly<Record<string, string>> = {},
 ): Promise<NewPart> {
+  signal?.throwIfAborted();
   onProgress?.({ part, step: 'read' });
   return {
     architecture: imported.architecture,

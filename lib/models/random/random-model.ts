@@ -29,6 +29,11 @@ interface RandomSettings {
   readonly registry: ModelRegistry;
   readonly addon: Pick<Addon, 'writeArchive'>;
   readonly onProgress?: OnModelProgress;
+  /**
+   * Ends the work at its next step: the promise rejects with the signal's reason, and nothing is installed. Defaults to
+   * none.
+   */
+  readonly signal?: AbortSignal;
 }
 
 /** A model for predictions. */
@@ -61,10 +66,10 @@ export interface EmbeddingRandomRequest extends RandomSettings {
 export async function randomModel(request: RandomRequest): Promise<OpenedModel>;
 export async function randomModel(request: RandomRequest | EmbeddingRandomRequest): Promise<AnyModel>;
 export async function randomModel(request: RandomRequest | EmbeddingRandomRequest): Promise<AnyModel> {
-  const { name, seed = DEFAULT_SEED, registry, addon, onProgress, overwrite = false } = request;
+  const { name, seed = DEFAULT_SEED, registry, addon, onProgress, signal, overwrite = false } = request;
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw expected('VNP_USAGE', 'a whole number from 0', 'the seed', String(seed));
-  const options = { registry, addon, overwrite, ...(onProgress && { onProgress }) };
+  const options = { registry, addon, overwrite, signal, ...(onProgress && { onProgress }) };
   if (request.classifier === false) {
     return writeModel({ name, random: true, parts: embeddingParts(request, seed) }, options);
   }
