@@ -90,10 +90,12 @@ export class EmbeddingJob {
   readonly #share: PoolShare;
   readonly #status: EmbeddingStatus;
   readonly #input = new InputProgress();
-  readonly #ids = new RepeatedIds();
+  readonly #ids = new RepeatedIds(undefined, 'their rows can be distinguished only by their order');
   readonly #progress: EmbeddingProgress = { records: 0, letters: 0, recordsDone: 0, lettersDone: 0, recordsFailed: 0 };
   readonly #counts = { embedded: 0, invalid: 0, failed: 0 };
   readonly #warnings: string[] = [];
+  /** Records read as proteins that look like DNA. */
+  #ofBasesAlone = 0;
   /** Batches that devices have taken and not returned. */
   readonly #underway = new Set<Promise<unknown>>();
   /** Sequences of records without a result. */
@@ -215,6 +217,7 @@ export class EmbeddingJob {
       this.#progress.letters += stored.length;
       // A sequence without letters has no embedding, whatever the reason.
       const sequence = problem === undefined ? stored.read(0, stored.length) : '';
+      if (plan.settings.part === 'protein' && isOfBasesAlone(sequence)) this.#ofBasesAlone++;
       yield { id, sequence, source, number: index + 1, problem, stored };
     }
     this.#ids.end();
@@ -323,6 +326,11 @@ export class EmbeddingJob {
     const without = counted(recordsFailed, 'record');
     return [
       ...this.#warnings,
+      ...(this.#ofBasesAlone > 0
+        ? [
+            `${counted(this.#ofBasesAlone, 'record')}, read as protein, may be DNA: only the letters ACGTUN occur. Choose the DNA model for DNA`,
+          ]
+        : []),
       ...this.#ids.warnings,
       ...this.#input.warnings,
       ...(recordsFailed > 0
@@ -330,4 +338,13 @@ export class EmbeddingJob {
         : []),
     ];
   }
+}
+
+/** Shorter ones may be proteins. */
+const SURELY_DNA = 50;
+
+function isOfBasesAlone(sequence: string | Uint8Array): boolean {
+  if (sequence.length < SURELY_DNA) return false;
+  const start = typeof sequence === 'string' ? sequence : Buffer.from(sequence).toString('latin1');
+  return /^[ACGTUN]+$/i.test(start);
 }
