@@ -156,7 +156,9 @@ export class EmbeddingJob {
       signal.throwIfAborted();
       await this.#status.end();
       const manifest = await this.#manifest(tokens, journal);
-      await journal.close();
+      const complete = journal;
+      journal = undefined;
+      await complete.close();
       await place.finish(manifest, this.#counts.failed === 0);
       return manifest;
     } finally {
