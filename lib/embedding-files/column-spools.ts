@@ -84,7 +84,7 @@ function pointsIn(text: string): number {
 }
 
 /** Numbers on their way to a place that needs their count first. */
-export class NumberSpool {
+class NumberSpool {
   readonly path: string;
   readonly #file: BufferedFile;
   bytes = 0;

@@ -23,7 +23,7 @@ const platforms = ['x64', 'arm64'];
  * @returns {Promise<RecordedWheel[]>}
  * @throws {SetupFailure} if pip does not find one, or finds another file than the pinned one
  */
-export async function recordWheels() {
+async function recordWheels() {
   const recorded = [];
   for (const platform of platforms) {
     const wheels = pinnedWheels().filter(({ files }) => files[platform] !== undefined);
