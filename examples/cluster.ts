@@ -1,6 +1,6 @@
 /**
  * One process for every GPU, or for every two cores of a machine without one, behind one port. A process that dies
- * is replaced, unless it never listened: without a model, say, all end. SIGTERM ends them, too:
+ * is replaced; SIGTERM ends all of them:
  *
  *     node dist/examples/cluster.js 8080
  *     curl --data-binary ACGT... localhost:8080
@@ -15,8 +15,6 @@ import { text } from 'node:stream/consumers';
 import { open } from 'virnucpro';
 import { devices } from 'virnucpro/diagnostics';
 
-/** Of a request's body. */
-const MAX_BYTES = 2_000_000;
 const port = Number(process.argv[2] ?? 8080);
 if (cluster.isPrimary) await supervise();
 else await serve(process.env['DEVICE']!, Number(process.env['THREADS']));
@@ -28,31 +26,20 @@ async function supervise(): Promise<void> {
   let isEnding = false;
   const start = (number: number): void => {
     const worker = cluster.fork({ DEVICE: gpus[number]?.id ?? 'cpu', THREADS: threads });
-    let hasListened = false;
-    worker.once('listening', () => (hasListened = true));
-    worker.on('exit', (code) => {
-      if (isEnding) return;
-      if (hasListened) start(number);
-      else end(code || 1);
+    worker.on('exit', () => {
+      if (!isEnding) start(number);
     });
   };
-  const end = (code = 0): void => {
-    isEnding = true;
-    process.exitCode = code;
-    for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGTERM');
-  };
   for (let number = 0; number < processes; number++) start(number);
-  process.once('SIGTERM', () => end());
+  process.once('SIGTERM', () => {
+    isEnding = true;
+    for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGTERM');
+  });
 }
 
 async function serve(device: string, threads: number): Promise<void> {
   const predictor = await open({ model: process.env['MODEL'] ?? 'virnucpro-mini', devices: [device], threads });
   const server = createServer((request, response) => {
-    // A chunked body has no such header: behind a proxy, have that limit it.
-    if (Number(request.headers['content-length'] ?? 0) > MAX_BYTES) {
-      response.writeHead(413, { connection: 'close' }).end('The sequence is too long\n');
-      return;
-    }
     text(request)
       .then((sequence) => predictor.predictOne(sequence, { maxRecordLength: 1_000_000 }))
       .then(
