@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Pool } from '../engine/addon.js';
 import type { LanguageModelPart } from '../engine/pool/embedding-work.js';
 import type { WorkerDescription } from '../engine/pool/worker-usage.js';
@@ -74,7 +75,7 @@ export class Embedder implements AsyncDisposable {
   readonly pool: VectorPool;
   readonly #loaded: LoadedLanguageModel;
   readonly #rules: ReadingRules;
-  #isClosed = false;
+  readonly #closed = new AbortController();
 
   private constructor(loaded: LoadedLanguageModel, settings: EmbedderSettings, layer: number) {
     const { part, model, opened, tokenizer } = loaded;
@@ -86,6 +87,8 @@ export class Embedder implements AsyncDisposable {
     this.layer = layer;
     this.pool = pool;
     this.#loaded = loaded;
+    // Every run listens.
+    setMaxListeners(0, this.#closed.signal);
     this.#rules = { encoder: new SequenceEncoder(part, tokenizer), longSequences, maxLength };
   }
 
@@ -171,7 +174,7 @@ export class Embedder implements AsyncDisposable {
   /**
    * Embeds records one after another, in their order: reads on only as fast as the devices compute and the results are
    * taken. A record that cannot be embedded has an `error` and does not end the stream. Leaving the loop early ends it,
-   * and the records' iterable, too.
+   * and the records' iterable, too. A second iteration throws VNP_ARGUMENT.
    * @param records objects with a `sequence`, an `id` for messages if you like, and anything else of yours
    * @throws while iterating: VirnucproError VNP_ARGUMENT for a record of the wrong type, VNP_CLOSED, VNP_DEVICE_LOST,
    *   VNP_SYSTEMIC when batch after batch failed, and what the records' iterable throws, after the results before it; the
@@ -197,22 +200,23 @@ export class Embedder implements AsyncDisposable {
     request: EmbeddingRunOptions['request'],
     options: OrUndefined<Pick<EmbeddingRunOptions, 'signal' | 'flushWhenIdle'>>,
   ): EmbeddingRun<R> {
-    if (this.#isClosed) throw new VirnucproError('VNP_CLOSED', 'The embedder is closed: open another one');
+    const closed = this.#closed.signal;
+    closed.throwIfAborted();
     const { signal, flushWhenIdle = false } = options;
     checkKind('signal', signal, 'an AbortSignal', (value: unknown) => value instanceof AbortSignal);
     const { pool, batchTokens } = this.#loaded;
     const share = pool.share();
     return new EmbeddingRun(records, {
-      ...{ share, rules: this.#rules, request, batchTokens, signal, flushWhenIdle },
+      ...{ share, rules: this.#rules, request, batchTokens, signal, closed, flushWhenIdle },
     });
   }
 
   /**
-   * Frees the model and ends its threads, once the running batches are finished. Unfinished calls throw VNP_CLOSED.
-   * Closing twice is harmless.
+   * Frees the model and ends its threads, once the running batches are finished. Unfinished calls throw VNP_CLOSED at
+   * once, also those that wait for a record. Closing twice is harmless.
    */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closed.abort(new VirnucproError('VNP_CLOSED', 'The embedder is closed: open another one'));
     await this.#loaded.pool.close();
   }
 
@@ -226,6 +230,7 @@ export class Embedder implements AsyncDisposable {
 class EmbeddingStream<R extends EmbeddingRecord> implements AsyncIterableIterator<Embedding<R>> {
   readonly #run: EmbeddingRun<R>;
   readonly #pool: VectorPool;
+  #isIterated = false;
 
   constructor(run: EmbeddingRun<R>, pool: VectorPool) {
     this.#run = run;
@@ -233,6 +238,10 @@ class EmbeddingStream<R extends EmbeddingRecord> implements AsyncIterableIterato
   }
 
   [Symbol.asyncIterator](): this {
+    if (this.#isIterated) {
+      throw expected('VNP_ARGUMENT', 'one iteration', 'a stream', 'a second one', 'Call stream again for another');
+    }
+    this.#isIterated = true;
     return this;
   }
 

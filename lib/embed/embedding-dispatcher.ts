@@ -51,12 +51,16 @@ export class EmbeddingDispatcher<R extends EmbeddingRecord> {
     return this.#underway;
   }
 
-  /** Resolves when a device has taken the batch, or it was found in the journal. Failures are reported, not thrown. */
-  async send(batch: EmbeddingBatch<RecordProgress<R>>): Promise<void> {
+  /**
+   * Resolves when a device has taken the batch, or it was found in the journal. Failures are reported, not thrown.
+   * @param isWhole whether any run over the same records makes this batch: false if the records broke off. Only such a
+   *   batch is in the journal. Default true
+   */
+  async send(batch: EmbeddingBatch<RecordProgress<R>>, isWhole = true): Promise<void> {
     const { onFailure, onSettled } = this.#options;
     this.#underway++;
     for (const { owner } of batch.pieces) owner.unsent--;
-    const accepted = this.#accepted(batch, this.#batches++);
+    const accepted = this.#accepted(batch, this.#batches++, isWhole ? this.#options.journal : undefined);
     const outcome = accepted.then((taken) => taken.outcome);
     // An outcome may come while earlier ones are still awaited: its failure is handled in its turn.
     outcome.catch(() => undefined);
@@ -75,8 +79,9 @@ export class EmbeddingDispatcher<R extends EmbeddingRecord> {
   async #accepted(
     { tokens, pools }: EmbeddingBatch<RecordProgress<R>>,
     number: number,
+    journal: EmbeddingJournal | undefined,
   ): Promise<{ readonly outcome: Promise<EmbedOutcome> }> {
-    const { share, part, request, journal } = this.#options;
+    const { share, part, request } = this.#options;
     const known = journal?.has(number) ? await journal.find(number, tokens) : undefined;
     if (known) return { outcome: Promise.resolve({ ...known, failures: [], computed: [] }) };
     await journal?.room;

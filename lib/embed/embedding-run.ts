@@ -26,7 +26,10 @@ export interface EmbeddingRunOptions {
    * for the one after it. Defaults to false: batches depend on the records alone, as a journal requires.
    */
   readonly flushWhenIdle?: boolean;
+  /** Ends the run, which throws its reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Ends it in the same way, with every other run of the embedder. */
+  readonly closed?: AbortSignal | undefined;
 }
 
 /** What a run has done so far. */
@@ -49,6 +52,7 @@ export interface EmbeddingCounts {
  */
 export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIterator<EmbeddedRecord<R>> {
   readonly #options: EmbeddingRunOptions;
+  readonly #signals: readonly AbortSignal[];
   readonly #source: RecordSource<R>;
   readonly #batcher: EmbeddingBatcher<RecordProgress<R>>;
   readonly #dispatcher: EmbeddingDispatcher<R>;
@@ -66,8 +70,9 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
 
   /** @throws VirnucproError VNP_ARGUMENT unless the records can be iterated */
   constructor(records: Iterable<R> | AsyncIterable<R>, options: EmbeddingRunOptions) {
-    const { share, rules, request, batchTokens, journal } = options;
+    const { share, rules, request, batchTokens, journal, signal, closed } = options;
     this.#options = options;
+    this.#signals = [signal, closed].filter((one) => one !== undefined);
     this.#source = new RecordSource(records);
     this.#batcher = new EmbeddingBatcher(batchTokens, request.pools);
     this.#dispatcher = new EmbeddingDispatcher<R>({
@@ -102,10 +107,10 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
   }
 
   async #next(): Promise<IteratorResult<EmbeddedRecord<R>, undefined>> {
-    const { signal } = this.#options;
     this.#begin();
     while (!this.#isStopped) {
-      if (signal?.aborted) return this.#endWith(signal.reason);
+      const aborted = this.#aborted;
+      if (aborted) return this.#endWith(aborted.reason);
       const [oldest] = this.#records;
       if (oldest?.result) return { done: false, value: this.#give(oldest, oldest.result) };
       const isIdle = this.#dispatcher.underway === 0;
@@ -135,7 +140,7 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
     this.#isStopped = true;
     this.#changes.notify();
     if (!isFirst) return;
-    this.#options.signal?.removeEventListener('abort', this.#notify);
+    for (const signal of this.#signals) signal.removeEventListener('abort', this.#notify);
     this.#options.share.close();
     this.#records.clear();
     await this.#source.close();
@@ -145,7 +150,7 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
 
   #begin(): void {
     if (this.#reading || this.#isStopped) return;
-    this.#options.signal?.addEventListener('abort', this.#notify);
+    for (const signal of this.#signals) signal.addEventListener('abort', this.#notify);
     this.#reading = this.#readAll().then(
       () => {
         this.#hasReadAll = true;
@@ -162,6 +167,7 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
   }
 
   async #readAll(): Promise<void> {
+    let isWhole = false;
     try {
       for (;;) {
         await this.#room();
@@ -171,14 +177,19 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
         if (record === undefined) break;
         await this.#enter(record);
       }
+      isWhole = true;
     } finally {
       // Also before a failure of the records' iterable: the results before it are wanted.
-      await this.#flush();
+      await this.#flush(isWhole);
     }
   }
 
+  get #aborted(): AbortSignal | undefined {
+    return this.#signals.find(({ aborted }) => aborted);
+  }
+
   #isOver(): boolean {
-    return this.#isStopped || this.#failure !== undefined;
+    return this.#isStopped || this.#failure !== undefined || this.#aborted !== undefined;
   }
 
   /**
@@ -236,13 +247,14 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
     }
   }
 
-  #flush(): Promise<void> {
-    return this.#send(this.#batcher.flush());
+  /** @param isWhole see EmbeddingDispatcher.send */
+  #flush(isWhole = true): Promise<void> {
+    return this.#send(this.#batcher.flush(), isWhole);
   }
 
-  async #send(batch: EmbeddingBatch<RecordProgress<R>> | undefined): Promise<void> {
+  async #send(batch: EmbeddingBatch<RecordProgress<R>> | undefined, isWhole = true): Promise<void> {
     if (!batch) return;
     while (!this.#isOver() && this.#dispatcher.underway >= this.#mostUnderway) await this.#changes.next();
-    if (!this.#isOver()) await this.#dispatcher.send(batch);
+    if (!this.#isOver()) await this.#dispatcher.send(batch, isWhole);
   }
 }

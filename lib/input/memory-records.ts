@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
 import { expected } from '../errors.js';
 import { abortable } from './abortable.js';
@@ -29,6 +30,10 @@ export type InputRecords<R extends InputRecord> = Iterable<R> | AsyncIterable<R>
 
 /** Letters of a sequence that are encoded and copied at a time. */
 const TAKEN_AT_ONCE = 64 * 1024;
+/** Letters of a sequence that takes longer than a turn. */
+const LONG = 256 * 1024;
+/** Milliseconds of work before everything else gets a turn. */
+const MAX_TURN = 10;
 
 /**
  * Reads records that a caller has in memory. Each is requested only when it is needed. When the reader is abandoned or
@@ -49,15 +54,44 @@ export function readMemory(
   );
 }
 
-/** A single group, so that a record in memory costs no asynchronous step. */
-// eslint-disable-next-line @typescript-eslint/require-await
+/**
+ * Short records in one group, so that they cost no asynchronous step; before a long one the group ends, because that is
+ * read bit by bit.
+ */
 async function* syncGroups(
   records: Iterable<InputRecord>,
   reader: MemoryReader,
 ): AsyncGenerator<Iterable<SequenceRecord>> {
-  yield (function* () {
-    for (const record of records) yield reader.read(record);
-  })();
+  const iterator = records[Symbol.iterator]();
+  // An iterator that has ended or has thrown is not asked to return.
+  const state: { isOpen: boolean; long: InputRecord | undefined } = { isOpen: false, long: undefined };
+  const takeShort = function* (): Generator<SequenceRecord> {
+    for (;;) {
+      state.isOpen = false;
+      const next = iterator.next();
+      if (next.done) return;
+      state.isOpen = true;
+      if (isLong(next.value)) {
+        state.long = next.value;
+        return;
+      }
+      yield reader.read(next.value);
+    }
+  };
+  const takeLong = (): InputRecord | undefined => {
+    const { long } = state;
+    state.long = undefined;
+    return long;
+  };
+  try {
+    do {
+      yield takeShort();
+      const long = takeLong();
+      if (long) yield [await reader.readLong(long)];
+    } while (state.isOpen);
+  } finally {
+    if (state.isOpen) iterator.return?.();
+  }
 }
 
 async function* asyncGroups(
@@ -65,7 +99,9 @@ async function* asyncGroups(
   reader: MemoryReader,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Iterable<SequenceRecord>> {
-  for await (const record of abortable(records, signal)) yield [reader.read(record)];
+  for await (const record of abortable(records, signal)) {
+    yield [isLong(record) ? await reader.readLong(record) : reader.read(record)];
+  }
 }
 
 /** Turns records in memory into those that a run reads. */
@@ -92,6 +128,27 @@ class MemoryReader {
   }
 
   read(given: InputRecord): SequenceRecord {
+    const reading = this.#reading(given);
+    for (;;) {
+      const { done, value } = reading.next();
+      if (done) return value;
+    }
+  }
+
+  /** Lets everything else have a turn now and then. */
+  async readLong(given: InputRecord): Promise<SequenceRecord> {
+    const reading = this.#reading(given);
+    for (let turnStart = performance.now(); ;) {
+      const { done, value } = reading.next();
+      if (done) return value;
+      if (performance.now() - turnStart < MAX_TURN) continue;
+      await nextTurn();
+      turnStart = performance.now();
+    }
+  }
+
+  /** Yields after each piece. */
+  *#reading(given: InputRecord): Generator<void, SequenceRecord> {
     const { id, sequence } = checkedRecord(given, this.#assembler.count);
     this.#progress.addBytes(sequence.length);
     checkInputBytes(this.#source, this.#progress.contentBytes, this.#maxInputBytes);
@@ -104,12 +161,19 @@ class MemoryReader {
         typeof sequence === 'string' ? Buffer.from(sequence.slice(start, end)) : sequence.subarray(start, end),
         0,
       );
+      yield;
     }
     this.#assembler.end();
     this.#progress.recordBytes += this.#assembler.recordBytes - before;
     const [record] = this.#assembler.take();
     return { ...record!, id, header: id, given };
   }
+}
+
+/** Whether a record, or what was given for one, has a long sequence. */
+function isLong(given: unknown): boolean {
+  const { sequence } = (given ?? {}) as { readonly sequence?: { readonly length?: unknown } | null };
+  return Number(sequence?.length) > LONG;
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */

@@ -43,9 +43,15 @@ export function fileSource(inputs: readonly string[]): RecordSource {
 
 /** @param name the stream in results and messages */
 export function streamSource(bytes: ByteStream, name: string): RecordSource {
-  // Only a Node stream can be ended while it waits for bytes.
-  const stream = 'getReader' in bytes ? Readable.fromWeb(bytes) : bytes;
-  return { ...sizeless(name), read: (_, options) => readStream(stream, name, options) };
+  return {
+    ...sizeless(name),
+    read: (_, options) => {
+      // Only a Node stream can be ended while it waits for bytes. Made no earlier: it throws, uncaught, if it fails
+      // before it is read.
+      const stream = 'getReader' in bytes ? Readable.fromWeb(bytes) : bytes;
+      return readStream(stream, name, options);
+    },
+  };
 }
 
 /** @param name the records in results and messages */

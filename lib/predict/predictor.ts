@@ -224,8 +224,9 @@ export class Predictor {
   }
 }
 
+/** An iterable may have any properties of its own. */
 function isPlan(given: unknown): given is RunPlan {
-  return Object.hasOwn(Object(given) as object, 'results');
+  return Object.hasOwn(Object(given) as object, 'results') && !isIterable(given);
 }
 
 /** Whether these are paths or a plan. The first of several decides. */

@@ -1,3 +1,4 @@
+import { reasonOf, VirnucproError } from '../errors.js';
 import type { BatchRecords } from '../journal/run-journal.js';
 import { triageDecides } from '../scoring/calls.js';
 import type { TriageRule } from '../scoring/calls.js';
@@ -55,8 +56,9 @@ interface TriagedWindow {
  *
  * Windows are passed on in input order, whatever order its batches come back in, so that the batches of the run's model
  * are the same each time. Decided windows are passed on without frames, only to be counted, because a batch must not
- * wait for frames forever. Triage runs ahead by what is on its own devices: a window is passed on when others come in,
- * or at the end.
+ * wait for frames forever. Triage runs ahead by what is on its own devices. A run with batches of its own passes windows
+ * on when others come in, or at the end; where batches are shared, also when triage has read them, so that they do not
+ * wait for an input that pauses.
  */
 export class Triage implements WindowSink, OutcomeSink {
   readonly #options: TriageOptions;
@@ -66,6 +68,8 @@ export class Triage implements WindowSink, OutcomeSink {
   readonly #windows = new Set<TriagedWindow>();
   /** By the tags of their unsettled frames. */
   readonly #byTag = new Map<number, TriagedWindow>();
+  /** Windows are being passed on: others wait for that, and so stay in order. */
+  #passing: Promise<void> | undefined;
 
   constructor(options: TriageOptions, context: TriageContext) {
     this.#options = options;
@@ -126,6 +130,7 @@ export class Triage implements WindowSink, OutcomeSink {
       if (isJournaled) window.journaled++;
       if (--window.unsettled === 0) this.#decide(window);
     });
+    if (this.#options.shared) void this.#passOnNow();
     return failures;
   }
 
@@ -140,13 +145,32 @@ export class Triage implements WindowSink, OutcomeSink {
     this.#context.summary.enterTriaged(window.frames.length, window.journaled);
   }
 
+  /** Passes on without anybody who waits for it. */
+  async #passOnNow(): Promise<void> {
+    try {
+      await this.#passOn();
+    } catch (error) {
+      // Has no effect on a run that was stopped, the usual reason.
+      const reason = error instanceof VirnucproError ? error : new VirnucproError('VNP_NATIVE', reasonOf(error));
+      this.#context.control.stop(reason, error);
+    }
+  }
+
   /** Passes on the windows whose turn it is. Returns a promise if the run's model has no room yet. */
   #passOn(): Promise<void> | undefined {
+    if (this.#passing) return this.#passing.then(() => this.#passOn());
+    const sending = this.#passOnAll();
+    if (!sending) return undefined;
+    this.#passing = sending.finally(() => (this.#passing = undefined));
+    return this.#passing;
+  }
+
+  #passOnAll(): Promise<void> | undefined {
     for (const window of this.#windows) {
       if (window.unsettled > 0) return undefined;
       this.#windows.delete(window);
       const sending = this.#context.models.addWindow(window.firstTag, window.isDecided ? [] : window.frames);
-      if (sending) return sending.then(() => this.#passOn());
+      if (sending) return sending.then(() => this.#passOnAll());
     }
     return undefined;
   }

@@ -58,6 +58,11 @@ describe('records in memory', () => {
     }
   });
 
+  it('may be an iterable with `results` of its own, as a plan has', async () => {
+    const records = Object.assign([...RECORDS], { results: 7 });
+    assert.deepEqual((await all(predictor.predict(records))).map(content), ofFile);
+  });
+
   it('give the results of any FASTA file with the same lines', async () => {
     const line = fc.string({ unit: fc.constantFrom(...'ACGTacgtNUu-.* \tRX;#!15E>é'), maxLength: 30 });
     const lines = fc.array(

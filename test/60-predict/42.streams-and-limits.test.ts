@@ -59,6 +59,16 @@ describe('streams, single sequences and limits', () => {
     assert.ok(isCancelled);
   });
 
+  it('of the web may fail before they are read, and are not locked until then', async () => {
+    const reason = new Error('the connection is gone');
+    const web = new ReadableStream<Uint8Array>({ start: (controller) => controller.error(reason) });
+    const prediction = predictor.predictStream(web);
+    // An error without a listener would be thrown by then.
+    await sleep(10);
+    assert.ok(!web.locked);
+    await assert.rejects(all(prediction), (error) => error === reason);
+  });
+
   it('are predicted one by one', async () => {
     const { contig, windows } = await predictor.predictOne(FRAME.repeat(40));
     assert.deepEqual([contig.contig, contig.status, contig.length], ['sequence', 'scored', FRAME.length * 40]);

@@ -189,6 +189,24 @@ describe('a run that embeds', () => {
     for (const result of await all(run(sound, named(['MKVL', 'M']), { journal }))) checkStates(result);
     await sound.close();
   });
+
+  it('keeps in its journal only batches that the whole records have, too, when these break off', async () => {
+    const records = named(['MKV', 'MKVLAAGY', 'MK', 'MKVLAAG', 'LLLLL', 'MKVL', 'MKY', 'LAGV']);
+    const pool = await new FakeDevices(PLAN).openPool();
+    const whole = new MemoryJournal();
+    await all(run(pool, records, { journal: whole }));
+    for (let read = 1; read < records.length; read++) {
+      const thrown = new Error('the file is on another planet');
+      function* broken(): Generator<Named> {
+        yield* records.slice(0, read);
+        throw thrown;
+      }
+      const journal = new MemoryJournal();
+      await assert.rejects(all(run(pool, broken(), { journal })), (error) => error === thrown);
+      for (const [number, { hash }] of journal.batches) assert.equal(hash, whole.batches.get(number)?.hash);
+    }
+    await pool.close();
+  });
 });
 
 class MemoryJournal implements EmbeddingJournal {

@@ -240,6 +240,27 @@ describe('an embedder', () => {
     await embedder.close();
   });
 
+  it('ends streams that wait for a record when it is closed', async () => {
+    const embedder = await openEmbedder({ model: 'golden', part: 'protein', models: installed.models, ...CPU });
+    const never = new ReadableStream<{ sequence: string }>();
+    const waiting = embedder.stream(never).next();
+    const refused = assert.rejects(waiting, { code: 'VNP_CLOSED' });
+    await embedder.close();
+    await refused;
+  });
+
+  it('refuses a second iteration of a stream', () =>
+    using({ part: 'protein' }, async (embedder) => {
+      const stream = embedder.stream([{ sequence: 'MKV' }]);
+      let given = 0;
+      for await (const _ of stream) given++;
+      assert.equal(given, 1);
+      assert.throws(() => stream[Symbol.asyncIterator](), {
+        code: 'VNP_ARGUMENT',
+        message: /^Expected one iteration for a stream but received a second one/,
+      });
+    }));
+
   it('does not open after its signal was aborted, and throws the reason', async () => {
     const reason = { why: 'enough' };
     const opening = { model: 'golden', part: 'protein', models: installed.models, ...CPU } as const;

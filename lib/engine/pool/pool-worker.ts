@@ -34,6 +34,8 @@ export class PoolWorker {
   readonly blames = new FailureStreak(BLAMES_TO_REMOVE);
   /** Tasks given to it and not returned yet, oldest first: that one runs. Each with its client. */
   readonly #tasks = new Map<BatchTask<PoolWorker>, WorkerClient>();
+  /** Called when a task has ended. */
+  readonly #waiters: (() => void)[] = [];
   /** Watches the oldest task. */
   #watch: BatchWatch | undefined;
 
@@ -103,7 +105,13 @@ export class PoolWorker {
       this.#tasks.delete(task);
       this.tasksEnded++;
       this.#watchOldest();
+      for (const resolve of this.#waiters.splice(0)) resolve();
     }
+  }
+
+  /** Resolves when it has no task. */
+  async idle(): Promise<void> {
+    while (this.#tasks.size > 0) await new Promise<void>((resolve) => this.#waiters.push(resolve));
   }
 
   #watchOldest(): void {

@@ -65,10 +65,12 @@ export class DevicePool {
 
   /**
    * Measures the linear layers alone after a run, on all devices at the same time as in the run, and adds the limits to
-   * the usage of the share that was closed last. No share may have work meanwhile. Takes a fiftieth of the run or about
-   * half a second; if that is too little, and with the TorchScript engine, there is no limit.
+   * the usage of the share that was closed last. Waits for what a run that was left has on the devices; no share may
+   * submit work meanwhile. Takes a fiftieth of the run or about half a second; if that is too little, and with the
+   * TorchScript engine, there is no limit.
    */
   async measureLimits(): Promise<void> {
+    await Promise.all(this.#scheduler.healthy.map((worker) => worker.idle()));
     const measuring = this.#scheduler.healthy.map(async ({ id, native, engine }) => {
       const usage = this.#lastUsage.find((one) => one.id === id);
       if (engine !== 'packed' || !usage) return;
