@@ -53,7 +53,10 @@ describe('long records in memory', () => {
       const inner = RECORDS[Symbol.iterator]();
       const records: IterableIterator<InputRecord> = {
         next: () => inner.next(),
-        return: () => ({ done: true, value: void calls++ }),
+        return: () => {
+          calls++;
+          return { done: true, value: undefined };
+        },
         [Symbol.iterator]: () => records,
       };
       let left = taken as number;
