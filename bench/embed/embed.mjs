@@ -5,7 +5,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeMachine } from '../compare/machine.mjs';
 import { pinned } from '../compare/competitors.mjs';
@@ -26,10 +26,13 @@ const usage = `node bench/embed/embed.mjs --fasta FILE --extract FILE [options]
 `;
 
 /**
- * What a program needed for a slice: seconds of the clock, and of all its processes' CPU time.
- * @typedef {{ seconds: number, cpuSeconds: number }} Time
+ * What a program needed for a slice: seconds of the clock, and of all its processes' CPU time. `othersCores`: what the
+ * rest of the machine did meanwhile.
+ * @typedef {{ seconds: number, cpuSeconds: number, othersCores: number }} Time
  * @typedef {{ program: import('./programs.mjs').Program, start: Time, slices: Time[], cosine: number, relativeError: number }} Entry
  */
+
+/** @typedef {import('./slices.mjs').FastaRecord} FastaRecord */
 
 /** @param {string} text */
 const say = (text) => console.error(text);
@@ -68,20 +71,34 @@ async function compare({ fasta, extract, esm, slices: count, threads, out }, fol
       entry.cosine = Math.min(entry.cosine, cosine);
       entry.relativeError = Math.max(entry.relativeError, relativeError);
     }
+    // After every slice, so that a bench that is ended early has a result.
+    const report = reportOf({ esm, threads, entries, slices: slices.slice(0, index + 1), count });
+    if (out !== undefined) await writeResults(out, `${report.date}-embed`, report, markdownOf(report));
+    if (index === slices.length - 1) console.log(markdownOf(report));
   }
-  const lengths = records.map(({ sequence }) => sequence.length).sort((one, other) => one - other);
-  const report = {
+}
+
+/**
+ * @param {{ esm: string, threads: number, entries: readonly Entry[], slices: readonly FastaRecord[][], count: number }} measured
+ *   slices: those that were embedded, of `count` @returns {import('./report.mjs').Report}
+ */
+function reportOf({ esm, threads, entries, slices, count }) {
+  const lengths = slices
+    .flat()
+    .map(({ sequence }) => sequence.length)
+    .sort((one, other) => one - other);
+  return {
     date: new Date().toISOString().slice(0, 10),
     subject: esm,
-    input: basename(fasta),
     lengths: {
       sequences: lengths.length,
-      residues: residuesOf(records),
+      residues: residuesOf(slices.flat()),
       shortest: lengths[0] ?? NaN,
       median: lengths[lengths.length >> 1] ?? NaN,
       longest: lengths.at(-1) ?? NaN,
     },
     threads,
+    slices: count,
     residuesOfSlices: slices.map(residuesOf),
     machine: { ...describeMachine(), PyTorch: pinned('torch') },
     entries: entries.map(({ program, ...figures }) => ({
@@ -89,9 +106,6 @@ async function compare({ fasta, extract, esm, slices: count, threads, out }, fol
       ...figures,
     })),
   };
-  const markdown = markdownOf(report);
-  console.log(markdown);
-  if (out !== undefined) await writeResults(out, `${report.date}-embed`, report, markdown);
 }
 
 const { values } = parseArgs({
