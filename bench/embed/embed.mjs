@@ -6,6 +6,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as passed } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { describeMachine } from '../compare/machine.mjs';
 import { pinned } from '../compare/competitors.mjs';
@@ -22,6 +23,7 @@ const usage = `node bench/embed/embed.mjs --fasta FILE --extract FILE [options]
   --esm SIZE      ESM-2 of this size, with random weights (default esm2_t30_150M_UR50D)
   --slices N      the proteins are embedded in N parts, by all programs in turn (default 5)
   --threads N     CPU threads of each (default: all cores)
+  --pause N       seconds between two programs, for others who need the machine, too (default 0)
   --out DIR       write the table and the figures there
 `;
 
@@ -37,8 +39,8 @@ const usage = `node bench/embed/embed.mjs --fasta FILE --extract FILE [options]
 /** @param {string} text */
 const say = (text) => console.error(text);
 
-/** @param {{ fasta: string, extract: string, esm: string, slices: number, threads: number, out?: string }} options @param {string} folder */
-async function compare({ fasta, extract, esm, slices: count, threads, out }, folder) {
+/** @param {{ fasta: string, extract: string, esm: string, slices: number, threads: number, pause: number, out?: string }} options @param {string} folder */
+async function compare({ fasta, extract, esm, slices: count, threads, pause, out }, folder) {
   const records = fastaRecords(fasta);
   const slices = slicesOf(records, count);
   const programs = await Programs.prepare({ esm, extract, threads, folder, python: await pythonEnvironment(say) });
@@ -58,6 +60,7 @@ async function compare({ fasta, extract, esm, slices: count, threads, out }, fol
     // Back and forth, so that a machine that becomes slower or faster does so for all.
     for (const entry of index % 2 === 0 ? entries : [...entries].reverse()) {
       if (index >= (entry.program.maxSlices ?? Infinity)) continue;
+      await passed(1000 * pause);
       const time = await programs.embed(entry.program, input);
       entry.slices.push(time);
       const speed = residuesOf(slice) / time.seconds;
@@ -115,6 +118,7 @@ const { values } = parseArgs({
     esm: { type: 'string', default: 'esm2_t30_150M_UR50D' },
     slices: { type: 'string', default: '5' },
     threads: { type: 'string', default: String(availableParallelism()) },
+    pause: { type: 'string', default: '0' },
     out: { type: 'string' },
   },
 });
@@ -125,8 +129,8 @@ if (values.fasta === undefined || values.extract === undefined) {
   const folder = mkdtempSync(join(tmpdir(), 'virnucpro-embed-'));
   try {
     const { fasta, extract } = values;
-    const [slices, threads] = [Number(values.slices), Number(values.threads)];
-    await compare({ ...values, fasta, extract, slices, threads }, folder);
+    const [slices, threads, pause] = [Number(values.slices), Number(values.threads), Number(values.pause)];
+    await compare({ ...values, fasta, extract, slices, threads, pause }, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
