@@ -17,7 +17,7 @@ import type { ContigResult } from 'virnucpro';
 
 const LIMITS = { maxInputBytes: 100_000_000, maxRecordLength: 10_000_000 };
 
-const predictor = await open({ model: process.env['MODEL'] ?? 'virnucpro-mini' });
+const predictor = await open({ model: process.env['MODEL'] ?? 'virnucpro-mini', maxDelay: 5 });
 const server = createServer((request, response) => void answer(request, response));
 server.listen(Number(process.argv[2] ?? 8080));
 await once(server, 'listening');

@@ -1,5 +1,5 @@
 /**
- * Verdicts for the records of an async generator, written to a Parquet file, and a query over it by DuckDB:
+ * Verdicts for the records of a generator, written to a Parquet file, and a query over it by DuckDB:
  *
  *     node dist/examples/records-to-parquet.js verdicts.parquet
  *
@@ -16,15 +16,15 @@ interface Sample {
   readonly depth: number;
 }
 
-/** Stands for a database cursor or a message queue. What a record carries comes back with its result. */
-async function* samples(count: number): AsyncGenerator<Sample> {
+/** Stands for a database cursor or a message queue, and may be asynchronous. What a record carries comes back with it. */
+function* samples(count: number): Generator<Sample> {
   for (let number = 0; number < count; number++) {
     const bases = Array.from({ length: 600 + 100 * number }, (_, at) => 'ACGT'[((at * at + 3 * number) % 11) % 4]!);
     yield { id: `contig_${number}`, sequence: bases.join(''), site: number % 2 ? 'lake' : 'soil', depth: 3 * number };
   }
 }
 
-async function* verdicts(records: AsyncIterable<Sample>) {
+async function* verdicts(records: Iterable<Sample>) {
   await using predictor = await open({ model: process.env['MODEL'] ?? 'virnucpro-mini' });
   for await (const result of predictor.predict(records)) {
     if (result.kind === 'window') continue;

@@ -26,10 +26,12 @@ export const ERROR_CODES = {
     remedy: 'Check the path and its permissions. For `call`: name the inputs with `--input` if they have moved.',
   },
   VNP_INPUT_FORMAT: {
-    meaning: 'An input is not FASTA or FASTQ of DNA, or an archive is damaged or truncated.',
+    meaning:
+      'An input is not FASTA or FASTQ of DNA, an archive is damaged or truncated, or a sequence to embed has letters that ' +
+      'its model does not read, no letters, or too many.',
     remedy:
       'The message names file, record and line. Correct the input, or copy it again, and ' +
-      '[resume](resuming.md); [input.md](input.md) says what is read.',
+      '[resume](resuming.md); [input.md](input.md) and, for embeddings, [embedding.md](embedding.md) say what is read.',
   },
   VNP_INPUT_LIMIT: {
     meaning: 'The input has more bytes than the option `maxInputBytes` allows.',
@@ -64,10 +66,12 @@ export const ERROR_CODES = {
     remedy: '`virnucpro models list` shows the models; [models.md](models.md) says how to get one.',
   },
   VNP_MODEL_INVALID: {
-    meaning: "A model's folder or archive is damaged, or not in the expected format.",
+    meaning:
+      "A model's folder or archive is damaged, or not in the expected format; or the model has no classifier, so it makes " +
+      'embeddings, but no predictions.',
     remedy:
       '`virnucpro models inspect NAME` says more. Copy the folder again, or import the model again with ' +
-      '`--force`.',
+      '`--force`; for predictions name another model.',
   },
   VNP_MODEL_UNTRUSTED: {
     meaning:

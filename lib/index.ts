@@ -23,7 +23,8 @@ import { Predictor } from './predict/predictor.js';
  * Loads a model on its devices, by options or by a plan from `prepare`, which leaves only OpenHandlers to choose. Takes
  * as long as reading the weights. Close the predictor to free its memory; an open one does not keep the process alive.
  * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE, VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED,
- *   VNP_LIBTORCH, VNP_DEVICE, VNP_DEVICE_LOST, VNP_MEMORY, VNP_THREADS, VNP_WRONG_NUMBERS, VNP_NATIVE, VNP_ABORTED
+ *   VNP_LIBTORCH, VNP_DEVICE, VNP_DEVICE_LOST, VNP_MEMORY, VNP_THREADS, VNP_WRONG_NUMBERS, VNP_NATIVE; the signal's
+ *   reason
  */
 export async function open(options?: OpenOptions): Promise<Predictor>;
 export async function open(plan: RunPlan, handlers?: OpenHandlers): Promise<Predictor>;

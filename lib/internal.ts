@@ -28,4 +28,4 @@ export type { EmbeddingManifest } from './embedding-runs/manifest.js';
 export { journalPath, OutputPlace } from './embedding-runs/output-place.js';
 export { planEmbeddings, resumedEmbeddings } from './embedding-runs/plan.js';
 export type { EmbeddingPlan } from './embedding-runs/plan.js';
-export { EmbeddingJob } from './embedding-runs/write-embeddings.js';
+export { checkWriter, EmbeddingJob } from './embedding-runs/write-embeddings.js';

@@ -10,10 +10,15 @@ export function namesOf<T>(names: Record<keyof T, true>): string[] {
  * @throws VirnucproError VNP_ARGUMENT
  */
 export function checkNames(names: readonly string[], options: object, call: string): void {
-  checkKind(call, options, 'an object of options', (value: unknown) => typeof value === 'object' && value !== null);
+  checkKind(call, options, 'an object of options', isOptions);
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return;
   throw expected('VNP_ARGUMENT', `options named ${names.join(', ')}`, call, JSON.stringify(unknown));
+}
+
+/** Whether it is an object of named options: no array, and not null. */
+function isOptions(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**

@@ -12,16 +12,7 @@
  */
 import '../bin/refuse-old-node.js';
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -29,6 +20,7 @@ import { sourceOf } from './bundle/manifest.mjs';
 import { preparedModules } from './release/modules.mjs';
 import { packFolder } from './release/pack.mjs';
 import { thisPlatform } from './release/platforms.mjs';
+import { checkOutputFolder, replaceRelease } from './release/output-folder.mjs';
 import { otherPlatforms } from './release/other-platforms.mjs';
 import { refusals } from './release/refusals.mjs';
 import { stageMain, stagePlatform } from './release/staging.mjs';
@@ -60,11 +52,13 @@ function readArguments() {
 async function release() {
   const options = readArguments();
   const { trial } = options;
+  const output = resolve(options.output);
+  const otherFolders = options.with.map((folder) => resolve(folder));
+  checkOutputFolder(output, otherFolders);
   const problems = await refusals({ trial });
   if (problems.length > 0) throw new SetupFailure(problems.join('\n'));
   const { revision } = await sourceOf();
-  const output = resolve(options.output);
-  const others = options.with.flatMap((folder) => otherPlatforms(resolve(folder), revision));
+  const others = otherFolders.flatMap((folder) => otherPlatforms(folder, revision));
   const work = mkdtempSync(join(tmpdir(), 'virnucpro-release-'));
   const step = new Step('release');
   try {
@@ -75,22 +69,23 @@ async function release() {
     stageMain(join(work, 'main'), { platforms: names, trial });
     // Addresses are of no use to a trial, and pip takes a minute or more to say them.
     if (!trial) await addRecordedWheels(step, join(work, 'main'));
-    rmSync(output, { recursive: true, force: true });
-    mkdirSync(output, { recursive: true });
-    const packed = await packFolder(join(work, 'platform'), output);
-    const main = await packFolder(join(work, 'main'), output);
+    const results = join(work, 'results');
+    mkdirSync(results);
+    const packed = await packFolder(join(work, 'platform'), results);
+    const main = await packFolder(join(work, 'main'), results);
     step.say('installing both into an empty project');
     await tryPackages({ main, platform: packed, name: thisPlatform, folder: join(work, 'trial') });
     const record = { platform: thisPlatform, revision, file: basename(packed.tarball), sha256: hashOf(packed.tarball) };
-    writeFileSync(join(output, `${thisPlatform}.tested.json`), `${JSON.stringify(record, null, 2)}\n`);
-    for (const { tarball } of others) copyFileSync(tarball, join(output, basename(tarball)));
-    for (const { tarball } of [packed, main]) step.say(`${tarball} (${(statSync(tarball).size / 1e6).toFixed(1)} MB)`);
+    const recordFile = join(results, `${thisPlatform}.tested.json`);
+    writeFileSync(recordFile, `${JSON.stringify(record, null, 2)}\n`);
+    replaceRelease(output, [...[packed, main, ...others].map(({ tarball }) => tarball), recordFile]);
+    for (const { tarball } of [packed, main]) {
+      const size = (statSync(tarball).size / 1e6).toFixed(1);
+      step.say(`${join(output, basename(tarball))} (${size} MB)`);
+    }
     step.done(
       trial ? 'packed, for this machine only' : 'packed and tried. Publish the platforms first, then virnucpro',
     );
-  } catch (error) {
-    if (existsSync(output)) rmSync(output, { recursive: true, force: true });
-    throw error;
   } finally {
     step.interrupted();
     rmSync(work, { recursive: true, force: true });
@@ -101,8 +96,10 @@ async function release() {
 async function addRecordedWheels(step, folder) {
   step.say('asking pip where the wheels of libtorch are');
   // It needs the compiled library, which `refusals` has checked.
-  const { recordedWheelsText } = await import('./release/record-wheels.mjs');
-  writeFileSync(join(folder, 'wheels.json'), await recordedWheelsText());
+  const { hostsOf, recordWheels, textOf } = await import('./release/record-wheels.mjs');
+  const wheels = await recordWheels();
+  step.say(`they are on ${hostsOf(wheels)}`);
+  writeFileSync(join(folder, 'wheels.json'), textOf(wheels));
 }
 
 /** @param {string} path */

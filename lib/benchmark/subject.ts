@@ -36,16 +36,22 @@ export async function findSubject(options: ResolvedBenchmarkOptions): Promise<Su
 
 async function installedPart(name: string, options: ResolvedBenchmarkOptions): Promise<Subject> {
   const { part, models, trust, window, onProgress } = options;
-  const model = await new ModelRegistry(modelsFolder(models)).findTrusted(name, { trust });
-  await verifyFiles([model[part]], { onRead: (bytes) => onProgress({ step: 'check', bytes }) });
+  const registry = new ModelRegistry(modelsFolder(models));
+  const model = await registry.findAnyTrusted(name, { trust, parts: [part] });
+  const { protein, dna, tokenizer } = model;
+  const onRead = (bytes: number): void => onProgress({ step: 'check', bytes });
   const card = model.card?.path ?? null;
-  const common = { name: model.name, random: model.random, card, window: window ?? model.chunkSize };
-  if (part === 'protein') {
-    const { architecture, path } = model.protein;
-    return { ...common, part, architecture, path };
+  const chunkSize = model.classifier ? model.chunkSize : DEFAULT_CHUNK_SIZE;
+  const common = { name: model.name, random: model.random, card, window: window ?? chunkSize };
+  if (part === 'protein' && protein) {
+    await verifyFiles([protein], { onRead });
+    return { ...common, part, architecture: protein.architecture, path: protein.path };
   }
-  const { architecture, path } = model.dna;
-  return { ...common, part, architecture, path, tokenizer: model.tokenizer };
+  if (part === 'dna' && dna && tokenizer) {
+    await verifyFiles([dna], { onRead });
+    return { ...common, part, architecture: dna.architecture, path: dna.path, tokenizer };
+  }
+  throw expected('VNP_USAGE', `a model with a ${part} part`, 'a benchmark', `${name}, which has none`);
 }
 
 function publishedSize({

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { isAborted } from '../errors.js';
 import { packageVersion, VirnucproError } from '../index.js';
 import {
+  checkWriter,
   completeEmbeddings,
   EmbeddingJob,
   journalPath,
@@ -87,6 +88,7 @@ async function run(inputs: string[], options: EmbedCommandOptions, context: Comm
   });
   signals.off('report', reportPreparing);
   try {
+    await checkWriter(plan, place);
     const resumed = resume ? await resumedEmbeddings(plan, place.journalPath) : plan;
     return await compute({ plan: resumed, place, screen, options, context });
   } finally {

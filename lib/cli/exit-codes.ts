@@ -32,7 +32,7 @@ export const EXIT_MEANINGS: readonly ExitMeaning[] = [
     outcome: 'stopped',
     meaning:
       'The run gave up before the end of its input (the input is cut off or malformed, the last device was lost, ' +
-      'three batches in a row have no score). What was finished is written.',
+      'three batches in a row have no score). `predict` writes what was finished; `embed` keeps it for `--resume`.',
   },
   {
     code: EXIT.partial,
@@ -42,10 +42,19 @@ export const EXIT_MEANINGS: readonly ExitMeaning[] = [
   {
     code: EXIT.hungUp,
     outcome: 'stopped',
-    meaning: 'Stopped by SIGHUP (the terminal was closed). What was finished is written.',
+    meaning:
+      'Stopped by SIGHUP (the terminal was closed). `predict` writes what was finished; `embed` keeps it for `--resume`.',
   },
-  { code: EXIT.interrupted, outcome: 'stopped', meaning: 'Stopped by Ctrl-C. What was finished is written.' },
-  { code: EXIT.terminated, outcome: 'stopped', meaning: 'Stopped by SIGTERM. What was finished is written.' },
+  {
+    code: EXIT.interrupted,
+    outcome: 'stopped',
+    meaning: 'Stopped by Ctrl-C. `predict` writes what was finished; `embed` keeps it for `--resume`.',
+  },
+  {
+    code: EXIT.terminated,
+    outcome: 'stopped',
+    meaning: 'Stopped by SIGTERM. `predict` writes what was finished; `embed` keeps it for `--resume`.',
+  },
 ];
 
 /** The exit code of a command that no signal stopped, by the outcome of its run. */

@@ -24,6 +24,8 @@ import type { EmbedderOptions, EmbedderSettings } from './options.js';
 export interface LanguageModel {
   readonly model: AnyModel;
   readonly part: LanguageModelPart;
+  /** Whether the caller named the model. */
+  readonly wasNamed: boolean;
   readonly opened: OpenedPart<Esm2Architecture | DnabertArchitecture>;
   /** Of the DNA part. */
   readonly vocabulary: BytePairVocabulary | undefined;
@@ -51,7 +53,14 @@ export async function findLanguageModel({
   const registry = new ModelRegistry(modelsFolder(models));
   const model = await unlessAborted(registry.findAnyTrusted(name, { trust, parts: [part] }), signal);
   const opened = model[part];
-  if (opened) return { model, part, opened, vocabulary: part === 'dna' ? model.tokenizer : undefined };
+  if (opened)
+    return {
+      model,
+      part,
+      opened,
+      wasNamed: name !== undefined,
+      vocabulary: part === 'dna' ? model.tokenizer : undefined,
+    };
   const received = `${model.name}, which has ${partNames(model).join(' and ')}`;
   throw expected('VNP_ARGUMENT', `a model with a ${part} part`, '`part`', received, 'Choose the other part or model');
 }
@@ -63,7 +72,11 @@ export async function loadLanguageModel(
 ): Promise<LoadedLanguageModel> {
   const { onEvent, signal } = handlers;
   emitGrant(onEvent);
-  const { model, part, opened, vocabulary } = found;
+  const { model, part, opened, vocabulary, wasNamed } = found;
+  // Without a name, a shipped model is found only if none is installed.
+  if (!wasNamed && model.shipped) {
+    onEvent({ event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
+  }
   const loaded = await prepareAddon(signal);
   for (const { place, verdict } of loaded.passedOver) {
     onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: loaded.libtorch.root });

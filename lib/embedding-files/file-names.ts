@@ -30,8 +30,18 @@ function startOf(text: string, bytes: number): string {
   return start;
 }
 
-/** Names for texts that may repeat: the second `x` is `x~2`. The caller says which are taken. */
-export function* namesInTurn(name: string): Generator<string> {
-  yield name;
-  for (let copy = 2; ; copy++) yield `${name}~${copy}`;
+/** Names for texts that may repeat: the second `x` is `x~2`. */
+export class NamesInTurn {
+  /** The number tried last, for the texts that repeated: thousands of the same are not tried from the start each time. */
+  readonly #tried = new Map<string, number>();
+
+  /** Names to try for a text, one after the other, until the caller finds one that is free. */
+  *for(text: string): Generator<string> {
+    let number = this.#tried.get(text) ?? 1;
+    if (number === 1) yield text;
+    for (;;) {
+      this.#tried.set(text, ++number);
+      yield `${text}~${number}`;
+    }
+  }
 }

@@ -1,6 +1,6 @@
 import { outputError } from '../output/output-error.js';
 import type { EmbeddingFileHeader, EmbeddingRow } from './embedding-row.js';
-import { namesInTurn } from './file-names.js';
+import { NamesInTurn } from './file-names.js';
 import { loadHdf5, newHdf5File, setAttribute } from './hdf5-file.js';
 import type { File, Group } from './hdf5-file.js';
 import type { MetadataValue } from './vector-table.js';
@@ -14,6 +14,7 @@ export class Hdf5Sequences {
   readonly #file: File;
   readonly #shownPath: string;
   readonly #header: EmbeddingFileHeader;
+  readonly #names = new NamesInTurn();
 
   private constructor(file: File, shownPath: string, header: EmbeddingFileHeader) {
     this.#file = file;
@@ -75,7 +76,7 @@ export class Hdf5Sequences {
     const safe = id.replaceAll(/[/\0]/g, '_');
     // In a path of HDF5 a dot stands for the place itself.
     const name = safe === '' || safe === '.' ? '_' : safe;
-    for (const candidate of namesInTurn(name)) {
+    for (const candidate of this.#names.for(name)) {
       if (this.#file.get(candidate) === null) return candidate;
     }
     return name;

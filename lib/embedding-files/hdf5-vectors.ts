@@ -1,3 +1,4 @@
+import { VirnucproError } from '../errors.js';
 import type { FileSummary } from '../output/buffered-file.js';
 import { outputError } from '../output/output-error.js';
 import { TextSpool } from './column-spools.js';
@@ -69,7 +70,7 @@ export class Hdf5Vectors implements BlockSink {
         }
       }
     } catch (cause) {
-      throw outputError('cannot be written', this.#shownPath, cause);
+      throw this.#failure(cause);
     }
   }
 
@@ -82,7 +83,7 @@ export class Hdf5Vectors implements BlockSink {
       }
       this.#file.close();
     } catch (cause) {
-      throw outputError('cannot be written', this.#shownPath, cause);
+      throw this.#failure(cause);
     }
     return [undefined];
   }
@@ -94,6 +95,11 @@ export class Hdf5Vectors implements BlockSink {
       // It is given up in any case.
     }
     await Promise.all([...this.#texts.values()].map((spool) => spool.remove().catch(() => undefined)));
+  }
+
+  #failure(cause: unknown): VirnucproError {
+    // A spool says it already.
+    return cause instanceof VirnucproError ? cause : outputError('cannot be written', this.#shownPath, cause);
   }
 
   async #writeTexts(name: string, spool: TextSpool): Promise<void> {

@@ -1,5 +1,8 @@
 import { reasonOf, VirnucproError } from '../errors.js';
 
+/** What `npm install` is to be asked for: versions in the range of the peer dependency. */
+export const OPTIONAL_VERSIONS = { 'apache-arrow': '21', h5wasm: '0.10' } as const;
+
 /**
  * Loads a package that is not installed with this one.
  *
@@ -10,17 +13,20 @@ import { reasonOf, VirnucproError } from '../errors.js';
  */
 export async function optionalPackage<Module>(
   load: () => Promise<Module>,
-  name: string,
+  name: keyof typeof OPTIONAL_VERSIONS,
   purpose: string,
 ): Promise<Module> {
   try {
     return await load();
   } catch (cause) {
-    const isMissing = (cause as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND';
+    // Not where only a package that it needs is missing.
+    const isMissing =
+      (cause as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' && reasonOf(cause).includes(`'${name}'`);
     const problem = isMissing ? 'is not installed' : `cannot be loaded (${reasonOf(cause)})`;
     throw new VirnucproError(
       'VNP_USAGE',
-      `The package ${name}, which is needed to ${purpose}, ${problem}. Install it with \`npm install ${name}\``,
+      `The package ${name}, which is needed to ${purpose}, ${problem}. Install it with ` +
+        `\`npm install ${name}@${OPTIONAL_VERSIONS[name]}\``,
       { cause },
     );
   }

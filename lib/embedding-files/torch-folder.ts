@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { outputError } from '../output/output-error.js';
 import { codeOf } from '../output/system.js';
 import type { EmbeddingFileHeader, EmbeddingPool, EmbeddingRow } from './embedding-row.js';
-import { fileNameFor, namesInTurn } from './file-names.js';
+import { fileNameFor, NamesInTurn } from './file-names.js';
 import { PickledTensor } from './pickle.js';
 import type { Pickled } from './pickle.js';
 import { writeTorchArchive } from './torch-archive.js';
@@ -22,6 +22,7 @@ export class TorchFolder {
   readonly #folder: string;
   readonly #shownPath: string;
   readonly #header: EmbeddingFileHeader;
+  readonly #names = new NamesInTurn();
 
   private constructor(folder: string, shownPath: string, header: EmbeddingFileHeader) {
     this.#folder = folder;
@@ -48,7 +49,7 @@ export class TorchFolder {
       [NAMES[pool], tensors],
     ]);
     const data = states.map((values) => ({ bytes: values.byteLength, read: () => [bytesOf(values)] }));
-    for (const stem of namesInTurn(row.id)) {
+    for (const stem of this.#names.for(row.id)) {
       try {
         await writeTorchArchive(join(this.#folder, fileNameFor(stem, '.pt')), value, data, { forced: false });
         return;

@@ -52,14 +52,16 @@ async function openSink(
   { open = openNewFile, hashed = false }: VectorFileOptions,
 ): Promise<BlockSink> {
   const { path, shownPath } = places[0]!;
-  const file = (place = places[0]!): BufferedFile => new BufferedFile({ ...place, open, hashed });
+  const file = (place = places[0]!, isHashed = hashed): BufferedFile =>
+    new BufferedFile({ ...place, open, hashed: isHashed });
   switch (format) {
     case 'parquet':
       return new ParquetVectors(table, file());
     case 'arrow':
       return ArrowVectors.create(table, file());
     case 'npy':
-      return new NumpyVectors(table, path, file(), file(places[1]));
+      // Its header is written again at the end.
+      return new NumpyVectors(table, path, file(places[0], false), file(places[1]));
     case 'npz':
       return new NumpyArchive(table, path, shownPath);
     case 'h5':

@@ -45,6 +45,26 @@ export interface WriteEmbeddingsOptions {
   readonly loadSeconds: number;
 }
 
+/**
+ * Checks, before a model is loaded, that the output can be begun, and that the package for its format is installed.
+ * @throws VirnucproError VNP_USAGE, VNP_OUTPUT
+ */
+export async function checkWriter(plan: EmbeddingPlan, place: OutputPlace): Promise<void> {
+  const writer = await openWriter(plan, place, plan.settings.model.precision);
+  await writer.abandon();
+}
+
+async function openWriter(
+  { language, settings, layers, pool, format }: EmbeddingPlan,
+  place: OutputPlace,
+  precision: string,
+): Promise<EmbeddingWriter> {
+  return createEmbeddingWriter(format, place.partialPath, {
+    ...{ model: language.model.name, part: settings.part, layers, pool, precision },
+    width: language.opened.architecture.width,
+  });
+}
+
 /** The message of a record's error without its id, which stands beside it. */
 function reasonAlone({ message }: VirnucproError): string {
   const between = ' cannot be embedded: ';
@@ -70,10 +90,12 @@ export class EmbeddingJob {
   readonly #share: PoolShare;
   readonly #status: EmbeddingStatus;
   readonly #input = new InputProgress();
-  readonly #ids = new RepeatedIds();
+  readonly #ids = new RepeatedIds(undefined, 'their rows can be distinguished only by their order');
   readonly #progress: EmbeddingProgress = { records: 0, letters: 0, recordsDone: 0, lettersDone: 0, recordsFailed: 0 };
   readonly #counts = { embedded: 0, invalid: 0, failed: 0 };
   readonly #warnings: string[] = [];
+  /** Records read as proteins that look like DNA. */
+  #ofBasesAlone = 0;
   /** Batches that devices have taken and not returned. */
   readonly #underway = new Set<Promise<unknown>>();
   /** Sequences of records without a result. */
@@ -118,7 +140,7 @@ export class EmbeddingJob {
    *   VNP_SYSTEMIC; the signal's reason. What was computed is in the journal then
    */
   async run(): Promise<EmbeddingManifest> {
-    const { progressInterval, place } = this.#options;
+    const { progressInterval, place, plan, loaded } = this.#options;
     const timer = progressInterval > 0 ? setInterval(() => this.emitProgress(), progressInterval * 1000) : undefined;
     const failures = new FailedRecordsWriter(place.partialFile(FAILED_RECORDS));
     let journal: EmbeddingJournal | undefined;
@@ -126,7 +148,7 @@ export class EmbeddingJob {
     try {
       const lost = new AbortController();
       journal = await this.#openJournal((error) => lost.abort(error));
-      writer = await this.#openWriter();
+      writer = await openWriter(plan, place, loaded.pool.descriptions[0]!.precision);
       const signal = AbortSignal.any([this.#options.signal, place.lost, lost.signal]);
       const tokens = await this.#embed({ journal, writer, failures, signal });
       await writer.close();
@@ -134,7 +156,9 @@ export class EmbeddingJob {
       signal.throwIfAborted();
       await this.#status.end();
       const manifest = await this.#manifest(tokens, journal);
-      await journal.close();
+      const complete = journal;
+      journal = undefined;
+      await complete.close();
       await place.finish(manifest, this.#counts.failed === 0);
       return manifest;
     } finally {
@@ -195,6 +219,7 @@ export class EmbeddingJob {
       this.#progress.letters += stored.length;
       // A sequence without letters has no embedding, whatever the reason.
       const sequence = problem === undefined ? stored.read(0, stored.length) : '';
+      if (plan.settings.part === 'protein' && isOfBasesAlone(sequence)) this.#ofBasesAlone++;
       yield { id, sequence, source, number: index + 1, problem, stored };
     }
     this.#ids.end();
@@ -260,19 +285,6 @@ export class EmbeddingJob {
     return journal;
   }
 
-  async #openWriter(): Promise<EmbeddingWriter> {
-    const { plan, loaded, place } = this.#options;
-    const { language, settings, layers, pool, format } = plan;
-    return createEmbeddingWriter(format, place.partialPath, {
-      model: language.model.name,
-      part: settings.part,
-      layers,
-      width: loaded.opened.architecture.width,
-      pool,
-      precision: loaded.pool.descriptions[0]!.precision,
-    });
-  }
-
   async #manifest(tokens: number, journal: EmbeddingJournal): Promise<EmbeddingManifest> {
     const { plan, loaded, place, started, loadSeconds, commandLine } = this.#options;
     const { language, settings, layers, pool, format } = plan;
@@ -316,6 +328,11 @@ export class EmbeddingJob {
     const without = counted(recordsFailed, 'record');
     return [
       ...this.#warnings,
+      ...(this.#ofBasesAlone > 0
+        ? [
+            `${counted(this.#ofBasesAlone, 'record')}, read as protein, may be DNA: only the letters ACGTUN occur. Choose the DNA model for DNA`,
+          ]
+        : []),
       ...this.#ids.warnings,
       ...this.#input.warnings,
       ...(recordsFailed > 0
@@ -323,4 +340,13 @@ export class EmbeddingJob {
         : []),
     ];
   }
+}
+
+/** Shorter ones may be proteins. */
+const SURELY_DNA = 50;
+
+function isOfBasesAlone(sequence: string | Uint8Array): boolean {
+  if (sequence.length < SURELY_DNA) return false;
+  const start = typeof sequence === 'string' ? sequence : Buffer.from(sequence).toString('latin1');
+  return /^[ACGTUN]+$/i.test(start);
 }

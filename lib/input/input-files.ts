@@ -23,6 +23,9 @@ export const SEQUENCE_EXTENSIONS: readonly string[] = [
   ...['.fq', '.fastq'],
 ];
 
+/** Endings of further files that are read from a directory of proteins. */
+const PROTEIN_EXTENSIONS: readonly string[] = ['.faa', '.pep', '.aa'];
+
 /** One input to read: a file, a pipe, or `-` for standard input. */
 export interface InputFile {
   /** As it is opened; `-` for standard input. */
@@ -31,22 +34,21 @@ export interface InputFile {
   readonly size: number | undefined;
 }
 
+/** What the files of an input should hold, and who hears of it. */
 export interface FilesOptions {
+  /** `dna` refuses protein, `protein` accepts both, and also reads a directory's files of proteins. Default `dna`. */
+  readonly letters?: LetterKind;
   /** Receives warnings, a sentence each, about the entries of a directory that are not read. Default none. */
   readonly onWarning?: ((text: string) => void) | undefined;
   /** Aborts at once, even when a file system hangs. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What to expect of the inputs, and who hears of it. */
-export interface CheckOptions extends FilesOptions {
-  /** What the inputs should hold: `dna` refuses protein, `protein` accepts both. Default `dna`. */
-  readonly letters?: LetterKind;
-}
+/** How `checkInputs` looks at the inputs. */
+export type CheckOptions = FilesOptions;
 
-/** Whether a name that is not hidden is that of a file to read, see SEQUENCE_EXTENSIONS. */
-function isSequenceFile(name: string): boolean {
-  return SEQUENCE_EXTENSIONS.includes(extname(withoutCompression(name)).toLowerCase());
+function extensionsOf(letters: LetterKind): readonly string[] {
+  return letters === 'protein' ? [...SEQUENCE_EXTENSIONS, ...PROTEIN_EXTENSIONS] : SEQUENCE_EXTENSIONS;
 }
 
 function withoutCompression(name: string): string {
@@ -64,7 +66,13 @@ function byCodePoint(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
-async function filesOfDirectory(directory: string, { onWarning, signal }: FilesOptions): Promise<InputFile[]> {
+async function filesOfDirectory(
+  directory: string,
+  { letters = 'dna', onWarning, signal }: FilesOptions,
+): Promise<InputFile[]> {
+  const extensions = extensionsOf(letters);
+  const isSequenceFile = (name: string): boolean =>
+    extensions.includes(extname(withoutCompression(name)).toLowerCase());
   const entries = await unlessAborted(readdir(directory, { withFileTypes: true }), signal);
   const visible = entries.filter(({ name }) => !name.startsWith('.'));
   const files: InputFile[] = [];
@@ -87,7 +95,7 @@ async function filesOfDirectory(directory: string, { onWarning, signal }: FilesO
     if (warning !== undefined) onWarning?.(warning);
     return files;
   }
-  const endings = `${SEQUENCE_EXTENSIONS.join(', ')} (also followed by ${COMPRESSION_EXTENSIONS.join(', ')})`;
+  const endings = `${extensions.join(', ')} (also followed by ${COMPRESSION_EXTENSIONS.join(', ')})`;
   const next = 'Name the files themselves if they have other endings; subdirectories are not searched';
   throw new VirnucproError(
     'VNP_INPUT_MISSING',
@@ -168,7 +176,7 @@ export async function checkInputs(
   const warnings: string[] = [];
   for (const input of inputs) {
     try {
-      for (const file of await filesOf(input, { signal, onWarning: (text) => warnings.push(text) })) {
+      for (const file of await filesOf(input, { letters, signal, onWarning: (text) => warnings.push(text) })) {
         files.push(file);
         const problem = await fileProblem(file, letters, signal);
         if (problem !== undefined) problems.push(problem);

@@ -222,7 +222,7 @@ async function* recordGroups(
   const { blockSize = 512 * 1024, standardInput, signal } = options;
   let index = 0;
   for (const input of inputs) {
-    for (const { path } of await filesOf(input, { signal })) {
+    for (const { path } of await filesOf(input, { letters: options.letters ?? 'dna', signal })) {
       const blocks =
         path === STANDARD_INPUT
           ? abortable(standardInput ?? process.stdin, signal)

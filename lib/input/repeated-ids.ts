@@ -8,6 +8,9 @@ const FIRST_SLOTS = 1024;
 const SLOT_WORDS = 3;
 
 const MAX_EXAMPLES = 5;
+/** What repeated ids mean for the tables of a prediction. */
+const IN_TABLES =
+  'rows can be distinguished only by source and record, and those of the classic files (prediction_results*) not at all';
 const MAX_SOURCES = 3;
 const MAX_CHARACTERS = 80;
 
@@ -48,10 +51,15 @@ export class RepeatedIds {
   readonly #sources: string[] = [];
   /** The first repeated ids, with the sources of their records. */
   readonly #examples = new Map<string, Set<string>>();
+  readonly #consequence: string;
 
-  /** @param mostIds maximum number of different ids to compare */
-  constructor(mostIds = MAX_IDS) {
+  /**
+   * @param mostIds maximum number of different ids to compare
+   * @param consequence what repeated ids mean for the results, as the end of a clause that begins with `so`
+   */
+  constructor(mostIds = MAX_IDS, consequence = IN_TABLES) {
     this.#mostIds = mostIds;
+    this.#consequence = consequence;
     this.end();
   }
 
@@ -140,8 +148,7 @@ export class RepeatedIds {
     const examples = [...this.#examples].map(([id, sources]) => `${shownId(id)} (${shownSources([...sources])})`);
     const others = this.#repeated - examples.length;
     return (
-      `${counted(this.#repeated, 'id')} ${this.#repeated === 1 ? 'occurs' : 'occur'} more than once, so rows can be distinguished ` +
-      'only by source and record, and those of the classic files (prediction_results*) not at all: ' +
+      `${counted(this.#repeated, 'id')} ${this.#repeated === 1 ? 'occurs' : 'occur'} more than once, so ${this.#consequence}: ` +
       examples.join(', ') +
       (others > 0 ? ` and ${others} more` : '')
     );

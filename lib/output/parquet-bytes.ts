@@ -1,4 +1,5 @@
 import { ByteWriter } from 'hyparquet-writer';
+import { both } from './buffered-file.js';
 import type { BufferedFile, Wait } from './buffered-file.js';
 
 /** Where hyparquet-writer writes to: a file with back-pressure. */
@@ -22,8 +23,8 @@ export class ParquetBytes extends ByteWriter {
 
   /** Passes bytes on without a copy. */
   passOn(bytes: Uint8Array): Wait {
-    void this.flush();
+    const flushed = this.flush();
     this.offset += bytes.length;
-    return this.#file.appendBytes(bytes);
+    return both(flushed, this.#file.appendBytes(bytes));
   }
 }

@@ -375,9 +375,11 @@ export function resolveResultSettings(
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function resolveSourceOptions(
-  { source, ...options }: SourceOptions,
+  given: SourceOptions,
   defaults: { readonly call: string; readonly source: string },
 ) {
+  checkNames(SOURCE_OPTIONS, given, defaults.call);
+  const { source, ...options } = given;
   const results = resolveResultSettings(options, { call: defaults.call, names: SOURCE_OPTIONS });
   checkKind('source', source, 'a name without control characters', isSourceName);
   return { results, handlers: resolveRunHandlers(options), source: source ?? defaults.source };

@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { VirnucproError } from '../errors.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { SequenceRecord } from '../input/record.js';
 import type { RunJournal } from '../journal/run-journal.js';
@@ -142,8 +141,6 @@ export class Pipeline {
 
   async #close(): Promise<void> {
     const { summary, control } = this.#context;
-    // Whoever leaves while the input pauses must not have to wait for it.
-    if (this.#coming) control.stop(new VirnucproError('VNP_ABORTED', 'The results were not read to the end'));
     try {
       await this.#reading.close();
     } finally {

@@ -31,6 +31,8 @@ export async function filesByPip(
   const wanted = wheels.map(({ name, version }) => `${name}==${version}`);
   const words = ['-m', 'pip', 'install', ...options, ...target, ...platforms, ...wanted];
   const { stdout } = await promisify(execFile)('python3', words, {
+    // With -m, Python would take modules from the current folder first.
+    cwd: '/',
     env: { ...environment, PIP_DISABLE_PIP_VERSION_CHECK: '1' },
     maxBuffer: REPORT_BYTES,
   }).catch((cause: unknown) => {

@@ -29,7 +29,7 @@ export class HttpClient {
   /** @throws the client's own error if no answer comes; an answer of any status is returned */
   async get(address: string, headers: Readonly<Record<string, string>> = {}): Promise<Response> {
     const url = new URL(address);
-    if (url.username !== '')
+    if (url.username !== '' || url.password !== '')
       this.#given.set(url.origin, { user: decoded(url.username), password: decoded(url.password) });
     const login = this.#given.get(url.origin) ?? this.#logins.get(url.hostname) ?? this.#logins.get('');
     url.username = '';
@@ -110,9 +110,15 @@ export function networkReason(thrown: unknown): string {
   return reasonOf(innermost);
 }
 
-/** An address without login and query, which may hold secrets. */
+/** Begins a path. Two slashes may begin an address without its scheme. */
+const LOCAL = /^(\/(?!\/)|\.{1,2}(\/|$)|~\/)/;
+
+/** An address without login and query, which may hold secrets, however malformed it is. */
 export function shownAddress(address: string): string {
-  if (!URL.canParse(address)) return address;
+  if (LOCAL.test(address)) return address;
+  // Without a scheme, `user:password@host` would be taken for the scheme `user:`.
+  if (!/^(https?|file):/i.test(address) || !URL.canParse(address))
+    return address.replace(/^.*@/s, '').replace(/[?#].*$/s, '');
   const { protocol, host, pathname } = new URL(address);
   return protocol === 'file:' ? decoded(pathname) : `${protocol}//${host}${pathname}`;
 }

@@ -9,6 +9,7 @@
 import { writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { filesByPip } from '../../dist/lib/setup/ask-pip.js';
+import { shownAddress } from '../../dist/lib/setup/http-client.js';
 import { pinnedWheels } from '../../dist/lib/setup/recorded-wheels.js';
 import { isFileOf } from '../../dist/lib/setup/wheel-name.js';
 import { SetupFailure } from '../setup/failure.mjs';
@@ -21,7 +22,8 @@ const platforms = ['x64', 'arm64'];
 /**
  * Every pinned wheel for every platform, with its address.
  * @returns {Promise<RecordedWheel[]>}
- * @throws {SetupFailure} if pip does not find one, or finds another file than the pinned one
+ * @throws {SetupFailure} if pip does not find one, finds another file than the pinned one, or says an address that is
+ *   not for everyone
  */
 export async function recordWheels() {
   const recorded = [];
@@ -40,22 +42,41 @@ export async function recordWheels() {
             (file === undefined ? 'does not find it' : `finds ${file.sha256 ?? 'no hash'}`),
         );
       }
+      checkPublic(file.url, `${name} ${version}`);
       recorded.push({ name, version, platform, url: file.url, ...pinned });
     }
   }
   return recorded;
 }
 
-/** The content of wheels.json. @returns {Promise<string>} */
-export async function recordedWheelsText() {
-  return `${JSON.stringify({ wheels: await recordWheels() }, null, 2)}\n`;
+/** The address is published: a login or a key in it would be, too. @param {string} address @param {string} title */
+function checkPublic(address, title) {
+  const { protocol, username, password, search } = new URL(address);
+  const has = `${username}${password}` !== '' ? 'a login' : search !== '' ? 'a query' : '';
+  if (protocol === 'https:' && has === '') return;
+  throw new SetupFailure(
+    `Expected an address for ${title} that begins with https: and has no login and no query, because it is published, ` +
+      `but pip says ${shownAddress(address)}${has && ` with ${has}`}. Set pip to a public index`,
+  );
+}
+
+/** @param {readonly RecordedWheel[]} wheels */
+export function hostsOf(wheels) {
+  return [...new Set(wheels.map(({ url }) => new URL(url).host))].join(', ');
+}
+
+/** The content of wheels.json. @param {readonly RecordedWheel[]} wheels */
+export function textOf(wheels) {
+  return `${JSON.stringify({ wheels }, null, 2)}\n`;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [path] = process.argv.slice(2);
   try {
     if (path === undefined) throw new SetupFailure('Expected the file to write but received nothing');
-    writeFileSync(path, await recordedWheelsText());
+    const wheels = await recordWheels();
+    writeFileSync(path, textOf(wheels));
+    console.log(`The wheels are on ${hostsOf(wheels)}`);
   } catch (error) {
     if (!(error instanceof SetupFailure)) throw error;
     console.error(error.message);

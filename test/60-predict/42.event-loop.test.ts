@@ -18,7 +18,9 @@ const LONGEST = 50;
 /** What blocks does so each time; what the watch cannot tell from it, such as locks of starved threads, does not. */
 const ATTEMPTS = 10;
 
-type Stretches = Readonly<Record<'opening' | 'predicting' | 'writing' | 'closing', number>>;
+type Stretches = Readonly<
+  Record<'opening' | 'predicting' | 'writing' | 'closing' | 'openingEmbedder' | 'embedding', number>
+>;
 
 describe('the event loop', () => {
   let folder: string;

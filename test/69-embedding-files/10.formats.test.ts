@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
-import { fileNameFor, namesInTurn } from '../../lib/embedding-files/file-names.js';
+import { fileNameFor, NamesInTurn } from '../../lib/embedding-files/file-names.js';
 import { EMBEDDING_FORMATS, formatOfPath } from '../../lib/embedding-files/formats.js';
-import { optionalPackage } from '../../lib/embedding-files/optional-package.js';
+import { OPTIONAL_VERSIONS, optionalPackage } from '../../lib/embedding-files/optional-package.js';
+import { repositoryRoot } from '../repository.js';
+import { temporaryFolder } from './sequences.js';
 
 describe('The format of a file', () => {
   it('is its extension', () => {
@@ -41,26 +46,63 @@ describe('The file name for an id', () => {
   });
 
   it('has a number from its second use on', () => {
-    const names = namesInTurn('x');
-    assert.deepEqual([names.next().value, names.next().value, names.next().value], ['x', 'x~2', 'x~3']);
+    const names = new NamesInTurn();
+    const tried = (text: string, taken: ReadonlySet<string>): string[] => {
+      const all: string[] = [];
+      for (const name of names.for(text)) {
+        all.push(name);
+        if (!taken.has(name)) break;
+      }
+      return all;
+    };
+    const taken = new Set(['x~3']);
+    const all = ['x', 'x', 'x', 'y', 'x'].map((text) => {
+      const attempts = tried(text, taken);
+      taken.add(attempts.at(-1)!);
+      return attempts;
+    });
+    // The last one does not begin anew.
+    assert.deepEqual(all, [['x'], ['x', 'x~2'], ['x~3', 'x~4'], ['y'], ['x~5']]);
   });
 });
 
-const NO_PACKAGE: string = 'no-such-package-of-anyone';
-
 describe('A package that is not installed', () => {
+  const folder = temporaryFolder();
+
   it('is named with the command that installs it', async () => {
-    const load = (): Promise<unknown> => import(NO_PACKAGE);
+    const module = join(folder.path, 'module.mjs');
+    writeFileSync(module, "import 'apache-arrow';");
+    const load = (): Promise<unknown> => import(pathToFileURL(module).href);
     await assert.rejects(optionalPackage(load, 'apache-arrow', 'write Arrow files'), {
       code: 'VNP_USAGE',
       message:
         'The package apache-arrow, which is needed to write Arrow files, is not installed. Install it with ' +
-        '`npm install apache-arrow`',
+        '`npm install apache-arrow@21`',
     });
   });
 
   it('is told from one that does not load', async () => {
     const load = (): Promise<unknown> => Promise.reject(new Error('bad WebAssembly'));
     await assert.rejects(optionalPackage(load, 'h5wasm', 'write HDF5 files'), /cannot be loaded \(bad WebAssembly\)/);
+  });
+
+  it('is told from one that misses another', async () => {
+    const installed = join(folder.path, 'node_modules', 'apache-arrow');
+    mkdirSync(installed, { recursive: true });
+    writeFileSync(join(installed, 'package.json'), '{ "name": "apache-arrow", "main": "index.mjs" }');
+    writeFileSync(join(installed, 'index.mjs'), "import 'no-such-package-of-anyone';");
+    const load = (): Promise<unknown> => import(pathToFileURL(join(installed, 'index.mjs')).href);
+    await assert.rejects(
+      optionalPackage(load, 'apache-arrow', 'write Arrow files'),
+      /cannot be loaded \(Cannot find package 'no-such-package-of-anyone'/,
+    );
+  });
+
+  it('is asked for in a version of the peer dependency', () => {
+    const { peerDependencies } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
+      peerDependencies: Record<string, string>;
+    };
+    for (const [name, version] of Object.entries(OPTIONAL_VERSIONS))
+      assert.ok(peerDependencies[name]?.startsWith(`>=${version} `), name);
   });
 });

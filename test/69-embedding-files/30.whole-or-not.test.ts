@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createEmbeddingWriter } from '../../lib/embedding-files/embedding-writer.js';
 import { EMBEDDING_FORMATS } from '../../lib/embedding-files/formats.js';
 import type { EmbeddingFormat } from '../../lib/embedding-files/formats.js';
+import { openVectorFiles } from '../../lib/embedding-files/vector-files.js';
 import { HEADER, ODD_IDS, rowsFor, temporaryFolder, writeRows } from './sequences.js';
 
 const TARGETS: readonly (readonly [EmbeddingFormat, string])[] = [
@@ -59,6 +60,23 @@ describe('A file of embeddings', () => {
       await assert.rejects(opening, { code: 'VNP_OUTPUT', message: new RegExp(`missing/${name}`) });
     });
   }
+
+  it('says once that a temporary file beside it cannot be written', async () => {
+    mkdirSync(path('x.h5.0'));
+    const place = { path: path('x.h5'), shownPath: 'x.h5' };
+    const table = {
+      keys: [{ name: 'id', type: 'text' }],
+      vectors: [{ name: 'mean', width: 1 }],
+      metadata: {},
+    } as const;
+    const rows = await openVectorFiles('h5', [place], table);
+    const write = async (): Promise<void> => {
+      await rows.append(['a'], [Float32Array.of(1)]);
+      await rows.close();
+    };
+    await assert.rejects(write, ({ message }: Error) => message.split('cannot be written').length === 2);
+    await rows.abandon();
+  });
 
   it('is the same, byte for byte, for the same rows', async () => {
     for (const format of EMBEDDING_FORMATS) {

@@ -23,7 +23,7 @@ describe('Before a run is begun it is found', () => {
     ['few letters of many bytes', 'ü'.repeat((MAX_NAME_LENGTH - SUFFIX.length + 2) / 2)],
   ] as const) {
     it(`that the classic files would have a name that is too long: ${what}`, async () => {
-      await refuses(/ENAMETOOLONG.*named after the input.*leave out --keep-intermediate/, {
+      await refuses(/ENAMETOOLONG.*named after the input.*leave out `sequences`/, {
         inputName,
         keepIntermediate: true,
       });

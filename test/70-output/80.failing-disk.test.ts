@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { ParquetBytes } from '../../lib/output/parquet-bytes.js';
 import { BufferedFile, openNewFile, type OpenFile, type WritableHandle } from '../../lib/output/buffered-file.js';
 import { openResultDirectory, type ResultDirectory } from '../../lib/output/result-directory.js';
 import { contigResult, countsOf, optionsIn, runDescription, temporaryFolder, windowResult } from './results.js';
@@ -119,6 +120,23 @@ describe('A buffered file', () => {
     assert.equal(bytes, handle.written.length);
     assert.equal(handle.mostInFlight, 1);
     assert.equal(handle.closed, 1);
+  });
+
+  it('fails once for bytes of Parquet before others that are passed on', async () => {
+    const failing = { path: 'x', shownPath: 'x', open: () => Promise.reject(new Error('ENOSPC')) };
+    const parquet = new ParquetBytes(new BufferedFile(failing));
+    const block = new Uint8Array(64 * 1024);
+    parquet.appendBytes(block);
+    await parquet.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+    parquet.appendBytes(block);
+    const unhandled: unknown[] = [];
+    const listener = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', listener);
+    await assert.rejects(async () => parquet.passOn(block), { code: 'VNP_OUTPUT', message: /ENOSPC/ });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', listener);
+    assert.deepEqual(unhandled, []);
   });
 
   it('reports a failure of sync, as of a quota, and of close', async () => {

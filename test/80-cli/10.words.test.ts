@@ -23,15 +23,21 @@ describe('the words of the command line', () => {
 
   const all = commands(buildProgram());
   it('include every command', () => {
-    assert.deepEqual(
-      all.map((args) => args.join(' ')).sort(),
-      ['', 'bench', 'call', 'devices', 'doctor', 'models', 'models import', 'models inspect', 'models list'].concat([
-        'models random',
-        'models remove',
-        'models trust',
-        'predict',
-      ]),
-    );
+    assert.deepEqual(all.map((args) => args.join(' ')).sort(), [
+      ...[
+        '',
+        'bench',
+        'call',
+        'devices',
+        'doctor',
+        'embed',
+        'models',
+        'models import',
+        'models inspect',
+        'models list',
+      ],
+      ...['models random', 'models remove', 'models trust', 'predict', 'setup'],
+    ]);
   });
   for (const args of all) {
     it(`have help: ${['virnucpro', ...args].join(' ')}`, async () => {

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { downloadFile } from '../../lib/setup/download.js';
-import { HttpClient } from '../../lib/setup/http-client.js';
+import { HttpClient, shownAddress } from '../../lib/setup/http-client.js';
 import { VirnucproError } from '../../lib/errors.js';
 import { skip } from '../skipped.js';
 import { madeUpWheel } from './made-up-wheels.js';
@@ -170,6 +170,28 @@ describe('a download', () => {
       const running = download({ url: fileUrl().replace('//', '//me:s%40cret@') });
       await assert.rejects(running, (error: Error) => !error.message.includes('cret'));
     });
+
+    it('may be a password without a name', async () => {
+      await client.get(`${index.url.replace('//', '//:token@')}/torch/`);
+      await download();
+      assert.equal(index.files[0]?.authorization, basic(':token'));
+    });
+
+    for (const [address, shown] of [
+      ['https://user:secret@host/simple?key=secret#secret', 'https://host/simple'],
+      ['HTTPS://:secret@host/simple', 'https://host/simple'],
+      ['user:secret@host/simple', 'host/simple'],
+      ['user:se/cr@et@host/simple?key=secret', 'host/simple'],
+      ['//user:secret@host', 'host'],
+      ['http//user:secret@host', 'host'],
+      ['https://user:se/cret@host/simple', 'host/simple'],
+      ['file:///some%20folder/a@b', '/some folder/a@b'],
+      ['/some/folder/a@b?', '/some/folder/a@b?'],
+      ['../a@b', '../a@b'],
+      ['wheels', 'wheels'],
+    ] as const) {
+      it(`are not in what is shown of ${address}`, () => assert.equal(shownAddress(address), shown));
+    }
 
     it('are taken from the netrc', async () => {
       writeFileSync(join(folder, 'netrc'), 'machine 127.0.0.1 login you password p%20\n');

@@ -75,13 +75,20 @@ function expectedPlaces(): string[] {
 export function cachedAddonFolder(): string | undefined {
   const sources = join(packageRoot, 'csrc');
   if (!existsSync(sources)) return undefined;
+  fingerprint ??= fingerprintOf(sources);
+  return join(cacheFolder(), ['addon', packageVersion, process.platform, process.arch, fingerprint].join('-'));
+}
+
+/** Of the sources of this installation, once it was needed: it is asked for with each call until the addon is loaded. */
+let fingerprint: string | undefined;
+
+function fingerprintOf(sources: string): string {
   const hash = createHash('sha256');
   for (const file of filesBelow(sources)) {
     const content = readFileSync(file);
     hash.update(`${relative(sources, file)}\0${content.length}\0`).update(content);
   }
-  const name = ['addon', packageVersion, process.platform, process.arch, hash.digest('hex').slice(0, 16)];
-  return join(cacheFolder(), name.join('-'));
+  return hash.digest('hex').slice(0, 16);
 }
 
 function filesBelow(folder: string): string[] {
