@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { expected, isAborted } from '../errors.js';
-import { packageVersion, VirnucproError } from '../index.js';
+import { expected } from '../errors.js';
+import { packageVersion } from '../index.js';
 import { describeModel } from '../internal.js';
 import { EmbeddingClassifier } from '../models.js';
 import { createLog, logEvent } from '../monitor/log.js';
@@ -9,7 +9,8 @@ import type { LogFormat, LogLevel } from '../monitor/log.js';
 import type { RunManifest } from '../output/manifest.js';
 import type { OtherClassifier } from '../rescore/other-classifier.js';
 import { rescore } from '../rescore/rescore.js';
-import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
+import { EXIT_OF_OUTCOME } from './exit-codes.js';
+import { exitCodeOf } from './failed-command.js';
 import {
   calibrationOption,
   logFormatOption,
@@ -95,13 +96,7 @@ async function call(directory: string, options: CallCommandOptions): Promise<num
     });
     return reportEnd(log, manifest, { output: output ?? directory, total: (performance.now() - start) / 1000 });
   } catch (error) {
-    if (signals.received && isAborted(error)) {
-      logEvent(log, { event: 'interrupted', signal: signals.received, output: null });
-      return EXIT_OF_SIGNAL.get(signals.received)!;
-    }
-    if (options.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
-    logEvent(log, { event: 'failed', code: error.code, reason: error.message });
-    return EXIT.failed;
+    return exitCodeOf(error, { log, signals, logFormat: options.logFormat });
   } finally {
     await classifier?.close();
     signals.release();

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { isAborted } from '../errors.js';
-import { packageVersion, VirnucproError } from '../index.js';
+import { packageVersion } from '../index.js';
 import {
   checkWriter,
   completeEmbeddings,
@@ -19,7 +18,8 @@ import { RANDOM_WEIGHTS_WARNING } from '../output/manifest.js';
 import { unlessAborted } from '../unless-aborted.js';
 import { addEmbedOptions, embeddingRequest } from './embed-options.js';
 import type { EmbedCommandOptions } from './embed-options.js';
-import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
+import { EXIT_OF_OUTCOME } from './exit-codes.js';
+import { exitCodeOf } from './failed-command.js';
 import { withoutEarlier } from './predict-run.js';
 import { RunScreen } from './run-screen.js';
 import { Signals } from './signals.js';
@@ -52,13 +52,7 @@ async function embed(inputs: string[], options: EmbedCommandOptions): Promise<nu
   try {
     return await run(inputs, options, { log, sinks, signals, started: new Date() });
   } catch (error) {
-    if (signals.received && isAborted(error)) {
-      logEvent(log, { event: 'interrupted', signal: signals.received, output: null });
-      return EXIT_OF_SIGNAL.get(signals.received)!;
-    }
-    if (options.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
-    logEvent(log, { event: 'failed', code: error.code, reason: error.message });
-    return EXIT.failed;
+    return exitCodeOf(error, { log, signals, logFormat: options.logFormat });
   } finally {
     signals.release();
   }

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
-import { isAborted } from '../errors.js';
-import { describePlan, packageVersion, VirnucproError } from '../index.js';
+import { describePlan, packageVersion } from '../index.js';
 import type { RunPlan } from '../index.js';
 import type { FileFormats } from '../internal.js';
 import { checkResults, openResults, planOnDevices, planRun, resumedPlan } from '../internal.js';
@@ -12,7 +11,8 @@ import type { RunManifest } from '../output/manifest.js';
 import { finishInterrupted } from '../output/output-directory.js';
 import { unlessAborted } from '../unless-aborted.js';
 import { completeRun } from './complete-run.js';
-import { EXIT, EXIT_OF_OUTCOME, EXIT_OF_SIGNAL } from './exit-codes.js';
+import { EXIT, EXIT_OF_OUTCOME } from './exit-codes.js';
+import { exitCodeOf } from './failed-command.js';
 import { addPredictOptions, prepareOptions } from './predict-options.js';
 import type { PredictCommandOptions } from './predict-options.js';
 import { runPrediction, withoutEarlier } from './predict-run.js';
@@ -39,13 +39,7 @@ async function predict(inputs: string[], options: PredictCommandOptions): Promis
     const context = { log, sinks, signals };
     return options.dryRun ? await dryRun(inputs, options, context) : await run(inputs, options, context);
   } catch (error) {
-    if (signals.received && isAborted(error)) {
-      logEvent(log, { event: 'interrupted', signal: signals.received, output: null });
-      return EXIT_OF_SIGNAL.get(signals.received)!;
-    }
-    if (options.logFormat !== 'json' || !(error instanceof VirnucproError)) throw error;
-    logEvent(log, { event: 'failed', code: error.code, reason: error.message });
-    return EXIT.failed;
+    return exitCodeOf(error, { log, signals, logFormat: options.logFormat });
   } finally {
     signals.release();
     sinks.closeFile();

@@ -195,15 +195,15 @@ export class Embedder implements AsyncDisposable {
   run<R extends EmbeddingRecord>(
     records: Iterable<R> | AsyncIterable<R>,
     request: EmbeddingRunOptions['request'],
-    options: OrUndefined<Pick<EmbeddingRunOptions, 'signal' | 'journal' | 'flushWhenIdle'>>,
+    options: OrUndefined<Pick<EmbeddingRunOptions, 'signal' | 'flushWhenIdle'>>,
   ): EmbeddingRun<R> {
     if (this.#isClosed) throw new VirnucproError('VNP_CLOSED', 'The embedder is closed: open another one');
-    const { signal, journal, flushWhenIdle = false } = options;
+    const { signal, flushWhenIdle = false } = options;
     checkKind('signal', signal, 'an AbortSignal', (value: unknown) => value instanceof AbortSignal);
     const { pool, batchTokens } = this.#loaded;
     const share = pool.share();
     return new EmbeddingRun(records, {
-      ...{ share, rules: this.#rules, request, batchTokens, signal, journal, flushWhenIdle },
+      ...{ share, rules: this.#rules, request, batchTokens, signal, flushWhenIdle },
     });
   }
 

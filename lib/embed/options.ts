@@ -9,7 +9,7 @@ import { LONG_SEQUENCES } from './record-pieces.js';
 import type { LongSequences } from './record-pieces.js';
 
 /** Pools that give one vector for each sequence. */
-export const VECTOR_POOLS = ['mean', 'cls', 'max'] as const satisfies readonly Pool[];
+const VECTOR_POOLS = ['mean', 'cls', 'max'] as const satisfies readonly Pool[];
 /** How the states of a sequence become one vector: their mean, the first token's, or the largest of each dimension. */
 export type VectorPool = (typeof VECTOR_POOLS)[number];
 
@@ -136,7 +136,7 @@ export function resolveEmbedderOptions(options: EmbedderOptions): EmbedderSettin
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */
-export function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
+function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
   if (allowed.some((one) => one === value)) return;
   const received =
     typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : value === null ? 'null' : typeof value;

@@ -45,12 +45,8 @@ export async function readRecord<R extends EmbeddingRecord>(
   const isLong = encoded.tokens.length > maxLength;
   if (isLong && longSequences === 'error') {
     const unit = part === 'protein' ? 'residues' : 'tokens';
-    return invalid(
-      record,
-      index,
-      letters.length,
-      `it has more than ${maxLength} ${unit}, and \`longSequences\` is error`,
-    );
+    const reason = `it has more than ${maxLength} ${unit}, and longer sequences are left out`;
+    return invalid(record, index, letters.length, reason);
   }
   const tokens = longSequences === 'truncate' ? encoded.tokens.subarray(0, maxLength) : encoded.tokens;
   const windows = windowsOf(tokens.length, maxLength);

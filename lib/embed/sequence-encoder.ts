@@ -8,7 +8,7 @@ import { PROTEIN_TOKENS } from '../models/tokenizers.js';
  * Letters to tokenize in one go: a few milliseconds, so that no sequence blocks the event loop for long. In a longer one
  * no token crosses a multiple of this.
  */
-export const ENCODED_AT_ONCE = 200_000;
+const ENCODED_AT_ONCE = 200_000;
 
 /** The tokens of a sequence without the special ones. */
 export interface EncodedSequence {

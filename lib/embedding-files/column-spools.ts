@@ -1,8 +1,11 @@
 import { createReadStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import { BufferedFile, openNewFile } from '../output/buffered-file.js';
+import type { FileSummary, Wait } from '../output/buffered-file.js';
+import { outputError } from '../output/output-error.js';
+import type { StoredZipOptions } from './stored-zip.js';
 import { appendInPieces, bytesOf } from './vector-table.js';
-import type { RowBlock, VectorTable } from './vector-table.js';
+import type { BlockSink, RowBlock, VectorTable } from './vector-table.js';
 
 const READ_BYTES = 1024 * 1024;
 const TEXTS_AT_ONCE = 1024;
@@ -84,7 +87,7 @@ function pointsIn(text: string): number {
 }
 
 /** Numbers on their way to a place that needs their count first. */
-export class NumberSpool {
+class NumberSpool {
   readonly path: string;
   readonly #file: BufferedFile;
   bytes = 0;
@@ -146,4 +149,43 @@ export class ColumnSpools {
   async remove(): Promise<void> {
     await Promise.all([...this.keys, ...this.vectors].map((spool) => spool.remove()));
   }
+}
+
+/** A ZIP archive that stores one column after another: they grow in temporary files first. */
+export abstract class SpooledColumns implements BlockSink {
+  protected readonly table: VectorTable;
+  protected readonly path: string;
+  protected readonly columns: ColumnSpools;
+  protected readonly zipOptions: StoredZipOptions;
+  readonly #shownPath: string;
+
+  constructor(table: VectorTable, path: string, shownPath: string, zipOptions: StoredZipOptions = {}) {
+    this.table = table;
+    this.path = path;
+    this.columns = new ColumnSpools(table, path, shownPath);
+    this.zipOptions = zipOptions;
+    this.#shownPath = shownPath;
+  }
+
+  write(block: RowBlock): Wait {
+    return this.columns.append(block);
+  }
+
+  async close(): Promise<readonly (FileSummary | undefined)[]> {
+    await this.columns.end();
+    try {
+      await this.writeArchive();
+    } catch (cause) {
+      throw outputError('cannot be written', this.#shownPath, cause);
+    }
+    await this.columns.remove();
+    return [undefined];
+  }
+
+  async abandon(): Promise<void> {
+    await this.columns.remove().catch(() => undefined);
+  }
+
+  /** Writes the whole archive from the columns. It may remove those that it has read. */
+  protected abstract writeArchive(): Promise<void>;
 }

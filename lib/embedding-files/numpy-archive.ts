@@ -1,58 +1,22 @@
-import type { FileSummary, Wait } from '../output/buffered-file.js';
-import { outputError } from '../output/output-error.js';
-import { ColumnSpools, TextSpool } from './column-spools.js';
+import { SpooledColumns, TextSpool } from './column-spools.js';
 import { numpyHeader, numpyTexts } from './numpy-array.js';
 import { StoredZip } from './stored-zip.js';
-import type { StoredZipOptions } from './stored-zip.js';
-import type { BlockSink, RowBlock, VectorTable } from './vector-table.js';
 
 /** A .npz file: an array for each column, and `metadata`, which is JSON. The arrays grow in temporary files first. */
-export class NumpyArchive implements BlockSink {
-  readonly #table: VectorTable;
-  readonly #path: string;
-  readonly #shownPath: string;
-  readonly #columns: ColumnSpools;
-  readonly #zipOptions: StoredZipOptions;
-
-  constructor(table: VectorTable, path: string, shownPath: string, zipOptions: StoredZipOptions = {}) {
-    this.#table = table;
-    this.#path = path;
-    this.#shownPath = shownPath;
-    this.#columns = new ColumnSpools(table, path, shownPath);
-    this.#zipOptions = zipOptions;
-  }
-
-  write(block: RowBlock): Wait {
-    return this.#columns.append(block);
-  }
-
-  async close(): Promise<readonly (FileSummary | undefined)[]> {
-    await this.#columns.end();
-    try {
-      await this.#writeArchive();
-    } catch (cause) {
-      throw outputError('cannot be written', this.#shownPath, cause);
-    }
-    return [undefined];
-  }
-
-  async abandon(): Promise<void> {
-    await this.#columns.remove().catch(() => undefined);
-  }
-
-  async #writeArchive(): Promise<void> {
-    const { keys, vectors, metadata } = this.#table;
-    const { rows } = this.#columns;
-    const zip = await StoredZip.create(this.#path, this.#zipOptions);
+export class NumpyArchive extends SpooledColumns {
+  protected async writeArchive(): Promise<void> {
+    const { keys, vectors, metadata } = this.table;
+    const { rows } = this.columns;
+    const zip = await StoredZip.create(this.path, this.zipOptions);
     try {
       for (const [index, { name }] of keys.entries()) {
-        const spool = this.#columns.keys[index]!;
+        const spool = this.columns.keys[index]!;
         if (spool instanceof TextSpool) await addTexts(zip, name, spool);
         else await addArray(zip, name, numpyHeader('<i4', [rows]), spool);
         await spool.remove();
       }
       for (const [index, { name, width }] of vectors.entries()) {
-        const spool = this.#columns.vectors[index]!;
+        const spool = this.columns.vectors[index]!;
         await addArray(zip, name, numpyHeader('<f4', [rows, width]), spool);
         await spool.remove();
       }

@@ -3,11 +3,12 @@ import { loadAddon } from '../engine/libtorch/load.js';
 import { busySeconds } from '../engine/pool/linear-limit.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { PoolWorker } from '../engine/pool/pool-worker.js';
-import { readWorkers } from '../engine/pool/worker-memory.js';
+import { WorkerReadings } from '../engine/pool/worker-memory.js';
 import type { WorkerReading } from '../engine/pool/worker-memory.js';
 import type { WorkerUsage } from '../engine/pool/worker-usage.js';
 import type { InputFile } from '../input/input-files.js';
 import type { InputProgress } from '../input/input-progress.js';
+import { workerStatus } from '../predict/run-status.js';
 import type { DeviceSummary, RunStatus, WorkerStatus } from '../predict/run-status.js';
 import type { EmbeddingProgressEvent } from './events.js';
 
@@ -40,8 +41,10 @@ export class EmbeddingStatus {
   readonly #start = performance.now();
   readonly #bytesTotal: number | undefined;
   readonly #timer: NodeJS.Timeout;
+  readonly #sensors: Pick<WorkerReadings, 'read'>;
   /** In the workers' order; empty until the first reading. */
   #readings: readonly WorkerReading[] = [];
+  #reading: Promise<void> | undefined;
   /** The highest value so far: progress never goes back. */
   #fraction = 0;
   #pausedSince: number | undefined;
@@ -49,6 +52,7 @@ export class EmbeddingStatus {
 
   constructor(options: EmbeddingStatusOptions) {
     this.#options = options;
+    this.#sensors = new WorkerReadings(loadAddon().addon, options.share.workers);
     const sizes = options.files.map(({ size }) => size);
     this.#bytesTotal = sizes.includes(undefined)
       ? undefined
@@ -106,24 +110,9 @@ export class EmbeddingStatus {
   #worker(worker: PoolWorker, index: number, fraction: number | undefined, tokensOfAll: number): WorkerStatus {
     const { share } = this.#options;
     const usage = share.usage[index]!;
-    const { memory, utilisation, temperature } = this.#readings[index] ?? {};
     const running = share.runningOn(worker);
-    const tokens = tokensOf(usage);
-    return {
-      id: worker.id,
-      name: usage.device.name,
-      isLost: worker.isLost,
-      stage: worker.isLost ? 'idle' : worker.native.progress().stage,
-      running,
-      fraction: fraction === undefined || tokensOfAll === 0 ? fraction : (fraction * tokens) / tokensOfAll,
-      batches: usage.batches,
-      frames: usage.frames,
-      tokens,
-      busySeconds: busySeconds(usage.seconds) + (running?.seconds ?? 0),
-      memory,
-      utilisation,
-      temperature,
-    };
+    const ofAll = fraction === undefined || tokensOfAll === 0 ? fraction : (fraction * tokensOf(usage)) / tokensOfAll;
+    return workerStatus(worker, { usage, reading: this.#readings[index], running, fraction: ofAll });
   }
 
   /** The same for the log. */
@@ -164,9 +153,17 @@ export class EmbeddingStatus {
     });
   }
 
+  /** Never two at a time: a driver that is slow to answer is not asked again meanwhile. */
   async #read(): Promise<void> {
-    // Unreadable sensors must not end a run; their last values stay.
-    this.#readings = await readWorkers(loadAddon().addon, this.#options.share.workers).catch(() => this.#readings);
+    this.#reading ??= this.#sensors.read().then(
+      (readings) => {
+        this.#readings = readings;
+      },
+      // Unreadable sensors must not end a run; their last values stay.
+      () => undefined,
+    );
+    await this.#reading;
+    this.#reading = undefined;
   }
 }
 

@@ -17,7 +17,7 @@ export interface EmbeddingRunCounts {
   readonly records: number;
   /** Records with an embedding: those of the file. */
   readonly embedded: number;
-  /** Records that could not be read: wrong letters, none, or too many for \`--long error\`. */
+  /** Records that could not be read: wrong letters, none, or too many for `longSequences: 'error'`. */
   readonly invalid: number;
   /** Records that no device could compute. */
   readonly failed: number;
@@ -74,7 +74,7 @@ export interface EmbeddingParameters {
   readonly width: number;
   readonly longSequences: string;
   readonly maxLength: number;
-  /** As requested: what each device chose is in \`devices\`. */
+  /** As requested: what each device chose is in `devices`. */
   readonly precision: string;
   readonly batchTokens: number;
   readonly format: string;

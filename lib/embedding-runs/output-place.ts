@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { filesOf } from '../embedding-files/vector-files.js';
 import { VirnucproError } from '../errors.js';
 import { writeToDisk } from '../disk.js';
-import { checkClaimable, claimDirectory, releaseDirectory } from '../output/output-directory.js';
+import { claimDirectory, releaseDirectory } from '../output/output-directory.js';
 import type { ClaimOptions } from '../output/output-directory.js';
 import { outputError } from '../output/output-error.js';
 import type { ClaimedDirectory } from '../output/ownership.js';
@@ -13,6 +13,7 @@ import type { EmbeddingManifest } from './manifest.js';
 import type { EmbeddingPlan } from './plan.js';
 
 const JOURNAL = 'journal';
+const CHOOSE_OR_REPLACE = 'Choose another output, or replace it with `force: true`';
 
 export interface OutputPlaceOptions extends Pick<ClaimOptions, 'onWaiting' | 'signal'> {
   /** Replaces an earlier output, and discards an unfinished run. Default false. */
@@ -24,22 +25,13 @@ export interface OutputPlaceOptions extends Pick<ClaimOptions, 'onWaiting' | 'si
 type Place = Pick<EmbeddingPlan, 'output' | 'format'>;
 
 /** The folder that holds an unfinished run, beside its output. */
-export function workFolder(output: string): string {
+function workFolder(output: string): string {
   return `${output.replace(/\/+$/, '')}.unfinished`;
 }
 
 /** Path of the journal of an unfinished run. */
 export function journalPath(output: string): string {
   return join(workFolder(output), JOURNAL);
-}
-
-/**
- * Refuses what `OutputPlace.open` would refuse, as far as that can be known without changing anything.
- * @throws VirnucproError VNP_OUTPUT
- */
-export async function checkOutputPlace(place: Place, options: OutputPlaceOptions): Promise<void> {
-  await refuseEarlierOutput(place, options);
-  await checkClaimable(workFolder(place.output), claimOptions(place, options));
 }
 
 function claimOptions(
@@ -49,7 +41,7 @@ function claimOptions(
   const accepts = (names: readonly string[]): boolean => {
     if (names.every((name) => name === JOURNAL) && (resume || names.length === 0)) return true;
     if (!names.includes(JOURNAL)) return false;
-    const next = 'Resume it with --resume, or start over with --force, which discards what it has computed';
+    const next = 'Resume it with `resume: true`, or start over with `force: true`, which discards what it has computed';
     throw new VirnucproError('VNP_OUTPUT', `A run that was to write ${output} is not finished. ${next}`);
   };
   return { ...others, force, accepts };
@@ -71,8 +63,8 @@ async function refuseEarlierOutput(place: Place, { force, resume }: OutputPlaceO
       const isUnfinished = resume === true && (await stat(journalPath(output)).catch(() => undefined)) !== undefined;
       // The run was to replace it.
       if (isUnfinished) continue;
-      const what = resume ? 'holds other results, which --resume cannot continue' : 'exists already';
-      throw new VirnucproError('VNP_OUTPUT', `${path} ${what}. Choose another output, or replace it with --force`);
+      const what = resume ? 'holds other results, which `resume: true` cannot continue' : 'exists already';
+      throw new VirnucproError('VNP_OUTPUT', `${path} ${what}. ${CHOOSE_OR_REPLACE}`);
     }
   }
 }
@@ -83,7 +75,7 @@ async function refuseFolder(path: string, { output, format }: Place, force: bool
   const manifest = await readEmbeddingManifest(output);
   const isOurs = isFolderFormat({ output, format }) && manifest?.files[0]?.files !== undefined;
   if (isOurs && force) return;
-  const next = isOurs ? 'Choose another output, or replace it with --force' : 'Choose another output';
+  const next = isOurs ? CHOOSE_OR_REPLACE : 'Choose another output';
   throw new VirnucproError('VNP_OUTPUT', `${path} is a folder that is not empty. ${next}`);
 }
 

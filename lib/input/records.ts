@@ -63,8 +63,8 @@ interface InputReading {
 /** @throws VirnucproError VNP_INPUT_LIMIT */
 export function checkInputBytes(path: string, bytes: number, maximum = Infinity): void {
   if (bytes <= maximum) return;
-  const next = 'The results of the records before that are complete. Raise maxInputBytes, or split the input';
-  const what = `${sentenceInputName(path)} takes the run beyond maxInputBytes, ${counted(maximum, 'byte')}`;
+  const next = 'The results of the records before that are complete. Raise `maxInputBytes`, or split the input';
+  const what = `${sentenceInputName(path)} takes the run beyond \`maxInputBytes\`, ${counted(maximum, 'byte')}`;
   throw new VirnucproError('VNP_INPUT_LIMIT', `${what}. ${next}`);
 }
 

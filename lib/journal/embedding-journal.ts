@@ -5,6 +5,7 @@ import { VirnucproError } from '../errors.js';
 import { foreignFile, JournalFile, lookInto } from './journal-file.js';
 import {
   batchDigest,
+  bytesOf,
   encodeRecord,
   KEY_RECORD,
   readKeyText,
@@ -264,8 +265,4 @@ export async function checkEmbeddingJournal(
     if (key) checkSameKey(path, key, wanted);
     return key;
   });
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }

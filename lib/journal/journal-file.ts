@@ -152,7 +152,7 @@ export function otherInput(path: string, whence: string): VirnucproError {
 }
 
 /** The error for a journal that cannot be read or written. */
-export function journalFailure(path: string, cause: unknown): VirnucproError {
+function journalFailure(path: string, cause: unknown): VirnucproError {
   const advice = `${makingRoom(cause, path) ?? 'Fix that'}, then resume with \`resume: true\``;
   const message = `The journal ${path} cannot be read or written: ${reasonOf(cause)}. ${advice}`;
   return new VirnucproError('VNP_OUTPUT', message, { cause });

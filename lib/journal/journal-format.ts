@@ -84,7 +84,8 @@ export function batchDigest(parts: readonly PackedTokens[]): Uint8Array {
   return hash.digest().subarray(0, DIGEST_BYTES);
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Int32Array): Uint8Array {
+/** The memory of the numbers, not a copy. */
+export function bytesOf({ buffer, byteOffset, byteLength }: Int32Array | Float32Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
 

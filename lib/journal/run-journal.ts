@@ -3,6 +3,7 @@ import type { FrameBatchTokens } from '../engine/addon.js';
 import {
   BATCH_RECORD,
   batchDigest,
+  bytesOf,
   encodeRecord,
   RecordPlaces,
   scanJournal,
@@ -178,10 +179,6 @@ export class BatchRecords {
   get room(): Promise<void> | undefined {
     return this.#options.journal.room;
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 function decodeBatch(frames: number, payload: Buffer): JournaledBatch {

@@ -1,5 +1,6 @@
 /** The command's flags by the options of the library. */
 const FLAGS: ReadonlyMap<string, string> = new Map([
+  ['batchTokens', '--batch-tokens'],
   ['calibration', '--calibration'],
   ['card', '--card'],
   ['classifier', '--classifier'],
@@ -9,6 +10,9 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ['dnaBatchTokens', '--dnabert-batch-size'],
   ['embeddings', '--save-embeddings'],
   ['force', '--force'],
+  ['layers', '--layers'],
+  ['longSequences', '--long'],
+  ['maxLength', '--max-length'],
   ['maxMemory', '--max-memory'],
   ['othersBelow', '--triage-others-below'],
   ['overwrite', '--force'],
@@ -17,6 +21,7 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
   ['proteinBatchTokens', '--esm-batch-size'],
   ['resume', '--resume'],
   ['sequences', '--keep-intermediate'],
+  ['tables', '--tables'],
   ['threads', '--threads'],
   ['triage', '--triage'],
   ['trust', '--trust'],

@@ -1,10 +1,9 @@
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import type { PoolWorker } from '../engine/pool/pool-worker.js';
-import { busySeconds } from '../engine/pool/linear-limit.js';
 import type { WorkerReading, WorkerReadings } from '../engine/pool/worker-memory.js';
 import type { MemoryEvent, ProgressEvent, RunEvent } from './events.js';
 import type { RunControl } from './run-control.js';
-import { computedBy } from './run-status.js';
+import { computedBy, workerStatus } from './run-status.js';
 import type { RunningBatch, RunStatus, WorkerStatus } from './run-status.js';
 import type { MutableRunSummary } from './summary.js';
 
@@ -140,26 +139,11 @@ export class RunMonitor {
   #worker(worker: PoolWorker, index: number): WorkerStatus {
     const { summary } = this.#options;
     const usage = summary.devices[index]!;
-    const { memory, utilisation, temperature } = this.#readings[index] ?? {};
-    const done = {
-      frames: usage.frames,
-      tokens: usage.dnaTokens + usage.proteinTokens,
-      running: this.#runningOn(worker),
-    };
+    const running = this.#runningOn(worker);
+    const done = { frames: usage.frames, tokens: usage.dnaTokens + usage.proteinTokens, running };
     const bytes = summary.computed.bytesOf(computedBy(done).frames, summary.input);
-    return {
-      id: worker.id,
-      name: usage.device.name,
-      isLost: worker.isLost,
-      stage: worker.isLost ? 'idle' : worker.native.progress().stage,
-      ...done,
-      fraction: this.bytesTotal ? Math.min(1, bytes / this.bytesTotal) : undefined,
-      batches: usage.batches,
-      busySeconds: busySeconds(usage.seconds) + (done.running?.seconds ?? 0),
-      memory,
-      utilisation,
-      temperature,
-    };
+    const fraction = this.bytesTotal ? Math.min(1, bytes / this.bytesTotal) : undefined;
+    return workerStatus(worker, { usage, reading: this.#readings[index], running, fraction });
   }
 
   #runningOn(worker: PoolWorker): RunningBatch | undefined {

@@ -1,5 +1,7 @@
-import type { RunningBatch } from '../engine/pool/pool-worker.js';
-import type { WorkerMemory } from '../engine/pool/worker-memory.js';
+import { busySeconds } from '../engine/pool/linear-limit.js';
+import type { PoolWorker, RunningBatch } from '../engine/pool/pool-worker.js';
+import type { WorkerMemory, WorkerReading } from '../engine/pool/worker-memory.js';
+import type { WorkerUsage } from '../engine/pool/worker-usage.js';
 
 export type { RunningBatch } from '../engine/pool/pool-worker.js';
 export type { WorkerMemory } from '../engine/pool/worker-memory.js';
@@ -35,6 +37,30 @@ export interface WorkerStatus {
   readonly utilisation: number | undefined;
   /** Degrees Celsius; undefined if nothing measures it. */
   readonly temperature: number | undefined;
+}
+
+/** What is known of a worker at a moment. */
+interface WorkerMoment extends Pick<WorkerStatus, 'running' | 'fraction'> {
+  readonly usage: WorkerUsage;
+  readonly reading: WorkerReading | undefined;
+}
+
+export function workerStatus(worker: PoolWorker, { usage, reading, running, fraction }: WorkerMoment): WorkerStatus {
+  return {
+    id: worker.id,
+    name: usage.device.name,
+    isLost: worker.isLost,
+    stage: worker.isLost ? 'idle' : worker.native.progress().stage,
+    running,
+    fraction,
+    batches: usage.batches,
+    frames: usage.frames,
+    tokens: usage.dnaTokens + usage.proteinTokens,
+    busySeconds: busySeconds(usage.seconds) + (running?.seconds ?? 0),
+    memory: reading?.memory,
+    utilisation: reading?.utilisation,
+    temperature: reading?.temperature,
+  };
 }
 
 /** A run at one moment. */

@@ -36,7 +36,7 @@ export function checkClassifier(directory: string, earlier: RunManifest, { model
     throw new VirnucproError(
       'VNP_OUTPUT',
       `${directory} holds a run with triage by ${earlier.triage.model.name}. Two models have decided its windows: ` +
-        'predict again without --triage, with --save-embeddings',
+        'predict again without `triage`, with `embeddings: true`',
     );
   }
   const next = `Its classifier can be applied to embeddings of its own language models: name a model that shares those of ${earlier.model.name}`;
@@ -62,7 +62,7 @@ export function checkClassifier(directory: string, earlier: RunManifest, { model
   throw new VirnucproError(
     'VNP_OUTPUT',
     `${join(directory, EMBEDDINGS.name)} has ${embeddings.bytes} bytes, as run.json says, but ` +
-      `${earlier.counts.framesScored} frames of ${width} numbers need ${bytes}. Predict again with --save-embeddings`,
+      `${earlier.counts.framesScored} frames of ${width} numbers need ${bytes}. Predict again with \`embeddings: true\``,
   );
 }
 
@@ -73,9 +73,9 @@ function withoutFile(directory: string, { parameters }: RunManifest, missing: st
 
 function nextFor({ saveEmbeddings, embeddingsFormat }: RunManifest['parameters']): string {
   if (typeof embeddingsFormat === 'string' && embeddingsFormat !== EMBEDDINGS_FORMAT) {
-    return `Its embeddings are in the format ${embeddingsFormat}: predict again with --save-embeddings alone`;
+    return `Its embeddings are in the format ${embeddingsFormat}: predict again with \`embeddings: true\` alone`;
   }
   return saveEmbeddings === true
     ? 'These results were written by an earlier rescore: name the directory of the run itself'
-    : 'Another classifier needs the embeddings of the frames: predict again with --save-embeddings';
+    : 'Another classifier needs the embeddings of the frames: predict again with `embeddings: true`';
 }

@@ -99,8 +99,8 @@ async function readTextResults(directory: string): Promise<RunManifest> {
   if (!hasParquetTables(manifest)) return manifest;
   throw new VirnucproError(
     'VNP_OUTPUT',
-    `The tables in ${directory} are Parquet, but new calls are made from tables in TSV. Predict again without ` +
-      '--tables parquet',
+    `The tables in ${directory} are Parquet, but new calls are made from tables in TSV. Predict again with ` +
+      "`tables: 'tsv'`",
   );
 }
 

@@ -54,10 +54,10 @@ function downloadFolder(folder: string): string {
   return `${folder}.download`;
 }
 
-function announce(report: SetupReport, folder: string, located: readonly LocatedWheel[], listed: boolean): void {
+function announce(report: SetupReport, folder: string, located: readonly LocatedWheel[], isDryRun: boolean): void {
   const sizes = located.map(({ wheel, bytes }) => bytes ?? wheel.bytes ?? 0);
   const total = sizes.reduce((sum, size) => sum + size, 0);
-  if (listed) for (const wheel of located) report.say(`${describeWheel(wheel)} from ${placeOf(wheel)}`);
+  if (isDryRun) for (const wheel of located) report.say(`${describeWheel(wheel)} from ${placeOf(wheel)}`);
   report.say(`${megabytes(total)} to download, ${gigabytes(unpackedBytes(total))} unpacked, into ${folder}`);
 }
 

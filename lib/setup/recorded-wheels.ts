@@ -16,7 +16,7 @@ export interface RecordedWheel {
   readonly sha256: string;
 }
 
-export const RECORDED_WHEELS_FILE = 'wheels.json';
+const RECORDED_WHEELS_FILE = 'wheels.json';
 
 /** The recorded addresses of this package; none in a checkout. */
 export function recordedFiles(wheel: Wheel, platform: WheelPlatform): OfferedFile[] {

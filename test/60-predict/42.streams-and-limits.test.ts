@@ -106,7 +106,7 @@ describe('streams, single sequences and limits', () => {
     const bytes = readFileSync(INPUT);
     const half = Math.floor(bytes.length / 2);
     const blocks = [bytes.subarray(0, half), bytes.subarray(half)];
-    const limit = { code: 'VNP_INPUT_LIMIT', message: /beyond maxInputBytes, \d+ bytes/ };
+    const limit = { code: 'VNP_INPUT_LIMIT', message: /beyond `maxInputBytes`, \d+ bytes/ };
     for (const [predict, most] of [
       [(maxInputBytes: number) => predictor.predictStream(Readable.from(blocks), { maxInputBytes }), half],
       [(maxInputBytes: number) => predictor.predict(RECORDS, { maxInputBytes }), half],

@@ -143,7 +143,7 @@ describe('an embedder', () => {
     });
     await using({ part: 'protein', maxLength: 30, longSequences: 'error' }, async (embedder) => {
       const message =
-        'The sequence with the index 1 cannot be embedded: it has more than 30 residues, and `longSequences` is error';
+        'The sequence with the index 1 cannot be embedded: it has more than 30 residues, and longer sequences are left out';
       await assert.rejects(embedder.embed([short, long]), { code: 'VNP_INPUT_FORMAT', message });
       assert.deepEqual(await embedder.embed([short]), [wanted]);
     });

@@ -84,7 +84,7 @@ describe('A call with another classifier refuses', () => {
     await predictStored({ ...run(), saveEmbeddings: false }, 'out', RULE);
     await refuses(
       'VNP_OUTPUT',
-      /run\.json has no embeddings\.f32 among its files\. .* predict again with --save-embeddings$/,
+      /run\.json has no embeddings\.f32 among its files\. .* predict again with `embeddings: true`$/,
     );
   });
   it('embeddings of another width', () =>

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { withFlags } from '../../lib/monitor/flags.js';
 import { repositoryRoot } from '../repository.js';
 
-/** Reached by the command alone, or about other programs: docker, pip, node, the setup, zstd. */
+/**
+ * Reached by the command alone (all of `setup` serves only the command and scripts, and has no options of the library),
+ * or about other programs: docker, pip, node, zstd.
+ */
 const OWN_FLAGS: Readonly<Record<string, RegExp>> = {
   cli: /./,
-  rescore: /./,
+  'rescore/sequences-from-inputs.ts': /--input/,
   setup: /./,
-  'embedding-runs': /./,
   diagnosis: /--gpus all/,
   'output/files.ts': /./,
   'output/finished-run.ts': /./,
@@ -33,6 +35,11 @@ describe('messages of the library', () => {
       ["`devices: ['cuda:0', 'cpu']` leaves it out", '--device cuda:0,cpu leaves it out'],
       ['Expected ESM for `protein` x.pt', 'Expected ESM for --esm x.pt'],
       ['ask for fewer with `threads: 3`', 'ask for fewer with --threads 3'],
+      [
+        "Predict again with `tables: 'tsv'`, not `longSequences: 'error'`",
+        'Predict again with --tables tsv, not --long error',
+      ],
+      ['raise `maxLength`, `layers`, `batchTokens`', 'raise --max-length, --layers, --batch-tokens'],
       ['Run `npm run setup` or `devices`', 'Run `npm run setup` or --device'],
     ] as const) {
       assert.equal(withFlags(given), shown);

@@ -142,7 +142,8 @@ export function forPrediction(model: AnyModel): OpenedModel {
   throw new VirnucproError(
     'VNP_MODEL_INVALID',
     `The model ${model.name} has no classifier: it makes embeddings, but no predictions. ` +
-      'Use it with `virnucpro embed` (in a program openEmbedder), or name a model that `virnucpro models list` shows with windows',
+      'Use it for embeddings (`virnucpro embed`, or `openEmbedder` in a program), or name a model with a classifier; ' +
+      '`virnucpro models list` shows which have one',
   );
 }
 
