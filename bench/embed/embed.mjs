@@ -5,7 +5,8 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
+import { setTimeout as passed } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { describeMachine } from '../compare/machine.mjs';
 import { pinned } from '../compare/competitors.mjs';
@@ -22,20 +23,24 @@ const usage = `node bench/embed/embed.mjs --fasta FILE --extract FILE [options]
   --esm SIZE      ESM-2 of this size, with random weights (default esm2_t30_150M_UR50D)
   --slices N      the proteins are embedded in N parts, by all programs in turn (default 5)
   --threads N     CPU threads of each (default: all cores)
+  --pause N       seconds between two programs, for others who need the machine, too (default 0)
   --out DIR       write the table and the figures there
 `;
 
 /**
- * What a program needed for a slice: seconds of the clock, and of all its processes' CPU time.
- * @typedef {{ seconds: number, cpuSeconds: number }} Time
+ * What a program needed for a slice: seconds of the clock, and of all its processes' CPU time. `othersCores`: what the
+ * rest of the machine did meanwhile.
+ * @typedef {{ seconds: number, cpuSeconds: number, othersCores: number }} Time
  * @typedef {{ program: import('./programs.mjs').Program, start: Time, slices: Time[], cosine: number, relativeError: number }} Entry
  */
+
+/** @typedef {import('./slices.mjs').FastaRecord} FastaRecord */
 
 /** @param {string} text */
 const say = (text) => console.error(text);
 
-/** @param {{ fasta: string, extract: string, esm: string, slices: number, threads: number, out?: string }} options @param {string} folder */
-async function compare({ fasta, extract, esm, slices: count, threads, out }, folder) {
+/** @param {{ fasta: string, extract: string, esm: string, slices: number, threads: number, pause: number, out?: string }} options @param {string} folder */
+async function compare({ fasta, extract, esm, slices: count, threads, pause, out }, folder) {
   const records = fastaRecords(fasta);
   const slices = slicesOf(records, count);
   const programs = await Programs.prepare({ esm, extract, threads, folder, python: await pythonEnvironment(say) });
@@ -55,6 +60,7 @@ async function compare({ fasta, extract, esm, slices: count, threads, out }, fol
     // Back and forth, so that a machine that becomes slower or faster does so for all.
     for (const entry of index % 2 === 0 ? entries : [...entries].reverse()) {
       if (index >= (entry.program.maxSlices ?? Infinity)) continue;
+      await passed(1000 * pause);
       const time = await programs.embed(entry.program, input);
       entry.slices.push(time);
       const speed = residuesOf(slice) / time.seconds;
@@ -68,20 +74,34 @@ async function compare({ fasta, extract, esm, slices: count, threads, out }, fol
       entry.cosine = Math.min(entry.cosine, cosine);
       entry.relativeError = Math.max(entry.relativeError, relativeError);
     }
+    // After every slice, so that a bench that is ended early has a result.
+    const report = reportOf({ esm, threads, entries, slices: slices.slice(0, index + 1), count });
+    if (out !== undefined) await writeResults(out, `${report.date}-embed`, report, markdownOf(report));
+    if (index === slices.length - 1) console.log(markdownOf(report));
   }
-  const lengths = records.map(({ sequence }) => sequence.length).sort((one, other) => one - other);
-  const report = {
+}
+
+/**
+ * @param {{ esm: string, threads: number, entries: readonly Entry[], slices: readonly FastaRecord[][], count: number }} measured
+ *   slices: those that were embedded, of `count` @returns {import('./report.mjs').Report}
+ */
+function reportOf({ esm, threads, entries, slices, count }) {
+  const lengths = slices
+    .flat()
+    .map(({ sequence }) => sequence.length)
+    .sort((one, other) => one - other);
+  return {
     date: new Date().toISOString().slice(0, 10),
     subject: esm,
-    input: basename(fasta),
     lengths: {
       sequences: lengths.length,
-      residues: residuesOf(records),
+      residues: residuesOf(slices.flat()),
       shortest: lengths[0] ?? NaN,
       median: lengths[lengths.length >> 1] ?? NaN,
       longest: lengths.at(-1) ?? NaN,
     },
     threads,
+    slices: count,
     residuesOfSlices: slices.map(residuesOf),
     machine: { ...describeMachine(), PyTorch: pinned('torch') },
     entries: entries.map(({ program, ...figures }) => ({
@@ -89,9 +109,6 @@ async function compare({ fasta, extract, esm, slices: count, threads, out }, fol
       ...figures,
     })),
   };
-  const markdown = markdownOf(report);
-  console.log(markdown);
-  if (out !== undefined) await writeResults(out, `${report.date}-embed`, report, markdown);
 }
 
 const { values } = parseArgs({
@@ -101,6 +118,7 @@ const { values } = parseArgs({
     esm: { type: 'string', default: 'esm2_t30_150M_UR50D' },
     slices: { type: 'string', default: '5' },
     threads: { type: 'string', default: String(availableParallelism()) },
+    pause: { type: 'string', default: '0' },
     out: { type: 'string' },
   },
 });
@@ -111,8 +129,8 @@ if (values.fasta === undefined || values.extract === undefined) {
   const folder = mkdtempSync(join(tmpdir(), 'virnucpro-embed-'));
   try {
     const { fasta, extract } = values;
-    const [slices, threads] = [Number(values.slices), Number(values.threads)];
-    await compare({ ...values, fasta, extract, slices, threads }, folder);
+    const [slices, threads, pause] = [Number(values.slices), Number(values.threads), Number(values.pause)];
+    await compare({ ...values, fasta, extract, slices, threads, pause }, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -7,6 +7,7 @@ import { inRepository } from '../../scripts/setup/repository.mjs';
 import { jsonOf } from '../compare/child-process.mjs';
 import { pinned } from '../compare/competitors.mjs';
 import { convert } from '../compare/prepare.mjs';
+import { withOtherLoad } from '../other-load.mjs';
 import { MODEL, randomModel, weightsFolder } from '../random-model.mjs';
 
 /**
@@ -94,8 +95,8 @@ export class Programs {
     rmSync(output, { recursive: true, force: true });
     const start = performance.now();
     const before = childSeconds();
-    await this.#run(program.command, program.words(input, output));
-    return { seconds: (performance.now() - start) / 1000, cpuSeconds: childSeconds() - before };
+    const { othersCores } = await withOtherLoad(() => this.#run(program.command, program.words(input, output)));
+    return { seconds: (performance.now() - start) / 1000, cpuSeconds: childSeconds() - before, othersCores };
   }
 
   /**

@@ -7,9 +7,9 @@ import { markdownList, markdownTable } from '../write-results.mjs';
  * @typedef {{
  *   date: string,
  *   subject: string,
- *   input: string,
  *   lengths: { sequences: number, residues: number, shortest: number, median: number, longest: number },
  *   threads: number,
+ *   slices: number,
  *   residuesOfSlices: number[],
  *   machine: Record<string, string>,
  *   entries: Row[],
@@ -29,7 +29,7 @@ const titleOf = ({ name, how }) => `${name}, ${how}`;
 function ratiosOf(ours, other) {
   const pairs = other.slices.map((theirs, slice) => ({
     theirs,
-    ours: ours.slices[slice] ?? { seconds: NaN, cpuSeconds: NaN },
+    ours: ours.slices[slice] ?? { seconds: NaN, cpuSeconds: NaN, othersCores: NaN },
   }));
   /** @param {(time: Time, row: Row) => number} figure @param {readonly (typeof pairs)[number][]} some */
   const ratio = (figure, some) =>
@@ -47,7 +47,7 @@ function ratiosOf(ours, other) {
 /** @param {Report} report */
 export function markdownOf(report) {
   const { lengths, residuesOfSlices, entries } = report;
-  const titles = ['', 'precision', 'residues/s', 'proteins/s', 'start', 'slices', 'relative error', 'cosine'];
+  const titles = ['', 'precision', 'residues/s', 'proteins/s', 'start', 'slices', 'others', 'relative error', 'cosine'];
   const rows = entries.map((row) => {
     const residues = sum(residuesOfSlices.slice(0, row.slices.length));
     const seconds = sum(row.slices.map((slice) => slice.seconds));
@@ -55,6 +55,7 @@ export function markdownOf(report) {
       ...[titleOf(row), row.precision, (residues / seconds).toFixed(0)],
       ((residues / seconds) * (lengths.sequences / lengths.residues)).toFixed(2),
       ...[`${row.start.seconds.toFixed(1)} s`, row.slices.length],
+      `${(sum(row.slices.map(({ othersCores }) => othersCores)) / row.slices.length).toFixed(2)} cores`,
       ...[row.relativeError.toExponential(1), row.cosine.toFixed(5)],
     ];
   });
@@ -71,7 +72,7 @@ export function markdownOf(report) {
     );
   return `# Embedding ${lengths.sequences} proteins, ${report.date}
 
-${lengths.sequences} proteins of ${lengths.shortest} to ${lengths.longest} residues (median ${lengths.median}, ${lengths.residues} in all), ${report.subject} with random weights, the same for all, ${report.threads} threads. Mean embeddings after the last layer, from a FASTA file to files on disk; every program is a process of its own for every slice, and its start (a run with the shortest protein alone) is included. A slice has every ${residuesOfSlices.length}th protein; the programs embed it in turn. Relative error and cosine: the worst of all proteins, against the first row.
+${lengths.sequences} proteins of ${lengths.shortest} to ${lengths.longest} residues (median ${lengths.median}, ${lengths.residues} in all), ${report.subject} with random weights, the same for all, ${report.threads} threads. Mean embeddings after the last layer, from a FASTA file to files on disk; every program is a process of its own for every slice, and its start (a run with the shortest protein alone) is included. A slice has every ${report.slices}th protein of the file; the programs embed it in turn. Others: cores that the rest of the machine used meanwhile. Relative error and cosine: the worst of all proteins, against the first row.
 
 ${markdownList(report.machine)}
 
