@@ -1,6 +1,6 @@
 import type { AsyncByteQueue, Data, FixedSizeList, Float32, RecordBatchFileWriter, Schema } from 'apache-arrow';
 import type { BufferedFile, FileSummary } from '../output/buffered-file.js';
-import { optionalPackage } from './optional-package.js';
+import { importUnseen, optionalPackage } from './optional-package.js';
 import { appendInPieces } from './vector-table.js';
 import type { BlockSink, RowBlock, VectorTable } from './vector-table.js';
 
@@ -26,7 +26,7 @@ export class ArrowVectors implements BlockSink {
 
   /** @throws VirnucproError VNP_USAGE if apache-arrow is not installed */
   static async create(table: VectorTable, file: BufferedFile): Promise<ArrowVectors> {
-    const arrow = await optionalPackage(() => import('apache-arrow'), 'apache-arrow', 'write Arrow files');
+    const arrow = await optionalPackage(() => importUnseen<Arrow>('apache-arrow'), 'apache-arrow', 'write Arrow files');
     return new ArrowVectors(arrow, table, file);
   }
 

@@ -1,5 +1,5 @@
 import type { Dataset, File, Group } from 'h5wasm/node';
-import { optionalPackage } from './optional-package.js';
+import { importUnseen, optionalPackage } from './optional-package.js';
 import type { MetadataValue } from './vector-table.js';
 
 export type Hdf5 = typeof import('h5wasm/node');
@@ -7,7 +7,7 @@ export type { Dataset, File, Group };
 
 /** @throws VirnucproError VNP_USAGE if h5wasm is not installed */
 export async function loadHdf5(): Promise<Hdf5> {
-  const hdf5 = await optionalPackage(() => import('h5wasm/node'), 'h5wasm', 'write HDF5 files');
+  const hdf5 = await optionalPackage(() => importUnseen<Hdf5>('h5wasm/node'), 'h5wasm', 'write HDF5 files');
   await hdf5.ready;
   return hdf5;
 }

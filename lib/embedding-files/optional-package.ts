@@ -31,3 +31,10 @@ export async function optionalPackage<Module>(
     );
   }
 }
+
+/**
+ * `import(module)`, hidden from bundlers, which would refuse a program without the package though it has no use for it.
+ */
+export async function importUnseen<Module>(module: string): Promise<Module> {
+  return (await import(/* @vite-ignore */ /* webpackIgnore: true */ module)) as Module;
+}

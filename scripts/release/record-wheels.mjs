@@ -25,7 +25,7 @@ const platforms = ['x64', 'arm64'];
  * @throws {SetupFailure} if pip does not find one, finds another file than the pinned one, or says an address that is
  *   not for everyone
  */
-async function recordWheels() {
+export async function recordWheels() {
   const recorded = [];
   for (const platform of platforms) {
     const wheels = pinnedWheels().filter(({ files }) => files[platform] !== undefined);
