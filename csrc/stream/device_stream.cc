@@ -114,8 +114,8 @@ void DeviceStream::lose() {
   remember_hanging_device();
   memory_->give_up();
   std::ostringstream text;
-  text << device_.str() << " stopped responding: no progress for " << deadline_.load()
-       << " seconds (`deviceTimeout`). " << kAfterLoss;
+  text << device_.str() << " stopped responding: no progress for " << deadline_.load() << " seconds (`deviceTimeout`). "
+       << kAfterLoss;
   lost_ = std::make_exception_ptr(Error(code::kDeviceLost, text.str()));
   std::rethrow_exception(lost_);
 }
