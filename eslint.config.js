@@ -25,7 +25,7 @@ const layers = {
   ],
   embed: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'models', 'engine'],
-    ...['predict/events.ts', 'predict/open-models.ts', 'predict/options.ts', 'predict/plan-devices.ts'],
+    ...['predict/events.ts', 'predict/open-pool.ts', 'predict/options.ts', 'predict/plan-devices.ts'],
   ],
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [

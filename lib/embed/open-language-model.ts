@@ -4,18 +4,24 @@ import type {
   Esm2Architecture,
   NativeBytePairTokenizer,
 } from '../engine/addon.js';
-import { precisionOf } from '../engine/devices/choose-devices.js';
 import type { LoadedAddon } from '../engine/libtorch/load.js';
-import { prepareAddon } from '../engine/libtorch/load.js';
 import type { LanguageModelPart } from '../engine/pool/embedding-work.js';
-import { DevicePool } from '../engine/pool/pool.js';
+import type { DevicePool } from '../engine/pool/pool.js';
 import { expected } from '../errors.js';
 import { partNames } from '../models/folder/model-folder.js';
 import type { AnyModel, OpenedPart } from '../models/folder/model-folder.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/trust/verify.js';
-import { deviceEvent, emitGrant } from '../predict/open-models.js';
-import { emitPrecision, planDevices, planOn } from '../predict/plan-devices.js';
+import {
+  betterPlan,
+  emitDevices,
+  emitGrant,
+  emitLeftOut,
+  emitShippedModel,
+  openPool,
+  prepareEngine,
+} from '../predict/open-pool.js';
+import { emitPrecision, planDevices } from '../predict/plan-devices.js';
 import type { DevicePlan } from '../predict/plan-devices.js';
 import { unlessAborted } from '../unless-aborted.js';
 import type { EmbedderOptions, EmbedderSettings } from './options.js';
@@ -24,8 +30,8 @@ import type { EmbedderOptions, EmbedderSettings } from './options.js';
 export interface LanguageModel {
   readonly model: AnyModel;
   readonly part: LanguageModelPart;
-  /** Whether the caller named the model. */
-  readonly wasNamed: boolean;
+  /** The name that the caller gave; undefined where the model was chosen. */
+  readonly named: string | undefined;
   readonly opened: OpenedPart<Esm2Architecture | DnabertArchitecture>;
   /** Of the DNA part. */
   readonly vocabulary: BytePairVocabulary | undefined;
@@ -58,7 +64,7 @@ export async function findLanguageModel({
       model,
       part,
       opened,
-      wasNamed: name !== undefined,
+      named: name,
       vocabulary: part === 'dna' ? model.tokenizer : undefined,
     };
   const received = `${model.name}, which has ${partNames(model).join(' and ')}`;
@@ -72,26 +78,18 @@ export async function loadLanguageModel(
 ): Promise<LoadedLanguageModel> {
   const { onEvent, signal } = handlers;
   emitGrant(onEvent);
-  const { model, part, opened, vocabulary, wasNamed } = found;
-  // Without a name, a shipped model is found only if none is installed.
-  if (!wasNamed && model.shipped) {
-    onEvent({ event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
-  }
-  const loaded = await prepareAddon(signal);
-  for (const { place, verdict } of loaded.passedOver) {
-    onEvent({ event: 'libtorch-left-out', place, reason: verdict, used: loaded.libtorch.root });
-  }
+  const { model, part, opened, vocabulary, named } = found;
+  emitShippedModel(named, model, onEvent);
+  const loaded = await prepareEngine(handlers);
   const tokenizer = vocabulary && new loaded.addon.BytePairTokenizer(vocabulary);
   const onRead = (bytes: number): void => onEvent({ event: 'checking', model: model.name, bytes });
   await verifyFiles([opened], { onRead, signal });
   const devices = planDevices(loaded, { [part]: opened }, settings);
-  for (const { device, reason } of devices.leftOut) {
-    onEvent({ event: 'device-left-out', device: device.id, name: device.name, reason });
-  }
-  return { ...found, tokenizer, ...(await openPool(loaded, found, devices, { model: settings, handlers })) };
+  emitLeftOut(devices, onEvent);
+  return { ...found, tokenizer, ...(await loadOn(loaded, found, devices, { model: settings, handlers })) };
 }
 
-async function openPool(
+async function loadOn(
   loaded: LoadedAddon,
   found: LanguageModel,
   devices: DevicePlan,
@@ -99,22 +97,16 @@ async function openPool(
 ): Promise<Pick<LoadedLanguageModel, 'pool' | 'devices' | 'batchTokens'>> {
   const { model, part, opened } = found;
   const { model: settings, handlers } = given;
-  const { engine, maxMemory, deviceTimeout } = settings;
-  const { onEvent, signal } = handlers;
+  const { onEvent } = handlers;
   emitPrecision(devices, settings, onEvent);
-  const { workers, mayLeaveOut } = devices;
-  onEvent({ event: 'loading', model: model.name, chunkSize: null, workers: workers.map(({ id }) => id) });
-  const limits = { deadlineSeconds: deviceTimeout, ...(maxMemory !== undefined && { maxMemory }) };
-  const requests = workers.map((plan) => ({ ...plan, ...limits, engine, [part]: opened }));
-  const pool = await DevicePool.open(loaded.addon, requests, { mayLeaveOut, onEvent, ...(signal && { signal }) });
-  const ids = pool.descriptions.map(({ device }) => device.id);
-  const left = devices.devices.filter(({ id }) => ids.includes(id));
-  if (precisionOf(left, settings.precision) !== devices.precision) {
-    // Without the others, the devices that opened can compute in a better precision.
+  onEvent({ event: 'loading', model: model.name, chunkSize: null, workers: devices.workers.map(({ id }) => id) });
+  const pool = await openPool(loaded, { [part]: opened }, devices, settings, handlers);
+  const better = betterPlan(pool, devices, { [part]: opened }, settings);
+  if (better) {
     await pool.close();
-    return openPool(loaded, found, planOn(left, devices, { [part]: opened }, settings), given);
+    return loadOn(loaded, found, better, given);
   }
   const batchTokens = { dna: 0, protein: 0, [part]: devices.batchTokens[part] };
-  for (const worker of pool.descriptions) onEvent(deviceEvent(worker, batchTokens));
+  emitDevices(pool, batchTokens, onEvent);
   return { pool, devices, batchTokens: batchTokens[part] };
 }

@@ -12,6 +12,7 @@ import { packageVersion } from '../package.js';
 import { unlessAborted } from '../unless-aborted.js';
 import { resolveModelSettings, resolveOpenHandlers, resolveResultSettings, resolveTriage } from './options.js';
 import type { ModelSettings, OpenOptions, OrUndefined, PredictOptions, ResultSettings } from './options.js';
+import { emitShippedModel } from './open-pool.js';
 import { planDevices } from './plan-devices.js';
 import type { DevicePlan } from './plan-devices.js';
 import { hashesOf, triageKey } from './run-key.js';
@@ -121,10 +122,7 @@ export async function planModels(options: OrUndefined<OpenOptions>): Promise<Mod
   const { trust = false } = options;
   const registry = new ModelRegistry(modelsFolder(options.models));
   const model = await unlessAborted(registry.findTrusted(options.model, { trust }), signal);
-  // Without a name, a shipped model is found only if none is installed.
-  if (options.model === undefined && model.shipped) {
-    onEvent({ event: 'shipped-model', model: model.name, card: model.card?.path ?? null });
-  }
+  emitShippedModel(options.model, model, onEvent);
   const triage = choice && (await unlessAborted(findTriage(registry, choice, model, { trust }), signal));
   return { model, triage, settings, devices: undefined };
 }
