@@ -24,6 +24,11 @@ export function expected(code: ErrorCode, what: string, forWhat: string, receive
   return new VirnucproError(code, `Expected ${what} for ${forWhat} but received ${received}${next && `. ${next}`}`);
 }
 
+/** The type of an argument, for `received` in `expected`. */
+export function typeOf(value: unknown): string {
+  return value === null ? 'null' : typeof value;
+}
+
 /** Whether the error means that the caller aborted the work. */
 export function isAborted(thrown: unknown): boolean {
   return thrown instanceof VirnucproError && thrown.code === 'VNP_ABORTED';

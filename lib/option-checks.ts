@@ -1,4 +1,4 @@
-import { expected } from './errors.js';
+import { expected, typeOf } from './errors.js';
 
 /** The names of an interface's properties. The compiler rejects a missing or an unknown name. */
 export function namesOf<T>(names: Record<keyof T, true>): string[] {
@@ -27,7 +27,7 @@ function isOptions(value: unknown): boolean {
  */
 export function checkKind(name: string, value: unknown, kind: string, isRight: (value: never) => boolean): void {
   if (value === undefined || isRight(value as never)) return;
-  throw expected('VNP_ARGUMENT', kind, name, value === null ? 'null' : typeof value);
+  throw expected('VNP_ARGUMENT', kind, name, typeOf(value));
 }
 
 export function isFlag(value: unknown): boolean {

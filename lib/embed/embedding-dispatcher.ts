@@ -1,15 +1,15 @@
 import type { PackedTokens } from '../batches/tokens.js';
 import type { LanguageModelPart, PooledStates, EmbedOutcome } from '../engine/pool/embedding-work.js';
-import { FailureStreak, UNSCORED_BATCHES_TO_STOP } from '../engine/pool/failure-policy.js';
+import { failingRun, FailureStreak, UNSCORED_BATCHES_TO_STOP } from '../engine/pool/failure-policy.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
-import { codeOf, reasonOf, VirnucproError } from '../errors.js';
+import { codeOf, reasonOf } from '../errors.js';
 import type { EmbeddingBatch } from './embedding-batcher.js';
 import type { EmbeddingRecord, RecordProgress } from './record-progress.js';
 import { statesOfRow } from './sequence-states.js';
 import type { StatesRequest } from './sequence-states.js';
 
 /** Batches of an interrupted run, by their number from 0, and a place for those of this one. */
-export interface EmbeddingJournal {
+export interface StatesJournal {
   has(number: number): boolean;
   /** @returns undefined if the journal's batch is of other tokens or damaged */
   find(number: number, tokens: PackedTokens): Promise<PooledStates | undefined>;
@@ -19,11 +19,11 @@ export interface EmbeddingJournal {
   readonly room: Promise<void> | undefined;
 }
 
-export interface DispatcherOptions {
+export interface EmbeddingDispatcherOptions {
   readonly share: Pick<PoolShare, 'embed'>;
   readonly part: LanguageModelPart;
   readonly request: StatesRequest;
-  readonly journal?: EmbeddingJournal | undefined;
+  readonly journal?: StatesJournal | undefined;
   /** A batch is settled, so that records may have a result. */
   readonly onSettled: () => void;
   /** No more batches will be computed. */
@@ -34,7 +34,7 @@ const ADVICE = 'Check the model and the devices with `virnucpro doctor`';
 
 /** Sends batches to the devices, and enters what comes back into their records, in the order of the batches. */
 export class EmbeddingDispatcher<R extends EmbeddingRecord> {
-  readonly #options: DispatcherOptions;
+  readonly #options: EmbeddingDispatcherOptions;
   /** Batches so far, computed or found in the journal. */
   #batches = 0;
   /** Batches sent and not settled. */
@@ -43,7 +43,7 @@ export class EmbeddingDispatcher<R extends EmbeddingRecord> {
   /** Batches without any states. */
   readonly #failed = new FailureStreak(UNSCORED_BATCHES_TO_STOP);
 
-  constructor(options: DispatcherOptions) {
+  constructor(options: EmbeddingDispatcherOptions) {
     this.#options = options;
   }
 
@@ -79,7 +79,7 @@ export class EmbeddingDispatcher<R extends EmbeddingRecord> {
   async #accepted(
     { tokens, pools }: EmbeddingBatch<RecordProgress<R>>,
     number: number,
-    journal: EmbeddingJournal | undefined,
+    journal: StatesJournal | undefined,
   ): Promise<{ readonly outcome: Promise<EmbedOutcome> }> {
     const { share, part, request } = this.#options;
     const known = journal?.has(number) ? await journal.find(number, tokens) : undefined;
@@ -115,9 +115,7 @@ export class EmbeddingDispatcher<R extends EmbeddingRecord> {
     }
     this.#failed.add(failed === pieces.length);
     if (!this.#failed.hasReachedLimit) return;
-    const reason = reasonOf(failures.at(-1)?.error);
-    const message = `${UNSCORED_BATCHES_TO_STOP} batches in a row have no embeddings; the last one: ${reason}. ${ADVICE}`;
-    throw new VirnucproError('VNP_SYSTEMIC', message);
+    throw failingRun('embeddings', reasonOf(failures.at(-1)?.error), ADVICE);
   }
 }
 

@@ -5,11 +5,12 @@ import { Changes } from './changes.js';
 import { EmbeddingBatcher } from './embedding-batcher.js';
 import type { EmbeddingBatch } from './embedding-batcher.js';
 import { EmbeddingDispatcher } from './embedding-dispatcher.js';
-import type { EmbeddingJournal } from './embedding-dispatcher.js';
+import type { StatesJournal } from './embedding-dispatcher.js';
+import { PulledRecords } from './pulled-records.js';
 import { readRecord } from './record-pieces.js';
 import type { ReadingRules } from './record-pieces.js';
 import type { EmbeddedRecord, EmbeddingRecord, RecordProgress } from './record-progress.js';
-import { RecordSource } from './record-source.js';
+
 import type { StatesRequest } from './sequence-states.js';
 
 export interface EmbeddingRunOptions {
@@ -20,7 +21,7 @@ export interface EmbeddingRunOptions {
   /** Maximum tokens in a batch; a longer window runs alone. */
   readonly batchTokens: number;
   /** Batches in it are not computed again; computed batches are added to it. Defaults to none. */
-  readonly journal?: EmbeddingJournal | undefined;
+  readonly journal?: StatesJournal | undefined;
   /**
    * Whether a batch is sent partly filled when no device has work and the next record has not come: then no record waits
    * for the one after it. Defaults to false: batches depend on the records alone, as a journal requires.
@@ -53,7 +54,7 @@ export interface EmbeddingCounts {
 export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIterator<EmbeddedRecord<R>> {
   readonly #options: EmbeddingRunOptions;
   readonly #signals: readonly AbortSignal[];
-  readonly #source: RecordSource<R>;
+  readonly #source: PulledRecords<R>;
   readonly #batcher: EmbeddingBatcher<RecordProgress<R>>;
   readonly #dispatcher: EmbeddingDispatcher<R>;
   readonly #changes = new Changes();
@@ -73,7 +74,7 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
     const { share, rules, request, batchTokens, journal, signal, closed } = options;
     this.#options = options;
     this.#signals = [signal, closed].filter((one) => one !== undefined);
-    this.#source = new RecordSource(records);
+    this.#source = new PulledRecords(records);
     this.#batcher = new EmbeddingBatcher(batchTokens, request.pools);
     this.#dispatcher = new EmbeddingDispatcher<R>({
       share,

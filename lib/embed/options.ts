@@ -1,7 +1,7 @@
 import type { Pool } from '../engine/addon.js';
 import type { DeviceChoice, PrecisionChoice } from '../engine/devices/choose-devices.js';
 import type { LanguageModelPart } from '../engine/pool/embedding-work.js';
-import { expected } from '../errors.js';
+import { expected, typeOf } from '../errors.js';
 import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
 import { MAX_BATCH_TOKENS, resolveModelSettings, resolveOpenHandlers } from '../predict/options.js';
 import type { ModelSettings, OpenOptions } from '../predict/options.js';
@@ -138,8 +138,7 @@ export function resolveEmbedderOptions(options: EmbedderOptions): EmbedderSettin
 /** @throws VirnucproError VNP_ARGUMENT */
 function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
   if (allowed.some((one) => one === value)) return;
-  const received =
-    typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : value === null ? 'null' : typeof value;
+  const received = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : typeOf(value);
   throw expected('VNP_ARGUMENT', `one of ${allowed.join(', ')}`, name, received);
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isUint8Array } from 'node:util/types';
-import { expected } from '../errors.js';
+import { expected, typeOf } from '../errors.js';
 import { abortable } from './abortable.js';
 import { flattened } from './flattened.js';
 import { InputProgress } from './input-progress.js';
@@ -180,12 +180,12 @@ function isLong(given: unknown): boolean {
 function checkedRecord(given: unknown, index: number): InputRecord {
   const place = `the record at index ${index}`;
   if (typeof given !== 'object' || given === null) {
-    throw expected('VNP_ARGUMENT', 'an object with an id and a sequence', place, kindOf(given));
+    throw expected('VNP_ARGUMENT', 'an object with an id and a sequence', place, typeOf(given));
   }
   const { id, sequence } = given as { readonly id?: unknown; readonly sequence?: unknown };
   // eslint-disable-next-line no-control-regex
   if (typeof id !== 'string' || id === '' || /[\u0000-\u001f\u007f]/.test(id)) {
-    const received = typeof id === 'string' ? JSON.stringify(id.slice(0, 40)) : kindOf(id);
+    const received = typeof id === 'string' ? JSON.stringify(id.slice(0, 40)) : typeOf(id);
     throw expected(
       'VNP_ARGUMENT',
       'a string, not empty and without control characters',
@@ -194,11 +194,7 @@ function checkedRecord(given: unknown, index: number): InputRecord {
     );
   }
   if (typeof sequence !== 'string' && !isUint8Array(sequence)) {
-    throw expected('VNP_ARGUMENT', 'a string or a Uint8Array', `the sequence of ${place}`, kindOf(sequence));
+    throw expected('VNP_ARGUMENT', 'a string or a Uint8Array', `the sequence of ${place}`, typeOf(sequence));
   }
   return { id, sequence };
-}
-
-function kindOf(value: unknown): string {
-  return value === null ? 'null' : typeof value;
 }

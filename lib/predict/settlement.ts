@@ -1,7 +1,6 @@
 import type { FrameBatch } from '../batches/frame-batcher.js';
-import { FailureStreak, UNSCORED_BATCHES_TO_STOP } from '../engine/pool/failure-policy.js';
+import { failingRun, FailureStreak, UNSCORED_BATCHES_TO_STOP } from '../engine/pool/failure-policy.js';
 import type { BatchOutcome } from '../engine/pool/scoring-work.js';
-import { VirnucproError } from '../errors.js';
 import type { BatchFailure } from './batch-failures.js';
 import type { RunControl } from './run-control.js';
 import type { MutableScoredBatches } from './summary.js';
@@ -58,7 +57,6 @@ export class Settlement {
 
   #stopForGood({ reason }: BatchFailure): void {
     const { control, missing = 'scores' } = this.#options;
-    const message = `${UNSCORED_BATCHES_TO_STOP} batches in a row have no ${missing}; the last one: ${reason}. ${ADVICE}`;
-    control.stop(new VirnucproError('VNP_SYSTEMIC', message));
+    control.stop(failingRun(missing, reason, ADVICE));
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { PackedTokens } from '../../lib/batches/tokens.js';
-import type { EmbeddingJournal } from '../../lib/embed/embedding-dispatcher.js';
+import type { StatesJournal } from '../../lib/embed/embedding-dispatcher.js';
 import type { PooledStates } from '../../lib/engine/pool/embedding-work.js';
 import { FakeDevices, hashOf } from '../60-predict/fake-devices.js';
 import { all, checkStates, interleavings, named, PLAN, proteins, run, SlowSource, tokensOf } from './embedding-runs.js';
@@ -209,7 +209,7 @@ describe('a run that embeds', () => {
   });
 });
 
-class MemoryJournal implements EmbeddingJournal {
+class MemoryJournal implements StatesJournal {
   readonly batches = new Map<number, { readonly hash: number; readonly states: PooledStates }>();
   readonly room = undefined;
 

@@ -1,3 +1,4 @@
+import { VirnucproError } from '../../errors.js';
 import type { ErrorCode } from '../../errors.js';
 
 // Decides what follows a failure, without side effects and in no other place: for a batch and the device that it failed
@@ -86,6 +87,19 @@ export class FailureStreak {
   get hasReachedLimit(): boolean {
     return this.#length >= this.#limit;
   }
+}
+
+/**
+ * The error that ends a run after UNSCORED_BATCHES_TO_STOP batches in a row without any result.
+ * @param missing what they lack, in the plural
+ * @param reason of the last one
+ * @param advice what to do next
+ */
+export function failingRun(missing: string, reason: string, advice: string): VirnucproError {
+  return new VirnucproError(
+    'VNP_SYSTEMIC',
+    `${UNSCORED_BATCHES_TO_STOP} batches in a row have no ${missing}; the last one: ${reason}. ${advice}`,
+  );
 }
 
 /** What happens to unfinished batches when the pool ends: those of a closed pool are no longer wanted. */

@@ -1,8 +1,8 @@
-import { expected } from '../errors.js';
+import { expected, typeOf } from '../errors.js';
 import type { EmbeddingRecord } from './record-progress.js';
 
 /** Pulls records out of an iterable, one at a time, and ends it properly. */
-export class RecordSource<R extends EmbeddingRecord> {
+export class PulledRecords<R extends EmbeddingRecord> {
   readonly #iterator: Iterator<R> | AsyncIterator<R>;
   /** Whether the iterable has neither ended nor failed. */
   #isOpen = true;
@@ -68,8 +68,4 @@ function iteratorOf<R>(records: Iterable<R> | AsyncIterable<R>): Iterator<R> | A
     if (Symbol.iterator in given) return (given as Iterable<R>)[Symbol.iterator]();
   }
   throw expected('VNP_ARGUMENT', 'an iterable of records', 'the records', typeOf(given));
-}
-
-function typeOf(value: unknown): string {
-  return value === null ? 'null' : typeof value;
 }
