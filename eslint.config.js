@@ -25,12 +25,13 @@ const layers = {
   ],
   embed: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'models', 'engine'],
-    ...['predict/events.ts', 'predict/open-pool.ts', 'predict/options.ts', 'predict/plan-devices.ts'],
+    ...['predict/events.ts', 'predict/open-pool.ts', 'predict/options.ts', 'predict/resolve-options.ts'],
+    'predict/plan-devices.ts',
   ],
   diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
-    'predict/options.ts',
+    ...['predict/options.ts', 'predict/resolve-options.ts'],
   ],
   // Writes a prediction into its result files: nothing else knows both.
   results: [

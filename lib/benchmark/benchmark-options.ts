@@ -2,7 +2,8 @@ import { DEFAULT_PRECISION } from '../engine/devices/choose-devices.js';
 import type { PrecisionChoice } from '../engine/devices/choose-devices.js';
 import { expected } from '../errors.js';
 import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
-import { defaultThreads, MAX_BATCH_TOKENS, MAX_THREADS } from '../predict/options.js';
+import { MAX_BATCH_TOKENS, MAX_THREADS } from '../predict/options.js';
+import { defaultThreads } from '../predict/resolve-options.js';
 
 /** Default number of sequences to embed. */
 export const DEFAULT_BENCHMARK_SEQUENCES = 64;

@@ -3,7 +3,8 @@ import type { DeviceChoice, PrecisionChoice } from '../engine/devices/choose-dev
 import type { LanguageModelPart } from '../engine/pool/embedding-work.js';
 import { expected, typeOf } from '../errors.js';
 import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
-import { MAX_BATCH_TOKENS, resolveModelSettings, resolveOpenHandlers } from '../predict/options.js';
+import { MAX_BATCH_TOKENS } from '../predict/options.js';
+import { resolveModelSettings, resolveOpenHandlers } from '../predict/resolve-options.js';
 import type { ModelSettings, OpenOptions } from '../predict/options.js';
 import { LONG_SEQUENCES } from './record-pieces.js';
 import type { LongSequences } from './record-pieces.js';

@@ -7,7 +7,7 @@ import { verifyFiles } from '../models/trust/verify.js';
 import { checkKind, isFlag } from '../option-checks.js';
 import { endedBy, unlessAborted } from '../unless-aborted.js';
 import { calibrateAll, temperatureOf } from '../scoring/frame-scores.js';
-import { resolveModelSettings, resolveOpenHandlers } from './options.js';
+import { resolveModelSettings, resolveOpenHandlers } from './resolve-options.js';
 import type { OpenOptions, PredictOptions } from './options.js';
 
 /** The options of `open` and `predict` that a classifier alone has use for. */

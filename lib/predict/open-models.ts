@@ -9,7 +9,7 @@ import { endedBy } from '../unless-aborted.js';
 import type { RunEvent } from './events.js';
 import { betterPlan, deviceIds, emitDevices, emitGrant, emitLeftOut, openPool, prepareEngine } from './open-pool.js';
 import type { Handlers } from './open-pool.js';
-import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './options.js';
+import { checkPlanHandlers, resolveModelSettings, resolveOpenHandlers } from './resolve-options.js';
 import type { ModelSettings, OpenHandlers, OpenOptions } from './options.js';
 import { planModels, planOnDevices, sizesOf } from './plan.js';
 import type { ModelPlan, PlannedOnDevices } from './plan.js';

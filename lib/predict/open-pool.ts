@@ -8,7 +8,8 @@ import { DevicePool } from '../engine/pool/pool.js';
 import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import type { AnyModel } from '../models/folder/model-folder.js';
 import type { DeviceEvent, RunEvent } from './events.js';
-import type { ModelSettings, resolveOpenHandlers } from './options.js';
+import type { ModelSettings } from './options.js';
+import type { resolveOpenHandlers } from './resolve-options.js';
 import { planOn } from './plan-devices.js';
 import type { DevicePlan } from './plan-devices.js';
 

@@ -10,7 +10,7 @@ import type { OpenedModel } from '../models/folder/model-folder.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { packageVersion } from '../package.js';
 import { unlessAborted } from '../unless-aborted.js';
-import { resolveModelSettings, resolveOpenHandlers, resolveResultSettings, resolveTriage } from './options.js';
+import { resolveModelSettings, resolveOpenHandlers, resolveResultSettings, resolveTriage } from './resolve-options.js';
 import type { ModelSettings, OpenOptions, OrUndefined, PredictOptions, ResultSettings } from './options.js';
 import { emitShippedModel } from './open-pool.js';
 import { planDevices } from './plan-devices.js';

@@ -16,7 +16,7 @@ import {
   resolveResultSettings,
   resolveRunHandlers,
   resolveSourceOptions,
-} from './options.js';
+} from './resolve-options.js';
 import type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers, SourceOptions } from './options.js';
 import { checkEmbeddings, inputPaths } from './plan.js';
 import type { ModelPlan, RunPlan } from './plan.js';
