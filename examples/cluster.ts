@@ -26,8 +26,12 @@ async function supervise(): Promise<void> {
   let isEnding = false;
   const start = (number: number): void => {
     const worker = cluster.fork({ DEVICE: gpus[number]?.id ?? 'cpu', THREADS: threads });
-    worker.on('exit', () => {
-      if (!isEnding) start(number);
+    let hasServed = false;
+    worker.on('listening', () => (hasServed = true));
+    worker.on('exit', (code) => {
+      // One that never served, such as for want of a model, would fail again.
+      if (!hasServed) process.exitCode = code;
+      else if (!isEnding) start(number);
     });
   };
   for (let number = 0; number < processes; number++) start(number);
