@@ -13,6 +13,7 @@ const DROPPED = 0x80;
 const STAR = 0x81;
 const STRANGE = 0xff;
 
+const ASTERISK = '*'.charCodeAt(0);
 const BLANKS = ' \t\n\v\f\r';
 
 /** The letter to read each byte as, or one of the meanings above. */
@@ -38,59 +39,61 @@ const TABLES: Readonly<Record<LanguageModelPart, Uint8Array>> = {
 const KINDS: Readonly<Record<LanguageModelPart, string>> = { protein: 'an amino acid', dna: 'a nucleotide' };
 
 /** Letters to read in one go: some milliseconds, so that no sequence blocks the event loop for long. */
-const READ_AT_ONCE = 4_000_000;
+const READ_AT_ONCE = 1_000_000;
 
 /**
  * Reads a sequence: letters in either case, without blanks and line breaks, and without a `*` after the last letter. In
  * a protein J becomes X; in DNA U becomes T, and gaps (`-`, `.`) are dropped. Copies what it reads.
  */
 export async function readLetters(part: LanguageModelPart, sequence: string | Uint8Array): Promise<ReadLetters> {
-  const bytes = typeof sequence === 'string' ? Buffer.from(sequence) : sequence;
-  const reader = new LetterReader(part, bytes);
-  let problem = reader.read(READ_AT_ONCE);
-  for (let end = 2 * READ_AT_ONCE; problem === undefined && end < bytes.length + READ_AT_ONCE; end += READ_AT_ONCE) {
-    await nextTurn();
-    problem = reader.read(end);
+  const reader = new LetterReader(part, sequence.length);
+  for (let start = 0; start < sequence.length; start += READ_AT_ONCE) {
+    if (start > 0) await nextTurn();
+    const end = start + READ_AT_ONCE;
+    // What is no ASCII letter ends the reading, so that up to there a letter is a byte.
+    const problem = reader.read(
+      typeof sequence === 'string' ? Buffer.from(sequence.slice(start, end)) : sequence.subarray(start, end),
+    );
+    if (problem !== undefined) return { problem };
   }
-  if (problem !== undefined) return { problem };
   return reader.letters.length > 0 ? { letters: reader.letters } : { problem: 'it has no letters' };
 }
 
 class LetterReader {
   readonly #part: LanguageModelPart;
-  readonly #bytes: Uint8Array;
   readonly #letters: Uint8Array;
+  /** Bytes before the piece that is read. */
   #position = 0;
   #written = 0;
   /** Position of the first `*`. */
   #star = -1;
 
-  constructor(part: LanguageModelPart, bytes: Uint8Array) {
+  /** @param length of the sequence */
+  constructor(part: LanguageModelPart, length: number) {
     this.#part = part;
-    this.#bytes = bytes;
-    this.#letters = new Uint8Array(bytes.length);
+    this.#letters = new Uint8Array(length);
   }
 
   get letters(): Uint8Array {
     return this.#letters.subarray(0, this.#written);
   }
 
-  /** Reads up to this position, or to the end. @returns what is wrong with a byte */
-  read(to: number): string | undefined {
+  /** Reads the next piece. @returns what is wrong with a byte */
+  read(piece: Uint8Array): string | undefined {
     const table = TABLES[this.#part];
-    const end = Math.min(to, this.#bytes.length);
-    for (; this.#position < end; this.#position++) {
-      const byte = this.#bytes[this.#position]!;
+    for (let index = 0; index < piece.length; index++) {
+      const byte = piece[index]!;
       const meaning = table[byte]!;
       if (meaning === DROPPED) continue;
       if (meaning === STAR) {
-        if (this.#star < 0) this.#star = this.#position;
+        if (this.#star < 0) this.#star = this.#position + index;
         continue;
       }
-      if (meaning === STRANGE) return strange(this.#part, byte, this.#position);
-      if (this.#star >= 0) return strange(this.#part, this.#bytes[this.#star]!, this.#star);
+      if (meaning === STRANGE) return strange(this.#part, byte, this.#position + index);
+      if (this.#star >= 0) return strange(this.#part, ASTERISK, this.#star);
       this.#letters[this.#written++] = meaning;
     }
+    this.#position += piece.length;
     return undefined;
   }
 }
