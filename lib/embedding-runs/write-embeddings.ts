@@ -218,7 +218,7 @@ export class EmbeddingJob {
       this.#progress.records++;
       this.#progress.letters += stored.length;
       // A sequence without letters has no embedding, whatever the reason.
-      const sequence = problem === undefined ? stored.read(0, stored.length) : '';
+      const sequence = problem === undefined ? stored.read(0, stored.length) : new Uint8Array();
       if (plan.settings.part === 'protein' && isOfBasesAlone(sequence)) this.#ofBasesAlone++;
       yield { id, sequence, source, number: index + 1, problem, stored };
     }
@@ -344,9 +344,8 @@ export class EmbeddingJob {
 
 /** Shorter ones may be proteins. */
 const SURELY_DNA = 50;
+const BASES = new Set(Buffer.from('ACGTUNacgtun'));
 
-function isOfBasesAlone(sequence: string | Uint8Array): boolean {
-  if (sequence.length < SURELY_DNA) return false;
-  const start = typeof sequence === 'string' ? sequence : Buffer.from(sequence).toString('latin1');
-  return /^[ACGTUN]+$/i.test(start);
+function isOfBasesAlone(letters: Uint8Array): boolean {
+  return letters.length >= SURELY_DNA && letters.every((letter) => BASES.has(letter));
 }

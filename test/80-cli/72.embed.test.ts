@@ -207,6 +207,26 @@ describe('virnucpro embed', () => {
     assert.match(warnings.join('\n'), /again/);
   });
 
+  it('reads the proteins of a folder, and says what is doubtful: the model, ids, and what may be DNA', async () => {
+    mkdirSync(at('mixed'));
+    writeFileSync(at('mixed', 'a.faa'), '>one\nMKVLAAGG\n');
+    writeFileSync(at('mixed', 'b.PEP'), '>one\nMKVLAAGL\n');
+    writeFileSync(at('mixed', 'c.fa'), `>dna\n${'ACGTN'.repeat(12)}\n`);
+    writeFileSync(at('mixed', 'd.txt'), 'not read');
+    const output = at('mixed.npy');
+    const args = ['embed', at('mixed'), '-o', output, '--part', 'protein', ...EXACT];
+    const { errors } = await succeeds(args, { models: at('no-models') });
+    assert.match(readFileSync(at('mixed.ids.tsv'), 'utf8'), /one\t8\none\t8\ndna\t60\n$/);
+    assert.match(errors, /no model is installed: using virnucpro-mini/);
+    assert.match(errors, /is not read: 1 file with another ending \(d\.txt\)/);
+    const { warnings } = manifestOf(output);
+    assert.match(warnings.join('\n'), /^1 record, read as protein, may be DNA: only the letters ACGTUN occur/m);
+    assert.match(
+      warnings.join('\n'),
+      /^1 id occurs more than once, so their rows can be distinguished only by their order: one/m,
+    );
+  });
+
   describe('when it is interrupted', () => {
     const records = proteins(3000, [60, 200, 350]);
     let whole: Buffer;
