@@ -11,6 +11,7 @@
 
 #include "model/alibi.h"
 #include "model/encoder.h"
+#include "model/pooling.h"
 
 namespace virnucpro {
 
