@@ -1,4 +1,6 @@
 /** What the command line needs beyond the public API. Not stable: it may change in any release. */
+export { DATA_TYPES, ENGINES } from './engine/addon.js';
+export type { DataType, Engine } from './engine/addon.js';
 export { matmulEfficiency } from './engine/pool/linear-limit.js';
 export { DEFAULT_PRECISION, PRECISIONS } from './engine/devices/choose-devices.js';
 export { SHIPPED_DEFAULT } from './models/registry.js';

@@ -1,7 +1,9 @@
-import { DEFAULT_PRECISION } from '../engine/devices/choose-devices.js';
+import { ENGINES } from '../engine/addon.js';
+import type { Engine } from '../engine/addon.js';
+import { DEFAULT_PRECISION, PRECISIONS } from '../engine/devices/choose-devices.js';
 import type { PrecisionChoice } from '../engine/devices/choose-devices.js';
 import { expected } from '../errors.js';
-import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
+import { checkChoice, checkKind, checkNames, isFlag, isFunction, isText, namesOf, whole } from '../option-checks.js';
 import { MAX_BATCH_TOKENS, MAX_THREADS } from '../predict/options.js';
 import { defaultThreads } from '../predict/resolve-options.js';
 
@@ -51,7 +53,7 @@ export interface BenchmarkOptions {
   /** CPU threads for matrix work. Defaults to all cores that this process may use. */
   readonly threads?: number;
   /** `packed`: this project's own forward pass. `torchscript`: the archive's, for comparison. Defaults to `packed`. */
-  readonly engine?: 'packed' | 'torchscript';
+  readonly engine?: Engine;
   /** Tokens of a batch. Defaults to DEFAULT_BENCHMARK_BATCH_TOKENS; a longer sequence runs alone. */
   readonly batchTokens?: number;
   /** Bases of a window: 300 or 500. Defaults to the chunk size of the installed model, else 500. */
@@ -86,7 +88,15 @@ export type ResolvedBenchmarkOptions = ReturnType<typeof resolveBenchmarkOptions
 export function resolveBenchmarkOptions(options: BenchmarkOptions) {
   checkNames(BENCHMARK_OPTIONS, options, 'benchmark');
   const { part, size, model, models, trust = false, fasta, device, window, repeats } = options;
-  checkKind('trust', trust, 'true or false', (value: unknown) => typeof value === 'boolean');
+  checkKind('trust', trust, 'true or false', isFlag);
+  checkKind('size', size, 'a string', isText);
+  checkKind('model', model, 'a name', isText);
+  checkKind('models', models, 'the path of a folder', isText);
+  checkKind('fasta', fasta, 'the path of a file', isText);
+  checkKind('device', device, 'a device', isText);
+  checkKind('onProgress', options.onProgress, 'a function', isFunction);
+  checkChoice('precision', options.precision, PRECISIONS);
+  checkChoice('engine', options.engine, ENGINES);
   // Anything other than `protein` would be measured as DNA.
   if (!PARTS.includes(part)) throw expected('VNP_ARGUMENT', PARTS.join(' or '), 'part', JSON.stringify(part));
   if (size !== undefined && model !== undefined) {

@@ -1,4 +1,4 @@
-import type { NativeDevice, Precision } from '../engine/addon.js';
+import type { Engine, NativeDevice, Precision } from '../engine/addon.js';
 import { packageVersion } from '../package.js';
 import { largest } from './measurements.js';
 import type { ForwardSeconds, PeakMemory, Speed } from './measurements.js';
@@ -16,7 +16,7 @@ export interface BenchmarkReport {
   readonly card: string | null;
   readonly part: 'dna' | 'protein';
   readonly random_weights: boolean;
-  readonly engine: 'packed' | 'torchscript';
+  readonly engine: Engine;
   readonly precision: Precision;
   readonly device: string;
   readonly device_name: string;

@@ -10,7 +10,8 @@ import {
 import type { BenchmarkOptions, BenchmarkProgress } from '../benchmark.js';
 import { VirnucproError } from '../index.js';
 import type { PrecisionChoice } from '../index.js';
-import { MAX_BATCH_TOKENS } from '../internal.js';
+import { ENGINES, MAX_BATCH_TOKENS } from '../internal.js';
+import type { Engine } from '../internal.js';
 import { DEFAULT_CHUNK_SIZE, DEFAULT_DNA_SIZE, DNABERT_SIZES, ESM2_SIZES } from '../models.js';
 import { benchTable } from './bench-table.js';
 import { removeTemporaryArchives } from '../benchmark/temporary-archive.js';
@@ -35,7 +36,7 @@ interface BenchCommandOptions {
   precision: PrecisionChoice;
   device?: string;
   threads?: number;
-  engine: 'packed' | 'torchscript';
+  engine: Engine;
   json?: boolean;
 }
 
@@ -115,7 +116,7 @@ function addEngineOptions(command: Command): void {
         '--engine <kind>',
         'packed: the fast forward pass; torchscript: the one in the model file (only speed and memory are measured)',
       )
-        .choices(['packed', 'torchscript'])
+        .choices(ENGINES)
         .default('packed'),
     );
 }

@@ -21,12 +21,11 @@ import type {
   RandomOptions,
   TriageThresholds,
 } from '../models.js';
+import { DATA_TYPES } from '../internal.js';
+import type { DataType } from '../internal.js';
 import { EXIT } from './exit-codes.js';
 import { DEFAULT_MODEL, modelsOption, wholeNumber } from './option-values.js';
 import { bytes as bytesText } from '../monitor/quantities.js';
-
-const DATA_TYPES = ['float32', 'float16', 'bfloat16'] as const;
-type DataType = (typeof DATA_TYPES)[number];
 
 interface Location {
   models?: string;

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import {
+  ENGINES,
   DEFAULT_DEVICE_TIMEOUT,
   DEFAULT_MEMORY_WARNING,
   DEFAULT_PROGRESS_INTERVAL,
@@ -8,6 +9,7 @@ import {
   MAX_BATCH_TOKENS,
   MAX_WORKERS,
 } from '../internal.js';
+import type { Engine } from '../internal.js';
 import { VirnucproError } from '../index.js';
 import type { DeviceChoice, PrecisionChoice, PrepareOptions, TriageChoice } from '../index.js';
 import { EMBEDDING_FORMATS } from '../embedding-files/formats.js';
@@ -65,7 +67,7 @@ export interface PredictCommandOptions {
   minFraction: number;
   esmBatchSize?: number;
   dnabertBatchSize?: number;
-  engine: 'packed' | 'torchscript';
+  engine: Engine;
   progress: boolean;
   progressInterval: number;
   logFormat: LogFormat;
@@ -243,7 +245,7 @@ function addBatchOptions(command: Command): Command {
         '--engine <kind>',
         'packed: the fast forward pass; torchscript: the one in the model file, for comparison',
       )
-        .choices(['packed', 'torchscript'])
+        .choices(ENGINES)
         .default('packed'),
     );
 }

@@ -1,4 +1,5 @@
 import { reasonOf } from '../errors.js';
+import { checkKind, checkNames, isFunction, isText, namesOf } from '../option-checks.js';
 import { failed, warned } from './check.js';
 import type { Check } from './check.js';
 import { checkCacheFolder, checkModels, checkTemporaryFolder } from './folder-checks.js';
@@ -15,14 +16,21 @@ export interface DiagnoseOptions {
   readonly onCheck?: (check: Check) => void;
 }
 
+const DIAGNOSE_OPTIONS = namesOf<DiagnoseOptions>({ models: true, onCheck: true });
+
 /**
  * Checks everything that a prediction needs: Node, libtorch, the addon, CUDA, correct results on every device, the
- * models and the folders. Native code runs only in child processes. Takes several seconds. Never rejects: an error
- * becomes a failed check.
+ * models and the folders. Native code runs only in child processes. Takes several seconds. An error of a check becomes
+ * a failed check.
  *
  * @returns the checks, in order
+ * @throws VirnucproError VNP_ARGUMENT
  */
-export async function diagnose({ models, onCheck }: DiagnoseOptions = {}): Promise<Check[]> {
+export async function diagnose(options: DiagnoseOptions = {}): Promise<Check[]> {
+  checkNames(DIAGNOSE_OPTIONS, options, 'diagnose');
+  const { models, onCheck } = options;
+  checkKind('models', models, 'the path of a folder', isText);
+  checkKind('onCheck', onCheck, 'a function', isFunction);
   const checks: Check[] = [];
   const add = async (name: string, check: () => Check | Promise<Check>): Promise<void> => {
     const result = await guarded(name, check);

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ENGINES } from '../engine/addon.js';
 import type { Precision } from '../engine/addon.js';
 import { reasonOf } from '../errors.js';
 import { failed, passed } from './check.js';
@@ -94,7 +95,7 @@ export function judge(device: string, runs: readonly Run[]): Comparison[] {
       boundsFor(device, run.precision),
     );
   });
-  const [packed, torchscript] = (['packed', 'torchscript'] as const).map((engine) =>
+  const [packed, torchscript] = ENGINES.map((engine) =>
     runs.find((run) => run.engine === engine && run.precision === 'fp32'),
   );
   if (packed && torchscript) {

@@ -3,6 +3,7 @@
  * device, a folder to write to and the precisions. It answers with NativeMessages, see child-process.ts.
  */
 import { loadAddon } from '../engine/libtorch/load.js';
+import { ENGINES } from '../engine/addon.js';
 import type { Precision } from '../engine/addon.js';
 import { reasonOf } from '../errors.js';
 import { runKnownModel, writeKnownModel } from './known-model.js';
@@ -25,7 +26,7 @@ async function knownAnswer(device: string, folder: string, precisions: readonly 
   during = 'writing its archives';
   const model = await writeKnownModel(folder, addon);
   for (const precision of precisions) {
-    for (const engine of precision === 'fp32' ? (['packed', 'torchscript'] as const) : (['packed'] as const)) {
+    for (const engine of precision === 'fp32' ? ENGINES : (['packed'] as const)) {
       during = `the ${engine} engine in ${precision}`;
       const { scores, embeddings } = await runKnownModel(addon, model, { device, precision, engine });
       await send({ kind: 'run', engine, precision, scores: [...scores], embeddings: [...embeddings] });

@@ -4,7 +4,7 @@ import type { LanguageModelPart } from '../engine/pool/embedding-work.js';
 import type { WorkerDescription } from '../engine/pool/worker-usage.js';
 import { asVirnucproError, expected, VirnucproError } from '../errors.js';
 import type { AnyModel } from '../models/folder/model-folder.js';
-import { checkKind, checkNames, isFlag, namesOf } from '../option-checks.js';
+import { checkKind, checkNames, isFlag, isSignal, namesOf } from '../option-checks.js';
 import type { OrUndefined } from '../predict/options.js';
 import { EmbeddingRun } from './embedding-run.js';
 import type { EmbeddingRunOptions } from './embedding-run.js';
@@ -203,7 +203,7 @@ export class Embedder implements AsyncDisposable {
     const closed = this.#closed.signal;
     closed.throwIfAborted();
     const { signal, flushWhenIdle = false } = options;
-    checkKind('signal', signal, 'an AbortSignal', (value: unknown) => value instanceof AbortSignal);
+    checkKind('signal', signal, 'an AbortSignal', isSignal);
     const { pool, batchTokens } = this.#loaded;
     const share = pool.share();
     return new EmbeddingRun(records, {

@@ -1,8 +1,8 @@
 import type { Pool } from '../engine/addon.js';
 import type { DeviceChoice, PrecisionChoice } from '../engine/devices/choose-devices.js';
 import type { LanguageModelPart } from '../engine/pool/embedding-work.js';
-import { expected, typeOf } from '../errors.js';
-import { checkKind, checkNames, namesOf, whole } from '../option-checks.js';
+import { expected } from '../errors.js';
+import { checkChoice, checkGiven, checkKind, checkNames, namesOf, whole } from '../option-checks.js';
 import { MAX_BATCH_TOKENS } from '../predict/options.js';
 import { resolveModelSettings, resolveOpenHandlers } from '../predict/resolve-options.js';
 import type { ModelSettings, OpenOptions } from '../predict/options.js';
@@ -120,9 +120,9 @@ export function resolveEmbedderOptions(options: EmbedderOptions): EmbedderSettin
   checkNames(EMBEDDER_OPTIONS, options, 'openEmbedder');
   const { part, layer, pool = 'mean', longSequences = 'windows', maxLength, batchTokens, ...rest } = options;
   const { onEvent, logger, signal, ...opening } = rest;
-  checkOneOf('part', part, PARTS);
-  checkOneOf('pool', pool, VECTOR_POOLS);
-  checkOneOf('longSequences', longSequences, LONG_SEQUENCES);
+  checkGiven('part', part, PARTS.join(' or '), (value: LanguageModelPart) => PARTS.includes(value));
+  checkChoice('pool', pool, VECTOR_POOLS);
+  checkChoice('longSequences', longSequences, LONG_SEQUENCES);
   checkKind('layer', layer, 'a number', (value: unknown) => typeof value === 'number');
   const tokens = batchTokens === undefined ? undefined : whole('batchTokens', batchTokens, MAX_BATCH_TOKENS);
   return {
@@ -134,13 +134,6 @@ export function resolveEmbedderOptions(options: EmbedderOptions): EmbedderSettin
     model: resolveModelSettings({ ...opening, proteinBatchTokens: tokens, dnaBatchTokens: tokens }),
     handlers: resolveOpenHandlers({ onEvent, logger, signal }),
   };
-}
-
-/** @throws VirnucproError VNP_ARGUMENT */
-function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
-  if (allowed.some((one) => one === value)) return;
-  const received = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : typeOf(value);
-  throw expected('VNP_ARGUMENT', `one of ${allowed.join(', ')}`, name, received);
 }
 
 /** @throws VirnucproError VNP_ARGUMENT unless it is a layer of the model */

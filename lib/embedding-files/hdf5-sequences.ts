@@ -1,8 +1,8 @@
 import { outputError } from '../output/output-error.js';
 import type { EmbeddingFileHeader, EmbeddingRow } from './embedding-row.js';
 import { NamesInTurn } from './file-names.js';
-import { loadHdf5, newHdf5File, setAttribute } from './hdf5-file.js';
-import type { File, Group } from './hdf5-file.js';
+import { beginHdf5, newHdf5File, orThrow, setAttribute } from './hdf5-file.js';
+import type { File, Group, Hdf5 } from './hdf5-file.js';
 import type { MetadataValue } from './vector-table.js';
 
 /**
@@ -11,12 +11,14 @@ import type { MetadataValue } from './vector-table.js';
  * `_`, and the second sequence of an id is `id~2`.
  */
 export class Hdf5Sequences {
+  readonly #hdf5: Hdf5;
   readonly #file: File;
   readonly #shownPath: string;
   readonly #header: EmbeddingFileHeader;
   readonly #names = new NamesInTurn();
 
-  private constructor(file: File, shownPath: string, header: EmbeddingFileHeader) {
+  private constructor(hdf5: Hdf5, file: File, shownPath: string, header: EmbeddingFileHeader) {
+    this.#hdf5 = hdf5;
     this.#file = file;
     this.#shownPath = shownPath;
     this.#header = header;
@@ -29,24 +31,23 @@ export class Hdf5Sequences {
     header: EmbeddingFileHeader,
     metadata: Readonly<Record<string, MetadataValue>>,
   ): Promise<Hdf5Sequences> {
-    const hdf5 = await loadHdf5();
-    try {
-      return new Hdf5Sequences(newHdf5File(hdf5, path, metadata), shownPath, header);
-    } catch (cause) {
-      throw outputError('cannot be written', shownPath, cause);
-    }
+    return beginHdf5(path, shownPath, (hdf5) => {
+      return new Hdf5Sequences(hdf5, newHdf5File(hdf5, path, metadata), shownPath, header);
+    });
   }
 
   async write({ id, length, states }: EmbeddingRow): Promise<void> {
     const { layers } = this.#header;
     try {
       const name = this.#newName(id);
-      const place =
-        layers.length === 1
-          ? this.#addDataset(this.#file, name, states[0]!)
-          : this.#addLayers(this.#file.create_group(name), states);
-      setAttribute(place, 'id', id);
-      setAttribute(place, 'length', length);
+      orThrow(this.#hdf5, () => {
+        const place =
+          layers.length === 1
+            ? this.#addDataset(this.#file, name, states[0]!)
+            : this.#addLayers(this.#file.create_group(name), states);
+        setAttribute(place, 'id', id);
+        setAttribute(place, 'length', length);
+      });
     } catch (cause) {
       throw outputError('cannot be written', this.#shownPath, cause);
     }
@@ -56,7 +57,7 @@ export class Hdf5Sequences {
 
   async close(): Promise<void> {
     try {
-      this.#file.close();
+      orThrow(this.#hdf5, () => this.#file.close());
     } catch (cause) {
       throw outputError('cannot be written', this.#shownPath, cause);
     }
@@ -65,7 +66,7 @@ export class Hdf5Sequences {
 
   async abandon(): Promise<void> {
     try {
-      this.#file.close();
+      orThrow(this.#hdf5, () => this.#file.close());
     } catch {
       // It is given up in any case.
     }

@@ -2,8 +2,8 @@ import { VirnucproError } from '../errors.js';
 import type { FileSummary } from '../output/buffered-file.js';
 import { outputError } from '../output/output-error.js';
 import { TextSpool } from './column-spools.js';
-import { loadHdf5, newHdf5File } from './hdf5-file.js';
-import type { Dataset, File } from './hdf5-file.js';
+import { beginHdf5, newHdf5File, orThrow } from './hdf5-file.js';
+import type { Dataset, File, Hdf5 } from './hdf5-file.js';
 import type { BlockSink, RowBlock, VectorTable } from './vector-table.js';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -16,6 +16,7 @@ const BYTES_AT_ONCE = 4 * 1024 * 1024;
  * bytes, that of the longest, which is why they grow in a temporary file first. Metadata are attributes of the file.
  */
 export class Hdf5Vectors implements BlockSink {
+  readonly #hdf5: Hdf5;
   readonly #table: VectorTable;
   readonly #shownPath: string;
   readonly #file: File;
@@ -23,7 +24,9 @@ export class Hdf5Vectors implements BlockSink {
   readonly #datasets: ReadonlyMap<string, Dataset>;
   #rows = 0;
 
-  private constructor(table: VectorTable, path: string, shownPath: string, file: File) {
+  private constructor(hdf5: Hdf5, table: VectorTable, path: string, shownPath: string) {
+    const file = newHdf5File(hdf5, path, table.metadata);
+    this.#hdf5 = hdf5;
     this.#table = table;
     this.#shownPath = shownPath;
     this.#file = file;
@@ -45,12 +48,7 @@ export class Hdf5Vectors implements BlockSink {
 
   /** @throws VirnucproError VNP_USAGE if h5wasm is not installed, VNP_OUTPUT */
   static async create(table: VectorTable, path: string, shownPath: string): Promise<Hdf5Vectors> {
-    const hdf5 = await loadHdf5();
-    try {
-      return new Hdf5Vectors(table, path, shownPath, newHdf5File(hdf5, path, table.metadata));
-    } catch (cause) {
-      throw outputError('cannot be written', shownPath, cause);
-    }
+    return beginHdf5(path, shownPath, (hdf5) => new Hdf5Vectors(hdf5, table, path, shownPath));
   }
 
   async write({ rows, keys, vectors }: RowBlock): Promise<void> {
@@ -59,13 +57,13 @@ export class Hdf5Vectors implements BlockSink {
     try {
       for (const [column, { name, type }] of this.#table.keys.entries()) {
         if (type === 'text') await this.#texts.get(name)!.append(keys[column] as string[]);
-        else append(this.#datasets.get(name)!, start, Int32Array.from(keys[column] as number[]), []);
+        else this.#append(name, start, Int32Array.from(keys[column] as number[]), []);
       }
       for (const [column, { name, width }] of this.#table.vectors.entries()) {
         const step = width * Math.max(1, Math.floor(BYTES_AT_ONCE / (width * Float32Array.BYTES_PER_ELEMENT)));
         const values = vectors[column]!;
         for (let first = 0; first < values.length; first += step) {
-          append(this.#datasets.get(name)!, start + first / width, values.subarray(first, first + step), [width]);
+          this.#append(name, start + first / width, values.subarray(first, first + step), [width]);
           await new Promise(setImmediate);
         }
       }
@@ -81,7 +79,7 @@ export class Hdf5Vectors implements BlockSink {
         await this.#writeTexts(name, spool);
         await spool.remove();
       }
-      this.#file.close();
+      orThrow(this.#hdf5, () => this.#file.close());
     } catch (cause) {
       throw this.#failure(cause);
     }
@@ -90,11 +88,20 @@ export class Hdf5Vectors implements BlockSink {
 
   async abandon(): Promise<void> {
     try {
-      this.#file.close();
+      orThrow(this.#hdf5, () => this.#file.close());
     } catch {
       // It is given up in any case.
     }
     await Promise.all([...this.#texts.values()].map((spool) => spool.remove().catch(() => undefined)));
+  }
+
+  #append(name: string, start: number, values: Float32Array | Int32Array, rowShape: readonly number[]): void {
+    const dataset = this.#datasets.get(name)!;
+    const rows = values.length / rowShape.reduce((product, size) => product * size, 1);
+    orThrow(this.#hdf5, () => {
+      dataset.resize([start + rows, ...rowShape]);
+      dataset.write_slice([[start, start + rows], ...rowShape.map((): [] => [])], values);
+    });
   }
 
   #failure(cause: unknown): VirnucproError {
@@ -106,11 +113,12 @@ export class Hdf5Vectors implements BlockSink {
     const dtype = `S${Math.max(1, spool.longestBytes)}`;
     const shape = [spool.count];
     if (spool.count === 0) {
-      this.#file.create_dataset({ name, data: [], shape: [0], maxshape: [null], chunks: [1], dtype });
+      const empty = { name, data: [], shape: [0], maxshape: [null], chunks: [1], dtype };
+      orThrow(this.#hdf5, () => this.#file.create_dataset(empty));
       return;
     }
     const chunks = [Math.min(spool.count, KEYS_IN_CHUNK)];
-    const first = this.#file.create_dataset({
+    const options = {
       name,
       data: [''],
       shape: [1],
@@ -118,13 +126,18 @@ export class Hdf5Vectors implements BlockSink {
       chunks,
       compression: 1,
       dtype,
+    };
+    const first = orThrow(this.#hdf5, () => {
+      const dataset = this.#file.create_dataset(options);
+      dataset.resize(shape);
+      return dataset;
     });
-    first.resize(shape);
     let row = 0;
     for await (const texts of spool.read()) {
       for (let from = 0; from < texts.length; from += KEYS_IN_CHUNK) {
         const some = texts.slice(from, from + KEYS_IN_CHUNK).map((text) => text.toString('utf8'));
-        first.write_slice([[row, row + some.length]], some);
+        const start = row;
+        orThrow(this.#hdf5, () => first.write_slice([[start, start + some.length]], some));
         row += some.length;
       }
     }
@@ -147,10 +160,4 @@ function growing(
     chunks: [rowsInChunk, ...rowShape],
     dtype,
   });
-}
-
-function append(dataset: Dataset, start: number, values: Float32Array | Int32Array, rowShape: readonly number[]): void {
-  const rows = values.length / rowShape.reduce((product, size) => product * size, 1);
-  dataset.resize([start + rows, ...rowShape]);
-  dataset.write_slice([[start, start + rows], ...rowShape.map((): [] => [])], values);
 }

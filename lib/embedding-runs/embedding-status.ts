@@ -75,7 +75,7 @@ export class EmbeddingStatus {
   }
 
   now(): RunStatus {
-    const { share, input, progress } = this.#options;
+    const { loaded, share, input, progress } = this.#options;
     const now = performance.now();
     const seconds = (now - this.#start) / 1000;
     const active = seconds - (this.#paused + now - (this.#pausedSince ?? now)) / 1000;
@@ -88,6 +88,7 @@ export class EmbeddingStatus {
     const tokens = share.usage.reduce((sum, usage) => sum + tokensOf(usage), 0);
     return {
       unit: 'sequence',
+      letter: loaded.part === 'protein' ? 'residue' : 'base',
       seconds,
       isPaused: share.isPaused,
       bytesRead,

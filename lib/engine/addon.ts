@@ -12,8 +12,13 @@
 
 import type { PackedTokens } from '../batches/tokens.js';
 
-export type DataType = 'float32' | 'float16' | 'bfloat16';
+export const DATA_TYPES = ['float32', 'float16', 'bfloat16'] as const;
+export type DataType = (typeof DATA_TYPES)[number];
 export type Precision = 'fp32' | 'fp16' | 'bf16';
+
+/** `packed`: this project's forward pass. `torchscript`: the archive's. */
+export const ENGINES = ['packed', 'torchscript'] as const;
+export type Engine = (typeof ENGINES)[number];
 
 /**
  * ESM-2: pre-norm transformer with rotary positions; token embeddings are scaled by 0.88 (token dropout at inference).
@@ -211,7 +216,7 @@ export interface OpenRequest {
   /** Threads for matrix work on the CPU; on CUDA, host threads. Fewer are used where OpenMP allows fewer. */
   threads: number;
   /** `packed`: this addon's own forward pass. `torchscript`: the archive's own, padded, for comparison. */
-  engine: 'packed' | 'torchscript';
+  engine: Engine;
   /**
    * Maximum bytes for the worker's tensors, weights included; exceeding it fails with VNP_MEMORY. On CUDA the limit
    * holds for the whole process on that device. Defaults to the device's memory.

@@ -106,8 +106,9 @@ function textProblem(head: Uint8Array, text: string, firstHeader: number, whole:
   return { received: `text without such a line${where}, starting ${quoteStart(head)}`, next: WRONG_FILE };
 }
 
+export const LETTER_KINDS = ['dna', 'protein'] as const;
 /** What the letters of an input should stand for: bases, or amino acids. */
-export type LetterKind = 'dna' | 'protein';
+export type LetterKind = (typeof LETTER_KINDS)[number];
 
 /**
  * Detects an input's format from the start of its content.

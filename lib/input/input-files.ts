@@ -2,9 +2,19 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { counted, expected, VirnucproError } from '../errors.js';
+import {
+  checkChoice,
+  checkGiven,
+  checkKind,
+  checkNames,
+  isFunction,
+  isSignal,
+  isText,
+  namesOf,
+} from '../option-checks.js';
 import { unlessAborted } from '../unless-aborted.js';
 import { ArchiveDamage, archiveError, COMPRESSION_EXTENSIONS } from './compression.js';
-import { CONTENT_BYTES, ContentGate, parserFor, recordFormat } from './content.js';
+import { CONTENT_BYTES, ContentGate, LETTER_KINDS, parserFor, recordFormat } from './content.js';
 import type { LetterKind } from './content.js';
 import { decompressed } from './decompressed.js';
 import { fileBlocks, unreadable } from './file-blocks.js';
@@ -46,6 +56,12 @@ export interface FilesOptions {
 
 /** How `checkInputs` looks at the inputs. */
 export type CheckOptions = FilesOptions;
+
+const CHECK_OPTIONS = namesOf<CheckOptions>({ letters: true, onWarning: true, signal: true });
+
+function isArrayOfPaths(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isText);
+}
 
 function extensionsOf(letters: LetterKind): readonly string[] {
   return letters === 'protein' ? [...SEQUENCE_EXTENSIONS, ...PROTEIN_EXTENSIONS] : SEQUENCE_EXTENSIONS;
@@ -160,13 +176,16 @@ function placeBehind(head: Uint8Array, path: string): string {
  * @param inputs files, directories (see `SEQUENCE_EXTENSIONS`), or `-`
  * @param options `onWarning` also receives files that are given more than once, and nothing when an error is thrown
  * @returns the files in the order in which they are read
- * @throws VirnucproError VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the code of the
- *   first; the signal's reason
+ * @throws VirnucproError VNP_ARGUMENT; VNP_USAGE, VNP_INPUT_MISSING or VNP_INPUT_FORMAT: one line for each problem, the
+ *   code of the first; the signal's reason
  */
-export async function checkInputs(
-  inputs: readonly string[],
-  { letters = 'dna', onWarning, signal }: CheckOptions = {},
-): Promise<InputFile[]> {
+export async function checkInputs(inputs: readonly string[], options: CheckOptions = {}): Promise<InputFile[]> {
+  checkGiven('the inputs', inputs, 'an array of paths', isArrayOfPaths);
+  checkNames(CHECK_OPTIONS, options, 'checkInputs');
+  const { letters = 'dna', onWarning, signal } = options;
+  checkChoice('letters', letters, LETTER_KINDS);
+  checkKind('onWarning', onWarning, 'a function', isFunction);
+  checkKind('signal', signal, 'an AbortSignal', isSignal);
   if (inputs.length === 0) throw expected('VNP_USAGE', 'at least one file, directory or "-"', 'the input', 'none');
   if (inputs.filter((input) => input === STANDARD_INPUT).length > 1) {
     throw expected('VNP_USAGE', 'standard input ("-") at most once', 'the input', 'it more than once');

@@ -2,7 +2,19 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { prepareAddon } from '../engine/libtorch/load.js';
 import { reasonOf } from '../errors.js';
+import {
+  checkChoice,
+  checkGiven,
+  checkKind,
+  checkNames,
+  isFlag,
+  isFunction,
+  isSignal,
+  isText,
+  namesOf,
+} from '../option-checks.js';
 import { endedBy } from '../unless-aborted.js';
+import { DATA_TYPES } from '../engine/addon.js';
 import type { Architecture, DataType } from '../engine/addon.js';
 import { importModel as importInto } from './import/import-model.js';
 import type { EmbeddingImportRequest, ImportRequest } from './import/import-model.js';
@@ -21,6 +33,14 @@ export interface ModelsLocation {
   readonly models?: string | undefined;
 }
 
+const LOCATION_OPTIONS = namesOf<ModelsLocation>({ models: true });
+
+/** @throws VirnucproError VNP_ARGUMENT */
+function checkOptions(options: ModelsLocation, names: readonly string[], call: string): void {
+  checkNames(names, options, call);
+  checkKind('models', options.models, 'the path of a folder', isText);
+}
+
 function registryAt({ models }: ModelsLocation): ModelRegistry {
   return new ModelRegistry(modelsFolder(models));
 }
@@ -35,8 +55,10 @@ export interface ListedModel extends ModelPlace {
 
 /**
  * Lists the installed and the shipped models; a damaged one has `problem` instead of `model`. No code in them is run.
+ * @throws VirnucproError VNP_ARGUMENT
  */
 export async function listModels(location: ModelsLocation = {}): Promise<ListedModel[]> {
+  checkOptions(location, LOCATION_OPTIONS, 'listModels');
   const registry = registryAt(location);
   return Promise.all(
     (await registry.listAll()).map(async ({ name, shipped }) => {
@@ -58,11 +80,17 @@ export interface InspectOptions extends ModelsLocation {
   readonly trust?: boolean;
 }
 
+const INSPECT_OPTIONS = namesOf<InspectOptions>({ models: true, trust: true });
+
 /**
  * Describes one model, without running code of it; without a name, the one that `open` would choose.
- * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED (see InspectOptions.trust)
+ * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE, VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED (see
+ *   InspectOptions.trust)
  */
 export async function inspectModel(name: string | undefined, options: InspectOptions = {}): Promise<InspectedModel> {
+  checkKind('the name of a model', name, 'a string', isText);
+  checkOptions(options, INSPECT_OPTIONS, 'inspectModel');
+  checkKind('trust', options.trust, 'true or false', isFlag);
   return inspectFrom(registryAt(options), name, options);
 }
 
@@ -78,20 +106,28 @@ async function inspectFrom(
 /** Where the model is, and what is told while its archives are read. */
 export type TrustOptions = ModelsLocation & Pick<VerifyOptions, 'onRead'>;
 
+const TRUST_OPTIONS = namesOf<TrustOptions>({ models: true, onRead: true });
+
 /**
  * Records that a model that was not made here may be loaded as it is now. First compares its archives, which are code,
  * with the hashes in its `pipeline.json`. `onRead` is called with their size in bytes when reading them takes a while.
- * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT
+ * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE, VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT
  */
-export async function trustModel(name: string, { models, ...options }: TrustOptions = {}): Promise<AnyModel> {
+export async function trustModel(name: string, given: TrustOptions = {}): Promise<AnyModel> {
+  checkGiven('the name of a model', name, 'a string', isText);
+  checkOptions(given, TRUST_OPTIONS, 'trustModel');
+  checkKind('onRead', given.onRead, 'a function', isFunction);
+  const { models, ...options } = given;
   return registryAt({ models }).trust(name, options);
 }
 
 /**
  * Deletes an installed model.
- * @throws VirnucproError VNP_MODEL_MISSING, VNP_USAGE for one that came with this program
+ * @throws VirnucproError VNP_ARGUMENT, VNP_MODEL_MISSING, VNP_USAGE for one that came with this program
  */
 export async function removeModel(name: string, location: ModelsLocation = {}): Promise<void> {
+  checkGiven('the name of a model', name, 'a string', isText);
+  checkOptions(location, LOCATION_OPTIONS, 'removeModel');
   await registryAt(location).remove(name);
 }
 
@@ -102,11 +138,51 @@ export type ImportOptions = OfLibrary<ImportRequest>;
 /** Makes a model that has one language model or both, for embeddings: see EmbeddingImportRequest. */
 export type EmbeddingImportOptions = OfLibrary<EmbeddingImportRequest>;
 
-/** Installs a model made of published checkpoints. @throws VirnucproError VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH; the signal's reason */
+const IMPORT_OPTIONS = namesOf<ImportOptions & EmbeddingImportOptions>({
+  name: true,
+  protein: true,
+  dna: true,
+  classifier: true,
+  chunkSize: true,
+  calibration: true,
+  dtype: true,
+  card: true,
+  overwrite: true,
+  models: true,
+  onProgress: true,
+  signal: true,
+});
+
+/** What both ways of making a model have. @throws VirnucproError VNP_ARGUMENT */
+function checkMaking({
+  protein,
+  dna,
+  overwrite,
+  onProgress,
+  signal,
+}: ImportOptions | EmbeddingImportOptions | RandomOptions | EmbeddingRandomOptions): void {
+  checkKind('protein', protein, 'a string', isText);
+  checkKind('dna', dna, 'a string', isText);
+  checkKind('overwrite', overwrite, 'true or false', isFlag);
+  checkKind('onProgress', onProgress, 'a function', isFunction);
+  checkKind('signal', signal, 'an AbortSignal', isSignal);
+}
+
+/**
+ * Installs a model made of published checkpoints.
+ * @throws VirnucproError VNP_ARGUMENT, VNP_CHECKPOINT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH; the signal's reason
+ */
 export async function importModel(options: ImportOptions): Promise<OpenedModel>;
 export async function importModel(options: ImportOptions | EmbeddingImportOptions): Promise<AnyModel>;
-export async function importModel({ models, ...options }: ImportOptions | EmbeddingImportOptions): Promise<AnyModel> {
-  const { signal } = options;
+export async function importModel(given: ImportOptions | EmbeddingImportOptions): Promise<AnyModel> {
+  checkOptions(given, IMPORT_OPTIONS, 'importModel');
+  checkMaking(given);
+  checkChoice('dtype', given.dtype, ['keep', ...DATA_TYPES]);
+  const { models, ...options } = given;
+  const { classifier, card, calibration, signal } = options;
+  for (const [option, path] of Object.entries({ classifier, card, calibration })) {
+    checkKind(option, path, 'a path', isText);
+  }
   const { addon } = await prepareAddon(signal);
   return endedBy(signal, importInto({ ...options, registry: registryAt({ models }), addon }));
 }
@@ -116,13 +192,32 @@ export type RandomOptions = OfLibrary<RandomRequest>;
 /** Makes a model that has one language model or both, for embeddings: see EmbeddingRandomRequest. */
 export type EmbeddingRandomOptions = OfLibrary<EmbeddingRandomRequest>;
 
-/** Installs a model with random weights, to try things out. @throws VirnucproError VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH; the signal's reason */
+const RANDOM_OPTIONS = namesOf<RandomOptions & Omit<EmbeddingRandomOptions, 'classifier'>>({
+  name: true,
+  protein: true,
+  dna: true,
+  classifier: true,
+  chunkSize: true,
+  seed: true,
+  dtype: true,
+  overwrite: true,
+  models: true,
+  onProgress: true,
+  signal: true,
+});
+
+/**
+ * Installs a model with random weights, to try things out.
+ * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE, VNP_OUTPUT, VNP_LIBTORCH; the signal's reason
+ */
 export async function createRandomModel(options: RandomOptions): Promise<OpenedModel>;
 export async function createRandomModel(options: RandomOptions | EmbeddingRandomOptions): Promise<AnyModel>;
-export async function createRandomModel({
-  models,
-  ...options
-}: RandomOptions | EmbeddingRandomOptions): Promise<AnyModel> {
+export async function createRandomModel(given: RandomOptions | EmbeddingRandomOptions): Promise<AnyModel> {
+  checkOptions(given, RANDOM_OPTIONS, 'createRandomModel');
+  checkMaking(given);
+  checkKind('classifier', given.classifier, 'true or false', isFlag);
+  checkChoice('dtype', given.dtype, DATA_TYPES);
+  const { models, ...options } = given;
   const { signal } = options;
   const { addon } = await prepareAddon(signal);
   return endedBy(signal, randomInto({ ...options, registry: registryAt({ models }), addon }));

@@ -17,6 +17,7 @@ import { TrustRecords } from './trust/trust-records.js';
 import { verifyFiles } from './trust/verify.js';
 import type { VerifyOptions } from './trust/verify.js';
 import { makingRoom } from '../disk.js';
+import { checkGiven, isText } from '../option-checks.js';
 import { homeFolder } from '../engine/libtorch/find-libtorch.js';
 
 /** Folder of the shipped models: they are part of this program, and trusted like its code. */
@@ -46,6 +47,7 @@ export function modelsFolder(option?: string, environment: NodeJS.ProcessEnv = p
 
 /** Throws VNP_USAGE unless a name has at most 64 of A-Z, a-z, 0-9, `.`, `_` and `-`, and does not begin with a dot. */
 export function checkModelName(name: string): void {
+  checkGiven('the name of a model', name, 'a string', isText);
   if (NAME.test(name)) return;
   throw expected(
     'VNP_USAGE',

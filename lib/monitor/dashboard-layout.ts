@@ -4,7 +4,7 @@ import type { Field, Line, Style } from './dashboard-lines.js';
 import { deviceLines, deviceTable } from './device-lines.js';
 import type { LogLevel } from './log.js';
 import { printable, width, wrapped } from './printable.js';
-import { bases, bytes, clock, duration, percent, short } from './quantities.js';
+import { bases, bytes, clock, duration, percent, residues, short } from './quantities.js';
 import { totalRates } from './rates.js';
 
 /** A line of the log in its pane. */
@@ -57,9 +57,9 @@ export function dashboardLines(history: readonly RunStatus[], view: DashboardVie
 /** The progress of the run in one line, for a terminal that has lost its dashboard. */
 export function overviewText(title: string, status: RunStatus | undefined): string {
   if (!status) return `${title}: ended before the run began`;
-  const { unit = 'frame', fraction, frames, framesFailed, lettersComputed, seconds } = status;
+  const { unit = 'frame', fraction, frames, framesFailed, seconds } = status;
   const parts = [
-    fraction === undefined ? `${bases(lettersComputed)} done` : `${percent(fraction, 1)} done`,
+    fraction === undefined ? `${letters(status)} done` : `${percent(fraction, 1)} done`,
     `${frames} ${unit}s`,
     framesFailed > 0 ? `${framesFailed} failed` : '',
     `after ${duration(seconds)}`,
@@ -98,10 +98,7 @@ function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line
   const read =
     bytesTotal === undefined ? `${bytes(bytesRead)} read` : `${bytes(bytesRead)} of ${bytes(bytesTotal)} read`;
   if (fraction === undefined) {
-    return joined(
-      fitting([...state, field(`${bases(status.lettersComputed)} done`, 8), field(read, 7)], columns),
-      ascii,
-    );
+    return joined(fitting([...state, field(`${letters(status)} done`, 8), field(read, 7)], columns), ascii);
   }
   const left = secondsLeft === undefined ? 'time left unknown' : `${duration(secondsLeft)} left`;
   // Fixed widths keep the bar still; a narrow screen has no room for that.
@@ -123,7 +120,7 @@ function overallLine(status: RunStatus, { columns, ascii }: DashboardView): Line
 function figuresLine(history: readonly RunStatus[], { columns, ascii }: DashboardView): Line {
   const status = history.at(-1)!;
   const { unit = 'frame', frames, framesFound, framesSpared, framesFailed } = status;
-  const { records, windows, lettersComputed } = status;
+  const { records, windows } = status;
   const rates = totalRates(history);
   const failed = field(
     framesFailed === 0 ? 'none failed' : `${framesFailed} failed`,
@@ -138,9 +135,13 @@ function figuresLine(history: readonly RunStatus[], { columns, ascii }: Dashboar
     field(`${short(rates.tokensPerSecond)} tokens/s`, 7),
     field(`${records} records`, 6),
     ...(unit === 'frame' ? [field(`${windows} windows`, 5)] : []),
-    field(bases(lettersComputed), 4),
+    field(letters(status), 4),
   ];
   return joined(fitting(fields, columns), ascii);
+}
+
+function letters({ letter = 'base', lettersComputed }: RunStatus): string {
+  return letter === 'residue' ? residues(lettersComputed) : bases(lettersComputed);
 }
 
 function field(text: string, weight: number, style: Style = 'plain', columns = 0): Field {

@@ -20,6 +20,11 @@ export function bases(letters: number): string {
   return letters < 1e9 ? `${(letters / 1e6).toFixed(1)} Mb` : `${(letters / 1e9).toFixed(2)} Gb`;
 }
 
+/** `512 residues`, `12.3k residues`. */
+export function residues(letters: number): string {
+  return `${letters < 10_000 ? letters.toFixed(0) : short(letters)} residues`;
+}
+
 export function percent(fraction: number, digits = 0): string {
   return `${(100 * fraction).toFixed(digits)} %`;
 }

@@ -1,10 +1,16 @@
 import { counted } from '../errors.js';
+import { checkGiven } from '../option-checks.js';
+import { isRunPlan } from './plan.js';
 import type { RunPlan } from './plan.js';
 import type { DevicePlan } from './plan-devices.js';
 import { temperatureOf, UNCALIBRATED } from '../scoring/frame-scores.js';
 
-/** A plan in words, one line for each decision: what `predict --dry-run` prints. */
+/**
+ * A plan in words, one line for each decision: what `predict --dry-run` prints.
+ * @throws VirnucproError VNP_ARGUMENT
+ */
 export function describePlan(plan: RunPlan): string[] {
+  checkGiven('describePlan', plan, 'a plan, as `prepare` returns it', isRunPlan);
   const { model, triage, settings, results, devices, journal } = plan;
   const { rule, calibration, sequences, embeddings } = results;
   const temperature = temperatureOf(model, calibration);

@@ -4,7 +4,7 @@ import type { OpenedModel } from '../models/folder/model-folder.js';
 import { prepareAddon } from '../engine/libtorch/load.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
 import { verifyFiles } from '../models/trust/verify.js';
-import { checkKind, isFlag } from '../option-checks.js';
+import { checkGiven, checkKind, checkNames, isFlag, namesOf } from '../option-checks.js';
 import { endedBy, unlessAborted } from '../unless-aborted.js';
 import { calibrateAll, temperatureOf } from '../scoring/frame-scores.js';
 import { resolveModelSettings, resolveOpenHandlers } from './resolve-options.js';
@@ -13,6 +13,15 @@ import type { OpenOptions, PredictOptions } from './options.js';
 /** The options of `open` and `predict` that a classifier alone has use for. */
 export type ClassifierOptions = Pick<OpenOptions, 'model' | 'models' | 'trust' | 'threads' | 'signal'> &
   Pick<PredictOptions, 'calibration'>;
+
+const CLASSIFIER_OPTIONS = namesOf<ClassifierOptions>({
+  model: true,
+  models: true,
+  trust: true,
+  threads: true,
+  signal: true,
+  calibration: true,
+});
 
 /**
  * A model's classifier alone, for embeddings computed earlier: it takes megabytes and seconds where the language models
@@ -36,7 +45,9 @@ export class EmbeddingClassifier {
    * @throws VirnucproError VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_MODEL_UNTRUSTED, VNP_LIBTORCH, VNP_ARGUMENT; the
    *   signal's reason
    */
-  static async open({ calibration = true, ...options }: ClassifierOptions = {}): Promise<EmbeddingClassifier> {
+  static async open(given: ClassifierOptions = {}): Promise<EmbeddingClassifier> {
+    checkNames(CLASSIFIER_OPTIONS, given, 'EmbeddingClassifier.open');
+    const { calibration = true, ...options } = given;
     checkKind('calibration', calibration, 'true or false', isFlag);
     const { threads } = resolveModelSettings(options);
     const { signal } = resolveOpenHandlers(options);
@@ -80,6 +91,7 @@ export class EmbeddingClassifier {
    * @throws VirnucproError VNP_ARGUMENT, VNP_CLOSED, VNP_NATIVE
    */
   async classify(embeddings: Float32Array): Promise<Float32Array> {
+    checkGiven('the embeddings', embeddings, 'a Float32Array', (value: unknown) => value instanceof Float32Array);
     if (embeddings.length % this.width !== 0) {
       const received = `${embeddings.length} numbers`;
       throw expected('VNP_ARGUMENT', `rows of ${this.width} numbers`, 'the embeddings', received);

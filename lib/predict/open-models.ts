@@ -2,6 +2,7 @@ import type { FrameBatcherOptions } from '../batches/frame-batcher.js';
 import type { LoadedAddon } from '../engine/libtorch/load.js';
 import type { DevicePool } from '../engine/pool/pool.js';
 import { WorkerReadings } from '../engine/pool/worker-memory.js';
+import { expected } from '../errors.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { PROTEIN_TOKENS } from '../models/tokenizers.js';
 import { verifyFiles } from '../models/trust/verify.js';
@@ -46,14 +47,19 @@ export function poolsOf({ pool, triage }: Pick<OpenedModels, 'pool' | 'triage'>)
 }
 
 /** Loads a model on its devices and, for triage, a second one beside it. */
-export async function openModels(given: OpenOptions | ModelPlan, handlers: OpenHandlers = {}): Promise<OpenedModels> {
+export async function openModels(given: OpenOptions | ModelPlan, handlers?: OpenHandlers): Promise<OpenedModels> {
   if (isPlan(given)) {
-    checkPlanHandlers('open', handlers);
-    const { onEvent, signal } = resolveOpenHandlers(handlers);
+    const chosen = handlers === undefined ? {} : handlers;
+    checkPlanHandlers('open', chosen);
+    const { onEvent, signal } = resolveOpenHandlers(chosen);
     return endedBy(
       signal,
       loadModels(() => Promise.resolve(given), { onEvent, signal }),
     );
+  }
+  if (handlers !== undefined) {
+    const next = 'Give onEvent, logger and signal among the options';
+    throw expected('VNP_ARGUMENT', 'a plan', 'open with a second argument', 'options', next);
   }
   resolveModelSettings(given);
   const { onEvent, signal } = resolveOpenHandlers(given);

@@ -1,4 +1,5 @@
 import { DEFAULT_DEADLINE } from '../engine/addon.js';
+import type { Engine } from '../engine/addon.js';
 import type { DeviceChoice, PrecisionChoice } from '../engine/devices/choose-devices.js';
 import type { CallRule } from '../scoring/calls.js';
 import type { RunEvent } from './events.js';
@@ -79,7 +80,7 @@ export interface OpenOptions {
    */
   readonly threads?: number;
   /** `packed`: this project's forward pass. `torchscript`: the archive's, for comparison. Defaults to `packed`. */
-  readonly engine?: 'packed' | 'torchscript';
+  readonly engine?: Engine;
   /** Maximum tokens in an ESM-2 batch; a longer sequence runs alone. Defaults to what suits the devices' memory. */
   readonly proteinBatchTokens?: number;
   /** Maximum tokens in a DNABERT-S batch; a longer sequence runs alone. Defaults to what suits the devices' memory. */
@@ -168,7 +169,7 @@ export interface ModelSettings {
   readonly deviceTimeout: number;
   /** Milliseconds. */
   readonly maxDelay: number;
-  readonly engine: NonNullable<OpenOptions['engine']>;
+  readonly engine: Engine;
 }
 
 /** The options of `predict` that decide results, whatever the inputs, with defaults filled in. */

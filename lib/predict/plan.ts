@@ -8,6 +8,7 @@ import type { RunKey, TriageKey } from '../journal/journal-key.js';
 import { checkJournal } from '../journal/run-journal.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
+import { checkGiven, checkKind, isFunction, isOptions, isText } from '../option-checks.js';
 import { packageVersion } from '../package.js';
 import { unlessAborted } from '../unless-aborted.js';
 import { resolveModelSettings, resolveOpenHandlers, resolveResultSettings, resolveTriage } from './resolve-options.js';
@@ -79,7 +80,10 @@ export async function prepare(options: PrepareOptions): Promise<PlannedOnDevices
 
 /** The first part of `prepare`: inputs, models and options, without the journal and the devices. */
 export async function planRun(options: PrepareOptions): Promise<RunPlan> {
-  const { inputs: given, journal: _journal, onWarning, ...others } = options;
+  checkGiven('prepare', options, 'an object of options', isOptions);
+  const { inputs: given, journal, onWarning, ...others } = options;
+  checkKind('journal', journal, 'the path of a file', isText);
+  checkKind('onWarning', onWarning, 'a function', isFunction);
   const { threshold, minFraction, calibration, sequences, embeddings, maxRecordLength, ...open } = others;
   const inputs = inputPaths(given, 'prepare');
   const chosen = { threshold, minFraction, calibration, sequences, embeddings, maxRecordLength };
@@ -95,6 +99,13 @@ export async function planRun(options: PrepareOptions): Promise<RunPlan> {
   const plan = await planModels(open);
   checkEmbeddings(plan, results);
   return { ...plan, inputs, files, warnings, results, journal: undefined };
+}
+
+/** Whether it is a plan, and not an iterable of records, which may have any properties of its own. */
+export function isRunPlan(given: unknown): given is RunPlan {
+  const object = Object(given) as object;
+  const isIterable = Symbol.asyncIterator in object || Symbol.iterator in object;
+  return !isIterable && Object.hasOwn(object, 'results') && Object.hasOwn(object, 'settings');
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */

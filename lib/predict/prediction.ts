@@ -1,4 +1,4 @@
-import { expected, VirnucproError } from '../errors.js';
+import { expected, typeOf, VirnucproError } from '../errors.js';
 import { flattened } from '../input/flattened.js';
 import type {
   ContigResult,
@@ -142,6 +142,12 @@ export class RunPrediction<R> implements Prediction<R> {
  * @throws VirnucproError VNP_ARGUMENT if it was iterated before, or `predict` did not return it
  */
 export function storedResultsOf(prediction: Prediction): AsyncIterable<StoredResult> {
-  if (prediction instanceof RunPrediction) return prediction.storedResults();
-  throw expected('VNP_ARGUMENT', 'what predict returned', 'the prediction', typeof prediction);
+  checkPrediction(prediction);
+  return prediction.storedResults();
+}
+
+/** @throws VirnucproError VNP_ARGUMENT unless `predict` returned it */
+export function checkPrediction(prediction: Prediction): asserts prediction is RunPrediction<unknown> {
+  if (prediction instanceof RunPrediction) return;
+  throw expected('VNP_ARGUMENT', 'what predict returned', 'the prediction', typeOf(prediction));
 }

@@ -18,7 +18,7 @@ import {
   resolveSourceOptions,
 } from './resolve-options.js';
 import type { OpenHandlers, OpenOptions, PredictOptions, RunHandlers, SourceOptions } from './options.js';
-import { checkEmbeddings, inputPaths } from './plan.js';
+import { checkEmbeddings, inputPaths, isRunPlan } from './plan.js';
 import type { ModelPlan, RunPlan } from './plan.js';
 import { RunPrediction } from './prediction.js';
 import type { Prediction } from './prediction.js';
@@ -113,7 +113,7 @@ export class Predictor {
    *   anything is computed if an input's beginning shows it, else after the results of the preceding records
    */
   predictFiles(given: string | readonly string[] | RunPlan, options: PredictOptions = {}): Prediction<undefined> {
-    return this.#start(isPlan(given) ? this.#byPlan(given, options) : this.#byOptions(given, options));
+    return this.#start(isRunPlan(given) ? this.#byPlan(given, options) : this.#byOptions(given, options));
   }
 
   /**
@@ -224,14 +224,9 @@ export class Predictor {
   }
 }
 
-/** An iterable may have any properties of its own. */
-function isPlan(given: unknown): given is RunPlan {
-  return Object.hasOwn(Object(given) as object, 'results') && !isIterable(given);
-}
-
 /** Whether these are paths or a plan. The first of several decides. */
 function isFiles(given: unknown): given is string | readonly string[] | RunPlan {
-  return typeof given === 'string' || isPlan(given) || (Array.isArray(given) && typeof given[0] === 'string');
+  return typeof given === 'string' || isRunPlan(given) || (Array.isArray(given) && typeof given[0] === 'string');
 }
 
 function isIterable(given: unknown): boolean {

@@ -1,7 +1,18 @@
-import { DEFAULT_PRECISION } from '../engine/devices/choose-devices.js';
+import { ENGINES } from '../engine/addon.js';
+import { DEFAULT_PRECISION, PRECISIONS } from '../engine/devices/choose-devices.js';
 import { grantedResources } from '../engine/limits/granted-resources.js';
 import { expected } from '../errors.js';
-import { checkKind, checkNames, isFlag, namesOf, whole } from '../option-checks.js';
+import {
+  checkChoice,
+  checkKind,
+  checkNames,
+  isFlag,
+  isFunction,
+  isSignal,
+  isText,
+  namesOf,
+  whole,
+} from '../option-checks.js';
 import { DEFAULT_MIN_FRACTION, DEFAULT_THRESHOLD } from '../scoring/calls.js';
 import type { RunEvent } from './events.js';
 import { LOGGER_METHODS, loggingTo } from './logger.js';
@@ -91,25 +102,13 @@ function delay(value: number): number {
   throw expected('VNP_ARGUMENT', `milliseconds from 0 to ${MAX_MAX_DELAY}`, 'maxDelay', String(value));
 }
 
-function isText(value: unknown): boolean {
-  return typeof value === 'string';
-}
-
 function isDeviceChoice(value: unknown): boolean {
   return isText(value) || (Array.isArray(value) && value.every(isText));
-}
-
-function isFunction(value: unknown): boolean {
-  return typeof value === 'function';
 }
 
 function isLogger(value: unknown): boolean {
   const object = Object(value) as Record<string, unknown>;
   return LOGGER_METHODS.every((method) => isFunction(object[method]));
-}
-
-function isSignal(value: unknown): boolean {
-  return value instanceof AbortSignal;
 }
 
 export function isByteStream(value: unknown): boolean {
@@ -148,6 +147,8 @@ export function resolveModelSettings(options: OrUndefined<OpenOptions>): ModelSe
   checkKind('models', options.models, 'the path of a folder', isText);
   checkKind('trust', options.trust, 'true or false', isFlag);
   checkKind('devices', options.devices, 'auto, cpu, cuda or an array of ids', isDeviceChoice);
+  checkChoice('precision', options.precision, PRECISIONS);
+  checkChoice('engine', options.engine, ENGINES);
   const optional = (name: 'workers' | 'maxMemory' | 'proteinBatchTokens' | 'dnaBatchTokens', most: number) =>
     options[name] === undefined ? undefined : whole(name, options[name], most);
   return {

@@ -67,6 +67,8 @@ export function workerStatus(worker: PoolWorker, { usage, reading, running, frac
 export interface RunStatus {
   /** What its frames are. Defaults to `frame`; in a run of embeddings they are whole sequences. */
   readonly unit?: 'frame' | 'sequence';
+  /** What its letters are. Defaults to `base`; in a run of protein embeddings, residues. */
+  readonly letter?: 'base' | 'residue';
   /** Since the run began, which is when the first result was asked for. */
   readonly seconds: number;
   /** Whether `pause` was called, without `resume` since. */

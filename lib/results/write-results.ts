@@ -11,9 +11,10 @@ import { checkResultDirectory, openResultDirectory } from '../output/result-dire
 import type { ResultDirectory, ResultDirectoryOptions } from '../output/result-directory.js';
 import { TABLE_FORMATS } from '../output/table-sink.js';
 import type { TableFormat } from '../output/table-sink.js';
+import { checkGiven, checkKind, checkNames, isFlag, isSignal, isText, namesOf } from '../option-checks.js';
 import { packageVersion } from '../package.js';
 import type { RunPlan } from '../predict/plan.js';
-import { storedResultsOf } from '../predict/prediction.js';
+import { checkPrediction, storedResultsOf } from '../predict/prediction.js';
 import type { Prediction } from '../predict/prediction.js';
 import { describeRun } from './run-description.js';
 import type { RunTimes } from './run-description.js';
@@ -44,6 +45,26 @@ export interface WriteResultsOptions {
   readonly embeddingsFormat?: 'f32' | EmbeddingFormat | undefined;
   /** Command line of the run, for run.json. Defaults to that of this process. */
   readonly commandLine?: readonly string[] | undefined;
+}
+
+const WRITE_RESULTS_OPTIONS = namesOf<WriteResultsOptions>({
+  force: true,
+  resume: true,
+  signal: true,
+  tables: true,
+  embeddingsFormat: true,
+  commandLine: true,
+});
+
+/** @throws VirnucproError VNP_ARGUMENT */
+function checkedOptions(options: WriteResultsOptions): WriteResultsOptions {
+  checkNames(WRITE_RESULTS_OPTIONS, options, 'writeResults');
+  checkKind('force', options.force, 'true or false', isFlag);
+  checkKind('resume', options.resume, 'true or false', isFlag);
+  checkKind('signal', options.signal, 'an AbortSignal', isSignal);
+  const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+  checkKind('commandLine', options.commandLine, 'an array of strings', isTexts);
+  return options;
 }
 
 export type OpenResultsOptions = Pick<
@@ -178,8 +199,11 @@ async function refuseOverwriting(plan: ResultsPlan, directory: string): Promise<
 export async function writeResults(
   prediction: Prediction,
   directory: string,
-  { commandLine, ...options }: WriteResultsOptions = {},
+  given: WriteResultsOptions = {},
 ): Promise<RunManifest> {
+  checkPrediction(prediction);
+  checkGiven('the directory', directory, 'a path', isText);
+  const { commandLine, ...options } = checkedOptions(given);
   const opened = await openResults(await prediction.plan(), directory, options);
   try {
     return await writeInto(prediction, opened, { commandLine });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { createEmbeddingWriter } from '../../lib/embedding-files/embedding-writer.js';
 import { EMBEDDING_FORMATS } from '../../lib/embedding-files/formats.js';
 import type { EmbeddingFormat } from '../../lib/embedding-files/formats.js';
@@ -12,6 +14,15 @@ const TARGETS: readonly (readonly [EmbeddingFormat, string])[] = [
   ['pt', 'sequences'],
 ];
 const TOKENS = { ...HEADER, pool: 'tokens' } as const;
+
+/** Writes in a process whose files may have this many KiB. */
+function withoutRoom(blocks: number, ...given: readonly string[]) {
+  const program = fileURLToPath(new URL('writing-process.js', import.meta.url));
+  // Beyond the limit a write fails, where the signal is ignored, as Node does.
+  const command = `ulimit -f ${blocks}; exec "$@"`;
+  const words = ['-c', command, 'bash', process.execPath, program, ...given];
+  return spawnSync('bash', words, { encoding: 'utf8' });
+}
 
 describe('A file of embeddings', () => {
   const folder = temporaryFolder();
@@ -59,6 +70,25 @@ describe('A file of embeddings', () => {
         writeRows(format, path(`missing/${name}`), HEADER, rowsFor(['a'], HEADER));
       await assert.rejects(opening, { code: 'VNP_OUTPUT', message: new RegExp(`missing/${name}`) });
     });
+  }
+
+  for (const [format, name] of TARGETS) {
+    for (const pool of ['mean', 'tokens']) {
+      // No byte, and in the middle. The files of a folder are too small for that.
+      for (const blocks of name === 'sequences' ? [0] : [0, 200]) {
+        it(`is given up where there is no room: ${name} of ${pool}, after ${blocks} KiB`, () => {
+          const { status, stdout, stderr } = withoutRoom(blocks, format, path(name), '6000', pool);
+          assert.deepEqual([status, stderr], [1, '']);
+          const { code, message } = JSON.parse(stdout) as { code: string; message: string };
+          assert.equal(code, 'VNP_OUTPUT');
+          // HDF5 does not say why it cannot begin a file.
+          const reason = format === 'h5' && blocks === 0 ? 'does not say why' : 'file too large';
+          assert.match(message, new RegExp(`^.+ cannot be written: .*${reason}.*\\. Choose another output.*$`, 'i'));
+          assert.ok(message.includes(name), message);
+          assert.deepEqual(readdirSync(folder.path), []);
+        });
+      }
+    }
   }
 
   it('says once that a temporary file beside it cannot be written', async () => {

@@ -152,6 +152,17 @@ describe('the dashboard as text', () => {
     assert.equal(overall?.trim(), '50.0 Mb done  60 MiB read');
   });
 
+  it('counts the letters of proteins as residues', () => {
+    const proteins = { unit: 'sequence', letter: 'residue', lettersComputed: 12_300 } as const;
+    const streamed = status({ ...proteins, fraction: undefined, bytesTotal: undefined, secondsLeft: undefined });
+    const text = screen(streamed, view(120, 24));
+    assert.match(text, /12\.3k residues done {2}60 MiB read/);
+    assert.match(text, / 12\.3k residues\n/);
+    assert.doesNotMatch(text, / [kMG]b\b/);
+    assert.match(overviewText('embed', streamed), /^embed: 12\.3k residues done, 1000 sequences/);
+    assert.match(screen(status({ ...proteins, lettersComputed: 512 }), view(120, 24)), / 512 residues\n/);
+  });
+
   it('fills the bars by their shares', () => {
     const barOf = (fraction: number): string =>
       /[#-]{10,}/.exec(screen(status({ fraction }), view(80, 24, { ascii: true })))![0];

@@ -1,3 +1,4 @@
+import { checkGiven } from '../../option-checks.js';
 import type { NativeWorker } from '../addon.js';
 
 /** Tokens a second of each model if its linear layers were the only work. */
@@ -44,9 +45,25 @@ export async function measureLimit(
   return { dna: await ofPart('dna'), protein: await ofPart('protein') };
 }
 
-/** Seconds that the linear layers alone would have taken, as a fraction of the seconds that the device was busy. */
-export function matmulEfficiency({ dnaTokens, proteinTokens, seconds }: LinearWork, limit: LinearLimit): number {
+/**
+ * Seconds that the linear layers alone would have taken, as a fraction of the seconds that the device was busy.
+ * @throws VirnucproError VNP_ARGUMENT
+ */
+export function matmulEfficiency(work: LinearWork, limit: LinearLimit): number {
+  checkGiven('the work', work, 'a device of a summary', isWork);
+  checkGiven('the limit', limit, 'the limit of a device', isLimit);
+  const { dnaTokens, proteinTokens, seconds } = work;
   return (dnaTokens / limit.dna + proteinTokens / limit.protein) / busySeconds(seconds);
+}
+
+function isWork(value: unknown): boolean {
+  const { dnaTokens, proteinTokens, seconds } = Object(value) as Partial<LinearWork>;
+  return typeof dnaTokens === 'number' && typeof proteinTokens === 'number' && typeof seconds === 'object';
+}
+
+function isLimit(value: unknown): boolean {
+  const { dna, protein } = Object(value) as Partial<LinearLimit>;
+  return typeof dna === 'number' && typeof protein === 'number';
 }
 
 export function busySeconds({ dna, protein, classifier }: LinearWork['seconds']): number {

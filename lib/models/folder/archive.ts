@@ -1,3 +1,4 @@
+import { DATA_TYPES } from '../../engine/addon.js';
 import type {
   Architecture,
   ClassifierArchitecture,
@@ -102,7 +103,7 @@ function parseMetadata(text: string, path: string): ArchiveMetadata {
   return {
     format: fields.oneOf('format', 1),
     architecture: readArchitecture(fields.inner('architecture')),
-    dtype: fields.oneOf('dtype', 'float32', 'float16', 'bfloat16'),
+    dtype: fields.oneOf('dtype', ...DATA_TYPES),
     source: { name: source.text('name'), sha256: source.isNull('sha256') ? null : source.sha256('sha256') },
     random: fields.flag('random'),
     createdBy: fields.text('createdBy'),
