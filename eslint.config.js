@@ -8,11 +8,11 @@ import tseslint from 'typescript-eslint';
  * run one way: cli, the entries, results, predict, models, engine, with the stages of the data beside them.
  */
 const layers = {
-  input: ['errors.ts', 'disk.ts', 'unless-aborted.ts'],
+  input: ['errors.ts', 'option-checks.ts', 'disk.ts', 'unless-aborted.ts'],
   windows: ['errors.ts', 'input'],
   batches: ['errors.ts', 'windows'],
-  engine: ['errors.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
-  models: ['errors.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
+  engine: ['errors.ts', 'option-checks.ts', 'package.ts', 'process-memory.ts', 'unless-aborted.ts', 'batches'],
+  models: ['errors.ts', 'option-checks.ts', 'disk.ts', 'package.ts', 'unless-aborted.ts', 'batches', 'engine'],
   // Runs before libtorch is there.
   setup: ['errors.ts', 'package.ts', 'engine/libtorch/cuda.ts', 'engine/libtorch/find-libtorch.ts'],
   journal: ['errors.ts', 'disk.ts', 'batches/tokens.ts', 'engine/addon.ts'],
@@ -28,14 +28,14 @@ const layers = {
     ...['predict/events.ts', 'predict/open-pool.ts', 'predict/options.ts', 'predict/resolve-options.ts'],
     'predict/plan-devices.ts',
   ],
-  diagnosis: ['errors.ts', 'package.ts', 'batches', 'engine', 'models'],
+  diagnosis: ['errors.ts', 'option-checks.ts', 'package.ts', 'batches', 'engine', 'models'],
   benchmark: [
     ...['errors.ts', 'option-checks.ts', 'package.ts', 'input', 'windows', 'batches', 'models', 'engine'],
     ...['predict/options.ts', 'predict/resolve-options.ts'],
   ],
   // Writes a prediction into its result files: nothing else knows both.
   results: [
-    ...['errors.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/pool'],
+    ...['errors.ts', 'option-checks.ts', 'package.ts', 'process-memory.ts', 'input', 'engine/pool'],
     ...['engine/libtorch/load.ts', 'models/folder/model-folder.ts', 'output', 'scoring', 'predict', 'embedding-files'],
   ],
   // The package's entries, and what the command line needs beside them.

@@ -148,4 +148,10 @@ ${markdownTable(
 )}
 `;
 if (values.out === undefined) console.log(markdown);
-else await writeResults(values.out, `${new Date().toISOString().slice(0, 10)}-install`, { machine, sizes, measured }, markdown);
+else
+  await writeResults(
+    values.out,
+    `${new Date().toISOString().slice(0, 10)}-install`,
+    { machine, sizes, measured },
+    markdown,
+  );

@@ -28,7 +28,8 @@ const EMPTY: readonly unknown[] = [[]];
 const OPTIONAL = { accepts: [undefined], options: {} };
 
 function nameOf(value: unknown): string {
-  return typeof value === 'function' ? 'a function' : String(JSON.stringify(value));
+  if (value === undefined) return 'undefined';
+  return typeof value === 'function' ? 'a function' : JSON.stringify(value);
 }
 
 /** What a call throws at once, as its promise, or at the first step of an iteration. */
