@@ -93,7 +93,7 @@ const TEXTS: Wording = {
   stopping: () => warn('stopping after the running batches; repeat to stop at once'),
   completing: () => warn('the results are complete and are being written; repeat to stop at once'),
   interrupted: ({ signal, output }) =>
-    warn(`stopped by ${signal}: ${output === null ? 'nothing was written' : `what was finished is in ${output}`}`),
+    warn(`stopped by ${signal}: ${output === null ? 'no results were written' : `what was finished is in ${output}`}`),
   aborted: ({ code, reason }) => error(`the run ended early and kept what was finished: ${reason} (${code})`),
   limit: ({ reason }) => warn(`the speed limit of the devices could not be measured: ${reason}`),
   warning: ({ text }) => warn(text),
@@ -110,8 +110,11 @@ const TEXTS: Wording = {
     return { level: damagedBytes > 0 || !isOfSameDevices ? 'warn' : 'info', text: parts.filter(Boolean).join('; ') };
   },
   'embedding-progress': embeddingProgressText,
-  'record-without-embedding': ({ record, id, source, reason }) =>
-    warn(`record ${record} of ${source}, ${id}, has no embedding: ${reason}`),
+  'record-without-embedding': ({ record, id, source, reason }) => {
+    const input = source === '-' ? 'standard input' : source;
+    const name = id === '' ? '' : `, ${id},`;
+    return warn(`record ${record} of ${input}${name} has no embedding: ${reason}`);
+  },
   embedded: embeddedText,
   failed: ({ reason }) => error(reason),
 };

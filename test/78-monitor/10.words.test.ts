@@ -104,8 +104,16 @@ describe('an event in words', () => {
   });
 
   it('says what a stopped run left', () => {
-    assert.equal(text('interrupted', { output: null }), 'stopped by SIGTERM: nothing was written');
+    assert.equal(text('interrupted', { output: null }), 'stopped by SIGTERM: no results were written');
     assert.equal(text('interrupted', { output: 'results' }), 'stopped by SIGTERM: what was finished is in results');
+  });
+
+  it('names a record without an embedding by its id, if it has one, and its input', () => {
+    const record = { record: 3, id: 'p3', source: 'a.faa', reason: 'it has no letters' };
+    const textOf = (fields: object) => text('record-without-embedding', { ...record, ...fields });
+    assert.equal(textOf({}), 'record 3 of a.faa, p3, has no embedding: it has no letters');
+    assert.equal(textOf({ id: '' }), 'record 3 of a.faa has no embedding: it has no letters');
+    assert.equal(textOf({ source: '-' }), 'record 3 of standard input, p3, has no embedding: it has no letters');
   });
 
   it('keeps the loading of weights for those who ask for every detail', () => {

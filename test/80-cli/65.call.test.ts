@@ -149,7 +149,7 @@ describe('virnucpro call', () => {
       while (!isAtWork() && child.exitCode === null) await new Promise((resolve) => setTimeout(resolve, 5));
       child.kill('SIGINT');
       assert.equal(await ended, 130, errors);
-      assert.match(errors, /WARN: stopped by SIGINT: nothing was written\n$/);
+      assert.match(errors, /WARN: stopped by SIGINT: no results were written\n$/);
       assert.equal(content('stdin', 'run.json'), before);
       assert.ok(!isAtWork());
     });
