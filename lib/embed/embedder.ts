@@ -204,10 +204,11 @@ export class Embedder implements AsyncDisposable {
     closed.throwIfAborted();
     const { signal, flushWhenIdle = false } = options;
     checkKind('signal', signal, 'an AbortSignal', isSignal);
-    const { pool, batchTokens } = this.#loaded;
+    const { pool, batchTokens, opened } = this.#loaded;
+    const { width } = opened.architecture;
     const share = pool.share();
     return new EmbeddingRun(records, {
-      ...{ share, rules: this.#rules, request, batchTokens, signal, closed, flushWhenIdle },
+      ...{ share, rules: this.#rules, request, batchTokens, width, signal, closed, flushWhenIdle },
     });
   }
 

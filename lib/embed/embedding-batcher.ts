@@ -21,20 +21,41 @@ export interface EmbeddingBatch<Owner> {
   readonly pools: readonly Pool[];
 }
 
+/** Tokens of a batch. */
+export interface BatchBudget {
+  /** What the devices have room for. */
+  readonly most: number;
+  /** Of a batch that returns the states of all its tokens: what the host has room for. */
+  readonly mostWithStates: number;
+}
+
+/** Bytes of the states that a batch returns. The host holds those of several batches for every device. */
+const MOST_STATE_BYTES = 256 * 2 ** 20;
+
+/** @param width numbers of a token's state in one layer */
+export function batchBudget(
+  most: number,
+  { layers, width }: { readonly layers: number; readonly width: number },
+): BatchBudget {
+  const fitting = Math.floor(MOST_STATE_BYTES / (layers * width * Float32Array.BYTES_PER_ELEMENT));
+  return { most, mostWithStates: Math.max(1, Math.min(most, fitting)) };
+}
+
 /**
  * Packs pieces into batches: each holds, in the order of arrival, as many as fit the budget; a piece that exceeds it gets
  * a batch of its own. Batches depend only on the pieces, their order and the calls of `flush`. They are not sorted by
  * length: sequences are packed without padding.
  */
 export class EmbeddingBatcher<Owner> {
-  readonly #most: number;
+  readonly #budget: BatchBudget;
   readonly #pools: readonly Pool[];
   #pieces: Piece<Owner>[] = [];
   #size = 0;
+  /** Whether the states of all tokens are returned. */
+  #hasStates = false;
 
-  /** @param most tokens of a batch */
-  constructor(most: number, pools: readonly Pool[]) {
-    this.#most = most;
+  constructor(budget: BatchBudget, pools: readonly Pool[]) {
+    this.#budget = budget;
     this.#pools = pools;
   }
 
@@ -44,7 +65,11 @@ export class EmbeddingBatcher<Owner> {
 
   /** @returns the batch that is now complete, if any */
   add(piece: Piece<Owner>): EmbeddingBatch<Owner> | undefined {
-    const full = this.#size + piece.tokens.length > this.#most ? this.flush() : undefined;
+    const hasStates = !piece.isPooled || this.#pools.includes('tokens');
+    const { most, mostWithStates } = this.#budget;
+    const budget = hasStates || this.#hasStates ? mostWithStates : most;
+    const full = this.#size + piece.tokens.length > budget ? this.flush() : undefined;
+    this.#hasStates ||= hasStates;
     this.#pieces.push(piece);
     this.#size += piece.tokens.length;
     return full;
@@ -63,6 +88,7 @@ export class EmbeddingBatcher<Owner> {
     }
     this.#pieces = [];
     this.#size = 0;
+    this.#hasStates = false;
     return { pieces, tokens: packed, pools: poolsFor(pieces, this.#pools) };
   }
 }

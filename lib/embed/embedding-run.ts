@@ -2,8 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { tasksAtATime } from '../engine/pool/pool-worker.js';
 import type { PoolShare } from '../engine/pool/pool-share.js';
 import { Changes } from './changes.js';
-import { EmbeddingBatcher } from './embedding-batcher.js';
-import type { EmbeddingBatch } from './embedding-batcher.js';
+import { batchBudget, EmbeddingBatcher } from './embedding-batcher.js';
+import type { BatchBudget, EmbeddingBatch } from './embedding-batcher.js';
 import { EmbeddingDispatcher } from './embedding-dispatcher.js';
 import type { StatesJournal } from './embedding-dispatcher.js';
 import { PulledRecords } from './pulled-records.js';
@@ -18,8 +18,10 @@ export interface EmbeddingRunOptions {
   readonly share: Pick<PoolShare, 'embed' | 'workers' | 'close'>;
   readonly rules: ReadingRules;
   readonly request: StatesRequest;
-  /** Maximum tokens in a batch; a longer window runs alone. */
+  /** Maximum tokens in a batch; a longer window runs alone. Fewer where their states would take too much memory. */
   readonly batchTokens: number;
+  /** Numbers of a token's state in one layer. */
+  readonly width: number;
   /** Batches in it are not computed again; computed batches are added to it. Defaults to none. */
   readonly journal?: StatesJournal | undefined;
   /**
@@ -55,6 +57,7 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
   readonly #options: EmbeddingRunOptions;
   readonly #signals: readonly AbortSignal[];
   readonly #source: PulledRecords<R>;
+  readonly #budget: BatchBudget;
   readonly #batcher: EmbeddingBatcher<RecordProgress<R>>;
   readonly #dispatcher: EmbeddingDispatcher<R>;
   readonly #changes = new Changes();
@@ -71,11 +74,12 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
 
   /** @throws VirnucproError VNP_ARGUMENT unless the records can be iterated */
   constructor(records: Iterable<R> | AsyncIterable<R>, options: EmbeddingRunOptions) {
-    const { share, rules, request, batchTokens, journal, signal, closed } = options;
+    const { share, rules, request, batchTokens, width, journal, signal, closed } = options;
     this.#options = options;
     this.#signals = [signal, closed].filter((one) => one !== undefined);
     this.#source = new PulledRecords(records);
-    this.#batcher = new EmbeddingBatcher(batchTokens, request.pools);
+    this.#budget = batchBudget(batchTokens, { layers: request.layers.length, width });
+    this.#batcher = new EmbeddingBatcher(this.#budget, request.pools);
     this.#dispatcher = new EmbeddingDispatcher<R>({
       share,
       part: rules.encoder.part,
@@ -198,7 +202,10 @@ export class EmbeddingRun<R extends EmbeddingRecord> implements AsyncIterableIte
    * would never be done.
    */
   async #room(): Promise<void> {
-    const most = (this.#mostUnderway + 1) * this.#options.batchTokens;
+    const { most: ofBatch, mostWithStates } = this.#budget;
+    // A result is as large as the states of its tokens only where they are not pooled.
+    const tokens = this.#options.request.pools.includes('tokens') ? mostWithStates : ofBatch;
+    const most = (this.#mostUnderway + 1) * tokens;
     const isFull = (): boolean => {
       const [oldest] = this.#records;
       return this.#tokensHeld >= most && oldest?.unsent === 0;

@@ -191,6 +191,7 @@ export class EmbeddingJob {
       rules: { encoder: new SequenceEncoder(part, loaded.tokenizer), longSequences, maxLength },
       request: { layers, pools: [pool], specialTokens: false },
       batchTokens: loaded.batchTokens,
+      width: loaded.opened.architecture.width,
       ...{ journal, signal },
     });
     for await (const { record, length, states, error } of run) {

@@ -41,7 +41,8 @@ export function run<R extends EmbeddingRecord>(
   options: Partial<EmbeddingRunOptions> = {},
 ): EmbeddingRun<R> {
   const rules = { encoder: new SequenceEncoder('protein'), maxLength: LIMIT, longSequences: 'windows' } as const;
-  return new EmbeddingRun(records, { share: pool.share(), rules, request: REQUEST, batchTokens: 30, ...options });
+  const limits = { batchTokens: 30, width: 1 };
+  return new EmbeddingRun(records, { share: pool.share(), rules, request: REQUEST, ...limits, ...options });
 }
 
 export async function all<R extends EmbeddingRecord>(
