@@ -17,7 +17,7 @@ export function checkNames(names: readonly string[], options: object, call: stri
 }
 
 /** Whether it is an object of named options: no array, and not null. */
-export function isOptions(value: unknown): boolean {
+function isOptions(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
