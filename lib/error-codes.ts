@@ -22,8 +22,10 @@ export const ERROR_CODES = {
     remedy: 'The message names it and what was expected; the types are in `dist/lib/index.d.ts`.',
   },
   VNP_INPUT_MISSING: {
-    meaning: 'An input does not exist or cannot be read.',
-    remedy: 'Check the path and its permissions. For `call`: name the inputs with `--input` if they have moved.',
+    meaning: 'An input does not exist or cannot be read to its end.',
+    remedy:
+      'Check the path and its permissions. In `summary.stopped` of the library, `cause` is what your own iterable has ' +
+      'thrown. For `call`: name the inputs with `--input` if they have moved.',
   },
   VNP_INPUT_FORMAT: {
     meaning:

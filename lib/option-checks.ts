@@ -17,7 +17,7 @@ export function checkNames(names: readonly string[], options: object, call: stri
 }
 
 /** Whether it is an object of named options: no array, and not null. */
-export function isOptions(value: unknown): boolean {
+function isOptions(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -58,7 +58,15 @@ export function isSignal(value: unknown): boolean {
  * @throws VirnucproError VNP_ARGUMENT
  */
 export function checkChoice(name: string, value: unknown, allowed: readonly string[]): void {
-  if (value === undefined || allowed.some((one) => one === value)) return;
+  if (value !== undefined) checkOneOf(name, value, allowed);
+}
+
+/**
+ * Checks a required choice for callers without a compiler.
+ * @throws VirnucproError VNP_ARGUMENT
+ */
+export function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
+  if (allowed.some((one) => one === value)) return;
   const received = typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : typeOf(value);
   throw expected('VNP_ARGUMENT', `one of ${allowed.join(', ')}`, name, received);
 }

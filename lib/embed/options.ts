@@ -2,7 +2,7 @@ import type { Pool } from '../engine/addon.js';
 import type { DeviceChoice, PrecisionChoice } from '../engine/devices/choose-devices.js';
 import type { LanguageModelPart } from '../engine/pool/embedding-work.js';
 import { expected } from '../errors.js';
-import { checkChoice, checkGiven, checkKind, checkNames, namesOf, whole } from '../option-checks.js';
+import { checkChoice, checkKind, checkNames, checkOneOf, namesOf, whole } from '../option-checks.js';
 import { MAX_BATCH_TOKENS } from '../predict/options.js';
 import { resolveModelSettings, resolveOpenHandlers } from '../predict/resolve-options.js';
 import type { ModelSettings, OpenOptions } from '../predict/options.js';
@@ -120,7 +120,7 @@ export function resolveEmbedderOptions(options: EmbedderOptions): EmbedderSettin
   checkNames(EMBEDDER_OPTIONS, options, 'openEmbedder');
   const { part, layer, pool = 'mean', longSequences = 'windows', maxLength, batchTokens, ...rest } = options;
   const { onEvent, logger, signal, ...opening } = rest;
-  checkGiven('part', part, PARTS.join(' or '), (value: LanguageModelPart) => PARTS.includes(value));
+  checkOneOf('part', part, PARTS);
   checkChoice('pool', pool, VECTOR_POOLS);
   checkChoice('longSequences', longSequences, LONG_SEQUENCES);
   checkKind('layer', layer, 'a number', (value: unknown) => typeof value === 'number');
@@ -137,7 +137,7 @@ export function resolveEmbedderOptions(options: EmbedderOptions): EmbedderSettin
 }
 
 /** @throws VirnucproError VNP_ARGUMENT unless it is a layer of the model */
-export function checkLayer(layer: number, layers: number): number {
+export function checkLayer(layer: number, layers: number, name = 'layer'): number {
   if (Number.isInteger(layer) && layer >= 0 && layer <= layers) return layer;
-  throw expected('VNP_ARGUMENT', `a whole number from 0 to ${layers}`, 'layer', String(layer));
+  throw expected('VNP_ARGUMENT', `a whole number from 0 to ${layers}`, name, String(layer));
 }

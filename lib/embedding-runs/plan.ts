@@ -65,9 +65,9 @@ export async function planEmbeddings(request: EmbeddingRunRequest): Promise<Embe
   const language = await findLanguageModel(options);
   const most = language.opened.architecture.layers;
   const layers = asked ?? [most];
-  for (const layer of layers) checkLayer(layer, most);
+  for (const layer of layers) checkLayer(layer, most, '`layers`');
   const twice = layers.find((layer, index) => layers.indexOf(layer) !== index);
-  if (twice !== undefined) throw expected('VNP_ARGUMENT', 'every layer once', 'layers', `${twice} twice`);
+  if (twice !== undefined) throw expected('VNP_ARGUMENT', 'every layer once', '`layers`', `${twice} twice`);
   return { inputs, files, warnings, language, settings, layers, pool, output, format };
 }
 

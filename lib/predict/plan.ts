@@ -8,10 +8,16 @@ import type { RunKey, TriageKey } from '../journal/journal-key.js';
 import { checkJournal } from '../journal/run-journal.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
-import { checkGiven, checkKind, isFunction, isOptions, isText } from '../option-checks.js';
+import { checkKind, checkNames, isFunction, isText, namesOf } from '../option-checks.js';
 import { packageVersion } from '../package.js';
 import { unlessAborted } from '../unless-aborted.js';
-import { resolveModelSettings, resolveOpenHandlers, resolveResultSettings, resolveTriage } from './resolve-options.js';
+import {
+  OPEN_OPTIONS,
+  resolveModelSettings,
+  resolveOpenHandlers,
+  resolveResultSettings,
+  resolveTriage,
+} from './resolve-options.js';
 import type { ModelSettings, OpenOptions, OrUndefined, PredictOptions, ResultSettings } from './options.js';
 import { emitShippedModel } from './open-pool.js';
 import { planDevices } from './plan-devices.js';
@@ -64,6 +70,21 @@ export type PrepareOptions = OrUndefined<
   readonly onWarning?: ((text: string) => void) | undefined;
 };
 
+const PREPARE_OPTIONS = [
+  ...OPEN_OPTIONS,
+  ...namesOf<Omit<PrepareOptions, keyof OpenOptions>>({
+    inputs: true,
+    journal: true,
+    onWarning: true,
+    threshold: true,
+    minFraction: true,
+    calibration: true,
+    sequences: true,
+    embeddings: true,
+    maxRecordLength: true,
+  }),
+];
+
 /**
  * Checks everything that a run needs, without loading a model, and decides what the options leave open. `open` and
  * `predict` accept the plan in place of their options.
@@ -80,7 +101,7 @@ export async function prepare(options: PrepareOptions): Promise<PlannedOnDevices
 
 /** The first part of `prepare`: inputs, models and options, without the journal and the devices. */
 export async function planRun(options: PrepareOptions): Promise<RunPlan> {
-  checkGiven('prepare', options, 'an object of options', isOptions);
+  checkNames(PREPARE_OPTIONS, options, 'prepare');
   const { inputs: given, journal, onWarning, ...others } = options;
   checkKind('journal', journal, 'the path of a file', isText);
   checkKind('onWarning', onWarning, 'a function', isFunction);

@@ -40,7 +40,7 @@ import type {
 } from './options.js';
 
 const TRIAGE_OPTIONS = namesOf<TriageChoice>({ model: true, othersBelow: true, virusAtLeast: true });
-const OPEN_OPTIONS = namesOf<OpenOptions>({
+export const OPEN_OPTIONS = namesOf<OpenOptions>({
   model: true,
   triage: true,
   models: true,

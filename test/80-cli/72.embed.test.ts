@@ -319,7 +319,7 @@ describe('virnucpro embed', () => {
     const before = names();
     const embed = (...words: string[]): string[] => ['embed', input, '--model', 'small', '--part', 'protein', ...words];
     const refused: [RegExp, string[]][] = [
-      [/Expected a whole number from 0 to 2 for layer but received 3/, embed('-o', at('x.npy'), '--layers', '3')],
+      [/Expected a whole number from 0 to 2 for --layers but received 3/, embed('-o', at('x.npy'), '--layers', '3')],
       [/Expected every layer once/, embed('-o', at('x.npy'), '--layers', '1,1')],
       [/Expected comma-separated numbers of layers/, embed('-o', at('x.npy'), '--layers', '-1')],
       [/Expected one of parquet, arrow, .* for the extension/, embed('-o', at('x.csv'))],
