@@ -12,7 +12,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inRepository } from '../scripts/setup/repository.mjs';
 import { measuredQuietly } from './other-load.mjs';
-import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from './write-results.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -80,6 +80,6 @@ const table = markdownTable(
 const markdown = `# The command, from start to end\n\n${markdownList(machine)}\n\n${table}\n`;
 console.log(markdown);
 if (out !== undefined) {
-  const day = new Date().toISOString().slice(0, 10);
+  const day = today();
   await writeResults(out, `${day}-command-${model}`, { ...machine, cores, rows }, markdown);
 }

@@ -27,7 +27,7 @@ import { findProgram } from '../scripts/setup/tools.mjs';
 import { describeMachine } from './compare/machine.mjs';
 import { others, ours } from './install/subjects.mjs';
 import { withOtherLoad } from './other-load.mjs';
-import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from './write-results.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -148,10 +148,4 @@ ${markdownTable(
 )}
 `;
 if (values.out === undefined) console.log(markdown);
-else
-  await writeResults(
-    values.out,
-    `${new Date().toISOString().slice(0, 10)}-install`,
-    { machine, sizes, measured },
-    markdown,
-  );
+else await writeResults(values.out, `${today()}-install`, { machine, sizes, measured }, markdown);

@@ -15,7 +15,7 @@ import { open } from '../dist/lib/index.js';
 import { RunJournal } from '../dist/lib/journal/run-journal.js';
 import { WITHOUT_TRIAGE } from '../dist/lib/journal/journal-key.js';
 import { measuredQuietly } from './other-load.mjs';
-import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from './write-results.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -159,7 +159,7 @@ try {
   };
   const markdown = `# The cost of a journal\n\n${markdownList(machine)}\n\n${table}\n`;
   console.log(markdown);
-  const day = new Date().toISOString().slice(0, 10);
+  const day = today();
   if (values.out !== undefined) {
     await writeResults(values.out, `${day}-journal-${model}`, { machine, row, rounds }, markdown);
   }

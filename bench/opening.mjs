@@ -15,7 +15,7 @@ import { randomParameters } from '../dist/lib/models/random/random-contents.js';
 import { loadAddon } from '../dist/lib/engine/libtorch/load.js';
 import { describeMachine } from './compare/machine.mjs';
 import { measuredQuietly } from './other-load.mjs';
-import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from './write-results.mjs';
 
 const OPENINGS = 20;
 const HEADS = 2;
@@ -124,7 +124,7 @@ try {
     const machine = { ...describeMachine(), rounds: values.rounds, threads: '2' };
     const markdown = `# What the known answer costs\n\nOpening a worker, up to the results of a small batch.\n\n${markdownList(machine)}\n\n${table}\n`;
     console.log(markdown);
-    const day = new Date().toISOString().slice(0, 10);
+    const day = today();
     if (values.out !== undefined) await writeResults(values.out, `${day}-opening`, { machine, runs }, markdown);
   }
 } finally {

@@ -12,7 +12,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { inRepository } from '../scripts/setup/repository.mjs';
 import { writeInput } from './host/inputs.mjs';
-import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from './write-results.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -74,7 +74,7 @@ if (values.measure !== undefined) {
     const table = markdownTable(titles, rows);
     console.log(table);
     if (values.out !== undefined) {
-      const name = `${new Date().toISOString().slice(0, 10)}-reading`;
+      const name = `${today()}-reading`;
       const markdown = `# Reading records\n\n${markdownList(machine)}\n\n${table}\n`;
       await writeResults(values.out, name, { ...machine, kinds }, markdown);
     }

@@ -15,7 +15,7 @@ import { parseArgs, promisify } from 'node:util';
 import { BATCH_RECORD, batchDigest, encodeRecord, KEY_RECORD } from '../dist/lib/journal/journal-format.js';
 import { RunJournal } from '../dist/lib/journal/run-journal.js';
 import { JOURNAL_FORMAT, WITHOUT_TRIAGE } from '../dist/lib/journal/journal-key.js';
-import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from './write-results.mjs';
 
 const FRAMES = 2;
 const MAX_LOOKED_UP = 100_000;
@@ -120,6 +120,6 @@ async function report(rows) {
   );
   const markdown = `# A long journal\n\n${markdownList(machine)}\n\n${table}\n`;
   console.log(markdown);
-  const day = new Date().toISOString().slice(0, 10);
+  const day = today();
   if (values.out !== undefined) await writeResults(values.out, `${day}-resumed-journal`, { machine, rows }, markdown);
 }

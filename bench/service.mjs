@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { open } from '../dist/lib/index.js';
 import { seededNumbers } from '../dist/lib/models/random/random-contents.js';
 import { withOtherLoad } from './other-load.mjs';
-import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from './write-results.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -151,5 +151,5 @@ const machine = {
 };
 const markdown = `# Single contigs in a service\n\n${markdownList(machine)}\n\n${table}\n`;
 console.log(markdown);
-const day = new Date().toISOString().slice(0, 10);
+const day = today();
 if (values.out !== undefined) await writeResults(values.out, `${day}-service`, { machine, rows }, markdown);

@@ -20,7 +20,7 @@ import { openModel } from '../dist/lib/models/folder/model-folder.js';
 import { seededNumbers } from '../dist/lib/models/random/random-contents.js';
 import { loadAddon } from '../dist/lib/engine/libtorch/load.js';
 import { MODEL, randomModel } from './random-model.mjs';
-import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from './write-results.mjs';
 
 /** @typedef {import('../dist/lib/engine/addon.js').NativeWorker} NativeWorker */
 
@@ -129,6 +129,6 @@ const markdown = `# Memory over many batches and openings\n\n${markdownList(mach
 console.log(markdown);
 if (results.some(({ growth }) => growth > MAX_GROWTH)) process.exitCode = 1;
 if (values.out !== undefined) {
-  const name = `${new Date().toISOString().slice(0, 10)}-soak`;
+  const name = `${today()}-soak`;
   await writeResults(values.out, name, { machine, results }, markdown);
 }

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { inRepository } from '../scripts/setup/repository.mjs';
 import { measuredQuietly } from './other-load.mjs';
-import { markdownList, markdownTable, writeResults } from './write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from './write-results.mjs';
 
 const FILES = ['contigs.tsv', 'windows.tsv', 'prediction_results.txt', 'prediction_results_highestscore.csv'];
 
@@ -116,7 +116,7 @@ try {
   };
   const markdown = `# Workers on the CPU\n\n${markdownList(machine)}\n\n${table}\n`;
   console.log(markdown);
-  const day = new Date().toISOString().slice(0, 10);
+  const day = today();
   if (values.out !== undefined) await writeResults(values.out, `${day}-workers`, { machine, rows }, markdown);
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -21,6 +21,11 @@ export async function writeResults(folder, name, report, markdown) {
   console.error(`written ${path}.md and .json`);
 }
 
+/** The day, as the names of results begin: `2026-11-30`. */
+export function today() {
+  return new Date().toISOString().slice(0, 10);
+}
+
 /** @param {readonly string[]} titles @param {readonly (readonly (string | number)[])[]} rows */
 export function markdownTable(titles, rows) {
   return [titles, titles.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

@@ -9,7 +9,7 @@
  * with 1 if anything was not survived, and then keeps the evidence in build/chaos.
  */
 import { parseArgs } from 'node:util';
-import { writeResults } from '../bench/write-results.mjs';
+import { today, writeResults } from '../bench/write-results.mjs';
 import { damages } from './chaos/damage.mjs';
 import { disks, smallDiskMissing } from './chaos/disks.mjs';
 import { kills } from './chaos/kills.mjs';
@@ -92,7 +92,7 @@ async function wreak(laboratory, options) {
   }
   const { report, text } = chaosReport(rows, undisturbed, { seed, contigs });
   console.log(text);
-  if (out !== undefined) await writeResults(out, `${new Date().toISOString().slice(0, 10)}-chaos`, report, text);
+  if (out !== undefined) await writeResults(out, `${today()}-chaos`, report, text);
   return rows.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pinned } from '../compare/competitors.mjs';
 import { describeMachine } from '../compare/machine.mjs';
 import { pythonEnvironment } from '../python/environment.mjs';
-import { writeResults } from '../write-results.mjs';
+import { today, writeResults } from '../write-results.mjs';
 import { embeddingErrors } from './embeddings.mjs';
 import { labelAgreement } from './labels.mjs';
 import { readOptions, usage } from './options.mjs';
@@ -35,7 +35,7 @@ async function measure(options, folder) {
   const labels =
     windows > 0 ? [await labelAgreement({ esm: LABELS_ESM, dna: DNA, kind: 'plain' }, options, folder)] : [];
   const report = {
-    date: new Date().toISOString().slice(0, 10),
+    date: today(),
     machine: {
       ...describeMachine(),
       PyTorch: pinned('torch'),

@@ -13,6 +13,7 @@ import { MODEL } from '../random-model.mjs';
 import { prepareModel } from './prepare.mjs';
 import { markdownOf, rowsOf, writeReport } from './report.mjs';
 import { Comparison, judge } from './rounds.mjs';
+import { today } from '../write-results.mjs';
 
 /** @typedef {import('./options.mjs').Options} Options */
 
@@ -58,7 +59,7 @@ async function compare(options, folder) {
 
   const what = part === 'dna' ? `windows of ${window} bases` : 'proteins';
   const report = {
-    date: new Date().toISOString().slice(0, 10),
+    date: today(),
     subject: part === 'dna' ? 'DNABERT-S size' : options.esm,
     input: `${counts.sequences} ${what} of ${basename(fasta)}, ${counts.tokens} tokens, ${threads} threads, random weights`,
     machine: { ...describeMachine(), PyTorch: pinned('torch') },

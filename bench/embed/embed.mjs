@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { describeMachine } from '../compare/machine.mjs';
 import { pinned } from '../compare/competitors.mjs';
 import { pythonEnvironment } from '../python/environment.mjs';
-import { writeResults } from '../write-results.mjs';
+import { today, writeResults } from '../write-results.mjs';
 import { Programs } from './programs.mjs';
 import { markdownOf } from './report.mjs';
 import { fastaRecords, residuesOf, slicesOf, writeFasta } from './slices.mjs';
@@ -91,7 +91,7 @@ function reportOf({ esm, threads, entries, slices, count }) {
     .map(({ sequence }) => sequence.length)
     .sort((one, other) => one - other);
   return {
-    date: new Date().toISOString().slice(0, 10),
+    date: today(),
     subject: esm,
     lengths: {
       sequences: lengths.length,

@@ -17,7 +17,7 @@ import { loadAddon } from '../../dist/lib/engine/libtorch/load.js';
 import { SimulatedGpus } from '../../dist/test/simulated-gpu/simulated-gpus.js';
 import { repositoryRoot } from '../../scripts/setup/repository.mjs';
 import { describeMachine } from '../compare/machine.mjs';
-import { markdownList, markdownTable, writeResults } from '../write-results.mjs';
+import { markdownList, markdownTable, today, writeResults } from '../write-results.mjs';
 import { assumptions, GPUS, onPaper } from './on-paper.mjs';
 
 /** @typedef {import('../../dist/lib/engine/addon.js').Esm2Architecture} Esm2Architecture */
@@ -178,7 +178,7 @@ try {
     '## Every kernel of a layer',
     markdownTable(['model and engine', 'kernel', 'launches', 'bytes a token'], details),
   ].join('\n\n');
-  const day = new Date().toISOString().slice(0, 10);
+  const day = today();
   await writeResults(values.out, `${day}-gpu-traffic`, report, markdown);
 } finally {
   rmSync(folder, { recursive: true });

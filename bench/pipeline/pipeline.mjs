@@ -8,7 +8,7 @@ import { describeMachine } from '../compare/machine.mjs';
 import { measuredQuietly } from '../other-load.mjs';
 import { pythonEnvironment } from '../python/environment.mjs';
 import { randomModel } from '../random-model.mjs';
-import { writeResults } from '../write-results.mjs';
+import { today, writeResults } from '../write-results.mjs';
 import { agreementOf, disagreement } from './agreement.mjs';
 import { readOptions, usage } from './options.mjs';
 import { programs } from './programs.mjs';
@@ -57,7 +57,7 @@ async function measure(options, folder) {
   const names = options.fasta.map((file) => basename(file)).join(' and ');
   const code = reference === undefined ? "the archive's TorchScript" : 'its published code';
   const report = {
-    date: new Date().toISOString().slice(0, 10),
+    date: today(),
     subject: `${esm} and ${dna}, random weights, the same for all`,
     input: `${names}: ${windows} windows, ${frames} frames, ${tokens} tokens, ${threads} threads`,
     machine: {

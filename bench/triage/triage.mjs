@@ -3,7 +3,7 @@ import { readOptions, usage } from './options.mjs';
 import { markdownOf } from './report.mjs';
 import { readScores, readTruth } from './score-table.mjs';
 import { pairsOf, simulate, wrongOf } from './simulation.mjs';
-import { writeResults } from '../write-results.mjs';
+import { today, writeResults } from '../write-results.mjs';
 
 const options = readOptions(process.argv.slice(2));
 if (options.help || options.small === undefined || options.large === undefined) {
@@ -26,7 +26,7 @@ async function run(smallPath, largePath) {
   const scored = pairs.windows.filter(({ large: score }) => score !== undefined);
   /** @param {'small' | 'large'} model */
   const alone = (model) => pairs.windows.map((window) => window[model]);
-  const date = new Date().toISOString().slice(0, 10);
+  const date = today();
   const report = {
     date,
     runs: {
