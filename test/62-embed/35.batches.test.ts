@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { batchBudget, EmbeddingBatcher, type EmbeddingBatch, type Piece } from '../../lib/embed/embedding-batcher.js';
 import type { Pool } from '../../lib/engine/addon.js';
 import { FakeDevices } from '../60-predict/fake-devices.js';
-import { all, named, PLAN, run, SlowSource } from './embedding-runs.js';
+import { all, named, notingShare, PLAN, run, SlowSource } from './embedding-runs.js';
 
 /** Its owner is its number. */
 const pieces = fc
@@ -51,19 +51,11 @@ describe('the batches of embeddings', () => {
   it('and the results that wait for the caller take little memory in a run, however many tokens a device has room for', async () => {
     const request = { layers: [2, 0], pools: ['tokens'], specialTokens: false } as const;
     const pool = await new FakeDevices(PLAN).openPool();
-    const share = pool.share();
     const sizes: number[] = [];
-    const noting = {
-      workers: share.workers,
-      close: () => share.close(),
-      embed: (...args: Parameters<typeof share.embed>) => {
-        sizes.push(args[1].tokens.length);
-        return share.embed(...args);
-      },
-    };
+    const share = notingShare(pool, ({ tokens }) => sizes.push(tokens.length));
     const source = new SlowSource(named(Array<string>(1000).fill('MKVLA')));
     // The states of 32 tokens are 256 MiB.
-    const results = run(pool, source, { share: noting, request, batchTokens: 16_384, width: 2 ** 20 });
+    const results = run(pool, source, { share, request, batchTokens: 16_384, width: 2 ** 20 });
     await results.next();
     for (let turn = 0; turn < 2000; turn++) await nextTurn();
     // Of 7 tokens each, four to a batch: nine batches at most on two devices with their places, and one being filled.

@@ -5,7 +5,18 @@ import type { PackedTokens } from '../../lib/batches/tokens.js';
 import type { StatesJournal } from '../../lib/embed/embedding-dispatcher.js';
 import type { PooledStates } from '../../lib/engine/pool/embedding-work.js';
 import { FakeDevices, hashOf } from '../60-predict/fake-devices.js';
-import { all, checkStates, interleavings, named, PLAN, proteins, run, SlowSource, tokensOf } from './embedding-runs.js';
+import {
+  all,
+  checkStates,
+  interleavings,
+  named,
+  notingShare,
+  PLAN,
+  proteins,
+  run,
+  SlowSource,
+  tokensOf,
+} from './embedding-runs.js';
 import type { Named } from './embedding-runs.js';
 
 describe('a run that embeds', () => {
@@ -153,19 +164,11 @@ describe('a run that embeds', () => {
       fc.asyncProperty(interleavings, async ({ sequences, devices, turns, sourceTurns, batchTokens }) => {
         const batchesOf = async (slow: boolean): Promise<number[]> => {
           const pool = await new FakeDevices({ devices, turns }).openPool();
-          const share = pool.share();
           const batches: number[] = [];
-          const noting = {
-            workers: share.workers,
-            close: () => share.close(),
-            embed: (...args: Parameters<typeof share.embed>) => {
-              batches.push(hashOf(args[1].offsets, args[1].tokens));
-              return share.embed(...args);
-            },
-          };
+          const share = notingShare(pool, ({ offsets, tokens }) => batches.push(hashOf(offsets, tokens)));
           const records = named(sequences);
           const source = slow ? new SlowSource(records, sourceTurns) : records;
-          for await (const _ of run(pool, source, { share: noting, batchTokens })) if (slow) await nextTurn();
+          for await (const _ of run(pool, source, { share, batchTokens })) if (slow) await nextTurn();
           await pool.close();
           return batches;
         };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { encodeProteins } from '../../lib/batches/tokens.js';
+import type { PackedTokens } from '../../lib/batches/tokens.js';
 import { EmbeddingRun } from '../../lib/embed/embedding-run.js';
 import type { EmbeddingRunOptions } from '../../lib/embed/embedding-run.js';
 import type { EmbeddedRecord, EmbeddingRecord } from '../../lib/embed/record-progress.js';
@@ -43,6 +44,19 @@ export function run<R extends EmbeddingRecord>(
   const rules = { encoder: new SequenceEncoder('protein'), maxLength: LIMIT, longSequences: 'windows' } as const;
   const limits = { batchTokens: 30, width: 1 };
   return new EmbeddingRun(records, { share: pool.share(), rules, request: REQUEST, ...limits, ...options });
+}
+
+/** A share of the pool that hands every batch to `onBatch`, too. */
+export function notingShare(pool: DevicePool, onBatch: (batch: PackedTokens) => void): EmbeddingRunOptions['share'] {
+  const share = pool.share();
+  return {
+    workers: share.workers,
+    close: () => share.close(),
+    embed: (...args) => {
+      onBatch(args[1]);
+      return share.embed(...args);
+    },
+  };
 }
 
 export async function all<R extends EmbeddingRecord>(

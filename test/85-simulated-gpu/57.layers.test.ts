@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { installGoldenModel } from '../golden-model.js';
 import type { InstalledModel } from '../golden-model.js';
 import { alike, type SimulatedMachine } from '../simulated-gpu/machine.js';
@@ -28,10 +26,7 @@ describe('the layers of an embedding on a simulated GPU', () => {
       const report = join(installed!.models, 'report.json');
       const machine: SimulatedMachine = { gpus: alike(1, { delay: 200 }), report, ...kernels };
       const folder = join(installed!.models, installed!.model.name);
-      const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, folder], {
-        env: gpus.environment(machine),
-      });
-      const differences = JSON.parse(stdout) as Record<string, number>;
+      const differences = (await gpus.resultOf(PROGRAM, [folder], machine)) as Record<string, number>;
       assert.deepEqual(Object.keys(differences), ['mean', 'cls', 'max', 'tokens']);
       for (const [pool, difference] of Object.entries(differences)) {
         assert.ok(difference < 1e-5, `${pool}: ${difference}`);

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { installGoldenModel, type InstalledModel } from '../golden-model.js';
 import { alike } from '../simulated-gpu/machine.js';
 import { SimulatedGpus } from '../simulated-gpu/simulated-gpus.js';
@@ -19,10 +17,8 @@ describe('openEmbedder on simulated GPUs', () => {
 
   for (const count of [1, 2]) {
     it(`gives the embeddings of the CPU on ${count}, also beside and after calls that were stopped`, async () => {
-      const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, installed!.models], {
-        env: gpus.environment({ gpus: alike(count, { delay: 100 }) }),
-      });
-      const { devices, differences, ends } = JSON.parse(stdout) as {
+      const machine = { gpus: alike(count, { delay: 100 }) };
+      const { devices, differences, ends } = (await gpus.resultOf(PROGRAM, [installed!.models], machine)) as {
         readonly devices: readonly string[];
         /** JSON has null for a number that is not finite. */
         readonly differences: Readonly<Record<string, number | null>>;

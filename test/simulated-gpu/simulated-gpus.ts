@@ -1,7 +1,8 @@
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { skip } from '../skipped.js';
 import { DRIVER, EMULATION, ensureBuilt, FOLDER, LIBTORCH, LIBTORCH_WITHOUT_COMPILER, missingTools } from './build.js';
@@ -50,6 +51,13 @@ export class SimulatedGpus {
     const lines = ended.stdout.trimEnd().split('\n');
     const said = Object.fromEntries(lines.filter(Boolean).map((line) => line.split(' ') as [string, string]));
     return { said, end: ended.status ?? ended.signal ?? 'unknown', errors: ended.stderr };
+  }
+
+  /** Runs a program of the tests on this machine. @returns what it has printed, read as JSON */
+  async resultOf(program: string, args: readonly string[], machine: SimulatedMachine): Promise<unknown> {
+    const env = this.environment(machine);
+    const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], { env });
+    return JSON.parse(stdout);
   }
 
   /** The environment in which `virnucpro`, or any program that uses the package, sees this machine. */
