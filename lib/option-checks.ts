@@ -45,6 +45,16 @@ export function isText(value: unknown): boolean {
   return typeof value === 'string';
 }
 
+export function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isText);
+}
+
+/** Whether it can be iterated, at once or asynchronously. */
+export function isIterable(value: unknown): boolean {
+  const object = Object(value) as object;
+  return Symbol.asyncIterator in object || Symbol.iterator in object;
+}
+
 export function isFunction(value: unknown): boolean {
   return typeof value === 'function';
 }

@@ -9,7 +9,7 @@ import {
   checkNames,
   isFunction,
   isSignal,
-  isText,
+  isTexts,
   namesOf,
 } from '../option-checks.js';
 import { unlessAborted } from '../unless-aborted.js';
@@ -58,10 +58,6 @@ export interface FilesOptions {
 export type CheckOptions = FilesOptions;
 
 const CHECK_OPTIONS = namesOf<CheckOptions>({ letters: true, onWarning: true, signal: true });
-
-function isArrayOfPaths(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isText);
-}
 
 function extensionsOf(letters: LetterKind): readonly string[] {
   return letters === 'protein' ? [...SEQUENCE_EXTENSIONS, ...PROTEIN_EXTENSIONS] : SEQUENCE_EXTENSIONS;
@@ -180,7 +176,7 @@ function placeBehind(head: Uint8Array, path: string): string {
  *   code of the first; the signal's reason
  */
 export async function checkInputs(inputs: readonly string[], options: CheckOptions = {}): Promise<InputFile[]> {
-  checkGiven('the inputs', inputs, 'an array of paths', isArrayOfPaths);
+  checkGiven('the inputs', inputs, 'an array of paths', isTexts);
   checkNames(CHECK_OPTIONS, options, 'checkInputs');
   const { letters = 'dna', onWarning, signal } = options;
   checkChoice('letters', letters, LETTER_KINDS);

@@ -2,17 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { prepareAddon } from '../engine/libtorch/load.js';
 import { reasonOf } from '../errors.js';
-import {
-  checkChoice,
-  checkGiven,
-  checkKind,
-  checkNames,
-  isFlag,
-  isFunction,
-  isSignal,
-  isText,
-  namesOf,
-} from '../option-checks.js';
+import { checkChoice, checkKind, checkNames, isFlag, isFunction, isSignal, isText, namesOf } from '../option-checks.js';
 import { endedBy } from '../unless-aborted.js';
 import { DATA_TYPES } from '../engine/addon.js';
 import type { Architecture, DataType } from '../engine/addon.js';
@@ -88,7 +78,6 @@ const INSPECT_OPTIONS = namesOf<InspectOptions>({ models: true, trust: true });
  *   InspectOptions.trust)
  */
 export async function inspectModel(name: string | undefined, options: InspectOptions = {}): Promise<InspectedModel> {
-  checkKind('the name of a model', name, 'a string', isText);
   checkOptions(options, INSPECT_OPTIONS, 'inspectModel');
   checkKind('trust', options.trust, 'true or false', isFlag);
   return inspectFrom(registryAt(options), name, options);
@@ -114,7 +103,6 @@ const TRUST_OPTIONS = namesOf<TrustOptions>({ models: true, onRead: true });
  * @throws VirnucproError VNP_ARGUMENT, VNP_USAGE, VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT
  */
 export async function trustModel(name: string, given: TrustOptions = {}): Promise<AnyModel> {
-  checkGiven('the name of a model', name, 'a string', isText);
   checkOptions(given, TRUST_OPTIONS, 'trustModel');
   checkKind('onRead', given.onRead, 'a function', isFunction);
   const { models, ...options } = given;
@@ -126,7 +114,6 @@ export async function trustModel(name: string, given: TrustOptions = {}): Promis
  * @throws VirnucproError VNP_ARGUMENT, VNP_MODEL_MISSING, VNP_USAGE for one that came with this program
  */
 export async function removeModel(name: string, location: ModelsLocation = {}): Promise<void> {
-  checkGiven('the name of a model', name, 'a string', isText);
   checkOptions(location, LOCATION_OPTIONS, 'removeModel');
   await registryAt(location).remove(name);
 }

@@ -160,6 +160,7 @@ export class ModelRegistry {
    * @throws VNP_MODEL_MISSING, VNP_MODEL_INVALID, VNP_OUTPUT where the folder cannot be written
    */
   async trust(name: string, { onRead }: Pick<VerifyOptions, 'onRead'> = {}): Promise<AnyModel> {
+    checkModelName(name);
     const model = await this.findAny(name);
     const archives = partNames(model).map((part) => model[part]!);
     await verifyFiles(archives, { again: true, ...(onRead && { onRead }) });
@@ -179,6 +180,7 @@ export class ModelRegistry {
    * @throws VNP_MODEL_MISSING when there is none of this name, VNP_USAGE for a shipped one
    */
   async remove(name: string): Promise<void> {
+    checkModelName(name);
     const { name: found, shipped } = await this.#place(name);
     if (shipped) {
       const next = 'Any installed model takes precedence over it';

@@ -8,7 +8,7 @@ import type { RunKey, TriageKey } from '../journal/journal-key.js';
 import { checkJournal } from '../journal/run-journal.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
 import { ModelRegistry, modelsFolder } from '../models/registry.js';
-import { checkKind, checkNames, isFunction, isText, namesOf } from '../option-checks.js';
+import { checkKind, checkNames, isFunction, isIterable, isText, isTexts, namesOf } from '../option-checks.js';
 import { packageVersion } from '../package.js';
 import { unlessAborted } from '../unless-aborted.js';
 import {
@@ -108,7 +108,7 @@ export async function planRun(options: PrepareOptions): Promise<RunPlan> {
   const { threshold, minFraction, calibration, sequences, embeddings, maxRecordLength, ...open } = others;
   const inputs = inputPaths(given, 'prepare');
   const chosen = { threshold, minFraction, calibration, sequences, embeddings, maxRecordLength };
-  const results = resolveResultSettings(chosen, { call: 'prepare' });
+  const results = resolveResultSettings(chosen);
   // Refuses wrong options before the inputs are looked at, which takes longer; `planModels` resolves them.
   resolveModelSettings(open);
   const warnings: string[] = [];
@@ -125,14 +125,13 @@ export async function planRun(options: PrepareOptions): Promise<RunPlan> {
 /** Whether it is a plan, and not an iterable of records, which may have any properties of its own. */
 export function isRunPlan(given: unknown): given is RunPlan {
   const object = Object(given) as object;
-  const isIterable = Symbol.asyncIterator in object || Symbol.iterator in object;
-  return !isIterable && Object.hasOwn(object, 'results') && Object.hasOwn(object, 'settings');
+  return !isIterable(object) && Object.hasOwn(object, 'results') && Object.hasOwn(object, 'settings');
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */
 export function inputPaths(inputs: string | readonly string[], call: string): readonly string[] {
   const paths = typeof inputs === 'string' ? [inputs] : inputs;
-  if (Array.isArray(paths) && paths.every((path) => typeof path === 'string')) return paths;
+  if (isTexts(paths)) return paths;
   throw expected('VNP_ARGUMENT', 'a path or an array of paths', call, typeof inputs);
 }
 

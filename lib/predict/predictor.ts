@@ -6,6 +6,7 @@ import type { InputRecord, InputRecords, MemoryLetters } from '../input/memory-r
 import { fileSource, memorySource, streamSource } from '../input/record-source.js';
 import type { ByteStream } from '../input/record-source.js';
 import type { OpenedModel } from '../models/folder/model-folder.js';
+import { isIterable } from '../option-checks.js';
 import type { TriageRule } from '../scoring/calls.js';
 import type { ContigResult, StoredResult, WindowResult } from '../scoring/results.js';
 import { openModels, poolsOf } from './open-models.js';
@@ -227,11 +228,6 @@ export class Predictor {
 /** Whether these are paths or a plan. The first of several decides. */
 function isFiles(given: unknown): given is string | readonly string[] | RunPlan {
   return typeof given === 'string' || isRunPlan(given) || (Array.isArray(given) && typeof given[0] === 'string');
-}
-
-function isIterable(given: unknown): boolean {
-  const object = Object(given) as object;
-  return Symbol.asyncIterator in object || Symbol.iterator in object;
 }
 
 /** @throws VirnucproError VNP_ARGUMENT */

@@ -10,6 +10,7 @@ import {
   isFunction,
   isSignal,
   isText,
+  isTexts,
   namesOf,
   whole,
 } from '../option-checks.js';
@@ -103,7 +104,7 @@ function delay(value: number): number {
 }
 
 function isDeviceChoice(value: unknown): boolean {
-  return isText(value) || (Array.isArray(value) && value.every(isText));
+  return isText(value) || isTexts(value);
 }
 
 function isLogger(value: unknown): boolean {

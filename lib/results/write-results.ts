@@ -11,7 +11,7 @@ import { checkResultDirectory, openResultDirectory } from '../output/result-dire
 import type { ResultDirectory, ResultDirectoryOptions } from '../output/result-directory.js';
 import { TABLE_FORMATS } from '../output/table-sink.js';
 import type { TableFormat } from '../output/table-sink.js';
-import { checkGiven, checkKind, checkNames, isFlag, isSignal, isText, namesOf } from '../option-checks.js';
+import { checkGiven, checkKind, checkNames, isFlag, isSignal, isText, isTexts, namesOf } from '../option-checks.js';
 import { packageVersion } from '../package.js';
 import type { RunPlan } from '../predict/plan.js';
 import { checkPrediction, storedResultsOf } from '../predict/prediction.js';
@@ -62,7 +62,6 @@ function checkedOptions(options: WriteResultsOptions): WriteResultsOptions {
   checkKind('force', options.force, 'true or false', isFlag);
   checkKind('resume', options.resume, 'true or false', isFlag);
   checkKind('signal', options.signal, 'an AbortSignal', isSignal);
-  const isTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
   checkKind('commandLine', options.commandLine, 'an array of strings', isTexts);
   return options;
 }
