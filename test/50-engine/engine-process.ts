@@ -11,9 +11,8 @@ import { randomBatch } from './token-sequences.js';
 
 const EXIT_CODE = 7;
 const CYCLES = 10;
-/** Of 12 MB each: so many that a quarter of them is several times what the allocator keeps, some 40 MB. */
-const RESULTS = 60;
-const WARM_UP_RESULTS = 10;
+/** Of 12 MB each. */
+const RESULTS = 20;
 const EVERY_STATE: EmbedOptions = { layers: [0, 1, 2, 3], pools: ['mean', 'tokens'] };
 
 const [folder, task] = isMainThread ? (process.argv.slice(2) as [string, string]) : (workerData as [string, string]);
@@ -72,7 +71,7 @@ async function growthBy(results: number): Promise<number> {
     await collected();
     return ownBytes();
   };
-  const before = await each(WARM_UP_RESULTS);
+  const before = await each(2);
   const after = await each(results);
   await worker.close();
   return after - before;
