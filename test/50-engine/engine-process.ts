@@ -1,5 +1,5 @@
 /** One thing done with a worker in a process of its own: node engine-process.js MODEL-FOLDER CASE. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import type { EmbedOptions, NativeWorker } from '../../lib/engine/addon.js';
@@ -7,6 +7,7 @@ import { openModel } from '../../lib/models/folder/model-folder.js';
 import { randomParameters } from '../../lib/models/random/random-contents.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
 import { LAST_MEAN, meansOf, openOnCpu } from '../golden-model.js';
+import { ownBytes } from '../own-bytes.js';
 import { randomBatch } from './token-sequences.js';
 
 const EXIT_CODE = 7;
@@ -48,11 +49,6 @@ async function openAndClose(): Promise<void> {
 async function openAndForget(): Promise<void> {
   const worker = await openListening();
   await worker.embed('dna', randomBatch('dna', [5]), LAST_MEAN);
-}
-
-/** The process's own memory, without that of files, whose pages the kernel drops as it likes. */
-function ownBytes(): number {
-  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))![1]) * 1024;
 }
 
 /** Waits until a garbage collection could run finalizers. */

@@ -2,10 +2,10 @@
  * What workers add to the memory of a process of its own, where no memory of other tests is reused or freed:
  * node --expose-gc shared-weights-process.js REQUEST. Request and output are JSON; the output is Growths.
  */
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { NativeWorker, OpenRequest } from '../../lib/engine/addon.js';
 import { loadAddon } from '../../lib/engine/libtorch/load.js';
+import { ownBytes } from '../own-bytes.js';
 
 /** Bytes by which the process has grown. */
 export interface Growths {
@@ -20,11 +20,6 @@ export interface Growths {
   readonly last: number;
   /** By three that open at the same time. */
   readonly together: number;
-}
-
-/** The process's own memory, without that of files, whose pages the kernel drops as it likes. */
-function ownBytes(): number {
-  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))![1]) * 1024;
 }
 
 async function growth<T>(work: () => Promise<T>): Promise<[number, T]> {
